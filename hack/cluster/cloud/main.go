@@ -1,0 +1,76 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	metrics "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+)
+
+func main() {
+	volumes := flag.String("volumes", "", "the `folder` that holds the volumes")
+	node := flag.String("node", "node1", "the `name` of the node that the folder is on")
+	first := flag.String("first-address", "10.200.0.101", "the first load balancer `address`")
+	last := flag.String("last-address", "10.200.0.250", "the last load balancer `address`")
+	flag.Parse()
+	if err := run(*volumes, *node, *first, *last); err != nil {
+		fmt.Fprintln(os.Stderr, "cloud:", err)
+		os.Exit(1)
+	}
+}
+
+func run(volumes, node, first, last string) error {
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
+	pool, err := newPool(first, last)
+	if err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig() // from --kubeconfig, a flag of controller-runtime's own
+	if err != nil {
+		return fmt.Errorf("read kubeconfig: %w", err)
+	}
+	manager, err := ctrl.NewManager(config, ctrl.Options{Metrics: metrics.Options{BindAddress: "0"}})
+	if err != nil {
+		return fmt.Errorf("connect to the API server: %w", err)
+	}
+	if err := (&loadBalancers{Client: manager.GetClient(), pool: pool}).setup(manager); err != nil {
+		return fmt.Errorf("set up load balancers: %w", err)
+	}
+	if err := (&provisioner{Client: manager.GetClient(), dir: volumes, node: node}).setup(manager); err != nil {
+		return fmt.Errorf("set up volumes: %w", err)
+	}
+	return manager.Start(ctrl.SetupSignalHandler())
+}
+
+// pool is the range of addresses that load balancers get.
+type pool struct{ first, last netip.Addr }
+
+func newPool(first, last string) (pool, error) {
+	f, err := netip.ParseAddr(first)
+	if err != nil {
+		return pool{}, fmt.Errorf("first address: %w", err)
+	}
+	l, err := netip.ParseAddr(last)
+	if err != nil {
+		return pool{}, fmt.Errorf("last address: %w", err)
+	}
+	if f.Is4() != l.Is4() || l.Less(f) {
+		return pool{}, fmt.Errorf("addresses %s to %s: the last must not be before the first", first, last)
+	}
+	return pool{f, l}, nil
+}
+
+// next is the lowest address of the pool that is not taken; false when there is none.
+func (p pool) next(taken map[netip.Addr]bool) (netip.Addr, bool) {
+	for a := p.first; a.IsValid() && !p.last.Less(a); a = a.Next() {
+		if !taken[a] {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
