@@ -3,14 +3,17 @@
 #
 #   up                 build what is missing, start the node, wait until it is ready (again: does nothing)
 #   down               end it and leave nothing behind but its logs
+#   with COMMAND...    run a command with the cluster up; down afterwards, unless it was up before
 #   status             what runs; exit status 1 when the cluster is not up
 #   load-image TAR...  make the images of docker-archive or OCI tar files known to the node
 #   kubectl ARG...     the cluster's own kubectl
-#   exec COMMAND...    run a command in the cluster's network, where Services, LoadBalancer addresses and pods are reached
+#   exec COMMAND...    run a command in the cluster's network, where Services, LoadBalancer addresses and pods are reached, with
+#                      kubectl in its PATH, KUBECONFIG, and FLASHPOD_VOLUMES naming the folder that holds the volumes
 #   logs [NAME]        the log of one of the node's programs, or what logs there are
 #
 # Everything is under ${XDG_CACHE_HOME:-~/.cache}/flashpod/cluster (FLASHPOD_CLUSTER_DIR sets another place).
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cgroup=flashpod-cluster
 # Kernel settings of the whole machine that kubelet changes; down puts them back.
@@ -49,12 +52,14 @@ up() {
 	mkdir -p "$state"/{log,images,bin}
 	KUBE=$("$here/build.sh" kube) ETCD=$("$here/build.sh" etcd) COREDNS=$("$here/build.sh" coredns)
 	CLOUD=$state/bin/cloud
-	ln -sfn "$KUBE" "$state/bin/kube"
+	ln -sfn "$KUBE" "$state/bin/kubectl"
 	CGO_ENABLED=0 go -C "$root" build -o "$CLOUD" ./hack/cluster/cloud
 	pause_tar
 
 	echo "starting the cluster"
+	# shellcheck source=pki.sh
 	. "$here/pki.sh"
+	# shellcheck source=config.sh
 	. "$here/config.sh"
 	make_pki "$pki" 127.0.0.1 "$api_address" "$node_address"
 	write_config
@@ -107,6 +112,17 @@ why() {
 		tail -n 5 "$state/log/$name.log" >&2
 	done
 	tail -n 5 "$state/log/node.log" >&2
+}
+
+# with COMMAND...: up, the command, and down whatever becomes of it.
+with() {
+	need_root with
+	if ! node_pid >/dev/null; then
+		trap 'down >/dev/null' EXIT
+		trap 'exit 130' INT TERM
+	fi
+	up
+	"$@"
 }
 
 down() {
@@ -173,10 +189,11 @@ need_up() {
 
 command=${1:-help}
 [[ $# -eq 0 ]] || shift
-[[ $command == up || ! -e $state/bin/kube ]] || KUBE=$(readlink "$state/bin/kube")
+[[ $command == up || ! -e $state/bin/kubectl ]] || KUBE=$(readlink "$state/bin/kubectl")
 case $command in
 up) up ;;
 down) down ;;
+with) with "$@" ;;
 status) status ;;
 load-image) load_image "$@" ;;
 kubectl)
@@ -185,7 +202,7 @@ kubectl)
 	;;
 exec)
 	need_up exec
-	KUBECONFIG=$pki/admin.conf PATH=$state/bin:$PATH exec nsenter --net="/run/netns/$netns" "$@"
+	KUBECONFIG=$pki/admin.conf FLASHPOD_VOLUMES=$state/volumes PATH=$state/bin:$PATH exec nsenter --net="/run/netns/$netns" "$@"
 	;;
 logs)
 	if [[ $# -gt 0 ]]; then cat "$state/log/$1.log"; else ls "$state/log"; fi

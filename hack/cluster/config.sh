@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the variables are lib.sh's
 # config.sh, sourced by cluster.sh: the configuration files of the node's programs.
 
 # write_config: every file into $state.

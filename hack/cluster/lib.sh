@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the variables are for those who source it
 # lib.sh, sourced by cluster.sh and node.sh: where things are, and the cluster's addresses.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -2,6 +2,7 @@
 # node.sh: the node itself, started by cluster.sh as the first process of its own PID, mount and network namespaces.
 # When it ends, however it ends, the kernel ends every process and undoes every mount of the cluster with it.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 : "${KUBE:?}" "${ETCD:?}" "${COREDNS:?}" "${CLOUD:?}"
 

@@ -2,6 +2,7 @@
 # packages.sh GROUP...: installs the Debian packages of a group that are missing.
 #
 #   clients   the real RTMP clients that the tests publish and play with
+#   race      what the race detector is linked with
 #   node      what a Kubernetes node needs beside Kubernetes' own programs
 #
 # Exit status 3, with the reason on standard error, when something is missing and cannot be installed from here.
@@ -9,7 +10,8 @@ set -euo pipefail
 
 declare -A groups=(
 	[clients]="ffmpeg rtmpdump gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav"
-	[node]="containerd runc containernetworking-plugins nftables iproute2 openssl procps util-linux"
+	[race]="gcc libc6-dev"
+	[node]="containerd runc containernetworking-plugins nftables iproute2 openssl procps util-linux curl"
 )
 
 missing=()
