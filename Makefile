@@ -1,0 +1,145 @@
+# Flashpod's workshop. `make` alone says what there is. Nothing here needs Docker, a registry or a release download.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The architecture of the images and of what is in them.
+ARCH ?= $(shell go env GOARCH)
+MEDIA_IMAGE := flashpod.dev/media:dev
+OPERATOR_IMAGE := flashpod.dev/operator:dev
+
+# The same flags as in the Dockerfile: static, and the same bytes from the same source wherever it is built.
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
+CLUSTER := hack/cluster/cluster.sh
+BUILD := hack/cluster/build.sh
+TAGS := clients,e2e,envtest
+# What could not run, and why; `make test` ends with it.
+LEFT_OUT := bin/left-out
+
+##@ On this machine
+
+.PHONY: help
+help: ## say what there is
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: bin/flashpod ## serve config/samples/live.yaml on this machine; recordings go to data/
+	@exec bin/flashpod serve -f config/samples/live.yaml --data data/
+
+.PHONY: build
+build: bin/flashpod bin/manager ## build both programs into bin/
+
+.PHONY: bin/flashpod bin/manager
+bin/flashpod:
+	@$(GO_BUILD) -o $@ ./mediaserver
+bin/manager:
+	@$(GO_BUILD) -o $@ ./controllers/manager
+
+.PHONY: generate
+generate: ## write again what is generated from the API types
+	@hack/tools/generate.sh
+
+.PHONY: bench
+bench: ## run the benchmarks of the media server
+	@go test -run '^$$' -bench . -benchmem ./mediaserver/...
+
+.PHONY: clean
+clean: ## remove what was built in the checkout; data/ and the cache outside stay
+	@rm -rf bin
+
+##@ Tests
+
+.PHONY: test
+test: ## run every test, installing and building what they need (as root)
+	@rm -f $(LEFT_OUT)
+	@$(MAKE) test-unit
+	@$(MAKE) test-envtest
+	@$(MAKE) test-clients
+	@$(MAKE) test-e2e
+	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
+
+.PHONY: test-unit
+test-unit: lint ## vet, lint and run the unit tests under the race detector
+	@hack/tools/packages.sh race
+	@echo "running the unit tests"
+	@go test -race -timeout 10m ./...
+	@go -C hack/image test -timeout 5m ./...
+
+.PHONY: lint
+lint: ## vet and lint
+	@lint=$$($(BUILD) lint); \
+	echo "vetting and linting"; \
+	go vet -tags $(TAGS) ./...; \
+	"$$lint" run ./...; \
+	for module in hack/image hack/cluster/kube hack/cluster/coredns; do \
+		(cd $$module && go vet ./... && "$$lint" run --config "$(CURDIR)/.golangci.yml" ./...); \
+	done
+
+.PHONY: envtest-assets
+envtest-assets: ## build kube-apiserver, etcd and kubectl, and print their folder (for KUBEBUILDER_ASSETS)
+	@$(BUILD) envtest
+
+.PHONY: test-envtest
+test-envtest: ## test the API and the operator against a real API server
+	@assets=$$($(BUILD) envtest); \
+	echo "running the API server tests"; \
+	KUBEBUILDER_ASSETS=$$assets go test -tags envtest -timeout 10m ./api/... ./controllers/...
+
+.PHONY: test-clients
+test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump and GStreamer
+	@mkdir -p bin; code=0; hack/tools/packages.sh clients || code=$$?; \
+	if [[ $$code -eq 3 && -z "$${CI:-}" ]]; then \
+		echo "left out: test-clients, because the RTMP clients are not all installed and cannot be installed from here; as root \"hack/tools/packages.sh clients\" does it" | tee -a $(LEFT_OUT); \
+		exit 0; \
+	elif [[ $$code -ne 0 ]]; then \
+		exit $$code; \
+	fi; \
+	echo "running the tests with real RTMP clients"; \
+	go test -tags clients -count 1 -timeout 15m ./hack/e2e/clients/...
+
+.PHONY: test-e2e
+test-e2e: ## test the whole path on a real one-node cluster (as root)
+	@mkdir -p bin; if [[ $$EUID -ne 0 ]]; then \
+		echo "left out: test-e2e, because the one-node cluster needs root: it has namespaces, mounts and control groups of its own" | tee -a $(LEFT_OUT); \
+		exit 0; \
+	fi; \
+	hack/tools/packages.sh clients; \
+	$(CLUSTER) with $(MAKE) run-e2e
+
+# The tests run inside the cluster's network, where Services and LoadBalancer addresses are reached.
+.PHONY: run-e2e
+run-e2e: deploy
+	@echo "running the end-to-end tests"
+	@go test -tags e2e -count 1 -timeout 15m -exec "$(CURDIR)/$(CLUSTER) exec" ./hack/e2e/cluster/...
+
+##@ Images and cluster
+
+.PHONY: image
+image: ## write the two images as tar files into bin/images, without a Docker daemon
+	@GOOS=linux GOARCH=$(ARCH) $(GO_BUILD) -o bin/linux-$(ARCH)/flashpod ./mediaserver
+	@GOOS=linux GOARCH=$(ARCH) $(GO_BUILD) -o bin/linux-$(ARCH)/manager ./controllers/manager
+	@go -C hack/image build -o "$(CURDIR)/bin/image" .
+	@bin/image -arch $(ARCH) -label org.opencontainers.image.title=flashpod-media -label "org.opencontainers.image.version=$(VERSION)" \
+		-tag $(MEDIA_IMAGE) -binary bin/linux-$(ARCH)/flashpod -path /flashpod -out bin/images/media.tar
+	@bin/image -arch $(ARCH) -label org.opencontainers.image.title=flashpod-operator -label "org.opencontainers.image.version=$(VERSION)" \
+		-tag $(OPERATOR_IMAGE) -binary bin/linux-$(ARCH)/manager -path /manager -out bin/images/operator.tar
+	@echo "bin/images/media.tar     $(MEDIA_IMAGE)"
+	@echo "bin/images/operator.tar  $(OPERATOR_IMAGE)"
+
+.PHONY: cluster-up
+cluster-up: ## start a real one-node Kubernetes built from source (as root)
+	@$(CLUSTER) up
+
+.PHONY: deploy
+deploy: image ## build the images, give them to the cluster, install the operator
+	@$(CLUSTER) load-image bin/images/media.tar bin/images/operator.tar
+	@$(CLUSTER) kubectl apply -k config/default
+	@$(CLUSTER) kubectl rollout restart deployment --namespace flashpod-system
+	@$(CLUSTER) kubectl rollout status deployment --namespace flashpod-system --timeout 60s
+
+.PHONY: cluster-down
+cluster-down: ## end the cluster and leave nothing behind
+	@$(CLUSTER) down
