@@ -74,9 +74,9 @@ lint: ## vet and lint
 	echo "vetting and linting"; \
 	go vet -tags $(TAGS) ./...; \
 	"$$lint" run ./...; \
-	for module in hack/image hack/cluster/kube hack/cluster/coredns; do \
-		(cd $$module && go vet ./... && "$$lint" run --config "$(CURDIR)/.golangci.yml" ./...); \
-	done
+	cd hack/image; \
+	go vet ./...; \
+	"$$lint" run --config "$(CURDIR)/.golangci.yml" ./...
 
 .PHONY: envtest-assets
 envtest-assets: ## build kube-apiserver, etcd and kubectl, and print their folder (for KUBEBUILDER_ASSETS)
@@ -136,9 +136,10 @@ cluster-up: ## start a real one-node Kubernetes built from source (as root)
 .PHONY: deploy
 deploy: image ## build the images, give them to the cluster, install the operator
 	@$(CLUSTER) load-image bin/images/media.tar bin/images/operator.tar
-	@$(CLUSTER) kubectl apply -k config/default
-	@$(CLUSTER) kubectl rollout restart deployment --namespace flashpod-system
-	@$(CLUSTER) kubectl rollout status deployment --namespace flashpod-system --timeout 60s
+	@before=$$($(CLUSTER) kubectl get deployment --namespace flashpod-system --output name 2>/dev/null || true); \
+	$(CLUSTER) kubectl apply -k config/default; \
+	if [[ -n $$before ]]; then $(CLUSTER) kubectl rollout restart --namespace flashpod-system $$before; fi; \
+	$(CLUSTER) kubectl rollout status deployment --namespace flashpod-system --timeout 60s
 
 .PHONY: cluster-down
 cluster-down: ## end the cluster and leave nothing behind

@@ -71,6 +71,7 @@ up() {
 		setsid nsenter --net="/run/netns/$netns" unshare --pid --fork --kill-child --mount --mount-proc "$here/node.sh" \
 		</dev/null >"$state/log/node.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 	echo $! >"$state/node.pid"
+	disown # its end is not for the shell to report
 	if ! wait_until_ready; then
 		why
 		fail "it did not become ready; logs are in $state/log, \"cluster.sh down\" ends it"
