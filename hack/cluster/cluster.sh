@@ -48,6 +48,7 @@ up() {
 	fi
 	case $state in /run/* | /var/*) fail "state folder $state: the node hides /run and /var from its programs; set FLASHPOD_CLUSTER_DIR to another place" ;; esac
 	"$root/hack/tools/packages.sh" node
+	[[ -z $(ip netns pids "$netns" 2>/dev/null) ]] || fail "network namespace $netns is in use: a cluster that another state folder knows is up; its own \"down\" ends it"
 	clear_remains
 	mkdir -p "$state"/{log,images,bin}
 	KUBE=$("$here/build.sh" kube) ETCD=$("$here/build.sh" etcd) COREDNS=$("$here/build.sh" coredns)
@@ -149,7 +150,17 @@ clear_remains() {
 		done
 		[[ ! -d $dir ]] || echo "cluster: control group $dir still has processes" >&2
 	done
-	[[ ! -e /run/netns/$netns ]] || ip netns delete "$netns"
+	if [[ -e /run/netns/$netns ]]; then
+		for _ in $(seq 50); do
+			[[ -n $(ip netns pids "$netns") ]] || break
+			sleep 0.2
+		done
+		if [[ -z $(ip netns pids "$netns") ]]; then
+			ip netns delete "$netns"
+		else
+			echo "cluster: network namespace $netns is still in use by processes $(ip netns pids "$netns" | tr '\n' ' ')" >&2
+		fi
+	fi
 	if [[ -d /run/netns && -z $(ls -A /run/netns) ]]; then # ip made it, and a mount point of it
 		umount /run/netns 2>/dev/null || true
 		rmdir /run/netns
