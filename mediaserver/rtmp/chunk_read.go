@@ -1,0 +1,230 @@
+package rtmp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+const (
+	// readBufferSize is what a connection borrows while bytes are coming.
+	readBufferSize = 64 << 10
+	// keepPayload is the largest payload buffer a chunk stream keeps for its
+	// next message.
+	keepPayload = 1 << 20
+)
+
+// chunkReader puts messages together from chunks [SPEC §5.3].
+type chunkReader struct {
+	in         *input
+	chunkSize  int // the peer's
+	maxMessage int
+	maxStreams int
+	streams    map[uint32]*chunkStream
+	leavesOut  bool // the peer does not repeat extended timestamps
+}
+
+// chunkStream is what a header may leave out because the last one said it.
+type chunkStream struct {
+	id       uint32
+	known    bool   // a header of format 0 has come
+	time     uint32 // of the current message
+	delta    uint32
+	extended bool // the last timestamp field was 0xffffff
+	size     int
+	kind     MessageType
+	streamID uint32
+
+	payload []byte // of the current message, as far as it has come
+	begun   bool
+}
+
+func newChunkReader(in *input, maxMessage, maxStreams int) *chunkReader {
+	return &chunkReader{
+		in: in, chunkSize: defaultChunkSize, maxMessage: maxMessage, maxStreams: maxStreams,
+		streams: map[uint32]*chunkStream{},
+	}
+}
+
+// next reads chunks until a message is whole. The payload is valid until the
+// next call. io.EOF means that the peer closed between two messages.
+func (r *chunkReader) next(m *Message) error {
+	for {
+		done, err := r.chunk(m)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+func (r *chunkReader) chunk(m *Message) (done bool, err error) {
+	form, id, err := r.basicHeader()
+	if err != nil {
+		return false, err
+	}
+	s, ok := r.streams[id]
+	if !ok {
+		if len(r.streams) >= r.maxStreams {
+			return false, fmt.Errorf("%w: more than %d chunk streams", ErrProtocol, r.maxStreams)
+		}
+		s = &chunkStream{id: id}
+		r.streams[id] = s
+	}
+	if err := r.messageHeader(s, form); err != nil {
+		return false, unexpected(err)
+	}
+	return r.data(s, m)
+}
+
+// unexpected turns the end of input in the middle of something into an error
+// of its own.
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// basicHeader reads format and chunk stream id [SPEC §5.3.1.1].
+func (r *chunkReader) basicHeader() (form byte, id uint32, err error) {
+	b, err := r.in.take(1)
+	if err != nil {
+		return 0, 0, err
+	}
+	form, id = b[0]>>6, uint32(b[0]&0x3f)
+	switch id {
+	case 0:
+		if b, err = r.in.take(1); err != nil {
+			return 0, 0, unexpected(err)
+		}
+		id = 64 + uint32(b[0])
+	case 1:
+		if b, err = r.in.take(2); err != nil {
+			return 0, 0, unexpected(err)
+		}
+		id = 64 + uint32(b[0]) + uint32(b[1])<<8
+	}
+	return form, id, nil
+}
+
+// messageHeader reads the header of one of four formats and begins a message,
+// unless one is being continued [SPEC §5.3.1.2].
+func (r *chunkReader) messageHeader(s *chunkStream, form byte) error {
+	if form != 0 && !s.known {
+		return fmt.Errorf("%w: chunk stream %d begins with a header of format %d", ErrProtocol, s.id, form)
+	}
+	if form != 3 && s.begun {
+		return fmt.Errorf("%w: chunk stream %d begins a message inside another", ErrProtocol, s.id)
+	}
+	if form != 3 {
+		if err := r.fullHeader(s, form); err != nil {
+			return err
+		}
+	} else if s.extended {
+		if err := r.repeatedTimestamp(s); err != nil {
+			return err
+		}
+	}
+	if s.begun {
+		return nil
+	}
+	if s.size > r.maxMessage {
+		return fmt.Errorf("%w: %d bytes, %d at most", ErrTooBig, s.size, r.maxMessage)
+	}
+	if form == 0 {
+		s.time = s.delta
+	} else {
+		s.time += s.delta
+	}
+	s.begun = true
+	s.payload = s.payload[:0]
+	return nil
+}
+
+// fullHeader reads a header of format 0, 1 or 2: eleven, seven or three bytes.
+func (r *chunkReader) fullHeader(s *chunkStream, form byte) error {
+	b, err := r.in.take([...]int{11, 7, 3}[form])
+	if err != nil {
+		return err
+	}
+	field := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+	if form <= 1 {
+		s.size = int(b[3])<<16 | int(b[4])<<8 | int(b[5])
+		s.kind = MessageType(b[6])
+	}
+	if form == 0 {
+		s.streamID = binary.LittleEndian.Uint32(b[7:])
+		s.known = true
+	}
+	s.delta = field
+	if s.extended = field == noTimestamp; s.extended {
+		if b, err = r.in.take(4); err != nil {
+			return err
+		}
+		s.delta = binary.BigEndian.Uint32(b)
+	}
+	return nil
+}
+
+// repeatedTimestamp skips the extended timestamp in a header of format 3. The
+// specification repeats it, some peers do not: what is there is compared with
+// the timestamp that was sent. Where the payload is too short to compare, the
+// peer does as it did before, or as the specification says.
+func (r *chunkReader) repeatedTimestamp(s *chunkStream) error {
+	left := s.size
+	if s.begun {
+		left -= len(s.payload)
+	}
+	if left >= 4 {
+		b, err := r.in.peek(4)
+		if err != nil {
+			return err
+		}
+		r.leavesOut = binary.BigEndian.Uint32(b) != s.delta
+	}
+	if r.leavesOut {
+		return nil
+	}
+	_, err := r.in.take(4)
+	return err
+}
+
+// data reads a chunk's share of the payload.
+func (r *chunkReader) data(s *chunkStream, m *Message) (done bool, err error) {
+	left := s.size - len(s.payload)
+	n := min(left, r.chunkSize)
+	if n == s.size && r.in.has(n) {
+		// All of it lies in the read buffer: no need to copy it.
+		b, err := r.in.take(n)
+		if err != nil {
+			return false, err
+		}
+		s.finish(m, b)
+		return true, nil
+	}
+	if s.payload, err = r.in.appendTo(s.payload, n); err != nil {
+		return false, unexpected(err)
+	}
+	if len(s.payload) < s.size {
+		return false, nil
+	}
+	s.finish(m, s.payload)
+	if cap(s.payload) > keepPayload {
+		s.payload = nil
+	}
+	return true, nil
+}
+
+func (s *chunkStream) finish(m *Message, payload []byte) {
+	*m = Message{Type: s.kind, StreamID: s.streamID, Timestamp: s.time, Payload: payload}
+	s.begun = false
+	s.payload = s.payload[:0]
+}
+
+// abort drops a message that is half there [SPEC §5.4.2].
+func (r *chunkReader) abort(id uint32) {
+	if s, ok := r.streams[id]; ok {
+		s.begun = false
+		s.payload = s.payload[:0]
+	}
+}

@@ -1,0 +1,51 @@
+package rtmp
+
+import "encoding/binary"
+
+const (
+	// ChunkSize is the chunk size that this server sends with, once it has
+	// said so: large enough that most messages are one chunk, and within what
+	// Flash Player takes.
+	ChunkSize = 65536
+	// defaultChunkSize is what both sides begin with [SPEC §5.4.1].
+	defaultChunkSize = 128
+
+	// MessageHeaderSize is the length of the header that AppendChunks begins a
+	// message with, without an extended timestamp: one byte of basic header,
+	// eleven of message header [SPEC §5.3.1].
+	MessageHeaderSize = 12
+	// StreamIDOffset is where in that header the message stream id is, four
+	// bytes, little endian.
+	StreamIDOffset = 8
+
+	// noTimestamp in a timestamp field means that the extended one follows.
+	noTimestamp = 0xffffff
+)
+
+// AppendChunks appends a message as chunks of chunkSize bytes: a header of
+// format 0, which needs nothing that was sent before, then headers of format
+// 3. An extended timestamp is repeated in each of them [SPEC §5.3.1.3].
+func AppendChunks(dst []byte, m *Message, chunkSize int) []byte {
+	csid := byte(ChunkStreamID(m.Type)) // all are below 64: one byte
+	time := m.Timestamp
+	field := min(time, noTimestamp)
+	size := len(m.Payload)
+	dst = append(dst, csid,
+		byte(field>>16), byte(field>>8), byte(field),
+		byte(size>>16), byte(size>>8), byte(size),
+		byte(m.Type))
+	dst = binary.LittleEndian.AppendUint32(dst, m.StreamID)
+	if field == noTimestamp {
+		dst = binary.BigEndian.AppendUint32(dst, time)
+	}
+	payload := m.Payload
+	for len(payload) > chunkSize {
+		dst = append(dst, payload[:chunkSize]...)
+		payload = payload[chunkSize:]
+		dst = append(dst, 0xc0|csid)
+		if field == noTimestamp {
+			dst = binary.BigEndian.AppendUint32(dst, time)
+		}
+	}
+	return append(dst, payload...)
+}

@@ -1,0 +1,137 @@
+package rtmp
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Config of a connection. Zero values stand for the defaults.
+type Config struct {
+	MaxMessageSize  int // bytes; default 16 MiB, which is what a header can say
+	MaxChunkStreams int // default 64
+
+	HandshakeTimeout time.Duration // default 10 s
+	// ReadTimeout ends a connection that is silent for so long. A ping goes
+	// out at half of it, and peers answer pings. Default 60 s.
+	ReadTimeout time.Duration
+	// WriteTimeout ends a connection whose peer takes nothing for so long.
+	// Default 20 s.
+	WriteTimeout time.Duration
+	// MaxQueue bounds what Send may have waiting, in bytes. Default 4 MiB.
+	MaxQueue int
+}
+
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.HandshakeTimeout, 10*time.Second)
+	def(&c.ReadTimeout, 60*time.Second)
+	def(&c.WriteTimeout, 20*time.Second)
+	if c.MaxMessageSize == 0 {
+		c.MaxMessageSize = 16 << 20
+	}
+	if c.MaxChunkStreams == 0 {
+		c.MaxChunkStreams = 64
+	}
+	if c.MaxQueue == 0 {
+		c.MaxQueue = 4 << 20
+	}
+	return c
+}
+
+// defaultWindow is the acknowledgement window until the peer names one: FMS's.
+const defaultWindow = 2500000
+
+// Conn is one RTMP connection. Handshake comes first, then Serve, which reads;
+// all other methods may be called from any goroutine, except where it says
+// otherwise.
+type Conn struct {
+	nc     net.Conn
+	raw    syscall.RawConn // nil when nc has no socket of its own: TLS, pipes
+	cfg    Config
+	client bool
+
+	received, sent atomic.Uint64 // bytes
+
+	closed    chan struct{}
+	closeOnce sync.Once
+
+	// Held by Serve.
+	window     uint32 // the peer wants an acknowledgement this often
+	acked      uint64
+	deadline   time.Time
+	pinged     bool   // and nothing has come since
+	lastWindow uint32 // sent, as an answer to SetPeerBandwidth
+
+	out output
+	vec vector
+}
+
+// NewServerConn makes the server's side of a connection.
+func NewServerConn(nc net.Conn, cfg Config) *Conn { return newConn(nc, cfg, false) }
+
+// NewClientConn makes the client's side of a connection.
+func NewClientConn(nc net.Conn, cfg Config) *Conn { return newConn(nc, cfg, true) }
+
+func newConn(nc net.Conn, cfg Config, client bool) *Conn {
+	c := &Conn{
+		nc: nc, cfg: cfg.withDefaults(), client: client,
+		closed: make(chan struct{}), window: defaultWindow,
+	}
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
+	c.out.chunkSize = defaultChunkSize
+	c.vec.init()
+	return c
+}
+
+// BytesIn is the number of bytes received so far.
+func (c *Conn) BytesIn() uint64 { return c.received.Load() }
+
+// BytesOut is the number of bytes sent so far.
+func (c *Conn) BytesOut() uint64 { return c.sent.Load() }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// LocalAddr is this end's address.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// Closed is closed when the connection is.
+func (c *Conn) Closed() <-chan struct{} { return c.closed }
+
+// Close ends the connection at once. What is queued is lost.
+func (c *Conn) Close() error {
+	var err error
+	c.closeOnce.Do(func() {
+		close(c.closed)
+		err = c.nc.Close()
+	})
+	return err
+}
+
+// Linger ends the connection gently: what is queued is sent, the peer is told
+// that nothing more comes, and what it still sends is thrown away until it
+// closes, or until the time is over. Closing at once, with bytes unread, would
+// take back what is on its way to it. It is called after Serve has returned.
+func (c *Conn) Linger(d time.Duration) {
+	defer c.Close()
+	if err := c.CloseWrite(); err != nil {
+		return
+	}
+	if err := c.nc.SetReadDeadline(time.Now().Add(d)); err != nil {
+		return
+	}
+	// Whatever ends it, nothing is left to say.
+	_, _ = io.Copy(io.Discard, c.nc)
+}

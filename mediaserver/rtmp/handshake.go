@@ -1,0 +1,147 @@
+package rtmp
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/yutopp/go-rtmp/handshake"
+)
+
+const protocolVersion = 3
+
+// Handshake exchanges the handshake that everything else comes after [SPEC
+// §5.2]. It fails with ErrNoData, ErrNotRTMP, ErrEncrypted, or an error of the
+// network.
+//
+// A client that sends the digest form is answered with the simple one, which
+// every client but Flash Player's H.264 takes.
+func (c *Conn) Handshake() error {
+	if err := c.nc.SetDeadline(time.Now().Add(c.cfg.HandshakeTimeout)); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	shake := c.serverHandshake
+	if c.client {
+		shake = c.clientHandshake
+	}
+	if err := shake(); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	return c.nc.SetDeadline(time.Time{})
+}
+
+// counted reads from the connection for the handshake.
+type counted struct{ c *Conn }
+
+func (r counted) Read(b []byte) (int, error) {
+	n, err := r.c.nc.Read(b)
+	r.c.received.Add(uint64(n))
+	return n, err
+}
+
+func (c *Conn) serverHandshake() error {
+	in := handshake.NewDecoder(counted{c})
+	var version handshake.S0C0
+	if err := in.DecodeS0C0(&version); err != nil {
+		var timeout interface{ Timeout() bool }
+		if errors.Is(err, io.EOF) || errors.As(err, &timeout) && timeout.Timeout() {
+			return ErrNoData
+		}
+		return err
+	}
+	if err := checkVersion(byte(version)); err != nil {
+		return err
+	}
+	var c1 handshake.S1C1
+	if err := in.DecodeS1C1(&c1); err != nil {
+		return unexpected(err)
+	}
+	s1, err := newS1C1()
+	if err != nil {
+		return err
+	}
+	// An exact echo: librtmp compares all of it.
+	s2 := handshake.S2C2{Time: c1.Time, Time2: binary.BigEndian.Uint32(c1.Version[:]), Random: c1.Random}
+	if err := c.writeHandshake(s1, &s2); err != nil {
+		return err
+	}
+	// What C2 echoes is not looked at: digest clients echo something else.
+	var c2 handshake.S2C2
+	return unexpected(in.DecodeS2C2(&c2))
+}
+
+func (c *Conn) clientHandshake() error {
+	c1, err := newS1C1()
+	if err != nil {
+		return err
+	}
+	if err := c.writeHandshake(c1, nil); err != nil {
+		return err
+	}
+	in := handshake.NewDecoder(counted{c})
+	var version handshake.S0C0
+	if err := in.DecodeS0C0(&version); err != nil {
+		return unexpected(err)
+	}
+	if err := checkVersion(byte(version)); err != nil {
+		return err
+	}
+	var s1 handshake.S1C1
+	if err := in.DecodeS1C1(&s1); err != nil {
+		return unexpected(err)
+	}
+	var s2 handshake.S2C2
+	if err := in.DecodeS2C2(&s2); err != nil {
+		return unexpected(err)
+	}
+	c2 := handshake.S2C2{Time: s1.Time, Time2: binary.BigEndian.Uint32(s1.Version[:]), Random: s1.Random}
+	return c.writeHandshake(nil, &c2)
+}
+
+func checkVersion(v byte) error {
+	switch {
+	case v == protocolVersion:
+		return nil
+	case v == 6 || v == 8 || v == 9:
+		return ErrEncrypted
+	case v >= ' ':
+		return fmt.Errorf("%w: the first byte is %q (HTTP has another port)", ErrNotRTMP, v)
+	}
+	return fmt.Errorf("%w: version %d", ErrNotRTMP, v)
+}
+
+func newS1C1() (*handshake.S1C1, error) {
+	s := &handshake.S1C1{}
+	if _, err := rand.Read(s.Random[:]); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// writeHandshake sends version and first in one write with second, as far as
+// they are given: with few small packets a handshake takes one round trip.
+func (c *Conn) writeHandshake(first *handshake.S1C1, second *handshake.S2C2) error {
+	var b bytes.Buffer
+	out := handshake.NewEncoder(&b)
+	if first != nil {
+		version := handshake.S0C0(protocolVersion)
+		if err := out.EncodeS0C0(&version); err != nil {
+			return err
+		}
+		if err := out.EncodeS1C1(first); err != nil {
+			return err
+		}
+	}
+	if second != nil {
+		if err := out.EncodeS2C2(second); err != nil {
+			return err
+		}
+	}
+	n, err := c.nc.Write(b.Bytes())
+	c.sent.Add(uint64(n))
+	return err
+}

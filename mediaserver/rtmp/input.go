@@ -1,0 +1,162 @@
+package rtmp
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+)
+
+// errBufferFull is a mistake in the program: nobody looks further ahead than
+// a header.
+var errBufferFull = errors.New("rtmp: read buffer is full")
+
+var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
+
+// input is a read buffer over a connection. It has memory only while it holds
+// bytes: thousands of players that say nothing share a few buffers.
+type input struct {
+	r   io.Reader
+	raw syscall.RawConn // nil when the connection has none
+
+	// ready is called before each read, to set deadlines; timeout decides
+	// whether to go on after one passed.
+	before  func() error
+	timeout func() error
+	count   func(n int)
+
+	buf  *[readBufferSize]byte
+	from int // unread bytes are buf[from:to]
+	to   int
+
+	n   int
+	err error
+}
+
+// has says whether n bytes are in the buffer.
+func (in *input) has(n int) bool { return in.to-in.from >= n }
+
+// peek returns the next n bytes, n being small, without taking them.
+func (in *input) peek(n int) ([]byte, error) {
+	for !in.has(n) {
+		if err := in.fill(); err != nil {
+			return nil, err
+		}
+	}
+	return in.buf[in.from : in.from+n], nil
+}
+
+// take returns the next n bytes, valid until the next call.
+func (in *input) take(n int) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	b, err := in.peek(n)
+	in.from += len(b)
+	return b, err
+}
+
+// appendTo appends the next n bytes to dst. Memory grows with the bytes that
+// really come.
+func (in *input) appendTo(dst []byte, n int) ([]byte, error) {
+	for n > 0 {
+		if !in.has(1) {
+			if err := in.fill(); err != nil {
+				return dst, err
+			}
+		}
+		k := min(n, in.to-in.from)
+		dst = append(dst, in.buf[in.from:in.from+k]...)
+		in.from += k
+		n -= k
+	}
+	return dst, nil
+}
+
+// fill reads what there is, and waits for something when there is nothing.
+func (in *input) fill() error {
+	switch {
+	case in.from == in.to:
+		in.from, in.to = 0, 0
+		in.release()
+	case in.to == readBufferSize && in.from > 0:
+		in.to = copy(in.buf[:], in.buf[in.from:in.to])
+		in.from = 0
+	case in.to == readBufferSize:
+		return errBufferFull
+	}
+	for {
+		if err := in.before(); err != nil {
+			return err
+		}
+		n, err := in.read()
+		if n > 0 {
+			in.to += n
+			in.count(n)
+			return nil
+		}
+		if err == nil {
+			continue
+		}
+		var timeout interface{ Timeout() bool }
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			if err := in.timeout(); err != nil {
+				return err
+			}
+			continue
+		}
+		return err
+	}
+}
+
+func (in *input) borrow() {
+	if in.buf == nil {
+		in.buf, _ = readBuffers.Get().(*[readBufferSize]byte)
+	}
+}
+
+func (in *input) release() {
+	if in.buf != nil {
+		readBuffers.Put(in.buf)
+		in.buf = nil
+	}
+}
+
+func (in *input) read() (int, error) {
+	if in.raw == nil {
+		in.borrow()
+		return in.r.Read(in.buf[in.to:])
+	}
+	in.n, in.err = 0, nil
+	if err := in.raw.Read(in.readable); err != nil {
+		return 0, err
+	}
+	if in.n == 0 && in.err == nil {
+		return 0, io.EOF
+	}
+	return in.n, in.err
+}
+
+// readable is called when there may be something to read. It borrows a buffer
+// only then, and gives it back when there was nothing.
+func (in *input) readable(fd uintptr) bool {
+	empty := in.buf == nil
+	in.borrow()
+	for {
+		in.n, in.err = syscall.Read(int(fd), in.buf[in.to:])
+		switch in.err {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			in.n, in.err = 0, nil
+			if empty {
+				in.release()
+			}
+			return false
+		case nil:
+		default:
+			in.n = 0
+		}
+		return true
+	}
+}

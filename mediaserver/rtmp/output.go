@@ -1,0 +1,258 @@
+package rtmp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+const (
+	// waitAbove is how much may be queued before SendWait waits.
+	waitAbove = 256 << 10
+	// flushPiece is how much a flusher writes under one deadline: a peer that
+	// takes anything at all is not timed out.
+	flushPiece = 64 << 10
+	// keepQueue is the largest queue kept for reuse.
+	keepQueue = 64 << 10
+)
+
+// output is what a connection has to send.
+//
+// Without an owner, Send itself writes, without waiting; what the socket does
+// not take is left to a flusher goroutine, which exists only as long as there
+// is something. With an owner (see Attach), Send only queues, and the owner
+// writes.
+type output struct {
+	mu         sync.Mutex
+	queue      []byte // whole messages, chunked
+	chunkSize  int    // of what is queued next
+	flushing   bool   // a flusher writes; it alone may touch the socket
+	owner      func() // its wake function; nil: there is none
+	closeWrite bool   // half-close when everything is sent
+	drained    chan struct{}
+	err        error // the connection cannot send any more
+}
+
+// Send queues messages, which stay together and in order, and does not wait
+// for the peer. It fails with ErrSlow when too much is queued already, and
+// closes the connection then.
+func (c *Conn) Send(ms ...*Message) error {
+	o := &c.out
+	o.mu.Lock()
+	err := c.enqueue(ms)
+	wake := o.owner
+	o.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if wake != nil {
+		wake()
+	}
+	return nil
+}
+
+// SendWait is Send for those who have more to say than the peer can take: it
+// waits until less than 256 KiB is queued, or ctx ends. A message is never
+// sent in part.
+func (c *Conn) SendWait(ctx context.Context, ms ...*Message) error {
+	o := &c.out
+	for {
+		o.mu.Lock()
+		if len(o.queue) < waitAbove || o.err != nil {
+			err := c.enqueue(ms)
+			wake := o.owner
+			o.mu.Unlock()
+			if err == nil && wake != nil {
+				wake()
+			}
+			return err
+		}
+		if o.drained == nil {
+			o.drained = make(chan struct{})
+		}
+		drained := o.drained
+		o.mu.Unlock()
+		select {
+		case <-drained:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.closed:
+			return net.ErrClosed
+		}
+	}
+}
+
+// SendCommand sends a command message: see NewCommand.
+func (c *Conn) SendCommand(streamID uint32, name string, transaction float64, object amf.Value, args ...amf.Value) error {
+	m, err := NewCommand(streamID, name, transaction, object, args...)
+	if err != nil {
+		return err
+	}
+	return c.Send(m)
+}
+
+// enqueue encodes messages and, without an owner, gets them going. The caller
+// holds mu.
+func (c *Conn) enqueue(ms []*Message) error {
+	o := &c.out
+	if o.err != nil {
+		return o.err
+	}
+	if len(o.queue) > c.cfg.MaxQueue {
+		err := fmt.Errorf("%w: %d bytes are waiting", ErrSlow, len(o.queue))
+		o.fail(err)
+		c.Close()
+		return err
+	}
+	for _, m := range ms {
+		o.queue = AppendChunks(o.queue, m, o.chunkSize)
+		if m.Type == TypeSetChunkSize && len(m.Payload) == 4 {
+			o.chunkSize = int(uint32(m.Payload[0])<<24 | uint32(m.Payload[1])<<16 | uint32(m.Payload[2])<<8 | uint32(m.Payload[3]))
+		}
+	}
+	if o.owner == nil && !o.flushing {
+		c.writeQueue()
+	}
+	return nil
+}
+
+// writeQueue writes what the socket takes at once and starts a flusher for the
+// rest. The caller holds mu; there is neither owner nor flusher.
+func (c *Conn) writeQueue() {
+	o := &c.out
+	if c.raw != nil && len(o.queue) > 0 {
+		n, err := c.vec.write(c.raw, [][]byte{o.queue})
+		c.sent.Add(uint64(n))
+		if err != nil {
+			o.fail(err)
+			c.Close()
+			return
+		}
+		o.queue = o.queue[:copy(o.queue, o.queue[n:])]
+	}
+	if len(o.queue) > 0 {
+		o.flushing = true
+		first := o.takeQueue()
+		go c.flush(first)
+		return
+	}
+	o.settle()
+	c.finishWrite()
+}
+
+// takeQueue empties the queue and returns what was in it.
+func (o *output) takeQueue() []byte {
+	b := o.queue
+	o.queue = nil
+	return b
+}
+
+// settle wakes those who wait for room. The caller holds mu.
+func (o *output) settle() {
+	if o.drained != nil && len(o.queue) < waitAbove {
+		close(o.drained)
+		o.drained = nil
+	}
+	if cap(o.queue) > keepQueue && len(o.queue) == 0 {
+		o.queue = nil
+	}
+}
+
+func (o *output) fail(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+	o.queue = nil
+	if o.drained != nil {
+		close(o.drained)
+		o.drained = nil
+	}
+}
+
+// flush writes, waiting for the peer, until nothing is left, or an owner takes
+// over.
+func (c *Conn) flush(b []byte) {
+	o := &c.out
+	for {
+		err := c.writeAll(b)
+		o.mu.Lock()
+		if err != nil {
+			o.flushing = false
+			o.fail(err)
+			wake := o.owner
+			o.mu.Unlock()
+			c.Close()
+			if wake != nil {
+				wake()
+			}
+			return
+		}
+		if o.owner != nil || len(o.queue) == 0 {
+			o.flushing = false
+			o.settle()
+			wake := o.owner
+			if wake == nil {
+				c.finishWrite()
+			}
+			o.mu.Unlock()
+			if wake != nil {
+				wake()
+			}
+			return
+		}
+		b = o.takeQueue()
+		o.settle()
+		o.mu.Unlock()
+	}
+}
+
+func (c *Conn) writeAll(b []byte) error {
+	for len(b) > 0 {
+		if err := c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
+			return err
+		}
+		n, err := c.nc.Write(b[:min(len(b), flushPiece)])
+		c.sent.Add(uint64(n))
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	// A deadline that stays would end a write of somebody else's.
+	return c.nc.SetWriteDeadline(time.Time{})
+}
+
+// CloseWrite tells the peer, once everything queued is sent, that nothing more
+// comes. It does not wait. While the connection has an owner it waits for the
+// owner to let go.
+func (c *Conn) CloseWrite() error {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	o.closeWrite = true
+	if o.owner == nil && !o.flushing {
+		c.finishWrite()
+	}
+	return nil
+}
+
+// finishWrite half-closes when that was asked for. The caller holds mu, and
+// everything is sent.
+func (c *Conn) finishWrite() {
+	o := &c.out
+	if !o.closeWrite || o.err != nil {
+		return
+	}
+	o.fail(net.ErrClosed)
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		return
+	}
+	c.Close()
+}

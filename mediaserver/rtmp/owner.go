@@ -1,0 +1,90 @@
+package rtmp
+
+import "net"
+
+// pumpSize is how much a connection without a socket of its own takes at once.
+const pumpSize = 256 << 10
+
+// Attach gives the connection's socket to an owner, who writes to many
+// connections from one loop: from now on Send only queues, and calls wake. The
+// owner calls TakeQueued, TryWritev and Detach from one goroutine. wake may be
+// called from any, with no lock held, and must not wait.
+func (c *Conn) Attach(wake func()) {
+	o := &c.out
+	o.mu.Lock()
+	o.owner = wake
+	o.mu.Unlock()
+	// What is queued already is the owner's to send.
+	wake()
+}
+
+// TakeQueued appends to dst what Send has queued: whole messages, to be
+// written before media. ok is false while the connection still writes
+// something itself; nothing may be written then, and wake is called after it.
+func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.flushing {
+		return dst, false
+	}
+	if len(o.queue) > 0 {
+		dst = append(dst, o.queue...)
+		o.queue = o.queue[:0]
+		o.settle()
+	}
+	return dst, true
+}
+
+// TryWritev writes as much of bufs, one after another, as the socket takes at
+// once: n bytes, less than all of them when it is full. It does not wait,
+// allocate, or keep bufs.
+//
+// A connection without a socket of its own (TLS) takes up to 256 KiB when it
+// has nothing to write, and else 0; wake is called when it can take more.
+func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
+	if c.raw != nil {
+		n, err = c.vec.write(c.raw, bufs)
+		c.sent.Add(uint64(n))
+		return n, err
+	}
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, o.err
+	}
+	select {
+	case <-c.closed:
+		return 0, net.ErrClosed
+	default:
+	}
+	if o.flushing {
+		return 0, nil
+	}
+	var b []byte
+	for _, p := range bufs {
+		b = append(b, p[:min(len(p), pumpSize-len(b))]...)
+	}
+	o.flushing = true
+	go c.flush(b)
+	return len(b), nil
+}
+
+// Detach ends what Attach began. rest is the tail of a message that was
+// written in part; it goes before everything queued since.
+func (c *Conn) Detach(rest []byte) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.owner = nil
+	if o.err != nil {
+		return
+	}
+	if len(rest) > 0 {
+		o.queue = append(append(make([]byte, 0, len(rest)+len(o.queue)), rest...), o.queue...)
+	}
+	if !o.flushing {
+		c.writeQueue()
+	}
+}

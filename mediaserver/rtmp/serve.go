@@ -1,0 +1,135 @@
+package rtmp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/yutopp/go-rtmp/message"
+)
+
+// Serve reads messages until the connection ends, and hands them to handle.
+// What concerns the connection alone it answers itself. Data and command
+// messages of AMF3's types come as those of AMF0's, without their selector
+// byte; aggregate messages come as what they contain.
+//
+// A message and its payload are valid only during the call. An error of handle
+// ends Serve and is returned as it is. io.EOF means that the peer closed the
+// connection between two messages. Serve does not close it.
+func (c *Conn) Serve(handle func(*Message) error) error {
+	in := &input{r: c.nc, raw: c.raw, before: c.beforeRead, timeout: c.readTimeout, count: func(n int) { c.received.Add(uint64(n)) }}
+	defer in.release()
+	r := newChunkReader(in, c.cfg.MaxMessageSize, c.cfg.MaxChunkStreams)
+	var m Message
+	for {
+		if err := r.next(&m); err != nil {
+			return err
+		}
+		if err := c.acknowledge(); err != nil {
+			return err
+		}
+		if err := c.dispatch(r, &m, handle); err != nil {
+			return err
+		}
+	}
+}
+
+// beforeRead sets the deadline of a read. Timers are not free: it moves only
+// once a second.
+func (c *Conn) beforeRead() error {
+	now := time.Now()
+	if c.deadline.Sub(now) > c.cfg.ReadTimeout/2-min(time.Second, c.cfg.ReadTimeout/8) {
+		return nil
+	}
+	c.deadline = now.Add(c.cfg.ReadTimeout / 2)
+	return c.nc.SetReadDeadline(c.deadline)
+}
+
+// readTimeout sends a ping after half of the time and gives up after all.
+func (c *Conn) readTimeout() error {
+	if c.pinged {
+		return fmt.Errorf("%w for %v", ErrSilent, c.cfg.ReadTimeout)
+	}
+	c.pinged = true
+	return c.Send(UserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
+}
+
+// acknowledge tells the peer how much has come, at least every window, and
+// earlier: some peers stop dead at the window's end.
+func (c *Conn) acknowledge() error {
+	c.pinged = false
+	n := c.received.Load()
+	if n-c.acked < uint64(c.window/2) {
+		return nil
+	}
+	c.acked = n
+	return c.Send(ack(n))
+}
+
+func (c *Conn) dispatch(r *chunkReader, m *Message, handle func(*Message) error) error {
+	switch m.Type {
+	case TypeAudio, TypeVideo, TypeData, TypeCommand:
+		return handle(m)
+	case TypeSetChunkSize, TypeAbort, TypeAck, TypeWindowAckSize, TypeSetPeerBandwidth:
+		return c.control(r, m)
+	case TypeUserControl:
+		return c.userControl(m, handle)
+	case TypeDataAMF3, TypeCommandAMF3:
+		if len(m.Payload) == 0 || m.Payload[0] != 0 {
+			return fmt.Errorf("%w: message of type %d does not begin with format selector 0", ErrProtocol, m.Type)
+		}
+		m.Type += TypeData - TypeDataAMF3
+		m.Payload = m.Payload[1:]
+		return handle(m)
+	case TypeAggregate:
+		return unpack(m, func(sub *Message) error { return c.dispatch(r, sub, handle) })
+	}
+	return handle(m)
+}
+
+// control handles a protocol control message [SPEC §5.4].
+func (c *Conn) control(r *chunkReader, m *Message) error {
+	var got message.Message
+	if err := message.NewDecoder(bytes.NewReader(m.Payload)).Decode(message.TypeID(m.Type), &got); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("too short")
+		}
+		return fmt.Errorf("%w: control message of type %d: %w", ErrProtocol, m.Type, err)
+	}
+	switch got := got.(type) {
+	case *message.SetChunkSize:
+		r.chunkSize = int(got.ChunkSize)
+	case *message.AbortMessage:
+		r.abort(got.ChunkStreamID)
+	case *message.WinAckSize:
+		if got.Size > 0 {
+			c.window = uint32(got.Size)
+		}
+	case *message.SetPeerBandwidth:
+		// [SPEC §5.4.5]: answered with a window of that size, when it changes.
+		if size := uint32(got.Size); size != c.lastWindow {
+			c.lastWindow = size
+			return c.Send(WindowAckSize(size))
+		}
+	}
+	return nil
+}
+
+func (c *Conn) userControl(m *Message, handle func(*Message) error) error {
+	if len(m.Payload) < 2 {
+		return fmt.Errorf("%w: user control message of %d bytes", ErrProtocol, len(m.Payload))
+	}
+	switch binary.BigEndian.Uint16(m.Payload) {
+	case EventPingRequest:
+		if len(m.Payload) < 6 {
+			return fmt.Errorf("%w: ping of %d bytes", ErrProtocol, len(m.Payload))
+		}
+		return c.Send(UserControl(EventPingResponse, binary.BigEndian.Uint32(m.Payload[2:])))
+	case EventPingResponse:
+		return nil
+	}
+	return handle(m)
+}

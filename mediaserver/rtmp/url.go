@@ -1,0 +1,89 @@
+package rtmp
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// URL is an RTMP URL as a client needs its parts:
+// rtmp://host/application/instance/stream?query.
+type URL struct {
+	TLS    bool
+	Host   string // host:port
+	App    string // what connect calls app: application, or application/instance
+	Stream string // query included; empty when the URL names none
+}
+
+// TCURL is what connect calls tcUrl.
+func (u *URL) TCURL() string {
+	scheme := "rtmp"
+	if u.TLS {
+		scheme = "rtmps"
+	}
+	return scheme + "://" + u.Host + "/" + u.App
+}
+
+// ParseURL splits a URL the way players do: the last part of the path is the
+// stream, what is before it the application and its instance. A path of one
+// part names an application only.
+func ParseURL(raw string) (*URL, error) {
+	p, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("RTMP URL: %w", err)
+	}
+	u := &URL{Host: p.Host}
+	port := "1935"
+	switch p.Scheme {
+	case "rtmp":
+	case "rtmps":
+		u.TLS, port = true, "443"
+	default:
+		return nil, fmt.Errorf("RTMP URL %q: scheme is %q, not rtmp or rtmps", raw, p.Scheme)
+	}
+	if p.Hostname() == "" {
+		return nil, fmt.Errorf("RTMP URL %q: names no host", raw)
+	}
+	if p.Port() == "" {
+		u.Host = net.JoinHostPort(p.Hostname(), port)
+	}
+	u.App = strings.Trim(p.Path, "/")
+	if i := strings.LastIndexByte(u.App, '/'); i >= 0 {
+		u.App, u.Stream = u.App[:i], u.App[i+1:]
+		if p.RawQuery != "" {
+			u.Stream += "?" + p.RawQuery
+		}
+	}
+	if u.App == "" {
+		return nil, fmt.Errorf("RTMP URL %q: names no application", raw)
+	}
+	return u, nil
+}
+
+// Dial connects to the server of a URL and exchanges handshakes.
+func Dial(ctx context.Context, raw string, cfg Config) (*Conn, *URL, error) {
+	u, err := ParseURL(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	var nc net.Conn
+	if u.TLS {
+		d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}
+		nc, err = d.DialContext(ctx, "tcp", u.Host)
+	} else {
+		var d net.Dialer
+		nc, err = d.DialContext(ctx, "tcp", u.Host)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
+	}
+	c := NewClientConn(nc, cfg)
+	if err := c.Handshake(); err != nil {
+		c.Close()
+		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
+	}
+	return c, u, nil
+}
