@@ -1,0 +1,18 @@
+// Package stream is one live stream: a log of packets that a publisher appends
+// to, and the fan-out of that log to any number of players.
+//
+// A packet is chunked once, when it is published; every player gets the same
+// bytes. A player is a cursor into the log. Fan-out loops own the sockets of
+// connections that play: a loop gathers what lies between a cursor and the end
+// of the log and hands it to the kernel in one non-blocking write. No lock is
+// taken and nothing is copied or allocated per packet and player.
+//
+// The log is a chain of segments that the garbage collector frees from behind:
+// what no cursor and no cached GOP points to is gone. Cursors that fall too far
+// behind are moved forward, so memory is bounded by the log and not by the
+// number of slow players.
+//
+// The package knows messages and sockets. It knows nothing of commands, names,
+// keys or files: instance owns the names, session the commands, and recording
+// is one more reader of the log.
+package stream

@@ -1,0 +1,162 @@
+package stream
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// Fanout is the set of loops that write to players. One serves all streams of
+// a process.
+type Fanout struct {
+	loops []*loop
+	wg    sync.WaitGroup
+
+	mu    sync.Mutex
+	sinks map[*rtmp.Conn]*sink
+	next  int
+}
+
+// sink is a connection that plays: one at least of its NetStreams.
+type sink struct {
+	conn *rtmp.Conn
+	loop *loop
+	uses int // guarded by Fanout.mu
+
+	queued atomic.Bool // is in loop.queued
+
+	// Held by the loop.
+	players  []*Player
+	rest     []byte // of a message that was written in part; goes before all else
+	blocked  bool   // the socket took less than there was
+	progress time.Time
+	dead     bool
+}
+
+// NewFanout starts n loops; 0 means one for each processor that Go uses. Close
+// ends them.
+func NewFanout(n int) *Fanout {
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	f := &Fanout{sinks: map[*rtmp.Conn]*sink{}}
+	for range n {
+		l := newLoop()
+		f.loops = append(f.loops, l)
+		f.wg.Go(l.run)
+	}
+	return f
+}
+
+// Close ends the loops. All players have been closed before.
+func (f *Fanout) Close() {
+	for _, l := range f.loops {
+		close(l.stop)
+	}
+	f.wg.Wait()
+}
+
+// sink returns the connection's sink, made at its first player.
+func (f *Fanout) sink(conn *rtmp.Conn) *sink {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.sinks[conn]
+	if !ok {
+		s = &sink{conn: conn, loop: f.loops[f.next%len(f.loops)]}
+		f.next++
+		f.sinks[conn] = s
+		conn.Attach(func() { s.loop.queue(s) })
+	}
+	s.uses++
+	return s
+}
+
+// release gives the connection its socket back after its last player.
+func (f *Fanout) release(s *sink) {
+	f.mu.Lock()
+	s.uses--
+	last := s.uses == 0
+	if last {
+		delete(f.sinks, s.conn)
+	}
+	f.mu.Unlock()
+	if last {
+		s.loop.do(func() {
+			s.dead = true // a wake-up on its way finds nothing to do
+			s.conn.Detach(s.rest)
+			s.rest = nil
+		})
+	}
+}
+
+// group is the players of one stream in one loop.
+type group struct {
+	stream *Stream
+	loop   *loop
+	dirty  atomic.Bool // is in loop.dirty, or about to be written
+
+	// Held by the loop.
+	players []*Player
+	due     time.Time
+	cost    time.Duration // of a round, smoothed
+}
+
+// wake tells the group's loop that the stream has grown.
+func (g *group) wake() {
+	if !g.dirty.Swap(true) {
+		g.loop.markDirty(g)
+	}
+}
+
+// groupOf returns the stream's group in a loop, made at its first player
+// there. The caller holds s.mu.
+func (s *Stream) groupOf(l *loop) *group {
+	var all []*group
+	if have := s.groups.Load(); have != nil {
+		for _, g := range *have {
+			if g.loop == l {
+				return g
+			}
+		}
+		all = append(all, *have...)
+	}
+	g := &group{stream: s, loop: l}
+	all = append(all, g)
+	s.groups.Store(&all)
+	return g
+}
+
+// dropGroup forgets a group without players. The caller holds s.mu.
+func (s *Stream) dropGroup(gone *group) {
+	var all []*group
+	for _, g := range *s.groups.Load() {
+		if g != gone {
+			all = append(all, g)
+		}
+	}
+	s.groups.Store(&all)
+}
+
+const (
+	// No round is stretched further: it is what a player's buffer forgives.
+	maxInterval = 350 * time.Millisecond
+	// A share of the loop's time: an interval of so many rounds.
+	balancedRounds = 4
+	lowRounds      = 1
+)
+
+// interval is the time from one round's start to the next: as short as the
+// cost of a round allows.
+func (g *group) interval() time.Duration {
+	switch g.stream.opts.Latency {
+	case Throughput:
+		return maxInterval
+	case Low:
+		return min(g.cost*lowRounds, maxInterval)
+	default:
+		return min(g.cost*balancedRounds, maxInterval)
+	}
+}

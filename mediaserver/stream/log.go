@@ -1,0 +1,140 @@
+package stream
+
+import (
+	"sync/atomic"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+const (
+	// A log starts small, for the many streams that carry only a voice, and
+	// goes on in larger segments.
+	firstSegmentSize = 64 << 10
+	segmentSize      = 256 << 10
+	// segmentPackets bounds the packets of a segment: about 20 s of sound.
+	segmentPackets = 1024
+)
+
+// Flags of a packet.
+const (
+	flagKey    = 1 << iota // a video keyframe: players may start here
+	flagHeader             // a sequence header
+	flagNotice             // said by the server, not by the publisher
+	flagEnd                // the publication's last packet
+)
+
+// packet is one message in a segment, chunked and immutable.
+type packet struct {
+	start, end uint32 // in segment.buf
+	time       uint32 // ms
+	kind       rtmp.MessageType
+	flags      uint8
+}
+
+// segment is a piece of a log. One goroutine appends; any number read without
+// a lock what n says is there.
+type segment struct {
+	base    int64  // bytes of the log before this segment
+	buf     []byte // of fixed length
+	packets []packet
+	n       atomic.Int32 // packets that may be read
+	next    atomic.Pointer[segment]
+
+	used int // bytes of buf; the writer's own
+}
+
+func newSegment(base int64, size int) *segment {
+	return &segment{base: base, buf: make([]byte, size), packets: make([]packet, segmentPackets)}
+}
+
+// position is a place between two packets: before packet i of seg.
+type position struct {
+	seg *segment
+	i   int32
+}
+
+// offset is the number of bytes of the log before the position.
+func (p position) offset() int64 {
+	if p.i == 0 {
+		return p.seg.base
+	}
+	return p.seg.base + int64(p.seg.packets[p.i-1].end)
+}
+
+// ready moves the position over the end of a finished segment and returns how
+// many packets its segment holds; i == n means that there is nothing yet.
+func (p *position) ready() (n int32) {
+	for {
+		// The order matters: once next is there, n does not grow any more.
+		next := p.seg.next.Load()
+		n = p.seg.n.Load()
+		if p.i < n || next == nil {
+			return n
+		}
+		p.seg, p.i = next, 0
+	}
+}
+
+// log is the writer's end of the chain.
+type log struct {
+	tail *segment
+	// bytes of the whole log, for those who measure how far behind they are
+	end atomic.Int64
+}
+
+func newLog() log {
+	return log{tail: newSegment(0, firstSegmentSize)}
+}
+
+// chunkedSize is an upper bound for what rtmp.AppendChunks makes of a payload.
+func chunkedSize(payload int) int {
+	chunks := payload/rtmp.ChunkSize + 1
+	return rtmp.MessageHeaderSize + 4 + payload + chunks*5
+}
+
+// append chunks a message into the log and returns the position before it.
+func (l *log) append(m *rtmp.Message, flags uint8) position {
+	need := chunkedSize(len(m.Payload))
+	s := l.tail
+	n := s.n.Load()
+	if len(s.buf)-s.used < need || int(n) == len(s.packets) {
+		s = newSegment(s.base+int64(s.used), max(segmentSize, need))
+		l.tail.next.Store(s)
+		l.tail, n = s, 0
+	}
+	room := s.buf[s.used:s.used:len(s.buf)]
+	written := len(rtmp.AppendChunks(room, m, rtmp.ChunkSize))
+	s.packets[n] = packet{
+		start: uint32(s.used),
+		end:   uint32(s.used + written),
+		time:  m.Timestamp,
+		kind:  m.Type,
+		flags: flags,
+	}
+	s.used += written
+	s.n.Store(n + 1)
+	l.end.Store(s.base + int64(s.used))
+	return position{s, n}
+}
+
+// head is the position after the last packet.
+func (l *log) head() position { return position{l.tail, l.tail.n.Load()} }
+
+// payload takes a packet's chunks apart. A packet of one chunk is not copied.
+func (s *segment) payload(p packet) []byte {
+	b := s.buf[p.start:p.end:p.end]
+	header, more := rtmp.MessageHeaderSize, 1
+	if p.time >= 0xffffff { // the extended timestamp follows every header
+		header, more = header+4, more+4
+	}
+	b = b[header:]
+	if len(b) <= rtmp.ChunkSize {
+		return b
+	}
+	whole := make([]byte, 0, len(b))
+	for len(b) > rtmp.ChunkSize {
+		whole = append(whole, b[:rtmp.ChunkSize]...)
+		b = b[rtmp.ChunkSize+more:]
+	}
+	return append(whole, b...)
+}

@@ -1,0 +1,154 @@
+package stream
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// retryBlocked is how soon a socket that was full is tried again.
+	retryBlocked = 20 * time.Millisecond
+	// writeTimeout is how long a connection may take nothing before it is
+	// closed.
+	writeTimeout = 20 * time.Second
+)
+
+// loop writes to its share of the connections that play. Everything that its
+// sinks, groups and players hold for it is touched by its goroutine alone.
+type loop struct {
+	stop chan struct{}
+	wake chan struct{}
+
+	mu     sync.Mutex
+	tasks  []func()
+	dirty  []*group // streams that have grown
+	queued []*sink  // connections that Send was called on
+
+	// The goroutine's own.
+	due     []*group // grown, waiting for their time
+	blocked []*sink
+	scratch scratch
+	spare   struct { // swapped with the lists above, so that none is allocated
+		tasks  []func()
+		dirty  []*group
+		queued []*sink
+	}
+}
+
+func newLoop() *loop {
+	return &loop{stop: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// do runs f in the loop and waits for it.
+func (l *loop) do(f func()) {
+	done := make(chan struct{})
+	l.mu.Lock()
+	l.tasks = append(l.tasks, func() { defer close(done); f() })
+	l.mu.Unlock()
+	l.signal()
+	<-done
+}
+
+func (l *loop) markDirty(g *group) {
+	l.mu.Lock()
+	l.dirty = append(l.dirty, g)
+	l.mu.Unlock()
+	l.signal()
+}
+
+func (l *loop) queue(s *sink) {
+	if s.queued.Swap(true) {
+		return
+	}
+	l.mu.Lock()
+	l.queued = append(l.queued, s)
+	l.mu.Unlock()
+	l.signal()
+}
+
+func (l *loop) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *loop) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.wake:
+		case <-timer.C:
+		case <-l.stop:
+			return
+		}
+		timer.Reset(l.turn(time.Now()))
+	}
+}
+
+// turn does all that is due and returns how long there is nothing to do.
+func (l *loop) turn(now time.Time) time.Duration {
+	l.mu.Lock()
+	l.spare.tasks, l.tasks = l.tasks, l.spare.tasks[:0]
+	l.spare.dirty, l.dirty = l.dirty, l.spare.dirty[:0]
+	l.spare.queued, l.queued = l.queued, l.spare.queued[:0]
+	l.mu.Unlock()
+
+	for i, task := range l.spare.tasks {
+		task()
+		l.spare.tasks[i] = nil
+	}
+	l.due = append(l.due, l.spare.dirty...)
+	clear(l.spare.dirty)
+	for i, s := range l.spare.queued {
+		s.queued.Store(false)
+		l.write(s)
+		l.spare.queued[i] = nil
+	}
+
+	wait := time.Hour
+	later := l.due[:0]
+	for _, g := range l.due {
+		if left := g.due.Sub(now); left > 0 {
+			wait = min(wait, left)
+			later = append(later, g)
+			continue
+		}
+		l.round(g)
+	}
+	clear(l.due[len(later):])
+	l.due = later
+	if l.retry() {
+		wait = min(wait, retryBlocked)
+	}
+	return wait
+}
+
+// round writes what is new to every player of a stream.
+func (l *loop) round(g *group) {
+	started := time.Now()
+	g.dirty.Store(false) // before the log is read: what comes now wakes again
+	for _, p := range g.players {
+		if !p.sink.blocked {
+			l.write(p.sink)
+		}
+	}
+	cost := time.Since(started)
+	g.cost += (cost - g.cost) / 4
+	g.due = started.Add(g.interval())
+}
+
+// retry tries the sockets that were full, and says whether some still are.
+func (l *loop) retry() bool {
+	if len(l.blocked) == 0 {
+		return false
+	}
+	was := l.blocked
+	l.blocked = nil
+	for _, s := range was {
+		s.blocked = false
+		l.write(s) // puts it back when it is full still
+	}
+	return len(l.blocked) > 0
+}

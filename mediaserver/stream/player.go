@@ -1,0 +1,238 @@
+package stream
+
+import (
+	"encoding/binary"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// Player is a cursor that a fan-out loop moves along a stream, onto one
+// NetStream of one connection. Its methods are called from one goroutine, the
+// same for all players of a connection.
+type Player struct {
+	s     *Stream
+	id    uint32 // message stream id
+	sink  *sink
+	group *group
+
+	// Held by the loop from here on.
+	at      position
+	opening []byte // goes before the packet at the position; shared, immutable
+	waiting bool   // for a keyframe after since; at is not set then
+	since   uint64
+	paused  bool
+	audio   bool
+	video   bool
+	told    time.Time // when it was last told that it is too slow
+	closed  bool
+}
+
+// Play starts to send the stream to message stream id on the connection, whose
+// client was told so (NetStream.Play.Start) and has been sent SetChunkSize
+// before. The connection's socket belongs to a fan-out loop until its last
+// player is closed.
+func (s *Stream) Play(conn *rtmp.Conn, id uint32) *Player {
+	p := &Player{s: s, id: id, audio: true, video: true}
+	p.sink = s.fanout.sink(conn)
+	l := p.sink.loop
+	s.players.Add(1)
+	l.do(func() {
+		s.mu.Lock()
+		p.at, p.opening, p.waiting = s.join()
+		p.since = s.keys
+		p.group = s.groupOf(l)
+		s.mu.Unlock()
+		p.group.players = append(p.group.players, p)
+		p.sink.players = append(p.sink.players, p)
+		l.write(p.sink)
+	})
+	return p
+}
+
+// Close stops sending. Nothing is sent for this player after it returned.
+func (p *Player) Close() {
+	s := p.s
+	p.sink.loop.do(func() {
+		if p.closed {
+			return
+		}
+		p.closed = true
+		p.sink.players = remove(p.sink.players, p)
+		p.group.players = remove(p.group.players, p)
+		s.players.Add(-1)
+		if len(p.group.players) == 0 {
+			s.mu.Lock()
+			s.dropGroup(p.group)
+			s.mu.Unlock()
+		}
+	})
+	s.fanout.release(p.sink)
+}
+
+// Pause stops and resumes. What is published in between is not sent; after it
+// the player goes on at a keyframe.
+func (p *Player) Pause(paused bool) {
+	p.sink.loop.do(func() {
+		if p.paused == paused {
+			return
+		}
+		p.paused = paused
+		if paused {
+			p.at, p.opening, p.waiting = position{}, nil, true
+			return
+		}
+		p.resync()
+	})
+}
+
+// Receive chooses what is sent of the stream. Sequence headers and data always
+// are; video comes back with a keyframe.
+func (p *Player) Receive(audio, video bool) {
+	p.sink.loop.do(func() {
+		back := video && !p.video
+		p.audio, p.video = audio, video
+		if back && !p.paused {
+			p.resync()
+		}
+	})
+}
+
+// resync makes the player wait for the next keyframe, or go on at the head of
+// a stream that has none. It runs in the loop.
+func (p *Player) resync() {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.since = s.keys
+	if p.waiting = s.hasVideo && p.video; p.waiting {
+		p.at, p.opening = position{}, nil
+		return
+	}
+	p.at, p.opening = s.log.head(), s.chunkStored(s.newest.Load())
+	if s.publisher == nil && s.goodbye.seg != nil {
+		p.at = s.goodbye // it left while the player did not listen
+	}
+}
+
+// place gives a waiting player its position once there is one. It runs in the
+// loop.
+func (p *Player) place() bool {
+	if !p.waiting {
+		return true
+	}
+	k := p.s.key.Load()
+	if k == nil || k.seq <= p.since {
+		// A publisher that left and came back may bring no video at all, and
+		// who waits should still hear the notices: see resync.
+		if p.s.videoGone() {
+			p.resync()
+		}
+		return !p.waiting
+	}
+	p.s.mu.Lock()
+	p.opening = p.s.openingAt(k)
+	p.s.mu.Unlock()
+	p.at, p.waiting = k.at, false
+	return true
+}
+
+// videoGone says whether the publication that a player waits on is over.
+func (s *Stream) videoGone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.hasVideo
+}
+
+const (
+	// A player this far behind goes on at a newer keyframe.
+	maxLag      = 5000 // ms
+	maxLagBytes = 8 << 20
+	// One that cannot, because none has come, is let go no further than this.
+	maxHeldBytes = 32 << 20
+	// How often it is told.
+	tellSlowEvery = 10 * time.Second
+)
+
+// keepUp moves a player that is too far behind to a newer keyframe. It runs in
+// the loop.
+func (p *Player) keepUp(now time.Time) {
+	n := p.at.ready()
+	if p.at.i == n {
+		return
+	}
+	behind := p.s.log.end.Load() - p.at.offset()
+	late := int32(p.s.newest.Load() - p.at.seg.packets[p.at.i].time)
+	if behind < maxLagBytes && late < maxLag {
+		return
+	}
+	k := p.s.key.Load()
+	switch {
+	case k != nil && k.at.offset() > p.at.offset():
+		p.at = k.at
+		p.s.mu.Lock()
+		p.opening = p.s.openingAt(k)
+		p.s.mu.Unlock()
+	case behind > maxHeldBytes:
+		p.resync()
+	default:
+		return
+	}
+	if now.Sub(p.told) > tellSlowEvery {
+		p.told = now
+		// The error is the connection's end, which its session sees as well.
+		_ = p.sink.conn.Send(rtmp.Status(p.id, "warning", "NetStream.Play.InsufficientBW",
+			"The connection is too slow for the stream: some of it was left out.", "details", p.s.name))
+	}
+}
+
+// plain says whether the player takes the log's bytes as they are.
+func (p *Player) plain() bool { return p.id == 1 && p.audio && p.video }
+
+// wants says whether a packet goes to the player.
+func (p *Player) wants(k packet) bool {
+	if k.flags != 0 && k.flags&flagKey == 0 {
+		return true
+	}
+	switch k.kind {
+	case rtmp.TypeAudio:
+		return p.audio
+	case rtmp.TypeVideo:
+		return p.video
+	}
+	return true
+}
+
+// patch appends a message header for the player's own message stream id.
+func (p *Player) patch(dst, header []byte) []byte {
+	at := len(dst)
+	dst = append(dst, header[:rtmp.MessageHeaderSize]...)
+	binary.LittleEndian.PutUint32(dst[at+rtmp.StreamIDOffset:], p.id)
+	return dst
+}
+
+func remove(list []*Player, p *Player) []*Player {
+	for i := range list {
+		if list[i] == p {
+			last := len(list) - 1
+			list[i], list[last] = list[last], nil
+			return list[:last]
+		}
+	}
+	return list
+}
+
+// restream copies chunked messages for another message stream id.
+func restream(chunks []byte, id uint32) []byte {
+	out := append([]byte(nil), chunks...)
+	for b := out; len(b) >= rtmp.MessageHeaderSize; {
+		size := int(b[4])<<16 | int(b[5])<<8 | int(b[6])
+		header, more := rtmp.MessageHeaderSize, 1
+		if b[1] == 0xff && b[2] == 0xff && b[3] == 0xff {
+			header, more = header+4, more+4
+		}
+		binary.LittleEndian.PutUint32(b[rtmp.StreamIDOffset:], id)
+		b = b[header+size+max(0, size-1)/rtmp.ChunkSize*more:]
+	}
+	return out
+}

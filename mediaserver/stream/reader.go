@@ -1,0 +1,96 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// ErrLagged says that a reader fell further behind than the log is kept for
+// it.
+var ErrLagged = errors.New("reader fell more than 64 MiB behind the stream")
+
+// maxReaderLag is how much of the log a reader may hold in memory: a disk that
+// stalls for seconds loses nothing.
+const maxReaderLag = 64 << 20
+
+// Reader reads one publication message by message: a recorder, or whatever
+// else wants payloads and not chunks. Its methods are called from one
+// goroutine, except Close.
+type Reader struct {
+	s       *Stream
+	opening []rtmp.Message
+	at      position
+	waiting bool
+	wake    chan struct{}
+}
+
+// NewReader starts where a player would: stored data, sequence headers, then
+// the newest keyframe; or at the beginning, when the publisher has just come.
+func (s *Stream) NewReader() *Reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &Reader{s: s, wake: make(chan struct{}, 1)}
+	switch k := s.key.Load(); {
+	case k != nil:
+		r.at, r.opening = k.at, s.storedMessages(k.time)
+	case s.hasVideo:
+		r.at, r.opening, r.waiting = s.log.head(), s.storedMessages(s.newest.Load()), true
+	default:
+		r.at, r.opening = s.log.head(), s.storedMessages(s.newest.Load())
+	}
+	s.readers[r] = struct{}{}
+	return r
+}
+
+// Next waits for a message. Its payload is immutable and may be kept. It fails
+// with io.EOF at the end of the publication, ErrLagged, or ctx's error.
+func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
+	if len(r.opening) > 0 {
+		m := r.opening[0]
+		r.opening = r.opening[1:]
+		return m, nil
+	}
+	for {
+		n := r.at.ready()
+		if r.at.i == n {
+			select {
+			case <-r.wake:
+				continue
+			case <-ctx.Done():
+				return rtmp.Message{}, ctx.Err()
+			}
+		}
+		if r.s.log.end.Load()-r.at.offset() > maxReaderLag {
+			return rtmp.Message{}, ErrLagged
+		}
+		seg, p := r.at.seg, r.at.seg.packets[r.at.i]
+		r.at.i++
+		switch {
+		case p.flags&flagEnd != 0:
+			return rtmp.Message{}, io.EOF
+		case p.flags&flagNotice != 0:
+			continue
+		case r.waiting && p.kind == rtmp.TypeVideo && p.flags == 0:
+			continue // it could not be decoded without its keyframe
+		case p.flags&flagKey != 0:
+			r.waiting = false
+		}
+		return rtmp.Message{Type: p.kind, StreamID: 1, Timestamp: p.time, Payload: seg.payload(p)}, nil
+	}
+}
+
+// Pending says whether Next would return at once.
+func (r *Reader) Pending() bool {
+	return len(r.opening) > 0 || r.at.ready() > r.at.i
+}
+
+// Close lets go of the log. It may be called from any goroutine; Next is not
+// called any more.
+func (r *Reader) Close() {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	delete(r.s.readers, r)
+}

@@ -1,0 +1,239 @@
+package stream
+
+import (
+	"sort"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+const (
+	// What one write may carry: beyond it, a socket that takes everything
+	// would keep the others waiting.
+	maxWriteBytes   = 1 << 20
+	maxWriteBuffers = 512
+	// maxRest is how much may wait unsent in a sink before what is queued on
+	// the connection stays there, where its own limit counts.
+	maxRest = 64 << 10
+)
+
+// scratch is what a loop needs to gather one write.
+type scratch struct {
+	bufs    [][]byte
+	marks   []mark
+	control []byte
+	headers []byte // patched message headers
+	total   int
+}
+
+// mark says whose packets end where in the write.
+type mark struct {
+	p        *Player
+	seg      *segment
+	from, to int32 // packets of seg; from == to: the player's opening
+	end      int   // bytes of the write up to here
+}
+
+// write sends as much to a connection as its socket takes.
+func (l *loop) write(s *sink) {
+	if s.dead || s.blocked {
+		return
+	}
+	for {
+		now := time.Now()
+		lead, ok := l.gather(s, now)
+		if !ok {
+			return // the connection still writes something of its own, and wakes us
+		}
+		c := &l.scratch
+		if c.total == 0 {
+			return
+		}
+		n, err := s.conn.TryWritev(c.bufs)
+		if err != nil {
+			s.dead = true
+			s.conn.Close() // its session ends, and closes the players
+			return
+		}
+		if n > 0 || s.progress.IsZero() {
+			s.progress = now
+		}
+		if n < c.total {
+			l.partial(s, lead, n)
+			if now.Sub(s.progress) > writeTimeout {
+				s.dead = true
+				s.conn.Close()
+				return
+			}
+			s.blocked = true
+			l.blocked = append(l.blocked, s)
+			return
+		}
+		s.rest = nil
+		for _, m := range c.marks {
+			m.done()
+		}
+		if n < maxWriteBytes && len(c.bufs) < maxWriteBuffers {
+			return
+		}
+	}
+}
+
+// gather lays out one write: the rest of the last one, what the session said,
+// then media. It returns the length of the part that is not media; ok is false
+// when nothing may be written now.
+func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
+	c := &l.scratch
+	c.bufs, c.marks, c.control, c.headers, c.total = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0], 0
+	c.add(s.rest)
+	if len(s.rest) < maxRest {
+		if c.control, ok = s.conn.TakeQueued(c.control); !ok {
+			return 0, false
+		}
+		c.add(c.control)
+	}
+	lead = c.total
+	for _, p := range s.players {
+		if p.paused || !p.place() {
+			continue
+		}
+		p.keepUp(now)
+		if p.waiting {
+			continue
+		}
+		c.player(p)
+	}
+	return lead, true
+}
+
+func (c *scratch) add(b []byte) {
+	if len(b) > 0 {
+		c.bufs = append(c.bufs, b)
+		c.total += len(b)
+	}
+}
+
+func (c *scratch) full() bool {
+	return c.total >= maxWriteBytes || len(c.bufs) >= maxWriteBuffers
+}
+
+// player adds what a player has not been sent yet.
+func (c *scratch) player(p *Player) {
+	if len(p.opening) > 0 {
+		c.add(p.shifted(p.opening))
+		c.marks = append(c.marks, mark{p: p, end: c.total})
+	}
+	for at := p.at; !c.full(); {
+		n := at.ready()
+		if at.i == n {
+			return
+		}
+		from := at
+		if p.plain() {
+			at.i = n
+			c.add(from.seg.buf[from.seg.packets[from.i].start:from.seg.packets[n-1].end])
+		} else {
+			at.i++
+			if k := from.seg.packets[from.i]; p.wants(k) {
+				c.patched(p, from.seg.buf[k.start:k.end])
+			}
+		}
+		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
+	}
+}
+
+// patched adds a packet with the player's message stream id.
+func (c *scratch) patched(p *Player, b []byte) {
+	if p.id == 1 {
+		c.add(b)
+		return
+	}
+	at := len(c.headers)
+	// Growing moves the array; headers that are laid out already stay valid
+	// in the old one.
+	c.headers = p.patch(c.headers, b)
+	c.add(c.headers[at:])
+	c.add(b[rtmp.MessageHeaderSize:])
+}
+
+// shifted is an opening for the player's message stream id. Openings are rare:
+// a copy does no harm.
+func (p *Player) shifted(opening []byte) []byte {
+	if p.id == 1 {
+		return opening
+	}
+	return restream(opening, p.id)
+}
+
+// done moves the player's cursor behind what was written.
+func (m mark) done() {
+	if m.seg == nil {
+		m.p.opening = nil
+		return
+	}
+	m.p.at = position{m.seg, m.to}
+}
+
+// partial keeps what is left of a message that was written in part, and moves
+// cursors behind everything that was begun. A message must not be torn: what
+// comes next goes behind its last byte.
+func (l *loop) partial(s *sink, lead, n int) {
+	c := &l.scratch
+	if n < lead {
+		// The rest and what the session said, in their order.
+		left := make([]byte, 0, lead-n)
+		skip := n
+		for _, b := range c.bufs {
+			if len(left) == lead-n {
+				break
+			}
+			if skip >= len(b) {
+				skip -= len(b)
+				continue
+			}
+			left = append(left, b[skip:]...)
+			skip = 0
+		}
+		s.rest = left
+		return
+	}
+	s.rest = nil
+	begin := lead
+	for _, m := range c.marks {
+		switch {
+		case n >= m.end:
+			m.done()
+			begin = m.end
+			continue
+		case n == begin:
+			return // nothing of it was written
+		case m.seg == nil:
+			whole := m.p.shifted(m.p.opening)
+			s.rest = whole[n-begin:]
+			m.p.opening = nil
+		default:
+			s.rest = m.split(n - begin)
+		}
+		return
+	}
+}
+
+// split moves the cursor behind the packet that byte n of the mark is in, and
+// returns what is left of that packet.
+func (m mark) split(n int) []byte {
+	packets := m.seg.packets[m.from:m.to]
+	start := packets[0].start
+	at := start + uint32(n)
+	i := sort.Search(len(packets), func(i int) bool { return packets[i].end > at })
+	k := packets[i]
+	m.p.at = position{m.seg, m.from + int32(i)}
+	if at == k.start {
+		return nil
+	}
+	m.p.at.i++
+	whole := m.seg.buf[k.start:k.end:k.end]
+	if m.p.id != 1 && at-k.start < rtmp.MessageHeaderSize {
+		whole = append(m.p.patch(nil, whole), whole[rtmp.MessageHeaderSize:]...)
+	}
+	return whole[at-k.start:]
+}
