@@ -3,6 +3,7 @@
 #
 #   kube      the Kubernetes programs and kubectl     etcd      Kubernetes' store
 #   coredns   cluster DNS                             lint      golangci-lint
+#   controller-gen    what writes the schema and the deep copies
 #   envtest   a folder with kube-apiserver, etcd and kubectl, which is what KUBEBUILDER_ASSETS names
 #
 # A program is built once per version and source, into ${XDG_CACHE_HOME:-~/.cache}/flashpod/bin, outside the checkout, so that a
@@ -64,8 +65,12 @@ for program in "$@"; do
 		dir=$here/../tools/lint
 		build golangci-lint "$dir" github.com/golangci/golangci-lint/v2/cmd/golangci-lint "$(version "$dir" github.com/golangci/golangci-lint/v2)" golangci-lint "3 to 5 minutes" ""
 		;;
+	controller-gen)
+		dir=$here/../tools/generate
+		build controller-gen "$dir" sigs.k8s.io/controller-tools/cmd/controller-gen "$(version "$dir" sigs.k8s.io/controller-tools)" controller-gen "half a minute" ""
+		;;
 	*)
-		echo "build.sh: no program \"$program\": kube, etcd, coredns, envtest or lint" >&2
+		echo "build.sh: no program \"$program\": kube, etcd, coredns, envtest, lint or controller-gen" >&2
 		exit 2
 		;;
 	esac

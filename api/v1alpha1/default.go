@@ -1,0 +1,40 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// SetDefaults fills in what the schema's defaults fill in, and the instance's
+// name, which no schema can: see EffectiveInstance.
+func (a *AppInstance) SetDefaults() {
+	s := &a.Spec
+	s.Instance = a.EffectiveInstance()
+	def(&s.Recording.Mode, RecordOnRequest)
+	if s.Storage.Size.IsZero() && s.Storage.Size.Format == "" {
+		s.Storage.Size = resource.MustParse("10Gi")
+	}
+	yes := true
+	def(&s.Storage.Retain, &yes)
+	def(&s.Access.Publish.Mode, PublishKey)
+	def(&s.Delivery.Latency, LatencyBalanced)
+	def(&s.Delivery.GOPCache, &yes)
+	def(&s.Service.Type, corev1.ServiceTypeLoadBalancer)
+	def(&s.Service.Port, 1935)
+	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
+}
+
+// EffectiveInstance is spec.instance or, when that is not set, metadata.name.
+func (a *AppInstance) EffectiveInstance() string {
+	if a.Spec.Instance != "" {
+		return a.Spec.Instance
+	}
+	return a.Name
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,92 @@
+package v1alpha1
+
+// Recording says which live streams are kept.
+type Recording struct {
+	// Mode is OnRequest (streams published as "record" or "append"), All (every
+	// stream, a new file each time) or Off.
+	// +kubebuilder:default=OnRequest
+	// +optional
+	Mode RecordingMode `json:"mode,omitempty"`
+}
+
+// RecordingMode says which streams are recorded.
+// +kubebuilder:validation:Enum=OnRequest;All;Off
+type RecordingMode string
+
+// The recording modes.
+const (
+	RecordOnRequest RecordingMode = "OnRequest"
+	RecordAll       RecordingMode = "All"
+	RecordOff       RecordingMode = "Off"
+)
+
+// Access says who may do what.
+type Access struct {
+	// +kubebuilder:default={}
+	// +optional
+	Publish PublishAccess `json:"publish,omitzero"`
+}
+
+// PublishAccess says who may publish.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.secretName == ” || !has(self.mode) || self.mode == 'Key'",message="secretName needs mode Key",fieldPath=".secretName"
+type PublishAccess struct {
+	// Mode is Key (the stream name ends with ?key=KEY) or Anyone.
+	// +kubebuilder:default=Key
+	// +optional
+	Mode PublishMode `json:"mode,omitempty"`
+	// SecretName names a Secret of yours whose entry "key" is the key. Default:
+	// the operator makes one, called like the AppInstance with "-publish-key"
+	// behind.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	SecretName string `json:"secretName,omitempty"`
+}
+
+// PublishMode says who may publish.
+// +kubebuilder:validation:Enum=Key;Anyone
+type PublishMode string
+
+// The publish modes.
+const (
+	PublishKey    PublishMode = "Key"
+	PublishAnyone PublishMode = "Anyone"
+)
+
+// Limits bound what clients may take; 0 means no limit.
+type Limits struct {
+	// MaxConnections is how many clients may be connected at once.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MaxConnections int32 `json:"maxConnections,omitempty"`
+	// MaxStreams is how many names of live streams may be in use at once.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MaxStreams int32 `json:"maxStreams,omitempty"`
+}
+
+// Delivery trades latency for cost.
+type Delivery struct {
+	// Latency is Balanced (frame by frame, written less often as the audience
+	// grows), Low (frame by frame as long as a processor can) or Throughput (a
+	// write every 350 ms: least cost per viewer).
+	// +kubebuilder:default=Balanced
+	// +optional
+	Latency Latency `json:"latency,omitempty"`
+	// GOPCache lets players begin with the newest keyframe that has come,
+	// instead of waiting for the next one.
+	// +kubebuilder:default=true
+	// +optional
+	GOPCache *bool `json:"gopCache,omitempty"`
+}
+
+// Latency is a trade between latency and cost.
+// +kubebuilder:validation:Enum=Low;Balanced;Throughput
+type Latency string
+
+// The trades.
+const (
+	LatencyLow        Latency = "Low"
+	LatencyBalanced   Latency = "Balanced"
+	LatencyThroughput Latency = "Throughput"
+)

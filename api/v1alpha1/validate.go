@@ -1,0 +1,103 @@
+package v1alpha1
+
+import (
+	"regexp"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+var (
+	applicationPattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*$`)
+	instancePattern    = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$`)
+)
+
+const (
+	maxName        = 52
+	maxApplication = 64
+	maxInstance    = 128
+)
+
+// Validate holds a document, defaults filled in, to the rules of the schema.
+// The errors name the field and the way out.
+func (a *AppInstance) Validate() field.ErrorList {
+	var errs field.ErrorList
+	name := field.NewPath("metadata", "name")
+	if a.Name == "" {
+		errs = append(errs, field.Required(name, "every document needs a name"))
+	}
+	for _, why := range validation.NameIsDNSSubdomain(a.Name, false) {
+		if a.Name != "" {
+			errs = append(errs, field.Invalid(name, a.Name, why))
+		}
+	}
+	if len(a.Name) > maxName {
+		errs = append(errs, field.TooLong(name, a.Name, maxName))
+	}
+	spec := field.NewPath("spec")
+	s := &a.Spec
+	errs = append(errs, validateText(spec.Child("application"), s.Application, maxApplication, applicationPattern,
+		"must be of letters, digits, '_', '-' and '.', and not begin with a dot")...)
+	errs = append(errs, validateText(spec.Child("instance"), s.Instance, maxInstance, instancePattern,
+		"must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot")...)
+	errs = append(errs, oneOf(spec.Child("recording", "mode"), s.Recording.Mode, RecordOnRequest, RecordAll, RecordOff)...)
+	errs = append(errs, oneOf(spec.Child("access", "publish", "mode"), s.Access.Publish.Mode, PublishKey, PublishAnyone)...)
+	if s.Access.Publish.SecretName != "" && s.Access.Publish.Mode != PublishKey {
+		errs = append(errs, field.Forbidden(spec.Child("access", "publish", "secretName"), "secretName needs mode Key"))
+	}
+	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)
+	if s.Storage.Size.Cmp(resource.Quantity{}) <= 0 {
+		errs = append(errs, field.Invalid(spec.Child("storage", "size"), s.Storage.Size.String(), "must be more than zero"))
+	}
+	errs = append(errs, s.validateLimits(spec.Child("limits"))...)
+	return append(errs, s.Service.validate(spec.Child("service"))...)
+}
+
+func (s *AppInstanceSpec) validateLimits(path *field.Path) (errs field.ErrorList) {
+	if s.Limits == nil {
+		return nil
+	}
+	for name, n := range map[string]int32{"maxConnections": s.Limits.MaxConnections, "maxStreams": s.Limits.MaxStreams} {
+		if n < 0 {
+			errs = append(errs, field.Invalid(path.Child(name), n, "must not be negative; 0 means no limit"))
+		}
+	}
+	return errs
+}
+
+func (s *Service) validate(path *field.Path) field.ErrorList {
+	errs := oneOf(path.Child("type"), s.Type, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort, corev1.ServiceTypeClusterIP)
+	errs = append(errs, oneOf(path.Child("externalTrafficPolicy"), s.ExternalTrafficPolicy,
+		corev1.ServiceExternalTrafficPolicyLocal, corev1.ServiceExternalTrafficPolicyCluster)...)
+	if s.IPFamilyPolicy != nil {
+		errs = append(errs, oneOf(path.Child("ipFamilyPolicy"), *s.IPFamilyPolicy,
+			corev1.IPFamilyPolicySingleStack, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack)...)
+	}
+	if s.Port < 1 || s.Port > 65535 {
+		errs = append(errs, field.Invalid(path.Child("port"), s.Port, "must be from 1 to 65535"))
+	}
+	return errs
+}
+
+func validateText(path *field.Path, value string, most int, pattern *regexp.Regexp, rule string) field.ErrorList {
+	switch {
+	case value == "":
+		return field.ErrorList{field.Required(path, "must not be empty")}
+	case len(value) > most:
+		return field.ErrorList{field.TooLong(path, value, most)}
+	case !pattern.MatchString(value):
+		return field.ErrorList{field.Invalid(path, value, rule)}
+	}
+	return nil
+}
+
+func oneOf[T ~string](path *field.Path, value T, allowed ...T) field.ErrorList {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return field.ErrorList{field.NotSupported(path, value, allowed)}
+}
