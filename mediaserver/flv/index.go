@@ -1,0 +1,151 @@
+package flv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+// Entry is a place where playing may begin.
+type Entry struct {
+	Time   uint32 // ms
+	Offset int64  // of the tag
+}
+
+// Index says where things are in a file.
+type Index struct {
+	// Entries are the keyframes or, in a file without video, one tag a second;
+	// in the order of their offsets.
+	Entries []Entry
+	// VideoHeaders and AudioHeaders are the sequence headers.
+	VideoHeaders, AudioHeaders []Entry
+	// Meta is onMetaData; nil when there is none.
+	Meta *amf.ECMAArray
+	// First is the offset of the first tag that is not onMetaData.
+	First int64
+	// Size is the end of the last whole tag, in bytes.
+	Size int64
+	// Duration is the largest timestamp, in ms.
+	Duration           uint32
+	LastVideo          uint32 // timestamps of the last tags, in ms
+	LastAudio          uint32
+	HasVideo, HasAudio bool
+
+	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
+}
+
+// audioEntryEvery is how dense an index without keyframes is.
+const audioEntryEvery = 1000 // ms
+
+// Scan reads the headers of all tags of a file of size bytes. What follows the
+// last whole tag is no error: Index.Size tells where it begins.
+func Scan(f io.ReaderAt, size int64) (*Index, error) {
+	var b [tagHeaderSize + 8]byte
+	if _, err := f.ReadAt(b[:fileHeaderSize], 0); err != nil {
+		return nil, fmt.Errorf("%w: it ends inside its header", ErrInvalid)
+	}
+	if err := checkFileHeader(b[:]); err != nil {
+		return nil, err
+	}
+	x := &Index{Size: fileHeaderSize, First: fileHeaderSize}
+	for {
+		n, err := f.ReadAt(b[:], x.Size)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("byte %d: %w", x.Size, err)
+		}
+		if n < tagHeaderSize {
+			return x, nil
+		}
+		h, err := parseTagHeader(b[:])
+		if err != nil {
+			return x, nil // no tag begins here: the tail is torn
+		}
+		end := x.Size + int64(tagHeaderSize+h.size+trailerSize)
+		if end > size {
+			return x, nil
+		}
+		if err := x.tag(f, h, b[tagHeaderSize:n], end); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// tag takes one whole tag into the index; front is the beginning of its data.
+func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
+	at := x.Size
+	front = front[:min(len(front), h.size)]
+	if h.kind == TypeScript && x.Meta == nil {
+		data := make([]byte, h.size)
+		if _, err := f.ReadAt(data, at+tagHeaderSize); err != nil {
+			return fmt.Errorf("byte %d: %w", at, err)
+		}
+		if meta := parseMeta(data); meta != nil {
+			x.Meta, x.metaOffset, x.metaSize = meta, at, end-at
+			if at == x.First {
+				x.First = end
+			}
+		}
+	}
+	x.add(h.kind, h.time, front, at)
+	x.Size = end
+	return nil
+}
+
+// add notes a tag at an offset.
+func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
+	e := Entry{time, at}
+	switch kind {
+	case TypeVideo:
+		if !x.HasVideo {
+			// Seconds of sound were noted until now: keyframes are better.
+			x.HasVideo, x.Entries = true, nil
+		}
+		x.LastVideo = time
+		if IsVideoHeader(data) {
+			x.VideoHeaders = append(x.VideoHeaders, e)
+		} else if IsKeyframe(data) {
+			x.Entries = append(x.Entries, e)
+		}
+	case TypeAudio:
+		x.HasAudio, x.LastAudio = true, time
+		if IsAudioHeader(data) {
+			x.AudioHeaders = append(x.AudioHeaders, e)
+		} else if n := len(x.Entries); !x.HasVideo && (n == 0 || time >= x.Entries[n-1].Time+audioEntryEvery) {
+			x.Entries = append(x.Entries, e)
+		}
+	default:
+		return
+	}
+	x.Duration = max(x.Duration, time)
+}
+
+// Seek returns where to begin for a time: the last entry at or before it, or
+// the beginning of the file.
+func (x *Index) Seek(time uint32) Entry {
+	i := sort.Search(len(x.Entries), func(i int) bool { return x.Entries[i].Time > time })
+	if time == 0 || i == 0 {
+		return Entry{0, x.First}
+	}
+	return x.Entries[i-1]
+}
+
+// HeadersBefore returns the sequence headers in force at an offset: at most
+// one of each kind, video's first.
+func (x *Index) HeadersBefore(offset int64) []Entry {
+	var out []Entry
+	for _, list := range [][]Entry{x.VideoHeaders, x.AudioHeaders} {
+		i := sort.Search(len(list), func(i int) bool { return list[i].Offset >= offset })
+		if i > 0 {
+			out = append(out, list[i-1])
+		}
+	}
+	return out
+}
+
+// ReadTag reads the tag at an offset.
+func ReadTag(f io.ReaderAt, offset int64) (Tag, error) {
+	return ReaderAt(io.NewSectionReader(f, offset, tagHeaderSize+maxTagData+trailerSize), offset).Next()
+}

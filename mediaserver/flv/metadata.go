@@ -1,0 +1,133 @@
+package flv
+
+import (
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+const (
+	metaName = "onMetaData"
+	// creator marks files that this package wrote, and may mend.
+	creator = "Flashpod"
+	// metaReserve is the room for onMetaData at the front of a file, which is
+	// written when its contents are known, at the end. It holds an index of
+	// about 1,800 keyframes; of more, every second is left out until they fit.
+	metaReserve = 32 << 10
+)
+
+// parseMeta returns the value of an onMetaData script, nil when data is
+// something else.
+func parseMeta(data []byte) *amf.ECMAArray {
+	name, rest, err := amf.Decode(data)
+	if err != nil || name != metaName {
+		return nil
+	}
+	v, _, err := amf.Decode(rest)
+	if err != nil {
+		return nil
+	}
+	switch v := v.(type) {
+	case *amf.ECMAArray:
+		return v
+	case *amf.Object: // some encoders
+		return &amf.ECMAArray{Properties: v.Properties}
+	}
+	return nil
+}
+
+// ours are the properties that the writer sets, whatever a publisher says of
+// them.
+var ours = map[string]bool{
+	"duration": true, "filesize": true, "lasttimestamp": true, "lastkeyframetimestamp": true,
+	"hasVideo": true, "hasAudio": true, "hasMetadata": true, "hasKeyframes": true, "canSeekToEnd": true,
+	"keyframes": true, "creator": true, "padding": true,
+}
+
+const maxPassedMeta = 8 << 10 // bytes of what the publisher says
+
+// Described returns what a stream's metadata says about it, as far as it holds
+// for players of a part of it as well: without the index and what depends on
+// the file's layout.
+func Described(meta *amf.ECMAArray, seconds float64) *amf.ECMAArray {
+	out := amf.NewECMAArray("duration", seconds)
+	if meta == nil {
+		return out
+	}
+	for _, p := range meta.Properties {
+		if !ours[p.Name] {
+			out.Set(p.Name, p.Value)
+		}
+	}
+	return out
+}
+
+// metaTag makes the onMetaData tag of a file: exactly room bytes with its
+// trailer, so that it can be written over another.
+func metaTag(x *Index, meta *amf.ECMAArray, fileSize int64, room int) ([]byte, error) {
+	m := Described(meta, float64(x.Duration)/1000)
+	if b, err := amf.Append(nil, m); err != nil || len(b) > maxPassedMeta {
+		m = Described(nil, float64(x.Duration)/1000)
+	}
+	m.Set("filesize", float64(fileSize))
+	m.Set("hasVideo", x.HasVideo)
+	m.Set("hasAudio", x.HasAudio)
+	m.Set("hasMetadata", true)
+	m.Set("lasttimestamp", float64(x.Duration)/1000)
+	m.Set("creator", creator)
+	index := x.Entries
+	if !x.HasVideo {
+		index = nil
+	}
+	for {
+		tag, err := paddedMetaTag(m, index, room)
+		if err == nil || len(index) == 0 {
+			return tag, err
+		}
+		index = every2nd(index)
+	}
+}
+
+func every2nd(list []Entry) []Entry {
+	if len(list) == 1 {
+		return nil
+	}
+	out := make([]Entry, 0, len(list)/2+1)
+	for i := 0; i < len(list); i += 2 {
+		out = append(out, list[i])
+	}
+	return out
+}
+
+// paddedMetaTag fills what is left of the room with an array of nulls: valid
+// for every reader, and shown by none.
+func paddedMetaTag(meta *amf.ECMAArray, index []Entry, room int) ([]byte, error) {
+	m := &amf.ECMAArray{Properties: append([]amf.Property(nil), meta.Properties...)}
+	m.Set("hasKeyframes", len(index) > 0)
+	if n := len(index); n > 0 {
+		times, positions := make([]amf.Value, n), make([]amf.Value, n)
+		for i, e := range index {
+			times[i], positions[i] = float64(e.Time)/1000, float64(e.Offset)
+		}
+		m.Set("lastkeyframetimestamp", times[n-1])
+		m.Set("keyframes", amf.NewObject("times", times, "filepositions", positions))
+	}
+	m.Set("padding", []amf.Value{})
+	data, err := amf.Append(nil, metaName)
+	if err != nil {
+		return nil, err
+	}
+	start := len(data)
+	if data, err = amf.Append(data, m); err != nil {
+		return nil, err
+	}
+	left := room - tagHeaderSize - trailerSize - len(data)
+	if left < 0 {
+		return nil, fmt.Errorf("%w: metadata is %d bytes too long for its place", ErrInvalid, -left)
+	}
+	m.Set("padding", make([]amf.Value, left))
+	if data, err = amf.Append(data[:start], m); err != nil {
+		return nil, err
+	}
+	return AppendTag(nil, Tag{Type: TypeScript, Data: data})
+}

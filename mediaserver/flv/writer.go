@@ -1,0 +1,142 @@
+package flv
+
+import (
+	"fmt"
+	"io"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+// File is what a Writer needs of a file; *os.File is one.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(size int64) error
+	Sync() error
+}
+
+// Writer appends tags to a file and keeps its metadata. It buffers: Flush
+// hands what was written to the file. A file that was not finished is whole up
+// to its last flush, and Repair makes it as if it had been.
+type Writer struct {
+	f     File
+	index *Index
+	meta  *amf.ECMAArray
+	buf   []byte // not yet in the file; index.Size counts it
+}
+
+// Create begins a file, which is empty.
+func Create(f File) (*Writer, error) {
+	w := &Writer{f: f, index: &Index{
+		Size: fileHeaderSize + metaReserve, First: fileHeaderSize + metaReserve,
+		metaOffset: fileHeaderSize, metaSize: metaReserve,
+	}}
+	tag, err := metaTag(w.index, nil, 0, metaReserve)
+	if err != nil {
+		return nil, err
+	}
+	w.buf = append(append(w.buf, fileHeader...), tag...)
+	return w, nil
+}
+
+// Append goes on behind the last whole tag of a file of size bytes, and cuts
+// what is behind it.
+func Append(f File, size int64) (*Writer, error) {
+	x, err := Scan(f, size)
+	if err != nil {
+		return nil, err
+	}
+	if x.Size != size {
+		if err := f.Truncate(x.Size); err != nil {
+			return nil, fmt.Errorf("cut torn tail: %w", err)
+		}
+	}
+	return &Writer{f: f, index: x, meta: x.Meta}, nil
+}
+
+// Last returns the timestamps of the last tags in ms, the larger of both being
+// the duration.
+func (w *Writer) Last() (video, audio uint32) { return w.index.LastVideo, w.index.LastAudio }
+
+// Duration is the largest timestamp so far, in ms.
+func (w *Writer) Duration() uint32 { return w.index.Duration }
+
+// Size is the length of the file with what is buffered, in bytes.
+func (w *Writer) Size() int64 { return w.index.Size }
+
+// Buffered is how much of it is not in the file yet.
+func (w *Writer) Buffered() int { return len(w.buf) }
+
+// SetMeta takes the value of the stream's own onMetaData, for the file's.
+func (w *Writer) SetMeta(data []byte) bool {
+	m := parseMeta(data)
+	if m == nil {
+		return false
+	}
+	w.meta = m
+	return true
+}
+
+// Write adds a tag. Its data is copied.
+func (w *Writer) Write(t Tag) error {
+	b, err := AppendTag(w.buf, t)
+	if err != nil {
+		return err
+	}
+	w.buf = b
+	w.index.add(t.Type, t.Timestamp, t.Data, w.index.Size)
+	w.index.Size += int64(t.size())
+	return nil
+}
+
+// Flush hands what is buffered to the file.
+func (w *Writer) Flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	n, err := w.f.WriteAt(w.buf, w.index.Size-int64(len(w.buf)))
+	w.buf = append(w.buf[:0], w.buf[n:]...)
+	return err
+}
+
+// Finish flushes, writes the metadata with duration and keyframe index into
+// its place, and syncs. A file that came from elsewhere keeps its own metadata
+// when there is no room.
+func (w *Writer) Finish() error {
+	if err := w.Flush(); err != nil {
+		// What got there is whole up to some tag: leave it so.
+		return err
+	}
+	if w.index.metaSize >= metaReserve {
+		tag, err := metaTag(w.index, w.meta, w.index.Size, int(w.index.metaSize))
+		if err != nil {
+			return err
+		}
+		if _, err := w.f.WriteAt(tag, w.index.metaOffset); err != nil {
+			return err
+		}
+	}
+	return w.f.Sync()
+}
+
+// Repair mends a file of size bytes that Create or Append began and nobody
+// finished: the torn tail is cut, metadata and index are written anew. It
+// returns how many bytes were cut, and leaves alone, mended false, what is
+// finished or was not written by this package.
+func Repair(f File, size int64) (cut int64, mended bool, err error) {
+	x, err := Scan(f, size)
+	if err != nil {
+		return 0, false, err
+	}
+	if by, _ := x.Meta.Get("creator"); by != creator {
+		return 0, false, nil
+	}
+	if said, _ := x.Meta.Get("filesize"); said == float64(size) && x.Size == size {
+		return 0, false, nil
+	}
+	w, err := Append(f, size)
+	if err != nil {
+		return 0, false, err
+	}
+	return size - x.Size, true, w.Finish()
+}

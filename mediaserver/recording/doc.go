@@ -1,0 +1,21 @@
+// Package recording is the recorded streams of one application instance: FLV
+// files in one folder, recorded from live streams and played from any point.
+//
+// A stream called "name" is the file "name.flv"; names may have folders in
+// them. What a name means when it is recorded more than once:
+//
+//   - record replaces the file, once the new recording has something in it;
+//   - append goes on at the file's end, appendWithGap after the time that has
+//     passed since;
+//   - recording every stream (spec.recording.mode All) starts a new file each
+//     time, "name-20060102T150405Z.flv" (UTC), and replaces nothing;
+//   - playing "name" takes name.flv or the newest dated file, whichever was
+//     written last. A dated file has a name too and plays by it.
+//
+// A recorder writes in a goroutine of its own, so that a slow disk stops no
+// player; what it has written is on its way to the disk within a second. Files
+// whose writer died are mended when the store is opened.
+//
+// The package knows files and time. Which streams are recorded is instance's
+// to say, and what clients are told is session's.
+package recording
