@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/mediaserver/server"
+)
+
+// banner tells a person what is served where, with lines to paste.
+func banner(w io.Writer, s *server.Server) {
+	rtmp := "rtmp://" + dialable(s.RTMPAddr())
+	fmt.Fprintf(w, "Flashpod %s is ready.\n", version)
+	for _, one := range s.Served() {
+		url := rtmp + "/" + one.Path()
+		// The key itself is never printed: in a pod this output is a log.
+		publish := "'" + url + "/test'"
+		if one.KeyFile != "" {
+			publish = fmt.Sprintf(`"%s/test?key=$(cat '%s')"`, url, one.KeyFile)
+		}
+		fmt.Fprintf(w, `
+  %s
+    recordings  %s  (%s)
+    publish     ffmpeg -re -f lavfi -i testsrc2=s=1280x720:r=30 -f lavfi -i sine -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p -c:a aac -f flv %s
+    play        ffplay %s/test
+`, url, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
+	}
+	fmt.Fprintf(w, "\n  http://%s  health, readiness and metrics\n\nCtrl-C ends it.\n", dialable(s.HTTPAddr()))
+}
+
+var recordingRule = map[v1alpha1.RecordingMode]string{
+	v1alpha1.RecordOnRequest: "streams published as record or append",
+	v1alpha1.RecordAll:       "every stream",
+	v1alpha1.RecordOff:       "no stream",
+}
+
+// dialable replaces an address that means "every interface" by one that a
+// client on this machine can connect to.
+func dialable(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return a.String()
+	}
+	return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
+}

@@ -1,0 +1,82 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// accept gives every connection a session, until the listener is closed.
+func (s *Server) accept() error {
+	for {
+		nc, err := s.rtmp.Accept()
+		if err != nil {
+			if s.draining.Load() || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			// Out of file descriptors, most likely: those connected play on,
+			// and the next one may find room.
+			if ne, ok := err.(net.Error); ok && !ne.Timeout() {
+				s.log.Error("accept", "err", err, "retry", "100ms")
+				s.count("accept failed")
+				time.Sleep(100 * time.Millisecond)
+				continue
+			}
+			return fmt.Errorf("accept on %s: %w", s.rtmp.Addr(), err)
+		}
+		s.sessions.Add(1)
+		go s.serve(nc)
+	}
+}
+
+func (s *Server) serve(nc net.Conn) {
+	defer s.sessions.Done()
+	one := session.New(nc, s, session.Config{Log: s.log, Refused: s.count})
+	s.mu.Lock()
+	s.conns[one] = struct{}{}
+	s.mu.Unlock()
+	one.Serve()
+	s.mu.Lock()
+	delete(s.conns, one)
+	s.mu.Unlock()
+}
+
+func (s *Server) count(reason string) {
+	s.mu.Lock()
+	s.refused[reason]++
+	s.mu.Unlock()
+}
+
+// drain ends everything in order. Whoever does not go by the drain timeout is
+// cut off; publications and recordings end as their sessions do.
+func (s *Server) drain() {
+	s.draining.Store(true)
+	s.rtmp.Close()
+
+	started := time.Now()
+	for _, byName := range s.instances {
+		for _, i := range byName {
+			i.Shutdown("The server is shutting down.")
+		}
+	}
+	gone := make(chan struct{})
+	go func() { s.sessions.Wait(); close(gone) }()
+	select {
+	case <-gone:
+	case <-time.After(s.cfg.DrainTimeout):
+		s.mu.Lock()
+		s.log.Warn("clients that did not go are cut off", "clients", len(s.conns), "after", time.Since(started).Round(time.Millisecond))
+		for one := range s.conns {
+			one.Close()
+		}
+		s.mu.Unlock()
+		<-gone
+	}
+	// Last, so that readiness and metrics tell the story until the end.
+	s.web.Close()
+	s.close()
+	s.log.Info("stopped", "after", time.Since(started).Round(time.Millisecond))
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// add builds the instance that one document describes.
+func (s *Server) add(doc *v1alpha1.AppInstance) error {
+	app, name := doc.Spec.Application, doc.Spec.Instance
+	log := s.log.With("application", app, "instance", name)
+	if doc.Spec.Suspend {
+		log.Info("not served: spec.suspend is true")
+		return nil
+	}
+	if _, taken := s.instances[app][name]; taken {
+		return fmt.Errorf("two manifests claim %s/%s: give one another spec.application or spec.instance", app, name)
+	}
+
+	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
+	store, err := recording.Open(dir, log, recording.Options{})
+	if err != nil {
+		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
+	}
+	served := Served{Application: app, Instance: name, Recording: doc.Spec.Recording.Mode, Streams: dir}
+	cfg := instance.Config{
+		Application: app,
+		Name:        name,
+		Fanout:      s.fanout,
+		Stream: stream.Options{
+			Latency:  latencies[doc.Spec.Delivery.Latency],
+			GOPCache: doc.Spec.Delivery.GOPCache == nil || *doc.Spec.Delivery.GOPCache,
+		},
+		Store:     store,
+		Recording: instance.RecordingRule(doc.Spec.Recording.Mode),
+		Log:       log,
+	}
+	if l := doc.Spec.Limits; l != nil {
+		cfg.MaxConnections, cfg.MaxStreams = int(l.MaxConnections), int(l.MaxStreams)
+	}
+	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
+		key, err := openKey(s.cfg.PublishKeyFile, s.cfg.Data, app, name)
+		if err != nil {
+			return err
+		}
+		cfg.PublishKey = key.read
+		served.KeyFile = key.path
+		// A key that cannot be read is told now, not to the first publisher.
+		if _, err := key.read(); err != nil {
+			return err
+		}
+	}
+	i, err := instance.New(cfg)
+	if err != nil {
+		return err
+	}
+	if s.instances[app] == nil {
+		s.instances[app] = map[string]*instance.Instance{}
+	}
+	s.instances[app][name] = i
+	s.served = append(s.served, served)
+	return nil
+}
+
+var latencies = map[v1alpha1.Latency]stream.Latency{
+	v1alpha1.LatencyBalanced:   stream.Balanced,
+	v1alpha1.LatencyLow:        stream.Low,
+	v1alpha1.LatencyThroughput: stream.Throughput,
+}
+
+// Instance implements session.Directory.
+func (s *Server) Instance(application, name string) (*instance.Instance, error) {
+	byName, ok := s.instances[application]
+	if !ok {
+		return nil, session.ErrNoApplication
+	}
+	i, ok := byName[name]
+	if !ok {
+		return nil, session.ErrNoInstance
+	}
+	return i, nil
+}

@@ -1,0 +1,205 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+	"flashpod.dev/flashpod/mediaserver/web"
+)
+
+// Config is what the command line says. Data is required.
+type Config struct {
+	Data        string // folder of recordings and keys; created when missing
+	RTMPAddress string // host:port, port 0 for any
+	HTTPAddress string
+
+	// PublishKeyFile holds the key of every instance whose publishers need
+	// one. Empty: a key per instance is made and kept under Data.
+	PublishKeyFile string
+
+	DrainTimeout time.Duration // for clients to go by themselves; default 10 s
+	Version      string
+	Log          *slog.Logger
+}
+
+// Server serves instances. Use New, Listen, Run.
+type Server struct {
+	cfg    Config
+	log    *slog.Logger
+	fanout *stream.Fanout
+
+	instances map[string]map[string]*instance.Instance // application, then name
+	served    []Served
+	unlock    func() error
+
+	rtmp, http net.Listener
+	web        *http.Server
+
+	draining atomic.Bool
+	sessions sync.WaitGroup
+	mu       sync.Mutex
+	conns    map[*session.Session]struct{}
+	refused  map[string]uint64
+}
+
+// Served says what a user needs to know of one instance.
+type Served struct {
+	Application, Instance string
+	Recording             v1alpha1.RecordingMode
+	Streams               string // folder of the recorded streams
+	KeyFile               string // holds the publish key; empty when anyone may publish
+}
+
+// Path is what follows the host in an RTMP URL: application/instance, without
+// the instance where clients may omit it.
+func (s Served) Path() string {
+	if s.Instance == session.DefaultInstance {
+		return s.Application
+	}
+	return s.Application + "/" + s.Instance
+}
+
+// New prepares the data folder and an instance for each document. Nothing
+// listens yet. The documents are defaulted and valid (see v1alpha1/manifest).
+func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.DrainTimeout == 0 {
+		cfg.DrainTimeout = 10 * time.Second
+	}
+	unlock, err := lockData(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg:       cfg,
+		log:       cfg.Log,
+		fanout:    stream.NewFanout(0),
+		instances: map[string]map[string]*instance.Instance{},
+		unlock:    unlock,
+		conns:     map[*session.Session]struct{}{},
+		refused:   map[string]uint64{},
+	}
+	for i := range docs {
+		if err := s.add(&docs[i]); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Served lists the instances in the order of their documents.
+func (s *Server) Served() []Served { return s.served }
+
+// Listen opens both ports. Its errors name the flag to change.
+func (s *Server) Listen() error {
+	var err error
+	if s.rtmp, err = net.Listen("tcp", s.cfg.RTMPAddress); err != nil {
+		return listenError("RTMP", "--rtmp-address", s.cfg.RTMPAddress, err)
+	}
+	if s.http, err = net.Listen("tcp", s.cfg.HTTPAddress); err != nil {
+		s.rtmp.Close()
+		return listenError("HTTP", "--http-address", s.cfg.HTTPAddress, err)
+	}
+	return nil
+}
+
+func listenError(what, flag, address string, err error) error {
+	var sys *os.SyscallError
+	reason := err
+	if errors.As(err, &sys) {
+		reason = sys.Err
+	}
+	return fmt.Errorf("listen for %s on %s: %w (choose another address with %s; port 0 takes any free one)", what, address, reason, flag)
+}
+
+// RTMPAddr is the address listened on, with the real port.
+func (s *Server) RTMPAddr() net.Addr { return s.rtmp.Addr() }
+
+// HTTPAddr is the address listened on, with the real port.
+func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
+
+// Run serves until ctx ends, then drains: readiness fails, no connection is
+// accepted, clients are told to go, recordings are finished. It returns nil
+// after a clean end, or the error of a listener that failed.
+func (s *Server) Run(ctx context.Context) error {
+	s.web = &http.Server{
+		Handler:           web.Handler(s, s.cfg.Version, s.log),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- s.accept() }()
+	go func() {
+		if err := s.web.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve HTTP on %s: %w", s.http.Addr(), err)
+		}
+	}()
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.drain()
+	return err
+}
+
+// Ready implements web.Source.
+func (s *Server) Ready() error {
+	if s.draining.Load() {
+		return errors.New("shutting down")
+	}
+	return nil
+}
+
+// Stats implements web.Source.
+func (s *Server) Stats() []instance.Stats {
+	all := make([]instance.Stats, 0, len(s.served))
+	for _, one := range s.served {
+		all = append(all, s.instances[one.Application][one.Instance].Stats())
+	}
+	return all
+}
+
+// Refused implements web.Source.
+func (s *Server) Refused() map[string]uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]uint64, len(s.refused))
+	for reason, n := range s.refused {
+		out[reason] = n
+	}
+	return out
+}
+
+func (s *Server) close() {
+	for _, byName := range s.instances {
+		for _, i := range byName {
+			i.Close()
+			if err := i.Store().Close(); err != nil {
+				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
+			}
+		}
+	}
+	s.fanout.Close()
+	if err := s.unlock(); err != nil {
+		s.log.Error("unlock data folder", "err", err)
+	}
+}

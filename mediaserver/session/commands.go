@@ -1,0 +1,242 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// command runs one command message. An error ends the connection; what a
+// client may get wrong without harm is answered instead.
+func (s *Session) command(cmd *rtmp.Command) error {
+	if cmd.Name == "connect" {
+		return s.connect(cmd)
+	}
+	if !s.connected {
+		return fmt.Errorf("command %s before connect", printable(cmd.Name))
+	}
+	if s.leaving.Load() {
+		return nil
+	}
+	if ns, ok := s.streams[cmd.StreamID]; ok && cmd.StreamID != 0 {
+		if run, ok := streamCommands[cmd.Name]; ok {
+			return run(ns, cmd)
+		}
+	}
+	if run, ok := connectionCommands[cmd.Name]; ok {
+		return run(s, cmd)
+	}
+	if _, ok := streamCommands[cmd.Name]; ok {
+		return s.failCall(cmd, fmt.Sprintf("%s needs a stream: call createStream first, and send it on the stream's id (it came on %d).", cmd.Name, cmd.StreamID))
+	}
+	return s.failCall(cmd, fmt.Sprintf("Method not found (%s).", printable(cmd.Name)))
+}
+
+// connectionCommands may come on any message stream.
+var connectionCommands map[string]func(*Session, *rtmp.Command) error
+
+// streamCommands come on a stream that createStream made.
+var streamCommands map[string]func(*netStream, *rtmp.Command) error
+
+func init() {
+	connectionCommands = map[string]func(*Session, *rtmp.Command) error{
+		"createStream":    (*Session).createStream,
+		"deleteStream":    (*Session).deleteStream,
+		"releaseStream":   (*Session).releaseStream,
+		"FCPublish":       (*Session).fcPublish,
+		"FCUnpublish":     (*Session).fcUnpublish,
+		"FCSubscribe":     (*Session).fcSubscribe,
+		"FCUnsubscribe":   (*Session).answerNothing,
+		"getStreamLength": (*Session).getStreamLength,
+		"_checkbw":        (*Session).checkBandwidth,
+		"checkBandwidth":  (*Session).checkBandwidth,
+		// Answers to calls of ours, none of which waits for one yet.
+		"_result":  ignore,
+		"_error":   ignore,
+		"onStatus": ignore,
+	}
+	streamCommands = map[string]func(*netStream, *rtmp.Command) error{
+		"publish":         (*netStream).publish,
+		"play":            (*netStream).play,
+		"pause":           (*netStream).pause,
+		"pauseRaw":        (*netStream).pause,
+		"seek":            (*netStream).seek,
+		"receiveAudio":    (*netStream).receiveAudio,
+		"receiveVideo":    (*netStream).receiveVideo,
+		"receiveVideoFPS": (*netStream).receiveVideo,
+		"closeStream":     (*netStream).closeStream,
+	}
+}
+
+func ignore(*Session, *rtmp.Command) error { return nil }
+
+// answer sends the _result of a call; nobody waits for one of transaction 0.
+func (s *Session) answer(cmd *rtmp.Command, values ...amf.Value) error {
+	if cmd.Transaction == 0 {
+		return nil
+	}
+	if len(values) == 0 {
+		values = []amf.Value{amf.Undefined{}}
+	}
+	return s.conn.SendCommand(0, "_result", cmd.Transaction, nil, values...)
+}
+
+func (s *Session) answerNothing(cmd *rtmp.Command) error { return s.answer(cmd) }
+
+// failCall sends the _error of a call.
+func (s *Session) failCall(cmd *rtmp.Command, description string) error {
+	s.log.Debug("call failed", "command", printable(cmd.Name), "reason", description)
+	if cmd.Transaction == 0 {
+		return nil
+	}
+	return s.conn.SendCommand(0, "_error", cmd.Transaction, nil, amf.NewObject(
+		"level", "error", "code", "NetConnection.Call.Failed", "description", description))
+}
+
+func (s *Session) createStream(cmd *rtmp.Command) error {
+	if len(s.streams) >= maxNetStreams {
+		return s.failCall(cmd, fmt.Sprintf("This connection has %d streams already: delete some first.", len(s.streams)))
+	}
+	id := uint32(1) // the smallest id that is free, as FMS hands them out
+	for s.streams[id] != nil {
+		id++
+	}
+	s.streams[id] = newNetStream(s, id)
+	return s.answer(cmd, float64(id))
+}
+
+// deleteStream has no answer [SPEC §7.2.2.3].
+func (s *Session) deleteStream(cmd *rtmp.Command) error {
+	id, ok := number(cmd.Args, 0)
+	if !ok {
+		return s.failCall(cmd, "deleteStream needs the number of a stream.")
+	}
+	ns, ok := s.streams[uint32(id)]
+	if !ok {
+		return nil
+	}
+	delete(s.streams, uint32(id))
+	ns.end(true)
+	return nil
+}
+
+// releaseStream frees a name that this connection itself still publishes: an
+// encoder sends it in case an earlier attempt hangs.
+func (s *Session) releaseStream(cmd *rtmp.Command) error { return s.answer(cmd) }
+
+func (s *Session) fcPublish(cmd *rtmp.Command) error {
+	name, _ := text(cmd.Args, 0)
+	if err := s.conn.SendCommand(0, "onFCPublish", 0, nil, amf.NewObject(
+		"level", "status", "code", "NetStream.Publish.Start", "description", withoutQuery(name))); err != nil {
+		return err
+	}
+	return s.answer(cmd)
+}
+
+// fcUnpublish ends the publication of that name, whichever stream has it.
+func (s *Session) fcUnpublish(cmd *rtmp.Command) error {
+	raw, _ := text(cmd.Args, 0)
+	name := withoutQuery(raw)
+	if err := s.conn.SendCommand(0, "onFCUnpublish", 0, nil, amf.NewObject(
+		"level", "status", "code", "NetStream.Unpublish.Success", "description", name)); err != nil {
+		return err
+	}
+	for _, ns := range s.streams {
+		if ns.publication != nil && ns.name == name {
+			ns.end(true)
+		}
+	}
+	return s.answer(cmd)
+}
+
+// fcSubscribe is sent by players of content delivery networks, which wait for
+// the answer before they play.
+func (s *Session) fcSubscribe(cmd *rtmp.Command) error {
+	name, _ := text(cmd.Args, 0)
+	if err := s.conn.SendCommand(0, "onFCSubscribe", 0, nil, amf.NewObject(
+		"level", "status", "code", "NetStream.Play.Start", "description", withoutQuery(name))); err != nil {
+		return err
+	}
+	return s.answer(cmd)
+}
+
+// getStreamLength answers in seconds; 0 for a name that is not recorded, as
+// Stream.length did.
+func (s *Session) getStreamLength(cmd *rtmp.Command) error {
+	raw, ok := text(cmd.Args, 0)
+	if !ok {
+		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
+	}
+	d, err := s.inst.Store().Length(withoutQuery(raw))
+	switch {
+	case errors.Is(err, recording.ErrNotFound), errors.Is(err, recording.ErrBadName):
+		return s.answer(cmd, 0.0)
+	case err != nil:
+		s.log.Error("getStreamLength", "stream", raw, "err", err)
+		return s.failCall(cmd, "The recorded stream cannot be read.")
+	}
+	return s.answer(cmd, d.Seconds())
+}
+
+// checkBandwidth says at once that detection is over: nothing is measured, and
+// a client that waits goes on.
+func (s *Session) checkBandwidth(cmd *rtmp.Command) error {
+	done := "onBWDone"
+	if cmd.Name == "_checkbw" {
+		done = "_onbwdone"
+	}
+	if err := s.answer(cmd); err != nil {
+		return err
+	}
+	return s.conn.SendCommand(0, done, 0, nil)
+}
+
+// userControl takes what the connection itself leaves to its user.
+func (s *Session) userControl(m *rtmp.Message) error {
+	if len(m.Payload) < 10 || binary.BigEndian.Uint16(m.Payload) != rtmp.EventSetBufferLength {
+		return nil
+	}
+	id := binary.BigEndian.Uint32(m.Payload[2:])
+	if ns, ok := s.streams[id]; ok {
+		ns.setBuffer(binary.BigEndian.Uint32(m.Payload[6:]))
+	}
+	return nil
+}
+
+func text(args []amf.Value, i int) (string, bool) {
+	if i >= len(args) {
+		return "", false
+	}
+	v, ok := args[i].(string)
+	return v, ok
+}
+
+func number(args []amf.Value, i int) (float64, bool) {
+	if i >= len(args) {
+		return 0, false
+	}
+	switch v := args[i].(type) {
+	case float64:
+		return v, v == v // not NaN
+	case int32: // AMF3
+		return float64(v), true
+	}
+	return 0, false
+}
+
+func withoutQuery(name string) string {
+	name, _ = splitQuery(name)
+	return name
+}
+
+// printable makes a client's own word fit for a log line.
+func printable(s string) string {
+	if len(s) > 64 {
+		s = s[:64] + "…"
+	}
+	return s
+}

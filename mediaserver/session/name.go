@@ -1,0 +1,64 @@
+package session
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// DefaultInstance is the instance meant by a URL that names only an
+// application (Flash Communication Server's own name for it).
+const DefaultInstance = "_definst_"
+
+const (
+	maxAppLength  = 512 // bytes of app, query included
+	maxNameLength = 512 // bytes of a stream name, query included
+)
+
+// target is what the app argument of connect names.
+type target struct {
+	application, instance string
+	query                 url.Values
+}
+
+// parseApp splits "application/instance?query". The instance is all that
+// follows the first slash; omitted, it is DefaultInstance. Encoders put the
+// query here, into tcUrl, or behind the stream name.
+func parseApp(app string) (target, error) {
+	if len(app) > maxAppLength {
+		return target{}, errors.New("app is longer than 512 bytes")
+	}
+	path, query := splitQuery(app)
+	path = strings.Trim(path, "/")
+	application, instance, _ := strings.Cut(path, "/")
+	if application == "" {
+		return target{}, errors.New("no application named: connect to rtmp://host/application/instance")
+	}
+	if instance == "" {
+		instance = DefaultInstance
+	}
+	return target{application, instance, query}, nil
+}
+
+// parseName splits a stream name as publishers give it, "name?key=…".
+func parseName(raw string) (name string, query url.Values, err error) {
+	if len(raw) > maxNameLength {
+		return "", nil, errors.New("stream name is longer than 512 bytes")
+	}
+	name, query = splitQuery(raw)
+	name = strings.Trim(name, "/")
+	if name == "" {
+		return "", nil, errors.New("stream name is empty")
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
+		return "", nil, errors.New("stream name has control characters")
+	}
+	return name, query, nil
+}
+
+func splitQuery(s string) (string, url.Values) {
+	path, raw, _ := strings.Cut(s, "?")
+	// What cannot be parsed is dropped; what can be, counts.
+	query, _ := url.ParseQuery(raw)
+	return path, query
+}

@@ -1,0 +1,90 @@
+package session
+
+import (
+	"sync/atomic"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+const (
+	// defaultBuffer is a client's buffer until it says otherwise: Flash
+	// Player's own is 100 ms, and every other player says.
+	defaultBuffer = 100 * time.Millisecond
+	// maxBuffer bounds what SetBufferLength makes the server send ahead; FMS
+	// stops at about an hour as well.
+	maxBuffer = time.Hour
+	// maxPlaylist bounds what play(…, reset=false) queues on one stream.
+	maxPlaylist = 256
+)
+
+// netStream is what createStream made: it publishes, plays, or does nothing.
+// All of it is used with session.mu held, except what media needs of
+// publication.
+type netStream struct {
+	session *Session
+	id      uint32
+	name    string // of what it publishes or plays
+
+	publication *instance.Publication
+
+	player   *stream.Player // of a live stream
+	giveBack func()
+
+	playback *recording.Playback // of a recorded one
+	running  bool                // its pump was started, and neither halted nor at its end
+	runs     atomic.Int64        // counts starts: an end that comes late is known by it
+	offset   uint32              // ms, added to the file's timestamps in a playlist
+	reached  uint32              // ms, the last timestamp sent
+
+	playlist []item
+
+	paused       bool
+	buffer       time.Duration
+	audio, video bool
+}
+
+func newNetStream(s *Session, id uint32) *netStream {
+	return &netStream{session: s, id: id, buffer: defaultBuffer, audio: true, video: true}
+}
+
+// end stops whatever the stream does. With tell, a publisher hears of it.
+func (ns *netStream) end(tell bool) {
+	if ns.publication != nil {
+		ns.endPublication(tell)
+	}
+	ns.playlist = nil
+	ns.stopPlaying()
+	ns.offset, ns.reached, ns.paused = 0, 0, false
+}
+
+// stopPlaying ends what plays now. Nothing of it is sent afterwards.
+func (ns *netStream) stopPlaying() {
+	if ns.player != nil {
+		ns.player.Close()
+		ns.giveBack()
+		ns.player, ns.giveBack = nil, nil
+	}
+	if ns.playback != nil {
+		ns.playback.Close()
+		ns.playback, ns.running = nil, false
+	}
+}
+
+// closeStream stops the stream and keeps its id.
+func (ns *netStream) closeStream(*rtmp.Command) error {
+	ns.end(true)
+	return nil
+}
+
+// setBuffer takes the client's SetBufferLength, in ms. It usually comes before
+// play.
+func (ns *netStream) setBuffer(ms uint32) {
+	ns.buffer = min(time.Duration(ms)*time.Millisecond, maxBuffer)
+	if ns.playback != nil {
+		ns.playback.SetBuffer(ns.buffer)
+	}
+}

@@ -1,0 +1,115 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// publish(name, type) makes the client the publisher of a name;
+// publish(false) ends it. Statuses in the order of reference §2.5.2.
+func (ns *netStream) publish(cmd *rtmp.Command) error {
+	if len(cmd.Args) > 0 && cmd.Args[0] == false {
+		ns.end(true)
+		return nil
+	}
+	raw, ok := text(cmd.Args, 0)
+	if !ok {
+		return ns.status("error", codePublishBadName, "publish needs the name of a stream.", "")
+	}
+	name, query, err := parseName(raw)
+	if err != nil {
+		return ns.status("error", codePublishBadName, "Cannot publish: "+err.Error()+".", withoutQuery(raw))
+	}
+	mode := instance.PublishLive
+	if word, ok := text(cmd.Args, 1); ok && word != "" {
+		mode = instance.PublishMode(word)
+	}
+	switch mode {
+	case instance.PublishLive, instance.PublishRecord, instance.PublishAppend, instance.PublishAppendWithGap:
+	default:
+		return ns.status("error", codePublishBadName, fmt.Sprintf("Cannot publish as %q: use live, record, append or appendWithGap.", printable(string(mode))), name)
+	}
+	s := ns.session
+	if err := s.inst.Authorize(publishKey(query, s.query)); err != nil {
+		if !errors.Is(err, instance.ErrUnauthorized) {
+			s.log.Error("publish key", "err", err)
+		}
+		s.log.Warn("publish refused", "stream", name, "reason", "publish key is missing or wrong")
+		s.cfg.Refused("publish key is missing or wrong")
+		return ns.status("error", codePublishBadName, "Publishing here needs a key: append ?key=KEY to the stream name.", name)
+	}
+
+	ns.end(true) // whatever this stream did before
+	pub, err := s.inst.Publish(name, mode, func(err error) {
+		// From the recorder's goroutine: Send is all that it may use.
+		if err := ns.status("error", codeRecordFailed, "Recording ended: "+err.Error()+".", name); err != nil {
+			s.log.Debug("tell of failed recording", "err", err)
+		}
+	})
+	switch {
+	case errors.Is(err, instance.ErrBusy):
+		s.log.Warn("publish refused", "stream", name, "reason", "taken")
+		return ns.status("error", codePublishBadName, fmt.Sprintf("%s is already published.", name), name)
+	case err != nil:
+		s.log.Warn("publish refused", "stream", name, "err", err)
+		return ns.status("error", codePublishBadName, "Cannot publish: "+err.Error()+".", name)
+	}
+	ns.publication, ns.name = pub, name
+	s.log.Info("publishing", "stream", name, "mode", string(mode), "recorded", pub.Recorded())
+
+	if err := s.conn.Send(rtmp.UserControl(rtmp.EventStreamBegin, ns.id)); err != nil {
+		return err
+	}
+	if err := ns.status("status", codePublishStart, name+" is now published.", name); err != nil {
+		return err
+	}
+	switch {
+	case pub.Recorded() && mode != instance.PublishLive:
+		return ns.status("status", codeRecordStart, "Recording "+name+".", name)
+	case errors.Is(pub.RecordErr, instance.ErrRecordingOff), errors.Is(pub.RecordErr, recording.ErrBadName):
+		return ns.status("error", codeRecordNoAccess, "Not recorded: "+pub.RecordErr.Error()+".", name)
+	case errors.Is(pub.RecordErr, recording.ErrBusy):
+		return ns.status("error", codeRecordNoAccess, "Not recorded: the file is in use.", name)
+	case pub.RecordErr != nil:
+		return ns.status("error", codeRecordFailed, "Not recorded: "+pub.RecordErr.Error()+".", name)
+	}
+	return nil
+}
+
+// endPublication gives the name back and, when the client is still there to
+// hear it, says so.
+func (ns *netStream) endPublication(tell bool) {
+	pub := ns.publication
+	ns.publication = nil
+	name := ns.name
+	err := pub.Close()
+	s := ns.session
+	if err != nil {
+		s.log.Error("recording not finished cleanly", "stream", name, "err", err)
+	}
+	s.log.Info("unpublished", "stream", name)
+	if !tell {
+		return
+	}
+	if pub.Recorded() {
+		err = ns.status("status", codeRecordStop, "Stopped recording "+name+".", name)
+	}
+	err = errors.Join(err, ns.status("status", codeUnpublishSuccess, name+" is now unpublished.", name))
+	if err != nil {
+		s.log.Debug("tell of unpublishing", "err", err)
+	}
+}
+
+// publishKey finds the key where encoders put it: behind the stream name, else
+// in app or tcUrl.
+func publishKey(name, connection url.Values) string {
+	if key := name.Get("key"); key != "" {
+		return key
+	}
+	return connection.Get("key")
+}

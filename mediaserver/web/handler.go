@@ -1,0 +1,65 @@
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"flashpod.dev/flashpod/mediaserver/instance"
+)
+
+// Source is the running server, as far as HTTP shows it.
+type Source interface {
+	// Ready returns nil when clients are welcome, else the reason why not.
+	Ready() error
+	// Stats has one entry per instance.
+	Stats() []instance.Stats
+	// Refused counts connections that never became clients, by reason.
+	Refused() map[string]uint64
+}
+
+// Handler serves:
+//
+//	/healthz  200 as long as the process answers
+//	/readyz   200 while clients are welcome, 503 with the reason otherwise
+//	/metrics  Prometheus text format
+//	/         a list of the above and of what is served
+func Handler(src Source, version string, log *slog.Logger) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(src, version),
+	)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := src.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
+	}))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
+	return mux
+}
+
+func index(w http.ResponseWriter, src Source, version string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "Flashpod %s\n\n", version)
+	for _, s := range src.Stats() {
+		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players, %d recordings being written\n",
+			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Recordings)
+	}
+	fmt.Fprint(w, "\n/healthz  is the process alive\n/readyz   are clients welcome\n/metrics  Prometheus metrics\n")
+}

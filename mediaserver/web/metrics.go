@@ -1,0 +1,78 @@
+package web
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashpod.dev/flashpod/mediaserver/instance"
+)
+
+// perInstance are the metrics that each instance has, labelled application
+// and instance.
+var perInstance = []struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(instance.Stats) float64
+}{
+	{"connections", "Clients connected now.", prometheus.GaugeValue,
+		func(s instance.Stats) float64 { return float64(s.Connections) }},
+	{"streams", "Live streams published now.", prometheus.GaugeValue,
+		func(s instance.Stats) float64 { return float64(s.Streams) }},
+	{"players", "Players of live streams now.", prometheus.GaugeValue,
+		func(s instance.Stats) float64 { return float64(s.Players) }},
+	{"recordings", "Recordings being written now.", prometheus.GaugeValue,
+		func(s instance.Stats) float64 { return float64(s.Recordings) }},
+	{"connections_total", "Clients accepted since the start.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.Connections) }},
+	{"publications_total", "Streams published since the start.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.Publications) }},
+	{"recordings_total", "Recordings begun since the start.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.Recordings) }},
+	{"received_bytes_total", "Bytes received from clients.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.BytesIn) }},
+	{"sent_bytes_total", "Bytes sent to clients.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.BytesOut) }},
+}
+
+// collector asks the server at every scrape: nothing is counted twice.
+type collector struct {
+	src       Source
+	instances []*prometheus.Desc
+	refused   *prometheus.Desc
+	build     prometheus.Metric
+}
+
+func newCollector(src Source, version string) *collector {
+	c := &collector{
+		src: src,
+		refused: prometheus.NewDesc("flashpod_refused_connections_total",
+			"Connections that never became clients, by reason.", []string{"reason"}, nil),
+		build: prometheus.MustNewConstMetric(prometheus.NewDesc("flashpod_build_info",
+			"Always 1; the label tells the version.", []string{"version"}, nil), prometheus.GaugeValue, 1, version),
+	}
+	for _, m := range perInstance {
+		c.instances = append(c.instances, prometheus.NewDesc("flashpod_"+m.name, m.help, []string{"application", "instance"}, nil))
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range c.instances {
+		ch <- d
+	}
+	ch <- c.refused
+	ch <- c.build.Desc()
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.src.Stats() {
+		for i, m := range perInstance {
+			ch <- prometheus.MustNewConstMetric(c.instances[i], m.kind, m.value(s), s.Application, s.Name)
+		}
+	}
+	for reason, n := range c.src.Refused() {
+		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)
+	}
+	ch <- c.build
+}
