@@ -5,11 +5,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 var (
+	namePattern        = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
 	applicationPattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*$`)
 	instancePattern    = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$`)
 )
@@ -25,17 +25,8 @@ const (
 func (a *AppInstance) Validate() field.ErrorList {
 	var errs field.ErrorList
 	name := field.NewPath("metadata", "name")
-	if a.Name == "" {
-		errs = append(errs, field.Required(name, "every document needs a name"))
-	}
-	for _, why := range validation.NameIsDNSSubdomain(a.Name, false) {
-		if a.Name != "" {
-			errs = append(errs, field.Invalid(name, a.Name, why))
-		}
-	}
-	if len(a.Name) > maxName {
-		errs = append(errs, field.TooLong(name, a.Name, maxName))
-	}
+	errs = append(errs, validateText(name, a.Name, maxName, namePattern,
+		"must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it")...)
 	spec := field.NewPath("spec")
 	s := &a.Spec
 	errs = append(errs, validateText(spec.Child("application"), s.Application, maxApplication, applicationPattern,

@@ -1,0 +1,56 @@
+package controllers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+const documentFile = "instance.yaml"
+
+// document is what the pod serves: the AppInstance as far as it concerns a
+// media server. What only Kubernetes cares about is left out, so that a change
+// of it restarts nobody.
+func document(a *v1alpha1.AppInstance) (string, error) {
+	doc := struct {
+		metav1.TypeMeta `json:",inline"`
+		Metadata        map[string]string `json:"metadata"`
+		Spec            any               `json:"spec"`
+	}{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind},
+		Metadata: map[string]string{"name": a.Name},
+		Spec: struct {
+			Application string             `json:"application"`
+			Instance    string             `json:"instance"`
+			Recording   v1alpha1.Recording `json:"recording"`
+			Access      v1alpha1.Access    `json:"access"`
+			Limits      *v1alpha1.Limits   `json:"limits,omitempty"`
+			Delivery    v1alpha1.Delivery  `json:"delivery"`
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, a.Spec.Access, a.Spec.Limits, a.Spec.Delivery},
+	}
+	text, err := yaml.Marshal(doc)
+	if err != nil {
+		return "", fmt.Errorf("document of %s/%s: %w", a.Namespace, a.Name, err)
+	}
+	return string(text), nil
+}
+
+// documentHash goes on the pod template: a pod serves the document it started
+// with, so another document means another pod.
+func documentHash(doc string) string {
+	sum := sha256.Sum256([]byte(doc))
+	return hex.EncodeToString(sum[:8])
+}
+
+func configMap(a *v1alpha1.AppInstance, doc string) *corev1ac.ConfigMapApplyConfiguration {
+	return corev1ac.ConfigMap(configName(a), a.Namespace).
+		WithLabels(labels(a)).
+		WithOwnerReferences(owner(a)).
+		WithData(map[string]string{documentFile: doc})
+}

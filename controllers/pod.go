@@ -1,0 +1,157 @@
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+const (
+	containerName = "media"
+	volumeData    = "data"
+	volumeConfig  = "config"
+	volumeKey     = "publish-key"
+
+	pathData   = "/var/lib/flashpod"
+	pathConfig = "/etc/flashpod"
+	pathKey    = "/run/secrets/flashpod"
+
+	annotationDocument = "media.flashpod.dev/document-hash"
+
+	// The user of the image. No file in it belongs to anybody else.
+	userID = 65532
+
+	// graceSeconds covers the server's own drain timeout of 10 s, and the
+	// recordings that are finished behind it.
+	graceSeconds = 30
+)
+
+// podTemplate is a function of spec and image alone: another version of the
+// operator must not restart anybody.
+func podTemplate(a *v1alpha1.AppInstance, image, doc string) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+	s := a.Spec.Scheduling
+	spec := corev1ac.PodSpec().
+		WithServiceAccountName(a.Name).
+		WithAutomountServiceAccountToken(false).
+		WithEnableServiceLinks(false).
+		WithTerminationGracePeriodSeconds(graceSeconds).
+		WithSecurityContext(corev1ac.PodSecurityContext().
+			WithRunAsNonRoot(true).WithRunAsUser(userID).WithRunAsGroup(userID).
+			WithFSGroup(userID).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithContainers(container(a, image)).
+		WithVolumes(volumes(a)...)
+	if len(s.NodeSelector) > 0 {
+		spec.WithNodeSelector(s.NodeSelector)
+	}
+	if s.PriorityClassName != "" {
+		spec.WithPriorityClassName(s.PriorityClassName)
+	}
+	// Of these the apply types have the same JSON as the API's own.
+	if err := convert(s.Tolerations, &spec.Tolerations); err != nil {
+		return nil, fmt.Errorf("spec.tolerations: %w", err)
+	}
+	if err := convert(s.Affinity, &spec.Affinity); err != nil {
+		return nil, fmt.Errorf("spec.affinity: %w", err)
+	}
+	if err := convert(s.TopologySpreadConstraints, &spec.TopologySpreadConstraints); err != nil {
+		return nil, fmt.Errorf("spec.topologySpreadConstraints: %w", err)
+	}
+	annotations := map[string]string{annotationDocument: documentHash(doc)}
+	for k, v := range s.PodAnnotations {
+		annotations[k] = v
+	}
+	return &corev1ac.PodTemplateSpecApplyConfiguration{
+		ObjectMetaApplyConfiguration: metav1ac.ObjectMeta().WithLabels(labels(a)).WithAnnotations(annotations),
+		Spec:                         spec,
+	}, nil
+}
+
+func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyConfiguration {
+	args := []string{
+		"serve", "-f", pathConfig + "/" + documentFile, "--data", pathData,
+		"--rtmp-address", fmt.Sprintf(":%d", rtmpPort), "--http-address", fmt.Sprintf(":%d", httpPort),
+		"--log-format", "json",
+	}
+	mounts := []*corev1ac.VolumeMountApplyConfiguration{
+		corev1ac.VolumeMount().WithName(volumeData).WithMountPath(pathData),
+		corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(pathConfig).WithReadOnly(true),
+	}
+	if secretName(a) != "" {
+		args = append(args, "--publish-key-file", pathKey+"/"+keyEntry)
+		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeKey).WithMountPath(pathKey).WithReadOnly(true))
+	}
+	return corev1ac.Container().
+		WithName(containerName).
+		WithImage(image).
+		WithImagePullPolicy(corev1.PullIfNotPresent).
+		WithArgs(args...).
+		WithPorts(
+			corev1ac.ContainerPort().WithName(portRTMP).WithContainerPort(rtmpPort).WithProtocol(corev1.ProtocolTCP),
+			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(httpPort).WithProtocol(corev1.ProtocolTCP)).
+		WithVolumeMounts(mounts...).
+		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(1).WithFailureThreshold(2)).
+		WithLivenessProbe(probe("/healthz").WithInitialDelaySeconds(10).WithPeriodSeconds(10).WithFailureThreshold(6)).
+		WithResources(resources(a.Spec.Resources)).
+		WithSecurityContext(corev1ac.SecurityContext().
+			WithAllowPrivilegeEscalation(false).
+			WithReadOnlyRootFilesystem(true).
+			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
+}
+
+func probe(path string) *corev1ac.ProbeApplyConfiguration {
+	return corev1ac.Probe().
+		WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portHTTP))).
+		WithTimeoutSeconds(2)
+}
+
+// resources are the spec's or, where it names none, enough for some hundred
+// viewers. There is no limit on processors: it would stall every stream at
+// once.
+func resources(want corev1.ResourceRequirements) *corev1ac.ResourceRequirementsApplyConfiguration {
+	requests := corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse("100m"),
+		corev1.ResourceMemory: resource.MustParse("128Mi"),
+	}
+	limits := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}
+	if len(want.Requests) > 0 || len(want.Limits) > 0 {
+		requests, limits = want.Requests, want.Limits
+	}
+	out := corev1ac.ResourceRequirements()
+	if len(requests) > 0 {
+		out.WithRequests(requests)
+	}
+	if len(limits) > 0 {
+		out.WithLimits(limits)
+	}
+	return out
+}
+
+func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
+	all := []*corev1ac.VolumeApplyConfiguration{
+		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(configName(a))),
+	}
+	if name := secretName(a); name != "" {
+		all = append(all, corev1ac.Volume().WithName(volumeKey).WithSecret(corev1ac.SecretVolumeSource().
+			WithSecretName(name).
+			WithDefaultMode(0o440).
+			WithItems(corev1ac.KeyToPath().WithKey(keyEntry).WithPath(keyEntry))))
+	}
+	return all
+}
+
+// convert copies between two types with the same JSON.
+func convert[T any](from any, to *T) error {
+	b, err := json.Marshal(from)
+	if err != nil || string(b) == "null" {
+		return err
+	}
+	return json.Unmarshal(b, to)
+}

@@ -1,0 +1,66 @@
+package controllers
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+const (
+	portRTMP = "rtmp"
+	portHTTP = "http"
+
+	rtmpPort = 1935
+	httpPort = 8080
+)
+
+// service is what clients reach. The HTTP port is not part of it.
+func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
+	want := a.Spec.Service
+	spec := corev1ac.ServiceSpec().
+		WithType(want.Type).
+		WithSelector(selector(a)).
+		WithPorts(corev1ac.ServicePort().
+			WithName(portRTMP).
+			WithProtocol(corev1.ProtocolTCP).
+			WithPort(want.Port).
+			WithTargetPort(intstr.FromString(portRTMP)))
+	if want.Type != corev1.ServiceTypeClusterIP {
+		spec.WithExternalTrafficPolicy(want.ExternalTrafficPolicy)
+	}
+	if want.Type == corev1.ServiceTypeLoadBalancer {
+		spec.WithLoadBalancerSourceRanges(want.LoadBalancerSourceRanges...)
+		if want.LoadBalancerClass != nil {
+			spec.WithLoadBalancerClass(*want.LoadBalancerClass)
+		}
+	}
+	if want.IPFamilyPolicy != nil {
+		spec.WithIPFamilyPolicy(*want.IPFamilyPolicy)
+	}
+	s := corev1ac.Service(serviceName(a), a.Namespace).
+		WithLabels(labels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(spec)
+	if len(want.Annotations) > 0 {
+		s.WithAnnotations(want.Annotations)
+	}
+	return s
+}
+
+// headless gives the pod a name of its own in DNS.
+func headless(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
+	return corev1ac.Service(headlessName(a), a.Namespace).
+		WithLabels(labels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(corev1ac.ServiceSpec().
+			WithClusterIP(corev1.ClusterIPNone).
+			WithSelector(selector(a)).
+			WithPorts(
+				corev1ac.ServicePort().WithName(portRTMP).WithProtocol(corev1.ProtocolTCP).
+					WithPort(rtmpPort).WithTargetPort(intstr.FromString(portRTMP)),
+				corev1ac.ServicePort().WithName(portHTTP).WithProtocol(corev1.ProtocolTCP).
+					WithPort(httpPort).WithTargetPort(intstr.FromString(portHTTP)),
+			))
+}
