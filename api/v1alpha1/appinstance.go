@@ -16,8 +16,8 @@ import (
 // +kubebuilder:printcolumn:name="Edges",type=integer,JSONPath=`.status.edges.ready`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",message="metadata.name must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it",fieldPath=".metadata.name"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must not be longer than 52 characters: names of what belongs to it are made from it",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",message="metadata.name must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must not be longer than 52 characters: names of what belongs to it are made from it"
 type AppInstance struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -43,7 +43,7 @@ type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*$')",message="must be of letters, digits, '_', '-' and '.', and not begin with a dot"
+	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*$')",message="must be of letters, digits, '_', '-' and '.', and not begin with a dot"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="application cannot be changed: its recordings are kept by that name; make another AppInstance"
 	Application string `json:"application"`
 
@@ -51,7 +51,7 @@ type AppInstanceSpec struct {
 	// metadata.name.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$')",message="must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot"
+	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$')",message="must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot"
 	// +optional
 	Instance string `json:"instance,omitempty"`
 

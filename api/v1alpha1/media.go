@@ -29,7 +29,7 @@ type Access struct {
 
 // PublishAccess says who may publish.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.secretName == ” || !has(self.mode) || self.mode == 'Key'",message="secretName needs mode Key",fieldPath=".secretName"
+// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.secretName.size() == 0 || !has(self.mode) || self.mode == 'Key'",message="secretName needs mode Key",fieldPath=".secretName"
 type PublishAccess struct {
 	// Mode is Key (the stream name ends with ?key=KEY) or Anyone.
 	// +kubebuilder:default=Key
