@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // child is an object to apply, and what our fields of it are now.
@@ -11,6 +12,9 @@ type child struct {
 	name string // for errors: kind and name
 	want runtime.ApplyConfiguration
 	have func() (any, error) // nil: there is none, or its fields are not all ours
+	// first is a patch that must go before: see foreignPorts.
+	first client.Patch
+	of    client.Object
 }
 
 // desired builds all children: a pure function of what was observed.
@@ -29,23 +33,29 @@ func desired(o *observed) ([]child, error) {
 		return nil, fmt.Errorf("%s/%s: %w", a.Namespace, a.Name, err)
 	}
 	all := []child{
-		{"ServiceAccount " + a.Name, serviceAccount(a), extractServiceAccount(o.serviceAccount)},
-		{"ConfigMap " + configName(a), configMap(a, doc), extractConfigMap(o.configMap)},
+		{name: "ServiceAccount " + a.Name, want: serviceAccount(a), have: extractServiceAccount(o.serviceAccount)},
+		{name: "ConfigMap " + configName(a), want: configMap(a, doc), have: extractConfigMap(o.configMap)},
 	}
 	var key map[string][]byte
 	if o.secret != nil {
 		key = o.secret.Data
 	}
 	if s := secret(a, key, o.freshKey); s != nil {
-		all = append(all, child{"Secret " + keyName(a), s, extractSecret(o.secret)})
+		all = append(all, child{name: "Secret " + keyName(a), want: s, have: extractSecret(o.secret)})
 	}
-	all = append(all,
-		child{"Service " + serviceName(a), service(a), extractService(o.service)},
-		child{"Service " + headlessName(a), headless(a), extractService(o.headless)},
-		child{"StatefulSet " + a.Name, set, extractStatefulSet(o.statefulSet)},
+	public, err := serviceChild(service(a), o.service)
+	if err != nil {
+		return nil, err
+	}
+	private, err := serviceChild(headless(a), o.headless)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, public, private,
+		child{name: "StatefulSet " + a.Name, want: set, have: extractStatefulSet(o.statefulSet)},
 	)
 	if c := volumeClaim(a, o.claim); c != nil {
-		all = append(all, child{"PersistentVolumeClaim " + claimName(a), c, nil})
+		all = append(all, child{name: "PersistentVolumeClaim " + claimName(a), want: c})
 	}
 	return all, nil
 }

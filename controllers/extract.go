@@ -45,7 +45,17 @@ func extractStatefulSet(o *appsv1.StatefulSet) func() (any, error) {
 	if o == nil {
 		return nil
 	}
-	return func() (any, error) { return appsv1ac.ExtractStatefulSet(o, FieldManager) }
+	return func() (any, error) {
+		set, err := appsv1ac.ExtractStatefulSet(o, FieldManager)
+		if err != nil || set.Spec == nil {
+			return set, err
+		}
+		// The list belongs to us as a whole, with what the API server adds.
+		for i := range set.Spec.VolumeClaimTemplates {
+			set.Spec.VolumeClaimTemplates[i].Status = nil
+		}
+		return set, nil
+	}
 }
 
 // current says whether a child is as it should be already.

@@ -65,6 +65,12 @@ func (r *Reconciler) apply(ctx context.Context, children []child) error {
 		if c.current() {
 			continue
 		}
+		if c.first != nil {
+			if err := r.Patch(ctx, c.of, c.first, client.FieldOwner(FieldManager)); err != nil {
+				errs = append(errs, fmt.Errorf("mend %s: %w", c.name, err))
+				continue
+			}
+		}
 		if err := r.Apply(ctx, c.want, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
 			errs = append(errs, fmt.Errorf("apply %s: %w", c.name, err))
 		}

@@ -33,6 +33,7 @@ func statefulSet(a *v1alpha1.AppInstance, image, doc string, claim *resource.Qua
 	}
 	pvc := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
+		WithVolumeMode(corev1.PersistentVolumeFilesystem).
 		WithResources(corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: size}))
 	if class := a.Spec.Storage.StorageClassName; class != nil {
 		pvc.WithStorageClassName(*class)
