@@ -3,7 +3,8 @@ package v1alpha1
 // Recording says which live streams are kept.
 type Recording struct {
 	// Mode is OnRequest (streams published as "record" or "append"), All (every
-	// stream, a new file each time) or Off.
+	// stream, a new file each time) or "Off", which needs its quotes: YAML takes
+	// a bare Off for false.
 	// +kubebuilder:default=OnRequest
 	// +optional
 	Mode RecordingMode `json:"mode,omitempty"`

@@ -234,8 +234,8 @@ func (q *pump) run(ctx context.Context) error {
 	}
 }
 
-// opening sends metadata and the sequence headers in force, with the timestamp
-// of what follows them.
+// opening sends metadata, of time 0 (ffmpeg takes any other for a subtitle),
+// and the sequence headers in force, with the timestamp of what follows them.
 func (q *pump) opening(ctx context.Context) error {
 	x := q.p.x
 	data, err := amf.Append(nil, "onMetaData")
@@ -245,7 +245,7 @@ func (q *pump) opening(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	q.add(flv.Tag{Type: flv.TypeScript, Timestamp: q.base, Data: data})
+	q.add(flv.Tag{Type: flv.TypeScript, Data: data})
 	for _, h := range x.HeadersBefore(q.from.Offset) {
 		t, err := flv.ReadTag(q.p.f, h.Offset)
 		if err != nil {

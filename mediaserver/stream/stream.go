@@ -309,8 +309,8 @@ func (s *Stream) join() (at position, opening []byte, wait bool) {
 	}
 }
 
-// openingAt is what goes before a keyframe: stored data, then sequence
-// headers, with the keyframe's own timestamp. The caller holds s.mu.
+// openingAt is what goes before a keyframe: stored data, then sequence headers
+// with the keyframe's own timestamp. The caller holds s.mu.
 func (s *Stream) openingAt(k *keyframe) []byte {
 	if k.openingVersion != s.version {
 		k.opening, k.openingVersion = s.chunkStored(k.time), s.version
@@ -326,12 +326,15 @@ func (s *Stream) chunkStored(time uint32) []byte {
 	return out
 }
 
+// storedMessages are what everybody who joins at a time gets first. Data is of
+// time 0, whenever it was sent: ffmpeg takes any other for a subtitle.
 func (s *Stream) storedMessages(time uint32) []rtmp.Message {
 	var all []rtmp.Message
-	for _, list := range [][]stored{s.data, s.headers} {
-		for _, d := range list {
-			all = append(all, rtmp.Message{Type: d.kind, StreamID: 1, Timestamp: time, Payload: d.payload})
-		}
+	for _, d := range s.data {
+		all = append(all, rtmp.Message{Type: d.kind, StreamID: 1, Payload: d.payload})
+	}
+	for _, h := range s.headers {
+		all = append(all, rtmp.Message{Type: h.kind, StreamID: 1, Timestamp: time, Payload: h.payload})
 	}
 	return all
 }

@@ -182,7 +182,7 @@ func TestPlayerThatJoinsLateStartsAtTheNewestKeyframe(t *testing.T) {
 			player := s.Play(c.conn, id)
 			defer player.Close()
 			c.expect(t,
-				fmt.Sprintf("type 18@%d at 80", id),
+				fmt.Sprintf("type 18@%d at 0", id),
 				fmt.Sprintf("video 170000@%d at 80", id),
 				fmt.Sprintf("audio af0012@%d at 80", id),
 				fmt.Sprintf("video 170103@%d at 80", id),
@@ -424,7 +424,7 @@ func TestReaderThatJoinsLateStartsLikeAPlayer(t *testing.T) {
 	write(t, p, rtmp.TypeVideo, 40, key(2))
 	r := s.NewReader()
 	defer r.Close()
-	for _, want := range []string{"type 18@1 at 40", "video 170000@1 at 40", "video 170102@1 at 40"} {
+	for _, want := range []string{"type 18@1 at 0", "video 170000@1 at 40", "video 170102@1 at 40"} {
 		m, err := r.Next(context.Background())
 		if err != nil || describe(m) != want {
 			t.Fatalf("got %s, %v; want %s", describe(m), err, want)

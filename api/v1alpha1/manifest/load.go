@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -82,7 +83,7 @@ func one(doc []byte) (*v1alpha1.AppInstance, error) {
 	var a v1alpha1.AppInstance
 	strict, err := json.UnmarshalStrict(raw, &a)
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	if err := errors.Join(strict...); err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -92,4 +93,20 @@ func one(doc []byte) (*v1alpha1.AppInstance, error) {
 		return nil, err
 	}
 	return &a, nil
+}
+
+var wrongType = regexp.MustCompile(`cannot unmarshal (\S+) .*into Go struct field \w+\.(\S+) of type (\S+)`)
+
+// explain says of a value of the wrong type where it is and what it is, in the
+// words of those who write manifests.
+func explain(err error) error {
+	m := wrongType.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	is, path, want := m[1], m[2], m[3]
+	if is == "bool" && want != "bool" {
+		return fmt.Errorf("%s: is true or false, and should be text: YAML reads a bare on, off, yes or no so; put it in quotes", path)
+	}
+	return fmt.Errorf("%s: is of type %s, which is not what belongs there", path, is)
 }

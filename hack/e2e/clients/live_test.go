@@ -1,0 +1,125 @@
+//go:build clients
+
+package clients
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+func TestEveryClientPlaysLive(t *testing.T) {
+	s := serve(t, anyone, "")
+	dir := t.TempDir()
+	encoder := publish(t, s.url+"/cam", 120)
+	s.untilMetric("streams", 1)
+	for name, command := range map[string][]string{
+		"ffmpeg":   {"ffmpeg", "-v", "error", "-i", s.url + "/cam", "-c", "copy", "-t", "3", "-f", "flv", filepath.Join(dir, "ffmpeg.flv")},
+		"rtmpdump": {"rtmpdump", "-q", "--live", "-r", s.url + "/cam", "-o", filepath.Join(dir, "rtmpdump.flv")},
+		"gstreamer": {"gst-launch-1.0", "-q", "-e", "rtmp2src", "location=" + s.url + "/cam", "num-buffers=250",
+			"!", "filesink", "location=" + filepath.Join(dir, "gstreamer.flv")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := start(t, command[0], command[1:]...)
+			if name == "rtmpdump" { // plays until it is stopped
+				until(t, "it to write three seconds", func() bool {
+					info, err := os.Stat(filepath.Join(dir, "rtmpdump.flv"))
+					return err == nil && info.Size() > 300e3
+				})
+				c.interrupt()
+			} else {
+				c.wait()
+			}
+			p := inspect(t, filepath.Join(dir, name+".flv"), "-count_packets")
+			if p.count("h264") < 40 || p.count("aac") < 60 {
+				t.Errorf("%d pictures, %d packets of sound", p.count("h264"), p.count("aac"))
+			}
+			if out := run(t, "ffmpeg", "-v", "error", "-i", filepath.Join(dir, name+".flv"), "-f", "null", "-"); out != "" {
+				t.Errorf("decoding it:\n%s", out)
+			}
+		})
+	}
+	t.Run("ffprobe", func(t *testing.T) {
+		p := inspect(t, s.url+"/cam", "-read_intervals", "%+2", "-count_frames")
+		if len(p.Streams) != 2 || p.Streams[0].Width != 320 {
+			t.Errorf("streams %+v", p.Streams)
+		}
+	})
+	encoder.interrupt()
+	s.untilMetric("streams", 0)
+	s.stop()
+}
+
+func TestLatePlayerStartsWithAKeyframe(t *testing.T) {
+	s := serve(t, anyone, "")
+	publish(t, s.url+"/cam", 60)
+	s.untilMetric("streams", 1)
+	until(t, "two GOPs to be there", func() bool { return s.metric("received_bytes_total") > 300e3 })
+	p := dial(t, s.url)
+	p.play("cam", -2000)
+	p.status("NetStream.Play.Reset")
+	p.status("NetStream.Play.Start")
+	meta, header := false, false
+	for {
+		m := p.next()
+		switch {
+		case m.Type == rtmp.TypeData && strings.Contains(string(m.Payload), "onMetaData"):
+			meta = true
+		case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload):
+			header = true
+		case m.Type == rtmp.TypeVideo:
+			if !meta || !header || !flv.IsKeyframe(m.Payload) {
+				t.Errorf("first picture: keyframe %v, metadata before it %v, sequence header before it %v", flv.IsKeyframe(m.Payload), meta, header)
+			}
+			return
+		}
+	}
+}
+
+func TestPlayerOutlastsItsPublisher(t *testing.T) {
+	s := serve(t, anyone, "")
+	p := dial(t, s.url)
+	p.play("cam", -1000)
+	p.status("NetStream.Play.Reset")
+	p.status("NetStream.Play.Start")
+	for range 2 {
+		encoder := publish(t, s.url+"/cam", 60)
+		p.status("NetStream.Play.PublishNotify")
+		p.until(func(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo && flv.IsKeyframe(m.Payload) })
+		encoder.interrupt()
+		p.status("NetStream.Play.UnpublishNotify")
+	}
+}
+
+func TestSecondPublisherIsRefused(t *testing.T) {
+	s := serve(t, anyone, "")
+	publish(t, s.url+"/cam", 60)
+	s.untilMetric("streams", 1)
+	p := dial(t, s.url)
+	p.publish("cam", "live")
+	p.status("NetStream.Publish.BadName")
+}
+
+func TestKeys(t *testing.T) {
+	s := serve(t, "recording: {mode: 'Off'}", "")
+	key := strings.TrimSpace(read(t, filepath.Join(s.data, "live", "keys", "_definst_.key")))
+	for _, name := range []string{"cam", "cam?key=wrong"} {
+		refused := publish(t, s.url+"/"+name, 5)
+		<-refused.done
+		if refused.err == nil {
+			t.Errorf("%s: published without the key", name)
+		}
+	}
+	publish(t, s.url+"/cam?key="+key, 60)
+	s.untilMetric("streams", 1)
+	if strings.Contains(s.log.String(), key) {
+		t.Error("the key is in the log")
+	}
+	if p := inspect(t, s.url+"/cam", "-read_intervals", "%+1"); len(p.Streams) != 2 {
+		t.Errorf("streams %+v", p.Streams)
+	}
+}

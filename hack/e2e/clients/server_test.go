@@ -1,0 +1,180 @@
+//go:build clients
+
+package clients
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const patience = 30 * time.Second
+
+// server is bin/flashpod, serving one instance.
+type server struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string // rtmp://127.0.0.1:PORT/live
+	http string // http://127.0.0.1:PORT
+	data string
+	log  *lockedBuffer
+	done chan error
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+const anyone = "access: {publish: {mode: Anyone}}"
+
+// serve starts the program with a spec and a data folder ("": a new one).
+func serve(t *testing.T, spec, data string) *server {
+	t.Helper()
+	if data == "" {
+		data = filepath.Join(t.TempDir(), "data")
+	}
+	file := filepath.Join(t.TempDir(), "live.yaml")
+	text := "apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: live}\nspec:\n  application: live\n  instance: _definst_\n"
+	for line := range strings.Lines(spec) {
+		text += "  " + line
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, data: data, log: &lockedBuffer{}, done: make(chan error, 1)}
+	s.cmd = exec.Command(program(t), "serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
+	s.cmd.Stderr = s.log
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		<-s.done
+		if t.Failed() {
+			t.Logf("server log:\n%s", s.log)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	rtmp, web := regexp.MustCompile(`^  (rtmp://\S+)$`), regexp.MustCompile(`^  (http://\S+)`)
+	for lines.Scan() {
+		if m := rtmp.FindStringSubmatch(lines.Text()); m != nil {
+			s.url = m[1]
+		}
+		if m := web.FindStringSubmatch(lines.Text()); m != nil {
+			s.http = m[1]
+			break
+		}
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		s.done <- s.cmd.Wait()
+		close(s.done)
+	}()
+	if s.url == "" || s.http == "" {
+		t.Fatalf("the server did not say where it listens; its log:\n%s", s.log)
+	}
+	return s
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	p, err := filepath.Abs("../../../bin/flashpod")
+	if err == nil {
+		_, err = os.Stat(p)
+	}
+	if err != nil {
+		t.Fatalf("%v (make bin/flashpod)", err)
+	}
+	return p
+}
+
+// stop ends the server as Ctrl-C does and expects it to end well.
+func (s *server) stop() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case err := <-s.done:
+		if err != nil {
+			s.t.Fatalf("server ended with %v", err)
+		}
+	case <-time.After(patience):
+		s.t.Fatal("server did not end")
+	}
+}
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+// streams is the folder with the recordings.
+func (s *server) streams() string { return filepath.Join(s.data, "live", "streams", "_definst_") }
+
+// metric reads a metric of the instance.
+func (s *server) metric(name string) float64 {
+	s.t.Helper()
+	r, err := http.Get(s.http + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, "flashpod_"+name+"{") {
+			var v float64
+			if _, err := fmt.Sscan(line[strings.LastIndexByte(line, ' '):], &v); err == nil {
+				return v
+			}
+		}
+	}
+	s.t.Fatalf("no metric flashpod_%s in\n%s", name, body)
+	return 0
+}
+
+// until polls a condition of the outside world.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+func (s *server) untilMetric(name string, want float64) {
+	s.t.Helper()
+	until(s.t, fmt.Sprintf("%s to be %v", name, want), func() bool { return s.metric(name) == want })
+}
