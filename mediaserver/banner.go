@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 
@@ -29,6 +30,15 @@ func banner(w io.Writer, s *server.Server) {
 `, url, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
 	}
 	fmt.Fprintf(w, "\n  http://%s  health, readiness and metrics\n\nCtrl-C ends it.\n", dialable(s.HTTPAddr()))
+}
+
+// announce says the same in the log.
+func announce(log *slog.Logger, s *server.Server) {
+	for _, one := range s.Served() {
+		log.Info("serving", "application", one.Application, "instance", one.Instance,
+			"recording", string(one.Recording), "recordings", one.Streams, "publishKey", one.KeyFile != "")
+	}
+	log.Info("ready", "version", version, "rtmp", s.RTMPAddr().String(), "http", s.HTTPAddr().String())
 }
 
 var recordingRule = map[v1alpha1.RecordingMode]string{

@@ -66,7 +66,11 @@ taken, ends it with exit code 1 before anything is served.`,
 			if err := s.Listen(); err != nil {
 				return err
 			}
-			banner(cmd.OutOrStdout(), s)
+			if logFormat == "json" {
+				announce(log, s) // for a machine, which reads lines
+			} else {
+				banner(cmd.OutOrStdout(), s)
+			}
 			return s.Run(cmd.Context())
 		},
 	}

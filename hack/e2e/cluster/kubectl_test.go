@@ -1,0 +1,183 @@
+//go:build e2e
+
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+const patience = 60 * time.Second
+
+// world is a namespace of its own.
+type world struct {
+	t  *testing.T
+	ns string
+}
+
+func newWorld(t *testing.T, ns string) *world {
+	t.Helper()
+	w := &world{t, ns}
+	w.kubectl("create", "namespace", ns)
+	w.kubectl("label", "namespace", ns, "pod-security.kubernetes.io/enforce=restricted")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(w.try("describe", "appinstances,statefulsets,pods,pvc"))
+			t.Log(w.try("logs", "--all-containers", "--prefix", "--tail=50", "-l", "app.kubernetes.io/name=flashpod"))
+		}
+		w.kubectl("delete", "namespace", ns, "--wait=false")
+	})
+	return w
+}
+
+// try runs kubectl in the namespace and returns all it prints.
+func (w *world) try(args ...string) string {
+	out, _ := w.command(args...)
+	return out
+}
+
+func (w *world) command(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace", w.ns}, args...)...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (w *world) kubectl(args ...string) string {
+	w.t.Helper()
+	out, err := w.command(args...)
+	if err != nil {
+		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// apply hands a manifest to kubectl apply and returns what it says.
+func (w *world) apply(text string) (string, error) {
+	cmd := exec.Command("kubectl", "--namespace", w.ns, "apply", "-f", "-")
+	cmd.Stdin = strings.NewReader(text)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// status is what the tests look at of an AppInstance.
+type status struct {
+	Status struct {
+		URL        string `json:"url"`
+		Conditions []struct {
+			Type, Status, Reason, Message string
+		} `json:"conditions"`
+		ObservedGeneration int64 `json:"observedGeneration"`
+	} `json:"status"`
+	Metadata struct {
+		Generation int64 `json:"generation"`
+	} `json:"metadata"`
+}
+
+func (s status) is(condition string) bool {
+	for _, c := range s.Status.Conditions {
+		if c.Type == condition {
+			return c.Status == "True" && s.Status.ObservedGeneration == s.Metadata.Generation
+		}
+	}
+	return false
+}
+
+func (w *world) status(name string) (s status) {
+	w.t.Helper()
+	out := w.kubectl("get", "appinstance", name, "-o", "json")
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// ready waits until an instance serves, and returns its URL.
+func (w *world) ready(name string, within time.Duration) string {
+	w.t.Helper()
+	began := time.Now()
+	var s status
+	until(w.t, patience, name+" to be ready", func() bool {
+		s = w.status(name)
+		return s.is("Ready") && s.Status.URL != ""
+	})
+	took := time.Since(began)
+	w.t.Logf("%s was ready after %v at %s", name, took.Round(100*time.Millisecond), s.Status.URL)
+	if took > within {
+		w.t.Errorf("%s was ready after %v, later than %v", name, took, within)
+	}
+	return s.Status.URL
+}
+
+func (w *world) key(instance string) string {
+	w.t.Helper()
+	return w.kubectl("get", "secret", instance+"-publish-key", "-o", "go-template={{.data.key | base64decode}}")
+}
+
+func until(t *testing.T, patience time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+// media is a command with ffmpeg or ffprobe that runs beside the test.
+type media struct {
+	cmd  *exec.Cmd
+	out  bytes.Buffer
+	done chan struct{}
+	err  error
+}
+
+func run(t *testing.T, name string, args ...string) *media {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	m := &media{cmd: exec.CommandContext(ctx, name, args...), done: make(chan struct{})}
+	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.out
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer cancel()
+		m.err = m.cmd.Wait()
+		close(m.done)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-m.done
+	})
+	return m
+}
+
+func publish(t *testing.T, url, seconds string) *media {
+	t.Helper()
+	return run(t, "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine",
+		"-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", seconds, "-f", "flv", url)
+}
+
+// pictures is how many there are in a file, or come from a URL.
+func pictures(t *testing.T, what string, args ...string) int {
+	t.Helper()
+	m := run(t, "ffprobe", append(append([]string{"-v", "error", "-select_streams", "v", "-count_packets", "-of", "json", "-show_streams"}, args...), what)...)
+	<-m.done
+	if m.err != nil {
+		t.Fatalf("ffprobe %s: %v\n%s", what, m.err, m.out.String())
+	}
+	var p struct {
+		Streams []struct {
+			Packets int `json:"nb_read_packets,string"`
+		} `json:"streams"`
+	}
+	if err := json.Unmarshal(m.out.Bytes(), &p); err != nil || len(p.Streams) == 0 {
+		t.Fatalf("ffprobe %s: %v\n%s", what, err, m.out.String())
+	}
+	return p.Streams[0].Packets
+}
