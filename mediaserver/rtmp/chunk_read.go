@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -79,7 +80,7 @@ func (r *chunkReader) chunk(m *Message) (done bool, err error) {
 // unexpected turns the end of input in the middle of something into an error
 // of its own.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

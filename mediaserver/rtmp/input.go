@@ -144,19 +144,17 @@ func (in *input) readable(fd uintptr) bool {
 	in.borrow()
 	for {
 		in.n, in.err = syscall.Read(int(fd), in.buf[in.to:])
-		switch in.err {
-		case syscall.EINTR:
+		if errors.Is(in.err, syscall.EINTR) {
 			continue
-		case syscall.EAGAIN:
-			in.n, in.err = 0, nil
-			if empty {
-				in.release()
-			}
-			return false
-		case nil:
-		default:
-			in.n = 0
 		}
-		return true
+		in.n = max(0, in.n)
+		if !errors.Is(in.err, syscall.EAGAIN) {
+			return true
+		}
+		in.err = nil
+		if empty {
+			in.release()
+		}
+		return false
 	}
 }

@@ -19,7 +19,8 @@ func (s *Server) accept() error {
 			}
 			// Out of file descriptors, most likely: those connected play on,
 			// and the next one may find room.
-			if ne, ok := err.(net.Error); ok && !ne.Timeout() {
+			var ne net.Error
+			if errors.As(err, &ne) {
 				s.log.Error("accept", "err", err, "retry", "100ms")
 				s.count("accept failed")
 				time.Sleep(100 * time.Millisecond)

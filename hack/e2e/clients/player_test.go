@@ -22,7 +22,6 @@ type player struct {
 	t    *testing.T
 	conn *rtmp.Conn
 	got  chan rtmp.Message
-	txn  float64
 }
 
 // dial connects and creates a stream, number 1.

@@ -5,6 +5,7 @@ package clients
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -151,7 +152,7 @@ func TestUnknownApplicationsAndInstances(t *testing.T) {
 			return nil
 		})
 		conn.Close()
-		if got != want || then != "close" || err != io.EOF {
+		if got != want || then != "close" || !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %s, then %q, then %v; want %s, close, the end", app, got, then, err, want)
 		}
 	}

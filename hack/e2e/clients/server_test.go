@@ -29,7 +29,8 @@ type server struct {
 	http string // http://127.0.0.1:PORT
 	data string
 	log  *lockedBuffer
-	done chan error
+	done chan struct{} // closed when it has ended, with err
+	err  error
 }
 
 type lockedBuffer struct {
@@ -65,7 +66,7 @@ func serve(t *testing.T, spec, data string) *server {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, data: data, log: &lockedBuffer{}, done: make(chan error, 1)}
+	s := &server{t: t, data: data, log: &lockedBuffer{}, done: make(chan struct{})}
 	s.cmd = exec.Command(program(t), "serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
@@ -95,7 +96,7 @@ func serve(t *testing.T, spec, data string) *server {
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, out)
-		s.done <- s.cmd.Wait()
+		s.err = s.cmd.Wait()
 		close(s.done)
 	}()
 	if s.url == "" || s.http == "" {
@@ -123,9 +124,9 @@ func (s *server) stop() {
 		s.t.Fatal(err)
 	}
 	select {
-	case err := <-s.done:
-		if err != nil {
-			s.t.Fatalf("server ended with %v", err)
+	case <-s.done:
+		if s.err != nil {
+			s.t.Fatalf("server ended with %v", s.err)
 		}
 	case <-time.After(patience):
 		s.t.Fatal("server did not end")
@@ -167,8 +168,12 @@ func (s *server) metric(name string) float64 {
 // until polls a condition of the outside world.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patience); !ok(); {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatalf("waited %v for %s", patience, what)
 		}
 	}

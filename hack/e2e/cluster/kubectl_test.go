@@ -122,8 +122,12 @@ func (w *world) key(instance string) string {
 
 func until(t *testing.T, patience time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patience); !ok(); {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatalf("waited %v for %s", patience, what)
 		}
 	}
