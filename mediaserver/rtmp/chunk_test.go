@@ -38,10 +38,10 @@ func readAll(r *chunkReader) (got []string, err error) {
 			return got, err
 		}
 		got = append(got, fmt.Sprintf("%d %d@%d %x", m.Type, m.Timestamp, m.StreamID, m.Payload))
-		if m.Type == TypeSetChunkSize {
+		if m.Type == TypeSetChunkSize && len(m.Payload) == 4 && m.Payload[3] > 0 {
 			r.chunkSize = int(m.Payload[3])
 		}
-		if m.Type == TypeAbort {
+		if m.Type == TypeAbort && len(m.Payload) == 4 {
 			r.abort(uint32(m.Payload[3]))
 		}
 	}

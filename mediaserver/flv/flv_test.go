@@ -1,0 +1,502 @@
+package flv
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+var (
+	avcHeader = []byte{0x17, 0, 0, 0, 0, 1}
+	aacHeader = []byte{0xaf, 0, 0x12, 0x10}
+	key       = []byte{0x17, 1, 0, 0, 0, 9, 9, 9}
+	inter     = []byte{0x27, 1, 0, 0, 0, 9}
+	sound     = []byte{0xaf, 1, 7, 7}
+)
+
+// payloadCases say what the first bytes of a payload mean.
+var payloadCases = []struct {
+	name                     string
+	payload                  []byte
+	keyframe, video, isAudio bool
+}{
+	{"empty", nil, false, false, false},
+	{"one byte of AVC", []byte{0x17}, false, false, false},
+	{"AVC header", avcHeader, false, true, false},
+	{"AVC keyframe", key, true, false, false},
+	{"AVC inter frame", inter, false, false, false},
+	{"AVC end of sequence", []byte{0x17, 2, 0, 0, 0}, false, false, false},
+	{"Sorenson keyframe", []byte{0x12, 0}, true, false, false},
+	{"Sorenson inter frame", []byte{0x22, 0}, false, false, false},
+	{"HEVC the old way", []byte{0x1c, 1}, true, false, false},
+	{"HEVC header the old way", []byte{0x1c, 0}, false, true, false},
+	{"enhanced sequence start", []byte{0x90, 'h', 'v', 'c', '1'}, false, true, false},
+	{"enhanced keyframe", []byte{0x91, 'a', 'v', '0', '1'}, true, false, false},
+	{"enhanced keyframe without composition time", []byte{0x93, 'h', 'v', 'c', '1'}, true, false, false},
+	{"enhanced inter frame", []byte{0xa1, 'h', 'v', 'c', '1'}, false, false, false},
+	{"enhanced metadata", []byte{0x94, 'h', 'v', 'c', '1'}, false, false, false},
+	{"enhanced command frame", []byte{0xd0, 0}, false, false, false},
+	{"multitrack sequence start", []byte{0x96, 0x00, 'h', 'v', 'c', '1'}, false, true, false},
+	{"multitrack keyframe", []byte{0x96, 0x01, 'h', 'v', 'c', '1'}, true, false, false},
+	{"command frame", []byte{0x57, 0}, false, false, false},
+}
+
+func TestPayloads(t *testing.T) {
+	for _, c := range payloadCases {
+		if got := IsKeyframe(c.payload); got != c.keyframe {
+			t.Errorf("%s: keyframe %v", c.name, got)
+		}
+		if got := IsVideoHeader(c.payload); got != c.video {
+			t.Errorf("%s: sequence header %v", c.name, got)
+		}
+	}
+	for _, c := range []struct {
+		payload []byte
+		want    bool
+	}{
+		{nil, false}, {aacHeader, true}, {sound, false}, {[]byte{0xaf}, false}, {[]byte{0x2f, 0}, false},
+		{[]byte{0x90, 'O', 'p', 'u', 's'}, true}, {[]byte{0x91, 'O', 'p', 'u', 's'}, false},
+		{[]byte{0x95, 0x00, 'O', 'p', 'u', 's'}, true}, {[]byte{0x95, 0x01, 'O', 'p', 'u', 's'}, false},
+	} {
+		if got := IsAudioHeader(c.payload); got != c.want {
+			t.Errorf("%x: audio header %v", c.payload, got)
+		}
+	}
+}
+
+// temp makes an empty file.
+func temp(t testing.TB) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "x.flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func size(t testing.TB, f *os.File) int64 {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// clip is what a publisher sends: two GOPs of 40 ms frames with sound.
+func clip() []Tag {
+	tags := []Tag{{TypeVideo, 0, avcHeader}, {TypeAudio, 0, aacHeader}}
+	for i := range uint32(50) {
+		frame := inter
+		if i%25 == 0 {
+			frame = key
+		}
+		tags = append(tags, Tag{TypeVideo, i * 40, frame}, Tag{TypeAudio, i*40 + 3, sound})
+	}
+	return tags
+}
+
+func writeAll(t testing.TB, w *Writer, tags []Tag) {
+	t.Helper()
+	for _, tag := range tags {
+		if err := w.Write(tag); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tagsOf reads a file and leaves out its metadata.
+func tagsOf(t testing.TB, f *os.File) (tags []Tag) {
+	t.Helper()
+	r, err := NewReader(io.NewSectionReader(f, 0, 1<<40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		tag, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return tags
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tag.Type != TypeScript {
+			tag.Data = bytes.Clone(tag.Data)
+			tags = append(tags, tag)
+		}
+	}
+}
+
+func same(a, b []Tag) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Type != b[i].Type || a[i].Timestamp != b[i].Timestamp || !bytes.Equal(a[i].Data, b[i].Data) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestWrittenFile(t *testing.T) {
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta, _ := amf.Append(nil, "onMetaData")
+	meta, _ = amf.Append(meta, amf.NewObject("width", 320, "duration", 99, "encoder", "e"))
+	if !w.SetMeta(meta) || w.SetMeta([]byte{2, 0, 1, 'x'}) {
+		t.Error("SetMeta takes what is not onMetaData, or not what is")
+	}
+	writeAll(t, w, clip())
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if !same(tagsOf(t, f), clip()) {
+		t.Error("what was written does not read back")
+	}
+	x, err := Scan(f, size(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Size != size(t, f) || x.Size != w.Size() || x.Duration != 49*40+3 || len(x.Entries) != 2 || x.Entries[1].Time != 1000 || x.First != fileHeaderSize+metaReserve {
+		t.Errorf("index %+v", x)
+	}
+	for name, want := range map[string]any{"width": 320.0, "duration": 1.963, "filesize": float64(x.Size), "encoder": "e", "creator": creator, "hasKeyframes": true} {
+		if got, _ := x.Meta.Get(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	frames, _ := x.Meta.Get("keyframes")
+	positions, _ := frames.(*amf.Object).Get("filepositions")
+	if got := positions.([]amf.Value); len(got) != 2 || got[1] != float64(x.Entries[1].Offset) {
+		t.Errorf("keyframes at %v, index says %v", got, x.Entries)
+	}
+	if tag, err := ReadTag(f, x.Entries[1].Offset); err != nil || !bytes.Equal(tag.Data, key) {
+		t.Errorf("tag at the second keyframe: %v, %v", tag, err)
+	}
+}
+
+func TestSeek(t *testing.T) {
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeAll(t, w, clip())
+	writeAll(t, w, []Tag{{TypeVideo, 2000, avcHeader}, {TypeVideo, 2000, key}})
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	x, err := Scan(f, size(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[uint32]uint32{0: 0, 1: 0, 999: 0, 1000: 1000, 1999: 1000, 2000: 2000, 9999: 2000} {
+		if got := x.Seek(at); got.Time != want {
+			t.Errorf("seek to %d goes to %d", at, got.Time)
+		}
+	}
+	if got := x.Seek(0).Offset; got != x.First {
+		t.Errorf("the beginning is at %d, not %d", got, x.First)
+	}
+	if h := x.HeadersBefore(x.First); len(h) != 0 {
+		t.Errorf("headers before the first tag: %v", h)
+	}
+	if h := x.HeadersBefore(x.Seek(2000).Offset); len(h) != 2 || h[0].Time != 2000 {
+		t.Errorf("headers before the third keyframe: %v", h)
+	}
+}
+
+func TestIndexOfManyKeyframesIsThinnedToItsPlace(t *testing.T) {
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const count = 20000
+	for i := range uint32(count) {
+		if err := w.Write(Tag{TypeVideo, i * 1000, key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	x, err := Scan(f, size(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(x.Entries) != count || x.First != fileHeaderSize+metaReserve {
+		t.Fatalf("%d keyframes, first tag at %d", len(x.Entries), x.First)
+	}
+	frames, _ := x.Meta.Get("keyframes")
+	times, _ := frames.(*amf.Object).Get("times")
+	if n := len(times.([]amf.Value)); n < 900 || n > 1900 {
+		t.Errorf("%d keyframes in the metadata", n)
+	}
+}
+
+func TestSoundAloneIsIndexedBySeconds(t *testing.T) {
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint32(500) {
+		if err := w.Write(Tag{TypeAudio, i * 23, sound}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	x, err := Scan(f, size(t, f))
+	if err != nil || len(x.Entries) < 11 || len(x.Entries) > 12 {
+		t.Errorf("%d entries for 11.5 s, %v", len(x.Entries), err)
+	}
+}
+
+// A file that is cut at any byte is mended to what was whole.
+func TestRepairOfTornTails(t *testing.T) {
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := clip()
+	writeAll(t, w, tags)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := []int{len(whole)}
+	for i := len(tags) - 1; i > len(tags)-5; i-- {
+		ends = append(ends, ends[len(ends)-1]-tags[i].size())
+	}
+	for cut := ends[4]; cut <= len(whole); cut++ {
+		g := temp(t)
+		if _, err := g.Write(whole[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		lost, mended, err := Repair(g, int64(cut))
+		if err != nil || !mended {
+			t.Fatalf("cut at %d: mended %v, %v", cut, mended, err)
+		}
+		left := 0
+		for left < len(ends)-1 && ends[left] > cut {
+			left++
+		}
+		if int(lost) != cut-ends[left] || !same(tagsOf(t, g), tags[:len(tags)-left]) {
+			t.Fatalf("cut at %d: %d bytes lost, %d tags left", cut, lost, len(tagsOf(t, g)))
+		}
+		if _, again, err := Repair(g, size(t, g)); again || err != nil {
+			t.Fatalf("cut at %d: mended twice, %v", cut, err)
+		}
+		x, err := Scan(g, size(t, g))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said, _ := x.Meta.Get("duration"); said != float64(x.Duration)/1000 {
+			t.Fatalf("cut at %d: metadata says %v s, it is %d ms", cut, said, x.Duration)
+		}
+	}
+}
+
+func TestRepairLeavesOthersAlone(t *testing.T) {
+	b := append([]byte(nil), fileHeader...)
+	for _, tag := range clip() {
+		b, _ = AppendTag(b, tag)
+	}
+	f := temp(t)
+	if _, err := f.Write(b[:len(b)-3]); err != nil {
+		t.Fatal(err)
+	}
+	if _, mended, err := Repair(f, size(t, f)); mended || err != nil {
+		t.Errorf("mended %v, %v", mended, err)
+	}
+	if n := size(t, f); n != int64(len(b)-3) {
+		t.Errorf("it has %d bytes now", n)
+	}
+}
+
+func TestAppendGoesOn(t *testing.T) {
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeAll(t, w, clip())
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{9, 0, 0}, size(t, f)); err != nil { // torn
+		t.Fatal(err)
+	}
+	if w, err = Append(f, size(t, f)); err != nil {
+		t.Fatal(err)
+	}
+	if v, a := w.Last(); v != 1960 || a != 1963 || w.Duration() != 1963 {
+		t.Errorf("last %d, %d; duration %d", v, a, w.Duration())
+	}
+	more := []Tag{{TypeVideo, 2000, key}}
+	writeAll(t, w, more)
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if !same(tagsOf(t, f), append(clip(), more...)) {
+		t.Error("what was appended does not read back")
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"empty": {}, "short": []byte("FLV"), "other": bytes.Repeat([]byte("RIFF"), 10),
+	} {
+		if _, err := NewReader(bytes.NewReader(b)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := Scan(bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := AppendTag(nil, Tag{Data: make([]byte, maxTagData+1)}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a tag of 16 MiB: %v", err)
+	}
+}
+
+// What real readers say of a file with real media in it.
+func TestFFProbeHasNothingToSay(t *testing.T) {
+	dir := t.TempDir()
+	source := filepath.Join(dir, "source.flv")
+	if out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25", "-f", "lavfi", "-i", "sine",
+		"-c:v", "flv1", "-g", "25", "-c:a", "adpcm_swf", "-ar", "44100", "-t", "3", source).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	in, err := os.Open(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	f := temp(t)
+	w, err := Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeAll(t, w, tagsOf(t, in))
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("ffprobe", "-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", f.Name()).CombinedOutput()
+	if err != nil || len(out) < 3 || string(out[:2]) != "2." && string(out[:2]) != "3." {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func FuzzReader(f *testing.F) {
+	b := append([]byte(nil), fileHeader...)
+	for _, tag := range clip()[:4] {
+		b, _ = AppendTag(b, tag)
+	}
+	f.Add(b)
+	f.Add(b[:len(b)-1])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := NewReader(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		for {
+			if _, err := r.Next(); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func FuzzRepair(f *testing.F) {
+	g := temp(f)
+	w, err := Create(g)
+	if err != nil {
+		f.Fatal(err)
+	}
+	writeAll(f, w, clip()[:6])
+	if err := w.Flush(); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(g.Name())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b, 5)
+	f.Fuzz(func(t *testing.T, b []byte, cut int) {
+		g := temp(t)
+		if cut < 0 || cut > len(b) {
+			cut = 0
+		}
+		if _, err := g.Write(b[:len(b)-cut]); err != nil {
+			t.Fatal(err)
+		}
+		_, mended, err := Repair(g, size(t, g))
+		if err != nil || !mended {
+			return
+		}
+		if _, again, err := Repair(g, size(t, g)); again || err != nil {
+			t.Fatalf("mended, and not whole: %v %v", again, err)
+		}
+	})
+}
+
+func BenchmarkWrite(b *testing.B) {
+	w, err := Create(temp(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	tag := Tag{TypeVideo, 0, append(bytes.Clone(inter), make([]byte, 4000)...)}
+	b.SetBytes(int64(tag.size()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.Write(tag); err != nil {
+			b.Fatal(err)
+		}
+		if w.Buffered() > 256<<10 {
+			if err := w.Flush(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	f := temp(b)
+	w, err := Create(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range uint32(10000) {
+		if err := w.Write(Tag{TypeVideo, i * 40, append(bytes.Clone(inter), make([]byte, 4000)...)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		b.Fatal(err)
+	}
+	n := size(b, f)
+	b.SetBytes(n)
+	for b.Loop() {
+		if _, err := Scan(f, n); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
