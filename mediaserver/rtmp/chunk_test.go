@@ -102,7 +102,7 @@ func TestChunkReader(t *testing.T) {
 				if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
 					t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 				}
-				if !errors.Is(err, c.err) || errors.Is(err, io.EOF) && c.err != io.EOF {
+				if !errors.Is(err, c.err) || errors.Is(err, io.EOF) && !errors.Is(c.err, io.EOF) {
 					t.Errorf("error %v, want %v", err, c.err)
 				}
 			})

@@ -302,7 +302,9 @@ func TestPings(t *testing.T) {
 		<-got
 	}
 	server.Close()
-	<-served
+	if err := <-served; err == nil {
+		t.Error("a closed connection served to its end")
+	}
 }
 
 func TestSilentPeerIsGivenUp(t *testing.T) {

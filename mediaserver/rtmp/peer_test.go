@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -66,7 +67,7 @@ func TestGoRTMPClientPublishes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.Connect(&message.NetConnectionConnect{Command: message.NetConnectionConnectCommand{App: "live"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestGoRTMPClientPublishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := <-served
-	if r.err != io.EOF || !bytes.Equal(r.audio, sound) {
+	if !errors.Is(r.err, io.EOF) || !bytes.Equal(r.audio, sound) {
 		t.Errorf("%d bytes of sound, %v", len(r.audio), r.err)
 	}
 	if len(r.names) != 3 || r.names[0] != "connect" || r.names[1] != "createStream" || r.names[2] != "publish" {

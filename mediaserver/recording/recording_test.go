@@ -1,0 +1,543 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	avcHeader = []byte{0x17, 0, 0, 0, 0, 1}
+	aacHeader = []byte{0xaf, 0, 0x12, 0x10}
+	key       = []byte{0x17, 1, 0, 0, 0, 9, 9, 9}
+	inter     = []byte{0x27, 1, 0, 0, 0, 9}
+	sound     = []byte{0xaf, 1, 7, 7}
+	metadata  = []byte("\x02\x00\x0aonMetaData\x08\x00\x00\x00\x01\x00\x05width\x00\x40\x74\x00\x00\x00\x00\x00\x00\x00\x00\x09")
+)
+
+// source is a publication made of a channel.
+type source chan rtmp.Message
+
+func (s source) Next(ctx context.Context) (rtmp.Message, error) {
+	select {
+	case m, ok := <-s:
+		if !ok {
+			return m, io.EOF
+		}
+		return m, nil
+	case <-ctx.Done():
+		return rtmp.Message{}, ctx.Err()
+	}
+}
+
+func (s source) Pending() bool { return len(s) > 0 }
+func (s source) Close()        {}
+
+func message(kind rtmp.MessageType, time uint32, payload []byte) rtmp.Message {
+	return rtmp.Message{Type: kind, StreamID: 1, Timestamp: time, Payload: payload}
+}
+
+// seconds is a publication of that length: a keyframe a second, 25 pictures.
+func seconds(n int, from uint32) []rtmp.Message {
+	all := []rtmp.Message{message(rtmp.TypeData, 0, metadata), message(rtmp.TypeVideo, from, avcHeader), message(rtmp.TypeAudio, from, aacHeader)}
+	for i := range uint32(n * 25) {
+		frame := inter
+		if i%25 == 0 {
+			frame = key
+		}
+		all = append(all, message(rtmp.TypeVideo, from+i*40, frame), message(rtmp.TypeAudio, from+i*40+5, sound))
+	}
+	return all
+}
+
+func open(t testing.TB, dir string, o Options) *Store {
+	t.Helper()
+	s, err := Open(dir, nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// record writes messages as one publication.
+func record(t testing.TB, s *Store, name string, mode Mode, all []rtmp.Message) {
+	t.Helper()
+	src := make(source, len(all))
+	for _, m := range all {
+		src <- m
+	}
+	close(src)
+	ended := make(chan error, 2)
+	r, err := s.Record(name, mode, src, func(err error) { ended <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil || len(ended) > 0 {
+		t.Fatalf("ended with %v, and %d times more", err, len(ended))
+	}
+}
+
+// tags are those of a recording, without metadata.
+func tags(t testing.TB, path string) (all []flv.Tag) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := flv.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		tag, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tag.Type != flv.TypeScript {
+			tag.Data = slices.Clone(tag.Data)
+			all = append(all, tag)
+		}
+	}
+}
+
+func files(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, _ := filepath.Rel(dir, p)
+			names = append(names, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestModes(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	s := open(t, dir, Options{Now: func() time.Time { return now }})
+	length := func(name string, want time.Duration) {
+		t.Helper()
+		if d, err := s.Length(name); err != nil || (d-want).Abs() > 150*time.Millisecond {
+			t.Errorf("%s is %v long, %v; want %v", name, d, err, want)
+		}
+	}
+	record(t, s, "a", ModeRecord, seconds(2, 500))
+	length("a", 2*time.Second)
+	if first := tags(t, filepath.Join(dir, "a.flv"))[0]; first.Timestamp != 0 {
+		t.Errorf("the file begins at %d ms", first.Timestamp)
+	}
+	record(t, s, "a", ModeAppend, seconds(1, 90000))
+	length("a", 3*time.Second)
+	record(t, s, "a", ModeRecord, seconds(1, 0))
+	length("a", time.Second)
+	record(t, s, "new", ModeAppend, seconds(1, 0))
+	length("new", time.Second)
+
+	// The file was written "now" in the file system's time; ten seconds later:
+	info, err := os.Stat(filepath.Join(dir, "new.flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = info.ModTime().Add(10 * time.Second)
+	record(t, s, "new", ModeAppendWithGap, seconds(1, 0))
+	length("new", 12*time.Second)
+
+	now = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	record(t, s, "b", ModeDated, seconds(1, 0))
+	record(t, s, "b", ModeDated, seconds(2, 0))
+	length("b", 2*time.Second)
+	length("b-20261124T100000Z", time.Second)
+	want := []string{"a.flv", "b-20261124T100000Z-2.flv", "b-20261124T100000Z.flv", "new.flv"}
+	if got := files(t, dir); !slices.Equal(got, want) {
+		t.Errorf("files %v, want %v", got, want)
+	}
+	record(t, s, "folder/c", ModeRecord, seconds(1, 0))
+	length("flv:folder/c.flv", time.Second)
+}
+
+func TestEmptyPublicationLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	record(t, s, "kept", ModeRecord, seconds(1, 0))
+	record(t, s, "kept", ModeRecord, nil)
+	record(t, s, "none", ModeDated, []rtmp.Message{message(rtmp.TypeVideo, 0, inter)})
+	if got := files(t, dir); !slices.Equal(got, []string{"kept.flv"}) {
+		t.Errorf("files %v", got)
+	}
+	if n := len(tags(t, filepath.Join(dir, "kept.flv"))); n != 52 {
+		t.Errorf("%d tags are left of 52", n)
+	}
+}
+
+func TestNames(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../../x", "a//b", "a/", ".hidden", "a/.b", "dot.", "space ", "a\x00b", "a\nb", `a\b`, "C:x", strings.Repeat("x", 201), "\xff"} {
+		if _, err := s.Length(name); !errors.Is(err, ErrBadName) {
+			t.Errorf("%q: %v, want ErrBadName", name, err)
+		}
+		src := make(source)
+		if _, err := s.Record(name, ModeRecord, src, func(error) {}); !errors.Is(err, ErrBadName) {
+			t.Errorf("record %q: %v, want ErrBadName", name, err)
+		}
+	}
+	for _, name := range []string{"a", "a b", "ü", "a.b", "a/b/c", strings.Repeat("x", 200)} {
+		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: %v, want ErrNotFound", name, err)
+		}
+	}
+}
+
+func TestOneRecorderAFile(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	src := make(source)
+	r, err := s.Record("a", ModeRecord, src, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Record("a", ModeAppend, make(source), func(error) {}); !errors.Is(err, ErrBusy) {
+		t.Errorf("%v, want ErrBusy", err)
+	}
+	close(src)
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	record(t, s, "a", ModeAppend, seconds(1, 0))
+}
+
+func TestFullDisk(t *testing.T) {
+	s := open(t, t.TempDir(), Options{MinFree: 1 << 60})
+	if _, err := s.Record("a", ModeRecord, make(source), func(error) {}); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("%v, want ErrDiskFull", err)
+	}
+}
+
+// A disk that fills up ends the recording, and what there is plays.
+func TestDiskFillsUp(t *testing.T) {
+	dir := t.TempDir()
+	clock := time.Now()
+	var s *Store
+	var full atomic.Bool
+	s = open(t, dir, Options{Now: func() time.Time { // called by the recorder
+		clock = clock.Add(2 * time.Second)
+		if full.Load() {
+			s.opts.MinFree = 1 << 60
+		}
+		return clock
+	}})
+	src := make(source)
+	ended := make(chan error, 1)
+	if _, err := s.Record("a", ModeRecord, src, func(err error) { ended <- err }); err != nil {
+		t.Fatal(err)
+	}
+	all := seconds(1, 0)
+	for _, m := range all {
+		src <- m
+	}
+	full.Store(true)
+	for err := error(nil); err == nil; {
+		select {
+		case src <- message(rtmp.TypeAudio, 2000, sound):
+		case err = <-ended:
+			if !errors.Is(err, ErrDiskFull) {
+				t.Fatalf("%v, want ErrDiskFull", err)
+			}
+		}
+	}
+	if d, err := s.Length("a"); err != nil || d < 900*time.Millisecond {
+		t.Errorf("%v long, %v", d, err)
+	}
+}
+
+// A process that is killed leaves the file as it is at that moment.
+func TestMendAfterAKill(t *testing.T) {
+	dir, later := t.TempDir(), t.TempDir()
+	s := open(t, dir, Options{})
+	src := make(source)
+	r, err := s.Record("a", ModeRecord, src, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := seconds(3, 0)
+	for _, m := range all {
+		src <- m
+	}
+	src <- message(rtmp.TypeAudio, 3000, sound) // taken: what was before it is in the file
+	b, err := os.ReadFile(filepath.Join(dir, "a.flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(src)
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"a.flv": b[:len(b)-3], "b.flv.part": b[:100], "notes.txt": []byte("x"), "other.flv": []byte("no FLV")} {
+		if err := os.WriteFile(filepath.Join(later, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, later, Options{})
+	if d, err := s.Length("a"); err != nil || d < 2900*time.Millisecond {
+		t.Errorf("%v long, %v", d, err)
+	}
+	if got := files(t, later); !slices.Equal(got, []string{"a.flv", "notes.txt", "other.flv"}) {
+		t.Errorf("files %v", got)
+	}
+}
+
+func TestClock(t *testing.T) {
+	type step struct {
+		kind rtmp.MessageType
+		time uint32
+		data []byte
+		want int // -1: left out
+	}
+	const v, a = rtmp.TypeVideo, rtmp.TypeAudio
+	for name, steps := range map[string][]step{
+		"begins at zero":                {{a, 1000, sound, 0}, {a, 1023, sound, 23}},
+		"waits for a keyframe":          {{v, 1000, inter, -1}, {a, 1010, sound, 0}, {v, 1020, inter, -1}, {v, 1040, key, 30}, {v, 1080, inter, 70}},
+		"headers do not start it":       {{v, 0, avcHeader, 0}, {a, 0, aacHeader, 0}, {v, 5000, key, 0}, {a, 5010, sound, 10}},
+		"tracks may cross":              {{v, 100, key, 0}, {a, 150, sound, 50}, {v, 140, inter, 40}},
+		"no track goes back":            {{a, 100, sound, 0}, {a, 160, sound, 60}, {a, 150, sound, 60}, {a, 200, sound, 100}},
+		"a clock set back":              {{a, 50000, sound, 0}, {a, 50023, sound, 23}, {a, 10, sound, 43}, {a, 33, sound, 66}},
+		"a clock set ahead":             {{a, 0, sound, 0}, {a, 23, sound, 23}, {a, 9000000, sound, 43}, {a, 9000023, sound, 66}},
+		"a pause is no jump":            {{a, 0, sound, 0}, {a, 300000, sound, 300000}},
+		"time wraps":                    {{a, 0xfffffff0, sound, 0}, {a, 16, sound, 32}},
+		"silence of no bytes is no tag": {{a, 0, sound, 0}, {a, 23, nil, -1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c clock
+			for i, s := range steps {
+				at, ok := c.place(message(s.kind, s.time, s.data))
+				if ok != (s.want >= 0) || ok && int(at) != s.want {
+					t.Errorf("step %d: %d, %v; want %d", i, at, ok, s.want)
+				}
+			}
+		})
+	}
+}
+
+// played is what a playback sends, with when.
+type played struct {
+	mu   sync.Mutex
+	got  []string
+	when []time.Duration
+	end  chan Result
+	from time.Time
+}
+
+func (p *played) send(_ context.Context, ms ...*rtmp.Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range ms {
+		what := map[rtmp.MessageType]string{rtmp.TypeData: "data", rtmp.TypeVideo: "inter", rtmp.TypeAudio: "sound"}[m.Type]
+		switch {
+		case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload), m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
+			what = "header"
+		case m.Type == rtmp.TypeVideo && flv.IsKeyframe(m.Payload):
+			what = "key"
+		}
+		p.got = append(p.got, fmt.Sprintf("%s %d@%d", what, m.Timestamp, m.StreamID))
+		p.when = append(p.when, time.Since(p.from))
+	}
+	return nil
+}
+
+func (p *played) list() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.got)
+}
+
+func (p *played) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got, p.when = nil, nil
+}
+
+func play(t testing.TB, s *Store, o PlayOptions) (*Playback, *played) {
+	t.Helper()
+	p := &played{end: make(chan Result, 3), from: time.Now()}
+	o.StreamID, o.Send, o.OnEnd = 7, p.send, func(r Result) { p.end <- r }
+	pb, err := s.OpenPlayback("a", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pb.Close)
+	return pb, p
+}
+
+// film is a store with ten seconds of "a". Time is the test's own in a
+// synctest bubble, and the file is made before.
+func film(t *testing.T) *Store {
+	t.Helper()
+	s := open(t, t.TempDir(), Options{})
+	record(t, s, "a", ModeRecord, seconds(10, 0))
+	return s
+}
+
+func TestPlayFromTheMiddleInRealTime(t *testing.T) {
+	s := film(t)
+	synctest.Test(t, func(t *testing.T) {
+		pb, p := play(t, s, PlayOptions{Length: -1, Buffer: 2 * time.Second})
+		pb.Run(5500 * time.Millisecond)
+		r := <-p.end
+		got := p.list()
+		want := []string{"data 0@7", "header 5000@7", "header 5000@7", "key 5000@7", "sound 5005@7", "inter 5040@7"}
+		if !slices.Equal(got[:len(want)], want) {
+			t.Errorf("begins with %v, want %v", got[:len(want)], want)
+		}
+		if n := len(got); n != 3+250 {
+			t.Errorf("%d messages, want 253", n)
+		}
+		for i, at := range p.when {
+			var ms int
+			var what string
+			if _, err := fmt.Sscanf(strings.ReplaceAll(got[i], "@", " "), "%s %d", &what, &ms); err != nil {
+				t.Fatal(err)
+			}
+			due := max(0, time.Duration(ms-5000-2000)*time.Millisecond)
+			if at < due || at > due+150*time.Millisecond {
+				t.Fatalf("%s was sent after %v, due %v", got[i], at, due)
+			}
+		}
+		if r.Err != nil || r.Duration != 4965*time.Millisecond || r.Bytes == 0 {
+			t.Errorf("result %+v", r)
+		}
+	})
+}
+
+func TestHaltAndResume(t *testing.T) {
+	s := film(t)
+	synctest.Test(t, func(t *testing.T) {
+		pb, p := play(t, s, PlayOptions{Length: -1})
+		pb.Run(0)
+		<-time.After(3 * time.Second)
+		pb.Halt()
+		if at := pb.Position().Round(100 * time.Millisecond); at != 3*time.Second {
+			t.Errorf("halted at %v after 3 s", at)
+		}
+		p.clear()
+		<-time.After(time.Minute)
+		if got := p.list(); len(got) > 0 {
+			t.Errorf("sent while halted: %v", got)
+		}
+		if err := pb.Snapshot(7200 * time.Millisecond); err != nil {
+			t.Error(err)
+		}
+		if got := p.list(); !slices.Equal(got, []string{"data 0@7", "header 7000@7", "header 7000@7", "key 7000@7"}) {
+			t.Errorf("snapshot: %v", got)
+		}
+		p.clear()
+		pb.Run(pb.Position())
+		<-p.end
+		if got := p.list(); got[3] != "key 7000@7" {
+			t.Errorf("resumed with %v", got[:4])
+		}
+		pb.Run(8 * time.Second)
+		pb.Close()
+		<-time.After(time.Minute)
+		if len(p.end) != 0 {
+			t.Error("an end was told after Close")
+		}
+	})
+}
+
+func TestPlayPart(t *testing.T) {
+	s := film(t)
+	for _, c := range []struct {
+		length time.Duration
+		at     time.Duration
+		last   string
+		count  int
+	}{
+		{time.Second, 2 * time.Second, "key 3000@7", 3 + 51},
+		{0, 4 * time.Second, "key 4000@7", 4},
+		{-1, time.Hour, "", 3},
+		{time.Hour, 9 * time.Second, "sound 9965@7", 3 + 50},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			pb, p := play(t, s, PlayOptions{Length: c.length})
+			pb.Run(c.at)
+			if r := <-p.end; r.Err != nil {
+				t.Error(r.Err)
+			}
+			got := p.list()
+			if len(got) != c.count || c.last != "" && got[len(got)-1] != c.last {
+				t.Errorf("length %v at %v: %d messages, last %s; want %d, %s", c.length, c.at, len(got), got[len(got)-1], c.count, c.last)
+			}
+		})
+	}
+}
+
+func TestReceiveChooses(t *testing.T) {
+	s := film(t)
+	synctest.Test(t, func(t *testing.T) {
+		pb, p := play(t, s, PlayOptions{Length: -1})
+		pb.SetReceive(true, false)
+		pb.Run(0)
+		<-p.end
+		for _, m := range p.list() {
+			if strings.HasPrefix(m, "key") || strings.HasPrefix(m, "inter") {
+				t.Fatalf("%s was sent", m)
+			}
+		}
+		if n := len(p.list()); n != 1+2+250 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
+
+func TestPlayErrors(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bad.flv"), []byte("this is no FLV file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, Options{})
+	if _, err := s.OpenPlayback("none", PlayOptions{}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
+	}
+	if _, err := s.OpenPlayback("bad", PlayOptions{}); !errors.Is(err, flv.ErrInvalid) {
+		t.Errorf("%v, want ErrInvalid", err)
+	}
+	record(t, s, "a", ModeRecord, seconds(1, 0))
+	fails := errors.New("gone")
+	end := make(chan Result, 1)
+	pb, err := s.OpenPlayback("a", PlayOptions{Length: -1, Send: func(context.Context, ...*rtmp.Message) error { return fails }, OnEnd: func(r Result) { end <- r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pb.Close()
+	pb.Run(0)
+	if r := <-end; !errors.Is(r.Err, fails) {
+		t.Errorf("%v", r.Err)
+	}
+}
