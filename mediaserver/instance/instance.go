@@ -50,6 +50,10 @@ type Config struct {
 	// without a restart.
 	PublishKey func() (string, error)
 
+	// PublisherTimeout is how long a publisher may be silent before another
+	// may take its name; default 5 s.
+	PublisherTimeout time.Duration
+
 	MaxConnections int // 0: no limit
 	MaxStreams     int // live names at once; 0: no limit
 
@@ -90,8 +94,9 @@ type Instance struct {
 // live is a stream name in use: somebody publishes it, plays it or waits for
 // it.
 type live struct {
-	stream *stream.Stream
-	uses   int
+	stream      *stream.Stream
+	publication *Publication // the last one
+	uses        int
 }
 
 // New starts an instance. Close ends it.
@@ -101,6 +106,9 @@ func New(cfg Config) (*Instance, error) {
 		return nil, fmt.Errorf("new instance %q/%q: application and name must not be empty", cfg.Application, cfg.Name)
 	case cfg.Fanout == nil || cfg.Store == nil:
 		return nil, fmt.Errorf("new instance %s/%s: needs a fan-out and a store", cfg.Application, cfg.Name)
+	}
+	if cfg.PublisherTimeout == 0 {
+		cfg.PublisherTimeout = 5 * time.Second
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

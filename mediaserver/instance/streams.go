@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -36,6 +38,7 @@ type Publication struct {
 	pub      *stream.Publisher
 	recorder *recording.Recorder
 	once     sync.Once
+	wrote    atomic.Int64 // when the last message came, in ns since 1970
 }
 
 // Authorize checks a publish key in constant time. It fails with
@@ -54,7 +57,11 @@ func (i *Instance) Authorize(key string) error {
 	return nil
 }
 
-// Publish takes a name. recordEnded is called, from another goroutine, when
+// Publish takes a name. One whose publisher has been silent for a while is
+// taken over: its encoder has lost its network and comes back on another
+// connection, long before the old one is known to be dead.
+//
+// recordEnded is called, from another goroutine, when
 // the recording ends by itself (a full disk); it is not called for Close.
 // It fails with ErrBusy when the name is published already, ErrFull, or
 // ErrStopped. A recording that cannot start does not stop the live stream:
@@ -65,6 +72,15 @@ func (i *Instance) Publish(name string, mode PublishMode, recordEnded func(error
 		return nil, err
 	}
 	pub, err := entry.stream.Publish()
+	if errors.Is(err, stream.ErrBusy) {
+		if old := i.silent(entry); old != nil {
+			i.log.Info("publisher was silent: another takes over", "stream", name)
+			if err := old.Close(); err != nil {
+				i.log.Error("recording not finished cleanly", "stream", name, "err", err)
+			}
+			pub, err = entry.stream.Publish()
+		}
+	}
 	if err != nil {
 		i.release(name)
 		if errors.Is(err, stream.ErrBusy) {
@@ -73,13 +89,28 @@ func (i *Instance) Publish(name string, mode PublishMode, recordEnded func(error
 		return nil, err
 	}
 	p := &Publication{name: name, inst: i, pub: pub}
+	p.wrote.Store(time.Now().UnixNano())
 	if how, wanted, err := i.recordMode(mode); err != nil {
 		p.RecordErr = err
 	} else if wanted {
 		p.record(how, entry.stream, recordEnded)
 	}
-	_ = i.do(func() { i.total.Publications++ })
+	_ = i.do(func() {
+		i.total.Publications++
+		entry.publication = p
+	})
 	return p, nil
+}
+
+// silent returns the publication of a name when nothing has come for it for
+// too long, else nil.
+func (i *Instance) silent(entry *live) *Publication {
+	var p *Publication
+	_ = i.do(func() { p = entry.publication })
+	if p == nil || time.Since(time.Unix(0, p.wrote.Load())) < i.cfg.PublisherTimeout {
+		return nil
+	}
+	return p
 }
 
 // recordMode turns what the publisher asked for and what the manifest says
@@ -129,7 +160,10 @@ func (p *Publication) Recorded() bool { return p.recorder != nil }
 
 // Write hands one audio, video or data message to the stream. The payload is
 // copied.
-func (p *Publication) Write(m *rtmp.Message) error { return p.pub.Write(m) }
+func (p *Publication) Write(m *rtmp.Message) error {
+	p.wrote.Store(time.Now().UnixNano())
+	return p.pub.Write(m)
+}
 
 // Close ends the publication: players get their UnpublishNotify, the
 // recording is finished, the name is free again. It returns the recording's

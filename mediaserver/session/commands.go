@@ -124,8 +124,8 @@ func (s *Session) deleteStream(cmd *rtmp.Command) error {
 	return nil
 }
 
-// releaseStream frees a name that this connection itself still publishes: an
-// encoder sends it in case an earlier attempt hangs.
+// releaseStream is what encoders send in case an earlier attempt of theirs
+// hangs. There is nothing to do: a silent publisher's name can be taken.
 func (s *Session) releaseStream(cmd *rtmp.Command) error { return s.answer(cmd) }
 
 func (s *Session) fcPublish(cmd *rtmp.Command) error {

@@ -233,6 +233,7 @@ func (s *Session) media(m *rtmp.Message) error {
 		return nil
 	}
 	if err := ns.publication.Write(m); err != nil {
+		// The name was taken over: see instance.Publish.
 		return fmt.Errorf("publish %s: %w", ns.name, err)
 	}
 	return nil
