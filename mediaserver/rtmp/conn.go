@@ -11,7 +11,7 @@ import (
 
 // Config of a connection. Zero values stand for the defaults.
 type Config struct {
-	MaxMessageSize  int // bytes; default 16 MiB, which is what a header can say
+	MaxMessageSize  int // bytes; default 8 MiB, several times the largest keyframes
 	MaxChunkStreams int // default 64
 
 	HandshakeTimeout time.Duration // default 10 s
@@ -35,7 +35,7 @@ func (c Config) withDefaults() Config {
 	def(&c.ReadTimeout, 60*time.Second)
 	def(&c.WriteTimeout, 20*time.Second)
 	if c.MaxMessageSize == 0 {
-		c.MaxMessageSize = 16 << 20
+		c.MaxMessageSize = 8 << 20
 	}
 	if c.MaxChunkStreams == 0 {
 		c.MaxChunkStreams = 64

@@ -132,9 +132,6 @@ func TestSamplesAreGood(t *testing.T) {
 		t.Fatalf("samples: %v, %v", files, err)
 	}
 	for _, name := range files {
-		if filepath.Base(name) == "kustomization.yaml" {
-			continue
-		}
 		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)
