@@ -18,8 +18,8 @@ const protocolVersion = 3
 // §5.2]. It fails with ErrNoData, ErrNotRTMP, ErrEncrypted, or an error of the
 // network.
 //
-// A client that sends the digest form is answered with the simple one, which
-// every client but Flash Player's H.264 takes.
+// A client that signs its half (see digest.go) is answered in kind, any other
+// with the simple form.
 func (c *Conn) Handshake() error {
 	if err := c.nc.SetDeadline(time.Now().Add(c.cfg.HandshakeTimeout)); err != nil {
 		return fmt.Errorf("handshake: %w", err)
@@ -60,18 +60,34 @@ func (c *Conn) serverHandshake() error {
 	if err := in.DecodeS1C1(&c1); err != nil {
 		return unexpected(err)
 	}
+	if err := c.answerHandshake(&c1); err != nil {
+		return err
+	}
+	// What C2 echoes is not looked at: digest clients echo something else.
+	var c2 handshake.S2C2
+	return unexpected(in.DecodeS2C2(&c2))
+}
+
+// answerHandshake sends S0, S1 and S2.
+func (c *Conn) answerHandshake(c1 *handshake.S1C1) error {
+	if c1.Version != [4]byte{} { // only clients that sign say theirs
+		packet := binary.BigEndian.AppendUint32(make([]byte, 0, packetSize), c1.Time)
+		packet = append(append(packet, c1.Version[:]...), c1.Random[:]...)
+		if digest, scheme, ok := findDigest(packet); ok {
+			s1, s2, err := digestAnswer(digest, scheme)
+			if err != nil {
+				return err
+			}
+			return c.writeRaw(append(append([]byte{protocolVersion}, s1...), s2...))
+		}
+	}
 	s1, err := newS1C1()
 	if err != nil {
 		return err
 	}
 	// An exact echo: librtmp compares all of it.
 	s2 := handshake.S2C2{Time: c1.Time, Time2: binary.BigEndian.Uint32(c1.Version[:]), Random: c1.Random}
-	if err := c.writeHandshake(s1, &s2); err != nil {
-		return err
-	}
-	// What C2 echoes is not looked at: digest clients echo something else.
-	var c2 handshake.S2C2
-	return unexpected(in.DecodeS2C2(&c2))
+	return c.writeHandshake(s1, &s2)
 }
 
 func (c *Conn) clientHandshake() error {
@@ -141,7 +157,11 @@ func (c *Conn) writeHandshake(first *handshake.S1C1, second *handshake.S2C2) err
 			return err
 		}
 	}
-	n, err := c.nc.Write(b.Bytes())
+	return c.writeRaw(b.Bytes())
+}
+
+func (c *Conn) writeRaw(b []byte) error {
+	n, err := c.nc.Write(b)
 	c.sent.Add(uint64(n))
 	return err
 }

@@ -123,3 +123,21 @@ func TestKeys(t *testing.T) {
 		t.Errorf("streams %+v", p.Streams)
 	}
 }
+
+// With the hash of a SWF, rtmpdump signs its handshake and wants a signed
+// answer, as Flash Player does.
+func TestSignedHandshake(t *testing.T) {
+	s := serve(t, anyone, "")
+	if err := os.MkdirAll(s.streams(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	film(t, filepath.Join(s.streams(), "film.flv"), 2)
+	file := filepath.Join(t.TempDir(), "film.flv")
+	out := run(t, "rtmpdump", "-V", "-w", strings.Repeat("ab", 32), "-x", "12345", "-r", s.url+"/film", "-o", file)
+	if !strings.Contains(out, "Genuine Adobe Flash Media Server") {
+		t.Errorf("rtmpdump does not find the server genuine:\n%s", out)
+	}
+	if n := inspect(t, file, "-count_packets").count("h264"); n != 50 {
+		t.Errorf("%d pictures, want 50", n)
+	}
+}
