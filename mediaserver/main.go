@@ -38,7 +38,7 @@ Start with:  flashpod serve --help`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand())
+	root.AddCommand(serveCommand(), publishCommand(), playCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
