@@ -68,6 +68,9 @@ func TestChildrenFollowTheSpec(t *testing.T) {
 		{"{application: a, service: {loadBalancerSourceRanges: [10.0.0.0/8]}}", "Service lobby", "- 10.0.0.0/8"},
 		{"{application: a, service: {annotations: {cloud: x}}}", "Service lobby", "cloud: x"},
 		{"{application: a, service: {ipFamilyPolicy: PreferDualStack}}", "Service lobby", "ipFamilyPolicy: PreferDualStack"},
+		{"{application: a, tls: {secretName: cert}}", "StatefulSet lobby", "/run/secrets/tls/tls.crt"},
+		{"{application: a, tls: {secretName: cert}}", "StatefulSet lobby", "secretName: cert"},
+		{"{application: a, tls: {secretName: cert}}", "Service lobby", "port: 443"},
 		{"{application: a}", "Service lobby-origin", "clusterIP: None"},
 		{"{application: a}", "ServiceAccount lobby", "automountServiceAccountToken: false"},
 		{"{application: a, limits: {maxConnections: 7}}", "ConfigMap lobby-config", "maxConnections: 7"},
@@ -167,6 +170,8 @@ func TestStatusNamesWhatIsMissing(t *testing.T) {
 		{"node port", "{application: a}", func(o *observed) {
 			o.service.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{NodePort: 30001}}}
 		}, "True", "Serving", "any node"},
+		{"tls", "{application: a, tls: {secretName: cert}}", func(*observed) {}, "True", "Serving", "rtmps://192.0.2.1/a/lobby"},
+		{"no certificate", "{application: a, tls: {secretName: cert}}", func(o *observed) { o.statefulSet = nil }, "False", "SecretMissing", "Secret cert"},
 		{"cluster IP", "{application: a, service: {type: ClusterIP}}", func(o *observed) { o.service.Spec.Type = corev1.ServiceTypeClusterIP }, "True", "Serving", "rtmp://lobby.ns.svc/a/lobby"},
 		{"cannot apply", "{application: a}", func(o *observed) { o.applyErr = errNo }, "False", "ApplyFailed", "no"},
 	} {

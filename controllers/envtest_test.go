@@ -265,6 +265,8 @@ func TestStatusTellsTheAddress(t *testing.T) {
 		{"{application: a}", "203.0.113.10", "", "rtmp://203.0.113.10/a/lobby"},
 		{"{application: a, instance: _definst_}", "", "lb.example.org", "rtmp://lb.example.org/a"},
 		{"{application: a, service: {port: 443}}", "203.0.113.10", "", "rtmp://203.0.113.10:443/a/lobby"},
+		{"{application: a, tls: {secretName: cert}}", "203.0.113.10", "", "rtmps://203.0.113.10/a/lobby"},
+		{"{application: a, tls: {secretName: cert, port: 1936}}", "203.0.113.10", "", "rtmps://203.0.113.10:1936/a/lobby"},
 		{"{application: a}", "2001:db8::1", "", "rtmp://[2001:db8::1]/a/lobby"},
 	} {
 		w := newWorld(t)

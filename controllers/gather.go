@@ -25,6 +25,7 @@ type observed struct {
 	headless       *corev1.Service
 	configMap      *corev1.ConfigMap
 	secret         *corev1.Secret
+	certificate    *corev1.Secret // of spec.tls
 	serviceAccount *corev1.ServiceAccount
 
 	// image is the operator's choice of a media server.
@@ -61,6 +62,9 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	// Past the cache: the operator may read a Secret by its name, but neither
 	// list nor watch them.
 	o.secret = found(read, r.APIReader, secretName(o.instance), &corev1.Secret{})
+	if tls := a.Spec.TLS; tls != nil {
+		o.certificate = found(read, r.APIReader, tls.SecretName, &corev1.Secret{})
+	}
 	return o, err
 }
 

@@ -18,10 +18,12 @@ const (
 	volumeData    = "data"
 	volumeConfig  = "config"
 	volumeKey     = "publish-key"
+	volumeTLS     = "tls"
 
 	pathData   = "/var/lib/flashpod"
 	pathConfig = "/etc/flashpod"
 	pathKey    = "/run/secrets/flashpod"
+	pathTLS    = "/run/secrets/tls"
 
 	annotationDocument = "media.flashpod.dev/document-hash"
 
@@ -88,14 +90,22 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		args = append(args, "--publish-key-file", pathKey+"/"+keyEntry)
 		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeKey).WithMountPath(pathKey).WithReadOnly(true))
 	}
+	ports := []*corev1ac.ContainerPortApplyConfiguration{
+		corev1ac.ContainerPort().WithName(portRTMP).WithContainerPort(rtmpPort).WithProtocol(corev1.ProtocolTCP),
+		corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(httpPort).WithProtocol(corev1.ProtocolTCP),
+	}
+	if a.Spec.TLS != nil {
+		args = append(args, "--rtmps-address", fmt.Sprintf(":%d", rtmpsPort),
+			"--tls-cert-file", pathTLS+"/"+corev1.TLSCertKey, "--tls-key-file", pathTLS+"/"+corev1.TLSPrivateKeyKey)
+		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeTLS).WithMountPath(pathTLS).WithReadOnly(true))
+		ports = append(ports, corev1ac.ContainerPort().WithName(portRTMPS).WithContainerPort(rtmpsPort).WithProtocol(corev1.ProtocolTCP))
+	}
 	return corev1ac.Container().
 		WithName(containerName).
 		WithImage(image).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
 		WithArgs(args...).
-		WithPorts(
-			corev1ac.ContainerPort().WithName(portRTMP).WithContainerPort(rtmpPort).WithProtocol(corev1.ProtocolTCP),
-			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(httpPort).WithProtocol(corev1.ProtocolTCP)).
+		WithPorts(ports...).
 		WithVolumeMounts(mounts...).
 		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(1).WithFailureThreshold(2)).
 		WithLivenessProbe(probe("/healthz").WithInitialDelaySeconds(10).WithPeriodSeconds(10).WithFailureThreshold(6)).
@@ -143,6 +153,11 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 			WithSecretName(name).
 			WithDefaultMode(0o440).
 			WithItems(corev1ac.KeyToPath().WithKey(keyEntry).WithPath(keyEntry))))
+	}
+	if tls := a.Spec.TLS; tls != nil {
+		all = append(all, corev1ac.Volume().WithName(volumeTLS).WithSecret(corev1ac.SecretVolumeSource().
+			WithSecretName(tls.SecretName).
+			WithDefaultMode(0o440)))
 	}
 	return all
 }

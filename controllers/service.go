@@ -15,11 +15,13 @@ import (
 )
 
 const (
-	portRTMP = "rtmp"
-	portHTTP = "http"
+	portRTMP  = "rtmp"
+	portRTMPS = "rtmps"
+	portHTTP  = "http"
 
-	rtmpPort = 1935
-	httpPort = 8080
+	rtmpPort  = 1935
+	rtmpsPort = 1936 // of the container: below 1024 needs rights
+	httpPort  = 8080
 )
 
 // service is what clients reach. The HTTP port is not part of it.
@@ -33,6 +35,13 @@ func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 			WithProtocol(corev1.ProtocolTCP).
 			WithPort(want.Port).
 			WithTargetPort(intstr.FromString(portRTMP)))
+	if tls := a.Spec.TLS; tls != nil {
+		spec.WithPorts(corev1ac.ServicePort().
+			WithName(portRTMPS).
+			WithProtocol(corev1.ProtocolTCP).
+			WithPort(tls.Port).
+			WithTargetPort(intstr.FromString(portRTMPS)))
+	}
 	if want.Type != corev1.ServiceTypeClusterIP {
 		spec.WithExternalTrafficPolicy(want.ExternalTrafficPolicy)
 	}

@@ -99,6 +99,8 @@ func originVerdict(o *observed) verdict {
 		return good("Ready", "the media server takes connections")
 	case ownSecret(o.instance) && (o.secret == nil || len(o.secret.Data[keyEntry]) == 0):
 		return bad("SecretMissing", fmt.Sprintf("Secret %s with an entry %q is not there: make it, or leave out spec.access.publish.secretName", secretName(o.instance), keyEntry))
+	case o.instance.Spec.TLS != nil && (o.certificate == nil || len(o.certificate.Data[corev1.TLSCertKey]) == 0 || len(o.certificate.Data[corev1.TLSPrivateKeyKey]) == 0):
+		return bad("SecretMissing", fmt.Sprintf("Secret %s with entries tls.crt and tls.key is not there: make it, or leave out spec.tls", o.instance.Spec.TLS.SecretName))
 	case o.pod == nil:
 		return bad("PodMissing", "the media server's pod is not there yet")
 	}
@@ -136,7 +138,10 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 	if s == nil {
 		return "", bad("ServiceMissing", "the Service is not there yet")
 	}
-	port := o.instance.Spec.Service.Port
+	port, usual := o.instance.Spec.Service.Port, int32(rtmpPort)
+	if tls := o.instance.Spec.TLS; tls != nil {
+		port, usual = tls.Port, 443
+	}
 	switch s.Spec.Type {
 	case corev1.ServiceTypeLoadBalancer:
 		for _, in := range s.Status.LoadBalancer.Ingress {
@@ -145,7 +150,7 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 				host = in.IP
 			}
 			if host != "" {
-				return hostPort(host, port), good("AddressAssigned", "the load balancer's address is "+host)
+				return hostPort(host, port, usual), good("AddressAssigned", "the load balancer's address is "+host)
 			}
 		}
 		return "", bad("AddressPending", "the load balancer has no address yet: does this cluster give LoadBalancer Services one?")
@@ -157,11 +162,12 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 		}
 		return "", bad("AddressPending", "the Service has no node port yet")
 	}
-	return hostPort(s.Name+"."+s.Namespace+".svc", port), good("ClusterIP", "clients in this cluster connect by the Service's name")
+	return hostPort(s.Name+"."+s.Namespace+".svc", port, usual), good("ClusterIP", "clients in this cluster connect by the Service's name")
 }
 
-func hostPort(host string, port int32) string {
-	if port == rtmpPort {
+// hostPort leaves out the port that clients take anyway.
+func hostPort(host string, port, usual int32) string {
+	if port == usual {
 		if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
 			return "[" + host + "]"
 		}
@@ -174,7 +180,11 @@ func url(a *v1alpha1.AppInstance, address string) string {
 	if address == "" {
 		return ""
 	}
-	u := "rtmp://" + address + "/" + a.Spec.Application
+	scheme := "rtmp://"
+	if a.Spec.TLS != nil {
+		scheme = "rtmps://"
+	}
+	u := scheme + address + "/" + a.Spec.Application
 	if i := a.EffectiveInstance(); i != defaultInstance {
 		u += "/" + i
 	}

@@ -22,12 +22,14 @@ func banner(w io.Writer, s *server.Server) {
 		if one.KeyFile != "" {
 			publish = fmt.Sprintf(`"%s/test?key=$(cat '%s')"`, url, one.KeyFile)
 		}
-		fmt.Fprintf(w, `
-  %s
-    recordings  %s  (%s)
+		fmt.Fprintf(w, "\n  %s\n", url)
+		if a := s.RTMPSAddr(); a != nil {
+			fmt.Fprintf(w, "  rtmps://%s/%s\n", dialable(a), one.Path())
+		}
+		fmt.Fprintf(w, `    recordings  %s  (%s)
     publish     ffmpeg -re -f lavfi -i testsrc2=s=1280x720:r=30 -f lavfi -i sine -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p -c:a aac -f flv %s
     play        ffplay %s/test
-`, url, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
+`, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
 	}
 	fmt.Fprintf(w, "\n  http://%s  health, readiness and metrics\n\nCtrl-C ends it.\n", dialable(s.HTTPAddr()))
 }
@@ -38,7 +40,11 @@ func announce(log *slog.Logger, s *server.Server) {
 		log.Info("serving", "application", one.Application, "instance", one.Instance,
 			"recording", string(one.Recording), "recordings", one.Streams, "publishKey", one.KeyFile != "")
 	}
-	log.Info("ready", "version", version, "rtmp", s.RTMPAddr().String(), "http", s.HTTPAddr().String())
+	args := []any{"version", version, "rtmp", s.RTMPAddr().String(), "http", s.HTTPAddr().String()}
+	if a := s.RTMPSAddr(); a != nil {
+		args = append(args, "rtmps", a.String())
+	}
+	log.Info("ready", args...)
 }
 
 var recordingRule = map[v1alpha1.RecordingMode]string{

@@ -39,6 +39,7 @@ type AppInstanceList struct {
 // AppInstanceSpec is what is wanted.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)",message="instance cannot be changed: its recordings are kept by that name; make another AppInstance",fieldPath=".instance"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.port != self.service.port",message="must be another than spec.service.port",fieldPath=".tls.port"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance.
 	// +kubebuilder:validation:MinLength=1
@@ -76,6 +77,8 @@ type AppInstanceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Service Service `json:"service,omitzero"`
+	// +optional
+	TLS *TLS `json:"tls,omitempty"`
 
 	Scheduling `json:",inline"`
 }

@@ -28,6 +28,21 @@ type Storage struct {
 	Retain *bool `json:"retain,omitempty"`
 }
 
+// TLS lets clients connect by rtmps:// as well.
+type TLS struct {
+	// SecretName names a Secret with tls.crt and tls.key, such as cert-manager
+	// makes. It is read again when it changes; nobody is disconnected.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName"`
+	// Port that clients connect to.
+	// +kubebuilder:default=443
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	Port int32 `json:"port,omitempty"`
+}
+
 // Service is how clients reach the instance.
 type Service struct {
 	// Type is LoadBalancer, NodePort or ClusterIP.

@@ -21,6 +21,9 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Delivery.GOPCache, &yes)
 	def(&s.Service.Type, corev1.ServiceTypeLoadBalancer)
 	def(&s.Service.Port, 1935)
+	if s.TLS != nil {
+		def(&s.TLS.Port, 443)
+	}
 	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
 }
 

@@ -43,6 +43,9 @@ func (a *AppInstance) Validate() field.ErrorList {
 		errs = append(errs, field.Invalid(spec.Child("storage", "size"), s.Storage.Size.String(), "must be more than zero"))
 	}
 	errs = append(errs, s.validateLimits(spec.Child("limits"))...)
+	if s.TLS != nil {
+		errs = append(errs, s.TLS.validate(spec.Child("tls"), s.Service.Port)...)
+	}
 	return append(errs, s.Service.validate(spec.Child("service"))...)
 }
 
@@ -54,6 +57,19 @@ func (s *AppInstanceSpec) validateLimits(path *field.Path) (errs field.ErrorList
 		if n < 0 {
 			errs = append(errs, field.Invalid(path.Child(name), n, "must not be negative; 0 means no limit"))
 		}
+	}
+	return errs
+}
+
+func (t *TLS) validate(path *field.Path, plain int32) (errs field.ErrorList) {
+	if t.SecretName == "" {
+		errs = append(errs, field.Required(path.Child("secretName"), "must not be empty"))
+	}
+	if t.Port < 1 || t.Port > 65535 {
+		errs = append(errs, field.Invalid(path.Child("port"), t.Port, "must be from 1 to 65535"))
+	}
+	if t.Port == plain {
+		errs = append(errs, field.Invalid(path.Child("port"), t.Port, "must be another than spec.service.port"))
 	}
 	return errs
 }

@@ -3,6 +3,7 @@ package flv
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -379,10 +380,16 @@ func TestBadFiles(t *testing.T) {
 
 // What real readers say of a file with real media in it.
 func TestFFProbeHasNothingToSay(t *testing.T) {
+	for _, seconds := range []string{"0.5", "3"} { // with one keyframe, and with several
+		t.Run(seconds, func(t *testing.T) { probeFile(t, seconds) })
+	}
+}
+
+func probeFile(t *testing.T, seconds string) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "source.flv")
 	if out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25", "-f", "lavfi", "-i", "sine",
-		"-c:v", "flv1", "-g", "25", "-c:a", "adpcm_swf", "-ar", "44100", "-t", "3", source).CombinedOutput(); err != nil {
+		"-c:v", "flv1", "-g", "25", "-c:a", "adpcm_swf", "-ar", "44100", "-t", seconds, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	in, err := os.Open(source)
@@ -400,8 +407,12 @@ func TestFFProbeHasNothingToSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("ffprobe", "-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", f.Name()).CombinedOutput()
-	if err != nil || len(out) < 3 || string(out[:2]) != "2." && string(out[:2]) != "3." {
-		t.Errorf("%v\n%s", err, out)
+	var found, want float64
+	if _, e := fmt.Sscan(string(out), &found); e != nil || err != nil {
+		t.Fatalf("%v, %v\n%s", err, e, out)
+	}
+	if _, err := fmt.Sscan(seconds, &want); err != nil || found < want-0.1 || found > want+0.1 {
+		t.Errorf("%.3f s long", found)
 	}
 }
 

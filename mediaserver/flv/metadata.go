@@ -104,7 +104,8 @@ func every2nd(list []Entry) []Entry {
 func paddedMetaTag(meta *amf.ECMAArray, index []Entry, room int) ([]byte, error) {
 	m := &amf.ECMAArray{Properties: append([]amf.Property(nil), meta.Properties...)}
 	m.Set("hasKeyframes", len(index) > 0)
-	if n := len(index); n > 0 {
+	// An index of one says nothing, and ffmpeg complains of it.
+	if n := len(index); n > 1 {
 		times, positions := make([]amf.Value, n), make([]amf.Value, n)
 		for i, e := range index {
 			times[i], positions[i] = float64(e.Time)/1000, float64(e.Offset)

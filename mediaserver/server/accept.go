@@ -10,9 +10,9 @@ import (
 )
 
 // accept gives every connection a session, until the listener is closed.
-func (s *Server) accept() error {
+func (s *Server) accept(ln net.Listener) error {
 	for {
-		nc, err := s.rtmp.Accept()
+		nc, err := ln.Accept()
 		if err != nil {
 			if s.draining.Load() || errors.Is(err, net.ErrClosed) {
 				return nil
@@ -26,7 +26,7 @@ func (s *Server) accept() error {
 				time.Sleep(100 * time.Millisecond)
 				continue
 			}
-			return fmt.Errorf("accept on %s: %w", s.rtmp.Addr(), err)
+			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
 		s.sessions.Add(1)
 		go s.serve(nc)
@@ -56,6 +56,9 @@ func (s *Server) count(reason string) {
 func (s *Server) drain() {
 	s.draining.Store(true)
 	s.rtmp.Close()
+	if s.rtmps != nil {
+		s.rtmps.Close()
+	}
 
 	started := time.Now()
 	for _, byName := range s.instances {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,11 @@ type Config struct {
 	RTMPAddress string // host:port, port 0 for any
 	HTTPAddress string
 
+	// RTMPSAddress is where clients connect by TLS, with the certificate in
+	// the files below, which are read again when they change. Empty: nowhere.
+	RTMPSAddress            string
+	TLSCertFile, TLSKeyFile string
+
 	// PublishKeyFile holds the key of every instance whose publishers need
 	// one. Empty: a key per instance is made and kept under Data.
 	PublishKeyFile string
@@ -44,8 +50,8 @@ type Server struct {
 	served    []Served
 	unlock    func() error
 
-	rtmp, http net.Listener
-	web        *http.Server
+	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
+	web               *http.Server
 
 	draining atomic.Bool
 	sessions sync.WaitGroup
@@ -115,6 +121,27 @@ func (s *Server) Listen() error {
 		s.rtmp.Close()
 		return listenError("HTTP", "--http-address", s.cfg.HTTPAddress, err)
 	}
+	if s.cfg.RTMPSAddress == "" {
+		return nil
+	}
+	if err := s.listenTLS(); err != nil {
+		s.rtmp.Close()
+		s.http.Close()
+		return err
+	}
+	return nil
+}
+
+func (s *Server) listenTLS() error {
+	cert, err := openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.log)
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", s.cfg.RTMPSAddress)
+	if err != nil {
+		return listenError("RTMPS", "--rtmps-address", s.cfg.RTMPSAddress, err)
+	}
+	s.rtmps = tls.NewListener(ln, cert.config())
 	return nil
 }
 
@@ -130,6 +157,14 @@ func listenError(what, flag, address string, err error) error {
 // RTMPAddr is the address listened on, with the real port.
 func (s *Server) RTMPAddr() net.Addr { return s.rtmp.Addr() }
 
+// RTMPSAddr is the address listened on for TLS, nil when there is none.
+func (s *Server) RTMPSAddr() net.Addr {
+	if s.rtmps == nil {
+		return nil
+	}
+	return s.rtmps.Addr()
+}
+
 // HTTPAddr is the address listened on, with the real port.
 func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 
@@ -144,8 +179,11 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- s.accept() }()
+	failed := make(chan error, 3)
+	go func() { failed <- s.accept(s.rtmp) }()
+	if s.rtmps != nil {
+		go func() { failed <- s.accept(s.rtmps) }()
+	}
 	go func() {
 		if err := s.web.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve HTTP on %s: %w", s.http.Addr(), err)

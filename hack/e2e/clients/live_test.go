@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -140,4 +141,34 @@ func TestSignedHandshake(t *testing.T) {
 	if n := inspect(t, file, "-count_packets").count("h264"); n != 50 {
 		t.Errorf("%d pictures, want 50", n)
 	}
+}
+
+func TestRTMPS(t *testing.T) {
+	cert, key, err := selfsigned.Pair("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	for file, text := range map[string][]byte{certFile: cert, keyFile: key} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serve(t, anyone, "", "--rtmps-address", "127.0.0.1:0", "--tls-cert-file", certFile, "--tls-key-file", keyFile)
+	publish(t, s.tls+"/cam", 60)
+	s.untilMetric("streams", 1)
+	for _, url := range []string{s.tls, s.url} {
+		p := inspect(t, url+"/cam", "-read_intervals", "%+2", "-count_frames")
+		if len(p.Streams) != 2 || p.Streams[0].Width != 320 {
+			t.Errorf("%s: streams %+v", url, p.Streams)
+		}
+	}
+	file := filepath.Join(dir, "rtmpdump.flv")
+	dump := start(t, "rtmpdump", "-q", "--live", "-r", s.tls+"/cam", "-o", file)
+	until(t, "rtmpdump to write a second", func() bool {
+		info, err := os.Stat(file)
+		return err == nil && info.Size() > 100e3
+	})
+	dump.interrupt()
 }

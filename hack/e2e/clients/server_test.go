@@ -26,6 +26,7 @@ type server struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	url  string // rtmp://127.0.0.1:PORT/live
+	tls  string // rtmps://127.0.0.1:PORT/live, when it was asked for
 	http string // http://127.0.0.1:PORT
 	data string
 	log  *lockedBuffer
@@ -52,8 +53,9 @@ func (l *lockedBuffer) String() string {
 
 const anyone = "access: {publish: {mode: Anyone}}"
 
-// serve starts the program with a spec and a data folder ("": a new one).
-func serve(t *testing.T, spec, data string) *server {
+// serve starts the program with a spec, a data folder ("": a new one) and more
+// arguments.
+func serve(t *testing.T, spec, data string, more ...string) *server {
 	t.Helper()
 	if data == "" {
 		data = filepath.Join(t.TempDir(), "data")
@@ -67,7 +69,7 @@ func serve(t *testing.T, spec, data string) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, data: data, log: &lockedBuffer{}, done: make(chan struct{})}
-	s.cmd = exec.Command(program(t), "serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
+	s.cmd = exec.Command(program(t), append([]string{"serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"}, more...)...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -84,10 +86,14 @@ func serve(t *testing.T, spec, data string) *server {
 		}
 	})
 	lines := bufio.NewScanner(out)
-	rtmp, web := regexp.MustCompile(`^  (rtmp://\S+)$`), regexp.MustCompile(`^  (http://\S+)`)
+	rtmp, web := regexp.MustCompile(`^  (rtmps?://\S+)$`), regexp.MustCompile(`^  (http://\S+)`)
 	for lines.Scan() {
 		if m := rtmp.FindStringSubmatch(lines.Text()); m != nil {
-			s.url = m[1]
+			if strings.HasPrefix(m[1], "rtmps:") {
+				s.tls = m[1]
+			} else {
+				s.url = m[1]
+			}
 		}
 		if m := web.FindStringSubmatch(lines.Text()); m != nil {
 			s.http = m[1]

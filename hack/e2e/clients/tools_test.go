@@ -110,7 +110,7 @@ func inspect(t *testing.T, what string, args ...string) probe {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("ffprobe %s: %v\n%s", what, err, errs.String())
 	}
-	if errs.Len() > 0 && !strings.HasPrefix(what, "rtmp:") {
+	if errs.Len() > 0 && !strings.HasPrefix(what, "rtmp") {
 		t.Errorf("ffprobe %s warns:\n%s", filepath.Base(what), errs.String())
 	}
 	var p probe

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 )
 
 // soon is how long it may take from apply to an address that serves.
@@ -157,4 +159,38 @@ func TestNonsenseIsRefused(t *testing.T) {
 		t.Errorf("application was changed: %s", out)
 	}
 	until(t, patience, "the instance to be suspended", func() bool { return w.status("a").is("Suspended") })
+}
+
+func TestRTMPSWithACertificateFromASecret(t *testing.T) {
+	w := newWorld(t, "e2e-tls")
+	out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: safe}\n" +
+		"spec: {application: safe, access: {publish: {mode: Anyone}}, tls: {secretName: safe-tls}}")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	until(t, patience, "status to say that the Secret is missing", func() bool {
+		return strings.Contains(w.try("get", "ai", "safe", "-o", "yaml"), "Secret safe-tls with entries tls.crt and tls.key is not there")
+	})
+	cert, key, err := selfsigned.Pair("safe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string][]byte{"tls.crt": cert, "tls.key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.kubectl("create", "secret", "tls", "safe-tls", "--cert", filepath.Join(dir, "tls.crt"), "--key", filepath.Join(dir, "tls.key"))
+	url := w.ready("safe", patience) // kubelet looks for the Secret again in its own time
+	if !strings.HasPrefix(url, "rtmps://") {
+		t.Fatalf("url %s", url)
+	}
+	publish(t, url+"/cam", "60")
+	until(t, patience, "the stream to play", func() bool {
+		return strings.Contains(w.try("logs", "safe-0"), `"publishing"`)
+	})
+	if n := pictures(t, url+"/cam", "-read_intervals", "%+2"); n < 25 {
+		t.Errorf("%d pictures in 2 s", n)
+	}
 }
