@@ -62,6 +62,7 @@ type Conn struct {
 
 	closed    chan struct{}
 	closeOnce sync.Once
+	cause     error // why this end closed; after closed
 
 	// Held by Serve.
 	window     uint32 // the peer wants an acknowledgement this often
@@ -111,13 +112,29 @@ func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 func (c *Conn) Closed() <-chan struct{} { return c.closed }
 
 // Close ends the connection at once. What is queued is lost.
-func (c *Conn) Close() error {
+func (c *Conn) Close() error { return c.CloseWithError(net.ErrClosed) }
+
+// CloseWithError is Close, and Serve returns the error, which says why. Only
+// the first close counts.
+func (c *Conn) CloseWithError(cause error) error {
 	var err error
 	c.closeOnce.Do(func() {
+		c.cause = cause
 		close(c.closed)
 		err = c.nc.Close()
 	})
 	return err
+}
+
+// endedBy is why the connection ended: this end's reason, if it has one, goes
+// before what the network says of it.
+func (c *Conn) endedBy(err error) error {
+	select {
+	case <-c.closed:
+		return c.cause
+	default:
+		return err
+	}
 }
 
 // Linger ends the connection gently: what is queued is sent, the peer is told

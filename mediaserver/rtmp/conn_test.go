@@ -178,6 +178,9 @@ func TestSlowPeerIsClosed(t *testing.T) {
 		t.Fatalf("after 100 MiB: %v, want ErrSlow", err)
 	}
 	<-server.Closed()
+	if err := server.Serve(func(*Message) error { return nil }); !errors.Is(err, ErrSlow) {
+		t.Errorf("Serve says %v, want ErrSlow", err)
+	}
 }
 
 func TestOwnerWritesBetweenWholeMessages(t *testing.T) {

@@ -2,8 +2,10 @@ package rtmp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -105,7 +107,7 @@ func (c *Conn) enqueue(ms []*Message) error {
 	if len(o.queue) > c.cfg.MaxQueue {
 		err := fmt.Errorf("%w: %d bytes are waiting", ErrSlow, len(o.queue))
 		o.fail(err)
-		c.Close()
+		_ = c.CloseWithError(err)
 		return err
 	}
 	for _, m := range ms {
@@ -129,7 +131,7 @@ func (c *Conn) writeQueue() {
 		c.sent.Add(uint64(n))
 		if err != nil {
 			o.fail(err)
-			c.Close()
+			_ = c.CloseWithError(err)
 			return
 		}
 		o.queue = o.queue[:copy(o.queue, o.queue[n:])]
@@ -185,7 +187,7 @@ func (c *Conn) flush(b []byte) {
 			o.fail(err)
 			wake := o.owner
 			o.mu.Unlock()
-			c.Close()
+			_ = c.CloseWithError(c.slow(err))
 			if wake != nil {
 				wake()
 			}
@@ -208,6 +210,14 @@ func (c *Conn) flush(b []byte) {
 		o.settle()
 		o.mu.Unlock()
 	}
+}
+
+// slow says of a write that timed out whose fault it is.
+func (c *Conn) slow(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: it took nothing for %v", ErrSlow, c.cfg.WriteTimeout)
+	}
+	return err
 }
 
 func (c *Conn) writeAll(b []byte) error {

@@ -18,7 +18,8 @@ import (
 //
 // A message and its payload are valid only during the call. An error of handle
 // ends Serve and is returned as it is. io.EOF means that the peer closed the
-// connection between two messages. Serve does not close it.
+// connection between two messages, net.ErrClosed or what CloseWithError was
+// given that this end did. Serve does not close it.
 func (c *Conn) Serve(handle func(*Message) error) error {
 	in := &input{r: c.nc, raw: c.raw, before: c.beforeRead, timeout: c.readTimeout, count: func(n int) { c.received.Add(uint64(n)) }}
 	defer in.release()
@@ -26,7 +27,7 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 	var m Message
 	for {
 		if err := r.next(&m); err != nil {
-			return err
+			return c.endedBy(err)
 		}
 		if err := c.acknowledge(); err != nil {
 			return err

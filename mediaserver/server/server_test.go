@@ -134,6 +134,14 @@ func (c *client) send(name string, txn float64, object amf.Value, args ...amf.Va
 	}
 }
 
+// settled waits until everything that was sent before is done: commands are
+// taken one after another.
+func (c *client) settled() {
+	c.t.Helper()
+	c.send("FCUnsubscribe", 99, nil)
+	c.expect("_result [{}]")
+}
+
 func (c *client) on(id uint32, name string, args ...amf.Value) {
 	c.t.Helper()
 	if err := c.conn.SendCommand(id, name, 0, nil, args...); err != nil {
@@ -179,6 +187,21 @@ func (c *client) hello() *client {
 	return c
 }
 
+// joined waits until so many play: they are told that they do a moment before
+// they get what is published.
+func joined(t *testing.T, s *Server, players int) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(10 * time.Second); s.Stats()[0].Players != players; {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("%d players, want %d", s.Stats()[0].Players, players)
+		}
+	}
+}
+
 func audio(t *testing.T, c *client, time uint32) {
 	t.Helper()
 	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: time, Payload: []byte{0xaf, 1, 0}}); err != nil {
@@ -205,12 +228,14 @@ func TestPublishAndPlayInTheOrderOfFMS(t *testing.T) {
 	v := connect(t, s, "app/one").hello()
 	v.on(1, "play", "cam")
 	v.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
+	joined(t, s, 1)
 	audio(t, p, 10)
 	v.expect("audio 10")
 	v.on(1, "pause", true, 10.0)
 	v.expect("onStatus NetStream.Pause.Notify", "event 1")
 	v.on(1, "pause", false, 10.0)
 	v.expect("event 0", "onStatus NetStream.Unpause.Notify")
+	v.settled()
 	audio(t, p, 30)
 	v.expect("audio 30")
 	v.on(1, "seek", 5.0)
@@ -337,6 +362,7 @@ func TestDrainTellsClientsAndFinishesRecordings(t *testing.T) {
 	p.expect("event 0", "onStatus NetStream.Publish.Start")
 	v.on(1, "play", "cam")
 	v.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
+	joined(t, s, 1)
 	audio(t, p, 0)
 	audio(t, p, 500)
 	v.expect("audio 0", "audio 500")

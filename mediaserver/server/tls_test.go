@@ -103,6 +103,7 @@ func TestRTMPS(t *testing.T) {
 			return nil
 		})
 	}()
+	joined(t, s, 1)
 	p := connect(t, s, "app/one").hello()
 	p.on(1, "publish", "cam", "live")
 	p.expect("event 0", "onStatus NetStream.Publish.Start")

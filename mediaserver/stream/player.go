@@ -36,13 +36,13 @@ func (s *Stream) Play(conn *rtmp.Conn, id uint32) *Player {
 	p := &Player{s: s, id: id, audio: true, video: true}
 	p.sink = s.fanout.sink(conn)
 	l := p.sink.loop
-	s.players.Add(1)
 	l.do(func() {
 		s.mu.Lock()
 		p.at, p.opening, p.waiting = s.join()
 		p.since = s.keys
 		p.group = s.groupOf(l)
 		s.mu.Unlock()
+		s.players.Add(1)
 		p.group.players = append(p.group.players, p)
 		p.sink.players = append(p.sink.players, p)
 		l.write(p.sink)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"sort"
 	"time"
 
@@ -52,7 +53,7 @@ func (l *loop) write(s *sink) {
 		n, err := s.conn.TryWritev(c.bufs)
 		if err != nil {
 			s.dead = true
-			s.conn.Close() // its session ends, and closes the players
+			_ = s.conn.CloseWithError(err) // its session ends, and closes the players
 			return
 		}
 		if n > 0 || s.progress.IsZero() {
@@ -62,7 +63,7 @@ func (l *loop) write(s *sink) {
 			l.partial(s, lead, n)
 			if now.Sub(s.progress) > writeTimeout {
 				s.dead = true
-				s.conn.Close()
+				_ = s.conn.CloseWithError(fmt.Errorf("%w: it took nothing for %v", rtmp.ErrSlow, writeTimeout))
 				return
 			}
 			s.blocked = true
