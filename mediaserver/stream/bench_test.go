@@ -1,0 +1,93 @@
+package stream
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// BenchmarkFanout publishes packets of 4 kB to players on real sockets, whose
+// far ends throw everything away. An operation is one packet to all players;
+// allocations are those of publisher and loops together, and must not grow
+// with the audience.
+func BenchmarkFanout(b *testing.B) {
+	for _, players := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("players=%d", players), func(b *testing.B) {
+			f := NewFanout(1)
+			defer f.Close()
+			s := New("a", f, Options{GOPCache: true})
+			p, err := s.Publish()
+			if err != nil {
+				b.Fatal(err)
+			}
+			conns := make([]*rtmp.Conn, players)
+			for i := range conns {
+				conns[i] = drained(b)
+				player := s.Play(conns[i], 1)
+				defer player.Close()
+			}
+			m := rtmp.Message{Type: rtmp.TypeVideo, Payload: append(inter(1), make([]byte, 4000)...)}
+			keyframe := rtmp.Message{Type: rtmp.TypeVideo, Payload: key(1)}
+			if err := p.Write(&keyframe); err != nil {
+				b.Fatal(err)
+			}
+			sent := func(n uint64) bool {
+				for _, c := range conns {
+					if c.BytesOut() < n {
+						return false
+					}
+				}
+				return true
+			}
+			b.SetBytes(int64(4000 * players))
+			b.ReportAllocs()
+			began := conns[0].BytesOut()
+			written := uint64(0)
+			for b.Loop() {
+				m.Timestamp++
+				if err := p.Write(&m); err != nil {
+					b.Fatal(err)
+				}
+				written += 4000
+				// The slowest may be a megabyte behind: nobody is skipped.
+				for written > 1<<20 && !sent(began+written-1<<20) {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+}
+
+// drained is a server's end whose client reads and forgets.
+func drained(b *testing.B) *rtmp.Conn {
+	b.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ln.Close()
+	far, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	near, err := ln.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(io.Discard, far)
+	}()
+	c := rtmp.NewServerConn(near, rtmp.Config{})
+	b.Cleanup(func() {
+		c.Close()
+		<-done
+		far.Close()
+	})
+	return c
+}
