@@ -69,7 +69,8 @@ test-unit: lint ## vet, lint and run the unit tests under the race detector
 	@go -C hack/image test -timeout 5m ./...
 
 .PHONY: lint
-lint: ## vet and lint
+lint: ## vet and lint, and see that what is generated is up to date
+	@hack/tools/generate.sh --check
 	@lint=$$($(BUILD) lint); \
 	echo "vetting and linting"; \
 	go vet -tags $(TAGS) ./...; \
