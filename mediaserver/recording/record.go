@@ -49,6 +49,8 @@ type Recorder struct {
 
 	dirty  bool
 	synced time.Time
+	// What has come: more than sequence headers, and one of video.
+	media, video bool
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -224,6 +226,13 @@ func (r *Recorder) write(m rtmp.Message) error {
 		return nil
 	}
 	r.dirty = true
+	switch {
+	case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload):
+		r.video = true
+	case m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
+	default:
+		r.media = true
+	}
 	return r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: time, Data: m.Payload})
 }
 
@@ -235,8 +244,10 @@ func (r *Recorder) flush() error {
 	if err := r.w.Flush(); err != nil {
 		return diskError(err)
 	}
-	if err := r.appear(); err != nil {
-		return err
+	if r.worthy() {
+		if err := r.appear(); err != nil {
+			return err
+		}
 	}
 	now := r.store.opts.Now()
 	if now.Sub(r.synced) < r.store.opts.SyncEvery {
@@ -247,6 +258,13 @@ func (r *Recorder) flush() error {
 		return err
 	}
 	return diskError(syscall.Fdatasync(int(r.f.Fd())))
+}
+
+// worthy says whether the file would play, if the server died now: one that
+// has a header of pictures should have a picture too, unless none comes for a
+// second.
+func (r *Recorder) worthy() bool {
+	return r.media && (!r.video || r.clock.pictures || r.w.Duration() > 1000)
 }
 
 // appear gives the file its name: now it has something in it.
@@ -264,7 +282,7 @@ func (r *Recorder) appear() error {
 func (r *Recorder) finish() error {
 	s := r.store
 	defer s.forget(r)
-	if r.temp != "" && !r.dirty {
+	if r.temp != "" && !r.media {
 		return errors.Join(r.f.Close(), s.root.Remove(r.temp)) // nothing came
 	}
 	err := diskError(r.w.Finish())

@@ -190,11 +190,39 @@ func TestEmptyPublicationLeavesNothing(t *testing.T) {
 	record(t, s, "kept", ModeRecord, seconds(1, 0))
 	record(t, s, "kept", ModeRecord, nil)
 	record(t, s, "none", ModeDated, []rtmp.Message{message(rtmp.TypeVideo, 0, inter)})
+	record(t, s, "headers", ModeRecord, seconds(1, 0)[:3])
 	if got := files(t, dir); !slices.Equal(got, []string{"kept.flv"}) {
 		t.Errorf("files %v", got)
 	}
 	if n := len(tags(t, filepath.Join(dir, "kept.flv"))); n != 52 {
 		t.Errorf("%d tags are left of 52", n)
+	}
+}
+
+// Until it would play, a recording has no name: who dies before leaves nothing.
+func TestRecordingAppearsWithItsFirstPicture(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	src := make(source)
+	r, err := s.Record("a", ModeRecord, src, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(m rtmp.Message, want string) {
+		t.Helper()
+		src <- m
+		src <- message(rtmp.TypeAudio, 0, nil) // nothing; but when it is taken, what was before is in the file
+		if got := files(t, dir); !slices.Equal(got, []string{want}) {
+			t.Errorf("files %v, want %s", got, want)
+		}
+	}
+	send(message(rtmp.TypeVideo, 0, avcHeader), "a.flv.part")
+	send(message(rtmp.TypeAudio, 0, aacHeader), "a.flv.part")
+	send(message(rtmp.TypeAudio, 0, sound), "a.flv.part")
+	send(message(rtmp.TypeVideo, 10, key), "a.flv")
+	close(src)
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 
