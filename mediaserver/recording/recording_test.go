@@ -184,6 +184,23 @@ func TestModes(t *testing.T) {
 	length("flv:folder/c.flv", time.Second)
 }
 
+// File systems tell times apart by milliseconds, and names by nothing.
+func TestNewestOfOneInstant(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	at := time.Now().Add(-time.Hour)
+	for i, name := range []string{"b.flv", "b-20261124T100000Z.flv", "b-20261124T100000Z-2.flv", "b-20261124T100000Z-10.flv", "b-20261124T095959Z-99.flv",
+		"b-x.flv", "b-20261124T100001Z-y.flv", "c-20261124T100002Z.flv"} {
+		record(t, s, strings.TrimSuffix(name, ".flv"), ModeRecord, seconds(i+1, 0))
+		if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d, err := s.Length("b"); err != nil || d.Round(time.Second) != 4*time.Second {
+		t.Errorf("plays a recording of %v, %v; want the tenth of the last second, of 4 s", d, err)
+	}
+}
+
 func TestEmptyPublicationLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -191,16 +192,19 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
 	}
+	var newest take
 	for _, e := range entries {
-		if !isDated(e.Name(), path.Base(base)) {
+		t, ok := takeOf(e.Name(), path.Base(base))
+		if !ok {
 			continue
 		}
 		i, err := e.Info()
 		if err != nil || !i.Mode().IsRegular() {
 			continue
 		}
-		if info == nil || !i.ModTime().Before(info.ModTime()) {
-			file, info = path.Join(path.Dir(base), e.Name()), i
+		// Files of one instant differ in their names only.
+		if info == nil || i.ModTime().After(info.ModTime()) || i.ModTime().Equal(info.ModTime()) && newest.before(t) {
+			file, info, newest = path.Join(path.Dir(base), e.Name()), i, t
 		}
 	}
 	if info == nil {
@@ -209,14 +213,39 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 	return file, info, nil
 }
 
-// isDated says whether a file is a recording of mode All of a stream.
-func isDated(file, stream string) bool {
-	rest, ok := strings.CutPrefix(strings.TrimSuffix(file, extension), stream+"-")
-	if !ok || !strings.HasSuffix(file, extension) || len(rest) < len(dated) {
-		return false
+// take tells recordings of mode All of one stream apart: when it began, and
+// which of those that began in the same second it is.
+type take struct {
+	began time.Time
+	n     int
+}
+
+func (t take) before(u take) bool {
+	return t.began.Before(u.began) || t.began.Equal(u.began) && t.n < u.n
+}
+
+// takeOf reads the name of a file; ok is false when it is no recording of mode
+// All of that stream.
+func takeOf(file, stream string) (t take, ok bool) {
+	rest, ok := strings.CutPrefix(file, stream+"-")
+	if !ok {
+		return t, false
 	}
-	_, err := time.Parse(dated, rest[:len(dated)])
-	return err == nil && (len(rest) == len(dated) || rest[len(dated)] == '-')
+	if rest, ok = strings.CutSuffix(rest, extension); !ok {
+		return t, false
+	}
+	stamp, number, several := strings.Cut(rest, "-")
+	var err error
+	if t.began, err = time.Parse(dated, stamp); err != nil {
+		return t, false
+	}
+	t.n = 1
+	if several {
+		if t.n, err = strconv.Atoi(number); err != nil {
+			return t, false
+		}
+	}
+	return t, true
 }
 
 // open opens the file that a name plays, with its index.
