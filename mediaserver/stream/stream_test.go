@@ -371,20 +371,19 @@ func TestPlayerThatFallsBehindJumpsToAKeyframe(t *testing.T) {
 			}
 		}
 	}
-	seen, told := 0, false
-	for m := range c.got {
-		if m.Type == rtmp.TypeCommand && describe(m) == "NetStream.Play.InsufficientBW@1" {
-			told = true
-		}
-		if m.Type == rtmp.TypeVideo {
-			seen++
-			if m.Timestamp == 119000 {
-				break
+	seen, told, last := 0, false, false
+	late := time.After(10 * time.Second)
+	for !last || !told && seen < 119 {
+		select {
+		case m := <-c.got:
+			told = told || m.Type == rtmp.TypeCommand && describe(m) == "NetStream.Play.InsufficientBW@1"
+			if m.Type == rtmp.TypeVideo {
+				seen++
+				last = m.Timestamp == 119000
 			}
+		case <-late:
+			t.Fatalf("%d of 120 frames came, the last of them %v, and the player was told %v", seen, last, told)
 		}
-	}
-	if !told && seen < 119 {
-		t.Errorf("%d of 120 frames came, and the player was not told", seen)
 	}
 }
 
