@@ -1,0 +1,87 @@
+package media
+
+import (
+	"errors"
+	"io"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+// Types of a frame: those of FLV tags and of RTMP messages.
+const (
+	TypeAudio = 8
+	TypeVideo = 9
+	TypeData  = 18
+)
+
+// ErrInvalid says that the bytes are not of the format that they should be of.
+// Errors that wrap it say where and why.
+var ErrInvalid = errors.New("invalid media file")
+
+// Frame is one audio, video or data message of a file: Head, then Data. Head is
+// what the file does not have and RTMP wants, such as the five bytes before a
+// picture of H.264; it is empty for FLV.
+type Frame struct {
+	Type uint8
+	Time uint32 // ms from the beginning of the file
+	Head []byte
+	Data []byte
+}
+
+// Size is the length of the payload in bytes.
+func (f Frame) Size() int { return len(f.Head) + len(f.Data) }
+
+// Position is a place between two frames of a file.
+type Position struct {
+	Time uint32 // ms; of the frame that follows
+	At   int64  // what it means is the format's own
+}
+
+// File is what is known of a file once its index was read. It is immutable, and
+// any number of players share it.
+type File interface {
+	// Duration is the time of the last frame, in ms.
+	Duration() uint32
+	// Meta is what the file says of itself, for onMetaData; nil for nothing.
+	// Callers do not change it.
+	Meta() *amf.ECMAArray
+	// Seek returns where playing begins for a time in ms: at the last keyframe
+	// at or before it (in a file without video, near it), or at the beginning.
+	Seek(ms uint32) Position
+	// SeekAfter is Seek for the first keyframe at or after a time; ok is false
+	// when there is none.
+	SeekAfter(ms uint32) (at Position, ok bool)
+	// Headers returns the sequence headers that a decoder needs to begin at a
+	// place, video's first. The frames are the caller's, their times 0.
+	Headers(r io.ReaderAt, at Position) ([]Frame, error)
+	// Read replaces the frames of b by those that follow a place, in the order
+	// of their times (within what interleaving leaves), and returns the place
+	// behind them. It reads as many as fit into b's buffer, one at least: b
+	// grows for a frame that is larger. The frames are valid until b is used
+	// again. r has the bytes of the file. It fails with io.EOF, and no frames,
+	// at the end of the file, with ErrInvalid, or as r does.
+	Read(r io.ReaderAt, at Position, b *Batch) (next Position, err error)
+}
+
+// Batch is memory for the frames of one read, kept for the next.
+type Batch struct {
+	Frames []Frame
+	// Buf is where payloads are read to; its length is how much one read may
+	// take.
+	Buf []byte
+	// Heads is where heads are made.
+	Heads []byte
+}
+
+// NewBatch makes a batch whose reads take up to size bytes.
+func NewBatch(size int) *Batch { return &Batch{Buf: make([]byte, size)} }
+
+// Reset empties the batch for another read.
+func (b *Batch) Reset() { b.Frames, b.Heads = b.Frames[:0], b.Heads[:0] }
+
+// Grow makes room for a frame of n bytes; what was in Buf is lost.
+func (b *Batch) Grow(n int) {
+	if len(b.Buf) < n {
+		b.Buf = make([]byte, n)
+	}
+}
