@@ -22,6 +22,8 @@ type Index struct {
 	Entries []Entry
 	// VideoHeaders and AudioHeaders are the sequence headers.
 	VideoHeaders, AudioHeaders []Entry
+	// Scripts are the data messages but onMetaData at the front.
+	Scripts []Entry
 	// Meta is onMetaData; nil when there is none.
 	Meta *amf.ECMAArray
 	// First is the offset of the first tag that is not onMetaData.
@@ -39,6 +41,9 @@ type Index struct {
 
 // audioEntryEvery is how dense an index without keyframes is.
 const audioEntryEvery = 1000 // ms
+
+// maxScripts bounds the index of a file that holds nothing but data.
+const maxScripts = 1 << 20
 
 // Scan reads the headers of all tags of a file of size bytes. What follows the
 // last whole tag is no error: Index.Size tells where it begins.
@@ -85,7 +90,8 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 		if meta := parseMeta(data); meta != nil {
 			x.Meta, x.metaOffset, x.metaSize = meta, at, end-at
 			if at == x.First {
-				x.First = end
+				x.First, x.Size = end, end
+				return nil
 			}
 		}
 	}
@@ -117,6 +123,9 @@ func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
 			x.Entries = append(x.Entries, e)
 		}
 	default:
+		if len(x.Scripts) < maxScripts {
+			x.Scripts = append(x.Scripts, e)
+		}
 		return
 	}
 	x.Duration = max(x.Duration, time)

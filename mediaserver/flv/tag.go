@@ -2,10 +2,11 @@ package flv
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // Types of a tag. They are those of RTMP messages as well.
@@ -25,7 +26,7 @@ const (
 )
 
 // ErrInvalid says that the bytes are no FLV; errors that wrap it tell where.
-var ErrInvalid = errors.New("invalid FLV")
+var ErrInvalid = fmt.Errorf("%w: no valid FLV", media.ErrInvalid)
 
 // Tag is one message of a file.
 type Tag struct {

@@ -7,8 +7,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
 
-// File is what a Writer needs of a file; *os.File is one.
-type File interface {
+// Storage is what a Writer needs of a file; *os.File is one.
+type Storage interface {
 	io.ReaderAt
 	io.WriterAt
 	Truncate(size int64) error
@@ -19,14 +19,14 @@ type File interface {
 // hands what was written to the file. A file that was not finished is whole up
 // to its last flush, and Repair makes it as if it had been.
 type Writer struct {
-	f     File
+	f     Storage
 	index *Index
 	meta  *amf.ECMAArray
 	buf   []byte // not yet in the file; index.Size counts it
 }
 
 // Create begins a file, which is empty.
-func Create(f File) (*Writer, error) {
+func Create(f Storage) (*Writer, error) {
 	w := &Writer{f: f, index: &Index{
 		Size: fileHeaderSize + metaReserve, First: fileHeaderSize + metaReserve,
 		metaOffset: fileHeaderSize, metaSize: metaReserve,
@@ -41,7 +41,7 @@ func Create(f File) (*Writer, error) {
 
 // Append goes on behind the last whole tag of a file of size bytes, and cuts
 // what is behind it.
-func Append(f File, size int64) (*Writer, error) {
+func Append(f Storage, size int64) (*Writer, error) {
 	x, err := Scan(f, size)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (w *Writer) Finish() error {
 // finished: the torn tail is cut, metadata and index are written anew. It
 // returns how many bytes were cut, and leaves alone, mended false, what is
 // finished or was not written by this package.
-func Repair(f File, size int64) (cut int64, mended bool, err error) {
+func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
 	x, err := Scan(f, size)
 	if err != nil {
 		return 0, false, err

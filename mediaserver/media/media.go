@@ -24,9 +24,13 @@ var ErrInvalid = errors.New("invalid media file")
 type Frame struct {
 	Type uint8
 	Time uint32 // ms from the beginning of the file
+	At   int64  // with Time, the position before it
 	Head []byte
 	Data []byte
 }
+
+// Position is the place before the frame.
+func (f Frame) Position() Position { return Position{f.Time, f.At} }
 
 // Size is the length of the payload in bytes.
 func (f Frame) Size() int { return len(f.Head) + len(f.Data) }
@@ -63,6 +67,15 @@ type File interface {
 	Read(r io.ReaderAt, at Position, b *Batch) (next Position, err error)
 }
 
+// DataFile is a File that has data messages among its frames, and finds them
+// without reading the others.
+type DataFile interface {
+	File
+	// Data returns the data messages from a place on, all of them or, when that
+	// is more than limit bytes, the first.
+	Data(r io.ReaderAt, at Position, limit int) ([]Frame, error)
+}
+
 // Batch is memory for the frames of one read, kept for the next.
 type Batch struct {
 	Frames []Frame
@@ -81,7 +94,8 @@ func (b *Batch) Reset() { b.Frames, b.Heads = b.Frames[:0], b.Heads[:0] }
 
 // Grow makes room for a frame of n bytes; what was in Buf is lost.
 func (b *Batch) Grow(n int) {
-	if len(b.Buf) < n {
+	if cap(b.Buf) < n {
 		b.Buf = make([]byte, n)
 	}
+	b.Buf = b.Buf[:max(n, len(b.Buf))]
 }

@@ -12,6 +12,11 @@
 //   - playing "name" takes name.flv or the newest dated file, whichever was
 //     written last. A dated file has a name too and plays by it.
 //
+// Whoever plays has no goroutine: a turn, when one is due, reads a piece of the
+// file into memory that all share, makes headers for the frames in it, and
+// hands both to the socket in one call. What the files of a format are like is
+// known to the format's own package, which provides a media.File.
+//
 // A recorder writes in a goroutine of its own, so that a slow disk stops no
 // player; what it has written is on its way to the disk within a second. Files
 // whose writer died are mended when the store is opened.

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +29,7 @@ var (
 )
 
 const (
-	extension = ".flv"
+	extension = ".flv" // of what is recorded
 	// partial ends the names of recordings that have nothing in them yet.
 	partial = ".part"
 	// dated is the time in the name of a recording of mode All.
@@ -58,14 +56,8 @@ type Store struct {
 	mu        sync.Mutex
 	closed    bool
 	recording map[string]*Recorder // by file
-	indexes   map[string]indexed   // by file
-}
-
-// indexed is an index with what tells whether the file is still the same.
-type indexed struct {
-	index    *flv.Index
-	size     int64
-	modified time.Time
+	indexes   map[string]*indexed  // by file
+	opened    map[string]*opened   // by file
 }
 
 // Open opens a folder, made when missing, and mends the files whose writer
@@ -90,7 +82,7 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root: root, log: log, opts: opts, recording: map[string]*Recorder{}, indexes: map[string]indexed{}}
+	s := &Store{root: root, log: log, opts: opts, recording: map[string]*Recorder{}, indexes: map[string]*indexed{}, opened: map[string]*opened{}}
 	if err := s.mend(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("mend recordings: %w", err)
@@ -151,157 +143,4 @@ func (s *Store) Close() error {
 		errs = append(errs, r.Stop())
 	}
 	return errors.Join(append(errs, s.root.Close())...)
-}
-
-const maxName = 200 // bytes; with a date and an ending, file systems take 255
-
-// fileOf turns the name of a stream into the path of its file, without the
-// ending. Names cannot leave the folder: os.Root sees to that as well.
-func fileOf(name string) (string, error) {
-	bad := func(why string) (string, error) { return "", fmt.Errorf("%w: %.64q %s", ErrBadName, name, why) }
-	clean := strings.TrimSuffix(strings.TrimPrefix(name, "flv:"), extension)
-	switch {
-	case clean == "":
-		return bad("is empty")
-	case strings.ContainsFunc(clean, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\\' || r == ':' }):
-		return bad("has characters that are not for files")
-	case !fs.ValidPath(clean):
-		return bad("is no plain path")
-	}
-	for part := range strings.SplitSeq(clean, "/") {
-		if len(part) > maxName {
-			return bad("is longer than 200 bytes")
-		}
-		if strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
-			return bad("begins or ends with a dot or a space")
-		}
-	}
-	return clean, nil
-}
-
-// newest returns the file that playing a name takes.
-func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
-	base, err := fileOf(name)
-	if err != nil {
-		return "", nil, err
-	}
-	if i, err := s.root.Stat(base + extension); err == nil && i.Mode().IsRegular() {
-		file, info = base+extension, i
-	}
-	entries, err := fs.ReadDir(s.root.FS(), path.Dir(base))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", nil, err
-	}
-	var newest take
-	for _, e := range entries {
-		t, ok := takeOf(e.Name(), path.Base(base))
-		if !ok {
-			continue
-		}
-		i, err := e.Info()
-		if err != nil || !i.Mode().IsRegular() {
-			continue
-		}
-		// Files of one instant differ in their names only.
-		if info == nil || i.ModTime().After(info.ModTime()) || i.ModTime().Equal(info.ModTime()) && newest.before(t) {
-			file, info, newest = path.Join(path.Dir(base), e.Name()), i, t
-		}
-	}
-	if info == nil {
-		return "", nil, fmt.Errorf("%w: %s", ErrNotFound, name)
-	}
-	return file, info, nil
-}
-
-// take tells recordings of mode All of one stream apart: when it began, and
-// which of those that began in the same second it is.
-type take struct {
-	began time.Time
-	n     int
-}
-
-func (t take) before(u take) bool {
-	return t.began.Before(u.began) || t.began.Equal(u.began) && t.n < u.n
-}
-
-// takeOf reads the name of a file; ok is false when it is no recording of mode
-// All of that stream.
-func takeOf(file, stream string) (t take, ok bool) {
-	rest, ok := strings.CutPrefix(file, stream+"-")
-	if !ok {
-		return t, false
-	}
-	if rest, ok = strings.CutSuffix(rest, extension); !ok {
-		return t, false
-	}
-	stamp, number, several := strings.Cut(rest, "-")
-	var err error
-	if t.began, err = time.Parse(dated, stamp); err != nil {
-		return t, false
-	}
-	t.n = 1
-	if several {
-		if t.n, err = strconv.Atoi(number); err != nil {
-			return t, false
-		}
-	}
-	return t, true
-}
-
-// open opens the file that a name plays, with its index.
-func (s *Store) open(name string) (*os.File, *flv.Index, error) {
-	file, _, err := s.newest(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	f, err := s.root.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w: %s", ErrNotFound, name)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	x, err := s.index(file, f)
-	if err != nil {
-		f.Close()
-		return nil, nil, fmt.Errorf("read recording %s: %w", file, err)
-	}
-	return f, x, nil
-}
-
-// index returns a file's index, from memory when the file has not changed.
-func (s *Store) index(file string, f *os.File) (*flv.Index, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	have, ok := s.indexes[file]
-	s.mu.Unlock()
-	if ok && have.size == info.Size() && have.modified.Equal(info.ModTime()) {
-		return have.index, nil
-	}
-	x, err := flv.Scan(f, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	const most = 1000
-	s.mu.Lock()
-	if len(s.indexes) >= most {
-		clear(s.indexes) // better than none, and simpler than the best
-	}
-	s.indexes[file] = indexed{x, info.Size(), info.ModTime()}
-	s.mu.Unlock()
-	return x, nil
-}
-
-// Length is how long the stream of a name plays. It fails with ErrNotFound,
-// ErrBadName, or what keeps the file from being read.
-func (s *Store) Length(name string) (time.Duration, error) {
-	f, x, err := s.open(name)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return time.Duration(x.Duration) * time.Millisecond, nil
 }

@@ -26,26 +26,43 @@ const (
 // format 0, which needs nothing that was sent before, then headers of format
 // 3. An extended timestamp is repeated in each of them [SPEC §5.3.1.3].
 func AppendChunks(dst []byte, m *Message, chunkSize int) []byte {
-	csid := byte(ChunkStreamID(m.Type)) // all are below 64: one byte
-	time := m.Timestamp
-	field := min(time, noTimestamp)
-	size := len(m.Payload)
-	dst = append(dst, csid,
+	dst = appendHeader(dst, m, len(m.Payload))
+	payload := m.Payload
+	for len(payload) > chunkSize {
+		dst = append(dst, payload[:chunkSize]...)
+		payload = payload[chunkSize:]
+		dst = appendContinuation(dst, m)
+	}
+	return append(dst, payload...)
+}
+
+// appendHeader appends the header of a message with a payload of size bytes.
+func appendHeader(dst []byte, m *Message, size int) []byte {
+	field := min(m.Timestamp, noTimestamp)
+	dst = append(dst, byte(ChunkStreamID(m.Type)), // all are below 64: one byte
 		byte(field>>16), byte(field>>8), byte(field),
 		byte(size>>16), byte(size>>8), byte(size),
 		byte(m.Type))
 	dst = binary.LittleEndian.AppendUint32(dst, m.StreamID)
 	if field == noTimestamp {
-		dst = binary.BigEndian.AppendUint32(dst, time)
+		dst = binary.BigEndian.AppendUint32(dst, m.Timestamp)
 	}
-	payload := m.Payload
-	for len(payload) > chunkSize {
-		dst = append(dst, payload[:chunkSize]...)
-		payload = payload[chunkSize:]
-		dst = append(dst, 0xc0|csid)
-		if field == noTimestamp {
-			dst = binary.BigEndian.AppendUint32(dst, time)
-		}
+	return dst
+}
+
+// headerSize is the length of what appendHeader appends, for a time in ms.
+func headerSize(time uint32) int {
+	if time >= noTimestamp {
+		return MessageHeaderSize + 4
 	}
-	return append(dst, payload...)
+	return MessageHeaderSize
+}
+
+// appendContinuation appends the header of a message's next chunk.
+func appendContinuation(dst []byte, m *Message) []byte {
+	dst = append(dst, 0xc0|byte(ChunkStreamID(m.Type)))
+	if m.Timestamp >= noTimestamp {
+		dst = binary.BigEndian.AppendUint32(dst, m.Timestamp)
+	}
+	return dst
 }

@@ -18,6 +18,8 @@ const (
 	// flushPiece is how much a flusher writes under one deadline: a peer that
 	// takes anything at all is not timed out.
 	flushPiece = 64 << 10
+	// roomBelow is how little is queued when there is room for media.
+	roomBelow = 16 << 10
 	// keepQueue is the largest queue kept for reuse.
 	keepQueue = 64 << 10
 )
@@ -36,7 +38,8 @@ type output struct {
 	owner      func() // its wake function; nil: there is none
 	closeWrite bool   // half-close when everything is sent
 	drained    chan struct{}
-	err        error // the connection cannot send any more
+	room       func() // called once there is room: see HasRoom
+	err        error  // the connection cannot send any more
 }
 
 // Send queues messages, which stay together and in order, and does not wait
@@ -137,13 +140,19 @@ func (c *Conn) writeQueue() {
 		o.queue = o.queue[:copy(o.queue, o.queue[n:])]
 	}
 	if len(o.queue) > 0 {
-		o.flushing = true
-		first := o.takeQueue()
-		go c.flush(first)
+		c.flushQueue()
 		return
 	}
 	o.settle()
 	c.finishWrite()
+}
+
+// flushQueue starts a flusher for what is queued. The caller holds mu; there is
+// neither owner nor flusher.
+func (c *Conn) flushQueue() {
+	c.out.flushing = true
+	first := c.out.takeQueue()
+	go c.flush(first)
 }
 
 // takeQueue empties the queue and returns what was in it.
@@ -159,6 +168,10 @@ func (o *output) settle() {
 		close(o.drained)
 		o.drained = nil
 	}
+	if o.room != nil && o.roomy() {
+		o.room()
+		o.room = nil
+	}
 	if cap(o.queue) > keepQueue && len(o.queue) == 0 {
 		o.queue = nil
 	}
@@ -172,6 +185,10 @@ func (o *output) fail(err error) {
 	if o.drained != nil {
 		close(o.drained)
 		o.drained = nil
+	}
+	if o.room != nil {
+		o.room() // who waited finds the error
+		o.room = nil
 	}
 }
 

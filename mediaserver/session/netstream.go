@@ -1,7 +1,6 @@
 package session
 
 import (
-	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
@@ -35,10 +34,9 @@ type netStream struct {
 	giveBack func()
 
 	playback *recording.Playback // of a recorded one
-	running  bool                // its pump was started, and neither halted nor at its end
-	runs     atomic.Int64        // counts starts: an end that comes late is known by it
+	running  bool                // it was started, and neither halted nor at its end
+	runs     int                 // number of its run: an end that comes late is known by it
 	offset   uint32              // ms, added to the file's timestamps in a playlist
-	reached  uint32              // ms, the last timestamp sent
 
 	playlist []item
 
@@ -58,7 +56,7 @@ func (ns *netStream) end(tell bool) {
 	}
 	ns.playlist = nil
 	ns.stopPlaying()
-	ns.offset, ns.reached, ns.paused = 0, 0, false
+	ns.offset, ns.paused = 0, false
 }
 
 // stopPlaying ends what plays now. Nothing of it is sent afterwards.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -84,11 +83,11 @@ func (ns *netStream) start(it item, reset bool) error {
 	if it.from == liveOnly || it.from == liveOrRecorded && s.inst.Live(it.name) {
 		return ns.startLive(it, reset)
 	}
-	playback, err := s.inst.Store().OpenPlayback(it.name, recording.PlayOptions{
+	playback, err := s.inst.Store().OpenPlayback(it.name, s.conn, recording.PlayOptions{
 		StreamID: ns.id,
+		Offset:   ns.offset,
 		Length:   it.length,
 		Buffer:   ns.buffer,
-		Send:     ns.sendPlayback,
 		OnEnd:    ns.onEnd,
 	})
 	missing := errors.Is(err, recording.ErrNotFound) || errors.Is(err, recording.ErrBadName)
@@ -160,7 +159,7 @@ func (ns *netStream) dataStart(ms []*rtmp.Message, recorded bool) []*rtmp.Messag
 
 // data makes a data message of values that AMF can express.
 func (ns *netStream) data(values ...amf.Value) *rtmp.Message {
-	m, err := rtmp.NewData(ns.id, ns.reached, values...)
+	m, err := rtmp.NewData(ns.id, ns.reached(), values...)
 	if err != nil {
 		panic(fmt.Sprintf("session: data message of constant shape: %v", err))
 	}
@@ -243,7 +242,8 @@ func (ns *netStream) seek(cmd *rtmp.Command) error {
 	}
 	at := ns.fileTime(ms)
 	if ns.paused {
-		return ns.playback.Snapshot(at)
+		ns.playback.Snapshot(at)
+		return nil
 	}
 	ns.run(at)
 	return nil
@@ -275,7 +275,7 @@ func (ns *netStream) receive(audio, video, tell bool) error {
 	}
 	if tell {
 		err := ns.session.conn.Send(
-			ns.statusMessage("status", codeSeekNotify, fmt.Sprintf("Seeking %d (stream ID: %d).", ns.reached, ns.id), ns.name),
+			ns.statusMessage("status", codeSeekNotify, fmt.Sprintf("Seeking %d (stream ID: %d).", ns.reached(), ns.id), ns.name),
 			ns.statusMessage("status", codePlayStart, "Started playing "+ns.name+".", ns.name))
 		if err != nil {
 			return err
@@ -296,9 +296,8 @@ func (ns *netStream) halt() {
 }
 
 func (ns *netStream) run(at time.Duration) {
-	ns.runs.Add(1)
 	ns.running = true
-	ns.playback.Run(at)
+	ns.runs = ns.playback.Run(at)
 }
 
 // fileTime turns a client's time into the file's: they differ in a playlist.
@@ -306,14 +305,12 @@ func (ns *netStream) fileTime(ms float64) time.Duration {
 	return max(0, milliseconds(ms)-time.Duration(ns.offset)*time.Millisecond)
 }
 
-// sendPlayback is called by the pump of a playback, which runs only while
-// offset stands still.
-func (ns *netStream) sendPlayback(ctx context.Context, ms ...*rtmp.Message) error {
-	for _, m := range ms {
-		m.Timestamp += ns.offset
-		ns.reached = m.Timestamp
+// reached is the latest timestamp of what is played, in ms.
+func (ns *netStream) reached() uint32 {
+	if ns.playback != nil {
+		return ns.playback.Reached()
 	}
-	return ns.session.conn.SendWait(ctx, ms...)
+	return ns.offset
 }
 
 // milliseconds saturates at a year, which no stream reaches.

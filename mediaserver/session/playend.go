@@ -6,23 +6,19 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// onEnd is called by a playback's pump when the stream has been sent. What
-// follows needs the session, which may wait for this very pump: so it is done
-// in a goroutine of its own, and dropped when the client went on meanwhile.
-func (ns *netStream) onEnd(r recording.Result) {
-	run := ns.runs.Load()
-	go func() {
-		s := ns.session
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if ns.playback == nil || !ns.running || ns.runs.Load() != run {
-			return
-		}
-		ns.running = false
-		if err := ns.ended(r); err != nil {
-			s.log.Debug("tell of the end of a playback", "stream", ns.name, "err", err)
-		}
-	}()
+// onEnd is called by a playback when the stream has been sent. It is dropped
+// when the client went on meanwhile.
+func (ns *netStream) onEnd(p *recording.Playback, r recording.Result) {
+	s := ns.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ns.playback != p || !ns.running || ns.runs != r.Run {
+		return
+	}
+	ns.running = false
+	if err := ns.ended(r); err != nil {
+		s.log.Debug("tell of the end of a playback", "stream", ns.name, "err", err)
+	}
 }
 
 // ended says that a recorded stream is over, in the order of reference §2.5.7,
@@ -38,8 +34,8 @@ func (ns *netStream) ended(r recording.Result) error {
 	if len(ns.playlist) > 0 {
 		next := ns.playlist[0]
 		ns.playlist = ns.playlist[1:]
+		ns.offset = ns.reached()
 		ns.stopPlaying()
-		ns.offset = ns.reached
 		if err := s.conn.Send(ns.data("onPlayStatus", amf.NewObject("level", "status", "code", codePlaySwitch))); err != nil {
 			return err
 		}

@@ -1,0 +1,131 @@
+package flv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+// File is an FLV file that is played: a media.File whose positions are offsets
+// of tags. It knows the whole tags that were there when it was opened, and ends
+// behind them even if the file grows.
+type File struct{ x *Index }
+
+// Open reads the index of a file of size bytes: see Scan.
+func Open(r io.ReaderAt, size int64) (*File, error) {
+	x, err := Scan(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return &File{x}, nil
+}
+
+// Duration implements media.File.
+func (f *File) Duration() uint32 { return f.x.Duration }
+
+// Meta implements media.File, without what describes the file's layout.
+func (f *File) Meta() *amf.ECMAArray { return Described(f.x.Meta, float64(f.x.Duration)/1000) }
+
+// Seek implements media.File.
+func (f *File) Seek(ms uint32) media.Position {
+	if ms > f.x.Duration {
+		return media.Position{Time: ms, At: f.x.Size}
+	}
+	e := f.x.Seek(ms)
+	return media.Position{Time: e.Time, At: e.Offset}
+}
+
+// SeekAfter implements media.File.
+func (f *File) SeekAfter(ms uint32) (media.Position, bool) {
+	list := f.x.Entries
+	i := sort.Search(len(list), func(i int) bool { return list[i].Time >= ms })
+	if i == len(list) {
+		return media.Position{}, false
+	}
+	return media.Position{Time: list[i].Time, At: list[i].Offset}, true
+}
+
+// Headers implements media.File.
+func (f *File) Headers(r io.ReaderAt, at media.Position) ([]media.Frame, error) {
+	var out []media.Frame
+	for _, e := range f.x.HeadersBefore(at.At) {
+		t, err := ReadTag(r, e.Offset)
+		if err != nil {
+			return nil, fmt.Errorf("sequence header at byte %d: %w", e.Offset, err)
+		}
+		out = append(out, media.Frame{Type: t.Type, Data: t.Data})
+	}
+	return out, nil
+}
+
+// Read implements media.File: with one read of the file, unless the first tag
+// is larger than the buffer.
+func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Position, error) {
+	b.Reset()
+	left := f.x.Size - at.At
+	if left < tagHeaderSize {
+		return at, io.EOF
+	}
+	b.Grow(tagHeaderSize + trailerSize)
+	for {
+		buf := b.Buf[:min(int64(len(b.Buf)), left)]
+		n, err := r.ReadAt(buf, at.At)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return at, fmt.Errorf("byte %d: %w", at.At, err)
+		}
+		next, first, err := takeTags(buf[:n], at, b)
+		switch {
+		case err != nil:
+			return at, err
+		case len(b.Frames) > 0:
+			return next, nil
+		case int64(first) > left, n < len(buf):
+			return at, io.EOF // it was cut since it was opened
+		}
+		b.Grow(first)
+	}
+}
+
+// takeTags appends the whole tags of buf to the frames. Without one, first is
+// how many bytes the first takes.
+func takeTags(buf []byte, at media.Position, b *media.Batch) (next media.Position, first int, err error) {
+	first = tagHeaderSize + trailerSize
+	for len(buf) >= tagHeaderSize {
+		h, err := parseTagHeader(buf)
+		if err != nil {
+			return at, 0, fmt.Errorf("byte %d: %w", at.At, err)
+		}
+		whole := tagHeaderSize + h.size + trailerSize
+		if whole > len(buf) {
+			first = whole
+			break
+		}
+		b.Frames = append(b.Frames, media.Frame{Type: h.kind, Time: h.time, At: at.At, Data: buf[tagHeaderSize : tagHeaderSize+h.size : tagHeaderSize+h.size]})
+		at.At += int64(whole)
+		at.Time = h.time
+		buf = buf[whole:]
+	}
+	return at, first, nil
+}
+
+// Data returns the data messages of the file from a place on, all of them or,
+// when that is more than limit bytes, the first.
+func (f *File) Data(r io.ReaderAt, at media.Position, limit int) ([]media.Frame, error) {
+	var out []media.Frame
+	list := f.x.Scripts
+	for _, e := range list[sort.Search(len(list), func(i int) bool { return list[i].Offset >= at.At }):] {
+		t, err := ReadTag(r, e.Offset)
+		if err != nil {
+			return nil, fmt.Errorf("data at byte %d: %w", e.Offset, err)
+		}
+		if limit -= len(t.Data); limit < 0 {
+			break
+		}
+		out = append(out, media.Frame{Type: t.Type, Time: t.Timestamp, At: e.Offset, Data: t.Data})
+	}
+	return out, nil
+}

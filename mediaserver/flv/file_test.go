@@ -1,0 +1,134 @@
+package flv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+// movie is a file of three seconds, a keyframe in each, with a cue point.
+func movie(t testing.TB) *bytes.Reader {
+	t.Helper()
+	meta, err := amf.Append(nil, "onMetaData")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if meta, err = amf.Append(meta, amf.NewECMAArray("width", 320.0)); err != nil {
+		t.Fatal(err)
+	}
+	all := []Tag{{TypeScript, 0, meta}, {TypeVideo, 0, avcHeader}, {TypeAudio, 0, aacHeader}}
+	for time := uint32(0); time < 3000; time += 500 {
+		picture := inter
+		if time%1000 == 0 {
+			picture = append(slices.Clone(key), make([]byte, 5000)...)
+		}
+		all = append(all, Tag{TypeVideo, time, picture}, Tag{TypeAudio, time + 10, sound})
+	}
+	all = append(all, Tag{TypeScript, 2600, []byte{2, 0, 1, 'q'}})
+	b := slices.Clone(fileHeader)
+	for _, tag := range all {
+		if b, err = AppendTag(b, tag); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bytes.NewReader(b)
+}
+
+// Whatever a read may take, the frames are the same, and each knows its place.
+func TestFileReadsTheSameInAnyPieces(t *testing.T) {
+	r := movie(t)
+	f, err := Open(r, r.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := frames(t, f, r, f.Seek(0), 1<<20)
+	if len(want) != 2+12+1 {
+		t.Fatalf("%d frames: %v", len(want), want)
+	}
+	for _, size := range []int{0, 1, 16, 100, 5000, 5024, 5025, 9000} {
+		if got := frames(t, f, r, f.Seek(0), size); !slices.Equal(got, want) {
+			t.Errorf("in pieces of %d bytes: %v", size, got)
+		}
+	}
+	b := media.NewBatch(1 << 20)
+	if _, err := f.Read(r, f.Seek(0), b); err != nil {
+		t.Fatal(err)
+	}
+	for i, frame := range b.Frames {
+		if got := frames(t, f, r, frame.Position(), 300); !slices.Equal(got, want[i:]) {
+			t.Errorf("from frame %d on: %v", i, got)
+		}
+	}
+}
+
+func frames(t testing.TB, f *File, r io.ReaderAt, at media.Position, size int) (all []string) {
+	t.Helper()
+	b := media.NewBatch(size)
+	for {
+		b.Buf = b.Buf[:min(size, len(b.Buf))]
+		next, err := f.Read(r, at, b)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, frame := range b.Frames {
+			all = append(all, fmt.Sprintf("%d %d %d", frame.Type, frame.Time, len(frame.Data)))
+		}
+		at = next
+	}
+}
+
+func TestFileSeeks(t *testing.T) {
+	r := movie(t)
+	f, err := Open(r, r.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ at, before, after uint32 }{{0, 0, 0}, {1, 0, 1000}, {1000, 1000, 1000}, {1999, 1000, 2000}, {2000, 2000, 2000}} {
+		if got := f.Seek(c.at); got.Time != c.before {
+			t.Errorf("seek %d begins at %d", c.at, got.Time)
+		}
+		if got, ok := f.SeekAfter(c.at); !ok || got.Time != c.after {
+			t.Errorf("the keyframe after %d is at %d, %v", c.at, got.Time, ok)
+		}
+	}
+	if _, ok := f.SeekAfter(2001); ok {
+		t.Error("a keyframe behind the last")
+	}
+	if _, err := f.Read(r, f.Seek(f.Duration()+1), media.NewBatch(100)); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the end: %v", err)
+	}
+	headers, err := f.Headers(r, f.Seek(2000))
+	if err != nil || len(headers) != 2 || headers[0].Type != TypeVideo || headers[1].Type != TypeAudio {
+		t.Errorf("headers %v, %v", headers, err)
+	}
+	data, err := f.Data(r, f.Seek(0), 1000)
+	if err != nil || len(data) != 1 || data[0].Time != 2600 {
+		t.Errorf("data %v, %v", data, err)
+	}
+	if data, err = f.Data(r, f.Seek(0), 3); err != nil || len(data) != 0 {
+		t.Errorf("of 3 bytes at most: %v, %v", data, err)
+	}
+}
+
+// A file that was cut after it was opened ends there.
+func TestFileThatWasCut(t *testing.T) {
+	r := movie(t)
+	f, err := Open(r, r.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := frames(t, f, r, f.Seek(0), 4000)
+	cut := io.NewSectionReader(r, 0, r.Size()-20)
+	if got := frames(t, f, cut, f.Seek(0), 4000); len(got) != len(whole)-2 {
+		t.Errorf("%d frames of %d", len(got), len(whole))
+	}
+}

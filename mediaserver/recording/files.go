@@ -1,0 +1,165 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+// format is a kind of file that can be played.
+type format struct {
+	prefix    string // of the names that it plays by
+	extension string // of its files
+	open      func(r io.ReaderAt, size int64) (media.File, error)
+}
+
+// formats are all that are known, those of one prefix in the order in which a
+// name without an ending takes them.
+var formats = []format{
+	{"flv:", extension, func(r io.ReaderAt, size int64) (media.File, error) { return flv.Open(r, size) }},
+}
+
+// formatOf returns the format of a file, nil when it is of none.
+func formatOf(file string) *format {
+	for i, f := range formats {
+		if strings.HasSuffix(file, f.extension) {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+// indexed is what is known of a file, with what tells whether it is still the
+// same.
+type indexed struct {
+	file     media.File
+	meta     []byte  // onMetaData as it is sent
+	rate     float64 // bytes a millisecond, on the average
+	size     int64
+	modified time.Time
+}
+
+func (x *indexed) describes(info fs.FileInfo) bool {
+	return x.size == info.Size() && x.modified.Equal(info.ModTime())
+}
+
+// opened is a file that is read, by any number of players at once.
+type opened struct {
+	media.File
+	*indexed
+	f     *os.File
+	store *Store
+	name  string
+	uses  int // guarded by Store.mu
+}
+
+// open opens the file that a name plays. The caller releases it.
+func (s *Store) open(name string) (*opened, error) {
+	file, info, err := s.newest(name)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if o, ok := s.opened[file]; ok && o.describes(info) {
+		o.uses++
+		s.mu.Unlock()
+		return o, nil
+	}
+	s.mu.Unlock()
+	f, err := s.root.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.index(file, f)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("read recording %s: %w", file, err)
+	}
+	o := &opened{File: x.file, indexed: x, f: f, store: s, name: file, uses: 1}
+	s.mu.Lock()
+	s.opened[file] = o // in place of one whose players see the file as it was
+	s.mu.Unlock()
+	return o, nil
+}
+
+// release gives the file back. The last one closes it.
+func (o *opened) release() {
+	s := o.store
+	s.mu.Lock()
+	o.uses--
+	last := o.uses == 0
+	if last && s.opened[o.name] == o {
+		delete(s.opened, o.name)
+	}
+	s.mu.Unlock()
+	if last {
+		o.f.Close()
+	}
+}
+
+// index returns what is known of a file, from memory when it has not changed.
+func (s *Store) index(file string, f *os.File) (*indexed, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	x, ok := s.indexes[file]
+	s.mu.Unlock()
+	if ok && x.describes(info) {
+		return x, nil
+	}
+	if x, err = newIndexed(file, f, info); err != nil {
+		return nil, err
+	}
+	const most = 1000
+	s.mu.Lock()
+	if len(s.indexes) >= most {
+		clear(s.indexes) // better than none, and simpler than the best
+	}
+	s.indexes[file] = x
+	s.mu.Unlock()
+	return x, nil
+}
+
+func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
+	m, err := formatOf(file).open(f, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	x := &indexed{file: m, size: info.Size(), modified: info.ModTime()}
+	x.rate = float64(info.Size()) / float64(max(m.Duration(), 1))
+	if x.meta, err = amf.Append(nil, "onMetaData"); err != nil {
+		return nil, err
+	}
+	meta := m.Meta()
+	if meta == nil {
+		meta = amf.NewECMAArray("duration", float64(m.Duration())/1000)
+	}
+	if x.meta, err = amf.Append(x.meta, meta); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// Length is how long the stream of a name plays. It fails with ErrNotFound,
+// ErrBadName, or what keeps the file from being read.
+func (s *Store) Length(name string) (time.Duration, error) {
+	o, err := s.open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer o.release()
+	return ms(o.Duration()), nil
+}

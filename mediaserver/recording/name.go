@@ -1,0 +1,159 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const maxName = 200 // bytes; with a date and an ending, file systems take 255
+
+// fileOf turns the name of a stream into the path of its file, without the
+// ending. Names cannot leave the folder: os.Root sees to that as well.
+func fileOf(name string) (string, error) {
+	_, base, _, err := splitName(name)
+	return base, err
+}
+
+// splitName takes a name apart: "mp4:films/one.f4v" is of the formats with the
+// prefix mp4:, the path films/one, and wants the ending .f4v. A name without a
+// prefix may end like FLV only; any other ending is part of the path.
+func splitName(name string) (prefix, base, ending string, err error) {
+	bad := func(why string) (string, string, string, error) {
+		return "", "", "", fmt.Errorf("%w: %.64q %s", ErrBadName, name, why)
+	}
+	base = name
+	for _, f := range formats {
+		if rest, ok := strings.CutPrefix(name, f.prefix); ok {
+			prefix, base = f.prefix, rest
+			break
+		}
+	}
+	for _, f := range formats {
+		if rest, ok := strings.CutSuffix(base, f.extension); ok && (f.prefix == prefix || f.extension == extension) {
+			base, ending = rest, f.extension
+			break
+		}
+	}
+	switch {
+	case base == "":
+		return bad("is empty")
+	case strings.ContainsFunc(base, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\\' || r == ':' }):
+		return bad("has characters that are not for files")
+	case !fs.ValidPath(base):
+		return bad("is no plain path")
+	}
+	for part := range strings.SplitSeq(base, "/") {
+		if len(part) > maxName {
+			return bad("is longer than 200 bytes")
+		}
+		if strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
+			return bad("begins or ends with a dot or a space")
+		}
+	}
+	return prefix, base, ending, nil
+}
+
+// newest returns the file that playing a name takes: one of the format that
+// the name has a prefix for, then a recording, of which the one that was
+// written last counts, then a file that is called just so.
+func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
+	prefix, base, ending, err := splitName(name)
+	if err != nil {
+		return "", nil, err
+	}
+	if ending != "" && ending != extension {
+		if file, info := s.stat(base + ending); info != nil {
+			return file, info, nil
+		}
+	}
+	for _, f := range formats {
+		if f.prefix == prefix && f.extension != extension {
+			if file, info := s.stat(base + f.extension); info != nil {
+				return file, info, nil
+			}
+		}
+	}
+	if file, info, err = s.newestTake(base); info != nil || err != nil {
+		return file, info, err
+	}
+	if prefix == "" && ending == "" && formatOf(base) != nil {
+		if file, info := s.stat(base); info != nil {
+			return file, info, nil
+		}
+	}
+	return "", nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+}
+
+// stat returns what is known of a file that is there.
+func (s *Store) stat(file string) (string, fs.FileInfo) {
+	if i, err := s.root.Stat(file); err == nil && i.Mode().IsRegular() {
+		return file, i
+	}
+	return "", nil
+}
+
+// newestTake returns the recording of a stream that was written last; info is
+// nil when there is none.
+func (s *Store) newestTake(base string) (file string, info fs.FileInfo, err error) {
+	file, info = s.stat(base + extension)
+	entries, err := fs.ReadDir(s.root.FS(), path.Dir(base))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", nil, err
+	}
+	var newest take
+	for _, e := range entries {
+		t, ok := takeOf(e.Name(), path.Base(base))
+		if !ok {
+			continue
+		}
+		i, err := e.Info()
+		if err != nil || !i.Mode().IsRegular() {
+			continue
+		}
+		// Files of one instant differ in their names only.
+		if info == nil || i.ModTime().After(info.ModTime()) || i.ModTime().Equal(info.ModTime()) && newest.before(t) {
+			file, info, newest = path.Join(path.Dir(base), e.Name()), i, t
+		}
+	}
+	return file, info, nil
+}
+
+// take tells recordings of mode All of one stream apart: when it began, and
+// which of those that began in the same second it is.
+type take struct {
+	began time.Time
+	n     int
+}
+
+func (t take) before(u take) bool {
+	return t.began.Before(u.began) || t.began.Equal(u.began) && t.n < u.n
+}
+
+// takeOf reads the name of a file; ok is false when it is no recording of mode
+// All of that stream.
+func takeOf(file, stream string) (t take, ok bool) {
+	rest, ok := strings.CutPrefix(file, stream+"-")
+	if !ok {
+		return t, false
+	}
+	if rest, ok = strings.CutSuffix(rest, extension); !ok {
+		return t, false
+	}
+	stamp, number, several := strings.Cut(rest, "-")
+	var err error
+	if t.began, err = time.Parse(dated, stamp); err != nil {
+		return t, false
+	}
+	t.n = 1
+	if several {
+		if t.n, err = strconv.Atoi(number); err != nil {
+			return t, false
+		}
+	}
+	return t, true
+}

@@ -1,0 +1,190 @@
+package recording
+
+import (
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// leastBurst is sent ahead of time whatever the client's buffer: a player with
+// a small one would stall at the first hiccup.
+const leastBurst = time.Second
+
+// Sink is who is played to: a *rtmp.Conn.
+type Sink interface {
+	// HasRoom says whether more may be sent; if not, room is called, without
+	// waiting, once it may.
+	HasRoom(room func()) bool
+	// SendLayout sends without waiting. What it returned for may be used again.
+	SendLayout(*rtmp.Layout) error
+}
+
+// PlayOptions say how a recorded stream is played.
+type PlayOptions struct {
+	StreamID uint32        // message stream id of all messages
+	Offset   uint32        // ms, added to the file's timestamps
+	Length   time.Duration // how much of it; negative: all; 0: a single frame
+	Buffer   time.Duration // how far ahead of time to send
+	// DataOnly sends nothing but the data messages, all at once.
+	DataOnly bool
+	// OnEnd is called when everything was sent or something failed, from a
+	// goroutine of its own, with the number of the run that ended. A run that
+	// was halted does not end.
+	OnEnd func(*Playback, Result)
+}
+
+// Result says how a run of a playback ended.
+type Result struct {
+	Run      int // what Run returned
+	Err      error
+	Duration time.Duration // of what was sent
+	Bytes    int64
+}
+
+// Playback is a recorded stream that is played. Its methods may be called from
+// any goroutine.
+//
+// It has no goroutine of its own: a timer calls turn when something is due,
+// and the connection when it has room again.
+type Playback struct {
+	opts PlayOptions
+	sink Sink
+	file *opened
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	running bool
+	run     int // counts runs
+	closed  bool
+
+	buffer       time.Duration
+	audio, video bool
+	opening      bool           // what introduces the media is still to be sent
+	single       bool           // one picture, then the end
+	quiet        bool           // nobody is told of the end
+	at           media.Position // of what is sent next
+	base         uint32         // ms; the client's clock begins here
+	since        time.Time      // and now
+	last         uint32         // ms; the latest frame sent
+	until        uint32         // ms; of the last frame to send
+	sent         int64          // bytes of payload
+	position     uint32         // ms; where the client is, when nothing runs
+}
+
+// OpenPlayback prepares to play a name; Run starts. It fails with ErrNotFound,
+// ErrBadName, media.ErrInvalid for a file that is not what its name says, or
+// what keeps the file from being read.
+func (s *Store) OpenPlayback(name string, sink Sink, opts PlayOptions) (*Playback, error) {
+	file, err := s.open(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &Playback{opts: opts, sink: sink, file: file, audio: true, video: true}
+	p.buffer = max(opts.Buffer, leastBurst)
+	p.timer = time.AfterFunc(time.Hour, p.turn)
+	p.timer.Stop()
+	return p, nil
+}
+
+// SetBuffer sets how far ahead of time is sent.
+func (p *Playback) SetBuffer(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.buffer = max(d, leastBurst)
+	p.nudge()
+}
+
+// SetReceive chooses what is sent. Sequence headers always are.
+func (p *Playback) SetReceive(audio, video bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.audio, p.video = audio, video
+}
+
+// Position is where the client should be by now: not what was sent last, which
+// is ahead by its buffer. It is a time of the file.
+func (p *Playback) Position() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.played()
+}
+
+func (p *Playback) played() time.Duration {
+	if !p.running {
+		return ms(p.position)
+	}
+	return min(ms(p.last), ms(p.base)+time.Since(p.since))
+}
+
+// Reached is the latest timestamp sent, in ms.
+func (p *Playback) Reached() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last + p.opts.Offset
+}
+
+// Run sends from the keyframe at or before a time of the file: metadata and
+// sequence headers, then frames, as far ahead of time as the buffer says. It
+// returns the run's number.
+func (p *Playback) Run(at time.Duration) int {
+	return p.begin(at, p.opts.Length == 0, false)
+}
+
+// Snapshot sends one picture, for a client that seeks while it pauses. It is a
+// run that ends unheard.
+func (p *Playback) Snapshot(at time.Duration) { p.begin(at, true, true) }
+
+func (p *Playback) begin(at time.Duration, single, quiet bool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := p.file.Duration()
+	from := uint32(max(0, min(at.Milliseconds(), int64(end)+1)))
+	p.run++
+	p.running = !p.closed
+	p.opening, p.single, p.quiet = true, single, quiet
+	p.at = p.file.Seek(from)
+	p.base, p.last, p.since, p.sent = p.at.Time, p.at.Time, time.Now(), 0
+	p.position = p.base
+	if quiet {
+		p.position = from
+	}
+	p.until = end
+	if l := p.opts.Length; l > 0 && l < ms(end) {
+		p.until = min(end, from+uint32(l.Milliseconds()))
+	}
+	p.nudge()
+	return p.run
+}
+
+// Halt stops sending. Nothing is sent any more when it returns.
+func (p *Playback) Halt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halt()
+}
+
+func (p *Playback) halt() {
+	p.timer.Stop()
+	if !p.running {
+		return
+	}
+	if !p.quiet {
+		p.position = uint32(p.played().Milliseconds())
+	}
+	p.running = false
+}
+
+// Close ends the playback.
+func (p *Playback) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halt()
+	if !p.closed {
+		p.closed = true
+		p.file.release()
+	}
+}
+
+func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -1,0 +1,238 @@
+package recording
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+const (
+	// A turn sends about this much of a stream at once. It is what makes a
+	// thousand players cheap, and less than any client has buffered: the least
+	// burst is three of it.
+	pieceTime = 350 * time.Millisecond
+	// A frame is sent no earlier before its time than this and the buffer.
+	slack = 500 * time.Millisecond
+	// Bounds of a piece. The largest fits into a socket that was emptied.
+	leastPiece = 16 << 10
+	mostPiece  = 64 << 10
+	// What one turn may send before others have theirs.
+	piecesPerTurn = 4
+	// A single picture of a stream without any is so much sound.
+	snapshotTime = 200 // ms
+	// What play in data only mode sends of a file at most.
+	maxDataBytes = 4 << 20
+	// keepBatch is the largest buffer of a worker that is kept.
+	keepBatch = 1 << 20
+)
+
+// worker is the memory that a turn works with.
+type worker struct {
+	batch  *media.Batch
+	layout *rtmp.Layout
+}
+
+// workers bounds the turns that run at once: processors have enough with far
+// fewer, and a slow disk has them all waiting without a thread for each player.
+var workers = make(chan *worker, 32)
+
+func init() {
+	for range cap(workers) {
+		workers <- nil // made when it is first needed
+	}
+}
+
+func takeWorker() *worker {
+	w := <-workers
+	if w == nil {
+		w = &worker{batch: media.NewBatch(mostPiece), layout: rtmp.NewLayout()}
+	}
+	return w
+}
+
+func (w *worker) give() {
+	w.layout.Reset()
+	if cap(w.batch.Buf) > keepBatch {
+		w.batch = media.NewBatch(mostPiece)
+	}
+	workers <- w
+}
+
+// nudge lets a turn come soon. It does not wait and takes no lock.
+func (p *Playback) nudge() { p.timer.Reset(0) }
+
+// turn sends what is due and sets the timer for what is next. The timer calls
+// it, in a goroutine of its own.
+func (p *Playback) turn() {
+	w := takeWorker()
+	p.mu.Lock()
+	if !p.running {
+		p.mu.Unlock()
+		w.give()
+		return
+	}
+	over, err := p.send(w)
+	r := Result{Run: p.run, Err: err, Duration: ms(p.last - p.base), Bytes: p.sent}
+	quiet := p.quiet
+	if over {
+		if !quiet {
+			p.position = p.last
+		}
+		p.running = false
+	}
+	p.mu.Unlock()
+	w.give()
+	if over && !quiet && p.opts.OnEnd != nil {
+		p.opts.OnEnd(p, r)
+	}
+}
+
+// send sends pieces until nothing is due, the connection is full, or the
+// stream is over.
+func (p *Playback) send(w *worker) (over bool, err error) {
+	for range piecesPerTurn {
+		if !p.sink.HasRoom(p.nudge) {
+			return false, nil
+		}
+		w.layout.Reset()
+		if p.opening {
+			if err := p.introduce(w.layout); err != nil {
+				return true, err
+			}
+			p.opening = false
+		}
+		if p.opts.DataOnly {
+			return true, p.sendData(w.layout)
+		}
+		next, over, err := p.lay(w)
+		if err != nil {
+			return true, err
+		}
+		if w.layout.Size() > 0 {
+			if err := p.sink.SendLayout(w.layout); err != nil {
+				return true, err
+			}
+		}
+		if over {
+			return true, nil
+		}
+		if wait := p.early(next); wait > 0 {
+			p.timer.Reset(wait)
+			return false, nil
+		}
+	}
+	p.nudge()
+	return false, nil
+}
+
+// early is how long it is until a frame of a file time in ms may be sent.
+func (p *Playback) early(at uint32) time.Duration {
+	ahead := time.Duration(int32(at-p.base)) * time.Millisecond
+	return ahead - p.buffer - time.Since(p.since)
+}
+
+// lay lays out the next piece and moves behind it. next is the time in ms of
+// what comes then, as far as is known.
+func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
+	b := w.batch
+	b.Buf = b.Buf[:cap(b.Buf)][:p.piece()]
+	after, err := p.file.Read(p.file.f, p.at, b)
+	if errors.Is(err, io.EOF) {
+		return 0, true, nil
+	}
+	if err != nil {
+		return 0, true, err
+	}
+	for _, f := range b.Frames {
+		if f.Time > p.until {
+			return 0, true, nil
+		}
+		if w.layout.Full() || p.early(f.Time) > slack {
+			p.at = f.Position()
+			return f.Time, false, nil
+		}
+		if p.wanted(f) {
+			w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, f.Time+p.opts.Offset, f.Head, f.Data)
+			p.sent += int64(f.Size())
+		}
+		p.last = max(p.last, f.Time)
+		if p.single && (isPicture(f) || f.Time > p.base+snapshotTime) {
+			return 0, true, nil
+		}
+	}
+	p.at = after
+	return p.last, false, nil
+}
+
+// piece is how many bytes to read.
+func (p *Playback) piece() int {
+	want := min(int64(mostPiece), int64(p.file.rate*float64(pieceTime.Milliseconds())))
+	if p.early(p.last) < -pieceTime {
+		want = mostPiece // there is a buffer to fill
+	}
+	if p.single {
+		want = leastPiece
+	}
+	return int(max(want, leastPiece))
+}
+
+// introduce lays out metadata, of time 0 (ffmpeg takes any other for a
+// subtitle), and the sequence headers in force, with the timestamp of what
+// follows them.
+func (p *Playback) introduce(l *rtmp.Layout) error {
+	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.meta)
+	headers, err := p.file.Headers(p.file.f, p.at)
+	if err != nil {
+		return err
+	}
+	for _, h := range headers {
+		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, p.base+p.opts.Offset, h.Head, h.Data)
+	}
+	return nil
+}
+
+// sendData sends the data messages of the file, all at once.
+func (p *Playback) sendData(l *rtmp.Layout) error {
+	if file, ok := p.file.File.(media.DataFile); ok {
+		frames, err := file.Data(p.file.f, p.at, maxDataBytes)
+		if err != nil {
+			return err
+		}
+		for _, f := range frames {
+			if f.Time > p.until {
+				break
+			}
+			l.Add(rtmp.TypeData, p.opts.StreamID, f.Time+p.opts.Offset, f.Head, f.Data)
+			p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
+		}
+	}
+	return p.sink.SendLayout(l)
+}
+
+func (p *Playback) wanted(f media.Frame) bool {
+	switch {
+	case f.Size() == 0:
+		return false
+	case f.Type == media.TypeAudio:
+		return p.audio || flv.IsAudioHeader(front(f))
+	case f.Type == media.TypeVideo:
+		return p.video || flv.IsVideoHeader(front(f))
+	}
+	return true
+}
+
+func isPicture(f media.Frame) bool {
+	return f.Type == media.TypeVideo && f.Size() > 0 && !flv.IsVideoHeader(front(f))
+}
+
+// front is the beginning of a payload, which says what it is.
+func front(f media.Frame) []byte {
+	if len(f.Head) > 0 {
+		return f.Head
+	}
+	return f.Data
+}

@@ -1,0 +1,151 @@
+package rtmp
+
+// Layout is a write of several messages in chunks of ChunkSize, whose payloads
+// lie where they are: it makes headers, and copies no media. It is kept and
+// used again for any connection, by one goroutine at a time.
+type Layout struct {
+	bufs  [][]byte
+	heads []byte
+	size  int
+	vec   vector
+}
+
+// NewLayout makes an empty layout.
+func NewLayout() *Layout {
+	l := &Layout{}
+	l.vec.init()
+	return l
+}
+
+// Reset empties the layout and lets go of the payloads.
+func (l *Layout) Reset() {
+	clear(l.bufs)
+	l.bufs, l.heads, l.size = l.bufs[:0], l.heads[:0], 0
+}
+
+// Size is what was laid out, in bytes.
+func (l *Layout) Size() int { return l.size }
+
+// Full says that a layout holds as many messages as one write takes.
+func (l *Layout) Full() bool { return len(l.bufs) > maxVector-8 }
+
+// Add appends a message whose payload is front and then payload. front is
+// copied; payload is not, and stays as it is until the layout was sent.
+func (l *Layout) Add(kind MessageType, streamID, time uint32, front, payload []byte) {
+	m := Message{Type: kind, StreamID: streamID, Timestamp: time}
+	// What goes into the first chunk lies with its header.
+	at := len(l.heads)
+	l.heads = appendHeader(l.heads, &m, len(front)+len(payload))
+	l.heads = append(l.heads, front[:min(len(front), ChunkSize)]...)
+	front = front[min(len(front), ChunkSize):]
+	l.put(l.heads[at:])
+	room := ChunkSize - (len(l.heads) - at - headerSize(time))
+	for {
+		n := min(room, len(front))
+		l.put(front[:n])
+		front, room = front[n:], room-n
+		n = min(room, len(payload))
+		l.put(payload[:n])
+		payload, room = payload[n:], room-n
+		if len(front)+len(payload) == 0 {
+			return
+		}
+		at = len(l.heads)
+		l.heads = appendContinuation(l.heads, &m)
+		l.put(l.heads[at:])
+		room = ChunkSize
+	}
+}
+
+func (l *Layout) put(b []byte) {
+	if len(b) > 0 {
+		l.bufs = append(l.bufs, b[:len(b):len(b)])
+		l.size += len(b)
+	}
+}
+
+// AppendTo appends what was laid out to dst.
+func (l *Layout) AppendTo(dst []byte) []byte {
+	for _, b := range l.bufs {
+		dst = append(dst, b...)
+	}
+	return dst
+}
+
+// HasRoom says whether SendLayout would find the connection with next to
+// nothing to send. If not, room is called once there is, from any goroutine: it
+// must not wait. Of several calls, the last one's room counts.
+func (c *Conn) HasRoom(room func()) bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil || o.roomy() {
+		o.room = nil
+		return true
+	}
+	o.room = room
+	return false
+}
+
+// roomy says whether there is next to nothing to send. The caller holds mu.
+func (o *output) roomy() bool {
+	return !o.flushing && len(o.queue) < roomBelow
+}
+
+// SendLayout sends what was laid out, in the order of Send's. It goes from
+// where it lies to the socket; only what the socket does not take at once is
+// copied, and sent later. The peer has been sent SetChunkSize before. It fails
+// as Send does.
+func (c *Conn) SendLayout(l *Layout) error {
+	o := &c.out
+	o.mu.Lock()
+	if o.err != nil {
+		err := o.err
+		o.mu.Unlock()
+		return err
+	}
+	if o.owner != nil || o.flushing || len(o.queue) > 0 || c.raw == nil {
+		o.queue = l.AppendTo(o.queue)
+		err := c.enqueue(nil)
+		wake := o.owner
+		o.mu.Unlock()
+		if err == nil && wake != nil {
+			wake()
+		}
+		return err
+	}
+	defer o.mu.Unlock()
+	for sent := 0; sent < len(l.bufs); sent += maxVector {
+		n, err := l.vec.write(c.raw, l.bufs[sent:])
+		c.sent.Add(uint64(n))
+		if err != nil {
+			o.fail(err)
+			_ = c.CloseWithError(err)
+			return err
+		}
+		if left := l.after(sent, n); left != nil {
+			o.queue = left
+			c.flushQueue()
+			return nil
+		}
+	}
+	c.finishWrite()
+	return nil
+}
+
+// after returns what is left when n bytes of one write from buffer sent on were
+// taken; nil when it was taken whole.
+func (l *Layout) after(sent, n int) []byte {
+	write := l.bufs[sent:min(sent+maxVector, len(l.bufs))]
+	for i, b := range write {
+		if n < len(b) {
+			rest := append([]byte(nil), b[n:]...)
+			for _, more := range l.bufs[sent+i+1:] {
+				rest = append(rest, more...)
+			}
+			return rest
+		}
+		n -= len(b)
+	}
+	return nil
+}
