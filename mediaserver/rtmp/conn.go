@@ -15,10 +15,12 @@ type Config struct {
 	MaxChunkStreams int // default 64
 
 	HandshakeTimeout time.Duration // default 10 s
-	// ReadTimeout ends a connection that is silent for so long. A ping goes
-	// out at half of it, and peers answer pings. Default 60 s.
+	// ReadTimeout ends a connection that is silent for so long: no message
+	// ends, and less than 1 KiB of one comes. A ping goes out at half of it,
+	// and peers answer pings. Default 60 s.
 	ReadTimeout time.Duration
-	// WriteTimeout ends a connection whose peer takes nothing for so long.
+	// WriteTimeout ends a connection whose peer takes nothing for so long, or
+	// acknowledges nothing when it wants to be asked before it is sent more.
 	// Default 20 s.
 	WriteTimeout time.Duration
 	// MaxQueue bounds what Send may have waiting, in bytes. Default 4 MiB.
@@ -65,14 +67,16 @@ type Conn struct {
 	cause     error // why this end closed; after closed
 
 	// Held by Serve.
-	window     uint32 // the peer wants an acknowledgement this often
-	acked      uint64
-	deadline   time.Time
-	pinged     bool   // and nothing has come since
-	lastWindow uint32 // sent, as an answer to SetPeerBandwidth
+	ackEvery uint32 // the peer wants an acknowledgement this often
+	acked    uint64
+	deadline time.Time
+	counted  uint64 // received, when the deadline was last moved
+	whole    bool   // a message has come since
+	pinged   bool   // and no message has come since
 
-	out output
-	vec vector
+	window sendWindow
+	out    output
+	vec    vector
 }
 
 // NewServerConn makes the server's side of a connection.
@@ -84,7 +88,7 @@ func NewClientConn(nc net.Conn, cfg Config) *Conn { return newConn(nc, cfg, true
 func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 	c := &Conn{
 		nc: nc, cfg: cfg.withDefaults(), client: client,
-		closed: make(chan struct{}), window: defaultWindow,
+		closed: make(chan struct{}), ackEvery: defaultWindow,
 	}
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
@@ -92,6 +96,7 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 		}
 	}
 	c.out.chunkSize = defaultChunkSize
+	c.window.came = make(chan struct{}, 1)
 	c.vec.init()
 	return c
 }

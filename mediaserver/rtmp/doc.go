@@ -4,8 +4,9 @@
 //
 // A [Conn] reads messages in one goroutine and takes messages to send from
 // any. It answers by itself what concerns the connection alone: chunk sizes,
-// acknowledgements, pings. Everything else goes to its user, who knows what a
-// stream or an application is; this package does not.
+// acknowledgements and the windows that wait for them, pings. Everything else
+// goes to its user, who knows what a stream or an application is; this package
+// does not.
 //
 // Of github.com/yutopp/go-rtmp it uses the handshake and the control messages.
 // Chunks are its own, because nothing that a stranger sends may cost more than

@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +40,15 @@ type output struct {
 	closeWrite bool   // half-close when everything is sent
 	drained    chan struct{}
 	room       func() // called once there is room: see HasRoom
+	window     uint32 // the last WindowAckSize that was queued
 	err        error  // the connection cannot send any more
+}
+
+// sentWindow is the last acknowledgement window that the peer was told.
+func (o *output) sentWindow() uint32 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.window
 }
 
 // Send queues messages, which stay together and in order, and does not wait
@@ -115,8 +124,14 @@ func (c *Conn) enqueue(ms []*Message) error {
 	}
 	for _, m := range ms {
 		o.queue = AppendChunks(o.queue, m, o.chunkSize)
-		if m.Type == TypeSetChunkSize && len(m.Payload) == 4 {
-			o.chunkSize = int(uint32(m.Payload[0])<<24 | uint32(m.Payload[1])<<16 | uint32(m.Payload[2])<<8 | uint32(m.Payload[3]))
+		if len(m.Payload) != 4 {
+			continue
+		}
+		switch m.Type {
+		case TypeSetChunkSize:
+			o.chunkSize = int(binary.BigEndian.Uint32(m.Payload))
+		case TypeWindowAckSize:
+			o.window = binary.BigEndian.Uint32(m.Payload)
 		}
 	}
 	if o.owner == nil && !o.flushing {
@@ -130,8 +145,11 @@ func (c *Conn) enqueue(ms []*Message) error {
 func (c *Conn) writeQueue() {
 	o := &c.out
 	if c.raw != nil && len(o.queue) > 0 {
-		n, err := c.vec.write(c.raw, [][]byte{o.queue})
-		c.sent.Add(uint64(n))
+		n, err := c.room()
+		if err == nil && n > 0 {
+			n, err = c.vec.write(c.raw, [][]byte{o.queue[:min(n, len(o.queue))]})
+			c.sent.Add(uint64(n))
+		}
 		if err != nil {
 			o.fail(err)
 			_ = c.CloseWithError(err)
@@ -239,10 +257,14 @@ func (c *Conn) slow(err error) error {
 
 func (c *Conn) writeAll(b []byte) error {
 	for len(b) > 0 {
+		room, err := c.awaitRoom()
+		if err != nil {
+			return err
+		}
 		if err := c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
 			return err
 		}
-		n, err := c.nc.Write(b[:min(len(b), flushPiece)])
+		n, err := c.nc.Write(b[:min(len(b), flushPiece, room)])
 		c.sent.Add(uint64(n))
 		if err != nil {
 			return err

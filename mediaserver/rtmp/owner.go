@@ -37,13 +37,18 @@ func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 }
 
 // TryWritev writes as much of bufs, one after another, as the socket takes at
-// once: n bytes, less than all of them when it is full. It does not wait,
-// allocate, or keep bufs.
+// once: n bytes, less than all of them when it is full, or when the peer has
+// not acknowledged enough of what it was sent; it calls wake as it does. It
+// does not wait, allocate, or keep bufs. It fails with ErrSlow when the peer
+// has acknowledged nothing for the write timeout.
 //
 // A connection without a socket of its own (TLS) takes up to 256 KiB when it
 // has nothing to write, and else 0; wake is called when it can take more.
 func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
 	if c.raw != nil {
+		if c.window.limit.Load() != 0 {
+			return c.tryLimited(bufs)
+		}
 		n, err = c.vec.write(c.raw, bufs)
 		c.sent.Add(uint64(n))
 		return n, err

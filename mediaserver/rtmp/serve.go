@@ -29,6 +29,7 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 		if err := r.next(&m); err != nil {
 			return c.endedBy(err)
 		}
+		c.pinged, c.whole = false, true
 		if err := c.acknowledge(); err != nil {
 			return err
 		}
@@ -38,39 +39,67 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 	}
 }
 
-// beforeRead sets the deadline of a read. Timers are not free: it moves only
-// once a second.
+// trickle is how many bytes of a message that does not end count for a sign of
+// life. With less, a byte a minute would hold a connection for years.
+const trickle = 1 << 10
+
+// beforeRead acknowledges what the middle of a message has brought, and sets
+// the deadline of a read. Timers are not free: it moves only once a second.
 func (c *Conn) beforeRead() error {
+	if err := c.acknowledge(); err != nil {
+		return err
+	}
+	if n := c.received.Load(); !c.whole && n-c.counted < trickle && !c.deadline.IsZero() {
+		return nil
+	}
 	now := time.Now()
 	if c.deadline.Sub(now) > c.cfg.ReadTimeout/2-min(time.Second, c.cfg.ReadTimeout/8) {
 		return nil
 	}
+	return c.moveDeadline(now)
+}
+
+func (c *Conn) moveDeadline(now time.Time) error {
+	c.counted, c.whole = c.received.Load(), false
 	c.deadline = now.Add(c.cfg.ReadTimeout / 2)
 	return c.nc.SetReadDeadline(c.deadline)
 }
 
 // readTimeout sends a ping after half of the time and gives up after all.
 func (c *Conn) readTimeout() error {
-	if c.pinged {
+	if c.pinged && c.received.Load()-c.counted < trickle {
 		return fmt.Errorf("%w for %v", ErrSilent, c.cfg.ReadTimeout)
 	}
 	c.pinged = true
+	if err := c.moveDeadline(time.Now()); err != nil {
+		return err
+	}
 	return c.Send(UserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
 }
 
 // acknowledge tells the peer how much has come, at least every window, and
 // earlier: some peers stop dead at the window's end.
 func (c *Conn) acknowledge() error {
-	c.pinged = false
 	n := c.received.Load()
-	if n-c.acked < uint64(c.window/2) {
+	if n-c.acked < max(1, uint64(c.ackEvery/2)) {
 		return nil
 	}
 	c.acked = n
 	return c.Send(ack(n))
 }
 
+// Messages of AMF3's types begin with a byte that says how values are encoded,
+// and only one is defined. Some peers leave it out: what they send begins as
+// every command and every data message does, with an AMF0 string.
+const (
+	selectorAMF0 = 0
+	markString   = 2
+)
+
 func (c *Conn) dispatch(r *chunkReader, m *Message, handle func(*Message) error) error {
+	if len(m.Payload) == 0 && m.Type != TypeAudio && m.Type != TypeVideo {
+		return nil // nothing said; of media it marks an end
+	}
 	switch m.Type {
 	case TypeAudio, TypeVideo, TypeData, TypeCommand:
 		return handle(m)
@@ -105,16 +134,14 @@ func (c *Conn) control(r *chunkReader, m *Message) error {
 		r.chunkSize = int(got.ChunkSize)
 	case *message.AbortMessage:
 		r.abort(got.ChunkStreamID)
+	case *message.Ack:
+		c.acknowledged(got.SequenceNumber)
 	case *message.WinAckSize:
 		if got.Size > 0 {
-			c.window = uint32(got.Size)
+			c.ackEvery = uint32(got.Size)
 		}
 	case *message.SetPeerBandwidth:
-		// [SPEC §5.4.5]: answered with a window of that size, when it changes.
-		if size := uint32(got.Size); size != c.lastWindow {
-			c.lastWindow = size
-			return c.Send(WindowAckSize(size))
-		}
+		return c.peerBandwidth(uint32(got.Size), limitType(got.Limit))
 	}
 	return nil
 }
