@@ -28,7 +28,7 @@ type chunkReader struct {
 // chunkStream is what a header may leave out because the last one said it.
 type chunkStream struct {
 	id       uint32
-	known    bool   // a header of format 0 has come
+	known    bool   // a header with type and size has come
 	time     uint32 // of the current message
 	delta    uint32
 	extended bool // the last timestamp field was 0xffffff
@@ -111,7 +111,9 @@ func (r *chunkReader) basicHeader() (form byte, id uint32, err error) {
 // messageHeader reads the header of one of four formats and begins a message,
 // unless one is being continued [SPEC §5.3.1.2].
 func (r *chunkReader) messageHeader(s *chunkStream, form byte) error {
-	if form != 0 && !s.known {
+	// librtmp answers a ping with format 1, on a stream it may never have used:
+	// all that this leaves out is the message stream, which is 0 there.
+	if form > 1 && !s.known {
 		return fmt.Errorf("%w: chunk stream %d begins with a header of format %d", ErrProtocol, s.id, form)
 	}
 	if form != 3 && s.begun {
@@ -155,8 +157,8 @@ func (r *chunkReader) fullHeader(s *chunkStream, form byte) error {
 	}
 	if form == 0 {
 		s.streamID = binary.LittleEndian.Uint32(b[7:])
-		s.known = true
 	}
+	s.known = true
 	s.delta = field
 	if s.extended = field == noTimestamp; s.extended {
 		if b, err = r.in.take(4); err != nil {

@@ -388,8 +388,10 @@ func TestAMF3MessagesComeAsAMF0(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bare := *m // without the selector, as some peers send it
+	bare.Type = TypeCommandAMF3
 	m.Type, m.Payload = TypeCommandAMF3, append([]byte{0}, m.Payload...)
-	if err := client.Send(m, &Message{Type: TypeDataAMF3, Payload: []byte{1}}); err != nil {
+	if err := client.Send(m, &bare, &Message{Type: TypeCommandAMF3}, &Message{Type: TypeDataAMF3, Payload: []byte{1}}); err != nil {
 		t.Fatal(err)
 	}
 	var name string
@@ -398,10 +400,10 @@ func TestAMF3MessagesComeAsAMF0(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		name = c.Name
+		name += c.Name
 		return nil
 	})
-	if name != "play" || !errors.Is(err, ErrProtocol) {
+	if name != "playplay" || !errors.Is(err, ErrProtocol) {
 		t.Errorf("command %q, then %v", name, err)
 	}
 }

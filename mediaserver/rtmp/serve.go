@@ -108,11 +108,13 @@ func (c *Conn) dispatch(r *chunkReader, m *Message, handle func(*Message) error)
 	case TypeUserControl:
 		return c.userControl(m, handle)
 	case TypeDataAMF3, TypeCommandAMF3:
-		if len(m.Payload) == 0 || m.Payload[0] != 0 {
+		if m.Payload[0] != selectorAMF0 && m.Payload[0] != markString {
 			return fmt.Errorf("%w: message of type %d does not begin with format selector 0", ErrProtocol, m.Type)
 		}
 		m.Type += TypeData - TypeDataAMF3
-		m.Payload = m.Payload[1:]
+		if m.Payload[0] == selectorAMF0 {
+			m.Payload = m.Payload[1:]
+		}
 		return handle(m)
 	case TypeAggregate:
 		return unpack(m, func(sub *Message) error { return c.dispatch(r, sub, handle) })
