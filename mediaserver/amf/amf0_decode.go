@@ -9,7 +9,7 @@ import (
 
 // Decode takes one AMF0 value from the front of b and returns what is left
 // behind it. It follows the marker that switches to AMF3. Errors wrap
-// ErrTruncated, ErrInvalid or ErrTooDeep and tell the offset.
+// ErrTruncated, ErrInvalid, ErrTooDeep or ErrTooMany and tell the offset.
 func Decode(b []byte) (v Value, rest []byte, err error) {
 	d := decoder{b: b}
 	v, err = d.value0(0)
@@ -23,15 +23,14 @@ func Decode(b []byte) (v Value, rest []byte, err error) {
 // before it as well.
 func DecodeAll(b []byte) ([]Value, error) {
 	var all []Value
-	for at := 0; at < len(b); {
-		// Each value has reference tables of its own.
-		d := decoder{b: b, at: at}
+	d := decoder{b: b}
+	for d.at < len(b) {
+		d.refs = nil // each value has tables of its own
 		v, err := d.value0(0)
 		if err != nil {
 			return all, err
 		}
 		all = append(all, v)
-		at = d.at
 	}
 	return all, nil
 }
@@ -39,7 +38,44 @@ func DecodeAll(b []byte) ([]Value, error) {
 type decoder struct {
 	b    []byte
 	at   int
-	refs []Value // objects of AMF0, for its references
+	n    int // values so far, see maxValues
+	refs references
+}
+
+// count takes n more values into account.
+func (d *decoder) count(n int) error {
+	if d.n += n; d.n > maxValues {
+		return d.fail(": %d at most", ErrTooMany, maxValues)
+	}
+	return nil
+}
+
+// references is a table of values that may be referred to later.
+type references []reference
+
+type reference struct {
+	v     Value
+	begun int // decoder.n before it
+	size  int // in values; 0 while it is being decoded
+}
+
+// open takes the next place in the table, before what is inside it does.
+func (r *references) open(d *decoder, v Value) (place int) {
+	*r = append(*r, reference{v: v, begun: d.n})
+	return len(*r) - 1
+}
+
+// closed says that a value is decoded to its end.
+func (r references) closed(d *decoder, place int, v Value) Value {
+	r[place].v, r[place].size = v, d.n-r[place].begun
+	return v
+}
+
+func (r references) get(d *decoder, i int) (Value, error) {
+	if i >= len(r) {
+		return nil, d.fail(": reference to object %d of %d", ErrInvalid, i, len(r))
+	}
+	return r[i].v, d.count(r[i].size)
 }
 
 func (d *decoder) fail(format string, err error, args ...any) error {
@@ -53,7 +89,7 @@ func (d *decoder) take(n int) ([]byte, error) {
 	}
 	b := d.b[d.at : d.at+n]
 	d.at += n
-	return b, nil
+	return b, d.count(n / perValue)
 }
 
 func (d *decoder) byte() (byte, error) {
@@ -110,6 +146,9 @@ func (d *decoder) value0(depth int) (Value, error) {
 	if depth > maxDepth {
 		return nil, d.fail("", ErrTooDeep)
 	}
+	if err := d.count(1); err != nil {
+		return nil, err
+	}
 	mark, err := d.byte()
 	if err != nil {
 		return nil, err
@@ -143,29 +182,26 @@ func (d *decoder) value0(depth int) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if i >= len(d.refs) {
-			return nil, d.fail(": reference to object %d of %d", ErrInvalid, i, len(d.refs))
-		}
-		return d.refs[i], nil
+		return d.refs.get(d, i)
 	case markObject, markTypedObject:
 		o := &Object{}
-		d.refs = append(d.refs, o)
+		place := d.refs.open(d, o)
 		if mark == markTypedObject {
 			if o.Class, err = d.name(); err != nil {
 				return nil, err
 			}
 		}
 		o.Properties, err = d.properties0(depth)
-		return o, err
+		return d.refs.closed(d, place, o), err
 	case markECMAArray:
 		a := &ECMAArray{}
-		d.refs = append(d.refs, a)
+		place := d.refs.open(d, a)
 		// The count is a hint that encoders get wrong: the end marker counts.
 		if _, err := d.uint32(); err != nil {
 			return nil, err
 		}
 		a.Properties, err = d.properties0(depth)
-		return a, err
+		return d.refs.closed(d, place, a), err
 	case markStrictArray:
 		return d.strictArray(depth)
 	case markAMF3:
@@ -183,8 +219,7 @@ func (d *decoder) strictArray(depth int) (Value, error) {
 	if int64(n) > int64(len(d.b)-d.at) { // an element takes a byte at least
 		return nil, d.fail(": array of %d elements", ErrTruncated, n)
 	}
-	ref := len(d.refs)
-	d.refs = append(d.refs, nil)
+	place := d.refs.open(d, nil)
 	list := make([]Value, 0, min(n, 64))
 	for range n {
 		v, err := d.value0(depth + 1)
@@ -193,8 +228,7 @@ func (d *decoder) strictArray(depth int) (Value, error) {
 		}
 		list = append(list, v)
 	}
-	d.refs[ref] = list
-	return list, nil
+	return d.refs.closed(d, place, list), nil
 }
 
 func (d *decoder) properties0(depth int) ([]Property, error) {

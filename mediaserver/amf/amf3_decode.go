@@ -20,7 +20,7 @@ func Decode3(b []byte) (v Value, rest []byte, err error) {
 // [AMF0 §3.1].
 type tables struct {
 	strings []string
-	objects []Value
+	objects references
 	traits  []traits
 }
 
@@ -53,6 +53,9 @@ func (d *decoder) value3(t *tables, depth int) (Value, error) {
 	if depth > maxDepth {
 		return nil, d.fail("", ErrTooDeep)
 	}
+	if err := d.count(1); err != nil {
+		return nil, err
+	}
 	mark, err := d.byte()
 	if err != nil {
 		return nil, err
@@ -83,15 +86,15 @@ func (d *decoder) value3(t *tables, depth int) (Value, error) {
 		return nil, err
 	}
 	if n&1 == 0 {
-		if int(n>>1) >= len(t.objects) {
-			return nil, d.fail(": reference to object %d of %d", ErrInvalid, n>>1, len(t.objects))
-		}
-		return t.objects[n>>1], nil
+		return t.objects.get(d, int(n>>1))
 	}
 	return d.complex3(t, mark, n>>1, depth)
 }
 
 func (d *decoder) string3(t *tables) (string, error) {
+	if err := d.count(1); err != nil {
+		return "", err
+	}
 	n, err := d.u29()
 	if err != nil {
 		return "", err
@@ -100,7 +103,8 @@ func (d *decoder) string3(t *tables) (string, error) {
 		if int(n>>1) >= len(t.strings) {
 			return "", d.fail(": reference to string %d of %d", ErrInvalid, n>>1, len(t.strings))
 		}
-		return t.strings[n>>1], nil
+		s := t.strings[n>>1]
+		return s, d.count(len(s) / perValue)
 	}
 	b, err := d.take(int(n >> 1))
 	if err != nil {
@@ -116,6 +120,7 @@ func (d *decoder) string3(t *tables) (string, error) {
 func (d *decoder) complex3(t *tables, mark byte, n uint32, depth int) (Value, error) {
 	switch mark {
 	case mark3XMLDoc, mark3XML, mark3ByteArray:
+		place := t.objects.open(d, nil)
 		b, err := d.take(int(n))
 		if err != nil {
 			return nil, err
@@ -124,16 +129,14 @@ func (d *decoder) complex3(t *tables, mark byte, n uint32, depth int) (Value, er
 		if mark == mark3ByteArray {
 			v = append([]byte{}, b...)
 		}
-		t.objects = append(t.objects, v)
-		return v, nil
+		return t.objects.closed(d, place, v), nil
 	case mark3Date:
+		place := t.objects.open(d, nil)
 		ms, err := d.double()
 		if err != nil {
 			return nil, err
 		}
-		v := date(ms)
-		t.objects = append(t.objects, v)
-		return v, nil
+		return t.objects.closed(d, place, date(ms)), nil
 	case mark3Array:
 		return d.array3(t, n, depth)
 	case mark3Object:
@@ -157,8 +160,7 @@ func (d *decoder) array3(t *tables, n uint32, depth int) (Value, error) {
 	if err := d.fits(n, 1); err != nil {
 		return nil, err
 	}
-	ref := len(t.objects)
-	t.objects = append(t.objects, nil)
+	place := t.objects.open(d, nil)
 	named, err := d.dynamic3(t, depth)
 	if err != nil {
 		return nil, err
@@ -172,15 +174,13 @@ func (d *decoder) array3(t *tables, n uint32, depth int) (Value, error) {
 		list = append(list, v)
 	}
 	if len(named) == 0 {
-		t.objects[ref] = list
-		return list, nil
+		return t.objects.closed(d, place, list), nil
 	}
 	a := &ECMAArray{Properties: named}
 	if n > 0 {
 		a.Dense = list
 	}
-	t.objects[ref] = a
-	return a, nil
+	return t.objects.closed(d, place, a), nil
 }
 
 func (d *decoder) dynamic3(t *tables, depth int) ([]Property, error) {
@@ -233,7 +233,7 @@ func (d *decoder) object3(t *tables, n uint32, depth int) (Value, error) {
 		t.traits = append(t.traits, tr)
 	}
 	o := &Object{Class: tr.class}
-	t.objects = append(t.objects, o)
+	place := t.objects.open(d, o)
 	for _, name := range tr.sealed {
 		v, err := d.value3(t, depth+1)
 		if err != nil {
@@ -248,7 +248,7 @@ func (d *decoder) object3(t *tables, n uint32, depth int) (Value, error) {
 		}
 		o.Properties = append(o.Properties, named...)
 	}
-	return o, nil
+	return t.objects.closed(d, place, o), nil
 }
 
 // dictionary gives a list of its keys and values in turn: keys may be of any
@@ -260,8 +260,7 @@ func (d *decoder) dictionary(t *tables, n uint32, depth int) (Value, error) {
 	if err := d.fits(n, 2); err != nil {
 		return nil, err
 	}
-	ref := len(t.objects)
-	t.objects = append(t.objects, nil)
+	place := t.objects.open(d, nil)
 	list := make([]Value, 0, min(2*n, 64))
 	for range 2 * n {
 		v, err := d.value3(t, depth+1)
@@ -270,8 +269,7 @@ func (d *decoder) dictionary(t *tables, n uint32, depth int) (Value, error) {
 		}
 		list = append(list, v)
 	}
-	t.objects[ref] = list
-	return list, nil
+	return t.objects.closed(d, place, list), nil
 }
 
 func (d *decoder) vector(t *tables, mark byte, n uint32, depth int) (Value, error) {
@@ -281,7 +279,7 @@ func (d *decoder) vector(t *tables, mark byte, n uint32, depth int) (Value, erro
 	}
 	if mark == mark3VectorObject {
 		v := &ObjectVector{Fixed: fixed != 0}
-		t.objects = append(t.objects, v)
+		place := t.objects.open(d, v)
 		if v.Class, err = d.string3(t); err != nil {
 			return nil, err
 		}
@@ -295,7 +293,7 @@ func (d *decoder) vector(t *tables, mark byte, n uint32, depth int) (Value, erro
 			}
 			v.Items = append(v.Items, item)
 		}
-		return v, nil
+		return t.objects.closed(d, place, v), nil
 	}
 	size := 4
 	if mark == mark3VectorDouble {
@@ -304,13 +302,12 @@ func (d *decoder) vector(t *tables, mark byte, n uint32, depth int) (Value, erro
 	if err := d.fits(n, size); err != nil {
 		return nil, err
 	}
+	place := t.objects.open(d, nil)
 	b, err := d.take(int(n) * size)
 	if err != nil {
 		return nil, err
 	}
-	v := numbers(mark, b)
-	t.objects = append(t.objects, v)
-	return v, nil
+	return t.objects.closed(d, place, numbers(mark, b)), nil
 }
 
 func numbers(mark byte, b []byte) Value {

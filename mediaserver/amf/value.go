@@ -61,10 +61,22 @@ var (
 	ErrTruncated = errors.New("value ends too early")
 	ErrInvalid   = errors.New("invalid value")
 	ErrTooDeep   = errors.New("values are nested too deep")
+	ErrTooMany   = errors.New("too many values")
 )
 
-// maxDepth bounds nesting: real objects have a handful of levels.
-const maxDepth = 64
+const (
+	// maxDepth bounds nesting: real objects have a handful of levels.
+	maxDepth = 64
+	// maxValues bounds what one call decodes: a null takes a byte as AMF, and
+	// a hundred as a property of a Go value. A value that is referred to counts
+	// as often as it is; sixty lists, each of which holds the one before twice,
+	// would keep busy for years who looks at them all. Text counts too, see
+	// perValue.
+	maxValues = 1 << 18
+	// perValue is how many bytes of text, or of numbers in a vector, count for
+	// a value: all of them, written out, are 16 MiB.
+	perValue = 64
+)
 
 // NewObject makes an object of alternating names and values. It panics when a
 // name is no string: that is a mistake in the program.

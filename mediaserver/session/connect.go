@@ -64,8 +64,9 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		}
 	}
 	s.log = s.log.With("application", to.application, "instance", to.instance)
-	agent, _ := args.Get("flashVer")
-	s.log.Info("connected", "agent", fmt.Sprint(agent))
+	flashVer, _ := args.Get("flashVer")
+	agent, _ := flashVer.(string)
+	s.log.Info("connected", "agent", printable(agent))
 
 	encoding, ok := args.Get("objectEncoding")
 	if !ok {

@@ -1,0 +1,209 @@
+package amf
+
+import (
+	"encoding/hex"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// costOf is what f allocates, in bytes.
+func costOf(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// dear is more than bytes of a length may cost to decode: so much for each
+// value, of which each takes a byte at least, and the bytes themselves. The
+// rest is room for other goroutines and for an error's text.
+func dear(n int) uint64 { return uint64(256*min(n, maxValues) + 4*n + 64<<10) }
+
+// decodeCheaply decodes, and fails the test when that takes more memory than
+// the bytes are worth, or when it gives something back that was not there.
+func decodeCheaply(t *testing.T, b []byte, decode func([]byte) (Value, []byte, error)) (v Value, ok bool) {
+	t.Helper()
+	var rest []byte
+	var err error
+	if cost := costOf(func() { v, rest, err = decode(b) }); cost > dear(len(b)) {
+		t.Fatalf("%d bytes cost %d to decode", len(b), cost)
+	}
+	if err == nil {
+		if len(rest) >= len(b) {
+			t.Fatalf("a value of no bytes: %#v", v)
+		}
+		return v, true
+	}
+	for _, known := range []error{ErrTruncated, ErrInvalid, ErrTooDeep, ErrTooMany} {
+		if errors.Is(err, known) {
+			return nil, false
+		}
+	}
+	t.Fatalf("error of no kind: %v", err)
+	return nil, false
+}
+
+// settles says that a value is the same after it was encoded and decoded: the
+// encoding of what came back is that of what went out.
+func settles(t *testing.T, v Value, appendTo func([]byte, Value) ([]byte, error), decode func([]byte) (Value, []byte, error)) {
+	t.Helper()
+	first, err := appendTo(nil, v)
+	if err != nil {
+		return // a cycle, a tree of references, a name that AMF3 alone can carry
+	}
+	back, rest, err := decode(first)
+	if errors.Is(err, ErrTooMany) {
+		return // what was said once, by reference, is written out now
+	}
+	if err != nil || len(rest) != 0 {
+		t.Fatalf("encodes to %.200x, which does not decode: %v", first, err)
+	}
+	second, err := appendTo(nil, back)
+	if err != nil || string(first) != string(second) {
+		t.Fatalf("encodes to\n%.200x, then to\n%.200x, %v", first, second, err)
+	}
+}
+
+// seeds adds all cases, good and bad. The largest only slow the fuzzer down.
+func seeds(f *testing.F, appendTo func([]byte, Value) ([]byte, error)) {
+	for _, c := range cases {
+		if b, err := appendTo(nil, c.value); err == nil {
+			f.Add(b)
+		}
+		for _, s := range []string{c.amf0, c.amf3} {
+			if b, err := hex.DecodeString(s); err == nil {
+				f.Add(b)
+			}
+		}
+	}
+	for _, c := range badCases {
+		if b, err := hex.DecodeString(strings.TrimSpace(c.hex)); err == nil && len(b) < 4<<10 {
+			f.Add(b)
+		}
+	}
+}
+
+// walk looks at all of a value, as whoever prints or stores it does, and counts
+// what it sees. What refers to itself goes on for ever: it goes no deeper than
+// encoding does.
+func walk(v Value, depth int) (n, text int) {
+	properties := func(list []Property) {
+		for _, p := range list {
+			k, l := walk(p.Value, depth+1)
+			n, text = n+k, text+l+len(p.Name)
+		}
+	}
+	items := func(list []Value) {
+		for _, item := range list {
+			k, l := walk(item, depth+1)
+			n, text = n+k, text+l
+		}
+	}
+	if n = 1; depth > 4*maxDepth {
+		return n, 0
+	}
+	switch v := v.(type) {
+	case string:
+		text += len(v)
+	case XML:
+		text += len(v)
+	case []byte:
+		text += len(v)
+	case []Value:
+		items(v)
+	case *ObjectVector:
+		items(v.Items)
+	case *ECMAArray:
+		properties(v.Properties)
+		items(v.Dense)
+	case *Object:
+		properties(v.Properties)
+	}
+	return n, text
+}
+
+// TestReferencesCount: what is small because it says things once must not
+// become endless for who looks at all of it.
+func TestReferencesCount(t *testing.T) {
+	lists, objects := "\x0a\x00\x00\x00\x3c\x0a\x00\x00\x00\x02\x05\x05", "\x0a\x00\x00\x00\x3c\x03\x00\x00\x09"
+	lists3, objects3 := "\x09\x79\x01\x09\x05\x01\x01\x01", "\x09\x79\x01\x0a\x0b\x01\x01"
+	for i := range byte(59) {
+		ref := string([]byte{7, 0, 1 + i})
+		lists += "\x0a\x00\x00\x00\x02" + ref + ref
+		objects += "\x03\x00\x01a" + ref + "\x00\x01b" + ref + "\x00\x00\x09"
+		ref3 := string([]byte{2 + 2*i})
+		lists3 += "\x09\x05\x01\x09" + ref3 + "\x09" + ref3
+		objects3 += "\x0a\x01\x03a\x0a" + ref3 + "\x03b\x0a" + ref3 + "\x01"
+	}
+	text := strings.Repeat("x", 16000)
+	texts3 := "\x11\x09\x87\x69\x01\x06\x81\xfa\x01" + text + strings.Repeat("\x06\x00", 499+50000)
+	for name, b := range map[string]string{
+		"lists": lists, "objects": objects, "AMF3 lists": "\x11" + lists3, "AMF3 objects": "\x11" + objects3,
+	} {
+		if _, _, err := Decode([]byte(b)); !errors.Is(err, ErrTooMany) {
+			t.Errorf("%s that double sixty times: %v", name, err)
+		}
+	}
+	if v, _, err := Decode([]byte(texts3)); err != nil {
+		t.Errorf("a text five hundred times: %v", err)
+	} else if n, size := walk(v, 0); n != 501 || size != 500*16000 {
+		t.Errorf("a text five hundred times: %d values, %d bytes", n, size)
+	}
+	many := "\x11\x09\x87\xc0\x01\x01\x06\x81\xfa\x01" + text + strings.Repeat("\x06\x00", 50000)
+	if _, _, err := Decode([]byte(many)); !errors.Is(err, ErrTooMany) {
+		t.Errorf("a text many thousand times: %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	seeds(f, Append)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, ok := decodeCheaply(t, b, Decode)
+		if ok {
+			settles(t, v, Append, Decode)
+		}
+		// Of many, the first is the same as that of one.
+		all, _ := DecodeAll(b)
+		if ok != (len(all) > 0) {
+			t.Fatalf("Decode finds a value: %v; DecodeAll finds %d", ok, len(all))
+		}
+	})
+}
+
+func FuzzDecode3(f *testing.F) {
+	seeds(f, Append3)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, ok := decodeCheaply(t, b, Decode3); ok {
+			settles(t, v, Append3, Decode3)
+		}
+	})
+}
+
+// What a stranger may send at most must not cost much more than it weighs.
+func TestDecodingIsCheap(t *testing.T) {
+	const size = 8 << 20 // rtmp.Config.MaxMessageSize
+	for name, b := range map[string]string{
+		"nulls":                    strings.Repeat("\x05", size),
+		"a list of nulls":          "\x0a\x00\x7f\xff\xf0" + strings.Repeat("\x05", size),
+		"a list of empty lists":    "\x0a\x00\x10\x00\x00" + strings.Repeat("\x0a\x00\x00\x00\x00", size/5),
+		"an object of names":       "\x03" + strings.Repeat("\x00\x01a\x05", size/4),
+		"objects":                  strings.Repeat("\x03\x00\x00\x09", size/4),
+		"AMF3 list of nulls":       "\x11\x09\x81\x80\x80\x01\x01" + strings.Repeat("\x01", size),
+		"AMF3 sealed names":        "\x11\x0a\x90\x80\x80\x03\x01" + strings.Repeat("\x01", size),
+		"AMF3 objects by traits":   "\x11\x09\x81\x80\x80\x01\x01\x0a\x0b\x01\x01" + strings.Repeat("\x0a\x01\x01", size/3),
+		"AMF3 vector of objects":   "\x11\x10\x81\x80\x80\x01\x00\x01" + strings.Repeat("\x01", size),
+		"AMF3 dictionary of nulls": "\x11\x11\x81\x80\x80\x01\x00" + strings.Repeat("\x01", size),
+		"AMF3 nested":              strings.Repeat("\x11\x09\x03\x01", size/4),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if cost := costOf(func() { _, _ = DecodeAll([]byte(b)) }); cost > dear(len(b)) {
+				t.Errorf("%d bytes cost %d to decode", len(b), cost)
+			} else {
+				t.Logf("%d KiB", cost>>10)
+			}
+		})
+	}
+}
