@@ -317,19 +317,24 @@ func TestSilentPeerIsGivenUp(t *testing.T) {
 	}
 }
 
+// handshakeCases are what strangers begin with and are refused for.
+var handshakeCases = []struct {
+	name string
+	send []byte
+	want error
+}{
+	{"nothing", nil, ErrNoData},
+	{"HTTP", []byte("GET / HTTP/1.1\r\n"), ErrNotRTMP},
+	{"TLS", []byte{0x16, 3, 1}, ErrNotRTMP},
+	{"RTMPE", []byte{6}, ErrEncrypted},
+	{"RTMPE with XTEA", []byte{8}, ErrEncrypted},
+	{"RTMPE with Blowfish", []byte{9}, ErrEncrypted},
+	{"half of it", append([]byte{3}, make([]byte, 1000)...), io.ErrUnexpectedEOF},
+	{"no second half", append([]byte{3}, make([]byte, 1536)...), io.ErrUnexpectedEOF},
+}
+
 func TestHandshakeRefuses(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		send []byte
-		want error
-	}{
-		{"nothing", nil, ErrNoData},
-		{"HTTP", []byte("GET / HTTP/1.1\r\n"), ErrNotRTMP},
-		{"TLS", []byte{0x16, 3, 1}, ErrNotRTMP},
-		{"RTMPE", []byte{6}, ErrEncrypted},
-		{"half of it", append([]byte{3}, make([]byte, 1000)...), io.ErrUnexpectedEOF},
-		{"no second half", append([]byte{3}, make([]byte, 1536)...), io.ErrUnexpectedEOF},
-	} {
+	for _, c := range handshakeCases {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := pair(t, false)
 			if _, err := b.Write(c.send); err != nil {

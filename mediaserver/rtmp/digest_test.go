@@ -61,18 +61,3 @@ func TestDigestHandshake(t *testing.T) {
 		}
 	}
 }
-
-func FuzzDigest(f *testing.F) {
-	f.Add(make([]byte, packetSize))
-	f.Add(bytes.Repeat([]byte{0xff}, packetSize))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < packetSize {
-			return
-		}
-		if digest, s, ok := findDigest(b[:packetSize]); ok {
-			if _, _, err := digestAnswer(digest, s); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
-}
