@@ -1,0 +1,342 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// patience is how long anything here may take before it counts as stuck.
+const patience = 20 * time.Second
+
+// house is an instance with a recorded stream, clip, and one client that is
+// well-behaved, for strangers to disturb.
+type house struct {
+	inst    *instance.Instance
+	unix    net.Listener // for strangers: it runs out of no ports
+	witness *rtmp.Client
+}
+
+// Instance implements Directory.
+func (h *house) Instance(application, name string) (*instance.Instance, error) {
+	switch {
+	case application != "app":
+		return nil, ErrNoApplication
+	case name != DefaultInstance:
+		return nil, ErrNoInstance
+	}
+	return h.inst, nil
+}
+
+func newHouse(t testing.TB) *house {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := recording.Open(filepath.Join(dir, "streams"), nil, recording.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fanout := stream.NewFanout(1)
+	h := &house{}
+	if h.inst, err = instance.New(instance.Config{Application: "app", Name: DefaultInstance, Fanout: fanout, Store: store}); err != nil {
+		t.Fatal(err)
+	}
+	if h.unix, err = net.Listen("unix", filepath.Join(dir, "s")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		h.witness.Close()
+		h.unix.Close()
+		h.inst.Close()
+		fanout.Close()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.record(t)
+
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	accepted := make(chan error, 1)
+	go func() {
+		nc, err := tcp.Accept()
+		if err == nil {
+			go New(nc, h, Config{}).Serve()
+		}
+		accepted <- err
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if h.witness, err = rtmp.Connect(ctx, "rtmp://"+tcp.Addr().String()+"/app", rtmp.Config{}); err != nil {
+		t.Fatal(errors.Join(err, <-accepted))
+	}
+	return h
+}
+
+// record makes the recorded stream: two seconds of keyframes and sound.
+func (h *house) record(t testing.TB) {
+	t.Helper()
+	p, err := h.inst.Publish("clip", instance.PublishRecord, nil)
+	if err != nil || p.RecordErr != nil {
+		t.Fatal(err, p)
+	}
+	for ms := uint32(0); ms < 2000; ms += 100 {
+		for _, m := range []rtmp.Message{
+			{Type: rtmp.TypeVideo, Timestamp: ms, Payload: []byte{0x17, 1, 0, 0, 0, 9, 9, 9}},
+			{Type: rtmp.TypeAudio, Timestamp: ms, Payload: []byte{0xaf, 1, 7, 7}},
+		} {
+			if err := p.Write(&m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// receive lets a stranger in, who says what it has to say, hangs up, and reads
+// to the end. Its session must end too and leave nothing behind, and the
+// witness must be served as before.
+func (h *house) receive(t testing.TB, words []*rtmp.Message) {
+	t.Helper()
+	goroutines := runtime.NumGoroutine()
+	far, err := net.Dial("unix", h.unix.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	near, err := h.unix.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() { defer close(served); New(near, h, Config{}).Serve() }()
+	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if err := rtmp.NewClientConn(far, rtmp.Config{}).Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	const chunk = 4096
+	b := rtmp.AppendChunks(nil, rtmp.SetChunkSize(chunk), 128)
+	for _, m := range words {
+		b = rtmp.AppendChunks(b, m, chunk)
+	}
+	heard := make(chan error, 1)
+	go func() { _, err := io.Copy(io.Discard, far); heard <- err }()
+	// A session may end before it has heard all of it.
+	if _, err := far.Write(b); err == nil {
+		_ = far.(*net.UnixConn).CloseWrite()
+	}
+	select {
+	case <-served:
+	case <-time.After(patience):
+		t.Fatalf("the session does not end\n%s", stacks())
+	}
+	<-heard
+	h.undisturbed(t, goroutines)
+}
+
+func stacks() []byte {
+	b := make([]byte, 1<<20)
+	return b[:runtime.Stack(b, true)]
+}
+
+// undisturbed looks for what a stranger left behind.
+func (h *house) undisturbed(t testing.TB, goroutines int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	answer, err := h.witness.Call(ctx, "createStream", nil)
+	if err != nil || len(answer) != 1 {
+		t.Fatalf("createStream of another connection: %v, %v\n%s", answer, err, stacks())
+	}
+	// deleteStream has no answer: it is not waited for.
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := h.witness.Call(gone, "deleteStream", nil, answer[0]); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	var left string
+	for ctx.Err() == nil {
+		s := h.inst.Stats()
+		if s.Connections == 1 && s.Streams == 0 && s.Players == 0 && s.Recordings == 0 && runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		left = fmt.Sprintf("%+v, %d goroutines for %d", s, runtime.NumGoroutine(), goroutines)
+		time.Sleep(time.Millisecond) // they end by themselves, and say so to nobody
+	}
+	t.Fatalf("the session is over, and left %s\n%s", left, stacks())
+}
+
+// say makes a command message of a stranger. Values that have no AMF form are
+// mistakes of the test.
+func say(id uint32, name string, object amf.Value, args ...amf.Value) *rtmp.Message {
+	m, err := rtmp.NewCommand(id, name, 1, object, args...)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func media(kind rtmp.MessageType, id uint32, payload string) *rtmp.Message {
+	return &rtmp.Message{Type: kind, StreamID: id, Timestamp: 40, Payload: []byte(payload)}
+}
+
+func hello(pairs ...any) *rtmp.Message {
+	return say(0, "connect", amf.NewObject(append([]any{"app", "app", "tcUrl", "rtmp://h/app"}, pairs...)...))
+}
+
+// doubling is AMF0 of an object with one property: a list of lists, each of
+// which holds the one before it twice, by reference. Printing it, or walking
+// it in any way, takes for ever; decoding it does not.
+func doubling(property string) []byte {
+	const levels = 60
+	b := append([]byte{3, 0, 3}, "app\x02\x00\x03app"...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(property)))
+	b = append(b, property...)
+	b = append(b, 0x0a, 0, 0, 0, levels, 0x0a, 0, 0, 0, 2, 5, 5)
+	for i := range byte(levels - 1) {
+		b = append(b, 0x0a, 0, 0, 0, 2, 7, 0, 2+i, 7, 0, 2+i)
+	}
+	return append(b, 0, 0, 9)
+}
+
+// stranger is what somebody says after the handshake.
+type stranger struct {
+	name  string
+	words []*rtmp.Message
+}
+
+// strangers say everything that there is to say, and much that there is not.
+// The test sends them as they are, the fuzzer begins with them.
+func strangers() (list []stranger) {
+	create := say(0, "createStream", nil)
+	add := func(name string, words ...*rtmp.Message) {
+		list = append(list, stranger{name, append([]*rtmp.Message{hello(), create, create}, words...)})
+	}
+	add("publishes", say(1, "publish", nil, "cam", "live"), media(rtmp.TypeData, 1, "\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x03\x00\x01a\x05\x00\x00\x09"),
+		media(rtmp.TypeVideo, 1, "\x17\x01\x00\x00\x00abc"), media(rtmp.TypeAudio, 1, "\xaf\x01ab"), say(1, "publish", nil, false))
+	add("publishes and plays it", say(1, "publish", nil, "cam", "live"), say(2, "play", nil, "cam", -1000.0),
+		media(rtmp.TypeVideo, 1, "\x17\x01\x00\x00\x00abc"), media(rtmp.TypeVideo, 1, ""), media(rtmp.TypeAggregate, 1, "\x09\x00\x00\x01\x00\x00\x05\x00\x00\x00\x00\x17\x00\x00\x00\x0c"))
+	add("records", say(1, "publish", nil, "rec", "record"), media(rtmp.TypeAudio, 1, "\xaf\x01ab"), say(1, "closeStream", nil), say(2, "play", nil, "rec", 0.0))
+	add("plays, pauses and seeks", rtmp.UserControl(rtmp.EventSetBufferLength, 1, 5000), say(1, "play", nil, "clip", 0.0, -1.0, true), say(1, "pause", nil, true, 100.0),
+		say(1, "seek", nil, 1000.0), say(1, "pauseRaw", nil, false, 500.0), say(1, "receiveVideo", nil, false), say(1, "receiveAudio", nil, false),
+		say(1, "seek", nil, 1e300), say(1, "receiveVideo", nil, 5.0), say(1, "play", nil, false))
+	add("makes a playlist", say(1, "play", nil, "clip", 0.0, 100.0, true), say(1, "play", nil, "clip", 1900.0, 50.0, false), say(1, "play", nil, "cam", -1000.0, 0.0, 0.0))
+	add("takes a name twice", say(1, "publish", nil, "cam"), say(2, "publish", nil, "cam"), say(1, "publish", nil, "other", "append"))
+	add("deletes what plays", say(1, "play", nil, "clip"), say(2, "play", nil, "nobody"), say(0, "deleteStream", nil, 1.0), say(0, "deleteStream", nil, 2.0), say(1, "seek", nil, 0.0))
+	add("subscribes", say(0, "FCSubscribe", nil, "cam"), say(0, "releaseStream", nil, "cam"), say(0, "FCPublish", nil, "cam"), say(0, "FCUnpublish", nil, "cam"),
+		say(0, "getStreamLength", nil, "clip"), say(0, "_checkbw", nil), say(0, "checkBandwidth", nil), say(0, "_result", nil), say(0, "nothing", nil))
+	add("controls", rtmp.WindowAckSize(1), rtmp.SetPeerBandwidth(1, 0), media(rtmp.TypeAck, 0, "\xff\xff\xff\xff"), rtmp.UserControl(rtmp.EventPingRequest, 1),
+		rtmp.UserControl(rtmp.EventSetBufferLength, 1, math.MaxUint32), media(rtmp.TypeAbort, 0, "\x00\x00\x00\x03"), say(1, "play", nil, "clip"), media(rtmp.TypeUserControl, 0, "\x00"))
+	add("speaks AMF3", media(rtmp.TypeCommandAMF3, 1, "\x00\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11\x06\x09clip\x11\x04\x00"), media(rtmp.TypeDataAMF3, 1, "\x00\x02\x00\x01a"), media(rtmp.TypeSharedObject, 0, "\x00\x01a"))
+	add("connects twice", hello())
+
+	// Every command with every kind of argument.
+	odd := [][]amf.Value{
+		{}, {nil}, {amf.Undefined{}}, {true}, {false}, {0.0}, {-1.0}, {1e300, 1e300, 1e300, 1e300}, {math.NaN(), math.Inf(1)}, {"a", math.Inf(-1), math.NaN(), math.NaN()}, {int32(-1), int32(1)},
+		{""}, {"?"}, {"clip?key=1", "x"}, {"../../etc/passwd", "record"}, {"a/../../b", "append"}, {"/", "record"}, {"a\x00b", "record"}, {"\xff\xfe", "record"}, {"mp4:clip.mp4", 0.0}, {"flv:clip", 0.0, 0.0, 3.0},
+		{strings.Repeat("x", 70000)}, {strings.Repeat("d/", 250), "record"}, {[]amf.Value{"a"}}, {amf.NewObject("streamName", "clip", "transition", "switch", "start", 1.0, "len", "x", "oldStreamName", nil, "offset", -5.0)}, {[]byte{1}, []int32{1}},
+		{"clip", amf.NewObject(), "x", []amf.Value{}},
+	}
+	for _, id := range []uint32{0, 1} {
+		names := []string{"connect"}
+		for name := range connectionCommands {
+			names = append(names, name)
+		}
+		for name := range streamCommands {
+			names = append(names, name)
+		}
+		for _, name := range names {
+			var words []*rtmp.Message
+			for _, args := range odd {
+				words = append(words, say(id, name, nil, args...))
+			}
+			add(fmt.Sprintf("%s with odd arguments on stream %d", name, id), words...)
+		}
+	}
+
+	// And those that do not get in.
+	out := func(name string, words ...*rtmp.Message) { list = append(list, stranger{name, words}) }
+	out("does not connect", create)
+	out("connects to nothing", say(0, "connect", nil))
+	out("connects to an odd thing", say(0, "connect", amf.NewObject("app", 5.0)))
+	out("connects to another", say(0, "connect", amf.NewObject("app", "other")), create)
+	out("connects to another instance", say(0, "connect", amf.NewObject("app", "app/../x")), create)
+	out("connects oddly", hello("objectEncoding", "x", "tcUrl", 5.0, "flashVer", []amf.Value{}, "fourCcList", []amf.Value{nil, 1.0, "avc1"}, "videoFourCcInfoMap", amf.NewObject("*", "x"), "capsEx", -1.0), create)
+	for _, property := range []string{"flashVer", "app", "tcUrl", "objectEncoding", "swfUrl", "pageUrl", "fourCcList", "videoFourCcInfoMap", "capsEx"} {
+		out("connects with an endless "+property, media(rtmp.TypeCommand, 0, "\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00"+string(doubling(property))), create)
+	}
+	return list
+}
+
+func TestStrangers(t *testing.T) {
+	h := newHouse(t)
+	for _, s := range strangers() {
+		t.Run(s.name, func(t *testing.T) { h.receive(t, s.words) })
+	}
+}
+
+// kinds are the types of messages that a fuzzer's bytes choose from.
+var kinds = []rtmp.MessageType{
+	rtmp.TypeCommand, rtmp.TypeCommandAMF3, rtmp.TypeData, rtmp.TypeDataAMF3, rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeUserControl,
+	rtmp.TypeAggregate, rtmp.TypeAck, rtmp.TypeWindowAckSize, rtmp.TypeSetPeerBandwidth, rtmp.TypeAbort, rtmp.TypeSharedObject,
+}
+
+// written is messages as bytes: each has a kind, a message stream id, a time
+// in units of 40 ms, and the length of its payload in two bytes.
+func written(words []*rtmp.Message) (b []byte) {
+	for _, m := range words {
+		for i, kind := range kinds {
+			if kind == m.Type && len(m.Payload) <= math.MaxUint16 {
+				b = append(b, byte(i), byte(m.StreamID), byte(m.Timestamp/40))
+				b = binary.BigEndian.AppendUint16(b, uint16(len(m.Payload)))
+				b = append(b, m.Payload...)
+			}
+		}
+	}
+	return b
+}
+
+// read is what bytes have to say, whatever they are.
+func read(b []byte) (words []*rtmp.Message) {
+	const head = 5
+	for len(b) >= head && len(words) < 200 {
+		n := min(int(binary.BigEndian.Uint16(b[3:])), len(b)-head)
+		words = append(words, &rtmp.Message{
+			Type: kinds[int(b[0])%len(kinds)], StreamID: uint32(b[1] % 4), Timestamp: uint32(b[2]) * 40, Payload: b[head : head+n],
+		})
+		b = b[head+n:]
+	}
+	return words
+}
+
+func FuzzCommands(f *testing.F) {
+	for _, s := range strangers() {
+		f.Add(written(s.words))
+	}
+	h := newHouse(f)
+	f.Fuzz(func(t *testing.T, b []byte) { h.receive(t, read(b)) })
+}
