@@ -104,7 +104,7 @@ func (c *Conn) SendLayout(l *Layout) error {
 		o.mu.Unlock()
 		return err
 	}
-	if o.owner != nil || o.flushing || len(o.queue) > 0 || c.raw == nil {
+	if o.owner != nil || o.flushing || len(o.queue) > 0 || c.raw == nil || c.window.limit.Load() > 0 {
 		o.queue = l.AppendTo(o.queue)
 		err := c.enqueue(nil)
 		wake := o.owner
