@@ -333,8 +333,6 @@ func TestUnknownCallsFailAndNothingElseHappens(t *testing.T) {
 	c.expect("_error NetConnection.Call.Failed")
 	c.send("connect", 11, amf.NewObject("app", "app/one"))
 	c.expect("_error NetConnection.Call.Failed")
-	c.send("checkBandwidth", 12, nil)
-	c.expect("_result [{}]", "onBWDone []")
 	c.send("deleteStream", 0, nil, 1)
 	c.send("createStream", 13, nil)
 	c.expect("_result [1]") // the id is free again

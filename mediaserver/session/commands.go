@@ -54,10 +54,9 @@ func init() {
 		"getStreamLength": (*Session).getStreamLength,
 		"_checkbw":        (*Session).checkBandwidth,
 		"checkBandwidth":  (*Session).checkBandwidth,
-		// Answers to calls of ours, none of which waits for one yet.
-		"_result":  ignore,
-		"_error":   ignore,
-		"onStatus": ignore,
+		"_result":         (*Session).answered,
+		"_error":          (*Session).answered,
+		"onStatus":        func(*Session, *rtmp.Command) error { return nil },
 	}
 	streamCommands = map[string]func(*netStream, *rtmp.Command) error{
 		"publish":         (*netStream).publish,
@@ -72,7 +71,11 @@ func init() {
 	}
 }
 
-func ignore(*Session, *rtmp.Command) error { return nil }
+// answered takes the client's answer to a call of ours.
+func (s *Session) answered(cmd *rtmp.Command) error {
+	s.calls.Answer(cmd)
+	return nil
+}
 
 // answer sends the _result of a call; nobody waits for one of transaction 0.
 func (s *Session) answer(cmd *rtmp.Command, values ...amf.Value) error {
@@ -180,19 +183,6 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 		return s.failCall(cmd, "The recorded stream cannot be read.")
 	}
 	return s.answer(cmd, d.Seconds())
-}
-
-// checkBandwidth says at once that detection is over: nothing is measured, and
-// a client that waits goes on.
-func (s *Session) checkBandwidth(cmd *rtmp.Command) error {
-	done := "onBWDone"
-	if cmd.Name == "_checkbw" {
-		done = "_onbwdone"
-	}
-	if err := s.answer(cmd); err != nil {
-		return err
-	}
-	return s.conn.SendCommand(0, done, 0, nil)
 }
 
 // userControl takes what the connection itself leaves to its user.

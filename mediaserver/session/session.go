@@ -48,6 +48,10 @@ const (
 	maxNetStreams = 256
 	// connectTimeout bounds the time between handshake and connect.
 	connectTimeout = 15 * time.Second
+	// maxCalls bounds the calls of a client's methods that wait for an answer,
+	// and callTimeout how long each of them does.
+	maxCalls    = 256
+	callTimeout = 30 * time.Second
 )
 
 // Session is one client connection.
@@ -62,6 +66,10 @@ type Session struct {
 	// ctx ends with the session: playbacks and waits hang on it.
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	// calls of the client's methods.
+	calls     *rtmp.Calls
+	measuring atomic.Bool // bandwidth, now
 
 	leaving   atomic.Bool
 	closeOnce sync.Once
@@ -85,10 +93,12 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters
+	conn := rtmp.NewServerConn(nc, cfg.RTMP)
 	return &Session{
 		id:      id,
 		nc:      nc,
-		conn:    rtmp.NewServerConn(nc, cfg.RTMP),
+		conn:    conn,
+		calls:   rtmp.NewCalls(conn, maxCalls, callTimeout),
 		dir:     dir,
 		cfg:     cfg,
 		log:     cfg.Log.With("client", id, "address", nc.RemoteAddr().String()),
@@ -134,6 +144,7 @@ func (s *Session) Serve() {
 		}
 		return e
 	})
+	s.calls.Close()
 	if unconnected != nil {
 		unconnected.Stop()
 		s.cfg.Refused("never connected to an instance")
