@@ -79,6 +79,19 @@ type Delivery struct {
 	// +kubebuilder:default=true
 	// +optional
 	GOPCache *bool `json:"gopCache,omitempty"`
+	// SampleAccess lets the clients' own code look into what they play
+	// (|RtmpSampleAccess): BitmapData.draw for pictures, computeSpectrum for
+	// sound.
+	// +optional
+	SampleAccess SampleAccess `json:"sampleAccess,omitzero"`
+}
+
+// SampleAccess says what clients may take samples of.
+type SampleAccess struct {
+	// +optional
+	Audio bool `json:"audio,omitempty"`
+	// +optional
+	Video bool `json:"video,omitempty"`
 }
 
 // Latency is a trade between latency and cost.

@@ -54,11 +54,18 @@ type Config struct {
 	// may take its name; default 5 s.
 	PublisherTimeout time.Duration
 
+	// SampleAccess is what players may look into.
+	SampleAccess SampleAccess
+
 	MaxConnections int // 0: no limit
 	MaxStreams     int // live names at once; 0: no limit
 
 	Log *slog.Logger
 }
+
+// SampleAccess says whether clients may draw pictures of what they play and
+// compute spectra of its sound: |RtmpSampleAccess.
+type SampleAccess struct{ Audio, Video bool }
 
 // Client is what an instance needs of a connected session.
 type Client interface {
@@ -135,6 +142,9 @@ func (i *Instance) Name() string { return i.cfg.Name }
 
 // Store holds the instance's recorded streams.
 func (i *Instance) Store() *recording.Store { return i.cfg.Store }
+
+// SampleAccess is what players may look into.
+func (i *Instance) SampleAccess() SampleAccess { return i.cfg.SampleAccess }
 
 // own is the owner goroutine: it runs one task after another.
 func (i *Instance) own() {

@@ -39,7 +39,10 @@ func (s *Server) add(doc *v1alpha1.AppInstance) error {
 		},
 		Store:     store,
 		Recording: instance.RecordingRule(doc.Spec.Recording.Mode),
-		Log:       log,
+
+		SampleAccess: instance.SampleAccess(doc.Spec.Delivery.SampleAccess),
+
+		Log: log,
 	}
 	if l := doc.Spec.Limits; l != nil {
 		cfg.MaxConnections, cfg.MaxStreams = int(l.MaxConnections), int(l.MaxStreams)

@@ -150,7 +150,8 @@ func (ns *netStream) announce(recorded, reset bool) error {
 // dataStart adds the data messages that introduce media. Live streams go
 // without Data.Start, which makes ffmpeg look for a stream of data.
 func (ns *netStream) dataStart(ms []*rtmp.Message, recorded bool) []*rtmp.Message {
-	ms = append(ms, ns.data("|RtmpSampleAccess", false, false))
+	access := ns.session.inst.SampleAccess()
+	ms = append(ms, ns.data("|RtmpSampleAccess", access.Audio, access.Video))
 	if recorded {
 		ms = append(ms, ns.data("onStatus", amf.NewObject("code", codeDataStart)))
 	}

@@ -26,7 +26,7 @@ spec:
   storage: {size: 20Gi, storageClassName: fast, retain: false}
   access: {publish: {mode: Key, secretName: mine}}
   limits: {maxConnections: 10, maxStreams: 0}
-  delivery: {latency: Low, gopCache: false}
+  delivery: {latency: Low, gopCache: false, sampleAccess: {audio: true, video: true}}
   service: {type: NodePort, port: 1936, annotations: {a: b}, externalTrafficPolicy: Cluster}
   image: x/y:z
   resources: {requests: {cpu: 1}}
