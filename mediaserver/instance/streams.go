@@ -107,7 +107,7 @@ func (i *Instance) Publish(name string, mode PublishMode, recordEnded func(error
 func (i *Instance) silent(entry *live) *Publication {
 	var p *Publication
 	_ = i.do(func() { p = entry.publication })
-	if p == nil || time.Since(time.Unix(0, p.wrote.Load())) < i.cfg.PublisherTimeout {
+	if p == nil || time.Since(p.LastWrite()) < i.cfg.PublisherTimeout {
 		return nil
 	}
 	return p
@@ -164,6 +164,10 @@ func (p *Publication) Write(m *rtmp.Message) error {
 	p.wrote.Store(time.Now().UnixNano())
 	return p.pub.Write(m)
 }
+
+// LastWrite is when the last message came or, before the first, when the
+// publication began. It may be called from any goroutine.
+func (p *Publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()) }
 
 // Close ends the publication: players get their UnpublishNotify, the
 // recording is finished, the name is free again. It returns the recording's

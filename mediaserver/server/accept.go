@@ -35,7 +35,7 @@ func (s *Server) accept(ln net.Listener) error {
 
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
-	one := session.New(nc, s, session.Config{Log: s.log, Refused: s.count})
+	one := session.New(nc, s, session.Config{Log: s.log, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
 	s.mu.Unlock()

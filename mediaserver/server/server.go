@@ -35,9 +35,12 @@ type Config struct {
 	// one. Empty: a key per instance is made and kept under Data.
 	PublishKeyFile string
 
-	DrainTimeout time.Duration // for clients to go by themselves; default 10 s
-	Version      string
-	Log          *slog.Logger
+	// PublisherIdle is how long a publisher may send nothing before it is told
+	// so; default 30 s.
+	PublisherIdle time.Duration
+	DrainTimeout  time.Duration // for clients to go by themselves; default 10 s
+	Version       string
+	Log           *slog.Logger
 }
 
 // Server serves instances. Use New, Listen, Run.

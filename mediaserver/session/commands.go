@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/recording"
@@ -115,7 +117,7 @@ func (s *Session) createStream(cmd *rtmp.Command) error {
 // deleteStream has no answer [SPEC §7.2.2.3].
 func (s *Session) deleteStream(cmd *rtmp.Command) error {
 	id, ok := number(cmd.Args, 0)
-	if !ok {
+	if !ok || id < 0 || id > math.MaxUint32 {
 		return s.failCall(cmd, "deleteStream needs the number of a stream.")
 	}
 	ns, ok := s.streams[uint32(id)]
@@ -143,7 +145,7 @@ func (s *Session) fcPublish(cmd *rtmp.Command) error {
 // fcUnpublish ends the publication of that name, whichever stream has it.
 func (s *Session) fcUnpublish(cmd *rtmp.Command) error {
 	raw, _ := text(cmd.Args, 0)
-	name := withoutQuery(raw)
+	name := strings.Trim(withoutQuery(raw), "/") // as publish takes it
 	if err := s.conn.SendCommand(0, "onFCUnpublish", 0, nil, amf.NewObject(
 		"level", "status", "code", "NetStream.Unpublish.Success", "description", name)); err != nil {
 		return err
@@ -174,7 +176,7 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if !ok {
 		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
 	}
-	d, err := s.inst.Store().Length(withoutQuery(raw))
+	d, err := s.inst.Store().Length(strings.Trim(withoutQuery(raw), "/"))
 	switch {
 	case errors.Is(err, recording.ErrNotFound), errors.Is(err, recording.ErrBadName):
 		return s.answer(cmd, 0.0)

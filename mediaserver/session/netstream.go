@@ -29,6 +29,8 @@ type netStream struct {
 	name    string // of what it publishes or plays
 
 	publication *instance.Publication
+	records     bool       // as its publisher asked
+	idle        *idleWatch // of it
 
 	player   *stream.Player // of a live stream
 	giveBack func()

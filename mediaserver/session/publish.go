@@ -3,7 +3,9 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"syscall"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
@@ -45,7 +47,11 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	}
 
 	ns.end(true) // whatever this stream did before
+	asked := mode != instance.PublishLive
 	pub, err := s.inst.Publish(name, mode, func(err error) {
+		if !asked {
+			return // the manifest did: ffmpeg would take it for the end of its stream
+		}
 		// From the recorder's goroutine: Send is all that it may use.
 		if err := ns.status("error", codeRecordFailed, "Recording ended: "+err.Error()+".", name); err != nil {
 			s.log.Debug("tell of failed recording", "err", err)
@@ -59,7 +65,8 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		s.log.Warn("publish refused", "stream", name, "err", err)
 		return ns.status("error", codePublishBadName, "Cannot publish: "+err.Error()+".", name)
 	}
-	ns.publication, ns.name = pub, name
+	ns.publication, ns.name, ns.records = pub, name, asked && pub.Recorded()
+	ns.idle = ns.watchIdle(pub)
 	s.log.Info("publishing", "stream", name, "mode", string(mode), "recorded", pub.Recorded())
 
 	if err := s.conn.Send(rtmp.UserControl(rtmp.EventStreamBegin, ns.id)); err != nil {
@@ -69,9 +76,11 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return err
 	}
 	switch {
-	case pub.Recorded() && mode != instance.PublishLive:
+	case ns.records:
 		return ns.status("status", codeRecordStart, "Recording "+name+".", name)
-	case errors.Is(pub.RecordErr, instance.ErrRecordingOff), errors.Is(pub.RecordErr, recording.ErrBadName):
+	case !asked:
+		return nil
+	case errors.Is(pub.RecordErr, instance.ErrRecordingOff), errors.Is(pub.RecordErr, recording.ErrBadName), errors.Is(pub.RecordErr, fs.ErrPermission), errors.Is(pub.RecordErr, syscall.EROFS):
 		return ns.status("error", codeRecordNoAccess, "Not recorded: "+pub.RecordErr.Error()+".", name)
 	case errors.Is(pub.RecordErr, recording.ErrBusy):
 		return ns.status("error", codeRecordNoAccess, "Not recorded: the file is in use.", name)
@@ -86,6 +95,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 func (ns *netStream) endPublication(tell bool) {
 	pub := ns.publication
 	ns.publication = nil
+	ns.idle.stop()
 	name := ns.name
 	err := pub.Close()
 	s := ns.session
@@ -96,7 +106,7 @@ func (ns *netStream) endPublication(tell bool) {
 	if !tell {
 		return
 	}
-	if pub.Recorded() {
+	if ns.records {
 		err = ns.status("status", codeRecordStop, "Stopped recording "+name+".", name)
 	}
 	err = errors.Join(err, ns.status("status", codeUnpublishSuccess, name+" is now unpublished.", name))

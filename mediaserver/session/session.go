@@ -37,6 +37,9 @@ type Config struct {
 	// Refused is told why a connection never became a client, in a few fixed
 	// words.
 	Refused func(reason string)
+	// PublisherIdle is how long a publisher may send nothing before it is told
+	// so; default 30 s.
+	PublisherIdle time.Duration
 }
 
 const (
@@ -52,6 +55,9 @@ const (
 	// and callTimeout how long each of them does.
 	maxCalls    = 256
 	callTimeout = 30 * time.Second
+	// defaultIdle is well above the seconds after which a silent publisher's
+	// name may be taken, and below the minute after which a dead one is closed.
+	defaultIdle = 30 * time.Second
 )
 
 // Session is one client connection.
@@ -90,6 +96,9 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	}
 	if cfg.Refused == nil {
 		cfg.Refused = func(string) {}
+	}
+	if cfg.PublisherIdle == 0 {
+		cfg.PublisherIdle = defaultIdle
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters

@@ -7,6 +7,7 @@ const (
 	codePublishStart     = "NetStream.Publish.Start"
 	codePublishBadName   = "NetStream.Publish.BadName"
 	codeUnpublishSuccess = "NetStream.Unpublish.Success"
+	codePublishIdle      = "NetStream.Publish.Idle"
 	codeRecordStart      = "NetStream.Record.Start"
 	codeRecordStop       = "NetStream.Record.Stop"
 	codeRecordFailed     = "NetStream.Record.Failed"

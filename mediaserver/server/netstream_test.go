@@ -1,0 +1,400 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// netStreams is a client whose messages come as words with the id of their
+// stream before them.
+type netStreams struct {
+	t    *testing.T
+	conn *rtmp.Conn
+	got  chan string
+}
+
+func connectStreams(t *testing.T, s *Server, streams int) *netStreams {
+	t.Helper()
+	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &netStreams{t: t, conn: conn, got: make(chan string, 1000)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(c.got)
+		_ = conn.Serve(func(m *rtmp.Message) error {
+			switch m.Type {
+			case rtmp.TypeCommand, rtmp.TypeAudio:
+				word, _ := describe(m)
+				c.got <- fmt.Sprint(m.StreamID, " ", strings.TrimPrefix(word, "onStatus NetStream."))
+			case rtmp.TypeData:
+				values, _ := amf.DecodeAll(m.Payload)
+				for i, v := range values {
+					if _, ok := v.(*amf.Object); ok {
+						values[i] = "{}"
+					}
+				}
+				c.got <- fmt.Sprint(m.StreamID, " ", values)
+			}
+			return nil
+		})
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	c.call("connect", 1, amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one"))
+	c.expect("0 "+success, "0 onBWDone []")
+	for i := range streams {
+		c.call("createStream", 2, nil)
+		c.expect(fmt.Sprintf("0 _result [%d]", i+1))
+	}
+	return c
+}
+
+func (c *netStreams) call(name string, txn float64, object amf.Value, args ...amf.Value) {
+	c.t.Helper()
+	tell(c.t, c.conn, name, txn, object, args...)
+}
+
+// on says something on a stream.
+func (c *netStreams) on(id uint32, name string, args ...amf.Value) {
+	c.t.Helper()
+	if err := c.conn.SendCommand(id, name, 0, nil, args...); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *netStreams) audio(id, time uint32) {
+	c.t.Helper()
+	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: id, Timestamp: time, Payload: []byte{0xaf, 1, 0}}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *netStreams) next() string {
+	c.t.Helper()
+	select {
+	case w := <-c.got:
+		return w
+	case <-time.After(10 * time.Second):
+		c.t.Fatal("nothing came")
+		return ""
+	}
+}
+
+func (c *netStreams) expect(want ...string) {
+	c.t.Helper()
+	for _, w := range want {
+		if got := c.next(); got != w {
+			c.t.Fatalf("got %q, want %q", got, w)
+		}
+	}
+}
+
+// expectAll is expect where players and publishers are told side by side.
+func (c *netStreams) expectAll(want ...string) {
+	c.t.Helper()
+	left := map[string]int{}
+	for _, w := range want {
+		left[w]++
+	}
+	for range want {
+		got := c.next()
+		if left[got]--; left[got] < 0 {
+			c.t.Fatalf("got %q, want one of %q", got, want)
+		}
+	}
+}
+
+func (c *netStreams) plays(id uint32, name string) {
+	c.t.Helper()
+	c.on(id, "play", name)
+	c.expect(fmt.Sprint(id, " Play.Reset"), fmt.Sprint(id, " Play.Start"), fmt.Sprint(id, " [|RtmpSampleAccess false false]"))
+}
+
+func TestManyNetStreamsOnOneConnection(t *testing.T) {
+	s, _ := run(t, open)
+	c := connectStreams(t, s, 5)
+	c.on(1, "publish", "a", "live")
+	c.expect("1 Publish.Start")
+	c.on(3, "publish", "b", "record")
+	c.expect("3 Publish.Start", "3 Record.Start")
+	c.on(5, "publish", "a", "live") // taken, and be it by the same client
+	c.expect("5 Publish.BadName")
+	c.plays(2, "a")
+	c.plays(4, "b")
+	joined(t, s, 2)
+	c.audio(1, 10)
+	c.expect("2 audio 10")
+	c.audio(3, 20)
+	c.expect("4 audio 20")
+	c.audio(5, 30) // publishes nothing
+	c.audio(9, 30) // does not exist
+	c.audio(3, 40)
+	c.expect("4 audio 40")
+
+	// One ends; the others do not notice. closeStream keeps the id.
+	c.on(3, "closeStream")
+	c.expectAll("3 Record.Stop", "3 Unpublish.Success", "4 Play.UnpublishNotify")
+	c.on(3, "play", "b", 0.0)
+	c.expect("3 Play.Reset", "3 Play.Start", "3 [|RtmpSampleAccess false false]", "3 [onStatus {}]")
+	for w := c.next(); !strings.HasPrefix(w, "3 audio"); w = c.next() {
+		if !strings.HasPrefix(w, "3 [onMetaData") {
+			t.Fatalf("got %q", w)
+		}
+	}
+	for w := c.next(); w != "3 Play.Stop"; w = c.next() {
+		if !strings.HasPrefix(w, "3 ") {
+			t.Fatalf("got %q", w)
+		}
+	}
+	c.audio(1, 50)
+	c.expect("2 audio 50")
+
+	// deleteStream frees it, and answers nothing.
+	c.call("deleteStream", 0, nil, 2.0)
+	c.call("deleteStream", 0, nil, 1.0)
+	c.expect("1 Unpublish.Success")
+	for _, wrong := range []amf.Value{-1.0, 1e30, "1"} {
+		c.call("deleteStream", 7, nil, wrong)
+		c.expect("0 _error NetConnection.Call.Failed")
+	}
+	c.call("deleteStream", 7, nil, 200.0)
+	for _, id := range []string{"1", "2", "6"} {
+		c.call("createStream", 8, nil)
+		c.expect("0 _result [" + id + "]")
+	}
+	c.on(6, "publish", "a")
+	c.expect("6 Publish.Start")
+	joined(t, s, 1) // of b
+	c.on(6, "publish", false)
+	c.expect("6 Unpublish.Success")
+}
+
+func TestPublishModes(t *testing.T) {
+	s, _ := run(t, open, "{application: never, instance: one, recording: {mode: 'Off'}, access: {publish: {mode: Anyone}}}",
+		"{application: all, instance: one, recording: {mode: All}, access: {publish: {mode: Anyone}}}")
+	dir := s.Served()[0].Streams
+	if err := os.Mkdir(filepath.Join(dir, "folder.flv"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := connectStreams(t, s, 2)
+	length := func(name string, want float64) {
+		t.Helper()
+		c.call("getStreamLength", 9, nil, name)
+		c.expect(fmt.Sprintf("0 _result [%v]", want))
+	}
+	publish := func(name, mode string, want ...string) {
+		t.Helper()
+		c.on(1, "publish", name, mode)
+		c.expect(want...)
+		c.audio(1, 1000)
+		c.audio(1, 3000)
+		c.on(1, "publish", false)
+	}
+	publish("cam", "live", "1 Publish.Start")
+	c.expect("1 Unpublish.Success")
+	length("cam", 0)
+	for _, one := range []struct {
+		mode string
+		want float64
+	}{{"append", 2}, {"record", 2}} { // append makes what is not there, record begins anew
+		publish("cam", one.mode, "1 Publish.Start", "1 Record.Start")
+		c.expect("1 Record.Stop", "1 Unpublish.Success")
+		length("/cam?x=y", one.want)
+	}
+	for _, mode := range []string{"append", "appendWithGap"} {
+		publish("cam", mode, "1 Publish.Start", "1 Record.Start")
+		c.expect("1 Record.Stop", "1 Unpublish.Success")
+	}
+	c.call("getStreamLength", 9, nil, "cam")
+	var seconds float64
+	if _, err := fmt.Sscanf(c.next(), "0 _result [%g]", &seconds); err != nil || seconds < 6 {
+		t.Errorf("%v s after appending 2 s twice: %v", seconds, err)
+	}
+	length("none", 0)
+	length("../cam", 0)
+
+	// What cannot be recorded is live all the same.
+	publish("a:b", "record", "1 Publish.Start", "1 Record.NoAccess")
+	c.expect("1 Unpublish.Success")
+	publish("folder", "append", "1 Publish.Start", "1 Record.Failed")
+	c.expect("1 Unpublish.Success")
+	c.on(2, "publish", "flv:cam", "record")
+	c.expect("2 Publish.Start", "2 Record.Start")
+	publish("cam", "record", "1 Publish.Start", "1 Record.NoAccess") // the same file
+	c.expect("1 Unpublish.Success")
+	c.on(1, "publish", "cam", "loud")
+	c.expect("1 Publish.BadName")
+	c.on(1, "publish", "flv:cam", "live")
+	c.expect("1 Publish.BadName")
+	c.on(1, "publish", 7.0)
+	c.expect("1 Publish.BadName")
+	c.on(1, "publish", false) // ends nothing
+	c.on(2, "closeStream")
+	c.expect("2 Record.Stop", "2 Unpublish.Success")
+
+	off := connect(t, s, "never/one").hello()
+	off.on(1, "publish", "cam", "record")
+	off.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.NoAccess")
+	// The manifest records, not the publisher, who hears nothing of it.
+	all := connect(t, s, "all/one").hello()
+	all.on(1, "publish", "cam", "live")
+	all.expect("event 0", "onStatus NetStream.Publish.Start")
+	audio(t, all, 0)
+	all.on(1, "closeStream")
+	all.expect("onStatus NetStream.Unpublish.Success")
+}
+
+func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
+	s, _ := run(t, open)
+	v := connectStreams(t, s, 1)
+	v.plays(1, "cam")
+	joined(t, s, 1)
+	last := -1
+	for range 3 {
+		p := connectStreams(t, s, 1)
+		p.on(1, "publish", "cam")
+		p.expect("1 Publish.Start")
+		v.expect("1 Play.PublishNotify")
+		p.audio(1, 0)
+		p.audio(1, 1000)
+		for range 2 {
+			var at int
+			if w := v.next(); !strings.HasPrefix(w, "1 audio ") {
+				t.Fatalf("got %q", w)
+			} else if _, err := fmt.Sscanf(w, "1 audio %d", &at); err != nil || at < last {
+				t.Errorf("%q after time %d", w, last)
+			}
+			last = at
+		}
+		p.conn.Close() // without a word
+		v.expect("1 Play.UnpublishNotify")
+	}
+	if last < 3000 {
+		t.Errorf("three seconds end at %d ms", last)
+	}
+}
+
+func TestCallsOfEncodersAndPlayers(t *testing.T) {
+	s, _ := run(t, open)
+	c := connectStreams(t, s, 1)
+	c.call("releaseStream", 3, nil, "cam")
+	c.expect("0 _result [{}]")
+	c.call("FCSubscribe", 4, nil, "cam?x=y")
+	c.expect("0 onFCSubscribe NetStream.Play.Start", "0 _result [{}]")
+	c.call("FCUnsubscribe", 5, nil, "cam")
+	c.expect("0 _result [{}]")
+	c.call("FCPublish", 6, nil, "cam")
+	c.expect("0 onFCPublish NetStream.Publish.Start", "0 _result [{}]")
+	c.on(1, "publish", "/cam?x=y", "live")
+	c.expect("1 Publish.Start")
+	c.call("FCUnpublish", 7, nil, "other")
+	c.expect("0 onFCUnpublish NetStream.Unpublish.Success", "0 _result [{}]")
+	c.call("FCUnpublish", 8, nil, "/cam?x=y")
+	c.expect("0 onFCUnpublish NetStream.Unpublish.Success", "1 Unpublish.Success", "0 _result [{}]")
+	c.call("releaseStream", 0, nil, "cam") // no answer is wanted
+	c.call("getStreamLength", 9, nil)
+	c.expect("0 _error NetConnection.Call.Failed")
+}
+
+// Half an hour comes at once for a client that can hold it.
+func TestSetBufferLength(t *testing.T) {
+	s, _ := run(t, open)
+	c := connectStreams(t, s, 1)
+	c.on(1, "publish", "long", "record")
+	c.expect("1 Publish.Start", "1 Record.Start")
+	for ms := uint32(0); ms <= 1800000; ms += 300000 {
+		c.audio(1, ms)
+	}
+	c.on(1, "closeStream")
+	c.expect("1 Record.Stop", "1 Unpublish.Success")
+	buffer := func(ms uint32) {
+		t.Helper()
+		if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, ms)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := func(end string) {
+		t.Helper()
+		for w := c.next(); w != end; w = c.next() {
+			if w == "1 audio 300000" {
+				t.Fatalf("%q came too early", w)
+			}
+		}
+	}
+	buffer(1000)
+	c.on(1, "play", "long", 0.0)
+	to("1 audio 0")
+	c.call("FCUnsubscribe", 9, nil)
+	to("0 _result [{}]")
+	buffer(3600000) // while it plays
+	rest := []string{"1 audio 300000", "1 audio 600000", "1 audio 900000", "1 audio 1200000", "1 audio 1500000", "1 audio 1800000"}
+	c.expect(rest...)
+	to("1 Play.Stop")
+	c.on(1, "play", "long", 0.0) // and from the beginning
+	to("1 audio 0")
+	c.expect(rest...)
+}
+
+func TestSilentPublisherIsToldOnce(t *testing.T) {
+	var out lines
+	s, stop := runWith(t, Config{PublisherIdle: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&out, nil))}, open)
+	c := connectStreams(t, s, 2)
+	c.on(1, "publish", "quiet", "live")
+	c.expect("1 Publish.Start", "1 Publish.Idle")
+	c.on(2, "publish", "now-and-then", "live")
+	c.expect("2 Publish.Start")
+	for range 5 { // one silence of the first is many of the second
+		c.expect("2 Publish.Idle")
+		c.audio(2, 0)
+	}
+	c.expect("2 Publish.Idle")
+	c.audio(1, 0)
+	c.expect("1 Publish.Idle")
+	c.on(1, "closeStream")
+	c.expect("1 Unpublish.Success")
+	c.audio(2, 0)
+	c.expect("2 Publish.Idle")
+	c.conn.Close()
+	stop()
+	if n := strings.Count(out.String(), "level=WARN msg=\"publisher is silent\""); n < 9 {
+		t.Errorf("%d log lines in %s", n, &out)
+	}
+}
+
+func TestSampleAccessAsConfigured(t *testing.T) {
+	s, _ := run(t, "{application: app, instance: one, delivery: {sampleAccess: {video: true}}}")
+	c := connectStreams(t, s, 1)
+	c.on(1, "play", "cam")
+	c.expect("1 Play.Reset", "1 Play.Start", "1 [|RtmpSampleAccess false true]")
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
