@@ -165,6 +165,13 @@ func (p *Publication) Write(m *rtmp.Message) error {
 	return p.pub.Write(m)
 }
 
+// Clear forgets the data that was set for a handler, and says whether there was
+// any.
+func (p *Publication) Clear(handler string) bool {
+	p.wrote.Store(time.Now().UnixNano())
+	return p.pub.Clear(handler)
+}
+
 // LastWrite is when the last message came or, before the first, when the
 // publication began. It may be called from any goroutine.
 func (p *Publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()) }

@@ -82,6 +82,17 @@ func (c *netStreams) audio(id, time uint32) {
 	}
 }
 
+func (c *netStreams) data(id uint32, values ...amf.Value) {
+	c.t.Helper()
+	m, err := rtmp.NewData(id, 0, values...)
+	if err == nil {
+		err = c.conn.Send(m)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func (c *netStreams) next() string {
 	c.t.Helper()
 	select {
@@ -372,6 +383,27 @@ func TestSilentPublisherIsToldOnce(t *testing.T) {
 	if n := strings.Count(out.String(), "level=WARN msg=\"publisher is silent\""); n < 9 {
 		t.Errorf("%d log lines in %s", n, &out)
 	}
+}
+
+func TestClearDataFrame(t *testing.T) {
+	s, _ := run(t, open)
+	c := connectStreams(t, s, 3)
+	c.on(1, "publish", "cam", "live")
+	c.expect("1 Publish.Start")
+	c.data(1, "@setDataFrame", "onMetaData", amf.NewObject("a", 1.0))
+	c.data(1, "@setDataFrame", "onCuePoint", "b")
+	c.call("FCUnsubscribe", 9, nil) // after which the server has it
+	c.expect("0 _result [{}]")
+	c.plays(2, "cam")
+	c.expect("2 [onMetaData {}]", "2 [onCuePoint b]")
+	c.data(1, "@clearDataFrame", "onMetaData")
+	c.expect("1 Clear.Success")
+	c.data(1, "@clearDataFrame", "onMetaData") // is gone
+	c.expect("1 Clear.Failed")
+	c.data(1, "@clearDataFrame")
+	c.expect("1 Clear.Failed")
+	c.plays(3, "cam")
+	c.expect("3 [onCuePoint b]")
 }
 
 func TestSampleAccessAsConfigured(t *testing.T) {

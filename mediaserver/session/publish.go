@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"syscall"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -113,6 +114,25 @@ func (ns *netStream) endPublication(tell bool) {
 	if err != nil {
 		s.log.Debug("tell of unpublishing", "err", err)
 	}
+}
+
+// isClear says whether a data message is @clearDataFrame.
+func isClear(payload []byte) bool {
+	word, _, err := amf.Decode(payload)
+	return err == nil && word == "@clearDataFrame"
+}
+
+// clearData forgets what @setDataFrame had set for a handler, and says so.
+func (ns *netStream) clearData(payload []byte) error {
+	values, err := amf.DecodeAll(payload)
+	handler, ok := text(values, 1)
+	switch {
+	case err != nil || !ok:
+		return ns.status("error", codeClearFailed, "@clearDataFrame needs the name of a handler.", ns.name)
+	case !ns.publication.Clear(handler):
+		return ns.status("error", codeClearFailed, fmt.Sprintf("Nothing is set for %s.", printable(handler)), ns.name)
+	}
+	return ns.status("status", codeClearSuccess, printable(handler)+" is cleared.", ns.name)
 }
 
 // publishKey finds the key where encoders put it: behind the stream name, else

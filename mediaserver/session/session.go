@@ -252,6 +252,9 @@ func (s *Session) media(m *rtmp.Message) error {
 	if s.leaving.Load() {
 		return nil
 	}
+	if m.Type == rtmp.TypeData && isClear(m.Payload) {
+		return ns.clearData(m.Payload)
+	}
 	if err := ns.publication.Write(m); err != nil {
 		// The name was taken over: see instance.Publish.
 		return fmt.Errorf("publish %s: %w", ns.name, err)

@@ -8,6 +8,8 @@ const (
 	codePublishBadName   = "NetStream.Publish.BadName"
 	codeUnpublishSuccess = "NetStream.Unpublish.Success"
 	codePublishIdle      = "NetStream.Publish.Idle"
+	codeClearSuccess     = "NetStream.Clear.Success"
+	codeClearFailed      = "NetStream.Clear.Failed"
 	codeRecordStart      = "NetStream.Record.Start"
 	codeRecordStop       = "NetStream.Record.Stop"
 	codeRecordFailed     = "NetStream.Record.Failed"

@@ -210,20 +210,34 @@ func (s *Stream) dataMessage(m *rtmp.Message) (payload []byte, forward bool) {
 	case "@clearDataFrame":
 		handler, _, _ := amf.Decode(rest)
 		name, _ := handler.(string)
-		for i, d := range s.data {
-			if d.key == name {
-				s.dataBytes -= len(d.payload)
-				s.data = append(s.data[:i:i], s.data[i+1:]...)
-				s.version++
-				break
-			}
-		}
+		s.clear(name)
 		return nil, false
 	case "onMetaData":
 		// Some encoders leave the command word out and mean it all the same.
 		s.store(&s.data, "onMetaData", m)
 	}
 	return m.Payload, true
+}
+
+// Clear forgets the stored data of a handler, so that who joins from now on
+// does not get it, and says whether there was any.
+func (p *Publisher) Clear(handler string) bool {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publisher == p && s.clear(handler)
+}
+
+func (s *Stream) clear(handler string) bool {
+	for i, d := range s.data {
+		if d.key == handler {
+			s.dataBytes -= len(d.payload)
+			s.data = append(s.data[:i:i], s.data[i+1:]...)
+			s.version++
+			return true
+		}
+	}
+	return false
 }
 
 // store keeps a copy of a message under a key, in place of what had it before.
