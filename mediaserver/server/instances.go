@@ -40,7 +40,8 @@ func (s *Server) add(doc *v1alpha1.AppInstance) error {
 		Store:     store,
 		Recording: instance.RecordingRule(doc.Spec.Recording.Mode),
 
-		SampleAccess: instance.SampleAccess(doc.Spec.Delivery.SampleAccess),
+		PublisherTimeout: s.cfg.PublisherTimeout,
+		SampleAccess:     instance.SampleAccess(doc.Spec.Delivery.SampleAccess),
 
 		Log: log,
 	}

@@ -298,6 +298,28 @@ func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
 	}
 }
 
+// Who comes back on another connection gets the name; who was silent hears of
+// it when it speaks again, and loses nothing else.
+func TestSilentPublisherIsToldThatItWasTakenOver(t *testing.T) {
+	s, _ := runWith(t, Config{PublisherTimeout: time.Nanosecond}, open)
+	many, encoder := connectStreams(t, s, 2), connectStreams(t, s, 1)
+	for _, old := range []*netStreams{many, encoder} {
+		old.on(1, "publish", "cam")
+		old.expect("1 Publish.Start")
+		p := connectStreams(t, s, 1)
+		p.on(1, "publish", "cam")
+		p.expect("1 Publish.Start")
+		old.audio(1, 0)
+		old.expect("1 Publish.BadName")
+		p.conn.Close()
+	}
+	if w := encoder.next(); w != "" { // its connection is over
+		t.Errorf("got %q", w)
+	}
+	many.on(1, "publish", "other")
+	many.expect("1 Publish.Start")
+}
+
 func TestCallsOfEncodersAndPlayers(t *testing.T) {
 	s, _ := run(t, open)
 	c := connectStreams(t, s, 1)

@@ -38,9 +38,12 @@ type Config struct {
 	// PublisherIdle is how long a publisher may send nothing before it is told
 	// so; default 30 s.
 	PublisherIdle time.Duration
-	DrainTimeout  time.Duration // for clients to go by themselves; default 10 s
-	Version       string
-	Log           *slog.Logger
+	// PublisherTimeout is how long a publisher may send nothing before another
+	// may take its name; default 5 s.
+	PublisherTimeout time.Duration
+	DrainTimeout     time.Duration // for clients to go by themselves; default 10 s
+	Version          string
+	Log              *slog.Logger
 }
 
 // Server serves instances. Use New, Listen, Run.

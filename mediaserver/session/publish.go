@@ -116,6 +116,24 @@ func (ns *netStream) endPublication(tell bool) {
 	}
 }
 
+// takenOver tells a publisher that speaks again that another has its name by
+// now: see instance.Publish. An encoder goes, and comes back or tells its user;
+// a client that has other streams keeps them.
+func (ns *netStream) takenOver(why error) error {
+	s := ns.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log.Warn("publisher was taken over", "stream", ns.name, "err", why)
+	ns.endPublication(false)
+	if err := ns.status("error", codePublishBadName, "Another has taken over "+ns.name+", which had been silent.", ns.name); err != nil {
+		return err
+	}
+	if len(s.streams) > 1 {
+		return nil
+	}
+	return errRefused
+}
+
 // isClear says whether a data message is @clearDataFrame.
 func isClear(payload []byte) bool {
 	word, _, err := amf.Decode(payload)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -256,8 +255,7 @@ func (s *Session) media(m *rtmp.Message) error {
 		return ns.clearData(m.Payload)
 	}
 	if err := ns.publication.Write(m); err != nil {
-		// The name was taken over: see instance.Publish.
-		return fmt.Errorf("publish %s: %w", ns.name, err)
+		return ns.takenOver(err)
 	}
 	return nil
 }
