@@ -46,6 +46,22 @@ var payloadCases = []struct {
 	{"command frame", []byte{0x57, 0}, false, false, false},
 }
 
+func TestDisposable(t *testing.T) {
+	for _, c := range []struct {
+		payload []byte
+		want    bool
+	}{
+		{nil, false}, {key, false}, {inter, false}, {avcHeader, false},
+		{[]byte{0x32, 0}, true}, {[]byte{0x37, 1, 0, 0, 0, 9}, true}, {[]byte{0x37, 0, 0, 0, 0, 9}, false},
+		{[]byte{0xb1, 'a', 'v', '0', '1'}, true}, {[]byte{0xb0, 'a', 'v', '0', '1'}, false},
+		{[]byte{0xb4, 'a', 'v', '0', '1'}, false}, {[]byte{0xa1, 'a', 'v', '0', '1'}, false},
+	} {
+		if got := IsDisposable(c.payload); got != c.want {
+			t.Errorf("%x: disposable %v", c.payload, got)
+		}
+	}
+}
+
 func TestPayloads(t *testing.T) {
 	for _, c := range payloadCases {
 		if got := IsKeyframe(c.payload); got != c.keyframe {

@@ -11,8 +11,10 @@ const (
 
 	exHeader      = 0x80 // bit of a video payload: ExVideoTagHeader
 	frameKey      = 1
+	frameDispose  = 3
 	frameCommand  = 5
 	packetStart   = 0 // sequence start, in the old numbering and the new
+	packetExMeta  = 4
 	packetExMulti = 6
 	packetExModEx = 7
 )
@@ -55,6 +57,16 @@ func IsVideoHeader(p []byte) bool {
 	}
 	c := p[0] & 0x0f
 	return (c == codecAVC || c == codecHEVC) && len(p) > 1 && p[1] == packetStart
+}
+
+// IsDisposable says whether a video payload is an inter frame that no other
+// frame refers to: leaving it out costs a picture and nothing else.
+func IsDisposable(p []byte) bool {
+	if len(p) == 0 || p[0]>>4&7 != frameDispose || IsVideoHeader(p) {
+		return false
+	}
+	// Of metadata, the frame type says nothing.
+	return p[0]&exHeader == 0 || p[0]&0x0f != packetExMeta
 }
 
 // IsAudioHeader says whether an audio payload is a sequence header.
