@@ -1,0 +1,134 @@
+package flv
+
+import "encoding/binary"
+
+// trackLayout is how the tracks lie in a payload: AvMultitrackType, after
+// payloads that have no tracks.
+type trackLayout uint8
+
+const (
+	noTracks trackLayout = iota // all of it is track 0
+	oneTrack
+	manyTracks
+	manyCodecs
+	unknownTracks // and none at all
+)
+
+// Track is the part of a payload that belongs to one track.
+type Track struct {
+	ID    uint8
+	Codec FourCC
+	Body  []byte
+}
+
+// Tracks goes through the tracks of a payload, in their order.
+type Tracks struct {
+	layout trackLayout
+	codec  FourCC
+	rest   []byte
+}
+
+// Tracks begins at the first track. A payload that is not multitrack is track
+// 0.
+func (p *Payload) Tracks() Tracks { return Tracks{p.tracks, p.Codec, p.body} }
+
+// Next returns the next track; ok is false behind the last one that is whole.
+func (t *Tracks) Next() (track Track, ok bool) {
+	b := t.rest
+	switch layout := t.layout; layout {
+	case noTracks:
+		t.layout = unknownTracks
+		return Track{Codec: t.codec, Body: b}, true
+	case oneTrack:
+		t.layout = unknownTracks
+		if len(b) < 1 {
+			return track, false
+		}
+		return Track{b[0], t.codec, b[1:]}, true
+	case manyTracks, manyCodecs:
+		track.Codec = t.codec
+		if layout == manyCodecs {
+			if len(b) < 4 {
+				return track, false
+			}
+			track.Codec, b = FourCC(binary.BigEndian.Uint32(b)), b[4:]
+		}
+		if len(b) < 4 {
+			return track, false
+		}
+		size := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+		if len(b)-4 < size {
+			return track, false
+		}
+		track.ID, track.Body, t.rest = b[0], b[4:4+size], b[4+size:]
+		return track, true
+	}
+	return track, false
+}
+
+// TrackSet is a set of track ids.
+type TrackSet [4]uint64
+
+// Has says whether a track is in the set.
+func (s TrackSet) Has(id uint8) bool { return s[id>>6]>>(id&63)&1 != 0 }
+
+// Add puts a track into the set.
+func (s *TrackSet) Add(id uint8) { s[id>>6] |= 1 << (id & 63) }
+
+// Without returns the set less what is in another.
+func (s TrackSet) Without(o TrackSet) TrackSet {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+	return s
+}
+
+// With returns what is in either of two sets.
+func (s TrackSet) With(o TrackSet) TrackSet {
+	for i := range s {
+		s[i] |= o[i]
+	}
+	return s
+}
+
+// Empty says whether nothing is in the set.
+func (s TrackSet) Empty() bool { return s == TrackSet{} }
+
+// TrackSet is the tracks that the payload has something of.
+func (p *Payload) TrackSet() (s TrackSet) {
+	tracks := p.Tracks()
+	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
+		s.Add(t.ID)
+	}
+	return s
+}
+
+// DefaultTrack finds out which video track of a stream is the default one: 0
+// or, in a stream that has none, the lowest [E2 "Multitrack"]. Its keyframes
+// are where playing may begin, and those of the others come with them. The
+// zero value begins a stream.
+type DefaultTrack struct {
+	id    uint8
+	known bool
+}
+
+// Keyframe takes the next video payload of the stream, and says whether it is
+// a keyframe of the default track.
+func (d *DefaultTrack) Keyframe(v *Payload) bool {
+	switch v.Kind {
+	case Frames, SequenceStart, SequenceEnd:
+	default:
+		return false
+	}
+	found := false
+	tracks := v.Tracks()
+	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
+		if !d.known || t.ID <= d.id {
+			d.id, d.known, found = t.ID, true, true
+		}
+	}
+	if found && v.Kind == SequenceEnd {
+		d.known = false // another takes its place, or it comes again
+	}
+	return found && v.keyframe()
+}
