@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -20,8 +21,9 @@ type Index struct {
 	// Entries are the keyframes or, in a file without video, one tag a second;
 	// in the order of their offsets.
 	Entries []Entry
-	// VideoHeaders and AudioHeaders are the sequence headers.
-	VideoHeaders, AudioHeaders []Entry
+	// VideoHeaders and AudioHeaders are what players need before the first
+	// frame, in the order of their offsets.
+	VideoHeaders, AudioHeaders []Header
 	// Scripts are the data messages but onMetaData at the front.
 	Scripts []Entry
 	// Meta is onMetaData; nil when there is none.
@@ -37,7 +39,20 @@ type Index struct {
 	HasVideo, HasAudio bool
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
+	pictures             DefaultTrack
 }
+
+// Header is where a header is: a sequence start, metadata of pictures, or the
+// places of speakers.
+type Header struct {
+	Entry
+	Kind   Kind
+	Tracks TrackSet // that it is for
+}
+
+// frontSize is how much of a tag's data is read: the header of a payload with
+// a nanosecond offset, and the number of its track.
+const frontSize = 16
 
 // audioEntryEvery is how dense an index without keyframes is.
 const audioEntryEvery = 1000 // ms
@@ -48,7 +63,7 @@ const maxScripts = 1 << 20
 // Scan reads the headers of all tags of a file of size bytes. What follows the
 // last whole tag is no error: Index.Size tells where it begins.
 func Scan(f io.ReaderAt, size int64) (*Index, error) {
-	var b [tagHeaderSize + 8]byte
+	var b [tagHeaderSize + frontSize]byte
 	if _, err := f.ReadAt(b[:fileHeaderSize], 0); err != nil {
 		return nil, fmt.Errorf("%w: it ends inside its header", ErrInvalid)
 	}
@@ -82,12 +97,15 @@ func Scan(f io.ReaderAt, size int64) (*Index, error) {
 func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 	at := x.Size
 	front = front[:min(len(front), h.size)]
-	if h.kind == TypeScript && x.Meta == nil {
-		data := make([]byte, h.size)
-		if _, err := f.ReadAt(data, at+tagHeaderSize); err != nil {
+	script := h.kind == TypeScript && x.Meta == nil
+	if script || h.size > len(front) && frontSaysTooLittle(h.kind, front) {
+		front = make([]byte, h.size)
+		if _, err := f.ReadAt(front, at+tagHeaderSize); err != nil {
 			return fmt.Errorf("byte %d: %w", at, err)
 		}
-		if meta := parseMeta(data); meta != nil {
+	}
+	if script {
+		if meta := parseMeta(front); meta != nil {
 			x.Meta, x.metaOffset, x.metaSize = meta, at, end-at
 			if at == x.First {
 				x.First, x.Size = end, end
@@ -100,6 +118,23 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 	return nil
 }
 
+// frontSaysTooLittle says whether more of a tag must be read to know what it
+// is: headers and keyframes of several tracks, whose numbers are anywhere in
+// it, and what many modifiers hide.
+func frontSaysTooLittle(kind uint8, front []byte) bool {
+	var p Payload
+	ok := false
+	switch kind {
+	case TypeVideo:
+		p, ok = ParseVideo(front)
+	case TypeAudio:
+		p, ok = ParseAudio(front)
+	default:
+		return false
+	}
+	return !ok || p.tracks != noTracks && (p.keyframe() || p.Kind != Frames)
+}
+
 // add notes a tag at an offset.
 func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
 	e := Entry{time, at}
@@ -110,15 +145,17 @@ func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
 			x.HasVideo, x.Entries = true, nil
 		}
 		x.LastVideo = time
-		if IsVideoHeader(data) {
-			x.VideoHeaders = append(x.VideoHeaders, e)
-		} else if IsKeyframe(data) {
+		v, ok := ParseVideo(data)
+		if ok && v.IsHeader() {
+			x.VideoHeaders = append(x.VideoHeaders, Header{e, v.Kind, v.TrackSet()})
+		}
+		if ok && x.pictures.Keyframe(&v) {
 			x.Entries = append(x.Entries, e)
 		}
 	case TypeAudio:
 		x.HasAudio, x.LastAudio = true, time
-		if IsAudioHeader(data) {
-			x.AudioHeaders = append(x.AudioHeaders, e)
+		if a, ok := ParseAudio(data); ok && a.IsHeader() {
+			x.AudioHeaders = append(x.AudioHeaders, Header{e, a.Kind, a.TrackSet()})
 		} else if n := len(x.Entries); !x.HasVideo && (n == 0 || time >= x.Entries[n-1].Time+audioEntryEvery) {
 			x.Entries = append(x.Entries, e)
 		}
@@ -141,16 +178,31 @@ func (x *Index) Seek(time uint32) Entry {
 	return x.Entries[i-1]
 }
 
-// HeadersBefore returns the sequence headers in force at an offset: at most
-// one of each kind, video's first.
+// HeadersBefore returns the headers in force at an offset, video's first and
+// sequence starts before what goes with them: of each kind, the last of every
+// track.
 func (x *Index) HeadersBefore(offset int64) []Entry {
 	var out []Entry
-	for _, list := range [][]Entry{x.VideoHeaders, x.AudioHeaders} {
-		i := sort.Search(len(list), func(i int) bool { return list[i].Offset >= offset })
-		if i > 0 {
-			out = append(out, list[i-1])
+	for _, list := range [][]Header{x.VideoHeaders, x.AudioHeaders} {
+		list = list[:sort.Search(len(list), func(i int) bool { return list[i].Offset >= offset })]
+		for _, kind := range []Kind{SequenceStart, Metadata, MultichannelConfig} {
+			out = append(out, inForce(list, kind)...)
 		}
 	}
+	return out
+}
+
+// inForce returns the headers of a kind that no later ones replace, in their
+// order: 256 at most, one for each track.
+func inForce(list []Header, kind Kind) (out []Entry) {
+	var replaced TrackSet
+	for i := len(list) - 1; i >= 0; i-- {
+		if h := &list[i]; h.Kind == kind && !h.Tracks.Without(replaced).Empty() {
+			out = append(out, h.Entry)
+			replaced = replaced.With(h.Tracks)
+		}
+	}
+	slices.Reverse(out)
 	return out
 }
 
