@@ -20,17 +20,21 @@ const (
 // within a track, and beginning with a picture that can be decoded.
 type clock struct {
 	begun    bool
-	offset   uint32 // added to the publisher's timestamps
-	start    uint32 // file time of what comes first
-	last     uint32 // largest file time so far
-	video    uint32 // of the last video tag
-	audio    uint32
+	offset   uint32      // added to the publisher's timestamps
+	start    uint32      // file time of what comes first
+	last     uint32      // largest file time so far
+	video    [256]uint32 // of the last video tag, by track
+	audio    [256]uint32
+	tracks   flv.DefaultTrack
 	pictures bool // a keyframe has come
 }
 
 // resume goes on behind an earlier recording.
 func (c *clock) resume(video, audio, duration uint32, gap time.Duration) {
-	c.video, c.audio, c.last = video, audio, duration
+	for i := range c.video {
+		c.video[i], c.audio[i] = video, audio
+	}
+	c.last = duration
 	c.start = duration + uint32(min(gap, forever).Milliseconds())
 	if duration > 0 && gap == 0 {
 		c.start += step
@@ -39,14 +43,23 @@ func (c *clock) resume(video, audio, duration uint32, gap time.Duration) {
 
 // place returns the file time of a message; ok is false when it is left out.
 func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
-	header := m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload) || m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload)
-	if m.Type == rtmp.TypeVideo && !header {
-		if flv.IsKeyframe(m.Payload) {
+	var p flv.Payload
+	header := false
+	switch m.Type {
+	case rtmp.TypeVideo:
+		var known bool
+		p, known = flv.ParseVideo(m.Payload)
+		header = known && p.IsHeader()
+		if known && c.tracks.Keyframe(&p) {
 			c.pictures = true
 		}
-		if !c.pictures {
+		if !header && !c.pictures {
 			return 0, false
 		}
+	case rtmp.TypeAudio:
+		var known bool
+		p, known = flv.ParseAudio(m.Payload)
+		header = known && p.IsHeader()
 	}
 	if len(m.Payload) == 0 {
 		return 0, false // silence: nothing to keep
@@ -65,17 +78,31 @@ func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
 		c.offset += c.last + step - at
 		at = c.last + step
 	}
-	track := &c.video
 	switch m.Type {
+	case rtmp.TypeVideo:
+		at = forward(&c.video, &p, at)
 	case rtmp.TypeAudio:
-		track = &c.audio
-	case rtmp.TypeData:
-		track = &c.last
+		at = forward(&c.audio, &p, at)
+	default:
+		if int32(at-c.last) < 0 {
+			at = c.last
+		}
 	}
-	if int32(at-*track) < 0 {
-		at = *track
-	}
-	*track = at
 	c.last = max(c.last, at)
 	return at, true
+}
+
+// forward moves a time to where none of the payload's tracks goes back.
+func forward(last *[256]uint32, p *flv.Payload, at uint32) uint32 {
+	tracks := p.Tracks()
+	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
+		if int32(at-last[t.ID]) < 0 {
+			at = last[t.ID]
+		}
+	}
+	tracks = p.Tracks()
+	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
+		last[t.ID] = at
+	}
+	return at
 }

@@ -29,6 +29,8 @@ var (
 	key       = []byte{0x17, 1, 0, 0, 0, 9, 9, 9}
 	inter     = []byte{0x27, 1, 0, 0, 0, 9}
 	sound     = []byte{0xaf, 1, 7, 7}
+	second    = []byte("\x96\x01avc1\x02\x00\x00\x00f") // a keyframe of track 2
+	both      = []byte("\xa6\x11avc1\x00\x00\x00\x04\x00\x00\x00f\x02\x00\x00\x04\x00\x00\x00f")
 	metadata  = []byte("\x02\x00\x0aonMetaData\x08\x00\x00\x00\x01\x00\x05width\x00\x40\x74\x00\x00\x00\x00\x00\x00\x00\x00\x09")
 )
 
@@ -376,7 +378,10 @@ func TestClock(t *testing.T) {
 		"a clock set ahead":             {{a, 0, sound, 0}, {a, 23, sound, 23}, {a, 9000000, sound, 43}, {a, 9000023, sound, 66}},
 		"a pause is no jump":            {{a, 0, sound, 0}, {a, 300000, sound, 300000}},
 		"time wraps":                    {{a, 0xfffffff0, sound, 0}, {a, 16, sound, 32}},
+		"nor one of several":            {{v, 100, key, 0}, {v, 140, second, 40}, {v, 180, inter, 80}, {v, 150, second, 50}, {v, 140, both, 80}, {v, 160, second, 80}},
 		"silence of no bytes is no tag": {{a, 0, sound, 0}, {a, 23, nil, -1}},
+		"waits for a keyframe of the default track": {
+			{v, 0, avcHeader, 0}, {v, 0, second, -1}, {v, 0, inter, -1}, {v, 40, key, 0}, {v, 40, second, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c clock
