@@ -60,7 +60,8 @@ type Stream struct {
 	log       log
 	publisher *Publisher
 	hasVideo  bool
-	headers   []stored // sequence headers, video's before audio's
+	pictures  flv.DefaultTrack
+	headers   headers
 	data      []stored // by handler name, in the order they came
 	dataBytes int
 	version   int // of headers and data: what a cached opening is good for
@@ -153,10 +154,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	case rtmp.TypeVideo:
 		flags = s.video(m.Payload)
 	case rtmp.TypeAudio:
-		if flv.IsAudioHeader(m.Payload) {
-			flags = flagHeader
-			s.store(&s.headers, "audio", m)
-		}
+		flags = s.audio(m.Payload)
 	case rtmp.TypeData:
 		payload, forward := s.dataMessage(m)
 		if !forward {
@@ -180,15 +178,36 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 
 // video says what a video message is, and keeps what joiners need of it.
 func (s *Stream) video(payload []byte) (flags uint8) {
+	s.hasVideo = true
+	v, ok := flv.ParseVideo(payload)
+	if !ok {
+		return 0 // forwarded all the same: players may know better
+	}
+	key := s.pictures.Keyframe(&v)
 	switch {
-	case flv.IsVideoHeader(payload):
-		s.store(&s.headers, "video", &rtmp.Message{Type: rtmp.TypeVideo, Payload: payload})
+	case v.IsHeader():
+		s.keepHeader(rtmp.TypeVideo, &v, payload)
 		flags = flagHeader
-	case flv.IsKeyframe(payload):
+	case key:
 		flags = flagKey
 	}
-	s.hasVideo = true
 	return flags
+}
+
+// audio does the same for an audio message.
+func (s *Stream) audio(payload []byte) (flags uint8) {
+	a, ok := flv.ParseAudio(payload)
+	if !ok || !a.IsHeader() {
+		return 0
+	}
+	s.keepHeader(rtmp.TypeAudio, &a, payload)
+	return flagHeader
+}
+
+func (s *Stream) keepHeader(kind rtmp.MessageType, p *flv.Payload, payload []byte) {
+	if s.headers.keep(kind, p, payload) {
+		s.version++
+	}
 }
 
 // dataMessage keeps what @setDataFrame sets and drops what @clearDataFrame
@@ -205,7 +224,7 @@ func (s *Stream) dataMessage(m *rtmp.Message) (payload []byte, forward bool) {
 		if err != nil || !ok {
 			return nil, false
 		}
-		s.store(&s.data, name, &rtmp.Message{Type: m.Type, Payload: rest})
+		s.store(name, &rtmp.Message{Type: m.Type, Payload: rest})
 		return rest, true
 	case "@clearDataFrame":
 		handler, _, _ := amf.Decode(rest)
@@ -214,7 +233,7 @@ func (s *Stream) dataMessage(m *rtmp.Message) (payload []byte, forward bool) {
 		return nil, false
 	case "onMetaData":
 		// Some encoders leave the command word out and mean it all the same.
-		s.store(&s.data, "onMetaData", m)
+		s.store("onMetaData", m)
 	}
 	return m.Payload, true
 }
@@ -240,29 +259,25 @@ func (s *Stream) clear(handler string) bool {
 	return false
 }
 
-// store keeps a copy of a message under a key, in place of what had it before.
-func (s *Stream) store(list *[]stored, key string, m *rtmp.Message) {
+// store keeps a copy of a data message under a key, in place of what had it
+// before.
+func (s *Stream) store(key string, m *rtmp.Message) {
 	entry := stored{key: key, kind: m.Type, payload: append([]byte(nil), m.Payload...)}
 	grows, at := len(entry.payload), -1
-	for i, d := range *list {
+	for i, d := range s.data {
 		if d.key == key {
 			grows, at = grows-len(d.payload), i
 		}
 	}
-	if list == &s.data {
-		if s.dataBytes+grows > maxStoredBytes || at < 0 && len(s.data) == maxStoredData {
-			return // forwarded, but not kept
-		}
-		s.dataBytes += grows
+	if s.dataBytes+grows > maxStoredBytes || at < 0 && len(s.data) == maxStoredData {
+		return // forwarded, but not kept
 	}
+	s.dataBytes += grows
 	s.version++
-	switch {
-	case at >= 0:
-		(*list)[at] = entry
-	case m.Type == rtmp.TypeVideo:
-		*list = append([]stored{entry}, *list...)
-	default:
-		*list = append(*list, entry)
+	if at >= 0 {
+		s.data[at] = entry
+	} else {
+		s.data = append(s.data, entry)
 	}
 }
 
@@ -278,7 +293,8 @@ func (p *Publisher) Close() {
 	s.publisher = nil
 	s.goodbye = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
-	s.hasVideo, s.headers, s.data, s.dataBytes = false, nil, nil, 0
+	s.hasVideo, s.pictures, s.headers = false, flv.DefaultTrack{}, headers{}
+	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)
 }
@@ -323,7 +339,7 @@ func (s *Stream) join() (at position, opening []byte, wait bool) {
 	}
 }
 
-// openingAt is what goes before a keyframe: stored data, then sequence headers
+// openingAt is what goes before a keyframe: stored data, then headers
 // with the keyframe's own timestamp. The caller holds s.mu.
 func (s *Stream) openingAt(k *keyframe) []byte {
 	if k.openingVersion != s.version {
@@ -347,7 +363,7 @@ func (s *Stream) storedMessages(time uint32) []rtmp.Message {
 	for _, d := range s.data {
 		all = append(all, rtmp.Message{Type: d.kind, StreamID: 1, Payload: d.payload})
 	}
-	for _, h := range s.headers {
+	for _, h := range s.headers.list {
 		all = append(all, rtmp.Message{Type: h.kind, StreamID: 1, Timestamp: time, Payload: h.payload})
 	}
 	return all
