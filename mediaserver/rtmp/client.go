@@ -69,10 +69,12 @@ func (c *Client) hello(ctx context.Context) error {
 	if err := c.conn.Send(SetChunkSize(clientChunkSize), WindowAckSize(defaultWindow)); err != nil {
 		return err
 	}
-	_, err := c.Call(ctx, "connect", amf.NewObject(
+	object := amf.NewObject(
 		"app", c.URL.App, "type", "nonprivate", "flashVer", "FMLE/3.0 (compatible; Flashpod)",
-		"tcUrl", c.URL.TCURL(), "objectEncoding", 0))
-	if err != nil {
+		"tcUrl", c.URL.TCURL(), "objectEncoding", 0)
+	// Not CapsReconnect: that is its user's business, who cannot be told.
+	SetEnhanced(object, CapsMultitrack|CapsModEx|CapsTimestampNanoOffset)
+	if _, err := c.Call(ctx, "connect", object); err != nil {
 		return err
 	}
 	answer, err := c.Call(ctx, "createStream", nil)

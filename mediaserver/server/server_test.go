@@ -85,7 +85,9 @@ type client struct {
 	info chan *amf.Object // of commands, in step with got; nil for the rest
 }
 
-func connect(t *testing.T, s *Server, app string) *client {
+// connect says more in its command object when there are pairs of names and
+// values.
+func connect(t *testing.T, s *Server, app string, more ...any) *client {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -104,7 +106,7 @@ func connect(t *testing.T, s *Server, app string) *client {
 		})
 	}()
 	t.Cleanup(func() { conn.Close(); <-done })
-	c.send("connect", 1, amf.NewObject("app", app, "tcUrl", "rtmp://h/"+app, "objectEncoding", 0))
+	c.send("connect", 1, amf.NewObject(append([]any{"app", app, "tcUrl", "rtmp://h/" + app, "objectEncoding", 0}, more...)...))
 	return c
 }
 

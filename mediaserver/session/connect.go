@@ -20,6 +20,9 @@ const (
 
 	windowAckSize = 2500000 // bytes; FMS's own figure
 	peerLimit     = 2       // dynamic
+
+	// What of Enhanced RTMP there is: payloads go through as they are.
+	capsEx = rtmp.CapsReconnect | rtmp.CapsMultitrack | rtmp.CapsModEx | rtmp.CapsTimestampNanoOffset
 )
 
 // connect answers the first command of every client: reference §2.5.1 for the
@@ -66,13 +69,23 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	s.log = s.log.With("application", to.application, "instance", to.instance)
 	flashVer, _ := args.Get("flashVer")
 	agent, _ := flashVer.(string)
-	s.log.Info("connected", "agent", printable(agent))
+	said := []any{"agent", printable(agent)}
+	peer, enhanced := rtmp.ParseEnhanced(args)
+	if enhanced {
+		said = append(said, "codecs", peer.Codecs, "capsEx", peer.Caps)
+		s.reconnects = peer.Caps&rtmp.CapsReconnect != 0
+	}
+	s.log.Info("connected", said...)
 
 	encoding, ok := args.Get("objectEncoding")
 	if !ok {
 		encoding = 0.0
 	}
 	props := amf.NewObject("fmsVer", fmsVersion, "capabilities", fmsCapabilities, "mode", 1)
+	if enhanced {
+		// Only to who asks: a client of Adobe's time gets what it knows.
+		rtmp.SetEnhanced(props, capsEx)
+	}
 	info := amf.NewObject(
 		"level", "status",
 		"code", "NetConnection.Connect.Success",

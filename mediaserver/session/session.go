@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -81,11 +82,12 @@ type Session struct {
 
 	// Held by the goroutine of Serve. What a command may change is changed
 	// with mu held, because the end of a playback comes from elsewhere.
-	mu        sync.Mutex
-	inst      *instance.Instance
-	query     url.Values // of app and tcUrl
-	streams   map[uint32]*netStream
-	connected bool
+	mu         sync.Mutex
+	inst       *instance.Instance
+	query      url.Values // of app and tcUrl
+	streams    map[uint32]*netStream
+	connected  bool
+	reconnects bool // the client follows a ReconnectRequest
 }
 
 // New makes a session of a fresh connection. Serve runs it.
@@ -201,8 +203,16 @@ func (s *Session) Shutdown(reason string) {
 		ns.playlist = nil
 		ns.stopPlaying()
 	}
+	reconnects := s.reconnects
 	s.mu.Unlock()
-	if err := s.conn.Send(rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.id)); err != nil {
+	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.id)}
+	if reconnects {
+		// First, so that it is not taken for a failure. Without a tcUrl it
+		// means the address that the client came to: who is there next will
+		// serve it.
+		last = slices.Insert(last, 0, rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason))
+	}
+	if err := s.conn.Send(last...); err != nil {
 		s.Close()
 		return
 	}

@@ -1,0 +1,108 @@
+package rtmp
+
+import (
+	"slices"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+// Bits of capsEx, in connect and in its answer [Enhanced RTMP v2, "Enhancing
+// NetConnection connect Command"].
+const (
+	CapsReconnect           = 1 << iota // follows NetConnection.Connect.ReconnectRequest
+	CapsMultitrack                      // takes several tracks of a kind
+	CapsModEx                           // reads past modifiers of a payload
+	CapsTimestampNanoOffset             // understands the one that refines a timestamp
+)
+
+// Bits of a codec's entry in videoFourCcInfoMap and audioFourCcInfoMap.
+const (
+	CanDecode = 1 << iota
+	CanEncode
+	CanForward
+)
+
+// AnyCodec stands for all codecs.
+const AnyCodec = "*"
+
+// What Enhanced RTMP v2 names. Peers that do not know AnyCodec look for these.
+var (
+	videoCodecs = []string{"avc1", "hvc1", "vvc1", "av01", "vp08", "vp09"}
+	audioCodecs = []string{"mp4a", ".mp3", "Opus", "fLaC", "ac-3", "ec-3"}
+)
+
+// maxCodecs bounds what is kept of a peer's lists.
+const maxCodecs = 32
+
+// Enhanced is what a peer says of Enhanced RTMP when it connects, or answers.
+type Enhanced struct {
+	Codecs []string // FourCCs, or AnyCodec, of everything it can do something with; 32 at most
+	Caps   uint32   // Caps bits
+}
+
+// ParseEnhanced finds what connect's command object, or that of its answer,
+// says. ok is false when it says nothing: the peer is one of Adobe's time.
+func ParseEnhanced(o *amf.Object) (e Enhanced, ok bool) {
+	list, ok := o.Get("fourCcList")
+	if values, is := list.([]amf.Value); is {
+		for _, v := range values {
+			e.add(v)
+		}
+	}
+	for _, name := range []string{"videoFourCcInfoMap", "audioFourCcInfoMap"} {
+		v, there := o.Get(name)
+		ok = ok || there
+		var all []amf.Property
+		switch v := v.(type) {
+		case *amf.Object:
+			all = v.Properties
+		case *amf.ECMAArray:
+			all = v.Properties
+		}
+		for _, p := range all {
+			e.add(p.Name)
+		}
+	}
+	for _, name := range []string{"capsEx", "CapsEx"} { // Red5's spelling
+		v, there := o.Get(name)
+		ok = ok || there
+		switch n := v.(type) {
+		case float64:
+			if n >= 0 && n < 1<<32 {
+				e.Caps |= uint32(n)
+			}
+		case int32: // AMF3
+			e.Caps |= uint32(n)
+		}
+	}
+	return e, ok
+}
+
+func (e *Enhanced) add(v amf.Value) {
+	name, ok := v.(string)
+	if ok && (name == AnyCodec || len(name) == 4) && len(e.Codecs) < maxCodecs && !slices.Contains(e.Codecs, name) {
+		e.Codecs = append(e.Codecs, name)
+	}
+}
+
+// SetEnhanced writes into a command object what an end of the connection can
+// do that passes payloads on as they are, whatever their codec: caps are Caps
+// bits.
+func SetEnhanced(o *amf.Object, caps uint32) {
+	list := []amf.Value{AnyCodec}
+	for _, c := range slices.Concat(videoCodecs, audioCodecs) {
+		list = append(list, c)
+	}
+	o.Set("fourCcList", list)
+	o.Set("videoFourCcInfoMap", forwards(videoCodecs))
+	o.Set("audioFourCcInfoMap", forwards(audioCodecs))
+	o.Set("capsEx", caps)
+}
+
+func forwards(codecs []string) *amf.Object {
+	o := amf.NewObject(AnyCodec, CanForward)
+	for _, c := range codecs {
+		o.Set(c, CanForward)
+	}
+	return o
+}
