@@ -40,6 +40,7 @@ type Index struct {
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
 	pictures             DefaultTrack
+	metaTorn             bool  // it is a Writer's, and was being written when its process died
 }
 
 // Header is where a header is: a sequence start, metadata of pictures, or the
@@ -105,7 +106,11 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 		}
 	}
 	if script {
-		if meta := parseMeta(front); meta != nil {
+		meta := parseMeta(front)
+		if meta == nil && at == fileHeaderSize && end-at == metaReserve && isMetaName(front) {
+			meta, x.metaTorn = &amf.ECMAArray{}, true
+		}
+		if meta != nil {
 			x.Meta, x.metaOffset, x.metaSize = meta, at, end-at
 			if at == x.First {
 				x.First, x.Size = end, end

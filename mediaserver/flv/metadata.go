@@ -14,6 +14,10 @@ const (
 	// written when its contents are known, at the end. It holds an index of
 	// about 1,800 keyframes; of more, every second is left out until they fit.
 	metaReserve = 32 << 10
+	// stampEnd is behind the file's size in an onMetaData tag that this package
+	// wrote. What comes before lies within one page of a file, and is written
+	// whole or not at all when a process is killed.
+	stampEnd = 256
 )
 
 // parseMeta returns the value of an onMetaData script, nil when data is
@@ -62,19 +66,27 @@ func Described(meta *amf.ECMAArray, seconds float64) *amf.ECMAArray {
 	return out
 }
 
+// isMetaName says whether script data is an onMetaData, whatever follows the
+// name.
+func isMetaName(data []byte) bool {
+	name, _, err := amf.Decode(data)
+	return err == nil && name == metaName
+}
+
 // metaTag makes the onMetaData tag of a file: exactly room bytes with its
-// trailer, so that it can be written over another.
+// trailer, so that it can be written over another. Its size comes first, for
+// Finish, and is 0 in a file that is not finished.
 func metaTag(x *Index, meta *amf.ECMAArray, fileSize int64, room int) ([]byte, error) {
-	m := Described(meta, float64(x.Duration)/1000)
-	if b, err := amf.Append(nil, m); err != nil || len(b) > maxPassedMeta {
-		m = Described(nil, float64(x.Duration)/1000)
+	m := amf.NewECMAArray("filesize", float64(fileSize), "creator", creator)
+	said := Described(meta, float64(x.Duration)/1000)
+	if b, err := amf.Append(nil, said); err != nil || len(b) > maxPassedMeta {
+		said = Described(nil, float64(x.Duration)/1000)
 	}
-	m.Set("filesize", float64(fileSize))
+	m.Properties = append(m.Properties, said.Properties...)
 	m.Set("hasVideo", x.HasVideo)
 	m.Set("hasAudio", x.HasAudio)
 	m.Set("hasMetadata", true)
 	m.Set("lasttimestamp", float64(x.Duration)/1000)
-	m.Set("creator", creator)
 	index := x.Entries
 	if !x.HasVideo {
 		index = nil

@@ -3,6 +3,7 @@ package flv
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
@@ -102,18 +103,29 @@ func (w *Writer) Flush() error {
 // Finish flushes, writes the metadata with duration and keyframe index into
 // its place, and syncs. A file that came from elsewhere keeps its own metadata
 // when there is no room.
+//
+// A process that dies in the middle leaves a file that Repair knows: the size
+// that marks a finished file is written when all else is there.
 func (w *Writer) Finish() error {
 	if err := w.Flush(); err != nil {
 		// What got there is whole up to some tag: leave it so.
 		return err
 	}
 	if w.index.metaSize >= metaReserve {
-		tag, err := metaTag(w.index, w.meta, w.index.Size, int(w.index.metaSize))
-		if err != nil {
-			return err
-		}
-		if _, err := w.f.WriteAt(tag, w.index.metaOffset); err != nil {
-			return err
+		for _, size := range []int64{0, w.index.Size} {
+			tag, err := metaTag(w.index, w.meta, size, int(w.index.metaSize))
+			if err != nil {
+				return err
+			}
+			if size > 0 {
+				if err := w.f.Sync(); err != nil {
+					return err
+				}
+				tag = tag[:stampEnd] // they differ in the size alone
+			}
+			if _, err := w.f.WriteAt(tag, w.index.metaOffset); err != nil {
+				return err
+			}
 		}
 	}
 	return w.f.Sync()
@@ -128,7 +140,7 @@ func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	if by, _ := x.Meta.Get("creator"); by != creator {
+	if by, _ := x.Meta.Get("creator"); by != creator && !x.metaTorn {
 		return 0, false, nil
 	}
 	if said, _ := x.Meta.Get("filesize"); said == float64(size) && x.Size == size {
@@ -139,4 +151,31 @@ func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
 		return 0, false, err
 	}
 	return size - x.Size, true, w.Finish()
+}
+
+// Finished returns the duration in ms of a file of size bytes that a Writer
+// finished, from its front alone; ok is false for every other file.
+func Finished(f io.ReaderAt, size int64) (ms uint32, ok bool) {
+	var b [fileHeaderSize + tagHeaderSize]byte
+	if _, err := f.ReadAt(b[:], 0); err != nil || checkFileHeader(b[:]) != nil {
+		return 0, false
+	}
+	const most = 1 << 20 // where Append found another's room
+	h, err := parseTagHeader(b[fileHeaderSize:])
+	if err != nil || h.kind != TypeScript || h.size > most {
+		return 0, false
+	}
+	data := make([]byte, h.size)
+	if _, err := f.ReadAt(data, int64(len(b))); err != nil {
+		return 0, false
+	}
+	meta := parseMeta(data)
+	by, _ := meta.Get("creator")
+	whole, _ := meta.Get("filesize")
+	seconds, _ := meta.Get("duration")
+	s, is := seconds.(float64)
+	if by != creator || whole != float64(size) || !is || !(s >= 0 && s*1000 <= math.MaxUint32) {
+		return 0, false
+	}
+	return uint32(math.Round(s * 1000)), true
 }
