@@ -96,7 +96,7 @@ func (r *Recorder) open(name string, mode Mode) error {
 		return err
 	}
 	if err := s.free(); err != nil {
-		return err
+		return s.gone(err)
 	}
 	if dir := path.Dir(base); dir != "." {
 		if err := s.root.MkdirAll(dir, 0o755); err != nil {
@@ -195,7 +195,11 @@ func (r *Recorder) run(ctx context.Context) error {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return errors.Join(err, r.finish())
+	last := r.finish()
+	if errors.Is(err, ErrDiskFull) && errors.Is(last, ErrDiskFull) {
+		return err // it need not be said twice
+	}
+	return errors.Join(err, last)
 }
 
 const flushAbove = 256 << 10
@@ -286,12 +290,56 @@ func (r *Recorder) finish() error {
 		return errors.Join(r.f.Close(), s.root.Remove(r.temp)) // nothing came
 	}
 	err := diskError(r.w.Finish())
-	return errors.Join(err, r.appear(), r.f.Close())
+	if err != nil {
+		if e := r.salvage(); e != nil {
+			s.log.Error("recording that ended early is not mended", "file", r.file, "err", e)
+		}
+	} else {
+		err = r.appear()
+	}
+	return errors.Join(err, r.f.Close())
+}
+
+// salvage makes the best of a file that could not be finished, most likely
+// because the disk is full: the tag that did not fit is cut, and the metadata
+// has its place already. A recording of which nothing arrived replaces no other.
+func (r *Recorder) salvage() error {
+	size, err := r.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	_, mended, err := flv.Repair(r.f, size)
+	switch {
+	case r.temp == "":
+		return err
+	case err == nil && mended && r.arrived():
+		return r.appear()
+	}
+	return r.store.root.Remove(r.temp)
+}
+
+// arrived says whether the file has anything to play in it.
+func (r *Recorder) arrived() bool {
+	size, err := r.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return false
+	}
+	x, err := flv.Scan(r.f, size)
+	return err == nil && len(x.Entries) > 0
 }
 
 func diskError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
+}
+
+// gone adds what to do to the error of a folder that was removed, or whose
+// volume was taken away, while the server runs.
+func (s *Store) gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESTALE) {
+		return fmt.Errorf("the folder of recordings is gone (restart the server when it is back): %w", err)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -321,6 +322,66 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	if d, err := s.Length("a"); err != nil || d < 900*time.Millisecond {
 		t.Errorf("%v long, %v", d, err)
+	}
+}
+
+// A disk that has no room even for a recording's beginning leaves the earlier
+// recording of the name alone, and a later one loses its last tag only.
+func TestNothingFits(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	record(t, s, "a", ModeRecord, seconds(1, 0))
+	full := func(size int64) {
+		t.Helper()
+		src := make(source)
+		r, err := s.Record("a", ModeRecord, src, func(error) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The kernel refuses to write behind that: EFBIG, as a quota would.
+		limitFiles(t, size)
+		for _, m := range seconds(3, 0) {
+			select {
+			case src <- m:
+			case <-r.done:
+			}
+		}
+		close(src)
+		if err := r.Stop(); !errors.Is(err, syscall.EFBIG) {
+			t.Errorf("ended with %v", err)
+		}
+		limitFiles(t, -1)
+	}
+	full(1000)
+	if d, err := s.Length("a"); err != nil || d != 965*time.Millisecond {
+		t.Errorf("the earlier recording is %v long, %v", d, err)
+	}
+	full(34000)
+	info, err := os.Stat(filepath.Join(dir, "a.flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Length("a"); err != nil || d < 500*time.Millisecond || d > 2*time.Second || info.Size() > 34000 || info.Size() < 33980 {
+		t.Errorf("what fitted is %d bytes and %v long, %v", info.Size(), d, err)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{"a.flv"}) {
+		t.Errorf("files %v", got)
+	}
+}
+
+// limitFiles sets how large a file may grow, in bytes; -1: as before.
+func limitFiles(t *testing.T, size int64) {
+	t.Helper()
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {
+		t.Fatal(err)
+	}
+	l.Cur = l.Max
+	if size >= 0 {
+		l.Cur = uint64(size)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {
+		t.Fatal(err)
 	}
 }
 
