@@ -40,7 +40,7 @@ type Index struct {
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
 	pictures             DefaultTrack
-	metaTorn             bool  // it is a Writer's, and was being written when its process died
+	metaTorn             bool // it is a Writer's, and was being written when its process died
 }
 
 // Header is where a header is: a sequence start, metadata of pictures, or the

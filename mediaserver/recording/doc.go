@@ -21,6 +21,9 @@
 // player; what it has written is on its way to the disk within a second. Files
 // whose writer died are mended when the store is opened.
 //
+// List, Find and Delete are for operators: there a name means its own file, and
+// never the newest of several.
+//
 // The package knows files and time. Which streams are recorded is instance's
 // to say, and what clients are told is session's.
 package recording

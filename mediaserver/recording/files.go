@@ -27,6 +27,17 @@ var formats = []format{
 	{"flv:", extension, func(r io.ReaderAt, size int64) (media.File, error) { return flv.Open(r, size) }},
 }
 
+// extensionOf is the ending that a name with a prefix stands for first; without
+// one, that of a recording.
+func extensionOf(prefix string) string {
+	for _, f := range formats {
+		if f.prefix == prefix {
+			return f.extension
+		}
+	}
+	return extension
+}
+
 // formatOf returns the format of a file, nil when it is of none.
 func formatOf(file string) *format {
 	for i, f := range formats {

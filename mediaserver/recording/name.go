@@ -67,14 +67,14 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 		return "", nil, err
 	}
 	if ending != "" && ending != extension {
-		if file, info := s.stat(base + ending); info != nil {
-			return file, info, nil
+		if info, err := s.stat(base + ending); err == nil {
+			return base + ending, info, nil
 		}
 	}
 	for _, f := range formats {
 		if f.prefix == prefix && f.extension != extension {
-			if file, info := s.stat(base + f.extension); info != nil {
-				return file, info, nil
+			if info, err := s.stat(base + f.extension); err == nil {
+				return base + f.extension, info, nil
 			}
 		}
 	}
@@ -82,25 +82,19 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 		return file, info, err
 	}
 	if prefix == "" && ending == "" && formatOf(base) != nil {
-		if file, info := s.stat(base); info != nil {
-			return file, info, nil
+		if info, err := s.stat(base); err == nil {
+			return base, info, nil
 		}
 	}
 	return "", nil, fmt.Errorf("%w: %s", ErrNotFound, name)
 }
 
-// stat returns what is known of a file that is there.
-func (s *Store) stat(file string) (string, fs.FileInfo) {
-	if i, err := s.root.Stat(file); err == nil && i.Mode().IsRegular() {
-		return file, i
-	}
-	return "", nil
-}
-
 // newestTake returns the recording of a stream that was written last; info is
 // nil when there is none.
 func (s *Store) newestTake(base string) (file string, info fs.FileInfo, err error) {
-	file, info = s.stat(base + extension)
+	if i, err := s.stat(base + extension); err == nil {
+		file, info = base+extension, i
+	}
 	entries, err := fs.ReadDir(s.root.FS(), path.Dir(base))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,6 +52,8 @@ type Recorder struct {
 	synced time.Time
 	// What has come: more than sequence headers, and one of video.
 	media, video bool
+
+	length atomic.Uint32 // ms, for those who list
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -185,6 +188,7 @@ func (r *Recorder) continueFile(mode Mode) error {
 	}
 	video, audio := r.w.Last()
 	r.clock.resume(video, audio, r.w.Duration(), gap)
+	r.length.Store(r.w.Duration())
 	return nil
 }
 
@@ -237,7 +241,9 @@ func (r *Recorder) write(m rtmp.Message) error {
 	default:
 		r.media = true
 	}
-	return r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: time, Data: m.Payload})
+	err := r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: time, Data: m.Payload})
+	r.length.Store(r.w.Duration())
+	return err
 }
 
 // flush hands to the file what has come, and to the disk once a second.

@@ -58,6 +58,7 @@ type Store struct {
 	recording map[string]*Recorder // by file
 	indexes   map[string]*indexed  // by file
 	opened    map[string]*opened   // by file
+	lengths   map[string]length    // by file, of what was listed
 }
 
 // Open opens a folder, made when missing, and mends the files whose writer
@@ -82,7 +83,7 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root: root, log: log, opts: opts, recording: map[string]*Recorder{}, indexes: map[string]*indexed{}, opened: map[string]*opened{}}
+	s := &Store{root: root, log: log, opts: opts, recording: map[string]*Recorder{}, indexes: map[string]*indexed{}, opened: map[string]*opened{}, lengths: map[string]length{}}
 	if err := s.mend(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("mend recordings: %w", err)

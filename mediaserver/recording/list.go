@@ -1,0 +1,268 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+)
+
+// Info is what is known of one recorded stream.
+type Info struct {
+	Name      string // plays this file, and no other
+	Bytes     int64
+	Duration  time.Duration // negative: nobody has looked yet
+	Modified  time.Time
+	Recording bool // it is being written now
+}
+
+const (
+	// scanTime is how long one List looks into files that do not say at their
+	// front how long they are.
+	scanTime   = 2 * time.Second
+	maxLengths = 10000
+)
+
+// length is how long a file plays, with what tells whether it is still the
+// same.
+type length struct {
+	ms       uint32
+	size     int64
+	modified time.Time
+}
+
+// nameOf is the name that plays a file, and no other; ok is false when none
+// does.
+func nameOf(file string) (name string, ok bool) {
+	f := formatOf(file)
+	if f == nil {
+		return "", false
+	}
+	base := strings.TrimSuffix(file, f.extension)
+	if clean, err := fileOf(base); err != nil || clean != base {
+		return "", false
+	}
+	switch {
+	case f.extension == extension:
+		return base, true
+	case f.extension == extensionOf(f.prefix):
+		return f.prefix + base, true
+	default:
+		return f.prefix + file, true
+	}
+}
+
+// pathOf is the one file of a name: unlike [Store.newest], it takes no other
+// for it.
+func pathOf(name string) (string, error) {
+	prefix, base, ending, err := splitName(name)
+	if err != nil {
+		return "", err
+	}
+	if ending == "" {
+		ending = extensionOf(prefix)
+	}
+	return base + ending, nil
+}
+
+// List returns recorded streams in the order of their names: up to limit of
+// those that come after a name ("": from the first on), and whether there are
+// more. What takes long to find out stays out of it: see Info.Duration.
+func (s *Store) List(ctx context.Context, after string, limit int) (page []Info, more bool, err error) {
+	type entry struct{ name, file string }
+	var all []entry
+	err = s.walk(ctx, func(file string) {
+		if name, ok := nameOf(file); ok && name > after {
+			all = append(all, entry{name, file})
+		}
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("list recordings: %w", err)
+	}
+	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	until := time.Now().Add(scanTime)
+	for _, e := range all {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		if len(page) == limit {
+			return page, true, nil
+		}
+		one, err := s.info(e.file, time.Now().Before(until))
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue // deleted meanwhile
+		case err != nil: // a link out of the folder: it does not play either
+			s.log.Warn("file is not listed", "file", e.file, "err", err)
+			continue
+		}
+		one.Name = e.name
+		page = append(page, one)
+	}
+	return page, false, nil
+}
+
+// walk visits every file that may be a recorded stream.
+func (s *Store) walk(ctx context.Context, visit func(file string)) error {
+	return fs.WalkDir(s.root.FS(), ".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && file == ".":
+			return err
+		case err != nil:
+			s.log.Warn("folder is not listed", "folder", file, "err", err)
+			return fs.SkipDir
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case d.IsDir() && file != "." && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case !d.IsDir():
+			visit(file)
+		}
+		return nil
+	})
+}
+
+// Find tells of one recorded stream. It fails with ErrNotFound or ErrBadName.
+// A name means its own file here, never the newest of several.
+func (s *Store) Find(name string) (Info, error) {
+	file, err := pathOf(name)
+	if err != nil {
+		return Info{}, err
+	}
+	one, err := s.info(file, true)
+	if errors.Is(err, ErrNotFound) {
+		return one, s.notFound(name)
+	}
+	one.Name, _ = nameOf(file)
+	return one, err
+}
+
+// Delete removes a recorded stream. Those who play it go on: the file is gone
+// when the last of them is. It fails with ErrNotFound, ErrBadName, or ErrBusy
+// for one that is being recorded.
+func (s *Store) Delete(name string) error {
+	file, err := pathOf(name)
+	if err != nil {
+		return err
+	}
+	// Held all the time: nobody begins to append to the file meanwhile.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if _, busy := s.recording[file]; busy {
+		return fmt.Errorf("%w: %s (end its publication first)", ErrBusy, name)
+	}
+	_, err = s.stat(file)
+	if errors.Is(err, ErrNotFound) {
+		return s.notFound(name)
+	}
+	if err != nil {
+		return fmt.Errorf("delete recording: %w", err)
+	}
+	if err := s.root.Remove(file); err != nil {
+		return fmt.Errorf("delete recording: %w", err)
+	}
+	delete(s.indexes, file)
+	delete(s.lengths, file)
+	return nil
+}
+
+// notFound says where to look when the name plays another file.
+func (s *Store) notFound(name string) error {
+	if file, _, err := s.newest(name); err == nil {
+		if other, ok := nameOf(file); ok && other != name {
+			return fmt.Errorf("%w: %s (its newest recording is %s)", ErrNotFound, name, other)
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrNotFound, name)
+}
+
+// stat returns what is known of a file. It fails with ErrNotFound for what
+// is no file as well.
+func (s *Store) stat(file string) (fs.FileInfo, error) {
+	info, err := s.root.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.Mode().IsRegular() {
+		return nil, ErrNotFound
+	}
+	return info, err
+}
+
+// info looks at one file. With scan, it reads all of one that does not say how
+// long it is.
+func (s *Store) info(file string, scan bool) (Info, error) {
+	info, err := s.stat(file)
+	if err != nil {
+		return Info{}, err
+	}
+	one := Info{Bytes: info.Size(), Modified: info.ModTime(), Duration: -1}
+	s.mu.Lock()
+	// A recorder whose file has no name yet is about to replace this one.
+	if r, ok := s.recording[file]; ok {
+		one.Recording = true
+		one.Duration = time.Duration(r.length.Load()) * time.Millisecond
+	}
+	known, ok := s.lengths[file]
+	s.mu.Unlock()
+	if one.Recording {
+		return one, nil
+	}
+	if !ok || known.size != info.Size() || !known.modified.Equal(info.ModTime()) {
+		if known, ok = s.measure(file, info, scan); !ok {
+			return one, nil
+		}
+	}
+	one.Duration = time.Duration(known.ms) * time.Millisecond
+	return one, nil
+}
+
+// measure finds out how long a file plays. One that cannot be read has no
+// length, and is listed nevertheless.
+func (s *Store) measure(file string, info fs.FileInfo, scan bool) (l length, ok bool) {
+	f, err := s.root.Open(file)
+	if err != nil {
+		return l, false
+	}
+	defer f.Close()
+	l = length{size: info.Size(), modified: info.ModTime()}
+	if l.ms, ok = s.said(file, f, info); !ok {
+		if !scan {
+			return l, false
+		}
+		x, err := s.index(file, f)
+		if err != nil {
+			s.log.Debug("length of a recording", "file", file, "err", err)
+			return l, false
+		}
+		l.ms = x.file.Duration()
+	}
+	s.mu.Lock()
+	if len(s.lengths) >= maxLengths {
+		clear(s.lengths)
+	}
+	s.lengths[file] = l
+	s.mu.Unlock()
+	return l, true
+}
+
+// said returns the length that is known without reading the file.
+func (s *Store) said(file string, f *os.File, info fs.FileInfo) (ms uint32, ok bool) {
+	s.mu.Lock()
+	have, ok := s.indexes[file]
+	s.mu.Unlock()
+	if ok && have.describes(info) {
+		return have.file.Duration(), true
+	}
+	if !strings.HasSuffix(file, extension) {
+		return 0, false
+	}
+	return flv.Finished(f, info.Size())
+}

@@ -1,0 +1,182 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// foreign is an FLV file that says nothing at its front, of 2 s.
+func foreign(t *testing.T, path string) {
+	t.Helper()
+	b := []byte{'F', 'L', 'V', 1, 5, 0, 0, 0, 9, 0, 0, 0, 0}
+	for i := range uint32(51) {
+		b, _ = flv.AppendTag(b, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 40, Data: key})
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func names(page []Info) (all []string) {
+	for _, one := range page {
+		all = append(all, one.Name)
+	}
+	return all
+}
+
+func TestList(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	for _, name := range []string{"b", "a b", "folder/c", "folder.d", "ä"} {
+		record(t, s, name, ModeRecord, seconds(3, 0))
+	}
+	foreign(t, filepath.Join(dir, "elsewhere.flv"))
+	for _, name := range []string{"broken.flv", "notes.txt", ".hidden.flv", "a:b.flv"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("no film"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/etc", filepath.Join(dir, "out.flv")); err != nil {
+		t.Fatal(err)
+	}
+	src := make(source, 200)
+	r, err := s.Record("now", ModeRecord, src, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range seconds(1, 0) {
+		src <- m
+	}
+	var page []Info
+	for len(page) < 8 { // until it has appeared
+		if page, _, err = s.List(context.Background(), "", 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"a b", "b", "broken", "elsewhere", "folder.d", "folder/c", "now", "ä"}
+	if got := names(page); !slices.Equal(got, want) {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	for _, one := range page {
+		info, err := os.Stat(filepath.Join(dir, one.Name+".flv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := 2965 * time.Millisecond
+		switch one.Name {
+		case "elsewhere":
+			length = 2 * time.Second
+		case "broken":
+			length = -1
+		case "now":
+			if !one.Recording {
+				t.Error("nothing says that it is being recorded")
+			}
+			continue // it grows
+		}
+		if one.Bytes != info.Size() || !one.Modified.Equal(info.ModTime()) || one.Duration != length || one.Recording {
+			t.Errorf("%+v; it has %d bytes and lasts %v", one, info.Size(), length)
+		}
+		if found, err := s.Find(one.Name); err != nil || found != one {
+			t.Errorf("found %+v, %v; listed %+v", found, err, one)
+		}
+	}
+	var paged []string
+	for after, more := "", true; more; {
+		if page, more, err = s.List(context.Background(), after, 3); err != nil || len(page) == 0 {
+			t.Fatalf("after %q: %v, %v", after, page, err)
+		}
+		after = page[len(page)-1].Name
+		paged = append(paged, names(page)...)
+	}
+	if !slices.Equal(paged, want) {
+		t.Errorf("in pages: %q", paged)
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := s.List(gone, "", 3); !errors.Is(err, context.Canceled) {
+		t.Errorf("listed for nobody: %v", err)
+	}
+	close(src)
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if one, err := s.Find("now"); err != nil || one.Recording || one.Duration != 965*time.Millisecond {
+		t.Errorf("when it is recorded: %+v, %v", one, err)
+	}
+	// Another file of that name has another length.
+	record(t, s, "b", ModeRecord, seconds(5, 0))
+	if one, err := s.Find("b"); err != nil || one.Duration != 4965*time.Millisecond {
+		t.Errorf("recorded anew: %+v, %v", one, err)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(filepath.Dir(dir), "outside.flv")
+	foreign(t, outside)
+	s := open(t, dir, Options{Now: func() time.Time { return time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC) }})
+	record(t, s, "a", ModeRecord, seconds(10, 0))
+	record(t, s, "cam", ModeDated, seconds(1, 0))
+	foreign(t, filepath.Join(dir, "kept.flv"))
+	for _, bad := range []string{"", "..", "../outside", "/etc/passwd", "a/../a", "a/", ".lock", "a\x00b"} {
+		if err := s.Delete(bad); !errors.Is(err, ErrBadName) {
+			t.Errorf("%q: %v, want ErrBadName", bad, err)
+		}
+	}
+	for _, none := range []string{"b", "cam", "a.flv/b", "cam-20261124T100000Z-2"} {
+		if err := s.Delete(none); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: %v, want ErrNotFound", none, err)
+		}
+	}
+
+	// Who plays it goes on to its end.
+	pb, p := play(t, s, PlayOptions{Length: -1, Buffer: time.Hour})
+	if err := s.Delete("a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.OpenPlayback("a", &played{}, PlayOptions{}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("it plays still: %v", err)
+	}
+	pb.Run(0)
+	if r := <-p.end; r.Err != nil || len(p.list()) != 3+500 {
+		t.Errorf("%d messages came, %v", len(p.list()), r.Err)
+	}
+
+	if err := s.Delete("cam-20261124T100000Z"); err != nil {
+		t.Error(err)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{"kept.flv"}) {
+		t.Errorf("files %v", got)
+	}
+	src := make(source)
+	r, err := s.Record("kept", ModeAppend, src, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete("kept"); !errors.Is(err, ErrBusy) {
+		t.Errorf("%v, want ErrBusy", err)
+	}
+	src <- message(rtmp.TypeVideo, 0, key)
+	close(src)
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Length("kept"); err != nil || d != 2020*time.Millisecond {
+		t.Errorf("%v long, %v", d, err)
+	}
+	if err := s.Delete("kept"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
+	}
+}
