@@ -233,6 +233,20 @@ func (s *Server) Refused() map[string]uint64 {
 	return out
 }
 
+// Recordings implements web.Source.
+func (s *Server) Recordings() []web.Recordings {
+	all := make([]web.Recordings, 0, len(s.served))
+	for _, one := range s.served {
+		i := s.instances[one.Application][one.Instance]
+		r := web.Recordings{Application: one.Application, Instance: one.Instance, Store: i.Store()}
+		if one.KeyFile != "" {
+			r.Authorize = i.Authorize
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
 func (s *Server) close() {
 	for _, byName := range s.instances {
 		for _, i := range byName {

@@ -1,4 +1,9 @@
-// Package web is what the media server says over HTTP: health, readiness and
-// metrics. Its port is for operators and Prometheus; no LoadBalancer publishes
-// it. It reads, and never changes anything.
+// Package web is what the media server says over HTTP: health, readiness,
+// metrics and recorded streams. Its port is for operators and Prometheus; no
+// LoadBalancer publishes it.
+//
+// Whoever reaches the port may read all of it. It changes one thing only, and
+// not for everybody: it deletes a recorded stream for those who hold the
+// instance's publish key or, where an instance has none, who are on the
+// server's own machine. It never touches live streams or clients.
 package web

@@ -20,14 +20,17 @@ type Source interface {
 	Stats() []instance.Stats
 	// Refused counts connections that never became clients, by reason.
 	Refused() map[string]uint64
+	// Recordings has one entry per instance. The caller may change the slice.
+	Recordings() []Recordings
 }
 
 // Handler serves:
 //
-//	/healthz  200 as long as the process answers
-//	/readyz   200 while clients are welcome, 503 with the reason otherwise
-//	/metrics  Prometheus text format
-//	/         a list of the above and of what is served
+//	/healthz     200 as long as the process answers
+//	/readyz      200 while clients are welcome, 503 with the reason otherwise
+//	/metrics     Prometheus text format
+//	/recordings  recorded streams: see RecordingsHandler
+//	/            a list of the above and of what is served
 func Handler(src Source, version string, log *slog.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -50,6 +53,9 @@ func Handler(src Source, version string, log *slog.Logger) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
 	}))
+	recorded := RecordingsHandler(src.Recordings, log)
+	mux.Handle("/recordings", recorded)
+	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
 	return mux
 }
@@ -61,5 +67,5 @@ func index(w http.ResponseWriter, src Source, version string) {
 		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players, %d recordings being written\n",
 			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Recordings)
 	}
-	fmt.Fprint(w, "\n/healthz  is the process alive\n/readyz   are clients welcome\n/metrics  Prometheus metrics\n")
+	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n")
 }
