@@ -31,7 +31,7 @@ func banner(w io.Writer, s *server.Server) {
     play        ffplay %s/test
 `, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
 	}
-	fmt.Fprintf(w, "\n  http://%s  health, readiness and metrics\n\nCtrl-C ends it.\n", dialable(s.HTTPAddr()))
+	fmt.Fprintf(w, "\n  http://%s  health, metrics and recordings\n\nCtrl-C ends it.\n", dialable(s.HTTPAddr()))
 }
 
 // announce says the same in the log.

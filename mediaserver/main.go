@@ -38,7 +38,7 @@ Start with:  flashpod serve --help`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), publishCommand(), playCommand())
+	root.AddCommand(serveCommand(), publishCommand(), playCommand(), recordingsCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
