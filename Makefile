@@ -42,9 +42,12 @@ bin/manager:
 generate: ## write again what is generated from the API types
 	@hack/tools/generate.sh
 
+# ROWS=fanout,vod measures only those.
 .PHONY: bench
-bench: ## run the benchmarks of the media server
-	@go test -run '^$$' -bench . -benchmem ./mediaserver/...
+bench: bin/flashpod ## measure the media server against the kernel's floor (about ten minutes; see hack/bench)
+	@go build -o bin/bench ./hack/bench
+	@if [[ -z "$(ROWS)" ]]; then go test -run '^$$' -bench . -benchtime 200ms -benchmem ./mediaserver/...; fi
+	@bin/bench $(if $(ROWS),-rows $(ROWS))
 
 .PHONY: clean
 clean: ## remove what was built in the checkout; data/ and the cache outside stay

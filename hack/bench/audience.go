@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// audience is a server with somebody who publishes and many who play.
+type audience struct {
+	*target
+	feed *feed
+	load *loader
+}
+
+// gather starts a server and n players of one stream.
+func (b *bench) gather(latency string, n int, cores ...int) (*audience, error) {
+	t, err := b.serve(latency, cores...)
+	if err != nil {
+		return nil, err
+	}
+	return gatherAt(t, []string{"s"}, n)
+}
+
+// gatherAt brings n players of each name to a server, which ends with them.
+func gatherAt(t *target, names []string, n int) (*audience, error) {
+	a := &audience{target: t}
+	var err error
+	if a.feed, err = publish(t, "live", names...); err != nil {
+		t.stop()
+		return nil, err
+	}
+	if a.load, err = newLoader(t.addr, t.app); err != nil {
+		a.end()
+		return nil, err
+	}
+	words := make([][]byte, len(names))
+	for i, name := range names {
+		words[i] = playWords(name, -2000)
+	}
+	if err := a.load.open(n*len(names), func(i int) []byte { return words[i%len(words)] }); err != nil {
+		a.end()
+		return nil, err
+	}
+	a.load.run(settle)
+	return a, nil
+}
+
+// settle is how long an audience plays before it is measured: what came in
+// with it, such as garbage, is over by then.
+const settle = 2 * time.Second
+
+// cost is the server's CPU in µs per MB.
+func (a *audience) cost(window time.Duration) (float64, error) {
+	us, err := measure(a.child, a.load, window)
+	if err == nil {
+		err = a.feed.failure()
+	}
+	return us, err
+}
+
+func (a *audience) end() {
+	a.stop()
+	if a.feed != nil {
+		a.feed.close()
+	}
+	if a.load != nil {
+		a.load.close()
+	}
+}
+
+// witnesses are a few players of a live stream who listen to everything, on a
+// thread of their own that goes before the loader's.
+type witnesses struct {
+	measuring atomic.Bool
+	stopped   atomic.Bool
+	wg        sync.WaitGroup
+	load      *loader
+	seen      map[*player]*sight
+
+	// Valid once they are gone.
+	latencies []float64 // ms from the publisher's write to the player's read
+	rounds    []float64 // ms between the reads that brought a frame
+	frames    int
+	lost      int
+	dead      error
+}
+
+// sight is what a witness has seen last.
+type sight struct {
+	number uint32
+	at     int64
+	begun  bool
+}
+
+// watch lets n witnesses play name.
+func watch(t *target, name string, n int) (*witnesses, error) {
+	l, err := newLoader(t.addr, t.app)
+	if err != nil {
+		return nil, err
+	}
+	w := &witnesses{load: l, seen: map[*player]*sight{}}
+	for range n {
+		if err := l.add(playWords(name, -2000), w.hear); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	for end := time.Now().Add(socketTimeoutSecs * time.Second); l.opening > 0; {
+		if l.step(20); time.Now().After(end) || l.dead > 0 {
+			l.close()
+			return nil, fmt.Errorf("%d witnesses of %s saw nothing: %w", n, name, orEnd(l.why))
+		}
+	}
+	w.wg.Go(func() {
+		runtime.LockOSThread()
+		preferThread()
+		for !w.stopped.Load() {
+			l.step(50)
+		}
+	})
+	return w, nil
+}
+
+func (w *witnesses) hear(p *player, m message) {
+	if !isPicture(m) {
+		return
+	}
+	s := w.seen[p]
+	if s == nil {
+		s = &sight{}
+		w.seen[p] = s
+	}
+	number := binary.BigEndian.Uint32(m.head[stampAt+8:])
+	measuring := w.measuring.Load()
+	if measuring && s.begun {
+		w.frames++
+		w.lost += int(number - s.number - 1)
+		sent := int64(binary.BigEndian.Uint64(m.head[stampAt:]))
+		w.latencies = append(w.latencies, float64(w.load.now-sent)/1e6)
+		if w.load.now != s.at {
+			w.rounds = append(w.rounds, float64(w.load.now-s.at)/1e6)
+		}
+	}
+	s.number, s.begun = number, measuring
+	s.at = w.load.now
+}
+
+// begin starts to count.
+func (w *witnesses) begin() { w.measuring.Store(true) }
+
+// leave ends them; their figures are valid then.
+func (w *witnesses) leave() {
+	w.stopped.Store(true)
+	w.wg.Wait()
+	w.dead = w.load.why
+	w.load.close()
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// target is a running server.
+type target struct {
+	*child
+	addr netip.AddrPort
+	app  string
+	dir  string // its data folder
+}
+
+const manifest = `apiVersion: media.flashpod.dev/v1alpha1
+kind: AppInstance
+metadata: {name: bench}
+spec:
+  application: bench
+  instance: _definst_
+  access: {publish: {mode: Anyone}}
+  delivery: {latency: %s}
+`
+
+// serve starts flashpod with a latency mode on cores, as its pod does, and
+// waits until it is ready.
+func (b *bench) serve(latency string, cores ...int) (*target, error) {
+	dir, err := os.MkdirTemp(b.dir, "server-")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "bench.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, manifest, latency), 0o600); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	t := &target{app: "bench", dir: filepath.Join(dir, "data")}
+	cmd := exec.Command(b.binary, "serve", "-f", file, "--data", t.dir,
+		"--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-format", "json", "--drain-timeout", "1s")
+	cmd.Stdout, cmd.Stderr = log, log
+	if len(cores) == 0 {
+		cores = []int{serverCore}
+	}
+	if t.child, err = startOn(cmd, cores...); err != nil {
+		return nil, fmt.Errorf("start %s: %w", b.binary, err)
+	}
+	if t.addr, err = awaitReady(t.child, log.Name()); err != nil {
+		t.stop()
+		return nil, err
+	}
+	return t, nil
+}
+
+// awaitReady reads the address from the line "ready" of a log.
+func awaitReady(c *child, log string) (netip.AddrPort, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	tooLate := time.After(10 * time.Second)
+	for {
+		select {
+		case <-tick.C:
+			if addr, ok := readyAddress(log); ok {
+				return netip.ParseAddrPort(addr)
+			}
+		case <-c.done:
+			said, _ := os.ReadFile(log)
+			return netip.AddrPort{}, fmt.Errorf("the server ended at once: %s", said)
+		case <-tooLate:
+			return netip.AddrPort{}, errors.New("the server was not ready within 10 s")
+		}
+	}
+}
+
+func readyAddress(log string) (string, bool) {
+	f, err := os.Open(log)
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	for in := bufio.NewScanner(f); in.Scan(); {
+		var line struct{ Msg, RTMP string }
+		if json.Unmarshal(in.Bytes(), &line) == nil && line.Msg == "ready" {
+			return line.RTMP, true
+		}
+	}
+	return "", false
+}
