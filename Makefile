@@ -42,12 +42,12 @@ bin/manager:
 generate: ## write again what is generated from the API types
 	@hack/tools/generate.sh
 
-# ROWS=fanout,vod measures only those.
+# ROWS=fanout,vod measures only those; RESULTS=hack/bench/results keeps the tables and the picture of the row growth.
 .PHONY: bench
 bench: bin/flashpod ## measure the media server against the kernel's floor (about ten minutes; see hack/bench)
 	@go build -o bin/bench ./hack/bench
 	@if [[ -z "$(ROWS)" ]]; then go test -run '^$$' -bench . -benchtime 200ms -benchmem ./mediaserver/...; fi
-	@bin/bench $(if $(ROWS),-rows $(ROWS))
+	@bin/bench $(if $(ROWS),-rows $(ROWS)) $(if $(RESULTS),-results $(RESULTS))
 
 .PHONY: clean
 clean: ## remove what was built in the checkout; data/ and the cache outside stay

@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,5 +142,40 @@ func TestFLV(t *testing.T) {
 	}
 	if pictures != 3*frameRate {
 		t.Errorf("%d pictures, want %d", pictures, 3*frameRate)
+	}
+}
+
+// TestSVG lets an XML reader look at a picture, and at names that need care.
+func TestSVG(t *testing.T) {
+	out := svg([]panel{{
+		title: "a < b", x: "x", y: "y",
+		lines: []curve{{name: "one", x: []float64{1, 10, 100}, y: []float64{0, 5, 47}}, {name: "two", x: []float64{1}, y: []float64{1}}},
+	}})
+	d := xml.NewDecoder(strings.NewReader(out))
+	circles, said := 0, ""
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			if token.Name.Local == "circle" {
+				circles++
+			}
+		case xml.CharData:
+			said += string(token)
+		}
+	}
+	if circles != 4 || !strings.Contains(said, "a < b") {
+		t.Errorf("%d circles, want 4; text %q", circles, said)
+	}
+	for highest, want := range map[float64]float64{47: 10, 100: 20, 9: 2, 0.3: 0.1, 0: 1, 26: 10} {
+		if got := niceStep(highest); math.Abs(got-want) > 1e-9 {
+			t.Errorf("steps up to %v are %v, want %v", highest, got, want)
+		}
 	}
 }

@@ -32,14 +32,16 @@ var rows = []row{
 	{"connect", "new players a second a core", connectRow},
 	{"idle", "a server that nobody uses", idleRow},
 	{"ingest", "200 publishers on one core", ingestRow},
+	{"growth", "CPU and memory against players and against streams", growthRow},
 }
 
 // bench is what a row may use.
 type bench struct {
-	binary string        // flashpod
-	window time.Duration // of one measurement
-	scale  float64       // of audiences, for a quick look
-	dir    string        // temporary
+	binary  string        // flashpod
+	window  time.Duration // of one measurement
+	scale   float64       // of audiences, for a quick look
+	dir     string        // temporary
+	results string        // folder for the tables and the picture of growth; empty: none are written
 }
 
 // players scales the number of players of a row.
@@ -66,6 +68,7 @@ func main() {
 	flag.StringVar(&b.binary, "server", "bin/flashpod", "the program to measure")
 	flag.DurationVar(&b.window, "window", 8*time.Second, "length of one measurement")
 	flag.Float64Var(&b.scale, "scale", 1, "of every audience: 0.1 for a quick look, whose figures mean little")
+	flag.StringVar(&b.results, "results", "", "folder to write growth.md and growth.svg to (default: growth is only printed)")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), introduction)
 		flag.PrintDefaults()
