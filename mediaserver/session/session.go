@@ -129,7 +129,7 @@ func (s *Session) Bytes() (in, out uint64) { return s.conn.BytesIn(), s.conn.Byt
 func (s *Session) Serve() {
 	defer s.cancel()
 	defer s.Close()
-	if err := s.conn.Handshake(); err != nil {
+	if err := aside(s.conn.Handshake); err != nil {
 		// A probe of a load balancer connects and says nothing.
 		if errors.Is(err, rtmp.ErrNoData) {
 			s.cfg.Refused("closed before the handshake")
@@ -225,6 +225,15 @@ func (s *Session) Shutdown(reason string) {
 	time.AfterFunc(shutdownGrace, s.Close)
 }
 
+// aside runs f on a stack of its own, and waits for it. A handshake or a command
+// makes a stack grow to 8 KB, and the goroutine that reads would keep it for as
+// long as the client stays: its own 4 KB are what thousands of players cost.
+func aside(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return <-done
+}
+
 // errRefused ends the connection of a client that was told why.
 var errRefused = errors.New("refused")
 
@@ -238,9 +247,11 @@ func (s *Session) handle(m *rtmp.Message) error {
 		if err != nil {
 			return err
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.command(cmd)
+		return aside(func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.command(cmd)
+		})
 	case rtmp.TypeUserControl:
 		s.mu.Lock()
 		defer s.mu.Unlock()
