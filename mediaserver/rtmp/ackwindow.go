@@ -128,14 +128,14 @@ func (c *Conn) tryLimited(bufs [][]byte) (n int, err error) {
 	for i, b := range bufs {
 		if len(b) > room {
 			bufs[i] = b[:room]
-			n, err = c.vec.write(c.raw, bufs[:i+1])
+			n, err = writeVector(c.raw, bufs[:i+1])
 			bufs[i] = b // the list is the caller's
 			c.sent.Add(uint64(n))
 			return n, err
 		}
 		room -= len(b)
 	}
-	n, err = c.vec.write(c.raw, bufs)
+	n, err = writeVector(c.raw, bufs)
 	c.sent.Add(uint64(n))
 	return n, err
 }
@@ -177,6 +177,9 @@ func (c *Conn) peerBandwidth(size uint32, limit limitType) error {
 		w.hard = false
 	}
 	if w.asked > 0 {
+		if w.came == nil {
+			w.came = make(chan struct{}, 1) // before the limit, which has writers look at it
+		}
 		w.widest.Store(w.asked + uint64(c.cfg.MaxMessageSize))
 		w.limit.Store(0)
 		c.applyWindow()

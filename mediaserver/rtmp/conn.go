@@ -76,7 +76,6 @@ type Conn struct {
 
 	window sendWindow
 	out    output
-	vec    vector
 }
 
 // NewServerConn makes the server's side of a connection.
@@ -96,8 +95,6 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 		}
 	}
 	c.out.chunkSize = defaultChunkSize
-	c.window.came = make(chan struct{}, 1)
-	c.vec.init()
 	return c
 }
 

@@ -7,15 +7,10 @@ type Layout struct {
 	bufs  [][]byte
 	heads []byte
 	size  int
-	vec   vector
 }
 
 // NewLayout makes an empty layout.
-func NewLayout() *Layout {
-	l := &Layout{}
-	l.vec.init()
-	return l
-}
+func NewLayout() *Layout { return &Layout{} }
 
 // Reset empties the layout and lets go of the payloads.
 func (l *Layout) Reset() {
@@ -116,7 +111,7 @@ func (c *Conn) SendLayout(l *Layout) error {
 	}
 	defer o.mu.Unlock()
 	for sent := 0; sent < len(l.bufs); sent += maxVector {
-		n, err := l.vec.write(c.raw, l.bufs[sent:])
+		n, err := writeVector(c.raw, l.bufs[sent:])
 		c.sent.Add(uint64(n))
 		if err != nil {
 			o.fail(err)

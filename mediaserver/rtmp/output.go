@@ -147,7 +147,7 @@ func (c *Conn) writeQueue() {
 	if c.raw != nil && len(o.queue) > 0 {
 		n, err := c.room()
 		if err == nil && n > 0 {
-			n, err = c.vec.write(c.raw, [][]byte{o.queue[:min(n, len(o.queue))]})
+			n, err = writeVector(c.raw, [][]byte{o.queue[:min(n, len(o.queue))]})
 			c.sent.Add(uint64(n))
 		}
 		if err != nil {

@@ -30,7 +30,7 @@ func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 	}
 	if len(o.queue) > 0 {
 		dst = append(dst, o.queue...)
-		o.queue = o.queue[:0]
+		o.queue = nil // a player hears little after this: thousands keep nothing for it
 		o.settle()
 	}
 	return dst, true
@@ -49,7 +49,7 @@ func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
 		if c.window.limit.Load() != 0 {
 			return c.tryLimited(bufs)
 		}
-		n, err = c.vec.write(c.raw, bufs)
+		n, err = writeVector(c.raw, bufs)
 		c.sent.Add(uint64(n))
 		return n, err
 	}

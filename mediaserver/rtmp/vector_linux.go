@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"sync"
 	"syscall"
 	"unsafe"
 )
@@ -8,8 +9,8 @@ import (
 // maxVector is the most buffers that one call takes (IOV_MAX).
 const maxVector = 1024
 
-// vector writes to a socket without waiting. It is kept with its connection,
-// so that a write allocates nothing; one goroutine uses it at a time.
+// vector writes to a socket without waiting. Those who write borrow one, so
+// that a write allocates nothing and a connection that is silent holds nothing.
 type vector struct {
 	iov  [16]syscall.Iovec // enough for most writes
 	more []syscall.Iovec
@@ -19,9 +20,20 @@ type vector struct {
 	call func(fd uintptr) bool
 }
 
-func (v *vector) init() { v.call = v.writev }
+var vectors = sync.Pool{New: func() any {
+	v := &vector{}
+	v.call = v.writev
+	return v
+}}
 
-// write returns how many bytes the socket took. err is nil when it is full.
+// writeVector writes bufs, one after another, and returns how many bytes the
+// socket took. err is nil when it is full.
+func writeVector(raw syscall.RawConn, bufs [][]byte) (int, error) {
+	v, _ := vectors.Get().(*vector)
+	defer vectors.Put(v)
+	return v.write(raw, bufs)
+}
+
 func (v *vector) write(raw syscall.RawConn, bufs [][]byte) (int, error) {
 	bufs = bufs[:min(len(bufs), maxVector)]
 	v.cur = v.iov[:0]
