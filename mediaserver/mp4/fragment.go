@@ -1,0 +1,203 @@
+package mp4
+
+import (
+	"errors"
+
+	"github.com/abema/go-mp4"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+// Flags of a sample [ISO §8.8.3.1], of trun [ISO §8.8.8].
+const (
+	sampleDepends = 0x01000000
+	sampleNonSync = 0x00010000
+
+	trunOffset     = 0x001
+	trunFirstFlags = 0x004
+	trunDurations  = 0x100
+	trunSizes      = 0x200
+	trunFlags      = 0x400
+	trunCTS        = 0x800
+)
+
+// fragment reads the samples of one moof.
+type fragment struct {
+	w        *window
+	m        *movie
+	moof     box
+	fileSize int64
+	end      int64 // of the data of the last track run: where the next begins that does not say
+	trafs    int
+	cut      bool // a run goes on behind the end of the file
+}
+
+// readFragment adds the samples of a moof to their tracks. What the file has no
+// bytes for is left out: a recorder that is killed leaves such a tail. cut says
+// so.
+func (m *movie) readFragment(w *window, moof box, fileSize int64) (cut bool, err error) {
+	f := &fragment{w: w, m: m, moof: moof, fileSize: fileSize, end: moof.head}
+	err = w.walk(moof.start, moof.end, func(b box) error {
+		if b.is("traf") {
+			return f.traf(b)
+		}
+		return nil
+	})
+	return f.cut, err
+}
+
+func (f *fragment) traf(traf box) error {
+	var head mp4.Tfhd
+	var t *track
+	base, known := int64(0), false
+	f.trafs++
+	return f.w.walk(traf.start, traf.end, func(b box) error {
+		switch {
+		case b.is("tfhd") && !known:
+			if err := f.w.decode(b, &head, mp4.Context{}); err != nil {
+				return err
+			}
+			known = true
+			base = f.base(&head)
+			f.m.fill(&head)
+			t = f.m.track(head.TrackID)
+		case b.is("tfdt") && t != nil:
+			var d mp4.Tfdt
+			if err := f.w.decode(b, &d, mp4.Context{}); err != nil {
+				return err
+			}
+			t.next = int64(min(d.GetBaseMediaDecodeTime(), 1<<62))
+		case b.is("trun"):
+			if !known {
+				return invalid("%v says samples before it says the track", b)
+			}
+			return f.trun(t, &head, b, base)
+		}
+		return nil
+	})
+}
+
+// base is where the data of a track begins, in the file [ISO §8.8.7].
+func (f *fragment) base(head *mp4.Tfhd) int64 {
+	switch flags := head.GetFlags(); {
+	case flags&mp4.TfhdBaseDataOffsetPresent != 0:
+		f.end = int64(min(head.BaseDataOffset, maxOffset))
+	case flags&mp4.TfhdDefaultBaseIsMoof != 0 || f.trafs == 1:
+		f.end = f.moof.head
+	}
+	return f.end
+}
+
+// fill sets what tfhd does not say to what the track's defaults are.
+func (m *movie) fill(head *mp4.Tfhd) {
+	flags := head.GetFlags()
+	for _, d := range m.defaults {
+		if d.TrackID != head.TrackID {
+			continue
+		}
+		if flags&mp4.TfhdDefaultSampleDurationPresent == 0 {
+			head.DefaultSampleDuration = d.DefaultSampleDuration
+		}
+		if flags&mp4.TfhdDefaultSampleSizePresent == 0 {
+			head.DefaultSampleSize = d.DefaultSampleSize
+		}
+		if flags&mp4.TfhdDefaultSampleFlagsPresent == 0 {
+			head.DefaultSampleFlags = d.DefaultSampleFlags
+		}
+		return
+	}
+}
+
+// trun reads a run of samples. t is nil when the track is not played: its data
+// counts all the same.
+func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
+	r := f.w.table(b)
+	count := r.u32()
+	at := f.end
+	if r.flags&trunOffset != 0 {
+		at = base + int64(int32(r.u32()))
+	}
+	first, firstSaid := uint32(0), r.flags&trunFirstFlags != 0
+	if firstSaid {
+		first = r.u32()
+	}
+	entry := int64(0)
+	for _, bit := range []uint32{trunDurations, trunSizes, trunFlags, trunCTS} {
+		if r.flags&bit != 0 {
+			entry += 4
+		}
+	}
+	if r.err == nil && int64(count)*entry > r.left() {
+		return invalid("%v says %d samples, and has room for %d", b, count, r.left()/entry)
+	}
+	if entry == 0 && head.DefaultSampleSize == 0 {
+		if count > 0 && t != nil {
+			return invalid("%v says %d samples without a size", b, count)
+		}
+		count = 0
+	}
+	if entry == 0 && t == nil {
+		f.end = at + int64(count)*int64(head.DefaultSampleSize)
+		f.cut = f.cut || f.end > f.fileSize
+		return r.err
+	}
+	for n := range count {
+		duration, size, flags, cts := head.DefaultSampleDuration, head.DefaultSampleSize, head.DefaultSampleFlags, int64(0)
+		if r.flags&trunDurations != 0 {
+			duration = r.u32()
+		}
+		if r.flags&trunSizes != 0 {
+			size = r.u32()
+		}
+		if r.flags&trunFlags != 0 {
+			flags = r.u32()
+		} else if n == 0 && firstSaid {
+			flags = first
+		}
+		if r.flags&trunCTS != 0 {
+			cts = int64(int32(r.u32()))
+		}
+		if r.err != nil {
+			break
+		}
+		if at+int64(size) > f.fileSize {
+			f.cut = true
+			break
+		}
+		if t != nil {
+			if err := t.add(t.next, cts, size, flags&(sampleNonSync|sampleDepends) == 0, at, f.fileSize); err != nil {
+				return err
+			}
+			t.next += int64(duration)
+		}
+		at += int64(size)
+	}
+	f.end = at
+	return r.err
+}
+
+// readFragments goes through the boxes from one byte on. A tail that is no box,
+// behind fragments that are, is what a recorder leaves that is killed: what was
+// written until then is played.
+func (m *movie) readFragments(w *window, from, fileSize int64) error {
+	var inside error
+	err := w.walk(from, fileSize, func(b box) error {
+		if !b.is("moof") {
+			return nil
+		}
+		if b.beyond {
+			return errStop
+		}
+		cut, err := m.readFragment(w, b, fileSize)
+		if err == nil && cut {
+			err = errStop
+		} else {
+			inside = err
+		}
+		return err
+	})
+	if inside == nil && m.total > 0 && errors.Is(err, media.ErrInvalid) {
+		return nil
+	}
+	return err
+}

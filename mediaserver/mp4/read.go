@@ -1,0 +1,120 @@
+package mp4
+
+import (
+	"io"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+const (
+	// maxPieces is how many reads one batch takes: picture and sound lie in
+	// chunks of their own, often of a second, and a batch may end in the next.
+	maxPieces = 8
+	// maxGap is what is read and thrown away rather than read around.
+	maxGap = 4 << 10 // bytes
+)
+
+// piece is a part of the file that is read at once.
+type piece struct {
+	from, to int64 // bytes of the file
+	at       int   // where it lies in the buffer
+}
+
+// pieces are the reads of a batch.
+type pieces struct {
+	list  [maxPieces]piece
+	n     int
+	bytes int
+}
+
+// add makes room for a sample among the pieces; false: it takes more than room
+// bytes, or one piece too many.
+func (p *pieces) add(from, to int64, room int) bool {
+	for i := range p.list[:p.n] {
+		q := &p.list[i]
+		if from < q.from || from > q.to+maxGap {
+			continue
+		}
+		more := int(max(0, to-q.to))
+		if p.bytes+more > room {
+			return false
+		}
+		q.to += int64(more)
+		p.bytes += more
+		return true
+	}
+	if p.n == maxPieces || p.bytes+int(to-from) > room {
+		return false
+	}
+	p.list[p.n] = piece{from: from, to: to}
+	p.n++
+	p.bytes += int(to - from)
+	return true
+}
+
+// read fills the buffer.
+func (p *pieces) read(r io.ReaderAt, buf []byte) error {
+	at := 0
+	for i := range p.list[:p.n] {
+		q := &p.list[i]
+		q.at = at
+		n := int(q.to - q.from)
+		if err := readFull(r, buf[at:at+n], q.from); err != nil {
+			return err
+		}
+		at += n
+	}
+	return nil
+}
+
+// data finds a sample in the buffer.
+func (p *pieces) data(buf []byte, from, to int64) []byte {
+	for _, q := range p.list[:p.n] {
+		if from >= q.from && to <= q.to {
+			at := q.at + int(from-q.from)
+			end := at + int(to-from)
+			return buf[at:end:end]
+		}
+	}
+	return nil // not reached: add made room for it
+}
+
+// Read implements media.File.
+func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Position, error) {
+	b.Reset()
+	first := int(at.At)
+	if first < 0 || first >= len(f.samples) {
+		return at, io.EOF
+	}
+	b.Grow(f.samples[first].size())
+	var p pieces
+	end := first
+	for ; end < len(f.samples); end++ {
+		s := f.samples[end]
+		if !p.add(s.offset(), s.offset()+int64(s.size()), len(b.Buf)) {
+			break
+		}
+	}
+	if err := p.read(r, b.Buf); err != nil {
+		return at, err
+	}
+	// Frames point into the heads: they must not move while they are made.
+	if need := (end - first) * maxHead; cap(b.Heads) < need {
+		b.Heads = make([]byte, 0, need)
+	}
+	for _, s := range f.samples[first:end] {
+		c := f.audio
+		if s.video() {
+			c = f.video
+		}
+		from := len(b.Heads)
+		b.Heads = c.appendHead(b.Heads, s)
+		b.Frames = append(b.Frames, media.Frame{
+			Type: s.kind(),
+			Time: s.time,
+			Head: b.Heads[from:len(b.Heads):len(b.Heads)],
+			Data: p.data(b.Buf, s.offset(), s.offset()+int64(s.size())),
+		})
+	}
+	return f.position(end), nil
+}

@@ -1,0 +1,210 @@
+package mp4
+
+import "math"
+
+// tables are the boxes that say where the samples of a track are [ISO §8.6,
+// §8.7].
+type tables struct {
+	stts, ctts, stsc, stsz, stco, co64, stss box
+}
+
+func (t *tables) take(b box) {
+	switch string(b.kind[:]) {
+	case "stts":
+		t.stts = b
+	case "ctts":
+		t.ctts = b
+	case "stsc":
+		t.stsc = b
+	case "stsz":
+		t.stsz = b
+	case "stco":
+		t.stco = b
+	case "co64":
+		t.co64 = b
+	case "stss":
+		t.stss = b
+	}
+}
+
+// run is an entry that holds for several samples.
+type run struct {
+	left  uint32
+	value uint32
+}
+
+// runs reads a table of how many and what: stts and ctts.
+type runs struct {
+	t       *table
+	entries uint32
+	run
+}
+
+func newRuns(w *window, b box) runs {
+	t := w.table(b)
+	return runs{t: t, entries: t.count(8)}
+}
+
+// next returns the value for the next sample; ok is false behind the last.
+func (r *runs) next() (value uint32, ok bool) {
+	for r.left == 0 {
+		if r.entries == 0 {
+			return r.value, false
+		}
+		r.entries--
+		r.left, r.value = r.t.u32(), r.t.u32()
+	}
+	r.left--
+	return r.value, true
+}
+
+// index reads the samples that the tables of a track say.
+func (t *track) index(w *window, fileSize int64) error {
+	sizes := w.table(t.tables.stsz)
+	if t.tables.stsz.end == 0 {
+		return nil // fragments say it
+	}
+	size := sizes.u32()
+	var count uint32
+	if size == 0 {
+		count = sizes.count(4)
+	} else if count = sizes.u32(); int64(count)*int64(size) > fileSize {
+		return invalid("%v says %d samples of %d bytes, more than the file has", t, count, size)
+	}
+	if sizes.err != nil {
+		return sizes.err
+	}
+	if count > maxSamples {
+		return invalid("%v says %d samples, and %d are read at most: split the recording", t, count, maxSamples)
+	}
+	if count == 0 {
+		return nil
+	}
+	t.samples = make([]sample, 0, count)
+	durations, offsets := newRuns(w, t.tables.stts), newRuns(w, t.tables.ctts)
+	chunks, err := newChunks(w, t)
+	if err != nil {
+		return err
+	}
+	syncs := w.table(t.tables.stss)
+	syncCount := syncs.count(4)
+	sync := uint32(math.MaxUint32) // the next that is one
+	if syncCount > 0 {
+		sync = syncs.u32()
+	}
+	for n := uint32(1); n <= count; n++ {
+		bytes := size
+		if size == 0 {
+			bytes = sizes.u32()
+		}
+		at, err := chunks.next(bytes)
+		if err != nil {
+			return err
+		}
+		for syncCount > 0 && sync < n {
+			if syncCount--; syncCount > 0 {
+				sync = syncs.u32()
+			}
+		}
+		key := t.tables.stss.end == 0 || syncCount > 0 && sync == n
+		// In version 0 offsets have no sign, and files that need one say so all the same.
+		cts, ok := offsets.next()
+		if !ok {
+			cts = 0
+		}
+		if err := t.add(t.next, int64(int32(cts)), bytes, key, at, fileSize); err != nil {
+			return err
+		}
+		// A table that is too short means that its last value goes on.
+		d, _ := durations.next()
+		t.next += int64(d)
+	}
+	for _, table := range []*table{sizes, durations.t, offsets.t, syncs} {
+		if table.err != nil {
+			return table.err
+		}
+	}
+	return nil
+}
+
+// chunks says where samples are: chunks have offsets, and hold some samples
+// each.
+type chunks struct {
+	track   *track
+	offsets *table
+	wide    bool
+	chunk   uint32 // how many were begun
+	count   uint32
+
+	groups    *table
+	groupLeft uint32
+	nextGroup uint32 // the chunk that it begins with
+	per       uint32 // samples a chunk, from nextGroup on
+	nextPer   uint32
+
+	left uint32 // samples of this chunk
+	at   int64
+}
+
+func newChunks(w *window, t *track) (*chunks, error) {
+	c := &chunks{track: t, groups: w.table(t.tables.stsc)}
+	if c.wide = t.tables.co64.end > 0; c.wide {
+		c.offsets = w.table(t.tables.co64)
+		c.count = c.offsets.count(8)
+	} else {
+		c.offsets = w.table(t.tables.stco)
+		c.count = c.offsets.count(4)
+	}
+	c.groupLeft = c.groups.count(12)
+	if err := c.group(); err != nil {
+		return nil, err
+	}
+	if c.nextGroup != 1 {
+		return nil, invalid("%v does not say how many samples its first chunk has", t)
+	}
+	return c, c.offsets.err
+}
+
+// group reads the entry that follows.
+func (c *chunks) group() error {
+	if c.groupLeft == 0 {
+		c.nextGroup = math.MaxUint32
+		return c.groups.err
+	}
+	c.groupLeft--
+	var description uint32
+	c.nextGroup, c.nextPer, description = c.groups.u32(), c.groups.u32(), c.groups.u32()
+	if c.groups.err == nil && description > 1 {
+		return invalid("%v changes its codec's settings on the way: encode it anew, as with ffmpeg -c:v libx264 -c:a aac", c.track)
+	}
+	return c.groups.err
+}
+
+// next returns where a sample of some bytes is.
+func (c *chunks) next(bytes uint32) (int64, error) {
+	for c.left == 0 {
+		if c.chunk == c.count {
+			return 0, invalid("%v has fewer chunks than its samples need", c.track)
+		}
+		c.chunk++
+		for c.chunk >= c.nextGroup {
+			c.per = c.nextPer
+			if err := c.group(); err != nil {
+				return 0, err
+			}
+		}
+		c.left = c.per
+		if c.wide {
+			c.at = int64(min(c.offsets.u64(), maxOffset))
+		} else {
+			c.at = int64(c.offsets.u32())
+		}
+		if c.offsets.err != nil {
+			return 0, c.offsets.err
+		}
+	}
+	c.left--
+	at := c.at
+	c.at += int64(bytes)
+	return at, nil
+}
