@@ -102,7 +102,7 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump and GStream
 		exit $$code; \
 	fi; \
 	echo "running the tests with real RTMP clients"; \
-	go test -tags clients -count 1 -timeout 15m -run FFProbe ./mediaserver/flv ./mediaserver/mp4; \
+	go test -tags clients -count 1 -timeout 15m -run FFProbe ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3; \
 	go test -tags clients -count 1 -timeout 15m ./hack/e2e/clients/...
 
 .PHONY: test-e2e
