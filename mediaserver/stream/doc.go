@@ -7,6 +7,11 @@
 // of the log and hands it to the kernel in one non-blocking write. No lock is
 // taken and nothing is copied or allocated per packet and player.
 //
+// What a client may ask for beyond the log's bytes (another clock, fewer
+// pictures, an end, another stream) makes a player custom: it is looked after
+// packet by packet, headers are made for it, and payloads are still the log's
+// own. A player that has got what it asked for is a plain one again.
+//
 // The log is a chain of segments that the garbage collector frees from behind:
 // what no cursor and no cached GOP points to is gone. Cursors that fall too far
 // behind are moved forward, so memory is bounded by the log and not by the

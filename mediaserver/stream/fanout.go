@@ -34,6 +34,9 @@ type sink struct {
 	blocked  bool   // the socket took less than there was
 	progress time.Time
 	dead     bool
+
+	switching int  // players that wait to go over to another stream
+	again     bool // one of them can, once what was laid out is written
 }
 
 // NewFanout starts n loops; 0 means one for each processor that Go uses. Close
@@ -108,6 +111,17 @@ type group struct {
 func (g *group) wake() {
 	if !g.dirty.Swap(true) {
 		g.loop.markDirty(g)
+	}
+}
+
+// leave takes a player out, and forgets a group that has none any more. It runs
+// in the loop.
+func (g *group) leave(p *Player) {
+	g.players = remove(g.players, p)
+	if len(g.players) == 0 {
+		g.stream.mu.Lock()
+		g.stream.dropGroup(g)
+		g.stream.mu.Unlock()
 	}
 }
 

@@ -120,14 +120,27 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 // head is the position after the last packet.
 func (l *log) head() position { return position{l.tail, l.tail.n.Load()} }
 
+// extended is the first timestamp that does not fit its field: it follows every
+// header, in four bytes more.
+const extended = 0xffffff
+
+// headerSizes are those of a message's headers: the first chunk's, and those of
+// the chunks that follow.
+func headerSizes(time uint32) (first, more int) {
+	if time >= extended {
+		return rtmp.MessageHeaderSize + 4, 1 + 4
+	}
+	return rtmp.MessageHeaderSize, 1
+}
+
 // payload takes a packet's chunks apart. A packet of one chunk is not copied.
 func (s *segment) payload(p packet) []byte {
-	b := s.buf[p.start:p.end:p.end]
-	header, more := rtmp.MessageHeaderSize, 1
-	if p.time >= 0xffffff { // the extended timestamp follows every header
-		header, more = header+4, more+4
-	}
-	b = b[header:]
+	first, more := headerSizes(p.time)
+	return unchunk(s.buf[p.start+uint32(first):p.end:p.end], more)
+}
+
+// unchunk returns the payload of a message whose first header was taken off.
+func unchunk(b []byte, more int) []byte {
 	if len(b) <= rtmp.ChunkSize {
 		return b
 	}

@@ -42,11 +42,16 @@ func newLoop() *loop {
 // do runs f in the loop and waits for it.
 func (l *loop) do(f func()) {
 	done := make(chan struct{})
+	l.post(func() { defer close(done); f() })
+	<-done
+}
+
+// post runs f in the loop, some time.
+func (l *loop) post(f func()) {
 	l.mu.Lock()
-	l.tasks = append(l.tasks, func() { defer close(done); f() })
+	l.tasks = append(l.tasks, f)
 	l.mu.Unlock()
 	l.signal()
-	<-done
 }
 
 func (l *loop) markDirty(g *group) {
@@ -129,9 +134,11 @@ func (l *loop) turn(now time.Time) time.Duration {
 func (l *loop) round(g *group) {
 	started := time.Now()
 	g.dirty.Store(false) // before the log is read: what comes now wakes again
-	for _, p := range g.players {
-		if !p.sink.blocked {
-			l.write(p.sink)
+	// Backwards: a player that goes over to another stream meanwhile leaves its
+	// place to the last one, which has had its turn.
+	for i := len(g.players) - 1; i >= 0; i-- {
+		if i < len(g.players) && !g.players[i].sink.blocked {
+			l.write(g.players[i].sink)
 		}
 	}
 	cost := time.Since(started)

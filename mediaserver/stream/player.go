@@ -16,16 +16,32 @@ type Player struct {
 	sink  *sink
 	group *group
 
-	// Held by the loop from here on.
+	// Held by the loop from here on; s and group too, which Switch changes.
 	at      position
 	opening []byte // goes before the packet at the position; shared, immutable
+	opened  uint32 // timestamp of the opening's sequence headers, ms
 	waiting bool   // for a keyframe after since; at is not set then
 	since   uint64
+	joined  int64   // offset in the log where it began
+	custom  *custom // what it wants beyond the log's bytes; nil: nothing
 	paused  bool
 	audio   bool
 	video   bool
 	told    time.Time // when it was last told that it is too slow
+	over    bool      // it has come to its end: see Until
 	closed  bool
+}
+
+// PlayOptions are how a player begins. The zero value is a player that takes
+// the stream as it is.
+type PlayOptions struct {
+	// Continue makes the timestamps begin at From, in ms, whatever the
+	// stream's own are: a live item of a playlist goes on where the last item
+	// ended. Data that comes before the first picture or sound has From too.
+	Continue bool
+	From     uint32
+	// Until is how the player comes to an end by itself; nil: it does not.
+	Until *Until
 }
 
 // Play starts to send the stream to message stream id on the connection, whose
@@ -33,18 +49,30 @@ type Player struct {
 // before. The connection's socket belongs to a fan-out loop until its last
 // player is closed.
 func (s *Stream) Play(conn *rtmp.Conn, id uint32) *Player {
+	return s.PlayWith(conn, id, PlayOptions{})
+}
+
+// PlayWith is Play with options.
+func (s *Stream) PlayWith(conn *rtmp.Conn, id uint32, opts PlayOptions) *Player {
 	p := &Player{s: s, id: id, audio: true, video: true}
 	p.sink = s.fanout.sink(conn)
 	l := p.sink.loop
 	l.do(func() {
 		s.mu.Lock()
-		p.at, p.opening, p.waiting = s.join()
+		p.at, p.opening, p.opened, p.waiting = s.join()
 		p.since = s.keys
+		p.joined = p.offset()
 		p.group = s.groupOf(l)
 		s.mu.Unlock()
 		s.players.Add(1)
 		p.group.players = append(p.group.players, p)
 		p.sink.players = append(p.sink.players, p)
+		if opts.Continue {
+			p.customize().state.begin(opts.From)
+		}
+		if opts.Until != nil {
+			p.setUntil(*opts.Until)
+		}
 		l.write(p.sink)
 	})
 	return p
@@ -52,33 +80,32 @@ func (s *Stream) Play(conn *rtmp.Conn, id uint32) *Player {
 
 // Close stops sending. Nothing is sent for this player after it returned.
 func (p *Player) Close() {
-	s := p.s
+	var f *Fanout
 	p.sink.loop.do(func() {
+		f = p.s.fanout
 		if p.closed {
 			return
 		}
 		p.closed = true
+		p.stopCustom()
 		p.sink.players = remove(p.sink.players, p)
-		p.group.players = remove(p.group.players, p)
-		s.players.Add(-1)
-		if len(p.group.players) == 0 {
-			s.mu.Lock()
-			s.dropGroup(p.group)
-			s.mu.Unlock()
-		}
+		p.group.leave(p)
+		p.s.players.Add(-1)
 	})
-	s.fanout.release(p.sink)
+	f.release(p.sink)
 }
 
 // Pause stops and resumes. What is published in between is not sent; after it
-// the player goes on at a keyframe.
+// the player goes on at a keyframe. A Switch that has not come about is
+// forgotten.
 func (p *Player) Pause(paused bool) {
 	p.sink.loop.do(func() {
-		if p.paused == paused {
+		if p.paused == paused || p.over {
 			return
 		}
 		p.paused = paused
 		if paused {
+			p.cancelSwitch()
 			p.at, p.opening, p.waiting = position{}, nil, true
 			return
 		}
@@ -92,7 +119,7 @@ func (p *Player) Receive(audio, video bool) {
 	p.sink.loop.do(func() {
 		back := video && !p.video
 		p.audio, p.video = audio, video
-		if back && !p.paused {
+		if back && !p.paused && !p.over {
 			p.resync()
 		}
 	})
@@ -109,7 +136,8 @@ func (p *Player) resync() {
 		p.at, p.opening = position{}, nil
 		return
 	}
-	p.at, p.opening = s.log.head(), s.chunkStored(s.newest.Load())
+	p.opened = s.newest.Load()
+	p.at, p.opening = s.log.head(), s.chunkStored(p.opened)
 	if s.publisher == nil && s.goodbye.seg != nil {
 		p.at = s.goodbye // it left while the player did not listen
 	}
@@ -130,11 +158,24 @@ func (p *Player) place() bool {
 		}
 		return !p.waiting
 	}
+	p.startAt(k)
+	return true
+}
+
+// offset is how much of the log lies before the player.
+func (p *Player) offset() int64 {
+	if p.at.seg == nil {
+		return p.s.log.end.Load()
+	}
+	return p.at.offset()
+}
+
+// startAt puts the player before a keyframe of its stream. It runs in the loop.
+func (p *Player) startAt(k *keyframe) {
 	p.s.mu.Lock()
 	p.opening = p.s.openingAt(k)
 	p.s.mu.Unlock()
-	p.at, p.waiting = k.at, false
-	return true
+	p.at, p.opened, p.waiting = k.at, k.time, false
 }
 
 // videoGone says whether the publication that a player waits on is over.
@@ -169,10 +210,7 @@ func (p *Player) keepUp(now time.Time) {
 	k := p.s.key.Load()
 	switch {
 	case k != nil && k.at.offset() > p.at.offset():
-		p.at = k.at
-		p.s.mu.Lock()
-		p.opening = p.s.openingAt(k)
-		p.s.mu.Unlock()
+		p.startAt(k)
 	case behind > maxHeldBytes:
 		p.resync()
 	default:
@@ -187,7 +225,7 @@ func (p *Player) keepUp(now time.Time) {
 }
 
 // plain says whether the player takes the log's bytes as they are.
-func (p *Player) plain() bool { return p.id == 1 && p.audio && p.video }
+func (p *Player) plain() bool { return p.id == 1 && p.audio && p.video && p.custom == nil }
 
 // wants says whether a packet goes to the player.
 func (p *Player) wants(k packet) bool {

@@ -60,6 +60,7 @@ type Stream struct {
 	log       log
 	publisher *Publisher
 	hasVideo  bool
+	hasAudio  bool
 	pictures  flv.DefaultTrack
 	headers   headers
 	data      []stored // by handler name, in the order they came
@@ -154,6 +155,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	case rtmp.TypeVideo:
 		flags = s.video(m.Payload)
 	case rtmp.TypeAudio:
+		s.hasAudio = true
 		flags = s.audio(m.Payload)
 	case rtmp.TypeData:
 		payload, forward := s.dataMessage(m)
@@ -293,7 +295,7 @@ func (p *Publisher) Close() {
 	s.publisher = nil
 	s.goodbye = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
-	s.hasVideo, s.pictures, s.headers = false, flv.DefaultTrack{}, headers{}
+	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, flv.DefaultTrack{}, headers{}
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)
@@ -324,18 +326,19 @@ func (s *Stream) wake() {
 	}
 }
 
-// join says where somebody who comes now starts, and with which bytes first.
-// With wait, the start is the first keyframe after sequence number seen. The
-// caller holds s.mu.
-func (s *Stream) join() (at position, opening []byte, wait bool) {
+// join says where somebody who comes now starts, and with which bytes first,
+// whose timestamp is opened. With wait, the start is the first keyframe after
+// sequence number seen. The caller holds s.mu.
+func (s *Stream) join() (at position, opening []byte, opened uint32, wait bool) {
 	k := s.key.Load()
 	switch {
 	case k != nil && s.opts.GOPCache:
-		return k.at, s.openingAt(k), false
+		return k.at, s.openingAt(k), k.time, false
 	case s.hasVideo:
-		return position{}, nil, true
+		return position{}, nil, 0, true
 	default:
-		return s.log.head(), s.chunkStored(s.newest.Load()), false
+		opened = s.newest.Load()
+		return s.log.head(), s.chunkStored(opened), opened, false
 	}
 }
 

@@ -48,6 +48,13 @@ func (l *loop) write(s *sink) {
 		}
 		c := &l.scratch
 		if c.total == 0 {
+			// What was left out is behind the player all the same.
+			for _, m := range c.marks {
+				m.done()
+			}
+			if s.again {
+				continue
+			}
 			return
 		}
 		n, err := s.conn.TryWritev(c.bufs)
@@ -74,7 +81,7 @@ func (l *loop) write(s *sink) {
 		for _, m := range c.marks {
 			m.done()
 		}
-		if n < maxWriteBytes && len(c.bufs) < maxWriteBuffers {
+		if n < maxWriteBytes && len(c.bufs) < maxWriteBuffers && !s.again {
 			return
 		}
 	}
@@ -86,6 +93,9 @@ func (l *loop) write(s *sink) {
 func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 	c := &l.scratch
 	c.bufs, c.marks, c.control, c.headers, c.total = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0], 0
+	if s.again = false; s.switching > 0 {
+		s.transitions()
+	}
 	c.add(s.rest)
 	if len(s.rest) < maxRest {
 		if c.control, ok = s.conn.TakeQueued(c.control); !ok {
@@ -95,12 +105,19 @@ func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 	}
 	lead = c.total
 	for _, p := range s.players {
-		if p.paused || !p.place() {
+		if p.paused || p.over || !p.place() {
 			continue
 		}
 		p.keepUp(now)
 		if p.waiting {
 			continue
+		}
+		if p.custom != nil {
+			if p.custom.needed() {
+				c.customized(p)
+				continue
+			}
+			p.custom = nil
 		}
 		c.player(p)
 	}
@@ -170,9 +187,12 @@ func (p *Player) shifted(opening []byte) []byte {
 func (m mark) done() {
 	if m.seg == nil {
 		m.p.opening = nil
-		return
+	} else {
+		m.p.at = position{m.seg, m.to}
 	}
-	m.p.at = position{m.seg, m.to}
+	if m.p.custom != nil {
+		m.commit()
+	}
 }
 
 // partial keeps what is left of a message that was written in part, and moves
@@ -210,8 +230,14 @@ func (l *loop) partial(s *sink, lead, n int) {
 			return // nothing of it was written
 		case m.seg == nil:
 			whole := m.p.shifted(m.p.opening)
+			if m.p.custom != nil {
+				whole = m.p.custom.restamped(m.p)
+			}
 			s.rest = whole[n-begin:]
-			m.p.opening = nil
+			m.done()
+		case m.p.custom != nil:
+			s.rest = m.left(n - begin)
+			m.done()
 		default:
 			s.rest = m.split(n - begin)
 		}

@@ -1,0 +1,106 @@
+package flv
+
+// FrameRate thins out the pictures of a stream, so that what is left can always
+// be decoded:
+//
+//   - Every frame that others refer to is kept as long as the stream has no
+//     more of them a second than Max; disposable ones fill what is left.
+//   - When it has more, by a tenth at least, keyframes alone are kept, and
+//     those no more often than Max.
+//
+// The stream's rate is measured over a second of its own time, so the first
+// second is whole but for disposable frames. A change of mind that brings inter
+// frames back takes effect at the next keyframe.
+type FrameRate struct {
+	Max    float64 // frames a second; 0: all
+	Broken bool    // a frame was left out that those up to the next keyframe need
+
+	keysOnly bool
+	running  bool    // there is a last frame
+	at       uint32  // its time, ms
+	credit   float64 // frames that may be sent; negative after those that had to be
+	from     uint32  // ms, where the count began
+	refs     int     // frames since that others refer to
+}
+
+const (
+	rateWindow    = 1000 // ms that the stream's rate is measured over
+	rateTolerance = 1.1
+	// Timestamps are whole milliseconds: a frame that comes when its time has
+	// nearly come is on time.
+	creditEnough = 0.5
+)
+
+// Needed says whether any frame may have to be left out.
+func (r *FrameRate) Needed() bool { return r.Max > 0 || r.Broken }
+
+// frame is what a video packet is to those after it.
+type frame int
+
+const (
+	aside      frame = iota // no picture
+	reference               // others need it
+	disposable              // nobody does
+	keyframes               // decoding begins with it
+)
+
+// Take says whether the picture at a time in ms is kept; payload is its
+// beginning, or all of it. What is no picture is kept.
+func (r *FrameRate) Take(time uint32, payload []byte) bool {
+	f := frameOf(payload)
+	if f == aside {
+		return true
+	}
+	if r.Max == 0 {
+		if f == keyframes {
+			r.Broken = false
+		}
+		return !r.Broken
+	}
+	r.measure(time, f)
+	send := false
+	switch f {
+	case keyframes:
+		send = !r.keysOnly || r.credit >= creditEnough
+		r.Broken = r.keysOnly
+	case reference:
+		r.Broken = r.Broken || r.keysOnly
+		send = !r.Broken
+	case disposable:
+		send = !r.Broken && r.credit >= creditEnough
+	}
+	if send {
+		r.credit = max(r.credit-1, -1)
+	}
+	return send
+}
+
+func (r *FrameRate) measure(time uint32, f frame) {
+	passed := int32(time - r.at)
+	r.at = time
+	if !r.running || passed < 0 {
+		r.running, r.credit, r.from, r.refs = true, 1, time, 0
+		return
+	}
+	r.credit = min(r.credit+float64(passed)*r.Max/1000, 1)
+	if f != disposable {
+		r.refs++
+	}
+	if span := time - r.from; span >= rateWindow {
+		r.keysOnly = float64(r.refs)*1000 > r.Max*rateTolerance*float64(span)
+		r.from, r.refs = time, 0
+	}
+}
+
+func frameOf(payload []byte) frame {
+	v, ok := ParseVideo(payload)
+	switch {
+	case !ok || v.Kind != Frames:
+		return aside
+	case v.keyframe():
+		return keyframes
+	case v.IsDisposable():
+		return disposable
+	}
+	return reference
+}

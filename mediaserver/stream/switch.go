@@ -1,0 +1,194 @@
+package stream
+
+import (
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// SwitchOptions go with Player.Switch.
+type SwitchOptions struct {
+	// Notice is sent between the last message of the old stream and the first
+	// of the new one. Stream ids and timestamps are set.
+	Notice []*rtmp.Message
+	// OnSwitch is called when the player belongs to the new stream. It runs in
+	// the fan-out loop: it must not wait, nor call the player.
+	OnSwitch func()
+}
+
+// alignedWithin is how far apart, in ms, the timestamps of two streams may be
+// when they are renditions of one programme: then they are left as they are.
+const alignedWithin = 10000
+
+// Switch goes over to another stream of the same Fanout, without a gap (play2).
+// The old one is sent until the new one has a keyframe that was published after
+// the call, and up to that keyframe's time; then come the notice, the new one's
+// data and sequence headers, and the new one from its keyframe on. A stream
+// without video, or a player that takes none, goes over at once, and so does a
+// player that is paused or waits for a keyframe itself.
+//
+// Timestamps never go back. Where those of the two are less than ten seconds
+// apart, they are taken for the same clock: sound that was heard already is
+// left out, and pictures that are late come all at the time reached. Otherwise
+// the new stream's are shifted to go on where the old one's end.
+//
+// Close, Pause and another Switch before it has come about call it off; Playing
+// tells.
+func (p *Player) Switch(to *Stream, opts SwitchOptions) {
+	l := p.sink.loop
+	l.do(func() {
+		if p.closed || p.over {
+			return
+		}
+		p.cancelSwitch()
+		n := &change{to: to, SwitchOptions: opts}
+		to.mu.Lock()
+		n.group, n.since = to.groupOf(l), to.keys
+		to.mu.Unlock()
+		n.group.players = append(n.group.players, p) // to be woken
+		p.customize().next = n
+		p.sink.switching++
+		if p.paused {
+			n.time = to.newest.Load()
+			n.align(&p.custom.state)
+			p.changeOver()
+			p.at, p.opening, p.waiting = position{}, nil, true
+		}
+		l.write(p.sink)
+	})
+}
+
+// Playing is the stream that the player belongs to now.
+func (p *Player) Playing() (s *Stream) {
+	p.sink.loop.do(func() { s = p.s })
+	return s
+}
+
+// change is a Switch that has not come about.
+type change struct {
+	SwitchOptions
+	to    *Stream
+	group *group // of to; the player is in it, and in its own
+	since uint64 // keyframes of to that are older than the call
+
+	// Where it comes about, once ready.
+	ready   bool
+	key     *keyframe // nil: at a place without
+	at      position
+	time    uint32 // ms, there
+	cut     int64  // offset in the old log, where the player leaves it
+	aligned bool
+}
+
+// cancelSwitch forgets a change that has not come about. It runs in the loop.
+func (p *Player) cancelSwitch() {
+	if p.custom == nil || p.custom.next == nil {
+		return
+	}
+	p.custom.next.group.leave(p)
+	p.custom.next = nil
+	p.sink.switching--
+}
+
+// transitions moves the connection's players that can go over to another
+// stream. It runs in the loop, between two writes.
+func (s *sink) transitions() {
+	for _, p := range s.players {
+		if p.custom == nil || p.custom.next == nil {
+			continue
+		}
+		n := p.custom.next
+		if !n.ready && !n.find(p) {
+			continue
+		}
+		if p.waiting || p.at.offset() >= n.cut || n.late() {
+			p.changeOver()
+		}
+	}
+}
+
+// find looks for the place to come in.
+func (n *change) find(p *Player) bool {
+	k := n.to.key.Load()
+	if p.video && k != nil && k.seq > n.since {
+		n.key, n.at, n.time = k, k.at, k.time
+	} else if !n.findSound(p.video) {
+		return false
+	}
+	n.ready = true
+	n.cut = p.s.log.end.Load()
+	n.align(&p.custom.state)
+	return true
+}
+
+// findSound takes the head of a stream that has no keyframes to wait for.
+func (n *change) findSound(video bool) bool {
+	to := n.to
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	n.at, n.time = to.log.head(), to.newest.Load()
+	return to.hasAudio && !to.hasVideo || !video && to.hasVideo
+}
+
+// align finds out whether the two streams have one clock.
+func (n *change) align(st *state) {
+	apart := int32(n.time + st.shift - st.last)
+	n.aligned = st.sent && -alignedWithin < apart && apart < alignedWithin
+}
+
+// late says whether a player is too slow for what is left of the old stream:
+// it is left out then, so that the new one's log need not be kept.
+func (n *change) late() bool {
+	return n.to.log.end.Load()-n.at.offset() > maxLagBytes || int32(n.to.newest.Load()-n.time) > maxLag
+}
+
+// cuts says whether a position of the old stream is behind its last packet.
+func (n *change) cuts(at position) bool { return n != nil && n.ready && at.offset() >= n.cut }
+
+// supersedes says whether the new stream has media of the old one's as well.
+func (n *change) supersedes(k packet) bool {
+	return n != nil && n.ready && n.aligned && int32(k.time-n.time) >= 0
+}
+
+// changeOver makes the player one of the new stream's. It runs in the loop.
+func (p *Player) changeOver() {
+	c, s := p.custom, p.sink
+	n := c.next
+	c.next = nil
+	s.switching--
+
+	p.group.leave(p)
+	p.s.players.Add(-1)
+	p.s, p.group = n.to, n.group
+	p.s.players.Add(1)
+	if n.key != nil {
+		p.startAt(n.key)
+	} else {
+		p.s.mu.Lock()
+		p.opening = p.s.chunkStored(n.time)
+		p.s.mu.Unlock()
+		p.at, p.opened, p.waiting = n.at, n.time, false
+	}
+	p.joined = p.offset()
+
+	st := &c.state
+	switch {
+	case st.sent && !n.aligned:
+		st.started, st.moved, st.shift = true, true, st.last+1-n.time
+	case !st.sent && st.moved:
+		st.begin(st.last)
+	}
+	st.floored, st.floor = st.sent, st.last
+	st.rate = flv.FrameRate{Max: st.rate.Max, Broken: st.rate.Broken}
+
+	// Whole messages may go behind the rest of one: before all that comes.
+	rest := append([]byte(nil), s.rest...)
+	for _, m := range n.Notice {
+		said := *m
+		said.StreamID, said.Timestamp = p.id, st.last
+		rest = rtmp.AppendChunks(rest, &said, rtmp.ChunkSize)
+	}
+	s.rest = rest
+	if n.OnSwitch != nil {
+		n.OnSwitch()
+	}
+}

@@ -1,0 +1,138 @@
+package stream
+
+import (
+	"math"
+	"time"
+)
+
+// Until says when a player comes to its end by itself.
+type Until struct {
+	// Length ends it when the timestamps have come so far from the first
+	// picture or sound sent. Where nobody publishes, it ends when so much time
+	// has passed. 0 sends one picture and no sound (and of a stream that has
+	// no picture for a second, nothing); negative is no limit.
+	Length time.Duration
+	// Publication ends it with the publication, behind its UnpublishNotify.
+	// Without it a player stays for the next publisher, as FlashCom's do.
+	Publication bool
+	// OnEnd is told the last timestamp sent, in ms, or where the timestamps
+	// would have begun. Nothing of the stream is sent afterwards, and what is
+	// sent on the connection from now on comes behind its last byte. It runs
+	// in the fan-out loop: it must not wait, nor call the player, but go on
+	// in a goroutine of its own. It is called once at most, and not after
+	// Close has returned.
+	OnEnd func(last uint32)
+}
+
+// Until gives the player an end, in place of the one it had, if any. Length
+// counts from now. A player that has ended already does not end again.
+func (p *Player) Until(u Until) {
+	p.sink.loop.do(func() { p.setUntil(u) })
+}
+
+// end is an Until that a player has.
+type end struct {
+	Until
+	timer *time.Timer // for when nothing comes
+}
+
+// pictureWait is how long a stream may go without a picture before it has
+// none, in ms.
+const pictureWait = 1000
+
+func (p *Player) setUntil(u Until) {
+	if p.over {
+		return
+	}
+	c := p.customize()
+	if c.until != nil {
+		c.until.stop()
+	}
+	c.until = &end{Until: u}
+	c.state.counting = false
+	if u.Publication && p.missedEnd() {
+		p.finish()
+		return
+	}
+	if u.Length > 0 {
+		p.arm(c.until, u.Length)
+	}
+}
+
+// missedEnd says whether the publication that the player has seen is over.
+func (p *Player) missedEnd() bool {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher != nil || s.goodbye.seg == nil || p.waiting {
+		return false
+	}
+	at := s.goodbye.offset()
+	return at >= p.joined && at < p.at.offset()
+}
+
+// arm has the clock looked at after d, should nothing come.
+func (p *Player) arm(e *end, d time.Duration) {
+	l := p.sink.loop
+	e.timer = time.AfterFunc(d, func() { l.post(func() { p.timeUp(e) }) })
+}
+
+// timeUp ends a player that nobody has published for. It runs in the loop.
+func (p *Player) timeUp(e *end) {
+	if p.closed || p.over || p.custom == nil || p.custom.until != e {
+		return
+	}
+	st := &p.custom.state
+	if p.paused || st.counting && p.s.Live() {
+		// Its packets will tell.
+		passed := time.Duration(int32(st.last-st.first)) * time.Millisecond
+		p.arm(e, max(e.Length-passed, time.Second))
+		return
+	}
+	p.finish()
+}
+
+// finish is the player's end. It runs in the loop.
+func (p *Player) finish() {
+	if p.over {
+		return
+	}
+	p.over = true
+	p.stopCustom()
+	p.at, p.opening, p.waiting = position{}, nil, true
+	if c := p.custom; c.until.OnEnd != nil {
+		c.until.OnEnd(c.state.last)
+	}
+}
+
+func (e *end) stop() {
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+}
+
+// reached says whether media of a time, the player's own, is beyond the end.
+func (e *end) reached(st *state, time uint32) bool {
+	if e == nil || e.Length < 0 {
+		return false
+	}
+	if !st.counting {
+		st.counting, st.first = true, time
+	}
+	limit := min(e.Length.Milliseconds(), math.MaxInt32)
+	if e.Length == 0 {
+		limit = pictureWait
+	}
+	return int64(int32(time-st.first)) >= limit
+}
+
+// leavesOut says whether media is not what a single picture is.
+func (e *end) leavesOut(k packet) bool {
+	return e != nil && e.Length == 0 && k.flags&flagKey == 0
+}
+
+// ends says whether a packet that is sent is the last.
+func (e *end) ends(k packet, switching bool) bool {
+	return e != nil && (e.Length == 0 && k.flags&flagKey != 0 ||
+		e.Publication && k.flags&flagEnd != 0 && !switching)
+}
