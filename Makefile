@@ -49,6 +49,16 @@ bench: bin/flashpod ## measure the media server against the kernel's floor (abou
 	@if [[ -z "$(ROWS)" ]]; then go test -run '^$$' -bench . -benchtime 200ms -benchmem ./mediaserver/...; fi
 	@bin/bench $(if $(ROWS),-rows $(ROWS)) $(if $(RESULTS),-results $(RESULTS))
 
+# TIME=20m is how long clients come and go, twice; SEED=n repeats what was random.
+.PHONY: soak
+soak: bin/flashpod ## let clients of every kind come and go for TIME (20m), under the race detector and then without, and look for leaks (see hack/soak)
+	@go build -o bin/soak ./hack/soak
+	@hack/tools/packages.sh race
+	@go build -race -o bin/flashpod-race ./mediaserver
+	@bin/soak -server bin/flashpod-race -time $(or $(TIME),20m) $(if $(SEED),-seed $(SEED))
+	@bin/soak -server bin/flashpod -time $(or $(TIME),20m) $(if $(SEED),-seed $(SEED))
+	@bin/soak -server bin/flashpod -stalled 1000
+
 .PHONY: clean
 clean: ## remove what was built in the checkout; data/ and the cache outside stay
 	@rm -rf bin
