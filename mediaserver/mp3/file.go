@@ -143,7 +143,13 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		}
 		n := len(b.Heads)
 		b.Heads = append(b.Heads, g.head())
-		b.Frames = append(b.Frames, media.Frame{Type: media.TypeAudio, Time: e.ms(), Head: b.Heads[n : n+1 : n+1], Data: p[:g.size:g.size]})
+		b.Frames = append(b.Frames, media.Frame{
+			Type: media.TypeAudio,
+			Time: e.ms(),
+			At:   e.position().At,
+			Head: b.Heads[n : n+1 : n+1],
+			Data: p[:g.size:g.size],
+		})
 		e.ticks += g.ticks()
 		e.at += int64(g.size)
 		next := f.skip(e.at)

@@ -102,7 +102,7 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 	if need := (end - first) * maxHead; cap(b.Heads) < need {
 		b.Heads = make([]byte, 0, need)
 	}
-	for _, s := range f.samples[first:end] {
+	for i, s := range f.samples[first:end] {
 		c := f.audio
 		if s.video() {
 			c = f.video
@@ -112,6 +112,7 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		b.Frames = append(b.Frames, media.Frame{
 			Type: s.kind(),
 			Time: s.time,
+			At:   int64(first + i),
 			Head: b.Heads[from:len(b.Heads):len(b.Heads)],
 			Data: p.data(b.Buf, s.offset(), s.offset()+int64(s.size())),
 		})

@@ -12,6 +12,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/mp3"
+	"flashpod.dev/flashpod/mediaserver/mp4"
 )
 
 // format is a kind of file that can be played.
@@ -25,7 +27,14 @@ type format struct {
 // name without an ending takes them.
 var formats = []format{
 	{"flv:", extension, func(r io.ReaderAt, size int64) (media.File, error) { return flv.Open(r, size) }},
+	{"mp4:", ".mp4", openMP4},
+	{"mp4:", ".f4v", openMP4},
+	{"mp4:", ".m4v", openMP4},
+	{"mp4:", ".mov", openMP4},
+	{"mp3:", ".mp3", func(r io.ReaderAt, size int64) (media.File, error) { return mp3.Open(r, size) }},
 }
+
+func openMP4(r io.ReaderAt, size int64) (media.File, error) { return mp4.Open(r, size) }
 
 // extensionOf is the ending that a name with a prefix stands for first; without
 // one, that of a recording.
