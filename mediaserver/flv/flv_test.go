@@ -310,73 +310,10 @@ func TestAppendGoesOn(t *testing.T) {
 	}
 }
 
-func TestBadFiles(t *testing.T) {
-	for name, b := range map[string][]byte{
-		"empty": {}, "short": []byte("FLV"), "other": bytes.Repeat([]byte("RIFF"), 10),
-	} {
-		if _, err := NewReader(bytes.NewReader(b)); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := Scan(bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
+func TestTagOfSixteenMegabytes(t *testing.T) {
 	if _, err := AppendTag(nil, Tag{Data: make([]byte, maxTagData+1)}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a tag of 16 MiB: %v", err)
 	}
-}
-
-func FuzzReader(f *testing.F) {
-	b := append([]byte(nil), fileHeader...)
-	for _, tag := range clip()[:4] {
-		b, _ = AppendTag(b, tag)
-	}
-	f.Add(b)
-	f.Add(b[:len(b)-1])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := NewReader(bytes.NewReader(b))
-		if err != nil {
-			return
-		}
-		for {
-			if _, err := r.Next(); err != nil {
-				return
-			}
-		}
-	})
-}
-
-func FuzzRepair(f *testing.F) {
-	g := temp(f)
-	w, err := Create(g)
-	if err != nil {
-		f.Fatal(err)
-	}
-	writeAll(f, w, clip()[:6])
-	if err := w.Flush(); err != nil {
-		f.Fatal(err)
-	}
-	b, err := os.ReadFile(g.Name())
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b, 5)
-	f.Fuzz(func(t *testing.T, b []byte, cut int) {
-		g := temp(t)
-		if cut < 0 || cut > len(b) {
-			cut = 0
-		}
-		if _, err := g.Write(b[:len(b)-cut]); err != nil {
-			t.Fatal(err)
-		}
-		_, mended, err := Repair(g, size(t, g))
-		if err != nil || !mended {
-			return
-		}
-		if _, again, err := Repair(g, size(t, g)); again || err != nil {
-			t.Fatalf("mended, and not whole: %v %v", again, err)
-		}
-	})
 }
 
 func BenchmarkWrite(b *testing.B) {

@@ -60,7 +60,9 @@ func Described(meta *amf.ECMAArray, seconds float64) *amf.ECMAArray {
 	}
 	for _, p := range meta.Properties {
 		if !ours[p.Name] {
-			out.Set(p.Name, p.Value)
+			// Set would look through all of them for each; a name that comes
+			// twice is the publisher's.
+			out.Properties = append(out.Properties, p)
 		}
 	}
 	return out
