@@ -96,6 +96,11 @@ lint: ## vet and lint, and see that what is generated is up to date
 envtest-assets: ## build kube-apiserver, etcd and kubectl, and print their folder (for KUBEBUILDER_ASSETS)
 	@$(BUILD) envtest
 
+FUZZTIME ?= 10m
+.PHONY: fuzz
+fuzz: ## run each fuzz target of the media server for FUZZTIME (10m)
+	@FUZZTIME=$(FUZZTIME) hack/tools/fuzz.sh
+
 .PHONY: test-envtest
 test-envtest: ## test the API and the operator against a real API server
 	@assets=$$($(BUILD) envtest); \
