@@ -13,6 +13,9 @@ const (
 	// keepPayload is the largest payload buffer a chunk stream keeps for its
 	// next message.
 	keepPayload = 1 << 20
+	// keepStreams is how many chunk streams keep one: audio, video, data and
+	// commands of a stream or two.
+	keepStreams = 8
 )
 
 // chunkReader puts messages together from chunks [SPEC §5.3].
@@ -22,6 +25,7 @@ type chunkReader struct {
 	maxMessage int
 	maxStreams int
 	streams    map[uint32]*chunkStream
+	held       int  // bytes of messages that have come in part, of all chunk streams
 	leavesOut  bool // the peer does not repeat extended timestamps
 }
 
@@ -140,7 +144,6 @@ func (r *chunkReader) messageHeader(s *chunkStream, form byte) error {
 		s.time += s.delta
 	}
 	s.begun = true
-	s.payload = s.payload[:0]
 	return nil
 }
 
@@ -205,14 +208,21 @@ func (r *chunkReader) data(s *chunkStream, m *Message) (done bool, err error) {
 		s.finish(m, b)
 		return true, nil
 	}
+	// Messages that are interleaved are few, and one of them large at most: on
+	// each of 64 chunk streams the largest would be half a gigabyte.
+	if r.held += n; r.held > 2*r.maxMessage {
+		return false, fmt.Errorf("%w: %d bytes of messages that do not end, %d at most", ErrTooBig, r.held, 2*r.maxMessage)
+	}
 	if s.payload, err = r.in.appendTo(s.payload, n); err != nil {
 		return false, unexpected(err)
 	}
 	if len(s.payload) < s.size {
 		return false, nil
 	}
-	s.finish(m, s.payload)
-	if cap(s.payload) > keepPayload {
+	payload := s.payload
+	r.drop(s)
+	s.finish(m, payload)
+	if cap(s.payload) > keepPayload || len(r.streams) > keepStreams {
 		s.payload = nil
 	}
 	return true, nil
@@ -221,13 +231,18 @@ func (r *chunkReader) data(s *chunkStream, m *Message) (done bool, err error) {
 func (s *chunkStream) finish(m *Message, payload []byte) {
 	*m = Message{Type: s.kind, StreamID: s.streamID, Timestamp: s.time, Payload: payload}
 	s.begun = false
+}
+
+// drop forgets what has come of a message.
+func (r *chunkReader) drop(s *chunkStream) {
+	r.held -= len(s.payload)
+	s.begun = false
 	s.payload = s.payload[:0]
 }
 
 // abort drops a message that is half there [SPEC §5.4.2].
 func (r *chunkReader) abort(id uint32) {
 	if s, ok := r.streams[id]; ok {
-		s.begun = false
-		s.payload = s.payload[:0]
+		r.drop(s)
 	}
 }
