@@ -143,8 +143,8 @@ func (h *house) receive(t testing.TB, words []*rtmp.Message) {
 	for _, m := range words {
 		b = rtmp.AppendChunks(b, m, chunk)
 	}
-	heard := make(chan error, 1)
-	go func() { _, err := io.Copy(io.Discard, far); heard <- err }()
+	heard := make(chan struct{})
+	go func() { defer close(heard); _, _ = io.Copy(io.Discard, far) }()
 	// A session may end before it has heard all of it.
 	if _, err := far.Write(b); err == nil {
 		_ = far.(*net.UnixConn).CloseWrite()
@@ -178,16 +178,20 @@ func (h *house) undisturbed(t testing.TB, goroutines int) {
 	if _, err := h.witness.Call(gone, "deleteStream", nil, answer[0]); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	var left string
-	for ctx.Err() == nil {
+	// The rest ends by itself, and says so to nobody.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
 		s := h.inst.Stats()
 		if s.Connections == 1 && s.Streams == 0 && s.Players == 0 && s.Recordings == 0 && runtime.NumGoroutine() <= goroutines {
 			return
 		}
-		left = fmt.Sprintf("%+v, %d goroutines for %d", s, runtime.NumGoroutine(), goroutines)
-		time.Sleep(time.Millisecond) // they end by themselves, and say so to nobody
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the session is over, and left %+v, %d goroutines for %d\n%s", s, runtime.NumGoroutine(), goroutines, stacks())
+		}
 	}
-	t.Fatalf("the session is over, and left %s\n%s", left, stacks())
 }
 
 // say makes a command message of a stranger. Values that have no AMF form are
@@ -253,6 +257,10 @@ func strangers() (list []stranger) {
 		rtmp.UserControl(rtmp.EventSetBufferLength, 1, math.MaxUint32), media(rtmp.TypeAbort, 0, "\x00\x00\x00\x03"), say(1, "play", nil, "clip"), media(rtmp.TypeUserControl, 0, "\x00"))
 	add("speaks AMF3", media(rtmp.TypeCommandAMF3, 1, "\x00\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11\x06\x09clip\x11\x04\x00"), media(rtmp.TypeDataAMF3, 1, "\x00\x02\x00\x01a"), media(rtmp.TypeSharedObject, 0, "\x00\x01a"))
 	add("connects twice", hello())
+	add("nests without end", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05"+strings.Repeat("\x0a\x00\x00\x00\x01", 10000)))
+	add("nests AMF3 without end", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11"+strings.Repeat("\x09\x03\x01", 10000)))
+	add("counts to four thousand million", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\xff\xff\xff\xff\x05"))
+	add("sends a million nulls", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\x00\x0f\x00\x00"+strings.Repeat("\x05", 1<<20)))
 
 	// Every command with every kind of argument.
 	odd := [][]amf.Value{
