@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -11,6 +12,7 @@ import (
 
 // accept gives every connection a session, until the listener is closed.
 func (s *Server) accept(ln net.Listener) error {
+	var told time.Time
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
@@ -28,13 +30,36 @@ func (s *Server) accept(ln net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
+		if s.open.Add(1) > int64(s.cfg.MaxConnections) {
+			s.open.Add(-1)
+			s.count("too many connections")
+			nc.Close()
+			if now := time.Now(); now.Sub(told) > tellFullEvery {
+				told = now
+				s.log.Error("connections are closed as they come: too many are open", "open", s.cfg.MaxConnections, "way out", "let the process open more files (ulimit -n)")
+			}
+			continue
+		}
 		s.sessions.Add(1)
 		go s.serve(nc)
 	}
 }
 
+// tellFullEvery keeps a flood of connections from being one of log lines.
+const tellFullEvery = 10 * time.Second
+
+// fewerThanFiles is how many connections leave room for other files.
+func fewerThanFiles() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return 1 << 20
+	}
+	return int(min(files.Cur, 1<<20)) / 4 * 3
+}
+
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
+	defer s.open.Add(-1)
 	one := session.New(nc, s, session.Config{Log: s.log, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}

@@ -41,9 +41,14 @@ type Config struct {
 	// PublisherTimeout is how long a publisher may send nothing before another
 	// may take its name; default 5 s.
 	PublisherTimeout time.Duration
-	DrainTimeout     time.Duration // for clients to go by themselves; default 10 s
-	Version          string
-	Log              *slog.Logger
+	// MaxConnections is how many connections may be open at once, of clients
+	// and of those who have not said yet what they are; more are closed as they
+	// come. Default: three quarters of the files that the process may open, so
+	// that recordings find some too.
+	MaxConnections int
+	DrainTimeout   time.Duration // for clients to go by themselves; default 10 s
+	Version        string
+	Log            *slog.Logger
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -60,6 +65,7 @@ type Server struct {
 	web               *http.Server
 
 	draining atomic.Bool
+	open     atomic.Int64 // connections
 	sessions sync.WaitGroup
 	mu       sync.Mutex
 	conns    map[*session.Session]struct{}
@@ -91,6 +97,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 10 * time.Second
+	}
+	if cfg.MaxConnections == 0 {
+		cfg.MaxConnections = fewerThanFiles()
 	}
 	unlock, err := lockData(cfg.Data)
 	if err != nil {

@@ -40,6 +40,9 @@ type Config struct {
 	// PublisherIdle is how long a publisher may send nothing before it is told
 	// so; default 30 s.
 	PublisherIdle time.Duration
+	// ConnectTimeout is how long a client may take from the handshake to its
+	// connect; default 15 s.
+	ConnectTimeout time.Duration
 }
 
 const (
@@ -49,8 +52,9 @@ const (
 	lingerFor = 2 * time.Second
 	// maxNetStreams bounds what createStream hands out on one connection.
 	maxNetStreams = 256
-	// connectTimeout bounds the time between handshake and connect.
-	connectTimeout = 15 * time.Second
+	// defaultConnect is as much as clients take at most: what they have to say
+	// then needs nothing from anybody.
+	defaultConnect = 15 * time.Second
 	// maxCalls bounds the calls of a client's methods that wait for an answer,
 	// and callTimeout how long each of them does.
 	maxCalls    = 256
@@ -101,6 +105,9 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	if cfg.PublisherIdle == 0 {
 		cfg.PublisherIdle = defaultIdle
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = defaultConnect
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters
 	conn := rtmp.NewServerConn(nc, cfg.RTMP)
@@ -141,8 +148,8 @@ func (s *Session) Serve() {
 		return
 	}
 	// Once connected, silence is a matter of pings, not of this timer.
-	unconnected := time.AfterFunc(connectTimeout, func() {
-		s.log.Warn("closed: no connect command came", "within", connectTimeout)
+	unconnected := time.AfterFunc(s.cfg.ConnectTimeout, func() {
+		s.log.Warn("closed: no connect command came", "within", s.cfg.ConnectTimeout)
 		s.Close()
 	})
 	started := time.Now()

@@ -1,0 +1,93 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// Who does not get to the point is shown out, at whatever it stops.
+func TestWhoNeverConnects(t *testing.T) {
+	h := newHouse(t)
+	hello := append([]byte{3}, make([]byte, 2*1536)...)
+	for _, c := range []struct {
+		name  string
+		bytes []byte
+		want  string
+	}{
+		{"says nothing", nil, "closed before the handshake"},
+		{"stops in the handshake", hello[:700], "handshake failed"},
+		{"stops before the end of the handshake", hello[:2000], "handshake failed"},
+		{"stops behind the handshake", hello, "never connected to an instance"},
+		{"stops in connect", rtmp.AppendChunks(hello, say(0, "connect", nil), 128)[:len(hello)+20], "never connected to an instance"},
+		{"wants RTMPE", append([]byte{6}, hello[1:]...), "handshake failed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			far, err := net.Dial("unix", h.unix.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer far.Close()
+			near, err := h.unix.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := make(chan string, 10)
+			s := New(near, h, Config{
+				RTMP:           rtmp.Config{HandshakeTimeout: 100 * time.Millisecond},
+				ConnectTimeout: 100 * time.Millisecond,
+				Refused:        func(reason string) { refused <- reason },
+			})
+			served := make(chan struct{})
+			go func() { defer close(served); s.Serve() }()
+			if _, err := far.Write(c.bytes); err != nil {
+				t.Fatal(err)
+			}
+			if err := far.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, far); isTimeout(err) {
+				t.Fatal("the connection is still open")
+			}
+			<-served
+			if got := <-refused; got != c.want {
+				t.Errorf("refused because of %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// createStream ends somewhere, and what is deleted can be had again.
+func TestStreamsOfAConnection(t *testing.T) {
+	h := newHouse(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for n := 2; n <= maxNetStreams; n++ { // the first is the client's own
+		answer, err := h.witness.Call(ctx, "createStream", nil)
+		if err != nil || len(answer) != 1 || answer[0] != float64(n) {
+			t.Fatalf("stream %d: %v, %v", n, answer, err)
+		}
+	}
+	var refused *rtmp.StatusError
+	if _, err := h.witness.Call(ctx, "createStream", nil); !errors.As(err, &refused) || refused.Code != "NetConnection.Call.Failed" {
+		t.Fatalf("one more: %v", err)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := h.witness.Call(gone, "deleteStream", nil, 7.0); !errors.Is(err, context.Canceled) {
+		t.Fatal(err) // it has no answer to wait for
+	}
+	if answer, err := h.witness.Call(ctx, "createStream", nil); err != nil || answer[0] != 7.0 {
+		t.Errorf("after one was deleted: %v, %v", answer, err)
+	}
+}
