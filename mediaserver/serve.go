@@ -83,6 +83,7 @@ taken, ends it with exit code 1 before anything is served.`,
 	f.StringVar(&cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes")
 	f.StringVar(&cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
 	f.StringVar(&cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")
+	f.IntVar(&cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open)")
 	f.StringVar(&cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance (default: one is made for each)")
 	f.DurationVar(&cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")

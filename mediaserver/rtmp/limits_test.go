@@ -131,3 +131,22 @@ func TestSlowHandshake(t *testing.T) {
 		}
 	}
 }
+
+// A peer that never reads is closed after the write timeout, whether or not
+// its connection has a socket of its own.
+func TestPeerThatNeverReads(t *testing.T) {
+	for _, pipe := range []bool{false, true} {
+		t.Run(map[bool]string{false: "socket", true: "pipe"}[pipe], func(t *testing.T) {
+			server, _ := newRawPeer(t, pipe, Config{WriteTimeout: 200 * time.Millisecond, MaxQueue: 64 << 20})
+			for range 4 { // more than any socket takes
+				// It may have been closed already.
+				if err := server.Send(&Message{Type: TypeVideo, Payload: make([]byte, 8<<20)}); err != nil && !errors.Is(err, ErrSlow) {
+					t.Fatal(err)
+				}
+			}
+			if err := server.Serve(func(*Message) error { return nil }); !errors.Is(err, ErrSlow) {
+				t.Errorf("%v, want ErrSlow", err)
+			}
+		})
+	}
+}

@@ -218,11 +218,12 @@ func (c *Conn) flush(b []byte) {
 		err := c.writeAll(b)
 		o.mu.Lock()
 		if err != nil {
+			err = c.slow(err)
 			o.flushing = false
 			o.fail(err)
 			wake := o.owner
 			o.mu.Unlock()
-			_ = c.CloseWithError(c.slow(err))
+			_ = c.CloseWithError(err)
 			if wake != nil {
 				wake()
 			}

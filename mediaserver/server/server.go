@@ -98,7 +98,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 10 * time.Second
 	}
-	if cfg.MaxConnections == 0 {
+	if cfg.MaxConnections <= 0 {
 		cfg.MaxConnections = fewerThanFiles()
 	}
 	unlock, err := lockData(cfg.Data)
