@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -25,6 +26,10 @@ type Config struct {
 	WriteTimeout time.Duration
 	// MaxQueue bounds what Send may have waiting, in bytes. Default 4 MiB.
 	MaxQueue int
+
+	// TLS is how a client of an rtmps URL trusts its server; nil: as the
+	// system does.
+	TLS *tls.Config
 }
 
 func (c Config) withDefaults() Config {

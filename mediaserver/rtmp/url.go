@@ -3,9 +3,11 @@ package rtmp
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -69,21 +71,39 @@ func Dial(ctx context.Context, raw string, cfg Config) (*Conn, *URL, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var nc net.Conn
+	nc, err := dial(ctx, u, cfg.TLS)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
+	}
+	c := NewClientConn(nc, cfg)
+	giveUp := context.AfterFunc(ctx, func() { c.Close() })
+	err = c.Handshake()
+	if !giveUp() && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.Close()
+		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
+	}
+	return c, u, nil
+}
+
+func dial(ctx context.Context, u *URL, cfg *tls.Config) (nc net.Conn, err error) {
 	if u.TLS {
-		d := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}
+		if cfg == nil {
+			cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		d := tls.Dialer{Config: cfg}
 		nc, err = d.DialContext(ctx, "tcp", u.Host)
 	} else {
 		var d net.Dialer
 		nc, err = d.DialContext(ctx, "tcp", u.Host)
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
+	// Host and port are said by the caller already.
+	var op *net.OpError
+	var sys *os.SyscallError
+	if errors.As(err, &op) && errors.As(op.Err, &sys) {
+		err = sys.Err
 	}
-	c := NewClientConn(nc, cfg)
-	if err := c.Handshake(); err != nil {
-		c.Close()
-		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
-	}
-	return c, u, nil
+	return nc, err
 }
