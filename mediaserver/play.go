@@ -4,161 +4,152 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
-	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
+// playback is what the command line says.
+type playback struct {
+	url    string
+	from   float64 // ms; -1000: live only, -2000: live or recorded
+	length time.Duration
+	output string
+	ca     string
+}
+
 func playCommand() *cobra.Command {
-	var output string
-	var start, length time.Duration
+	var p playback
+	var start time.Duration
 	var live bool
 	cmd := &cobra.Command{
 		Use:   "play URL [-o FILE]",
 		Short: "Play a stream from an RTMP server, into an FLV file",
-		Long: `Play a live or recorded stream and write it to an FLV file, or, without -o, only
-receive it and say how much came. URL is rtmp://HOST/APPLICATION/INSTANCE/NAME.
+		Long: `Play a live or recorded stream and write it to an FLV file, to standard output
+with -o -, or, without -o, only receive it and say how much came. URL is
+rtmp://HOST/APPLICATION/INSTANCE/NAME, or rtmps://. A name that is neither
+published nor recorded is waited for.
+
 It ends with the stream, after --for, or with Ctrl-C; the file is whole in each
-case. The exit code is 1 when the stream is not there or nothing came.`,
+case. It has failed when the stream is not there or nothing came.
+
+` + exitCodes,
 		Example: `  flashpod play rtmp://127.0.0.1/chatRoom/lobby/film -o film.flv
-  flashpod play rtmp://127.0.0.1/live/cam --live --for 10s`,
-		Args: cobra.ExactArgs(1),
+  flashpod play rtmp://127.0.0.1/live/tv/one --live --for 10s
+  flashpod play rtmp://127.0.0.1/live/tv/one -o - | ffmpeg -i - -c copy one.mp4`,
+		Args: arguments("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			from := -2000.0
+			p.from = -2000
 			switch {
 			case live && cmd.Flags().Changed("start"):
-				return errors.New("--live and --start: a live stream has no start")
+				return usage(errors.New("--live and --start: a live stream has no start"))
+			case start < 0 || p.length < 0:
+				return usage(errors.New("--start and --for: a time is not negative"))
+			case p.output == "-" && term.IsTerminal(int(os.Stdout.Fd())):
+				return usage(errors.New("-o -: standard output is a terminal, where nobody can read FLV"))
 			case live:
-				from = -1000
+				p.from = -1000
 			case cmd.Flags().Changed("start"):
-				from = float64(start.Milliseconds())
+				p.from = float64(start.Milliseconds())
 			}
-			return playStream(cmd.Context(), args[0], from, length, output)
+			p.url = args[0]
+			return orInterrupted(cmd.Context(), p.run(cmd.Context(), cmd.OutOrStdout()))
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&output, "output", "o", "", "FLV file to write; replaced when it is there")
-	f.DurationVar(&start, "start", 0, "where in a recorded stream to begin, such as 30s")
+	f.StringVarP(&p.output, "output", "o", "", "FLV file to write, replaced when it is there; - for standard output")
+	f.DurationVar(&start, "start", 0, "where in a recorded stream to begin, such as 1m30s; at the keyframe before it")
 	f.BoolVar(&live, "live", false, "only live, and wait for a publisher")
-	f.DurationVar(&length, "for", 0, "stop after so long (default: with the stream)")
+	f.DurationVar(&p.length, "for", 0, "stop after so much of it, or so long (default: with the stream)")
+	addCA(f, &p.ca)
 	return cmd
 }
 
-func playStream(ctx context.Context, url string, from float64, length time.Duration, output string) (err error) {
-	sink := &fileSink{}
-	c, err := dial(ctx, url)
+// sayWaiting is after how much silence a user is told what is waited for.
+const sayWaiting = 3 * time.Second
+
+var errEnough = errors.New("as much as was asked for")
+
+func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
+	sink := &sink{path: p.output, stdout: stdout}
+	c, err := dial(ctx, p.url, p.ca)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		c.Close() // nothing is written any more
-		err = errors.Join(err, sink.close())
-	}()
-	if output != "" {
-		if err := sink.create(output); err != nil {
-			return err
-		}
+	defer c.Close()
+	show := newProgress(0)
+	wait, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if p.length > 0 {
+		defer time.AfterFunc(p.length, func() { cancel(errEnough) }).Stop()
 	}
-	p := newProgress(-1, "playing")
-	step, cancel := context.WithTimeout(ctx, clientTimeout)
-	err = c.Play(step, c.URL.Stream, from, func(m *rtmp.Message) error {
+	first := make(chan struct{})
+	step, stop := context.WithTimeout(wait, clientTimeout)
+	err = c.Play(step, c.URL.Stream, p.from, func(m *rtmp.Message) error {
 		if forPlayer(m) {
+			sink.hears(m)
 			return nil
 		}
-		time := sink.clock(m)
-		p.at(int64(c.BytesIn()), time, c.BytesIn())
-		return sink.write(m, uint32(time.Milliseconds()))
+		at := sink.clock(m)
+		if p.length > 0 && at >= p.length {
+			cancel(errEnough)
+			return nil
+		}
+		if m.Type != rtmp.TypeData && sink.media == 0 {
+			close(first)
+			show.of(shorter(sink.left(), p.length))
+		}
+		show.at(at, c.BytesIn())
+		if err := sink.write(m, uint32(at.Milliseconds())); err != nil {
+			cancel(err)
+		}
+		return nil
 	})
-	cancel()
-	if err != nil {
-		return fmt.Errorf("play: %w", err)
+	stop()
+	if err != nil && wait.Err() == nil {
+		return fmt.Errorf("play: %w", unanswered(err))
 	}
-	wait := ctx
-	if length > 0 {
-		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, length)
-		defer cancel()
-	}
+	end := make(chan struct{})
+	defer close(end)
+	go sayWhatIsWaitedFor(show, first, end, c.URL.Stream)
 	_, err = c.Await(wait, "NetStream.Play.Stop", "NetStream.Play.UnpublishNotify")
-	if wait.Err() != nil {
-		err = nil // the time is over, or the user has seen enough
+	switch cause := context.Cause(wait); {
+	case errors.Is(cause, errEnough):
+		err = nil
+	case cause != nil:
+		err = cause // the user's, or the file's
+	case err != nil:
+		err = fmt.Errorf("play: %w", err)
 	}
-	c.Close()
-	if err == nil {
-		err = sink.err
-	}
+	in := c.BytesIn()
+	c.Close() // nothing is written any more
+	err = errors.Join(err, sink.close())
 	if err == nil && sink.media == 0 {
 		err = errors.New("nothing came")
 	}
-	p.done(c.BytesIn(), err)
+	show.done(in, err)
 	return err
 }
 
-// fileSink writes messages to an FLV file, if there is one. It is used by the
-// connection's goroutine until the connection is closed.
-type fileSink struct {
-	f     *os.File
-	w     *flv.Writer
-	media int
-	base  uint32 // timestamp of the first audio or video
-	err   error
+func sayWhatIsWaitedFor(show *progress, first, end <-chan struct{}, stream string) {
+	timer := time.NewTimer(sayWaiting)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		show.say(fmt.Sprintf("nothing has come yet: waiting for somebody to publish %s (Ctrl-C ends it)", withoutQuery(stream)))
+	case <-first:
+	case <-end:
+	}
 }
 
-// forPlayer says whether a data message speaks to a player about its playback,
-// and is no part of the stream.
-func forPlayer(m *rtmp.Message) bool {
-	if m.Type != rtmp.TypeData {
-		return false
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
 	}
-	handler, _, err := amf.Decode(m.Payload)
-	return err != nil || handler == "onStatus" || handler == "onPlayStatus" || handler == "|RtmpSampleAccess"
-}
-
-// clock turns timestamps into times from the first picture or sound on.
-func (s *fileSink) clock(m *rtmp.Message) time.Duration {
-	if m.Type == rtmp.TypeData && s.media == 0 {
-		return 0
-	}
-	if s.media == 0 {
-		s.base = m.Timestamp
-	}
-	return time.Duration(max(0, int32(m.Timestamp-s.base))) * time.Millisecond
-}
-
-func (s *fileSink) create(path string) (err error) {
-	if s.f, err = os.Create(path); err != nil {
-		return err
-	}
-	s.w, err = flv.Create(s.f)
-	return err
-}
-
-func (s *fileSink) write(m *rtmp.Message, at uint32) error {
-	if m.Type != rtmp.TypeData {
-		s.media++
-	}
-	if s.w == nil || s.err != nil || m.Type == rtmp.TypeData && s.w.SetMeta(m.Payload) {
-		return s.err
-	}
-	s.err = s.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: at, Data: m.Payload})
-	if s.err == nil && s.w.Buffered() > 256<<10 {
-		s.err = s.w.Flush()
-	}
-	return s.err
-}
-
-func (s *fileSink) close() error {
-	if s.f == nil {
-		return nil
-	}
-	var err error
-	if s.w != nil && s.err == nil {
-		err = s.w.Finish()
-	}
-	return errors.Join(s.err, err, s.f.Close())
+	return a
 }

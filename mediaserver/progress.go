@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -9,38 +10,60 @@ import (
 	"golang.org/x/term"
 )
 
+const showEvery = 200 * time.Millisecond
+
 // progress shows how far a client command is, on a terminal; elsewhere only
 // the last line is printed.
 type progress struct {
-	bar     *progressbar.ProgressBar
+	out     io.Writer
+	bar     *progressbar.ProgressBar // nil: no terminal
+	total   time.Duration            // of media; 0: nobody knows
 	started time.Time
+	shown   time.Time
 	media   time.Duration
 }
 
-// newProgress counts to total bytes; -1 when nobody knows.
-func newProgress(total int64, what string) *progress {
-	p := &progress{started: time.Now()}
+// newProgress counts to so much media.
+func newProgress(total time.Duration) *progress {
+	p := &progress{out: os.Stderr, started: time.Now()}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		p.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(os.Stderr),
-			progressbar.OptionSetDescription(what),
-			progressbar.OptionSetPredictTime(total > 0),
-			progressbar.OptionThrottle(200*time.Millisecond),
-			progressbar.OptionShowBytes(true),
+		p.bar = progressbar.NewOptions64(-1,
+			progressbar.OptionSetWriter(p.out),
+			progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetWidth(20),
+			progressbar.OptionSpinnerType(14),
 			progressbar.OptionClearOnFinish())
 	}
+	p.of(total)
 	return p
 }
 
-// at says how far it is: bytes of the whole, media time, and bytes that went
-// over the wire.
-func (p *progress) at(bytes int64, media time.Duration, wire uint64) {
+// of says how much media there is, when that becomes known.
+func (p *progress) of(total time.Duration) {
+	p.total = total
+	if p.bar != nil && total > 0 {
+		p.bar.ChangeMax64(total.Milliseconds())
+	}
+}
+
+// at says how far it is: media time, and bytes that went over the wire.
+func (p *progress) at(media time.Duration, wire uint64) {
 	p.media = max(p.media, media)
-	if p.bar == nil {
+	if p.bar == nil || time.Since(p.shown) < showEvery {
 		return
 	}
-	p.bar.Describe(fmt.Sprintf("%v, %s", p.media.Truncate(time.Second), p.rate(wire)))
-	_ = p.bar.Set64(bytes) // a display, and no more
+	p.shown = time.Now()
+	text := p.media.Truncate(time.Second).String()
+	if p.total > 0 {
+		text += " of " + p.total.Round(time.Second).String()
+	}
+	p.bar.Describe(fmt.Sprintf("%s, %.1f MB, %s", text, float64(wire)/1e6, p.rate(wire)))
+	position := p.media
+	if p.total > 0 {
+		position = min(position, p.total-time.Millisecond) // at its end, the bar would go
+	}
+	_ = p.bar.Set64(position.Milliseconds()) // a display, and no more
 }
 
 func (p *progress) rate(wire uint64) string {
@@ -51,15 +74,20 @@ func (p *progress) rate(wire uint64) string {
 	return fmt.Sprintf("%.0f kbit/s", float64(wire)*8/1000/s)
 }
 
-// done prints what it came to.
-func (p *progress) done(wire uint64, err error) {
+// say prints a line between.
+func (p *progress) say(line string) {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 	}
+	fmt.Fprintln(p.out, line)
+}
+
+// done prints what it came to.
+func (p *progress) done(wire uint64, err error) {
 	word := "done"
 	if err != nil {
 		word = "stopped"
 	}
-	fmt.Fprintf(os.Stderr, "%s: %v of media in %v, %.1f MB, %s\n", word, p.media.Round(time.Millisecond),
-		time.Since(p.started).Round(time.Millisecond), float64(wire)/1e6, p.rate(wire))
+	p.say(fmt.Sprintf("%s: %v of media in %v, %.1f MB, %s", word, p.media.Round(time.Millisecond),
+		time.Since(p.started).Round(time.Millisecond), float64(wire)/1e6, p.rate(wire)))
 }

@@ -5,104 +5,164 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
+// publication is what the command line says.
+type publication struct {
+	path, url, mode string
+	start, length   time.Duration
+	loop, fast      bool
+	ca              string
+}
+
 func publishCommand() *cobra.Command {
-	var mode string
-	var fast bool
+	var p publication
 	cmd := &cobra.Command{
 		Use:   "publish FILE URL",
 		Short: "Publish an FLV file to an RTMP server",
-		Long: `Publish an FLV file in real time, as an encoder would. URL is
-rtmp://HOST/APPLICATION/INSTANCE/NAME, with ?key=KEY behind it where publishing
-needs a key. The exit code is 0 when all of it was published.`,
-		Example: `  flashpod publish film.flv 'rtmp://127.0.0.1/chatRoom/lobby/film?key=KEY'`,
-		Args:    cobra.ExactArgs(2),
+		Long: `Publish an FLV file in real time, as an encoder would; "-" reads FLV from standard
+input. URL is rtmp://HOST/APPLICATION/INSTANCE/NAME, or rtmps://, with ?key=KEY
+behind it where publishing needs a key.
+
+` + exitCodes,
+		Example: `  flashpod publish film.flv 'rtmp://127.0.0.1/chatRoom/lobby/film?key=KEY'
+
+  # a channel, until Ctrl-C
+  flashpod publish film.flv rtmp://127.0.0.1/live/tv/one --loop
+
+  # what another program makes
+  ffmpeg -re -i film.mp4 -c copy -f flv - | flashpod publish - rtmp://127.0.0.1/live/tv/one`,
+		Args: arguments("FILE", "URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch mode {
-			case "live", "record", "append":
+			switch p.mode {
+			case "live", "record", "append", "appendWithGap":
 			default:
-				return fmt.Errorf("--mode %q: choose live, record or append", mode)
+				return usage(fmt.Errorf("--mode %q: choose live, record, append or appendWithGap", p.mode))
 			}
-			return publishFile(cmd.Context(), args[0], args[1], mode, fast)
+			if p.start < 0 || p.length < 0 {
+				return usage(errors.New("--start and --for: a time is not negative"))
+			}
+			p.path, p.url = args[0], args[1]
+			return orInterrupted(cmd.Context(), p.run(cmd.Context(), cmd.InOrStdin()))
 		},
 	}
-	cmd.Flags().StringVar(&mode, "mode", "live", "live, record (the server keeps it) or append")
-	cmd.Flags().BoolVar(&fast, "fast", false, "as fast as the server takes it, not in real time")
+	f := cmd.Flags()
+	f.StringVar(&p.mode, "mode", "live", "live, record (the server keeps it), append or appendWithGap")
+	f.BoolVar(&p.fast, "fast", false, "as fast as the server takes it, not in real time")
+	f.DurationVar(&p.start, "start", 0, "where in the file to begin, such as 1m30s; at the keyframe before it")
+	f.DurationVar(&p.length, "for", 0, "stop after so much of it (default: at its end)")
+	f.BoolVar(&p.loop, "loop", false, "begin again at the end, until --for or Ctrl-C")
+	addCA(f, &p.ca)
 	return cmd
 }
 
-// clientTimeout bounds each step of a conversation with a server.
-const clientTimeout = 15 * time.Second
-
-func publishFile(ctx context.Context, path, url, mode string, fast bool) (err error) {
-	f, err := os.Open(path)
+func (p publication) run(ctx context.Context, in io.Reader) (err error) {
+	src, err := openSource(p.path, p.start, p.loop, in)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	in, err := flv.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	c, err := dial(ctx, url)
+	defer src.close()
+	c, err := dial(ctx, p.url, p.ca)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	step, cancel := context.WithTimeout(ctx, clientTimeout)
-	err = c.Publish(step, c.URL.Stream, mode)
+	err = c.Publish(step, c.URL.Stream, p.mode)
 	cancel()
 	if err != nil {
-		return fmt.Errorf("publish: %w", err)
+		return fmt.Errorf("publish: %w", unanswered(err))
 	}
-	p := newProgress(info.Size(), "publishing")
-	defer func() { p.done(c.BytesOut(), err) }()
-	err = sendTags(ctx, c, in, path, fast, p)
-	if ctx.Err() != nil {
-		err = errors.New("interrupted")
+	total := src.duration()
+	if p.length > 0 && (total == 0 || p.length < total) {
+		total = p.length
 	}
-	// Said even when interrupted: the server finishes its recording.
+	show := newProgress(total)
+	defer func() { show.done(c.BytesOut(), err) }()
+
+	sending, said := listen(ctx, c)
+	err = p.send(sending, c, src, show)
+	if cause := said(); cause != nil {
+		return fmt.Errorf("publish: %w", cause)
+	}
+	// Said even when interrupted or when the file is bad: the server finishes
+	// its recording.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), clientTimeout)
 	defer cancel()
 	if e := c.Unpublish(last); err == nil && e != nil {
-		err = fmt.Errorf("end of publication: %w", e)
+		err = fmt.Errorf("end of publication: %w", unanswered(e))
 	}
 	return err
 }
 
-func sendTags(ctx context.Context, c *rtmp.Client, in *flv.Reader, path string, fast bool, p *progress) error {
+// listen hears what the server says while it is sent to: sending ends when that
+// is an error, or the connection is over. said stops it, and returns the error.
+func listen(ctx context.Context, c *rtmp.Client) (sending context.Context, said func() error) {
+	sending, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		defer stop()
+		for {
+			_, err := c.Status(sending)
+			if err == nil {
+				continue
+			}
+			if sending.Err() != nil && errors.Is(err, sending.Err()) {
+				err = nil // not the server's
+			}
+			done <- err
+			return
+		}
+	}()
+	return sending, func() error { stop(); return <-done }
+}
+
+// send sends the source, in real time unless it is to be fast.
+func (p publication) send(ctx context.Context, c *rtmp.Client, src source, show *progress) error {
 	started := time.Now()
+	var payload []byte
 	for {
-		tag, err := in.Next()
+		f, err := src.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", p.path, err)
 		}
-		at := time.Duration(tag.Timestamp) * time.Millisecond
-		if !fast {
+		at := time.Duration(f.Time) * time.Millisecond
+		if p.length > 0 && at >= p.length {
+			return nil
+		}
+		if !p.fast {
 			if err := waitUntil(ctx, started.Add(at)); err != nil {
 				return err
 			}
 		}
-		if err := c.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(tag.Type), Timestamp: tag.Timestamp, Payload: tag.Data}); err != nil {
+		payload = append(append(append(payload[:0], command(f)...), f.Head...), f.Data...)
+		if err := c.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(f.Type), Timestamp: f.Time, Payload: payload}); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
-		p.at(in.Offset(), at, c.BytesOut())
+		show.at(at, c.BytesOut())
 	}
+}
+
+// command goes before metadata, so that a server keeps it for who joins later.
+func command(f media.Frame) []byte {
+	if f.Type != media.TypeData {
+		return nil
+	}
+	if handler, _, err := amf.Decode(f.Data); err != nil || handler != "onMetaData" {
+		return nil
+	}
+	b, _ := amf.Append(nil, "@setDataFrame") // a string always has a form
+	return b
 }
 
 func waitUntil(ctx context.Context, due time.Time) error {
@@ -118,18 +178,4 @@ func waitUntil(ctx context.Context, due time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// dial connects to the application of a URL that names a stream.
-func dial(ctx context.Context, url string) (*rtmp.Client, error) {
-	u, err := rtmp.ParseURL(url)
-	if err != nil {
-		return nil, err
-	}
-	if u.Stream == "" {
-		return nil, fmt.Errorf("URL %q names no stream: it is rtmp://HOST/APPLICATION/INSTANCE/NAME", url)
-	}
-	step, cancel := context.WithTimeout(ctx, clientTimeout)
-	defer cancel()
-	return rtmp.Connect(step, url, rtmp.Config{})
 }

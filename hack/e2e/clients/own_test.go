@@ -41,6 +41,31 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
+// The program in a pipe with ffmpeg on both sides, ended by Ctrl-C.
+func TestOwnClientInAPipe(t *testing.T) {
+	s := serve(t, anyone, "")
+	dir := t.TempDir()
+	source, out := filepath.Join(dir, "film.flv"), filepath.Join(dir, "out.mkv")
+	film(t, source, 4)
+	run(t, "sh", "-c", `ffmpeg -v error -re -i "$1" -c copy -f flv - | "$2" publish - "$3" --mode record`, "sh", source, program(t), s.url+"/piped")
+	want := decodes(t, source)
+	run(t, "sh", "-c", `"$1" play "$2" -o - | ffmpeg -v error -i - -c copy "$3"`, "sh", program(t), s.url+"/piped", out)
+	if got := decodes(t, out); got.count("h264") != want.count("h264") {
+		t.Errorf("%d pictures of %d came through", got.count("h264"), want.count("h264"))
+	}
+
+	publisher := start(t, program(t), "publish", source, s.url+"/endless", "--loop", "--mode", "record")
+	s.untilMetric("streams", 1)
+	if err := publisher.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-publisher.done
+	if code := publisher.cmd.ProcessState.ExitCode(); code != 130 || strings.Contains(publisher.output.String(), "\r") {
+		t.Errorf("exit code %d after Ctrl-C, and no terminal is told %q", code, publisher.output)
+	}
+	s.untilMetric("streams", 0)
+}
+
 func TestOwnClientSaysWhatIsWrong(t *testing.T) {
 	s := serve(t, "recording: {mode: 'Off'}", "")
 	dir := t.TempDir()
@@ -50,7 +75,7 @@ func TestOwnClientSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"no FLV header":                 {"publish", bad, s.url + "/x"},
+		"can be published":              {"publish", bad, s.url + "/x"},
 		"no such file":                  {"publish", filepath.Join(dir, "none.flv"), s.url + "/x"},
 		"NetStream.Publish.BadName":     {"publish", good, s.url + "/x"},
 		"--mode \"loud\"":               {"publish", good, s.url + "/x", "--mode", "loud"},

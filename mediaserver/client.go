@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// clientTimeout bounds each step of a conversation with a server.
+const clientTimeout = 15 * time.Second
+
+const exitCodes = `Exit codes: 0 all of it, 1 it failed, 2 the command line is wrong, 130 Ctrl-C, 143
+SIGTERM. How far it is goes to standard error when that is a terminal, one line
+at the end always.`
+
+// usageError is a mistake on the command line: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(err error) error { return usageError{err} }
+
+// interrupted says that a signal ended it: exit code 128 and its number.
+type interrupted struct{ signal os.Signal }
+
+func (e interrupted) Error() string { return "interrupted" }
+
+// exitCode is what the process ends with.
+func exitCode(err error) int {
+	var u usageError
+	var i interrupted
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &i):
+		if number, ok := i.signal.(syscall.Signal); ok {
+			return 128 + int(number)
+		}
+	case errors.As(err, &u):
+		return 2
+	}
+	return 1
+}
+
+// orInterrupted is err or, when a signal is behind it, that.
+func orInterrupted(ctx context.Context, err error) error {
+	var i interrupted
+	if errors.As(context.Cause(ctx), &i) {
+		return i
+	}
+	return err
+}
+
+// arguments asks for those of the names.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usage(fmt.Errorf("%s needs %s: see %s --help", cmd.Name(), strings.Join(names[len(args):], " and "), cmd.CommandPath()))
+		case len(args) > len(names):
+			return usage(fmt.Errorf("%s takes no more than %s, and %q is more: see %s --help", cmd.Name(), strings.Join(names, " and "), args[len(names)], cmd.CommandPath()))
+		}
+		return nil
+	}
+}
+
+func addCA(f *pflag.FlagSet, ca *string) {
+	f.StringVar(ca, "ca", "", "certificates, PEM, of the authority that an rtmps:// server is to be trusted by (default: the system's)")
+}
+
+// dial connects to the application of a URL that names a stream.
+func dial(ctx context.Context, url, ca string) (*rtmp.Client, error) {
+	u, err := rtmp.ParseURL(url)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if u.Stream == "" {
+		return nil, usage(fmt.Errorf("URL %q names no stream: it is rtmp://HOST/APPLICATION/INSTANCE/NAME", url))
+	}
+	var cfg rtmp.Config
+	if ca != "" {
+		if cfg.TLS, err = trust(ca); err != nil {
+			return nil, err
+		}
+	}
+	step, cancel := context.WithTimeout(ctx, clientTimeout)
+	defer cancel()
+	c, err := rtmp.Connect(step, url, cfg)
+	var refused *rtmp.StatusError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &refused) && (strings.HasSuffix(refused.Code, ".InvalidApp") || strings.HasSuffix(refused.Code, ".Rejected")):
+		return nil, fmt.Errorf("%w (the URL asks for stream %q of %q: it is rtmp://HOST/APPLICATION/INSTANCE/NAME)", err, withoutQuery(u.Stream), u.App)
+	case errors.As(err, &unknown):
+		return nil, fmt.Errorf("%w (trust one of your own with --ca)", err)
+	}
+	return c, unanswered(err)
+}
+
+// trust is TLS with the authorities of a file, and no others.
+func trust(file string) (*tls.Config, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca %s: no certificate in it (PEM)", file)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+// unanswered says of a step that took too long who did not answer.
+func unanswered(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the server has not answered for %v: %w", clientTimeout, err)
+	}
+	return err
+}
