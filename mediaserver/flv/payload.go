@@ -114,24 +114,24 @@ func ParseVideo(p []byte) (v Payload, ok bool) {
 	return v, ok
 }
 
-func (v Payload) legacyVideo(p []byte) (Payload, bool) {
-	v.Kind, v.Codec, v.body = Frames, FourCC(p[0]&0x0f), p[1:]
+func (p Payload) legacyVideo(b []byte) (Payload, bool) {
+	p.Kind, p.Codec, p.body = Frames, FourCC(b[0]&0x0f), b[1:]
 	switch {
-	case v.Frame == frameCommand:
-		v.Kind, v.tracks = Command, unknownTracks
-	case v.Codec == codecAVC, v.Codec == codecHEVC:
-		if len(p) < 2 {
-			return v, false
+	case p.Frame == frameCommand:
+		p.Kind, p.tracks = Command, unknownTracks
+	case p.Codec == codecAVC, p.Codec == codecHEVC:
+		if len(b) < 2 {
+			return p, false
 		}
-		if v.Codec == codecHEVC {
-			v.Codec = HEVC
+		if p.Codec == codecHEVC {
+			p.Codec = HEVC
 		} else {
-			v.Codec = AVC
+			p.Codec = AVC
 		}
-		v.Kind = oldPacket(p[1])
-		v.body = p[min(5, len(p)):] // behind the composition time
+		p.Kind = oldPacket(b[1])
+		p.body = b[min(5, len(b)):] // behind the composition time
 	}
-	return v, true
+	return p, true
 }
 
 // ParseAudio takes an audio payload apart. ok is false when it ends inside its
@@ -161,18 +161,18 @@ func ParseAudio(p []byte) (a Payload, ok bool) {
 	return a, ok
 }
 
-func (a Payload) legacyAudio(p []byte) (Payload, bool) {
-	a.Kind, a.Codec, a.body = Frames, FourCC(p[0]>>4), p[1:]
-	switch a.Codec {
+func (p Payload) legacyAudio(b []byte) (Payload, bool) {
+	p.Kind, p.Codec, p.body = Frames, FourCC(b[0]>>4), b[1:]
+	switch p.Codec {
 	case formatMP3, formatMP3Slow:
-		a.Codec = MP3
+		p.Codec = MP3
 	case formatAAC:
-		if len(p) < 2 {
-			return a, false
+		if len(b) < 2 {
+			return p, false
 		}
-		a.Codec, a.Kind, a.body = AAC, oldPacket(p[1]), p[2:]
+		p.Codec, p.Kind, p.body = AAC, oldPacket(b[1]), b[2:]
 	}
-	return a, true
+	return p, true
 }
 
 // oldPacket is the kind of an AVCPacketType or AACPacketType.
