@@ -69,7 +69,7 @@ func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*
 	r := &Recorder{store: s, src: src, done: make(chan struct{}), synced: s.opts.Now()}
 	if err := r.open(name, mode); err != nil {
 		src.Close()
-		return nil, fmt.Errorf("record %s: %w", name, err)
+		return nil, fmt.Errorf("record %s: %w", name, s.gone(err))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
@@ -99,7 +99,7 @@ func (r *Recorder) open(name string, mode Mode) error {
 		return err
 	}
 	if err := s.free(); err != nil {
-		return s.gone(err)
+		return err
 	}
 	if dir := path.Dir(base); dir != "." {
 		if err := s.root.MkdirAll(dir, 0o755); err != nil {
@@ -334,7 +334,12 @@ func (r *Recorder) arrived() bool {
 	return err == nil && len(x.Entries) > 0
 }
 
+// diskError tells a full disk from other errors, and no client where files are.
 func diskError(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = fmt.Errorf("%s: %w", path.Op, path.Err)
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
@@ -344,10 +349,13 @@ func diskError(err error) error {
 // gone adds what to do to the error of a folder that was removed, or whose
 // volume was taken away, while the server runs.
 func (s *Store) gone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESTALE) {
-		return fmt.Errorf("the folder of recordings is gone (restart the server when it is back): %w", err)
+	info, e := s.root.Stat(".")
+	if e == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Nlink > 0 {
+			return err
+		}
 	}
-	return err
+	return fmt.Errorf("the folder of recordings is gone (restart the server when it is back): %w", err)
 }
 
 // free fails with ErrDiskFull when too little space is left.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,6 +58,12 @@ const anyone = "access: {publish: {mode: Anyone}}"
 // arguments.
 func serve(t *testing.T, spec, data string, more ...string) *server {
 	t.Helper()
+	return serveBehind(t, nil, spec, data, more...)
+}
+
+// serveBehind has another program start it, which becomes it.
+func serveBehind(t *testing.T, starter []string, spec, data string, more ...string) *server {
+	t.Helper()
 	if data == "" {
 		data = filepath.Join(t.TempDir(), "data")
 	}
@@ -69,7 +76,9 @@ func serve(t *testing.T, spec, data string, more ...string) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, data: data, log: &lockedBuffer{}, done: make(chan struct{})}
-	s.cmd = exec.Command(program(t), append([]string{"serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"}, more...)...)
+	args := append(slices.Clone(starter), program(t), "serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
+	args = append(args, more...)
+	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
