@@ -40,7 +40,6 @@ type Index struct {
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
 	pictures             DefaultTrack
-	metaTorn             bool // it is a Writer's, and was being written when its process died
 }
 
 // Header is where a header is: a sequence start, metadata of pictures, or the
@@ -107,8 +106,8 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 	}
 	if script {
 		meta := parseMeta(front)
-		if meta == nil && at == fileHeaderSize && end-at == metaReserve && isMetaName(front) {
-			meta, x.metaTorn = &amf.ECMAArray{}, true
+		if at == fileHeaderSize && tornMeta(meta, front) {
+			meta = &amf.ECMAArray{}
 		}
 		if meta != nil {
 			x.Meta, x.metaOffset, x.metaSize = meta, at, end-at

@@ -68,11 +68,12 @@ func Described(meta *amf.ECMAArray, seconds float64) *amf.ECMAArray {
 	return out
 }
 
-// isMetaName says whether script data is an onMetaData, whatever follows the
-// name.
-func isMetaName(data []byte) bool {
+// tornMeta says whether script data at the front of a file is a Writer's
+// onMetaData that was being written when its process died: of its size and with
+// its name, and parsed to nothing.
+func tornMeta(meta *amf.ECMAArray, data []byte) bool {
 	name, _, err := amf.Decode(data)
-	return err == nil && name == metaName
+	return meta == nil && err == nil && name == metaName && len(data) == metaReserve-tagHeaderSize-trailerSize
 }
 
 // metaTag makes the onMetaData tag of a file: exactly room bytes with its

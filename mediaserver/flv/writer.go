@@ -1,6 +1,7 @@
 package flv
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -135,41 +136,34 @@ func (w *Writer) Finish() error {
 // finished: the torn tail is cut, metadata and index are written anew. It
 // returns how many bytes were cut, and leaves alone, mended false, what is
 // finished or was not written by this package.
+//
+// What is finished or another's is known by its front, so that looking through
+// a thousand files is quick.
 func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
-	x, err := Scan(f, size)
+	meta, torn, err := front(f)
 	if err != nil {
 		return 0, false, err
 	}
-	if by, _ := x.Meta.Get("creator"); by != creator && !x.metaTorn {
+	if by, _ := meta.Get("creator"); by != creator && !torn {
 		return 0, false, nil
 	}
-	if said, _ := x.Meta.Get("filesize"); said == float64(size) && x.Size == size {
+	if said, _ := meta.Get("filesize"); said == float64(size) {
 		return 0, false, nil
 	}
 	w, err := Append(f, size)
 	if err != nil {
 		return 0, false, err
 	}
-	return size - x.Size, true, w.Finish()
+	return size - w.index.Size, true, w.Finish()
 }
 
 // Finished returns the duration in ms of a file of size bytes that a Writer
 // finished, from its front alone; ok is false for every other file.
 func Finished(f io.ReaderAt, size int64) (ms uint32, ok bool) {
-	var b [fileHeaderSize + tagHeaderSize]byte
-	if _, err := f.ReadAt(b[:], 0); err != nil || checkFileHeader(b[:]) != nil {
+	meta, _, err := front(f)
+	if err != nil {
 		return 0, false
 	}
-	const most = 1 << 20 // where Append found another's room
-	h, err := parseTagHeader(b[fileHeaderSize:])
-	if err != nil || h.kind != TypeScript || h.size > most {
-		return 0, false
-	}
-	data := make([]byte, h.size)
-	if _, err := f.ReadAt(data, int64(len(b))); err != nil {
-		return 0, false
-	}
-	meta := parseMeta(data)
 	by, _ := meta.Get("creator")
 	whole, _ := meta.Get("filesize")
 	seconds, _ := meta.Get("duration")
@@ -178,4 +172,32 @@ func Finished(f io.ReaderAt, size int64) (ms uint32, ok bool) {
 		return 0, false
 	}
 	return uint32(math.Round(s * 1000)), true
+}
+
+// front reads the metadata that a file begins with; nil when it begins with
+// something else. It is torn when it is a Writer's and was being written when
+// its process died.
+func front(f io.ReaderAt) (meta *amf.ECMAArray, torn bool, err error) {
+	var b [fileHeaderSize + tagHeaderSize]byte
+	n, err := f.ReadAt(b[:], 0)
+	if n < fileHeaderSize {
+		return nil, false, fmt.Errorf("%w: it ends inside its header", ErrInvalid)
+	}
+	if err := checkFileHeader(b[:]); err != nil || n < len(b) {
+		return nil, false, err
+	}
+	const most = 1 << 20 // where Append found another's room
+	h, err := parseTagHeader(b[fileHeaderSize:])
+	if err != nil || h.kind != TypeScript || h.size > most {
+		return nil, false, nil
+	}
+	data := make([]byte, h.size)
+	if _, err := f.ReadAt(data, int64(len(b))); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, false, nil // cut inside: nothing of the stream is there
+		}
+		return nil, false, err
+	}
+	meta = parseMeta(data)
+	return meta, tornMeta(meta, data), nil
 }
