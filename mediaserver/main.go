@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,15 @@ import (
 // version is set by the linker (-X main.version=…).
 var version = "dev"
 
+// gcPercent lets the heap grow by half before what is unused is collected: a
+// server that streams makes little of it, and memory a player counts for more.
+// The variable GOGC goes before it.
+const gcPercent = 50
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
