@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -149,7 +150,7 @@ func TestFLV(t *testing.T) {
 func TestSVG(t *testing.T) {
 	out := svg([]panel{{
 		title: "a < b", x: "x", y: "y",
-		lines: []curve{{name: "one", x: []float64{1, 10, 100}, y: []float64{0, 5, 47}}, {name: "two", x: []float64{1}, y: []float64{1}}},
+		lines: []curve{{name: "one", x: []float64{1, 10, 100}, y: []float64{1, 5, 47}}, {name: "two", x: []float64{1}, y: []float64{1}}},
 	}})
 	d := xml.NewDecoder(strings.NewReader(out))
 	circles, said := 0, ""
@@ -173,9 +174,17 @@ func TestSVG(t *testing.T) {
 	if circles != 4 || !strings.Contains(said, "a < b") {
 		t.Errorf("%d circles, want 4; text %q", circles, said)
 	}
-	for highest, want := range map[float64]float64{47: 10, 100: 20, 9: 2, 0.3: 0.1, 0: 1, 26: 10} {
-		if got := niceStep(highest); math.Abs(got-want) > 1e-9 {
-			t.Errorf("steps up to %v are %v, want %v", highest, got, want)
+	for _, c := range []struct {
+		lowest, highest float64
+		want            []float64
+	}{
+		{3, 47, []float64{2, 5, 10, 20, 50}},
+		{1, 1, []float64{1}},
+		{0.5, 2, []float64{0.5, 1, 2}},
+		{120, 130, []float64{100, 200}},
+	} {
+		if got := decades(c.lowest, c.highest); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("ticks from %v to %v are %v, want %v", c.lowest, c.highest, got, c.want)
 		}
 	}
 }

@@ -9,13 +9,15 @@ import (
 	"strings"
 )
 
-// panel is one diagram: x is logarithmic, y begins at 0.
+// panel is one diagram. Both axes are logarithmic: what grows in proportion is
+// a straight line, rising by a decade in a decade, and what is constant a level
+// one.
 type panel struct {
 	title, x, y string
 	lines       []curve
 }
 
-// curve is one line of it; its points are in the order of x.
+// curve is one line of it; its points are in the order of x, and above 0.
 type curve struct {
 	name string
 	x, y []float64
@@ -48,23 +50,19 @@ func svg(panels []panel) string {
 
 func (p panel) draw(b *strings.Builder) {
 	left, right, top, bottom := float64(padLeft), float64(panelWidth-padRight), float64(padTop), float64(panelHeight-low)
-	least, most, highest := math.Inf(1), math.Inf(-1), 0.0
+	least, most := math.Inf(1), math.Inf(-1)
+	lowest, highest := math.Inf(1), math.Inf(-1)
 	marks := map[float64]bool{}
 	for _, c := range p.lines {
 		for i := range c.x {
-			least, most, highest = min(least, c.x[i]), max(most, c.x[i]), max(highest, c.y[i])
+			least, most = min(least, c.x[i]), max(most, c.x[i])
+			lowest, highest = min(lowest, c.y[i]), max(highest, c.y[i])
 			marks[c.x[i]] = true
 		}
 	}
-	step := niceStep(highest)
-	highest = step * math.Ceil(max(highest, step)/step)
-	px := func(x float64) float64 {
-		if most == least {
-			return (left + right) / 2
-		}
-		return left + (right-left)*(math.Log(x)-math.Log(least))/(math.Log(most)-math.Log(least))
-	}
-	py := func(y float64) float64 { return bottom - (bottom-top)*y/highest }
+	ticks := decades(lowest, highest)
+	px := func(x float64) float64 { return left + (right-left)*share(x, least, most) }
+	py := func(y float64) float64 { return bottom - (bottom-top)*share(y, ticks[0], ticks[len(ticks)-1]) }
 
 	text := func(x, y float64, anchor, more, s string) {
 		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="%s"%s>%s</text>`+"\n", x, y, anchor, more, html.EscapeString(s))
@@ -72,7 +70,7 @@ func (p panel) draw(b *strings.Builder) {
 	text(left, 18, "start", ` font-weight="bold"`, p.title)
 	text((left+right)/2, panelHeight-10, "middle", "", p.x)
 	text(14, (top+bottom)/2, "middle", fmt.Sprintf(` transform="rotate(-90 14 %.1f)"`, (top+bottom)/2), p.y)
-	for y := 0.0; y <= highest*1.001; y += step {
+	for _, y := range ticks {
 		fmt.Fprintf(b, `<path d="M%.1f %.1fH%.1f" stroke="%s"/>`+"\n", left, py(y), right, faint)
 		text(left-6, py(y)+4, "end", "", short(y))
 	}
@@ -96,19 +94,29 @@ func (p panel) draw(b *strings.Builder) {
 	}
 }
 
-// niceStep is 1, 2 or 5 times a power of ten, about a fifth of the height.
-func niceStep(highest float64) float64 {
-	if highest <= 0 {
-		return 1
+// share says where v is between least and most, on a scale of proportions.
+func share(v, least, most float64) float64 {
+	if most <= least {
+		return 0.5
 	}
-	raw := highest / 5
-	power := math.Pow(10, math.Floor(math.Log10(raw)))
-	for _, m := range []float64{1, 2, 5} {
-		if m*power >= raw*0.999 {
-			return m * power
+	return math.Log(v/least) / math.Log(most/least)
+}
+
+// decades are 1, 2 and 5 times the powers of ten around all values.
+func decades(lowest, highest float64) []float64 {
+	var out []float64
+	for power := math.Pow(10, math.Floor(math.Log10(lowest))); ; power *= 10 {
+		for _, m := range []float64{1, 2, 5} {
+			tick := m * power
+			if tick <= lowest*1.0001 {
+				out = out[:0] // the next below them all is enough
+			}
+			out = append(out, tick)
+			if tick >= highest*0.9999 {
+				return out
+			}
 		}
 	}
-	return 10 * power
 }
 
 func short(v float64) string { return fmt.Sprintf("%.4g", v) }

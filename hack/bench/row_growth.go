@@ -131,7 +131,7 @@ func growthPanels(byPlayers [2][]growth, byStreams []growth) []panel {
 		}
 		return c
 	}
-	share := func(g growth) float64 { return 100 * g.share }
+	core := func(g growth) float64 { return 100 * g.share }
 	memory := func(g growth) float64 { return float64(g.rss) / 1e6 }
 	perMB := func(g growth) float64 { return g.us }
 	both := func(y func(growth) float64) []curve {
@@ -139,8 +139,8 @@ func growthPanels(byPlayers [2][]growth, byStreams []growth) []panel {
 	}
 	streams := fmt.Sprintf("streams of %d players", perStream)
 	return []panel{
-		{"CPU against players of one stream", "players", "% of a core", both(share)},
-		{"CPU against streams", streams, "% of a core", []curve{line("", byStreams, share)}},
+		{"CPU against players of one stream", "players", "% of a core", both(core)},
+		{"CPU against streams", streams, "% of a core", []curve{line("", byStreams, core)}},
 		{"CPU per MB against players", "players", "µs", both(perMB)},
 		{"CPU per MB against streams", streams, "µs", []curve{line("", byStreams, perMB)}},
 		{"Memory against players", "players", "MB", both(memory)},
