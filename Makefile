@@ -108,7 +108,7 @@ test-envtest: ## test the API and the operator against a real API server
 	KUBEBUILDER_ASSETS=$$assets go test -tags envtest -timeout 10m ./api/... ./controllers/...
 
 .PHONY: test-clients
-test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump and GStreamer
+test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer, VLC, nginx-rtmp and go-rtmp
 	@mkdir -p bin; code=0; hack/tools/packages.sh clients || code=$$?; \
 	if [[ $$code -eq 3 && -z "$${CI:-}" ]]; then \
 		echo "left out: test-clients, because the RTMP clients are not all installed and cannot be installed from here; as root \"hack/tools/packages.sh clients\" does it" | tee -a $(LEFT_OUT); \
@@ -123,6 +123,11 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump and GStream
 		skip='^(TestFullDisk|TestDiskThatIsNotWritable)$$'; \
 	fi; \
 	go test -tags clients -count 1 -timeout 15m -skip "$$skip" ./hack/e2e/clients/...
+
+.PHONY: clients-table
+clients-table: bin/flashpod ## write again the table of what each client can do
+	@hack/tools/packages.sh clients
+	@go test -tags clients -count 1 -timeout 15m -run '^TestTable$$' ./hack/e2e/clients -update
 
 .PHONY: test-e2e
 test-e2e: ## test the whole path on a real one-node cluster (as root)

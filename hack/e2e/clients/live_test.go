@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -144,17 +143,7 @@ func TestSignedHandshake(t *testing.T) {
 }
 
 func TestRTMPS(t *testing.T) {
-	cert, key, err := selfsigned.Pair("localhost")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	for file, text := range map[string][]byte{certFile: cert, keyFile: key} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	certFile, keyFile := certificate(t)
 	s := serve(t, anyone, "", "--rtmps-address", "127.0.0.1:0", "--tls-cert-file", certFile, "--tls-key-file", keyFile)
 	publish(t, s.tls+"/cam", 60)
 	s.untilMetric("streams", 1)
@@ -164,7 +153,7 @@ func TestRTMPS(t *testing.T) {
 			t.Errorf("%s: streams %+v", url, p.Streams)
 		}
 	}
-	file := filepath.Join(dir, "rtmpdump.flv")
+	file := filepath.Join(t.TempDir(), "rtmpdump.flv")
 	dump := start(t, "rtmpdump", "-q", "--live", "-r", s.tls+"/cam", "-o", file)
 	until(t, "rtmpdump to write a second", func() bool {
 		info, err := os.Stat(file)
