@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -23,8 +24,11 @@ type Sink interface {
 
 // PlayOptions say how a recorded stream is played.
 type PlayOptions struct {
-	StreamID uint32        // message stream id of all messages
-	Offset   uint32        // ms, added to the file's timestamps
+	StreamID uint32 // message stream id of all messages
+	// Continue makes the timestamps begin at From, in ms, and not with the
+	// file's own.
+	Continue bool
+	From     uint32
 	Length   time.Duration // how much of it; negative: all; 0: a single frame
 	Buffer   time.Duration // how far ahead of time to send
 	// DataOnly sends nothing but the data messages, all at once.
@@ -61,14 +65,17 @@ type Playback struct {
 
 	buffer       time.Duration
 	audio, video bool
+	rate         flv.FrameRate
 	opening      bool           // what introduces the media is still to be sent
 	single       bool           // one picture, then the end
 	quiet        bool           // nobody is told of the end
 	at           media.Position // of what is sent next
+	offset       uint32         // ms, added to the file's timestamps
 	base         uint32         // ms; the client's clock begins here
 	since        time.Time      // and now
 	last         uint32         // ms; the latest frame sent
-	until        uint32         // ms; of the last frame to send
+	limit        uint32         // ms; of the last frame of what is to be played
+	until        uint32         // ms; of the last frame of this run
 	sent         int64          // bytes of payload
 	position     uint32         // ms; where the client is, when nothing runs
 }
@@ -103,6 +110,14 @@ func (p *Playback) SetReceive(audio, video bool) {
 	p.audio, p.video = audio, video
 }
 
+// SetFrameRate thins out the pictures to a rate a second; negative or 0 for all
+// of them. See [flv.FrameRate].
+func (p *Playback) SetFrameRate(fps float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = flv.FrameRate{Max: max(fps, 0), Broken: p.rate.Broken}
+}
+
 // Position is where the client should be by now: not what was sent last, which
 // is ahead by its buffer. It is a time of the file.
 func (p *Playback) Position() time.Duration {
@@ -122,7 +137,17 @@ func (p *Playback) played() time.Duration {
 func (p *Playback) Reached() uint32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.last + p.opts.Offset
+	if p.run == 0 {
+		return p.opts.From
+	}
+	return p.last + p.offset
+}
+
+// Offset is what is added to the file's timestamps, in ms, modulo 2^32.
+func (p *Playback) Offset() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.offset
 }
 
 // Run sends from the keyframe at or before a time of the file: metadata and
@@ -146,16 +171,70 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 	p.opening, p.single, p.quiet = true, single, quiet
 	p.at = p.file.Seek(from)
 	p.base, p.last, p.since, p.sent = p.at.Time, p.at.Time, time.Now(), 0
+	p.rate = flv.FrameRate{Max: p.rate.Max} // it begins with a keyframe
+	if p.opts.Continue && p.run == 1 {
+		p.offset = p.opts.From - p.base
+	}
 	p.position = p.base
 	if quiet {
 		p.position = from
 	}
-	p.until = end
+	p.limit = end
 	if l := p.opts.Length; l > 0 && l < ms(end) {
-		p.until = min(end, from+uint32(l.Milliseconds()))
+		p.limit = min(end, from+uint32(l.Milliseconds()))
 	}
+	p.until = p.limit
 	p.nudge()
 	return p.run
+}
+
+// StopBefore lets the run end where another file has a keyframe, so that the
+// other can go on from there: the first one that is not sent yet, and not before
+// a time in ms. It returns the place in the other file; ok is false when there is
+// none.
+func (p *Playback) StopBefore(next *Playback, notBefore uint32) (at media.Position, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.running {
+		return at, false
+	}
+	at, ok = next.file.SeekAfter(max(p.last+1, notBefore))
+	if !ok || at.Time > p.limit {
+		return at, false
+	}
+	p.until = at.Time - 1
+	p.nudge()
+	return at, true
+}
+
+// Follow runs from a place that StopBefore returned, on behalf of another
+// playback whose run has ended there: time and timestamps go on as if it were
+// one file. Without run, it only stands where the client is.
+func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
+	was.mu.Lock()
+	offset, base, since, limit := was.offset, was.base, was.since, was.limit
+	was.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.run++
+	p.running = !p.closed
+	p.opening, p.single, p.quiet = true, false, false
+	p.at, p.last, p.sent = at, at.Time, 0
+	p.offset, p.base, p.since, p.limit = offset, base, since, p.file.Duration()
+	if limit < was.file.Duration() {
+		p.limit = min(p.limit, limit) // only so much of it was to be played
+	}
+	p.until = p.limit
+	if p.nudge(); !run {
+		p.halt()
+	}
+	return p.run
+}
+
+// Stand is where a playback is until it runs.
+func (p *Playback) Stand(at time.Duration) {
+	p.begin(at, false, true)
+	p.Halt()
 }
 
 // Halt stops sending. Nothing is sent any more when it returns.

@@ -156,7 +156,7 @@ func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
 			return f.Time, false, nil
 		}
 		if p.wanted(f) {
-			w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, f.Time+p.opts.Offset, f.Head, f.Data)
+			w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
 			p.sent += int64(f.Size())
 		}
 		p.last = max(p.last, f.Time)
@@ -190,7 +190,7 @@ func (p *Playback) introduce(l *rtmp.Layout) error {
 		return err
 	}
 	for _, h := range headers {
-		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, p.base+p.opts.Offset, h.Head, h.Data)
+		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, p.at.Time+p.offset, h.Head, h.Data)
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (p *Playback) sendData(l *rtmp.Layout) error {
 			if f.Time > p.until {
 				break
 			}
-			l.Add(rtmp.TypeData, p.opts.StreamID, f.Time+p.opts.Offset, f.Head, f.Data)
+			l.Add(rtmp.TypeData, p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
 			p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
 		}
 	}
@@ -220,7 +220,11 @@ func (p *Playback) wanted(f media.Frame) bool {
 	case f.Type == media.TypeAudio:
 		return p.audio || flv.IsAudioHeader(front(f))
 	case f.Type == media.TypeVideo:
-		return p.video || flv.IsVideoHeader(front(f))
+		if flv.IsVideoHeader(front(f)) {
+			return true
+		}
+		p.rate.Broken = p.rate.Broken || !p.video
+		return p.video && (!p.rate.Needed() || p.rate.Take(f.Time, front(f)))
 	}
 	return true
 }

@@ -63,6 +63,7 @@ func init() {
 	streamCommands = map[string]func(*netStream, *rtmp.Command) error{
 		"publish":         (*netStream).publish,
 		"play":            (*netStream).play,
+		"play2":           (*netStream).play2,
 		"pause":           (*netStream).pause,
 		"pauseRaw":        (*netStream).pause,
 		"seek":            (*netStream).seek,

@@ -204,7 +204,7 @@ func say(id uint32, name string, object amf.Value, args ...amf.Value) *rtmp.Mess
 	return m
 }
 
-func media(kind rtmp.MessageType, id uint32, payload string) *rtmp.Message {
+func mediaMessage(kind rtmp.MessageType, id uint32, payload string) *rtmp.Message {
 	return &rtmp.Message{Type: kind, StreamID: id, Timestamp: 40, Payload: []byte(payload)}
 }
 
@@ -240,11 +240,11 @@ func strangers() (list []stranger) {
 	add := func(name string, words ...*rtmp.Message) {
 		list = append(list, stranger{name, append([]*rtmp.Message{hello(), create, create}, words...)})
 	}
-	add("publishes", say(1, "publish", nil, "cam", "live"), media(rtmp.TypeData, 1, "\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x03\x00\x01a\x05\x00\x00\x09"),
-		media(rtmp.TypeVideo, 1, "\x17\x01\x00\x00\x00abc"), media(rtmp.TypeAudio, 1, "\xaf\x01ab"), say(1, "publish", nil, false))
+	add("publishes", say(1, "publish", nil, "cam", "live"), mediaMessage(rtmp.TypeData, 1, "\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x03\x00\x01a\x05\x00\x00\x09"),
+		mediaMessage(rtmp.TypeVideo, 1, "\x17\x01\x00\x00\x00abc"), mediaMessage(rtmp.TypeAudio, 1, "\xaf\x01ab"), say(1, "publish", nil, false))
 	add("publishes and plays it", say(1, "publish", nil, "cam", "live"), say(2, "play", nil, "cam", -1000.0),
-		media(rtmp.TypeVideo, 1, "\x17\x01\x00\x00\x00abc"), media(rtmp.TypeVideo, 1, ""), media(rtmp.TypeAggregate, 1, "\x09\x00\x00\x01\x00\x00\x05\x00\x00\x00\x00\x17\x00\x00\x00\x0c"))
-	add("records", say(1, "publish", nil, "rec", "record"), media(rtmp.TypeAudio, 1, "\xaf\x01ab"), say(1, "closeStream", nil), say(2, "play", nil, "rec", 0.0))
+		mediaMessage(rtmp.TypeVideo, 1, "\x17\x01\x00\x00\x00abc"), mediaMessage(rtmp.TypeVideo, 1, ""), mediaMessage(rtmp.TypeAggregate, 1, "\x09\x00\x00\x01\x00\x00\x05\x00\x00\x00\x00\x17\x00\x00\x00\x0c"))
+	add("records", say(1, "publish", nil, "rec", "record"), mediaMessage(rtmp.TypeAudio, 1, "\xaf\x01ab"), say(1, "closeStream", nil), say(2, "play", nil, "rec", 0.0))
 	add("plays, pauses and seeks", rtmp.UserControl(rtmp.EventSetBufferLength, 1, 5000), say(1, "play", nil, "clip", 0.0, -1.0, true), say(1, "pause", nil, true, 100.0),
 		say(1, "seek", nil, 1000.0), say(1, "pauseRaw", nil, false, 500.0), say(1, "receiveVideo", nil, false), say(1, "receiveAudio", nil, false),
 		say(1, "seek", nil, 1e300), say(1, "receiveVideo", nil, 5.0), say(1, "play", nil, false))
@@ -253,14 +253,14 @@ func strangers() (list []stranger) {
 	add("deletes what plays", say(1, "play", nil, "clip"), say(2, "play", nil, "nobody"), say(0, "deleteStream", nil, 1.0), say(0, "deleteStream", nil, 2.0), say(1, "seek", nil, 0.0))
 	add("subscribes", say(0, "FCSubscribe", nil, "cam"), say(0, "releaseStream", nil, "cam"), say(0, "FCPublish", nil, "cam"), say(0, "FCUnpublish", nil, "cam"),
 		say(0, "getStreamLength", nil, "clip"), say(0, "_checkbw", nil), say(0, "checkBandwidth", nil), say(0, "_result", nil), say(0, "nothing", nil))
-	add("controls", rtmp.WindowAckSize(1), rtmp.SetPeerBandwidth(1, 0), media(rtmp.TypeAck, 0, "\xff\xff\xff\xff"), rtmp.UserControl(rtmp.EventPingRequest, 1),
-		rtmp.UserControl(rtmp.EventSetBufferLength, 1, math.MaxUint32), media(rtmp.TypeAbort, 0, "\x00\x00\x00\x03"), say(1, "play", nil, "clip"), media(rtmp.TypeUserControl, 0, "\x00"))
-	add("speaks AMF3", media(rtmp.TypeCommandAMF3, 1, "\x00\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11\x06\x09clip\x11\x04\x00"), media(rtmp.TypeDataAMF3, 1, "\x00\x02\x00\x01a"), media(rtmp.TypeSharedObject, 0, "\x00\x01a"))
+	add("controls", rtmp.WindowAckSize(1), rtmp.SetPeerBandwidth(1, 0), mediaMessage(rtmp.TypeAck, 0, "\xff\xff\xff\xff"), rtmp.UserControl(rtmp.EventPingRequest, 1),
+		rtmp.UserControl(rtmp.EventSetBufferLength, 1, math.MaxUint32), mediaMessage(rtmp.TypeAbort, 0, "\x00\x00\x00\x03"), say(1, "play", nil, "clip"), mediaMessage(rtmp.TypeUserControl, 0, "\x00"))
+	add("speaks AMF3", mediaMessage(rtmp.TypeCommandAMF3, 1, "\x00\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11\x06\x09clip\x11\x04\x00"), mediaMessage(rtmp.TypeDataAMF3, 1, "\x00\x02\x00\x01a"), mediaMessage(rtmp.TypeSharedObject, 0, "\x00\x01a"))
 	add("connects twice", hello())
-	add("nests without end", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05"+strings.Repeat("\x0a\x00\x00\x00\x01", 10000)))
-	add("nests AMF3 without end", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11"+strings.Repeat("\x09\x03\x01", 10000)))
-	add("counts to four thousand million", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\xff\xff\xff\xff\x05"))
-	add("sends a million nulls", media(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\x00\x0f\x00\x00"+strings.Repeat("\x05", 1<<20)))
+	add("nests without end", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05"+strings.Repeat("\x0a\x00\x00\x00\x01", 10000)))
+	add("nests AMF3 without end", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11"+strings.Repeat("\x09\x03\x01", 10000)))
+	add("counts to four thousand million", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\xff\xff\xff\xff\x05"))
+	add("sends a million nulls", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\x00\x0f\x00\x00"+strings.Repeat("\x05", 1<<20)))
 
 	// Every command with every kind of argument.
 	odd := [][]amf.Value{
@@ -295,7 +295,7 @@ func strangers() (list []stranger) {
 	out("connects to another instance", say(0, "connect", amf.NewObject("app", "app/../x")), create)
 	out("connects oddly", hello("objectEncoding", "x", "tcUrl", 5.0, "flashVer", []amf.Value{}, "fourCcList", []amf.Value{nil, 1.0, "avc1"}, "videoFourCcInfoMap", amf.NewObject("*", "x"), "capsEx", -1.0), create)
 	for _, property := range []string{"flashVer", "app", "tcUrl", "objectEncoding", "swfUrl", "pageUrl", "fourCcList", "videoFourCcInfoMap", "capsEx"} {
-		out("connects with an endless "+property, media(rtmp.TypeCommand, 0, "\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00"+string(doubling(property))), create)
+		out("connects with an endless "+property, mediaMessage(rtmp.TypeCommand, 0, "\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00"+string(doubling(property))), create)
 	}
 	return list
 }

@@ -16,8 +16,6 @@ const (
 	// maxBuffer bounds what SetBufferLength makes the server send ahead; FMS
 	// stops at about an hour as well.
 	maxBuffer = time.Hour
-	// maxPlaylist bounds what play(…, reset=false) queues on one stream.
-	maxPlaylist = 256
 )
 
 // netStream is what createStream made: it publishes, plays, or does nothing.
@@ -33,22 +31,29 @@ type netStream struct {
 	idle        *idleWatch // of it
 
 	player   *stream.Player // of a live stream
-	giveBack func()
+	giveBack []func()       // streams that are held for it, its own last
+	chosen   bool           // it was told what to send
+	endless  bool           // nothing ends it but the client
+	over     bool           // it came to its end
 
 	playback *recording.Playback // of a recorded one
 	running  bool                // it was started, and neither halted nor at its end
-	runs     int                 // number of its run: an end that comes late is known by it
-	offset   uint32              // ms, added to the file's timestamps in a playlist
+	change   *change             // what takes its place soon
+
+	runs      int    // number of the run of either: an end that comes late is known by it
+	continues bool   // timestamps follow those of what was played before
+	timeline  uint32 // ms, where that ended
 
 	playlist []item
 
 	paused       bool
 	buffer       time.Duration
 	audio, video bool
+	fps          float64 // pictures a second that the client wants; negative: all
 }
 
 func newNetStream(s *Session, id uint32) *netStream {
-	return &netStream{session: s, id: id, buffer: defaultBuffer, audio: true, video: true}
+	return &netStream{session: s, id: id, buffer: defaultBuffer, audio: true, video: true, fps: allFrames}
 }
 
 // end stops whatever the stream does. With tell, a publisher hears of it.
@@ -58,16 +63,19 @@ func (ns *netStream) end(tell bool) {
 	}
 	ns.playlist = nil
 	ns.stopPlaying()
-	ns.offset, ns.paused = 0, false
+	ns.continues, ns.timeline, ns.paused = false, 0, false
 }
 
 // stopPlaying ends what plays now. Nothing of it is sent afterwards.
 func (ns *netStream) stopPlaying() {
 	if ns.player != nil {
 		ns.player.Close()
-		ns.giveBack()
-		ns.player, ns.giveBack = nil, nil
+		for _, giveBack := range ns.giveBack {
+			giveBack()
+		}
+		ns.player, ns.giveBack, ns.over = nil, nil, false
 	}
+	ns.dropChange()
 	if ns.playback != nil {
 		ns.playback.Close()
 		ns.playback, ns.running = nil, false

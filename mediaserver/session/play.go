@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 // source says what play may take.
@@ -25,6 +27,37 @@ type item struct {
 	from   source
 	start  time.Duration // of a recorded stream
 	length time.Duration // negative: all of it; 0: a single frame
+	data   bool          // data messages only, all at once
+}
+
+// entrance is how an item comes after what was before.
+type entrance int
+
+const (
+	resetting    entrance = iota // it replaces everything: Play.Reset
+	joining                      // there was nothing
+	following                    // the playlist goes on: Play.Switch
+	transferring                 // play2: TransitionComplete
+)
+
+// newItem takes the name, start and length of play and play2. The error is for
+// the client.
+func newItem(raw string, start, length float64) (item, error) {
+	name, _, err := parseName(raw)
+	if err != nil {
+		return item{}, err
+	}
+	it := item{name: name, length: -1}
+	switch {
+	case start >= 0:
+		it.from, it.start = recordedOnly, milliseconds(start)
+	case start == -1 || start == -1000:
+		it.from = liveOnly
+	}
+	if length >= 0 {
+		it.length = milliseconds(length)
+	}
+	return it, nil
 }
 
 // play(name, start, len, reset). start and len are milliseconds on the wire,
@@ -32,87 +65,101 @@ type item struct {
 // Player and as -1000 and -2000 from librtmp.
 func (ns *netStream) play(cmd *rtmp.Command) error {
 	if len(cmd.Args) > 0 && cmd.Args[0] == false {
-		name := ns.name
-		ns.end(true)
-		return ns.status("status", codePlayStop, "Stopped playing "+name+".", name)
+		return ns.stop()
 	}
 	raw, ok := text(cmd.Args, 0)
 	if !ok {
 		return ns.status("error", codePlayFailed, "play needs the name of a stream.", "")
 	}
-	name, _, err := parseName(raw)
+	start, length := -2.0, -1.0
+	if v, ok := number(cmd.Args, 1); ok {
+		start = v
+	}
+	if v, ok := number(cmd.Args, 2); ok {
+		length = v
+	}
+	it, err := newItem(raw, start, length)
 	if err != nil {
 		return ns.status("error", codePlayFailed, "Cannot play: "+err.Error()+".", withoutQuery(raw))
-	}
-	it := item{name: name, length: -1}
-	if start, ok := number(cmd.Args, 1); ok {
-		switch {
-		case start >= 0:
-			it.from, it.start = recordedOnly, milliseconds(start)
-		case start == -1 || start == -1000:
-			it.from = liveOnly
-		}
-	}
-	if length, ok := number(cmd.Args, 2); ok && length >= 0 {
-		it.length = milliseconds(length)
 	}
 	reset := true
 	if len(cmd.Args) > 3 {
 		switch v := cmd.Args[3].(type) {
 		case bool:
 			reset = v
-		case float64: // 2 and 3: as 0 and 1, with data all at once
-			reset = v == 1 || v == 3
+		case float64: // 2 and 3: as 0 and 1, for data alone
+			reset, it.data = v == 1 || v == 3, v == 2 || v == 3
 		}
 	}
-	if !reset && (ns.player != nil || ns.running) {
-		if len(ns.playlist) >= maxPlaylist {
-			return ns.status("error", codePlayFailed, fmt.Sprintf("The playlist holds %d streams already.", maxPlaylist), name)
-		}
-		ns.playlist = append(ns.playlist, it)
-		return nil
+	if reset {
+		ns.end(true)
+		return ns.start(it, resetting)
 	}
-	ns.end(true)
-	return ns.start(it, reset)
+	return ns.enqueue(it)
 }
 
-// start plays an item: live or recorded, as it asks and as there is.
-func (ns *netStream) start(it item, reset bool) error {
-	ns.name = it.name
+// stop ends everything: play(false), and play2 to stop.
+func (ns *netStream) stop() error {
+	name := ns.name
+	ns.end(true)
+	return ns.status("status", codePlayStop, "Stopped playing "+name+".", name)
+}
+
+// start plays an item: live or recorded, as it asks and as there is. One that
+// is not there gives its turn to the playlist's next.
+func (ns *netStream) start(it item, how entrance) error {
 	s := ns.session
 	if it.from == liveOnly || it.from == liveOrRecorded && s.inst.Live(it.name) {
-		return ns.startLive(it, reset)
+		return ns.startLive(it, how)
 	}
-	playback, err := s.inst.Store().OpenPlayback(it.name, s.conn, recording.PlayOptions{
-		StreamID: ns.id,
-		Offset:   ns.offset,
-		Length:   it.length,
-		Buffer:   ns.buffer,
-		OnEnd:    ns.onEnd,
-	})
+	playback, err := ns.open(it, recording.PlayOptions{Continue: ns.continues, From: ns.timeline})
 	missing := errors.Is(err, recording.ErrNotFound) || errors.Is(err, recording.ErrBadName)
 	switch {
 	case missing && it.from == liveOrRecorded:
 		// Somebody may publish it later.
-		return ns.startLive(it, reset)
-	case missing:
-		s.log.Info("play refused", "stream", it.name, "reason", "not recorded")
-		return ns.status("error", codePlayNotFound, "Failed to play "+it.name+"; stream not found.", it.name)
+		return ns.startLive(it, how)
+	case missing && len(ns.playlist) > 0:
+		s.log.Info("left out of a playlist", "stream", it.name, "reason", "not recorded")
+		return ns.next(how)
 	case err != nil:
-		s.log.Error("play", "stream", it.name, "err", err)
-		return ns.status("error", codePlayFailed, "Failed to play "+it.name+": the file cannot be read.", it.name)
+		return ns.refuse(it.name, err)
 	}
-	ns.playback = playback
-	playback.SetReceive(ns.audio, ns.video)
+	ns.name, ns.playback = it.name, playback
+	ns.choose()
 	s.log.Info("playing", "stream", it.name, "recorded", true, "start", it.start)
-	if err := ns.announce(true, reset); err != nil {
+	if err := ns.announce(true, how); err != nil {
 		return err
+	}
+	if ns.paused {
+		ns.playback.Stand(it.start)
+		return nil
 	}
 	ns.run(it.start)
 	return nil
 }
 
-func (ns *netStream) startLive(it item, reset bool) error {
+// open prepares to play a recorded item.
+func (ns *netStream) open(it item, opts recording.PlayOptions) (*recording.Playback, error) {
+	opts.StreamID, opts.Length, opts.Buffer, opts.DataOnly, opts.OnEnd = ns.id, it.length, ns.buffer, it.data, ns.onEnd
+	return ns.session.inst.Store().OpenPlayback(it.name, ns.session.conn, opts)
+}
+
+// refuse tells a client why a recorded stream does not play.
+func (ns *netStream) refuse(name string, err error) error {
+	log := ns.session.log
+	switch {
+	case errors.Is(err, recording.ErrNotFound), errors.Is(err, recording.ErrBadName):
+		log.Info("play refused", "stream", name, "reason", "not recorded")
+		return ns.status("error", codePlayNotFound, "Failed to play "+name+"; stream not found.", name)
+	case errors.Is(err, media.ErrInvalid):
+		log.Warn("play refused", "stream", name, "err", err)
+		return ns.status("error", codePlayInvalid, "Failed to play "+name+": the file is damaged, or of a kind that cannot be played.", name)
+	}
+	log.Error("play", "stream", name, "err", err)
+	return ns.status("error", codePlayFailed, "Failed to play "+name+": the file cannot be read.", name)
+}
+
+func (ns *netStream) startLive(it item, how entrance) error {
 	s := ns.session
 	live, giveBack, err := s.inst.Stream(it.name)
 	if err != nil {
@@ -120,27 +167,51 @@ func (ns *netStream) startLive(it item, reset bool) error {
 		return ns.status("error", codePlayFailed, "Failed to play "+it.name+": "+err.Error()+".", it.name)
 	}
 	s.log.Info("playing", "stream", it.name, "recorded", false)
-	if err := ns.announce(false, reset); err != nil {
+	ns.name = it.name
+	if err := ns.announce(false, how); err != nil {
 		giveBack()
 		return err
 	}
-	ns.giveBack = giveBack
-	ns.player = live.Play(s.conn, ns.id)
-	if !ns.audio || !ns.video {
-		ns.player.Receive(ns.audio, ns.video)
+	ns.giveBack = append(ns.giveBack, giveBack)
+	opts := stream.PlayOptions{Continue: ns.continues, From: ns.timeline}
+	if it.length >= 0 || len(ns.playlist) > 0 {
+		opts.Until = ns.until(it.length)
+	}
+	ns.endless = opts.Until == nil
+	ns.player, ns.chosen = live.PlayWith(s.conn, ns.id, opts), false
+	ns.choose()
+	if ns.paused {
+		ns.player.Pause(true)
 	}
 	return nil
 }
 
+// until is the end of a live item: after a length, or with the publication.
+func (ns *netStream) until(length time.Duration) *stream.Until {
+	ns.runs++
+	run := ns.runs
+	return &stream.Until{
+		Length:      length,
+		Publication: length < 0,
+		OnEnd:       func(last uint32) { go ns.onLiveEnd(run, last, length) },
+	}
+}
+
 // announce sends what comes before the first picture: reference §2.5.3 and
 // §2.5.4. Flash's seek bars need StreamIsRecorded first.
-func (ns *netStream) announce(recorded, reset bool) error {
+func (ns *netStream) announce(recorded bool, how entrance) error {
 	var ms []*rtmp.Message
+	switch how {
+	case following:
+		ms = append(ms, ns.playStatus(codePlaySwitch, ns.name))
+	case transferring:
+		ms = append(ms, ns.playStatus(codeTransitionComplete, ns.name))
+	}
 	if recorded {
 		ms = append(ms, rtmp.UserControl(rtmp.EventStreamIsRecorded, ns.id))
 	}
 	ms = append(ms, rtmp.UserControl(rtmp.EventStreamBegin, ns.id))
-	if reset {
+	if how == resetting {
 		ms = append(ms, ns.statusMessage("status", codePlayReset, "Playing and resetting "+ns.name+".", ns.name))
 	}
 	ms = append(ms, ns.statusMessage("status", codePlayStart, "Started playing "+ns.name+".", ns.name))
@@ -158,6 +229,12 @@ func (ns *netStream) dataStart(ms []*rtmp.Message, recorded bool) []*rtmp.Messag
 	return ms
 }
 
+// playStatus is an onPlayStatus: unlike onStatus, it has its place among the
+// media.
+func (ns *netStream) playStatus(code, details string, more ...any) *rtmp.Message {
+	return ns.data("onPlayStatus", amf.NewObject(append([]any{"level", "status", "code", code, "details", details}, more...)...))
+}
+
 // data makes a data message of values that AMF can express.
 func (ns *netStream) data(values ...amf.Value) *rtmp.Message {
 	m, err := rtmp.NewData(ns.id, ns.reached(), values...)
@@ -167,170 +244,17 @@ func (ns *netStream) data(values ...amf.Value) *rtmp.Message {
 	return m
 }
 
-// pause(flag, ms), and pauseRaw, which is what Flash Player really sends.
-// Reference §2.5.5; librtmp relies on StreamEOF behind Pause.Notify.
-func (ns *netStream) pause(cmd *rtmp.Command) error {
-	if ns.player == nil && ns.playback == nil {
-		return nil
-	}
-	want := true
-	if len(cmd.Args) > 0 {
-		want, _ = cmd.Args[0].(bool)
-	}
-	if want {
-		return ns.suspend()
-	}
-	return ns.resume(cmd)
-}
-
-func (ns *netStream) suspend() error {
-	ns.paused = true
-	if ns.playback != nil {
-		ns.halt()
-	} else {
-		ns.player.Pause(true)
-	}
-	return ns.session.conn.Send(
-		ns.statusMessage("status", codePauseNotify, "Pausing "+ns.name+".", ns.name),
-		rtmp.UserControl(rtmp.EventStreamEOF, ns.id),
-	)
-}
-
-func (ns *netStream) resume(cmd *rtmp.Command) error {
-	was := ns.paused
-	ns.paused = false
-	var ms []*rtmp.Message
-	if ns.playback != nil {
-		ms = append(ms, rtmp.UserControl(rtmp.EventStreamIsRecorded, ns.id))
-	}
-	ms = append(ms,
-		rtmp.UserControl(rtmp.EventStreamBegin, ns.id),
-		ns.statusMessage("status", codeUnpauseNotify, "Unpausing "+ns.name+".", ns.name))
-	if err := ns.session.conn.Send(ms...); err != nil || !was {
-		return err
-	}
-	if ns.playback == nil {
-		ns.player.Pause(false)
-		return nil
-	}
-	at := ns.playback.Position()
-	if ms, ok := number(cmd.Args, 1); ok && ms >= 0 {
-		at = ns.fileTime(ms)
-	}
-	ns.run(at)
-	return nil
-}
-
-// seek(ms): reference §2.5.6. Of a paused stream, one picture is sent.
-func (ns *netStream) seek(cmd *rtmp.Command) error {
-	ms, ok := number(cmd.Args, 0)
-	switch {
-	case ns.playback == nil:
-		return ns.status("error", codeSeekFailed, "Cannot seek: "+ns.name+" is not a recorded stream that plays.", ns.name)
-	case !ok || ms < 0:
-		return ns.status("error", codeSeekFailed, "Cannot seek: seek needs a time in milliseconds.", ns.name)
-	}
-	ns.halt()
-	messages := []*rtmp.Message{
-		rtmp.UserControl(rtmp.EventStreamEOF, ns.id),
-		rtmp.UserControl(rtmp.EventStreamIsRecorded, ns.id),
-		rtmp.UserControl(rtmp.EventStreamBegin, ns.id),
-		ns.statusMessage("status", codeSeekNotify, fmt.Sprintf("Seeking %.0f (stream ID: %d).", ms, ns.id), ns.name),
-		ns.statusMessage("status", codePlayStart, "Started playing "+ns.name+".", ns.name),
-	}
-	if err := ns.session.conn.Send(ns.dataStart(messages, true)...); err != nil {
-		return err
-	}
-	at := ns.fileTime(ms)
-	if ns.paused {
-		ns.playback.Snapshot(at)
-		return nil
-	}
-	ns.run(at)
-	return nil
-}
-
-func (ns *netStream) receiveAudio(cmd *rtmp.Command) error {
-	want, ok := flag(cmd.Args)
-	if !ok {
-		return ns.status("error", codePlayFailed, "receiveAudio needs true or false.", ns.name)
-	}
-	return ns.receive(want, ns.video, want)
-}
-
-// receiveVideo takes a flag or, as receiveVideoFPS, a number of frames a
-// second, of which only none (0) and all is made.
-func (ns *netStream) receiveVideo(cmd *rtmp.Command) error {
-	want, ok := flag(cmd.Args)
-	if !ok {
-		return ns.status("error", codePlayFailed, "receiveVideo needs true, false or a number.", ns.name)
-	}
-	return ns.receive(ns.audio, want, want)
-}
-
-// receive tells a client that wants more to expect it [SPEC §7.2.2.4].
-func (ns *netStream) receive(audio, video, tell bool) error {
-	ns.audio, ns.video = audio, video
-	if ns.player == nil && ns.playback == nil {
-		return nil
-	}
-	if tell {
-		err := ns.session.conn.Send(
-			ns.statusMessage("status", codeSeekNotify, fmt.Sprintf("Seeking %d (stream ID: %d).", ns.reached(), ns.id), ns.name),
-			ns.statusMessage("status", codePlayStart, "Started playing "+ns.name+".", ns.name))
-		if err != nil {
-			return err
-		}
-	}
-	if ns.player != nil {
-		ns.player.Receive(audio, video)
-	} else {
-		ns.playback.SetReceive(audio, video)
-	}
-	return nil
-}
-
-// halt stops the pump of a recorded stream; run starts it again.
-func (ns *netStream) halt() {
-	ns.playback.Halt()
-	ns.running = false
-}
-
-func (ns *netStream) run(at time.Duration) {
-	ns.running = true
-	ns.runs = ns.playback.Run(at)
-}
-
-// fileTime turns a client's time into the file's: they differ in a playlist.
-func (ns *netStream) fileTime(ms float64) time.Duration {
-	return max(0, milliseconds(ms)-time.Duration(ns.offset)*time.Millisecond)
-}
-
-// reached is the latest timestamp of what is played, in ms.
+// reached is the latest timestamp of what is played, in ms, as far as it is
+// known here.
 func (ns *netStream) reached() uint32 {
 	if ns.playback != nil {
 		return ns.playback.Reached()
 	}
-	return ns.offset
+	return ns.timeline
 }
 
 // milliseconds saturates at a year, which no stream reaches.
 func milliseconds(ms float64) time.Duration {
 	const year = 365 * 24 * time.Hour
 	return time.Duration(min(ms, float64(year/time.Millisecond)) * float64(time.Millisecond))
-}
-
-func flag(args []amf.Value) (value, ok bool) {
-	if len(args) == 0 {
-		return false, false
-	}
-	switch v := args[0].(type) {
-	case bool:
-		return v, true
-	case float64:
-		return v != 0, true
-	case int32:
-		return v != 0, true
-	}
-	return false, false
 }
