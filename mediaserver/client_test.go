@@ -266,7 +266,7 @@ func TestWhatFailsSaysWhyAndHow(t *testing.T) {
 		{2, "names no stream", []string{"play", "rtmp://127.0.0.1/a"}},
 		{1, "no such file", []string{"publish", filepath.Join(dir, "none"), s.url + "/x"}},
 		{1, "is a folder", []string{"publish", dir, s.url + "/x"}},
-		{1, "is no file that can be published, which are: FLV", []string{"publish", text, s.url + "/x"}},
+		{1, "is no file that can be published, which are: FLV, MP4, F4V, MOV, MP3", []string{"publish", text, s.url + "/x"}},
 		{1, "connection refused", []string{"play", "rtmp://127.0.0.1:1/a/b"}},
 		{1, `is not defined. (the URL asks for stream "x" of "other/one"`, []string{"play", strings.Replace(s.url, "/app/", "/other/", 1) + "/x"}},
 		{1, "HTTP has another port", []string{"play", "rtmp://" + s.HTTPAddr().String() + "/app/one/x"}},

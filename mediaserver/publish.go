@@ -26,10 +26,10 @@ func publishCommand() *cobra.Command {
 	var p publication
 	cmd := &cobra.Command{
 		Use:   "publish FILE URL",
-		Short: "Publish an FLV file to an RTMP server",
-		Long: `Publish an FLV file in real time, as an encoder would; "-" reads FLV from standard
-input. URL is rtmp://HOST/APPLICATION/INSTANCE/NAME, or rtmps://, with ?key=KEY
-behind it where publishing needs a key.
+		Short: "Publish a file to an RTMP server",
+		Long: `Publish an FLV, MP4, F4V or MP3 file in real time, as an encoder would; "-" reads
+FLV from standard input. URL is rtmp://HOST/APPLICATION/INSTANCE/NAME, or
+rtmps://, with ?key=KEY behind it where publishing needs a key.
 
 ` + exitCodes,
 		Example: `  flashpod publish film.flv 'rtmp://127.0.0.1/chatRoom/lobby/film?key=KEY'

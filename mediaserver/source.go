@@ -11,6 +11,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/mp3"
+	"flashpod.dev/flashpod/mediaserver/mp4"
 )
 
 // formats are the files that can be published, told apart by how they begin.
@@ -21,6 +23,19 @@ var formats = []struct {
 }{
 	{"FLV", func(head []byte) bool { return string(head[:3]) == "FLV" },
 		func(r io.ReaderAt, size int64) (media.File, error) { return flv.Open(r, size) }},
+	{"MP4, F4V, MOV", isMP4,
+		func(r io.ReaderAt, size int64) (media.File, error) { return mp4.Open(r, size) }},
+	{"MP3", func(head []byte) bool { return string(head[:3]) == "ID3" || head[0] == 0xff && head[1]&0xe0 == 0xe0 },
+		func(r io.ReaderAt, size int64) (media.File, error) { return mp3.Open(r, size) }},
+}
+
+// isMP4 looks at the type of the first box. Old QuickTime files have no ftyp.
+func isMP4(head []byte) bool {
+	switch string(head[4:8]) {
+	case "ftyp", "moov", "mdat", "free", "skip", "wide":
+		return true
+	}
+	return false
 }
 
 // source is what is published. next returns io.EOF at the end; the frame is

@@ -66,6 +66,30 @@ func TestOwnClientInAPipe(t *testing.T) {
 	s.untilMetric("streams", 0)
 }
 
+func TestOwnClientPublishesOtherFormats(t *testing.T) {
+	s := serve(t, anyone, "")
+	dir := t.TempDir()
+	source := filepath.Join(dir, "film.flv")
+	film(t, source, 3)
+	for name, args := range map[string][]string{
+		"film.mp4": {"-c", "copy"},
+		"film.mov": {"-c", "copy"},
+		"film.mp3": {"-vn", "-c:a", "libmp3lame"},
+	} {
+		path := filepath.Join(dir, name)
+		run(t, "ffmpeg", append(append([]string{"-v", "error", "-i", source}, args...), path)...)
+		want := decodes(t, path)
+		run(t, program(t), "publish", path, s.url+"/"+name, "--mode", "record", "--fast")
+		got := decodes(t, filepath.Join(s.streams(), name+".flv"))
+		for _, codec := range []string{"h264", "aac", "mp3"} {
+			// An MP4's edit list leaves a packet of sound out, RTMP has none.
+			if n, of := got.count(codec), want.count(codec); n < of || n > of+2 {
+				t.Errorf("%s: %d packets of %s were published of %d", name, n, codec, of)
+			}
+		}
+	}
+}
+
 func TestOwnClientSaysWhatIsWrong(t *testing.T) {
 	s := serve(t, "recording: {mode: 'Off'}", "")
 	dir := t.TempDir()
