@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -108,6 +109,7 @@ func (l *loop) turn(now time.Time) time.Duration {
 	clear(l.spare.dirty)
 	for i, s := range l.spare.queued {
 		s.queued.Store(false)
+		l.unblock(s)
 		l.write(s)
 		l.spare.queued[i] = nil
 	}
@@ -144,6 +146,18 @@ func (l *loop) round(g *group) {
 	cost := time.Since(started)
 	g.cost += (cost - g.cost) / 4
 	g.due = started.Add(g.interval())
+}
+
+// unblock lets a sink that was full be tried before the others: it was woken,
+// perhaps because its peer has acknowledged what it waited for.
+func (l *loop) unblock(s *sink) {
+	if !s.blocked {
+		return
+	}
+	s.blocked = false
+	if i := slices.Index(l.blocked, s); i >= 0 {
+		l.blocked = slices.Delete(l.blocked, i, i+1)
+	}
 }
 
 // retry tries the sockets that were full, and says whether some still are.
