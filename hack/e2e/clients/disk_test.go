@@ -262,12 +262,13 @@ func TestDiskThatIsNotWritable(t *testing.T) {
 	film(t, source, 4)
 	tags := tagsOf(t, source)
 	for name, c := range map[string]struct {
-		harm, heal func(*server)
-		reason     string
+		harm, heal   func(*server)
+		said, reason string
 	}{
 		"read-only": {
 			harm:   func(s *server) { s.inside("mount", "-o", "remount,bind,ro", s.disk()) },
 			heal:   func(s *server) { s.inside("mount", "-o", "remount,bind,rw", s.disk()) },
+			said:   "NetStream.Record.NoAccess",
 			reason: "read-only file system",
 		},
 		"gone": {
@@ -276,6 +277,7 @@ func TestDiskThatIsNotWritable(t *testing.T) {
 					s.t.Fatal(err)
 				}
 			},
+			said:   "NetStream.Record.Failed",
 			reason: "the folder of recordings is gone (restart the server when it is back)",
 		},
 	} {
@@ -283,7 +285,7 @@ func TestDiskThatIsNotWritable(t *testing.T) {
 			s := mounted(t, anyone, 96)
 			c.harm(s)
 			e := encode(t, s, "record", tags)
-			e.pub.status("NetStream.Record.Failed")
+			e.pub.status(c.said)
 			for range 30 {
 				e.picture()
 			}
