@@ -180,6 +180,9 @@ func Finished(f io.ReaderAt, size int64) (ms uint32, ok bool) {
 func front(f io.ReaderAt) (meta *amf.ECMAArray, torn bool, err error) {
 	var b [fileHeaderSize + tagHeaderSize]byte
 	n, err := f.ReadAt(b[:], 0)
+	if n < len(b) && !errors.Is(err, io.EOF) {
+		return nil, false, err
+	}
 	if n < fileHeaderSize {
 		return nil, false, fmt.Errorf("%w: it ends inside its header", ErrInvalid)
 	}
