@@ -32,6 +32,7 @@ type sink struct {
 	players  []*Player
 	rest     []byte // of a message that was written in part; goes before all else
 	blocked  bool   // the socket took less than there was
+	tryAt    time.Time
 	progress time.Time
 	dead     bool
 

@@ -9,6 +9,9 @@ import (
 const (
 	// retryBlocked is how soon a socket that was full is tried again.
 	retryBlocked = 20 * time.Millisecond
+	// maxRetry is how soon, at the latest: the longer it has taken nothing, the
+	// less often it is tried.
+	maxRetry = 320 * time.Millisecond
 	// writeTimeout is how long a connection may take nothing before it is
 	// closed.
 	writeTimeout = 20 * time.Second
@@ -30,9 +33,10 @@ type loop struct {
 	blocked []*sink
 	scratch scratch
 	spare   struct { // swapped with the lists above, so that none is allocated
-		tasks  []func()
-		dirty  []*group
-		queued []*sink
+		tasks   []func()
+		dirty   []*group
+		queued  []*sink
+		blocked []*sink
 	}
 }
 
@@ -126,7 +130,7 @@ func (l *loop) turn(now time.Time) time.Duration {
 	}
 	clear(l.due[len(later):])
 	l.due = later
-	if l.retry() {
+	if l.retry(now) {
 		wait = min(wait, retryBlocked)
 	}
 	return wait
@@ -161,15 +165,18 @@ func (l *loop) unblock(s *sink) {
 }
 
 // retry tries the sockets that were full, and says whether some still are.
-func (l *loop) retry() bool {
-	if len(l.blocked) == 0 {
-		return false
-	}
+func (l *loop) retry(now time.Time) bool {
 	was := l.blocked
-	l.blocked = nil
+	l.blocked = l.spare.blocked[:0]
 	for _, s := range was {
+		if now.Before(s.tryAt) {
+			l.blocked = append(l.blocked, s)
+			continue
+		}
 		s.blocked = false
 		l.write(s) // puts it back when it is full still
 	}
+	clear(was)
+	l.spare.blocked = was[:0]
 	return len(l.blocked) > 0
 }

@@ -13,9 +13,6 @@ const (
 	// would keep the others waiting.
 	maxWriteBytes   = 1 << 20
 	maxWriteBuffers = 512
-	// maxRest is how much may wait unsent in a sink before what is queued on
-	// the connection stays there, where its own limit counts.
-	maxRest = 64 << 10
 )
 
 // scratch is what a loop needs to gather one write.
@@ -74,6 +71,7 @@ func (l *loop) write(s *sink) {
 				return
 			}
 			s.blocked = true
+			s.tryAt = now.Add(min(now.Sub(s.progress)/16, maxRetry))
 			l.blocked = append(l.blocked, s)
 			return
 		}
@@ -87,8 +85,8 @@ func (l *loop) write(s *sink) {
 	}
 }
 
-// gather lays out one write: the rest of the last one, what the session said,
-// then media. It returns the length of the part that is not media; ok is false
+// gather lays out one write: the rest of the last one, or else what the session
+// said, then media. It returns the length of the part that is not media; ok is false
 // when nothing may be written now.
 func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 	c := &l.scratch
@@ -96,13 +94,17 @@ func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 	if s.again = false; s.switching > 0 {
 		s.transitions()
 	}
-	c.add(s.rest)
-	if len(s.rest) < maxRest {
-		if c.control, ok = s.conn.TakeQueued(c.control); !ok {
-			return 0, false
-		}
-		c.add(c.control)
+	if len(s.rest) > 0 {
+		// All else stays where it is, and where its own limits count, until
+		// the socket has taken this.
+		c.add(s.rest)
+		s.again = true
+		return c.total, true
 	}
+	if c.control, ok = s.conn.TakeQueued(c.control); !ok {
+		return 0, false
+	}
+	c.add(c.control)
 	lead = c.total
 	for _, p := range s.players {
 		if p.paused || p.over || !p.place() {
@@ -200,22 +202,14 @@ func (m mark) done() {
 // comes next goes behind its last byte.
 func (l *loop) partial(s *sink, lead, n int) {
 	c := &l.scratch
-	if n < lead {
-		// The rest and what the session said, in their order.
-		left := make([]byte, 0, lead-n)
-		skip := n
-		for _, b := range c.bufs {
-			if len(left) == lead-n {
-				break
-			}
-			if skip >= len(b) {
-				skip -= len(b)
-				continue
-			}
-			left = append(left, b[skip:]...)
-			skip = 0
-		}
-		s.rest = left
+	switch {
+	case n < len(s.rest):
+		// A socket that stays full is tried again and again: nothing is copied
+		// for it.
+		s.rest = s.rest[n:]
+		return
+	case n < lead:
+		s.rest = append([]byte(nil), c.control[n:]...)
 		return
 	}
 	s.rest = nil
