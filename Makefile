@@ -122,7 +122,8 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 		echo "left out: the tests of a full disk, because mounting a small one needs root or user namespaces" | tee -a $(LEFT_OUT); \
 		skip='^(TestFullDisk|TestDiskThatIsNotWritable)$$'; \
 	fi; \
-	go test -tags clients -count 1 -timeout 15m -skip "$$skip" ./hack/e2e/clients/...
+	go test -tags clients -count 1 -timeout 15m -skip "$$skip" ./hack/e2e/clients/...; \
+	go test -tags clients -count 1 -timeout 5m -run Soak ./hack/soak
 
 .PHONY: clients-table
 clients-table: bin/flashpod ## write again the table of what each client can do

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -145,7 +146,8 @@ func (c *crew) playLive(ctx context.Context, r *rand.Rand) error {
 	return p.stay(ctx, between(r, time.Second, 20*time.Second))
 }
 
-// playMoody pauses, and does not want to see or hear all the time.
+// playMoody pauses, changes streams, and does not want to see or hear all the
+// time.
 func (c *crew) playMoody(ctx context.Context, r *rand.Rand) error {
 	w := &witness{}
 	p, found, err := c.play(ctx, 0, w, anyName(r), -1000)
@@ -154,7 +156,11 @@ func (c *crew) playMoody(ctx context.Context, r *rand.Rand) error {
 	}
 	defer func() { p.close(); c.judge("play live, pause and receive", w) }()
 	for range 2 + r.IntN(10) {
-		switch r.IntN(6) {
+		switch r.IntN(8) {
+		case 6, 7:
+			transition := []string{"switch", "swap", "append", "reset", "stop"}[r.IntN(5)]
+			err = p.command("play2", amf.NewObject("streamName", anyName(r), "oldStreamName", anyName(r),
+				"start", -1000, "len", -1, "offset", 0, "transition", transition))
 		case 0:
 			err = p.command("receiveVideo", r.IntN(2) == 0)
 		case 1:

@@ -20,6 +20,7 @@ type sample struct {
 	recordings         int
 	accepted, received float64 // since the start: clients, bytes
 	sent               float64
+	cpu                float64 // s, since the start
 }
 
 // A connection of its own for each request: none is left over to be counted.
@@ -56,6 +57,7 @@ func (s *server) sample(ctx context.Context) (sample, error) {
 		accepted:    values["flashpod_connections_total"],
 		received:    values["flashpod_received_bytes_total"],
 		sent:        values["flashpod_sent_bytes_total"],
+		cpu:         values["process_cpu_seconds_total"],
 	}, nil
 }
 
@@ -128,10 +130,10 @@ type table struct {
 
 func (t *table) row(at string, s sample) {
 	if t.rows%40 == 0 {
-		fmt.Fprintf(t.out, "%8s %10s %6s %8s %8s %8s %8s %6s %9s %9s %9s\n",
-			"time", "goroutines", "files", "RSS MB", "clients", "streams", "players", "recs", "accepted", "in MB", "out MB")
+		fmt.Fprintf(t.out, "%8s %10s %6s %8s %8s %8s %8s %6s %9s %9s %9s %8s\n",
+			"time", "goroutines", "files", "RSS MB", "clients", "streams", "players", "recs", "accepted", "in MB", "out MB", "CPU s")
 	}
 	t.rows++
-	fmt.Fprintf(t.out, "%8s %10d %6d %8.1f %8d %8d %8d %6d %9.0f %9.1f %9.1f\n",
-		at, s.goroutines, s.files, float64(s.rss)/1e6, s.connections, s.streams, s.players, s.recordings, s.accepted, s.received/1e6, s.sent/1e6)
+	fmt.Fprintf(t.out, "%8s %10d %6d %8.1f %8d %8d %8d %6d %9.0f %9.1f %9.1f %8.1f\n",
+		at, s.goroutines, s.files, float64(s.rss)/1e6, s.connections, s.streams, s.players, s.recordings, s.accepted, s.received/1e6, s.sent/1e6, s.cpu)
 }

@@ -32,6 +32,20 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
+func TestStanding(t *testing.T) {
+	list := []sample{{connections: 9, rss: 1}, {connections: 9, rss: 1}}
+	for _, rss := range []int64{10, 11, 12, 20, 22, 24} {
+		list = append(list, sample{connections: 9, rss: rss})
+	}
+	list = append(list, sample{connections: 2, rss: 900}, sample{connections: 9, accepted: 5, rss: 900})
+	if got, ok := standing(list); !ok || got != 2 {
+		t.Errorf("got %v, %v; want 22 over 11", got, ok)
+	}
+	if _, ok := standing(list[4:]); ok {
+		t.Error("four samples were enough")
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	flat := make([]sample, 20)
 	grown := make([]sample, 20)

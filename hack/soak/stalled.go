@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,6 +18,9 @@ const (
 	// What a player that stopped reading is closed after, and as much again
 	// for its sockets to fill and the machine to be slow.
 	closedWithin = 40 * time.Second
+	// mayHold is how many bytes a player may cost who does not read: its
+	// connection, and what a heap holds of those before it until it is swept.
+	mayHold = 64 << 10
 	// Connections made at once.
 	arrivals = 50
 )
@@ -112,8 +117,13 @@ func stall(ctx context.Context, s *server, n int) error {
 		rss[0]/1e6, rss[1]/1e6, n, (rss[1]-rss[0])/1e3/float64(n), rss[2]/1e6)
 	fmt.Printf("%d such players came, and the server closed every one\n", came)
 	fmt.Printf("the healthy player was sent %d frames, told that it is slow: %v\n", frames, told)
-	ratio, _ := growth(during)
-	fmt.Printf("in the last quarter of the minute memory was %.2f times what it was in the second\n", ratio)
+	ratio, ok := standing(during)
+	if !ok {
+		return errors.Join(wrong, errors.New("too few of them stood still together to say anything of memory: the machine is too slow"))
+	}
+	peak := slices.MaxFunc(during, func(a, b sample) int { return cmp.Compare(a.rss, b.rss) })
+	each := (float64(peak.rss) - rss[0]) / float64(n)
+	fmt.Printf("while the first %d stood still memory became %.2f times what it was; at its peak, with others in their place, it was %.1f KB each\n", n, ratio, each/1e3)
 	if wrong == nil && told {
 		wrong = errors.New("the healthy player was told that it is slow")
 	}
@@ -123,7 +133,26 @@ func stall(ctx context.Context, s *server, n int) error {
 	if ratio > mayGrow {
 		wrong = errors.Join(wrong, fmt.Errorf("memory grew to %.2f times while nobody read; %.1f is allowed", ratio, mayGrow))
 	}
+	if each > mayHold {
+		wrong = errors.Join(wrong, fmt.Errorf("a player who does not read cost %.1f KB; %d are allowed", each/1e3, mayHold>>10))
+	}
 	return wrong
+}
+
+// standing is how memory grew while the first players who do not read were all
+// there: the median of the second half of that time over that of the first. The
+// first samples, in which sockets fill, do not count.
+func standing(during []sample) (ratio float64, ok bool) {
+	n := 0
+	for n < len(during) && during[n].connections == during[0].connections && during[n].accepted == during[0].accepted {
+		n++
+	}
+	const filling, enough = 2, 4
+	if n < filling+enough {
+		return 0, false
+	}
+	list := during[filling:n]
+	return medianRSS(list[len(list)/2:]) / medianRSS(list[:len(list)/2]), true
 }
 
 // herd is the players who do not read. They keep their sockets open until the
