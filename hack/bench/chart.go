@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -119,4 +120,4 @@ func decades(lowest, highest float64) []float64 {
 	}
 }
 
-func short(v float64) string { return fmt.Sprintf("%.4g", v) }
+func short(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

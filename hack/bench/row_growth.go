@@ -23,6 +23,7 @@ type growth struct {
 	rss       int64
 	each      float64 // bytes a player above a server without any
 	delivered float64 // of what was published
+	clients   float64 // of the other core: near 100 % they are what is measured
 }
 
 // growthRow measures how cost grows. A server that falls behind is not an
@@ -94,8 +95,16 @@ func (b *bench) grow(latency string, names []string, players int, window time.Du
 	if err != nil {
 		return g, err
 	}
+	ours, err := cpuOf(os.Getpid())
+	if err != nil {
+		return g, err
+	}
 	a.load.run(window)
 	after, err := used(t.pid())
+	if err != nil {
+		return g, err
+	}
+	spent, err := cpuOf(os.Getpid())
 	if err != nil {
 		return g, err
 	}
@@ -106,6 +115,7 @@ func (b *bench) grow(latency string, names []string, players int, window time.Du
 	took := after.at.Sub(before.at).Seconds()
 	g.us = perMB(after.cpu-before.cpu, a.load.since())
 	g.share = (after.cpu - before.cpu).Seconds() / took
+	g.clients = (spent - ours).Seconds() / took
 	g.rss = after.rss
 	g.each = float64(after.rss-empty) / float64(total)
 	g.delivered = float64(a.load.since()) / (bytesPerSecond() * took * float64(total))
@@ -115,9 +125,9 @@ func (b *bench) grow(latency string, names []string, players int, window time.Du
 // growthTable is a table in Markdown.
 func growthTable(title, what string, gs []growth) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n| %s | core | CPU per MB | memory | memory a player | delivered |\n|---:|---:|---:|---:|---:|---:|\n", title, what)
+	fmt.Fprintf(&b, "## %s\n\n| %s | core | CPU per MB | memory | memory a player | delivered | the clients' core |\n|---:|---:|---:|---:|---:|---:|---:|\n", title, what)
 	for _, g := range gs {
-		fmt.Fprintf(&b, "| %d | %.1f %% | %.0f µs | %s | %s | %.0f %% |\n", g.n, 100*g.share, g.us, mb(float64(g.rss)), kb(g.each), 100*g.delivered)
+		fmt.Fprintf(&b, "| %d | %.1f %% | %.0f µs | %s | %s | %.0f %% | %.0f %% |\n", g.n, 100*g.share, g.us, mb(float64(g.rss)), kb(g.each), 100*g.delivered, 100*g.clients)
 	}
 	return b.String()
 }
