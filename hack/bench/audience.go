@@ -78,6 +78,8 @@ type witnesses struct {
 	measuring atomic.Bool
 	stopped   atomic.Bool
 	wg        sync.WaitGroup
+	words     []byte
+	mu        sync.Mutex // guards load while they come in
 	load      *loader
 	seen      map[*player]*sight
 
@@ -96,33 +98,46 @@ type sight struct {
 	begun  bool
 }
 
-// watch lets n witnesses play name.
-func watch(t *target, name string, n int) (*witnesses, error) {
+// watch prepares witnesses of name; join lets one in.
+func watch(t *target, name string) (*witnesses, error) {
 	l, err := newLoader(t.addr, t.app)
 	if err != nil {
 		return nil, err
 	}
-	w := &witnesses{load: l, seen: map[*player]*sight{}}
-	for range n {
-		if err := l.add(playWords(name, -2000), w.hear); err != nil {
-			l.close()
-			return nil, err
-		}
-	}
-	for end := time.Now().Add(socketTimeoutSecs * time.Second); l.opening > 0; {
-		if l.step(20); time.Now().After(end) || l.dead > 0 {
-			l.close()
-			return nil, fmt.Errorf("%d witnesses of %s saw nothing: %w", n, name, orEnd(l.why))
-		}
-	}
+	w := &witnesses{load: l, words: playWords(name, -2000), seen: map[*player]*sight{}}
 	w.wg.Go(func() {
 		runtime.LockOSThread()
 		preferThread()
 		for !w.stopped.Load() {
-			l.step(50)
+			w.mu.Lock()
+			l.step(20)
+			w.mu.Unlock()
 		}
 	})
 	return w, nil
+}
+
+// join lets a witness in and returns when it sees something. Where it stands
+// among the players says how early its turn comes in a round.
+func (w *witnesses) join() error {
+	w.mu.Lock()
+	err := w.load.add(w.words, w.hear)
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(socketTimeoutSecs * time.Second); ; {
+		w.mu.Lock()
+		waits, why := w.load.opening > 0, w.load.why
+		w.mu.Unlock()
+		switch {
+		case why != nil || time.Now().After(end):
+			return fmt.Errorf("a witness saw nothing: %w", orEnd(why))
+		case !waits:
+			return nil
+		}
+		nap(int64(time.Millisecond))
+	}
 }
 
 func (w *witnesses) hear(p *player, m message) {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// witnessCount is how many players of an audience listen to everything.
+// witnessCount is how many players of an audience listen to everything, besides
+// one at its end.
 const witnessCount = 4
 
 // live is what an audience of one stream costs and sees.
@@ -23,14 +24,35 @@ type live struct {
 	lost     int     // frames
 }
 
-// watchAudience measures an audience with witnesses in it.
-func (a *audience) watchAudience(window time.Duration) (live, error) {
+// liveAt measures n players of one stream, witnesses evenly among them, on a
+// server that it ends.
+func liveAt(t *target, n int, window time.Duration) (live, error) {
 	var v live
-	w, err := watch(a.target, "s", witnessCount)
+	a, err := gatherAt(t, []string{"s"}, 0)
 	if err != nil {
 		return v, err
 	}
-	a.load.run(settle / 2)
+	defer a.end()
+	w, err := watch(t, "s")
+	if err != nil {
+		return v, err
+	}
+	for k := range witnessCount {
+		if err == nil {
+			err = w.join()
+		}
+		if err == nil {
+			err = a.load.open(n*(k+1)/witnessCount-n*k/witnessCount, same(playWords("s", -2000)))
+		}
+	}
+	if err == nil {
+		err = w.join() // one at the end as well
+	}
+	if err != nil {
+		w.leave()
+		return v, err
+	}
+	a.load.run(settle)
 	w.begin()
 	a.load.mark()
 	before, err := used(a.pid())
@@ -61,12 +83,11 @@ func (a *audience) watchAudience(window time.Duration) (live, error) {
 
 // live measures n players in a latency mode.
 func (b *bench) live(latency string, n int) (live, error) {
-	a, err := b.gather(latency, n)
+	t, err := b.serve(latency)
 	if err != nil {
 		return live{}, err
 	}
-	defer a.end()
-	return a.watchAudience(b.window)
+	return liveAt(t, n, b.window)
 }
 
 // balancedRow measures latency at the default, and holds the CPU against
@@ -101,7 +122,7 @@ const nginxConfig = `load_module %s;
 worker_processes 1; master_process off; daemon off; worker_rlimit_nofile 20000;
 error_log %s/error.log warn; pid %s/pid;
 events { worker_connections 10000; }
-rtmp { server { listen %s; chunk_size 4096; application bench { live on; wait_key on; } } }
+rtmp { server { listen %s; chunk_size 4096; application bench { live on; } } }
 `
 
 // nginx measures nginx-rtmp with n players.
@@ -136,12 +157,7 @@ func (b *bench) nginx(n int) (live, error) {
 		t.stop()
 		return live{}, fmt.Errorf("%w: %s", err, said)
 	}
-	a, err := gatherAt(t, []string{"s"}, n)
-	if err != nil {
-		return live{}, err
-	}
-	defer a.end()
-	return a.watchAudience(b.window)
+	return liveAt(t, n, b.window)
 }
 
 // awaitPort waits until somebody listens.
@@ -234,8 +250,12 @@ func ingestRow(b *bench) ([]result, error) {
 	}
 	var ws []*witnesses
 	for i := range 10 {
-		w, err := watch(t, streamNames(n)[i*n/10], 1)
+		w, err := watch(t, streamNames(n)[i*n/10])
 		if err != nil {
+			return nil, err
+		}
+		if err := w.join(); err != nil {
+			w.leave()
 			return nil, err
 		}
 		ws = append(ws, w)

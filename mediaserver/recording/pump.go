@@ -11,56 +11,26 @@ import (
 )
 
 const (
-	// A turn sends about this much of a stream at once. It is what makes a
-	// thousand players cheap, and less than any client has buffered: the least
-	// burst is three of it.
-	pieceTime = 350 * time.Millisecond
+	// A turn sends about this much of a stream at once, or a third of what the
+	// client has buffered. It is what makes a thousand players cheap, and less
+	// than any client has: the least burst is three of it.
+	pieceTime     = 350 * time.Millisecond
+	mostPieceTime = time.Second
+	// Turns begin at multiples of this: one wake-up of the process for all that
+	// are due costs far less than one for each.
+	tick = 175 * time.Millisecond
 	// A frame is sent no earlier before its time than this and the buffer.
 	slack = 500 * time.Millisecond
 	// Bounds of a piece. The largest fits into a socket that was emptied.
 	leastPiece = 16 << 10
-	mostPiece  = 64 << 10
+	mostPiece  = 128 << 10
 	// What one turn may send before others have theirs.
 	piecesPerTurn = 4
 	// A single picture of a stream without any is so much sound.
 	snapshotTime = 200 // ms
 	// What play in data only mode sends of a file at most.
 	maxDataBytes = 4 << 20
-	// keepBatch is the largest buffer of a worker that is kept.
-	keepBatch = 1 << 20
 )
-
-// worker is the memory that a turn works with.
-type worker struct {
-	batch  *media.Batch
-	layout *rtmp.Layout
-}
-
-// workers bounds the turns that run at once: processors have enough with far
-// fewer, and a slow disk has them all waiting without a thread for each player.
-var workers = make(chan *worker, 32)
-
-func init() {
-	for range cap(workers) {
-		workers <- nil // made when it is first needed
-	}
-}
-
-func takeWorker() *worker {
-	w := <-workers
-	if w == nil {
-		w = &worker{batch: media.NewBatch(mostPiece), layout: rtmp.NewLayout()}
-	}
-	return w
-}
-
-func (w *worker) give() {
-	w.layout.Reset()
-	if cap(w.batch.Buf) > keepBatch {
-		w.batch = media.NewBatch(mostPiece)
-	}
-	workers <- w
-}
 
 // nudge lets a turn come soon. It does not wait and takes no lock.
 func (p *Playback) nudge() { p.timer.Reset(0) }
@@ -120,8 +90,10 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 		if over {
 			return true, nil
 		}
-		if wait := p.early(next); wait > 0 {
-			p.timer.Reset(wait)
+		now := time.Now()
+		if wait := p.early(next, now); wait > 0 {
+			due := now.Add(wait)
+			p.timer.Reset(wait + due.Truncate(tick).Add(tick).Sub(due))
 			return false, nil
 		}
 	}
@@ -130,16 +102,21 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 }
 
 // early is how long it is until a frame of a file time in ms may be sent.
-func (p *Playback) early(at uint32) time.Duration {
+func (p *Playback) early(at uint32, now time.Time) time.Duration {
 	ahead := time.Duration(int32(at-p.base)) * time.Millisecond
-	return ahead - p.buffer - time.Since(p.since)
+	return ahead - p.buffer - now.Sub(p.since)
+}
+
+// latest is the time of the last frame that may be sent now, in ms.
+func (p *Playback) latest(now time.Time) uint32 {
+	return p.base + uint32((now.Sub(p.since) + p.buffer + slack).Milliseconds())
 }
 
 // lay lays out the next piece and moves behind it. next is the time in ms of
 // what comes then, as far as is known.
 func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
-	b := w.batch
-	b.Buf = b.Buf[:cap(b.Buf)][:p.piece()]
+	b, now := w.batch, time.Now()
+	b.Buf = b.Buf[:cap(b.Buf)][:p.piece(now)]
 	after, err := p.file.Read(p.file.f, p.at, b)
 	if errors.Is(err, io.EOF) {
 		return 0, true, nil
@@ -147,11 +124,12 @@ func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
 	if err != nil {
 		return 0, true, err
 	}
+	latest := p.latest(now)
 	for _, f := range b.Frames {
 		if f.Time > p.until {
 			return 0, true, nil
 		}
-		if w.layout.Full() || p.early(f.Time) > slack {
+		if w.layout.Full() || f.Time > latest {
 			p.at = f.Position()
 			return f.Time, false, nil
 		}
@@ -169,9 +147,10 @@ func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
 }
 
 // piece is how many bytes to read.
-func (p *Playback) piece() int {
-	want := min(int64(mostPiece), int64(p.file.rate*float64(pieceTime.Milliseconds())))
-	if p.early(p.last) < -pieceTime {
+func (p *Playback) piece(now time.Time) int {
+	span := min(max(p.buffer/3, pieceTime), mostPieceTime)
+	want := min(int64(mostPiece), int64(p.file.rate*float64(span.Milliseconds())))
+	if p.early(p.last, now) < -span {
 		want = mostPiece // there is a buffer to fill
 	}
 	if p.single {
@@ -220,11 +199,14 @@ func (p *Playback) wanted(f media.Frame) bool {
 	case f.Type == media.TypeAudio:
 		return p.audio || flv.IsAudioHeader(front(f))
 	case f.Type == media.TypeVideo:
+		if p.video && !p.rate.Needed() {
+			return true
+		}
 		if flv.IsVideoHeader(front(f)) {
 			return true
 		}
 		p.rate.Broken = p.rate.Broken || !p.video
-		return p.video && (!p.rate.Needed() || p.rate.Take(f.Time, front(f)))
+		return p.video && p.rate.Take(f.Time, front(f))
 	}
 	return true
 }
