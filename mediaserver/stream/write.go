@@ -75,7 +75,7 @@ func (l *loop) write(s *sink) {
 			l.blocked = append(l.blocked, s)
 			return
 		}
-		s.rest = nil
+		s.rest, s.progress = nil, time.Time{} // it waits for us, and not we for it
 		for _, m := range c.marks {
 			m.done()
 		}
