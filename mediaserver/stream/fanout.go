@@ -101,17 +101,21 @@ type group struct {
 	stream *Stream
 	loop   *loop
 	dirty  atomic.Bool // is in loop.dirty, or about to be written
+	urgent atomic.Bool // and there is more than sound that pictures will take along
 
 	// Held by the loop.
 	players []*Player
-	due     time.Time
+	began   time.Time     // of the last round
 	cost    time.Duration // of a round, smoothed
 }
 
 // wake tells the group's loop that the stream has grown.
-func (g *group) wake() {
+func (g *group) wake(urgent bool) {
+	hurry := urgent && !g.urgent.Swap(true)
 	if !g.dirty.Swap(true) {
 		g.loop.markDirty(g)
+	} else if hurry {
+		g.loop.signal() // it waits as if there were time
 	}
 }
 
@@ -161,17 +165,25 @@ const (
 	// A share of the loop's time: an interval of so many rounds.
 	balancedRounds = 4
 	lowRounds      = 1
+	// Sound waits for a picture to go with, so many intervals and so long.
+	soundIntervals = 3
+	maxSoundWait   = 100 * time.Millisecond
 )
 
-// interval is the time from one round's start to the next: as short as the
-// cost of a round allows.
-func (g *group) interval() time.Duration {
+// interval is the time from one round's start to the next: as short as the cost
+// of a round allows, and what else the loop has to do. Sound of a stream with
+// pictures makes no rounds of its own when rounds are dear: a picture comes
+// soon, and takes it along.
+func (g *group) interval(urgent bool) time.Duration {
 	switch g.stream.opts.Latency {
 	case Throughput:
 		return maxInterval
 	case Low:
 		return min(g.cost*lowRounds, maxInterval)
-	default:
-		return min(g.cost*balancedRounds, maxInterval)
 	}
+	d := min(max(g.cost*balancedRounds, g.loop.load.stretch), maxInterval)
+	if !urgent {
+		return max(d, min(d*soundIntervals, maxSoundWait))
+	}
+	return d
 }

@@ -32,6 +32,7 @@ type loop struct {
 	due     []*group // grown, waiting for their time
 	blocked []*sink
 	scratch scratch
+	load    load
 	spare   struct { // swapped with the lists above, so that none is allocated
 		tasks   []func()
 		dirty   []*group
@@ -93,7 +94,10 @@ func (l *loop) run() {
 		case <-l.stop:
 			return
 		}
-		timer.Reset(l.turn(time.Now()))
+		started := time.Now()
+		wait := l.turn(started)
+		l.load.took(started, time.Now())
+		timer.Reset(wait)
 	}
 }
 
@@ -121,7 +125,8 @@ func (l *loop) turn(now time.Time) time.Duration {
 	wait := time.Hour
 	later := l.due[:0]
 	for _, g := range l.due {
-		if left := g.due.Sub(now); left > 0 {
+		due := g.began.Add(g.interval(g.urgent.Load()))
+		if left := due.Sub(now); left > 0 {
 			wait = min(wait, left)
 			later = append(later, g)
 			continue
@@ -139,7 +144,9 @@ func (l *loop) turn(now time.Time) time.Duration {
 // round writes what is new to every player of a stream.
 func (l *loop) round(g *group) {
 	started := time.Now()
-	g.dirty.Store(false) // before the log is read: what comes now wakes again
+	// Before the log is read: what comes now wakes again.
+	g.urgent.Store(false)
+	g.dirty.Store(false)
 	// Backwards: a player that goes over to another stream meanwhile leaves its
 	// place to the last one, which has had its turn.
 	for i := len(g.players) - 1; i >= 0; i-- {
@@ -149,7 +156,7 @@ func (l *loop) round(g *group) {
 	}
 	cost := time.Since(started)
 	g.cost += (cost - g.cost) / 4
-	g.due = started.Add(g.interval())
+	g.began = started
 }
 
 // unblock lets a sink that was full be tried before the others: it was woken,

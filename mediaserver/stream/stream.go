@@ -174,7 +174,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	} else if k := s.key.Load(); k != nil && s.log.end.Load()-k.at.offset() > maxGOP {
 		s.key.Store(nil)
 	}
-	s.wake()
+	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
 	return nil
 }
 
@@ -307,15 +307,16 @@ func (s *Stream) notice(code, description string, flags uint8) position {
 	m := rtmp.Status(1, "status", code, description, "details", s.name)
 	m.Timestamp = s.newest.Load()
 	at := s.log.append(m, flagNotice|flags)
-	s.wake()
+	s.wake(true)
 	return at
 }
 
-// wake tells loops and readers that the log has grown. The caller holds s.mu.
-func (s *Stream) wake() {
+// wake tells loops and readers that the log has grown, and whether by more than
+// sound that a picture will follow. The caller holds s.mu.
+func (s *Stream) wake(urgent bool) {
 	if groups := s.groups.Load(); groups != nil {
 		for _, g := range *groups {
-			g.wake()
+			g.wake(urgent)
 		}
 	}
 	for r := range s.readers {
