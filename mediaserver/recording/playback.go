@@ -179,9 +179,11 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 	if quiet {
 		p.position = from
 	}
-	p.limit = end
-	if l := p.opts.Length; l > 0 && l < ms(end) {
-		p.limit = min(end, from+uint32(l.Milliseconds()))
+	if p.run == 1 { // a seek does not move the end
+		p.limit = end
+		if l := p.opts.Length; l > 0 && l < ms(end) {
+			p.limit = min(end, from+uint32(l.Milliseconds()))
+		}
 	}
 	p.until = p.limit
 	p.nudge()
@@ -213,21 +215,20 @@ func (p *Playback) StopBefore(next *Playback, notBefore uint32) (at media.Positi
 func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	was.mu.Lock()
 	offset, base, since, limit := was.offset, was.base, was.since, was.limit
+	last, position := was.last, was.played()
 	was.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.run++
-	p.running = !p.closed
+	p.running = run && !p.closed
 	p.opening, p.single, p.quiet = true, false, false
-	p.at, p.last, p.sent = at, at.Time, 0
+	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, uint32(position.Milliseconds())
 	p.offset, p.base, p.since, p.limit = offset, base, since, p.file.Duration()
 	if limit < was.file.Duration() {
 		p.limit = min(p.limit, limit) // only so much of it was to be played
 	}
 	p.until = p.limit
-	if p.nudge(); !run {
-		p.halt()
-	}
+	p.nudge()
 	return p.run
 }
 
