@@ -30,6 +30,7 @@ type Player struct {
 	told    time.Time // when it was last told that it is too slow
 	over    bool      // it has come to its end: see Until
 	closed  bool
+	last    uint32 // ms; what it had reached by then
 }
 
 // PlayOptions are how a player begins. The zero value is a player that takes
@@ -40,6 +41,10 @@ type PlayOptions struct {
 	// ended. Data that comes before the first picture or sound has From too.
 	Continue bool
 	From     uint32
+	// What is not sent from the beginning: see Receive, FrameRate and Pause.
+	NoAudio, NoVideo bool
+	FrameRate        float64 // pictures a second; 0: all
+	Paused           bool
 	// Until is how the player comes to an end by itself; nil: it does not.
 	Until *Until
 }
@@ -54,7 +59,7 @@ func (s *Stream) Play(conn *rtmp.Conn, id uint32) *Player {
 
 // PlayWith is Play with options.
 func (s *Stream) PlayWith(conn *rtmp.Conn, id uint32, opts PlayOptions) *Player {
-	p := &Player{s: s, id: id, audio: true, video: true}
+	p := &Player{s: s, id: id, audio: !opts.NoAudio, video: !opts.NoVideo, paused: opts.Paused}
 	p.sink = s.fanout.sink(conn)
 	l := p.sink.loop
 	l.do(func() {
@@ -64,11 +69,20 @@ func (s *Stream) PlayWith(conn *rtmp.Conn, id uint32, opts PlayOptions) *Player 
 		p.joined = p.offset()
 		p.group = s.groupOf(l)
 		s.mu.Unlock()
+		switch {
+		case p.paused:
+			p.at, p.opening, p.waiting = position{}, nil, true
+		case p.waiting && !p.video:
+			p.resync() // there is no picture to wait for
+		}
 		s.players.Add(1)
 		p.group.players = append(p.group.players, p)
 		p.sink.players = append(p.sink.players, p)
 		if opts.Continue {
 			p.customize().state.begin(opts.From)
+		}
+		if opts.FrameRate > 0 {
+			p.customize().state.rate.Max = opts.FrameRate
 		}
 		if opts.Until != nil {
 			p.setUntil(*opts.Until)
@@ -86,7 +100,7 @@ func (p *Player) Close() {
 		if p.closed {
 			return
 		}
-		p.closed = true
+		p.last, p.closed = p.reachedSoFar(), true
 		p.stopCustom()
 		p.sink.players = remove(p.sink.players, p)
 		p.group.leave(p)
@@ -95,21 +109,40 @@ func (p *Player) Close() {
 	f.release(p.sink)
 }
 
+// Reached is the latest timestamp sent, in ms, and the last one after Close.
+func (p *Player) Reached() (last uint32) {
+	p.sink.loop.do(func() { last = p.reachedSoFar() })
+	return last
+}
+
+func (p *Player) reachedSoFar() uint32 {
+	switch {
+	case p.closed:
+		return p.last
+	case p.custom != nil:
+		return p.custom.state.last
+	}
+	return p.reached()
+}
+
 // Pause stops and resumes. What is published in between is not sent; after it
-// the player goes on at a keyframe. A Switch that has not come about is
-// forgotten.
+// the player goes on at a keyframe. A Switch that has not come about does so
+// at once.
 func (p *Player) Pause(paused bool) {
 	p.sink.loop.do(func() {
 		if p.paused == paused || p.over {
 			return
 		}
 		p.paused = paused
-		if paused {
-			p.cancelSwitch()
-			p.at, p.opening, p.waiting = position{}, nil, true
+		if p.custom != nil && p.custom.next != nil {
+			p.custom.next.ready = false // the place is another now
+		}
+		if !paused {
+			p.resync()
 			return
 		}
-		p.resync()
+		p.at, p.opening, p.waiting = position{}, nil, true
+		p.sink.loop.write(p.sink)
 	})
 }
 

@@ -31,8 +31,8 @@ const alignedWithin = 10000
 // left out, and pictures that are late come all at the time reached. Otherwise
 // the new stream's are shifted to go on where the old one's end.
 //
-// Close, Pause and another Switch before it has come about call it off; Playing
-// tells.
+// A pause makes it come about at once. Close and another Switch before it has
+// come about call it off; Playing tells.
 func (p *Player) Switch(to *Stream, opts SwitchOptions) {
 	l := p.sink.loop
 	l.do(func() {
@@ -47,12 +47,6 @@ func (p *Player) Switch(to *Stream, opts SwitchOptions) {
 		n.group.players = append(n.group.players, p) // to be woken
 		p.customize().next = n
 		p.sink.switching++
-		if p.paused {
-			n.time = to.newest.Load()
-			n.align(&p.custom.state)
-			p.changeOver()
-			p.at, p.opening, p.waiting = position{}, nil, true
-		}
 		l.write(p.sink)
 	})
 }
@@ -101,6 +95,12 @@ func (s *sink) transitions() {
 			continue
 		}
 		if p.waiting || p.at.offset() >= n.cut || n.late() {
+			// The notice goes behind what the session has said.
+			rest, ok := s.conn.TakeQueued(append([]byte(nil), s.rest...))
+			if !ok {
+				return
+			}
+			s.rest = rest
 			p.changeOver()
 		}
 	}
@@ -109,9 +109,12 @@ func (s *sink) transitions() {
 // find looks for the place to come in.
 func (n *change) find(p *Player) bool {
 	k := n.to.key.Load()
-	if p.video && k != nil && k.seq > n.since {
+	switch n.key = nil; {
+	case p.paused: // it will begin where it resumes
+		n.at, n.time = position{}, n.to.newest.Load()
+	case p.video && k != nil && k.seq > n.since:
 		n.key, n.at, n.time = k, k.at, k.time
-	} else if !n.findSound(p.video) {
+	case !n.findSound(p.video):
 		return false
 	}
 	n.ready = true
@@ -160,9 +163,12 @@ func (p *Player) changeOver() {
 	p.s.players.Add(-1)
 	p.s, p.group = n.to, n.group
 	p.s.players.Add(1)
-	if n.key != nil {
+	switch {
+	case p.paused:
+		p.at, p.opening, p.waiting = position{}, nil, true
+	case n.key != nil:
 		p.startAt(n.key)
-	} else {
+	default:
 		p.s.mu.Lock()
 		p.opening = p.s.chunkStored(n.time)
 		p.s.mu.Unlock()

@@ -148,7 +148,6 @@ func TestSwitchWaitsForAPublisher(t *testing.T) {
 
 func TestSwitchThatIsCalledOff(t *testing.T) {
 	for name, how := range map[string]func(*switcher){
-		"by a pause": func(x *switcher) { x.player.Pause(true); x.player.Pause(false) },
 		"by another": func(x *switcher) { x.player.Switch(x.a, SwitchOptions{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,6 +172,37 @@ func TestSwitchThatIsCalledOff(t *testing.T) {
 		}
 		x.player = x.a.Play(x.conn, 1) // for the cleanup, which closes one more
 	})
+}
+
+// A keyframe that would be waited for does not come to who pauses.
+func TestPauseHurriesASwitch(t *testing.T) {
+	x := newSwitcher(t, 1, 1000, true)
+	x.expect(t, "video 170000@1 at 1000", "video 170101@1 at 1000")
+	x.change()
+	x.player.Pause(true)
+	x.expect(t, "changed@1")
+	x.check(t, x.b, x.a, 1)
+	x.player.Pause(false)
+	write(t, x.pa, rtmp.TypeVideo, 1080, key(3))
+	write(t, x.pb, rtmp.TypeVideo, 1080, key(103))
+	x.expect(t, "video 170000@1 at 1080", "video 170167@1 at 1080")
+}
+
+// What was said before a switch is heard before it.
+func TestSwitchComesBehindWhatWasSaid(t *testing.T) {
+	x := newSwitcher(t, 1, 1000, true)
+	x.player.Pause(true)
+	x.next(t)
+	x.next(t)
+	for range 100 {
+		if err := x.conn.Send(rtmp.Status(0, "status", "accepted", "")); err != nil {
+			t.Fatal(err)
+		}
+		x.change()
+		x.expect(t, "accepted@0", "changed@1")
+		x.player.Switch(x.a, SwitchOptions{})
+		<-x.switched
+	}
 }
 
 func TestSwitchOfAPausedPlayer(t *testing.T) {
