@@ -30,14 +30,14 @@ type netStream struct {
 	records     bool       // as its publisher asked
 	idle        *idleWatch // of it
 
-	player   *stream.Player // of a live stream
-	giveBack []func()       // streams that are held for it, its own last
-	chosen   bool           // it was told what to send
-	endless  bool           // nothing ends it but the client
-	over     bool           // it came to its end
+	player  *stream.Player // of a live stream
+	held    []*hold        // the streams it needs: its own, then those it is to go over to
+	endless bool           // nothing ends it but the client
+	over    bool           // it came to its end
 
 	playback *recording.Playback // of a recorded one
 	running  bool                // it was started, and neither halted nor at its end
+	began    time.Time           // when
 	change   *change             // what takes its place soon
 
 	runs      int    // number of the run of either: an end that comes late is known by it
@@ -51,6 +51,9 @@ type netStream struct {
 	audio, video bool
 	fps          float64 // pictures a second that the client wants; negative: all
 }
+
+// hold is a live stream that must not go away.
+type hold struct{ giveBack func() }
 
 func newNetStream(s *Session, id uint32) *netStream {
 	return &netStream{session: s, id: id, buffer: defaultBuffer, audio: true, video: true, fps: allFrames}
@@ -70,10 +73,10 @@ func (ns *netStream) end(tell bool) {
 func (ns *netStream) stopPlaying() {
 	if ns.player != nil {
 		ns.player.Close()
-		for _, giveBack := range ns.giveBack {
-			giveBack()
+		for _, h := range ns.held {
+			h.giveBack()
 		}
-		ns.player, ns.giveBack, ns.over = nil, nil, false
+		ns.player, ns.held, ns.over = nil, nil, false
 	}
 	ns.dropChange()
 	if ns.playback != nil {

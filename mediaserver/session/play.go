@@ -122,7 +122,7 @@ func (ns *netStream) start(it item, how entrance) error {
 		s.log.Info("left out of a playlist", "stream", it.name, "reason", "not recorded")
 		return ns.next(how)
 	case err != nil:
-		return ns.refuse(it.name, err)
+		return ns.orNext(how, ns.refuse(it.name, err))
 	}
 	ns.name, ns.playback = it.name, playback
 	ns.choose()
@@ -136,6 +136,15 @@ func (ns *netStream) start(it item, how entrance) error {
 	}
 	ns.run(it.start)
 	return nil
+}
+
+// orNext lets the playlist go on behind an item that was refused, with the
+// error of telling so.
+func (ns *netStream) orNext(how entrance, told error) error {
+	if told != nil || len(ns.playlist) == 0 {
+		return told
+	}
+	return ns.next(how)
 }
 
 // open prepares to play a recorded item.
@@ -164,7 +173,7 @@ func (ns *netStream) startLive(it item, how entrance) error {
 	live, giveBack, err := s.inst.Stream(it.name)
 	if err != nil {
 		s.log.Warn("play refused", "stream", it.name, "err", err)
-		return ns.status("error", codePlayFailed, "Failed to play "+it.name+": "+err.Error()+".", it.name)
+		return ns.orNext(how, ns.status("error", codePlayFailed, "Failed to play "+it.name+": "+err.Error()+".", it.name))
 	}
 	s.log.Info("playing", "stream", it.name, "recorded", false)
 	ns.name = it.name
@@ -172,17 +181,16 @@ func (ns *netStream) startLive(it item, how entrance) error {
 		giveBack()
 		return err
 	}
-	ns.giveBack = append(ns.giveBack, giveBack)
-	opts := stream.PlayOptions{Continue: ns.continues, From: ns.timeline}
+	ns.held = append(ns.held, &hold{giveBack})
+	opts := stream.PlayOptions{
+		Continue: ns.continues, From: ns.timeline,
+		NoAudio: !ns.audio, NoVideo: !ns.video, FrameRate: max(ns.fps, 0), Paused: ns.paused,
+	}
 	if it.length >= 0 || len(ns.playlist) > 0 {
 		opts.Until = ns.until(it.length)
 	}
 	ns.endless = opts.Until == nil
-	ns.player, ns.chosen = live.PlayWith(s.conn, ns.id, opts), false
-	ns.choose()
-	if ns.paused {
-		ns.player.Pause(true)
-	}
+	ns.player = live.PlayWith(s.conn, ns.id, opts)
 	return nil
 }
 
@@ -247,8 +255,11 @@ func (ns *netStream) data(values ...amf.Value) *rtmp.Message {
 // reached is the latest timestamp of what is played, in ms, as far as it is
 // known here.
 func (ns *netStream) reached() uint32 {
-	if ns.playback != nil {
+	switch {
+	case ns.playback != nil:
 		return ns.playback.Reached()
+	case ns.player != nil:
+		return ns.player.Reached()
 	}
 	return ns.timeline
 }

@@ -2,6 +2,8 @@ package session
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -120,19 +122,22 @@ func (ns *netStream) replace(it item, old string, aligned bool, offset float64) 
 	if err != nil {
 		return ns.refuse(it.name, err)
 	}
-	if ns.playback == nil || !aligned || !ns.running {
+	switch {
+	case ns.playback == nil || !aligned:
 		playback.Close()
-		if aligned && ns.playback != nil {
-			it.start = ns.playback.Position()
-		}
 		return ns.accepted(it, func() error { return ns.transfer(it) })
+	case !ns.running: // paused: the new one stands where the old one does
+		return ns.accepted(it, func() error {
+			ns.change = &change{it: it, playback: playback}
+			return ns.changeOver(false)
+		})
 	}
-	ns.dropChange()
-	at, ok := ns.playback.StopBefore(playback, uint32(max(offset, 0)))
-	if !ok {
+	at, ok := ns.playback.StopBefore(playback, uint32(min(ns.fileTime(max(offset, 0)).Milliseconds(), math.MaxUint32)))
+	if !ok { // what was to come before this still is
 		playback.Close()
 		return ns.status("error", codePlayFailed, "Cannot switch to "+it.name+": it has no keyframe after the place that plays.", it.name)
 	}
+	ns.dropChange()
 	ns.change = &change{it, playback, at}
 	return ns.accepted(it, func() error { return nil })
 }
@@ -184,31 +189,31 @@ func (ns *netStream) switchLive(it item) error {
 		return ns.status("error", codePlayFailed, "Failed to play "+it.name+": "+err.Error()+".", it.name)
 	}
 	return ns.accepted(it, func() error {
-		ns.giveBack = append(ns.giveBack, giveBack)
-		player, holds := ns.player, len(ns.giveBack)
+		h, player := &hold{giveBack}, ns.player
+		ns.held = append(ns.held, h)
 		player.Switch(live, stream.SwitchOptions{
 			Notice:   []*rtmp.Message{ns.playStatus(codeTransitionComplete, it.name)},
-			OnSwitch: func() { go ns.onSwitch(player, it.name, holds) },
+			OnSwitch: func() { go ns.onSwitch(player, it.name, h) },
 		})
 		return nil
 	})
 }
 
 // onSwitch is called when a live stream has taken another's place.
-func (ns *netStream) onSwitch(player *stream.Player, name string, holds int) {
+func (ns *netStream) onSwitch(player *stream.Player, name string, h *hold) {
 	s := ns.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ns.player != player || holds > len(ns.giveBack) {
+	at := slices.Index(ns.held, h)
+	if ns.player != player || at < 0 {
 		return
 	}
 	ns.name = name
-	// Streams are given back but for the one that plays, and one that may be
-	// asked for by now.
-	for _, giveBack := range ns.giveBack[:holds-1] {
-		giveBack()
+	// Those before it are left, or were never gone over to.
+	for _, left := range ns.held[:at] {
+		left.giveBack()
 	}
-	ns.giveBack = ns.giveBack[holds-1:]
+	ns.held = slices.Delete(ns.held, 0, at)
 }
 
 // property returns a value of an object that is of the same type as what it is

@@ -11,6 +11,11 @@ import (
 // maxPlaylist bounds what play(…, reset=false) queues on one stream.
 const maxPlaylist = 256
 
+// endGrace is how long after its beginning a stream ends at the earliest. A
+// short one is sent at once, and play(…, reset=false) may be on its way: it must
+// find the playlist alive.
+const endGrace = 200 * time.Millisecond
+
 // plays says whether something plays, if only for a pause.
 func (ns *netStream) plays() bool {
 	return ns.player != nil && !ns.over || ns.playback != nil && (ns.running || ns.paused)
@@ -20,7 +25,9 @@ func (ns *netStream) plays() bool {
 // plays.
 func (ns *netStream) enqueue(it item) error {
 	if !ns.plays() {
-		ns.stopPlaying()
+		if ns.playback != nil || ns.player != nil {
+			ns.goOn() // behind what is over: without a reset, no time goes back
+		}
 		ns.playlist = append(ns.playlist, it)
 		return ns.next(joining)
 	}
@@ -50,6 +57,10 @@ func (ns *netStream) onEnd(p *recording.Playback, r recording.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ns.playback != p || !ns.running || ns.runs != r.Run {
+		return
+	}
+	if left := endGrace - time.Since(ns.began); left > 0 && r.Err == nil && ns.change == nil && len(ns.playlist) == 0 {
+		time.AfterFunc(left, func() { ns.onEnd(p, r) })
 		return
 	}
 	ns.running = false
@@ -98,6 +109,14 @@ func (ns *netStream) ended(r recording.Result) error {
 
 // goOn ends what plays so that what comes next has timestamps that follow.
 func (ns *netStream) goOn() {
-	ns.timeline, ns.continues = ns.reached(), true
+	if ns.playback != nil {
+		ns.halt() // nothing is sent any more
+		ns.timeline = ns.playback.Reached()
+	}
+	player := ns.player
 	ns.stopPlaying()
+	if player != nil {
+		ns.timeline = player.Reached()
+	}
+	ns.continues = true
 }

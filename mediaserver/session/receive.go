@@ -59,13 +59,10 @@ func (ns *netStream) receive(tell bool) error {
 // choose passes on to what plays now what the client wants of it.
 func (ns *netStream) choose() {
 	if ns.player != nil {
-		if !ns.audio || !ns.video || ns.chosen {
-			ns.player.Receive(ns.audio, ns.video)
-		}
-		if ns.video && (ns.fps > 0 || ns.chosen) {
+		ns.player.Receive(ns.audio, ns.video)
+		if ns.video {
 			ns.player.FrameRate(ns.fps)
 		}
-		ns.chosen = true
 		return
 	}
 	ns.playback.SetReceive(ns.audio, ns.video)

@@ -103,7 +103,7 @@ func (ns *netStream) halt() {
 }
 
 func (ns *netStream) run(at time.Duration) {
-	ns.running = true
+	ns.running, ns.began = true, time.Now()
 	ns.runs = ns.playback.Run(at)
 }
 
