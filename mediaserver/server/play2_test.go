@@ -1,0 +1,347 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+const transitionComplete = "data Play.TransitionComplete"
+
+// pictures are those of the words that tell of one, as film and time.
+type picture struct {
+	word, film string
+	time       int
+}
+
+func picturesOf(words []string) (all []picture) {
+	for _, w := range words {
+		var p picture
+		if n, _ := fmt.Sscanf(w, "%s %s %d", &p.word, &p.film, &p.time); n == 3 && (p.word == "key" || p.word == "inter") {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// seamless checks that the pictures of a stream with one every so many ms have
+// no gap and do not go back, and that each film begins with a keyframe.
+func seamless(t *testing.T, words []string, every int) {
+	t.Helper()
+	all := picturesOf(words)
+	for i, p := range all {
+		if i > 0 && p.time != all[i-1].time+every {
+			t.Errorf("picture of time %d follows %d", p.time, all[i-1].time)
+		}
+		if (i == 0 || p.film != all[i-1].film) && p.word != "key" {
+			t.Errorf("%s begins with an %s at %d", p.film, p.word, p.time)
+		}
+	}
+}
+
+// renditions are films of one programme with a picture every 100 ms, much
+// longer than what is sent ahead.
+var renditions = film{length: 20000, frame: 100, key: 1000}
+
+func TestPlay2Append(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", halves)
+	shoot(t, s, "b", halves)
+	v := view(t, s)
+	v.buffer(10000)
+	v.play2("streamName", "a", "start", 0.0, "len", 500.0, "transition", "appendAndWait")
+	v.expect("Play.Transition")
+	v.nothing()
+	v.play2("streamName", "b", "start", 0.0, "len", 500.0, "transition", "append")
+	v.expect(words("Play.Transition", joinsRecorded, clip("a", 0, 500, 0), "data Play.Switch", joinsRecorded, clip("b", 0, 500, 500), completes)...)
+
+	v.play2("streamName", "a", "start", 1000.0, "len", 500.0, "transition", "reset")
+	v.expect(words(opensRecorded, clip("a", 1000, 1500, 0), completes)...)
+	v.play2("streamName", "a?x=y", "start", 0.0, "len", 0.0) // reset is what is meant
+	v.expect(words(opensRecorded, "key a 0", completes)...)
+}
+
+// Who lost a connection goes on with the time where that was.
+func TestPlay2Resume(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", halves)
+	v := view(t, s)
+	v.buffer(10000)
+	v.play2("streamName", "a", "start", 0.0, "len", -1.0, "offset", 2200.0, "transition", "resume")
+	v.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("a", 2000, 3000, 0), completes)...)
+}
+
+func TestPlay2StopAndWhatIsWrong(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", renditions)
+	v := view(t, s)
+	v.play("a", 0.0)
+	v.until("key a 0")
+	for _, wrong := range [][]any{
+		{"streamName", "a", "transition", "fade"},
+		{"streamName", 7.0, "transition", "switch"},
+		{"transition", "switch"},
+		{"streamName", "a", "oldStreamName", "elsewhere", "transition", "swap"},
+	} {
+		v.play2(wrong...)
+		v.until("Play.Failed")
+	}
+	v.play2("streamName", "none", "transition", "switch")
+	all := v.until("Play.StreamNotFound")
+	all = append(all, v.until("key a 2000")...) // it plays on
+	v.play2("streamName", "a", "start", 0.0, "len", -1.0, "transition", "append")
+	v.play2("transition", "stop")
+	v.until("Play.Stop")
+	v.nothing()
+	if t.Failed() {
+		t.Log(all)
+	}
+}
+
+func TestPlay2SwitchesRecordedStreams(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", renditions)
+	shoot(t, s, "b", renditions)
+	shoot(t, s, "c", renditions)
+	shoot(t, s, "short", film{length: 500, frame: 100, key: 1000})
+
+	t.Run("at a keyframe", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0)
+		all := v.until("key a 1000")
+		v.play2("streamName", "b", "oldStreamName", "a", "start", -2.0, "len", -1.0, "offset", -1.0, "transition", "switch")
+		heard := v.until("Play.Transition")
+		all = append(all, heard...)
+		all = append(all, v.until(transitionComplete)...)
+		all = append(all, v.until("data onMetaData")...)
+		all = append(all, v.until("key b 5000")...)
+		seamless(t, all, 100)
+	})
+	t.Run("no earlier than the offset", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.buffer(3000)
+		v.play("a", 0.0)
+		v.until("data onMetaData")
+		v.play2("streamName", "b", "offset", 4500.0, "transition", "switch")
+		all := v.until(transitionComplete)
+		all = append(all, v.until("key b 5000")...)
+		seamless(t, all, 100)
+	})
+	t.Run("another while it is pending", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0)
+		all := v.until("key a 0")
+		v.play2("streamName", "b", "offset", 3000.0, "transition", "switch")
+		v.play2("streamName", "short", "transition", "switch") // has no keyframe any more: b it is
+		v.play2("streamName", "c", "offset", 2000.0, "transition", "switch")
+		all = append(all, v.until("Play.Transition")...)
+		all = append(all, v.until("Play.Failed")...)
+		all = append(all, v.until("Play.Transition")...)
+		all = append(all, v.until(transitionComplete)...)
+		v.play2("streamName", "b", "offset", 4000.0, "transition", "switch")
+		v.play2("streamName", "short", "transition", "switch")
+		all = append(all, v.until(transitionComplete)...)
+		all = append(all, v.until("key b 4000")...)
+		seamless(t, all, 100)
+	})
+	t.Run("seek while it is pending", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0)
+		v.until("key a 0")
+		v.play2("streamName", "b", "offset", 3000.0, "transition", "switch")
+		v.until("Play.Transition")
+		v.on(1, "seek", 7000.0)
+		v.until(transitionComplete)
+		v.expect(words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded, "key b 7000")...)
+	})
+	t.Run("pause while it is pending", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 4000.0)
+		v.until("key a 5000") // was sent ahead
+		v.play2("streamName", "b", "offset", 8000.0, "transition", "switch")
+		v.until("Play.Transition")
+		v.on(1, "pause", true, 4300.0)
+		v.until(transitionComplete)
+		v.expect("Pause.Notify", "eof")
+		v.nothing()
+		v.on(1, "pause", false)
+		v.expect("recorded", "begin", "Unpause.Notify", "data onMetaData")
+		if w := v.next(); w != "key b 4000" && w != "key b 5000" { // where the client is by the clock
+			t.Errorf("goes on with %q", w)
+		}
+	})
+	t.Run("while paused", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 4000.0)
+		v.until("key a 5000")
+		v.on(1, "pause", true, 4300.0)
+		v.until("eof")
+		v.play2("streamName", "b", "transition", "switch")
+		v.expect("Play.Transition", transitionComplete)
+		v.nothing()
+		v.on(1, "pause", false, 4300.0)
+		v.expect("recorded", "begin", "Unpause.Notify", "data onMetaData", "key b 4000", "inter b 4100")
+	})
+	t.Run("closed while it is pending", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0)
+		v.until("key a 0")
+		v.play2("streamName", "b", "offset", 8000.0, "transition", "switch")
+		v.until("Play.Transition")
+		v.on(1, "closeStream")
+		v.settled()
+		v.nothing()
+		v.play("c", 19900.0)
+		v.expect(words(opensRecorded, "key c 19000")...)
+	})
+	t.Run("swap comes at once", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0)
+		all := v.until("inter a 100")
+		v.play2("streamName", "b", "oldStreamName", "a", "start", 9000.0, "len", 200.0, "transition", "swap")
+		all = append(all, v.until(transitionComplete)...)
+		v.expect(joinsRecorded...)
+		last := picturesOf(all)[len(picturesOf(all))-1].time
+		for i, kind := range []string{"key", "inter", "inter"} {
+			v.expect(fmt.Sprintf("%s b %d", kind, last+100*i))
+		}
+		v.expect(completes...)
+	})
+	t.Run("what waits in the playlist", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0, 300.0)
+		v.play("b", 0.0, 300.0, false)
+		v.play("b", 1000.0, 300.0, false)
+		v.play2("streamName", "c", "oldStreamName", "b", "start", 0.0, "len", 0.0, "transition", "swap")
+		all := v.until("eof")
+		var films []string
+		for _, p := range picturesOf(all) {
+			if p.word == "key" {
+				films = append(films, fmt.Sprint(p.film, p.time))
+			}
+		}
+		if got := strings.Join(films, " "); got != "a0 c300 b300" {
+			t.Errorf("keyframes %s", got)
+		}
+	})
+	t.Run("in a playlist", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.play("a", 0.0, 300.0)
+		v.play("b", 1000.0, -1.0, false)
+		all := v.until("key b 1300")
+		v.play2("streamName", "c", "transition", "switch")
+		all = append(all, v.until(transitionComplete)...)
+		for len(picturesOf(all)) == 0 || picturesOf(all)[len(picturesOf(all))-1].film != "c" {
+			all = append(all, v.next())
+		}
+		var after []picture
+		for _, p := range picturesOf(all) {
+			if p.film != "a" {
+				after = append(after, p)
+			}
+		}
+		for i := 1; i < len(after); i++ {
+			if after[i].time != after[i-1].time+100 {
+				t.Errorf("%v follows %v", after[i], after[i-1])
+			}
+		}
+	})
+}
+
+func TestPlay2SwitchesLiveStreams(t *testing.T) {
+	s, _ := run(t, "{application: app, instance: one, limits: {maxStreams: 2}, access: {publish: {mode: Anyone}}}")
+	shoot(t, s, "film", halves)
+	p, q := view(t, s), view(t, s)
+	p.publish("p", "live")
+	q.publish("q", "live")
+	p.key('p', 1000)
+	q.key('q', 1000)
+	p.settled()
+	q.settled()
+	begun := func(t *testing.T) *viewer {
+		v := view(t, s)
+		v.play("p", -1.0)
+		v.expect(words(opensLive, "key p 1000")...)
+		return v
+	}
+	toQ := func(v *viewer) {
+		v.t.Helper()
+		v.play2("streamName", "q", "oldStreamName", "p", "start", -1.0, "len", -1.0, "transition", "switch")
+		v.expect("Play.Transition")
+		v.nothing()
+	}
+	v, paused, closed, pauses, mixed := begun(t), begun(t), begun(t), begun(t), begun(t)
+	toQ(v)
+	paused.on(1, "pause", true)
+	paused.expect("Pause.Notify", "eof")
+	paused.play2("streamName", "q", "transition", "switch")
+	paused.expect("Play.Transition", transitionComplete)
+	toQ(closed)
+	closed.on(1, "closeStream")
+	closed.nothing()
+	toQ(pauses)
+	pauses.on(1, "pause", true)
+	pauses.expect(transitionComplete, "Pause.Notify", "eof")
+
+	p.inter('p', 1100)
+	q.inter('q', 1100)
+	v.expect("inter p 1100")
+	for _, w := range []*viewer{paused, pauses} {
+		w.on(1, "pause", false)
+		w.expect("begin", "Unpause.Notify")
+		w.settled()
+	}
+	// A live stream gives way to a recorded one, and that to a live one.
+	mixed.until("inter p 1100")
+	mixed.buffer(10000)
+	mixed.play2("streamName", "film", "start", 0.0, "len", 500.0, "transition", "switch")
+	mixed.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("film"[:1], 0, 500, 1100))...)
+	mixed.play2("streamName", "p", "start", -1.0, "transition", "switch")
+	mixed.until(transitionComplete)
+	mixed.expect(joinsLive...)
+	mixed.expect("key p 1600", "inter p 1700")
+
+	q.key('q', 1200)
+	v.expect(transitionComplete, "key q 1200")
+	paused.expect("key q 1200")
+	pauses.expect("key q 1200")
+	p.inter('p', 1300)
+	q.inter('q', 1300)
+	v.expect("inter q 1300")
+	v.on(1, "pause", true) // it is q that pauses
+	v.expect("Pause.Notify", "eof")
+	closed.nothing()
+
+	// What is held for a switch is given back with it: there is room for others.
+	for _, w := range []*viewer{v, paused, closed, pauses, mixed} {
+		w.conn.Close()
+	}
+	p.on(1, "closeStream")
+	q.on(1, "closeStream")
+	p.until("Unpublish.Success")
+	q.until("Unpublish.Success")
+	eventually(t, "all are gone", func() bool { return s.Stats()[0].Connections == 2 })
+	p.publish("r", "live")
+	q.publish("s", "live")
+}
+
+// play2 takes its options as an ECMA array as well.
+func TestPlay2TakesAnArray(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", halves)
+	v := view(t, s)
+	v.on(1, "play2", &amf.ECMAArray{Properties: amf.NewObject("streamName", "a", "start", 0.0, "len", 0.0, "transition", "append").Properties})
+	v.expect(words("Play.Transition", joinsRecorded, "key a 0", completes)...)
+}

@@ -1,0 +1,636 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// viewer is a client that hears every message as a word: "key a 1000" is a
+// keyframe of the film a with timestamp 1000. Words of a stream other than 1
+// have its id before them.
+type viewer struct {
+	t    *testing.T
+	conn *rtmp.Conn
+	got  chan string
+}
+
+func view(t *testing.T, s *Server) *viewer {
+	t.Helper()
+	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &viewer{t: t, conn: conn, got: make(chan string, 10000)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(v.got)
+		_ = conn.Serve(func(m *rtmp.Message) error {
+			v.got <- wordOf(m)
+			return nil
+		})
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	v.call("connect", 1, amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one"))
+	v.expect("0: begin", "0: "+success, "0: onBWDone []")
+	v.create(1)
+	return v
+}
+
+func wordOf(m *rtmp.Message) (word string) {
+	id := m.StreamID
+	switch m.Type {
+	case rtmp.TypeUserControl:
+		kind := binary.BigEndian.Uint16(m.Payload)
+		word = fmt.Sprintf("event %d", kind)
+		if name, ok := map[uint16]string{0: "begin", 1: "eof", 4: "recorded"}[kind]; ok {
+			word, id = name, binary.BigEndian.Uint32(m.Payload[2:])
+		}
+	case rtmp.TypeCommand:
+		word, _ = describe(m)
+		word = strings.TrimPrefix(word, "onStatus NetStream.")
+	case rtmp.TypeData:
+		values, _ := amf.DecodeAll(m.Payload)
+		word = fmt.Sprintf("data %v %d", values[0], m.Timestamp)
+		if name := values[0]; name == "onMetaData" || name == "|RtmpSampleAccess" {
+			word = fmt.Sprintf("data %v", name)
+		}
+		if o, ok := values[len(values)-1].(*amf.Object); ok {
+			if code, ok := o.Get("code"); ok {
+				word = "data " + strings.TrimPrefix(fmt.Sprint(code), "NetStream.")
+			}
+		}
+	case rtmp.TypeVideo:
+		word = pictureOf(m.Payload) + fmt.Sprintf(" %d", m.Timestamp)
+	case rtmp.TypeAudio:
+		word = fmt.Sprintf("sound %c %d", m.Payload[len(m.Payload)-1], m.Timestamp)
+		if flv.IsAudioHeader(m.Payload) {
+			word = fmt.Sprintf("sound header %d", m.Timestamp)
+		}
+	}
+	if id != 1 {
+		word = fmt.Sprintf("%d: %s", id, word)
+	}
+	return word
+}
+
+func pictureOf(p []byte) string {
+	if flv.IsVideoHeader(p) {
+		return "picture header"
+	}
+	kind := map[byte]string{1: "key", 2: "inter", 3: "aside"}[p[0]>>4]
+	if p[0]&15 == 7 {
+		return fmt.Sprintf("%s avc", kind)
+	}
+	return fmt.Sprintf("%s %c", kind, p[1])
+}
+
+func (v *viewer) call(name string, txn float64, object amf.Value, args ...amf.Value) {
+	v.t.Helper()
+	tell(v.t, v.conn, name, txn, object, args...)
+}
+
+// create makes the NetStreams up to an id.
+func (v *viewer) create(id int) {
+	v.t.Helper()
+	v.call("createStream", 2, nil)
+	v.expect(fmt.Sprintf("0: _result [%d]", id))
+}
+
+func (v *viewer) on(id uint32, name string, args ...amf.Value) {
+	v.t.Helper()
+	if err := v.conn.SendCommand(id, name, 0, nil, args...); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func (v *viewer) play(args ...amf.Value) {
+	v.t.Helper()
+	v.on(1, "play", args...)
+}
+
+// play2 takes pairs of names and values.
+func (v *viewer) play2(options ...any) {
+	v.t.Helper()
+	v.on(1, "play2", amf.NewObject(options...))
+}
+
+func (v *viewer) buffer(ms uint32) {
+	v.t.Helper()
+	if err := v.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, ms)); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func (v *viewer) next() string {
+	v.t.Helper()
+	select {
+	case w, ok := <-v.got:
+		if !ok {
+			return "end"
+		}
+		return w
+	case <-time.After(10 * time.Second):
+		v.t.Fatal("nothing came")
+		return ""
+	}
+}
+
+func (v *viewer) expect(want ...string) {
+	v.t.Helper()
+	for i, w := range want {
+		if got := v.next(); got != w {
+			v.t.Fatalf("got %q, want %q, of %q", got, w, want[i:])
+		}
+	}
+}
+
+// until returns what comes up to a word, and the word.
+func (v *viewer) until(last string) (all []string) {
+	v.t.Helper()
+	for {
+		w := v.next()
+		all = append(all, w)
+		if w == last {
+			return all
+		}
+		if w == "end" {
+			v.t.Fatalf("%q ends without %q", all, last)
+		}
+	}
+}
+
+// settled waits until what was said is done, and returns what came until then.
+func (v *viewer) settled() []string {
+	v.t.Helper()
+	v.call("FCUnsubscribe", 99, nil)
+	all := v.until("0: _result [{}]")
+	return all[:len(all)-1]
+}
+
+// nothing is settled where nothing may have come.
+func (v *viewer) nothing() {
+	v.t.Helper()
+	if w := v.settled(); len(w) > 0 {
+		v.t.Fatalf("got %q, want nothing", w)
+	}
+}
+
+// publish makes the viewer the publisher of a name on its first stream.
+func (v *viewer) publish(name, mode string) {
+	v.t.Helper()
+	v.on(1, "publish", name, mode)
+	v.expect("begin", "Publish.Start")
+	if mode != "live" {
+		v.expect("Record.Start")
+	}
+}
+
+// unpublish ends a recording.
+func (v *viewer) unpublish() {
+	v.t.Helper()
+	v.on(1, "publish", false)
+	v.expect("Record.Stop", "Unpublish.Success")
+}
+
+func (v *viewer) media(kind rtmp.MessageType, time uint32, payload ...byte) {
+	v.t.Helper()
+	if err := v.conn.Send(&rtmp.Message{Type: kind, StreamID: 1, Timestamp: time, Payload: payload}); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func (v *viewer) key(letter byte, time uint32) {
+	v.t.Helper()
+	v.media(rtmp.TypeVideo, time, 0x12, letter)
+}
+func (v *viewer) inter(letter byte, time uint32) {
+	v.t.Helper()
+	v.media(rtmp.TypeVideo, time, 0x22, letter)
+}
+func (v *viewer) sound(letter byte, time uint32) {
+	v.t.Helper()
+	v.media(rtmp.TypeAudio, time, 0x2f, letter)
+}
+
+func (v *viewer) data(time uint32, values ...amf.Value) {
+	v.t.Helper()
+	m, err := rtmp.NewData(1, time, values...)
+	if err == nil {
+		err = v.conn.Send(m)
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// film is a recording to be made: a picture every so often, of which some are
+// keyframes and some are for nobody else, and sound. Times are in ms.
+type film struct {
+	length, frame, key uint32
+	aside              bool // every second picture is disposable
+	sound              uint32
+	cue                uint32 // data messages
+	padding            int    // bytes of a picture
+}
+
+// shoot makes a film, whose letter is that of its name.
+func shoot(t *testing.T, s *Server, name string, f film) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(s.Served()[0].Streams, name+".flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w, err := flv.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag := func(kind uint8, time uint32, payload ...byte) {
+		t.Helper()
+		if err := w.Write(flv.Tag{Type: kind, Timestamp: time, Data: payload}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due := func(time, every uint32) bool { return every > 0 && time%every == 0 }
+	for time := range f.length + 1 {
+		if due(time, f.cue) {
+			m, err := rtmp.NewData(1, time, "onCuePoint", float64(time))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tag(flv.TypeScript, time, m.Payload...)
+		}
+		if due(time, f.frame) {
+			kind := byte(0x22)
+			switch {
+			case due(time, f.key):
+				kind = 0x12
+			case f.aside && time/f.frame%2 == 1:
+				kind = 0x32
+			}
+			tag(flv.TypeVideo, time, append([]byte{kind, name[0]}, make([]byte, f.padding)...)...)
+		}
+		if due(time, f.sound) {
+			tag(flv.TypeAudio, time, 0x2f, name[0])
+		}
+	}
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What comes before the media.
+var (
+	introducesRecorded = []string{"Play.Start", "data |RtmpSampleAccess", "data Data.Start", "data onMetaData"}
+	opensRecorded      = append([]string{"recorded", "begin", "Play.Reset"}, introducesRecorded...)
+	joinsRecorded      = append([]string{"recorded", "begin"}, introducesRecorded...)
+	opensLive          = []string{"begin", "Play.Reset", "Play.Start", "data |RtmpSampleAccess"}
+	joinsLive          = []string{"begin", "Play.Start", "data |RtmpSampleAccess"}
+	completes          = []string{"data Play.Complete", "Play.Stop", "eof"}
+)
+
+func words(parts ...any) (all []string) {
+	for _, p := range parts {
+		switch p := p.(type) {
+		case string:
+			all = append(all, p)
+		case []string:
+			all = append(all, p...)
+		}
+	}
+	return all
+}
+
+// clip is "key a 0", "inter a 500", "key a 1000" and so on: what a film with a
+// keyframe every second and a picture every half looks like, with timestamps
+// shifted by so much.
+func clip(letter string, from, to, shift int) (all []string) {
+	for t := from; t <= to; t += 500 {
+		kind := "inter"
+		if t%1000 == 0 {
+			kind = "key"
+		}
+		all = append(all, fmt.Sprintf("%s %s %d", kind, letter, t+shift))
+	}
+	return all
+}
+
+var halves = film{length: 3000, frame: 500, key: 1000}
+
+func TestPlayArguments(t *testing.T) {
+	s, _ := run(t, open)
+	dir := s.Served()[0].Streams
+	shoot(t, s, "a", halves)
+	shoot(t, s, "cues", film{length: 3000, frame: 1000, key: 1000, cue: 1500})
+	for name, content := range map[string][]byte{"damaged.flv": []byte("FLV\x01\x05 and not much more of it"), "damaged.mp4": []byte("no box"),
+		"m.mp4": tinyMP4(), "s.mp3": tinyMP3()} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := words(opensRecorded, clip("a", 0, 3000, 0), completes)
+	from := func(from, to int) []string { return words(opensRecorded, clip("a", from, to, 0), completes) }
+	cues := []string{"data onCuePoint 0", "data onCuePoint 1500", "data onCuePoint 3000"}
+	for _, c := range []struct {
+		args []amf.Value
+		want []string
+	}{
+		{[]amf.Value{"a"}, whole},
+		{[]amf.Value{"a", -2.0}, whole},
+		{[]amf.Value{"a", -2000.0}, whole},
+		{[]amf.Value{"a", -5.0}, whole},
+		{[]amf.Value{"a", nil, nil, nil}, whole},
+		{[]amf.Value{"a", -1.0}, opensLive},
+		{[]amf.Value{"a", -1000.0}, opensLive},
+		{[]amf.Value{"a", 0.0}, whole},
+		{[]amf.Value{"a", 1200.0}, from(1000, 3000)},
+		{[]amf.Value{"a", 3000.0}, from(3000, 3000)},
+		{[]amf.Value{"a", 99000.0}, words(opensRecorded, completes)},
+		{[]amf.Value{"a", 0.0, -1.0}, whole},
+		{[]amf.Value{"a", 0.0, 0.0}, from(0, 0)},
+		{[]amf.Value{"a", 1200.0, 0.0}, from(1000, 1000)},
+		{[]amf.Value{"a", 0.0, 1500.0}, from(0, 1500)},
+		{[]amf.Value{"a", 1000.0, 1000.0}, from(1000, 2000)},
+		{[]amf.Value{"a", -2.0, 1500.0}, from(0, 1500)},
+		{[]amf.Value{"a", 1000.0, 99000.0}, from(1000, 3000)},
+		{[]amf.Value{"a", 0.0, -1.0, true}, whole},
+		{[]amf.Value{"a", 0.0, -1.0, 1.0}, whole},
+		{[]amf.Value{"a", 0.0, -1.0, false}, words(joinsRecorded, clip("a", 0, 3000, 0), completes)},
+		{[]amf.Value{"a", 0.0, -1.0, 0.0}, words(joinsRecorded, clip("a", 0, 3000, 0), completes)},
+		{[]amf.Value{"cues", 0.0, -1.0, 2.0}, words(joinsRecorded, cues, completes)},
+		{[]amf.Value{"cues", 0.0, -1.0, 3.0}, words(opensRecorded, cues, completes)},
+		{[]amf.Value{"cues", 0.0, 2000.0, 3.0}, words(opensRecorded, cues[:2], completes)},
+		{[]amf.Value{"a", 0.0, -1.0, 3.0}, words(opensRecorded, completes)}, // it has no data
+		{[]amf.Value{"a?key=1", 0.0}, whole},
+		{[]amf.Value{"/a", 0.0}, whole},
+		{[]amf.Value{"flv:a", 0.0}, whole},
+		{[]amf.Value{"a.flv", 0.0}, whole},
+		{[]amf.Value{"mp4:m"}, words(opensRecorded, mp4Plays, completes)},
+		{[]amf.Value{"mp4:m.mp4", 0.0}, words(opensRecorded, mp4Plays, completes)},
+		{[]amf.Value{"mp3:s", 0.0, 100.0}, words(opensRecorded, "sound 0 0", "sound 1 72", completes)},
+		{[]amf.Value{"none"}, opensLive},
+		{[]amf.Value{"none", 0.0}, []string{"Play.StreamNotFound"}},
+		{[]amf.Value{"mp3:a", 0.0}, whole}, // published as mp3:a, it would be recorded so
+		{[]amf.Value{"mp3:none", 0.0}, []string{"Play.StreamNotFound"}},
+		{[]amf.Value{"../a", 0.0}, []string{"Play.StreamNotFound"}},
+		{[]amf.Value{"damaged", 0.0}, []string{"Play.FileStructureInvalid"}},
+		{[]amf.Value{"damaged"}, []string{"Play.FileStructureInvalid"}},
+		{[]amf.Value{"mp4:damaged"}, []string{"Play.FileStructureInvalid"}},
+		{[]amf.Value{""}, []string{"Play.Failed"}},
+		{[]amf.Value{7.0}, []string{"Play.Failed"}},
+		{nil, []string{"Play.Failed"}},
+	} {
+		t.Run(fmt.Sprint(c.args), func(t *testing.T) {
+			v := view(t, s)
+			v.buffer(10000)
+			v.play(c.args...)
+			v.expect(c.want...)
+			v.nothing()
+		})
+	}
+}
+
+func TestPlayLiveArguments(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "cam", halves) // there as well, and not what is meant
+	p := view(t, s)
+	p.publish("cam", "live")
+	for at, c := range []struct {
+		args []amf.Value
+		want []string
+	}{
+		{[]amf.Value{"cam"}, words(opensLive, clip("x", 0, 2000, 0))},
+		{[]amf.Value{"cam", -2000.0}, words(opensLive, clip("x", 0, 2000, 0))},
+		{[]amf.Value{"cam", -1.0, -1.0}, words(opensLive, clip("x", 0, 2000, 0))},
+		{[]amf.Value{"cam", -1000.0, -1000.0, false}, words(joinsLive, clip("x", 0, 2000, 0))},
+		{[]amf.Value{"cam?x=y", -1.0, 0.0}, words(opensLive, "key x 0", completes)},
+		{[]amf.Value{"cam", -2.0, 1000.0}, words(opensLive, clip("x", 0, 500, 0), completes)},
+	} {
+		base := at * 10000
+		v := view(t, s)
+		p.key('x', uint32(base)) // who comes now begins with it
+		p.settled()
+		v.play(c.args...)
+		v.expect(c.want[:slices.Index(c.want, "data |RtmpSampleAccess")+1]...)
+		for _, w := range c.want[slices.Index(c.want, "data |RtmpSampleAccess")+1:] {
+			var kind string
+			var time int
+			if _, err := fmt.Sscanf(w, "%s x %d", &kind, &time); err != nil {
+				v.expect(w)
+				continue
+			}
+			if time > 0 {
+				p.media(rtmp.TypeVideo, uint32(base+time), map[string]byte{"key": 0x12, "inter": 0x22}[kind], 'x')
+			} else {
+				v.expect(fmt.Sprintf("key x %d", base))
+				continue
+			}
+			v.expect(fmt.Sprintf("%s x %d", kind, base+time))
+			if c.want[len(c.want)-1] == "eof" && time == 500 {
+				p.key('x', uint32(base+1000)) // beyond the length: it shows that this is over
+			}
+		}
+		v.nothing()
+		v.play(false)
+		v.expect("Play.Stop")
+		p.inter('x', uint32(base+2500))
+		p.settled()
+		v.nothing()
+	}
+}
+
+func TestPublicationWithAPrefixPlaysByItsName(t *testing.T) {
+	s, _ := run(t, open)
+	p := view(t, s)
+	for _, name := range []string{"mp4:b", "mp4:d.f4v", "flv:e", "mp3:f"} {
+		p.publish(name, "record")
+		p.key('b', 0)
+		p.inter('b', 500)
+		p.unpublish()
+		v := view(t, s)
+		v.buffer(10000)
+		v.play(name, 0.0)
+		v.expect(words(opensRecorded, clip("b", 0, 500, 0), completes)...)
+	}
+}
+
+func TestPlayFalseStopsARecordedStream(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", film{length: 60000, frame: 500, key: 1000})
+	v := view(t, s)
+	v.play("a", 0.0)
+	v.play("a", 0.0, -1.0, false)
+	v.until("key a 0")
+	v.play(false)
+	v.until("Play.Stop")
+	v.nothing()
+	v.play("a", 59000.0) // and not what was queued
+	v.expect(words(opensRecorded, clip("a", 59000, 60000, 0), completes)...)
+}
+
+func TestPlaylists(t *testing.T) {
+	s, _ := run(t, open)
+	shoot(t, s, "a", halves)
+	shoot(t, s, "b", halves)
+	if err := os.WriteFile(filepath.Join(s.Served()[0].Streams, "damaged.flv"), []byte("FLV"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	switches := words("data Play.Switch", joinsRecorded)
+	t.Run("two", func(t *testing.T) {
+		v := view(t, s)
+		v.buffer(10000)
+		v.play("a", 0.0, 1500.0)
+		v.play("b", 1000.0, -1.0, false)
+		v.play("a", 2000.0, 0.0, false)
+		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), switches, clip("b", 1000, 3000, 500), switches, "key a 3500", completes)...)
+	})
+	t.Run("missing and damaged", func(t *testing.T) {
+		v := view(t, s)
+		v.buffer(10000)
+		v.play("a", 0.0, 1500.0)
+		v.play("none", 0.0, -1.0, false)
+		v.play("damaged", 0.0, -1.0, false)
+		v.play("b", 0.0, 500.0, false)
+		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "Play.FileStructureInvalid", switches, clip("b", 0, 500, 1500), completes)...)
+	})
+	t.Run("live for a while, then recorded", func(t *testing.T) {
+		p, v := view(t, s), view(t, s)
+		p.publish("cam", "live")
+		p.key('x', 7000)
+		p.settled()
+		v.buffer(10000)
+		v.play("cam", -1.0, 1000.0)
+		v.play("b", 0.0, 500.0, false)
+		v.expect(words(opensLive, "key x 7000")...)
+		p.inter('x', 7500)
+		p.inter('x', 8000)
+		v.expect(words("inter x 7500", switches, clip("b", 0, 500, 7500), completes)...)
+	})
+	t.Run("endless live, then recorded when it is over", func(t *testing.T) {
+		p, v := view(t, s), view(t, s)
+		p.publish("cam", "live")
+		p.key('x', 7000)
+		p.settled()
+		v.buffer(10000)
+		v.play("cam", -1.0)
+		v.expect(words(opensLive, "key x 7000")...)
+		v.play("b", 0.0, 500.0, false)
+		v.nothing()
+		p.inter('x', 7500)
+		p.on(1, "publish", false)
+		v.expect(words("inter x 7500", "Play.UnpublishNotify", switches, clip("b", 0, 500, 7500), completes)...)
+	})
+	t.Run("nobody publishes the live one", func(t *testing.T) {
+		v := view(t, s)
+		v.buffer(10000)
+		v.play("nobody", -1.0, 50.0)
+		v.play("b", 0.0, 500.0, false)
+		v.expect(words(opensLive, switches, clip("b", 0, 500, 0), completes)...)
+	})
+	t.Run("recorded, then live", func(t *testing.T) {
+		p, v := view(t, s), view(t, s)
+		p.publish("cam", "live")
+		p.key('x', 9000)
+		p.settled()
+		v.buffer(10000)
+		v.play("a", 0.0, 1500.0)
+		v.play("cam", -1.0, -1.0, false)
+		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "data Play.Switch", joinsLive, "key x 1500")...)
+		p.inter('x', 9500)
+		v.expect("inter x 2000")
+	})
+	t.Run("seek in the second", func(t *testing.T) {
+		v := view(t, s)
+		v.buffer(10000)
+		v.play("a", 0.0, 1500.0)
+		v.play("b", 1000.0, -1.0, false)
+		v.until("eof")
+		v.on(1, "seek", 2700.0) // 1200 ms into it
+		v.expect(words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded, clip("b", 2000, 3000, 500), completes)...)
+	})
+	t.Run("as many as it holds", func(t *testing.T) {
+		v := view(t, s)
+		v.play("nobody", -1.0)
+		v.expect(opensLive...)
+		for range 256 {
+			v.play("b", 0.0, 0.0, false)
+		}
+		v.nothing()
+		v.play("b", 0.0, 0.0, false)
+		v.expect("Play.Failed")
+	})
+}
+
+// A box of MP4.
+func box(kind string, parts ...[]byte) []byte {
+	p := slices.Concat(parts...)
+	return slices.Concat(be(uint32(8+len(p))), []byte(kind), p)
+}
+
+func be(list ...uint32) (out []byte) {
+	for _, v := range list {
+		out = binary.BigEndian.AppendUint32(out, v)
+	}
+	return out
+}
+
+// tinyMP4 is three pictures of 500 ms, of which the first and the last are
+// keyframes.
+func tinyMP4() []byte {
+	none := func(n int) []byte { return make([]byte, n) }
+	ftyp := box("ftyp", []byte("isom"), be(512), []byte("isomavc1"))
+	avcC := box("avcC", []byte{1, 66, 0, 30, 0xff, 0xe1, 0, 2, 0x67, 66, 1, 0, 1, 0x68})
+	entry := box("avc1", none(6), []byte{0, 1}, none(16), []byte{1, 64, 0, 240}, none(50), avcC)
+	tables := slices.Concat(
+		box("stsd", be(0, 1), entry),
+		box("stts", be(0, 1, 3, 500)),
+		box("stsc", be(0, 1, 1, 3, 1)),
+		box("stsz", be(0, 0, 3, 4, 5, 6)),
+		box("stco", be(0, 1, uint32(len(ftyp)+8))),
+		box("stss", be(0, 2, 1, 3)))
+	return slices.Concat(ftyp, box("mdat", none(15)), box("moov",
+		box("mvhd", be(0, 0, 0, 1000, 1500), none(80)),
+		box("trak",
+			box("tkhd", be(3, 0, 0, 1, 0, 1500), none(60)),
+			box("mdia",
+				box("mdhd", be(0, 0, 0, 1000, 1500), none(4)),
+				box("hdlr", be(0, 0), []byte("vide"), none(13)),
+				box("minf", box("stbl", tables))))))
+}
+
+var mp4Plays = []string{"picture header 0", "key avc 0", "inter avc 500", "key avc 1000"}
+
+// tinyMP3 is ten frames of 72 ms, whose bytes are their number.
+func tinyMP3() (out []byte) {
+	for i := range 10 {
+		f := slices.Repeat([]byte{byte('0' + i)}, 72)
+		copy(f, be(0xffe318c0)) // MPEG 2.5 layer III, 8 kbit/s, 8 kHz
+		out = append(out, f...)
+	}
+	return out
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(10 * time.Second); !is(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not so: %s", what)
+		}
+	}
+}
