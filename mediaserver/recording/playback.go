@@ -2,6 +2,7 @@ package recording
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -56,6 +57,8 @@ type Playback struct {
 	opts PlayOptions
 	sink Sink
 	file *opened
+
+	waits atomic.Bool // the connection tells when there is room
 
 	mu      sync.Mutex
 	timer   *time.Timer

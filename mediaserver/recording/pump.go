@@ -65,7 +65,7 @@ func (p *Playback) turn() {
 // stream is over.
 func (p *Playback) send(w *worker) (over bool, err error) {
 	for range piecesPerTurn {
-		if !p.sink.HasRoom(p.nudge) {
+		if !p.hasRoom() {
 			return false, nil
 		}
 		w.layout.Reset()
@@ -99,6 +99,25 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 	}
 	p.nudge()
 	return false, nil
+}
+
+// hasRoom says whether the connection takes more. If not, a turn comes once it
+// does.
+func (p *Playback) hasRoom() bool {
+	if p.waits.Swap(true) {
+		// It will be told already, unless that has just been.
+		return p.sink.HasRoom(nil)
+	}
+	if p.sink.HasRoom(p.roomy) {
+		p.waits.Store(false)
+		return true
+	}
+	return false
+}
+
+func (p *Playback) roomy() {
+	p.waits.Store(false)
+	p.nudge()
 }
 
 // early is how long it is until a frame of a file time in ms may be sent.

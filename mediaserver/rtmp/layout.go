@@ -69,17 +69,26 @@ func (l *Layout) AppendTo(dst []byte) []byte {
 
 // HasRoom says whether SendLayout would find the connection with next to
 // nothing to send. If not, room is called once there is, from any goroutine: it
-// must not wait. Of several calls, the last one's room counts.
+// must not wait. Each call's room counts, so who waits already passes nil.
 func (c *Conn) HasRoom(room func()) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil || o.roomy() {
-		o.room = nil
 		return true
 	}
-	o.room = room
+	if room != nil {
+		o.room = append(o.room, room)
+	}
 	return false
+}
+
+// tellRoom tells those who wait for room. The caller holds mu.
+func (o *output) tellRoom() {
+	for _, room := range o.room {
+		room()
+	}
+	o.room = nil
 }
 
 // roomy says whether there is next to nothing to send. The caller holds mu.

@@ -39,9 +39,9 @@ type output struct {
 	owner      func() // its wake function; nil: there is none
 	closeWrite bool   // half-close when everything is sent
 	drained    chan struct{}
-	room       func() // called once there is room: see HasRoom
-	window     uint32 // the last WindowAckSize that was queued
-	err        error  // the connection cannot send any more
+	room       []func() // called once there is room: see HasRoom
+	window     uint32   // the last WindowAckSize that was queued
+	err        error    // the connection cannot send any more
 }
 
 // sentWindow is the last acknowledgement window that the peer was told.
@@ -186,9 +186,8 @@ func (o *output) settle() {
 		close(o.drained)
 		o.drained = nil
 	}
-	if o.room != nil && o.roomy() {
-		o.room()
-		o.room = nil
+	if len(o.room) > 0 && o.roomy() {
+		o.tellRoom()
 	}
 	if cap(o.queue) > keepQueue && len(o.queue) == 0 {
 		o.queue = nil
@@ -204,10 +203,7 @@ func (o *output) fail(err error) {
 		close(o.drained)
 		o.drained = nil
 	}
-	if o.room != nil {
-		o.room() // who waited finds the error
-		o.room = nil
-	}
+	o.tellRoom() // who waited finds the error
 }
 
 // flush writes, waiting for the peer, until nothing is left, or an owner takes
