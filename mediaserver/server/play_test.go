@@ -393,6 +393,7 @@ func TestPlayArguments(t *testing.T) {
 		{nil, []string{"Play.Failed"}},
 	} {
 		t.Run(fmt.Sprint(c.args), func(t *testing.T) {
+			t.Parallel()
 			v := view(t, s)
 			v.buffer(10000)
 			v.play(c.args...)
