@@ -138,13 +138,20 @@ func (ns *netStream) start(it item, how entrance) error {
 	return nil
 }
 
-// orNext lets the playlist go on behind an item that was refused, with the
-// error of telling so.
+// orNext lets the playlist go on behind an item that was refused, or ends it;
+// told is the error of telling so.
 func (ns *netStream) orNext(how entrance, told error) error {
-	if told != nil || len(ns.playlist) == 0 {
+	switch {
+	case told != nil:
 		return told
+	case len(ns.playlist) > 0:
+		return ns.next(how)
+	case how == following:
+		return ns.session.conn.Send(
+			ns.statusMessage("status", codePlayStop, "Stopped playing "+ns.name+".", ns.name),
+			rtmp.UserControl(rtmp.EventStreamEOF, ns.id))
 	}
-	return ns.next(how)
+	return nil
 }
 
 // open prepares to play a recorded item.

@@ -59,7 +59,7 @@ func (ns *netStream) onEnd(p *recording.Playback, r recording.Result) {
 	if ns.playback != p || !ns.running || ns.runs != r.Run {
 		return
 	}
-	if left := endGrace - time.Since(ns.began); left > 0 && r.Err == nil && ns.change == nil && len(ns.playlist) == 0 {
+	if left := endGrace - time.Since(ns.began); left > 0 && r.Err == nil && ns.change == nil {
 		time.AfterFunc(left, func() { ns.onEnd(p, r) })
 		return
 	}
