@@ -506,6 +506,12 @@ func TestPlaylists(t *testing.T) {
 		v.play("b", 0.0, 500.0, false)
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "Play.FileStructureInvalid", switches, clip("b", 0, 500, 1500), completes)...)
 	})
+	t.Run("missing at the end", func(t *testing.T) {
+		v := view(t, s)
+		v.play("a", 0.0, 0.0)
+		v.play("none", 0.0, -1.0, false)
+		v.expect(words(opensRecorded, "key a 0", "Play.StreamNotFound", "Play.Stop", "eof")...)
+	})
 	t.Run("live for a while, then recorded", func(t *testing.T) {
 		p, v := view(t, s), view(t, s)
 		p.publish("cam", "live")
