@@ -109,8 +109,7 @@ func (c *Conn) SendLayout(l *Layout) error {
 		return err
 	}
 	if o.owner != nil || o.flushing || len(o.queue) > 0 || c.raw == nil || c.window.limit.Load() > 0 {
-		o.queue = l.AppendTo(o.queue)
-		err := c.enqueue(nil)
+		err := c.enqueue(nil, l)
 		wake := o.owner
 		o.mu.Unlock()
 		if err == nil && wake != nil {

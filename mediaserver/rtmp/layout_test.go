@@ -88,3 +88,25 @@ func TestSendLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestSendLayoutOfOneLargePicture sends what is larger than the queue may be,
+// where it has to be queued: HasRoom has said that nothing else is.
+func TestSendLayoutOfOneLargePicture(t *testing.T) {
+	server, client := shaken(t, true, Config{MaxQueue: 1 << 20})
+	got := collect(t, client)
+	if err := server.Send(SetChunkSize(ChunkSize)); err != nil {
+		t.Fatal(err)
+	}
+	picture := pattern(3 << 20)
+	for room := make(waiter, 1); !server.HasRoom(room); {
+		<-room
+	}
+	l := NewLayout()
+	l.Add(TypeVideo, 1, 0, nil, picture)
+	if err := server.SendLayout(l); err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := <-got; !ok || !bytes.Equal(m.Payload, picture) {
+		t.Fatalf("%d bytes arrived of %d", len(m.Payload), len(picture))
+	}
+}

@@ -57,7 +57,7 @@ func (o *output) sentWindow() uint32 {
 func (c *Conn) Send(ms ...*Message) error {
 	o := &c.out
 	o.mu.Lock()
-	err := c.enqueue(ms)
+	err := c.enqueue(ms, nil)
 	wake := o.owner
 	o.mu.Unlock()
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *Conn) SendWait(ctx context.Context, ms ...*Message) error {
 	for {
 		o.mu.Lock()
 		if len(o.queue) < waitAbove || o.err != nil {
-			err := c.enqueue(ms)
+			err := c.enqueue(ms, nil)
 			wake := o.owner
 			o.mu.Unlock()
 			if err == nil && wake != nil {
@@ -109,9 +109,10 @@ func (c *Conn) SendCommand(streamID uint32, name string, transaction float64, ob
 	return c.Send(m)
 }
 
-// enqueue encodes messages and, without an owner, gets them going. The caller
-// holds mu.
-func (c *Conn) enqueue(ms []*Message) error {
+// enqueue encodes messages, takes what was laid out (nil: nothing) and, without
+// an owner, gets them going. The limit is for what waits already: one message
+// may be larger. The caller holds mu.
+func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 	o := &c.out
 	if o.err != nil {
 		return o.err
@@ -133,6 +134,9 @@ func (c *Conn) enqueue(ms []*Message) error {
 		case TypeWindowAckSize:
 			o.window = binary.BigEndian.Uint32(m.Payload)
 		}
+	}
+	if laid != nil {
+		o.queue = laid.AppendTo(o.queue)
 	}
 	if o.owner == nil && !o.flushing {
 		c.writeQueue()
