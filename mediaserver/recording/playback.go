@@ -185,7 +185,7 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 	if p.run == 1 { // a seek does not move the end
 		p.limit = end
 		if l := p.opts.Length; l > 0 && l < ms(end) {
-			p.limit = min(end, from+uint32(l.Milliseconds()))
+			p.limit = uint32(min(int64(end), int64(from)+l.Milliseconds()))
 		}
 	}
 	p.until = p.limit

@@ -3,6 +3,7 @@ package recording
 import (
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -122,13 +123,13 @@ func (p *Playback) roomy() {
 
 // early is how long it is until a frame of a file time in ms may be sent.
 func (p *Playback) early(at uint32, now time.Time) time.Duration {
-	ahead := time.Duration(int32(at-p.base)) * time.Millisecond
-	return ahead - p.buffer - now.Sub(p.since)
+	return ms(at) - ms(p.base) - p.buffer - now.Sub(p.since)
 }
 
 // latest is the time of the last frame that may be sent now, in ms.
 func (p *Playback) latest(now time.Time) uint32 {
-	return p.base + uint32((now.Sub(p.since) + p.buffer + slack).Milliseconds())
+	at := ms(p.base) + now.Sub(p.since) + p.buffer + slack
+	return uint32(min(at.Milliseconds(), math.MaxUint32))
 }
 
 // lay lays out the next piece and moves behind it. next is the time in ms of

@@ -1,0 +1,101 @@
+package recording
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// restless is a sink that has had enough after many turns.
+type restless struct{ turns atomic.Int64 }
+
+const manyTurns = 1000
+
+func (r *restless) HasRoom(rtmp.Waiter) bool { return r.turns.Add(1) < manyTurns }
+
+func (*restless) SendLayout(*rtmp.Layout) error { return nil }
+
+// TestTimesThatAreWeeksAway plays files whose next frame is due in weeks, or
+// whose last one is all that 32 bits hold.
+func TestTimesThatAreWeeksAway(t *testing.T) {
+	for _, times := range [][]uint32{{0, 3 << 30}, {0, 1 << 31}, {1<<32 - 1000, 1<<32 - 1}} {
+		s := open(t, t.TempDir(), Options{})
+		w := recordTags(t, s, "a.flv")
+		for _, at := range times {
+			if err := w.Write(flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			sink := &restless{}
+			end := make(chan Result, 1)
+			pb, err := s.OpenPlayback("a", sink, PlayOptions{Length: -1, OnEnd: func(_ *Playback, r Result) { end <- r }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pb.Close()
+			pb.Run(0)
+			time.Sleep(24 * time.Hour)
+			if n := sink.turns.Load(); n >= manyTurns {
+				t.Errorf("times %d: %d turns in a day", times, n)
+			}
+			pb.Run(time.Duration(times[1]) * time.Millisecond)
+			select {
+			case r := <-end:
+				if r.Err != nil {
+					t.Errorf("times %d: %v", times, r.Err)
+				}
+			case <-time.After(time.Minute):
+				t.Errorf("times %d: the last frame is not reached", times)
+			}
+		})
+	}
+}
+
+// TestPartOfAFileOfMonths plays a second of a file near the end of its clock.
+func TestPartOfAFileOfMonths(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	w := recordTags(t, s, "a.flv")
+	for at := uint32(1<<32 - 60000); at < 1<<32-1000; at += 1000 {
+		if err := w.Write(flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan Result, 1)
+		pb, err := s.OpenPlayback("a", &restless{}, PlayOptions{Length: 40 * 24 * time.Hour, OnEnd: func(_ *Playback, r Result) { end <- r }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pb.Close()
+		pb.Run(time.Duration(1<<32-30000) * time.Millisecond)
+		if r := <-end; r.Duration < 20*time.Second {
+			t.Errorf("only %v were played", r.Duration)
+		}
+	})
+}
+
+// recordTags begins a file in a store's folder.
+func recordTags(t *testing.T, s *Store, file string) *flv.Writer {
+	t.Helper()
+	f, err := s.root.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	w, err := flv.Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
