@@ -61,8 +61,8 @@ func nameOf(file string) (name string, ok bool) {
 
 // pathOf is the one file of a name: unlike [Store.newest], it takes no other
 // for it.
-func pathOf(name string) (string, error) {
-	prefix, base, ending, err := splitName(name)
+func (s *Store) pathOf(name string) (string, error) {
+	prefix, base, ending, err := s.split(name)
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +120,7 @@ func (s *Store) walk(ctx context.Context, visit func(file string)) error {
 			return fs.SkipDir
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case d.IsDir() && file != "." && strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() && file != "." && strings.HasPrefix(d.Name(), "."), s.another(file):
 			return fs.SkipDir
 		case !d.IsDir():
 			visit(file)
@@ -129,10 +129,13 @@ func (s *Store) walk(ctx context.Context, visit func(file string)) error {
 	})
 }
 
+// another says whether a folder is that of another instance.
+func (s *Store) another(folder string) bool { return slices.Contains(s.opts.Others, folder) }
+
 // Find tells of one recorded stream. It fails with ErrNotFound or ErrBadName.
 // A name means its own file here, never the newest of several.
 func (s *Store) Find(name string) (Info, error) {
-	file, err := pathOf(name)
+	file, err := s.pathOf(name)
 	if err != nil {
 		return Info{}, err
 	}
@@ -148,7 +151,7 @@ func (s *Store) Find(name string) (Info, error) {
 // when the last of them is. It fails with ErrNotFound, ErrBadName, or ErrBusy
 // for one that is being recorded.
 func (s *Store) Delete(name string) error {
-	file, err := pathOf(name)
+	file, err := s.pathOf(name)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,19 @@ func fileOf(name string) (string, error) {
 	return base, err
 }
 
+// split is splitName of a name that this store may use.
+func (s *Store) split(name string) (prefix, base, ending string, err error) {
+	if prefix, base, ending, err = splitName(name); err != nil {
+		return "", "", "", err
+	}
+	for _, other := range s.opts.Others {
+		if strings.HasPrefix(base, other+"/") {
+			return "", "", "", fmt.Errorf("%w: %.64q lies in the folder of another instance, %s below this one: connect to that one, or choose another name", ErrBadName, name, other)
+		}
+	}
+	return prefix, base, ending, nil
+}
+
 // splitName takes a name apart: "mp4:films/one.f4v" is of the formats with the
 // prefix mp4:, the path films/one, and wants the ending .f4v. A name without a
 // prefix may end like FLV only; any other ending is part of the path.
@@ -62,7 +75,7 @@ func splitName(name string) (prefix, base, ending string, err error) {
 // the name has a prefix for, then a recording, of which the one that was
 // written last counts, then a file that is called just so.
 func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
-	prefix, base, ending, err := splitName(name)
+	prefix, base, ending, err := s.split(name)
 	if err != nil {
 		return "", nil, err
 	}

@@ -94,7 +94,7 @@ func (r *Recorder) Stop() error {
 // open finds the file, claims it, and makes the writer.
 func (r *Recorder) open(name string, mode Mode) error {
 	s := r.store
-	base, err := fileOf(name)
+	_, base, _, err := s.split(name)
 	if err != nil {
 		return err
 	}

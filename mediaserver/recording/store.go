@@ -44,6 +44,9 @@ type Options struct {
 	// MinFree is how many bytes recordings leave free on the disk; default
 	// 64 MiB.
 	MinFree int64
+	// Others are the folders of other instances inside this one, as paths with
+	// slashes from here. What is in them is theirs: here it has no name.
+	Others []string
 }
 
 // Store is the folder with an instance's recorded streams. All methods may be
@@ -98,6 +101,8 @@ func (s *Store) mend() error {
 		switch {
 		case err != nil:
 			return err
+		case d.IsDir() && s.another(file):
+			return fs.SkipDir
 		case d.IsDir():
 			return nil
 		case strings.HasSuffix(file, extension+partial):

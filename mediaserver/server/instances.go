@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/instance"
@@ -11,8 +12,24 @@ import (
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// add builds the instance that one document describes.
-func (s *Server) add(doc *v1alpha1.AppInstance) error {
+// others are the instances whose folders lie inside that of doc's: those of the
+// same application whose names go on where its own ends. One that is suspended
+// keeps what it has.
+func others(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) (names []string) {
+	for i := range docs {
+		if docs[i].Spec.Application != doc.Spec.Application {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(docs[i].Spec.Instance, doc.Spec.Instance+"/"); ok {
+			names = append(names, rest)
+		}
+	}
+	return names
+}
+
+// add builds the instance that one document describes. Its streams have no names
+// in the folders of others inside its own.
+func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	app, name := doc.Spec.Application, doc.Spec.Instance
 	log := s.log.With("application", app, "instance", name)
 	if doc.Spec.Suspend {
@@ -24,7 +41,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance) error {
 	}
 
 	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
-	store, err := recording.Open(dir, log, recording.Options{})
+	store, err := recording.Open(dir, log, recording.Options{Others: others})
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}

@@ -282,3 +282,33 @@ func TestRecordingsOffline(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFoldersInsideFolders serves an instance whose folder lies in that of
+// another, which has no say in it.
+func TestFoldersInsideFolders(t *testing.T) {
+	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}}", "{application: app, instance: one/two, access: {publish: {mode: Anyone}}}")
+	put(t, s, 0, "x", 1)
+	put(t, s, 1, "y", 1)
+	names, _ := listed(t, s, "/recordings")
+	if want := []string{"app/one x", "app/one/two y"}; !slices.Equal(names, want) {
+		t.Errorf("listed are %q, want %q", names, want)
+	}
+	for _, path := range []string{"two/y", "flv:two/y.flv"} {
+		if status, body := ask(t, s, "DELETE", "/recordings/app/one/"+path); status != 400 || !strings.Contains(body, "the folder of another instance, two below this one") {
+			t.Errorf("delete %s: %d %s", path, status, body)
+		}
+	}
+	c := connectStreams(t, s, 2)
+	c.on(1, "publish", "two/y", "record")
+	c.expect("1 Publish.Start", "1 Record.NoAccess")
+	c.on(1, "publish", "two/y", "append")
+	c.expect("1 Unpublish.Success", "1 Publish.Start", "1 Record.NoAccess")
+	c.on(2, "play", "two/y", 0.0)
+	c.expect("2 Play.StreamNotFound")
+	// A name that only begins like that folder's is as good as any.
+	c.on(1, "publish", "twofold/y", "record")
+	c.expect("1 Unpublish.Success", "1 Publish.Start", "1 Record.Start")
+	if status, body := ask(t, s, "GET", "/recordings/app/one%2Ftwo/y"); status != 200 {
+		t.Errorf("find y: %d %s", status, body)
+	}
+}

@@ -115,7 +115,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		refused:   map[string]uint64{},
 	}
 	for i := range docs {
-		if err := s.add(&docs[i]); err != nil {
+		if err := s.add(&docs[i], others(&docs[i], docs)); err != nil {
 			s.close()
 			return nil, err
 		}
