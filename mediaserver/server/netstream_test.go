@@ -452,3 +452,24 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// A recording that failed has no other end.
+func TestRecordingThatFailedIsNotStopped(t *testing.T) {
+	s, _ := run(t, open)
+	c := connectStreams(t, s, 1)
+	c.on(1, "publish", "x", "record")
+	c.expect("1 Publish.Start", "1 Record.Start")
+	if err := os.Remove(filepath.Join(s.Served()[0].Streams, "x.flv.part")); err != nil {
+		t.Fatal(err)
+	}
+	c.audio(1, 0)
+	c.expect("1 Record.Failed")
+	c.on(1, "closeStream")
+	c.expect("1 Unpublish.Success")
+	// The next one is another.
+	c.on(1, "publish", "y", "record")
+	c.expect("1 Publish.Start", "1 Record.Start")
+	c.audio(1, 0)
+	c.on(1, "closeStream")
+	c.expect("1 Record.Stop", "1 Unpublish.Success")
+}

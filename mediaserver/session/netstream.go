@@ -1,6 +1,7 @@
 package session
 
 import (
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
@@ -27,8 +28,9 @@ type netStream struct {
 	name    string // of what it publishes or plays
 
 	publication *instance.Publication
-	records     bool       // as its publisher asked
-	idle        *idleWatch // of it
+	records     bool         // as its publisher asked
+	failed      *atomic.Bool // that recording has ended already, and said why
+	idle        *idleWatch   // of it
 
 	player  *stream.Player // of a live stream
 	held    []*hold        // the streams it needs: its own, then those it is to go over to

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"sync/atomic"
 	"syscall"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -49,7 +50,9 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 
 	ns.end(true) // whatever this stream did before
 	asked := mode != instance.PublishLive
+	failed := &atomic.Bool{}
 	pub, err := s.inst.Publish(name, mode, func(err error) {
+		failed.Store(true)
 		if !asked {
 			return // the manifest did: ffmpeg would take it for the end of its stream
 		}
@@ -66,7 +69,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		s.log.Warn("publish refused", "stream", name, "err", err)
 		return ns.status("error", codePublishBadName, "Cannot publish: "+err.Error()+".", name)
 	}
-	ns.publication, ns.name, ns.records = pub, name, asked && pub.Recorded()
+	ns.publication, ns.name, ns.records, ns.failed = pub, name, asked && pub.Recorded(), failed
 	ns.idle = ns.watchIdle(pub)
 	s.log.Info("publishing", "stream", name, "mode", string(mode), "recorded", pub.Recorded())
 
@@ -107,7 +110,7 @@ func (ns *netStream) endPublication(tell bool) {
 	if !tell {
 		return
 	}
-	if ns.records {
+	if ns.records && !ns.failed.Load() {
 		err = ns.status("status", codeRecordStop, "Stopped recording "+name+".", name)
 	}
 	err = errors.Join(err, ns.status("status", codeUnpublishSuccess, name+" is now unpublished.", name))
