@@ -333,6 +333,27 @@ func TestUntilWithNobodyThere(t *testing.T) {
 	}
 }
 
+// A publisher that stays and says nothing has no more to show than one that
+// left.
+func TestUntilWithASilentPublisher(t *testing.T) {
+	s, p := publish(t, newFanout(t), "a")
+	far := dial(t)
+	ended := make(chan uint32, 1)
+	player := s.PlayWith(far.conn, 1, PlayOptions{Until: &Until{Length: 50 * time.Millisecond, OnEnd: func(last uint32) { ended <- last }}})
+	defer player.Close()
+	write(t, p, rtmp.TypeAudio, 500, sound(1))
+	write(t, p, rtmp.TypeAudio, 510, sound(2))
+	far.expect(t, "audio af0101@1 at 500", "audio af0102@1 at 510")
+	select {
+	case last := <-ended:
+		if last != 510 {
+			t.Errorf("it ended at %d, want 510", last)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not end")
+	}
+}
+
 // A playlist that grows while its live item has gone already goes on at once;
 // one whose item has a length, when that time is over.
 func TestUntilOfAPublicationThatIsOver(t *testing.T) {

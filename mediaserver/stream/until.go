@@ -8,8 +8,8 @@ import (
 // Until says when a player comes to its end by itself.
 type Until struct {
 	// Length ends it when the timestamps have come so far from the first
-	// picture or sound sent. Where nobody publishes, it ends when so much time
-	// has passed. 0 sends one picture and no sound (and of a stream that has
+	// picture or sound sent. Where nobody publishes, or a publisher is silent
+	// for a second, it ends when so much time has passed. 0 sends one picture and no sound (and of a stream that has
 	// no picture for a second, nothing); negative is no limit.
 	Length time.Duration
 	// Publication ends it with the publication, behind its UnpublishNotify.
@@ -34,7 +34,12 @@ func (p *Player) Until(u Until) {
 type end struct {
 	Until
 	timer *time.Timer // for when nothing comes
+	seen  int64       // bytes of the log when the clock was last looked at
 }
+
+// untilLook is how often the clock is looked at once its time is over: a
+// publisher that says nothing in between is not waited for.
+const untilLook = time.Second
 
 // pictureWait is how long a stream may go without a picture before it has
 // none, in ms.
@@ -48,7 +53,7 @@ func (p *Player) setUntil(u Until) {
 	if c.until != nil {
 		c.until.stop()
 	}
-	c.until = &end{Until: u}
+	c.until = &end{Until: u, seen: -1}
 	c.state.counting = false
 	if u.Publication && p.missedEnd() {
 		p.finish()
@@ -77,16 +82,17 @@ func (p *Player) arm(e *end, d time.Duration) {
 	e.timer = time.AfterFunc(d, func() { l.post(func() { p.timeUp(e) }) })
 }
 
-// timeUp ends a player that nobody has published for. It runs in the loop.
+// timeUp ends a player that nobody publishes for, or nobody any more. It runs in
+// the loop.
 func (p *Player) timeUp(e *end) {
 	if p.closed || p.over || p.custom == nil || p.custom.until != e {
 		return
 	}
-	st := &p.custom.state
-	if p.paused || st.counting && p.s.Live() {
-		// Its packets will tell.
-		passed := time.Duration(int32(st.last-st.first)) * time.Millisecond
-		p.arm(e, max(e.Length-passed, time.Second))
+	st, came := &p.custom.state, p.s.log.end.Load()
+	silent := came == e.seen && p.offset() == came // and the player has all of it
+	e.seen = came
+	if p.paused || st.counting && p.s.Live() && !silent {
+		p.arm(e, untilLook) // its packets will tell, or that none come
 		return
 	}
 	p.finish()
