@@ -15,7 +15,7 @@ type restless struct{ turns atomic.Int64 }
 
 const manyTurns = 1000
 
-func (r *restless) HasRoom(rtmp.Waiter) bool { return r.turns.Add(1) < manyTurns }
+func (r *restless) HasRoom(func()) bool { return r.turns.Add(1) < manyTurns }
 
 func (*restless) SendLayout(*rtmp.Layout) error { return nil }
 

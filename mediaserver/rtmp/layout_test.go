@@ -98,7 +98,7 @@ func TestSendLayoutOfOneLargePicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	picture := pattern(3 << 20)
-	for room := make(waiter, 1); !server.HasRoom(room); {
+	for room := make(chan struct{}, 1); !server.HasRoom(func() { room <- struct{}{} }); {
 		<-room
 	}
 	l := NewLayout()

@@ -71,6 +71,14 @@ func (ns *netStream) end(tell bool) {
 	ns.continues, ns.timeline, ns.paused = false, 0, false
 }
 
+// leavePublishing ends a publication before the stream plays: it does one thing
+// at a time.
+func (ns *netStream) leavePublishing() {
+	if ns.publication != nil {
+		ns.end(true)
+	}
+}
+
 // stopPlaying ends what plays now. Nothing of it is sent afterwards.
 func (ns *netStream) stopPlaying() {
 	if ns.player != nil {

@@ -95,6 +95,7 @@ func (ns *netStream) play(cmd *rtmp.Command) error {
 		ns.end(true)
 		return ns.start(it, resetting)
 	}
+	ns.leavePublishing()
 	return ns.enqueue(it)
 }
 
@@ -259,8 +260,7 @@ func (ns *netStream) data(values ...amf.Value) *rtmp.Message {
 	return m
 }
 
-// reached is the latest timestamp of what is played, in ms, as far as it is
-// known here.
+// reached is the latest timestamp of what plays or has played, in ms.
 func (ns *netStream) reached() uint32 {
 	switch {
 	case ns.playback != nil:

@@ -41,6 +41,7 @@ func (ns *netStream) play2(cmd *rtmp.Command) error {
 	if err != nil {
 		return ns.status("error", codePlayFailed, "Cannot play: "+err.Error()+".", withoutQuery(raw))
 	}
+	ns.leavePublishing()
 	old := withoutQuery(property(options, "oldStreamName", ""))
 	switch transition {
 	case "reset", "":
@@ -88,6 +89,7 @@ func (ns *netStream) playResume(it item, offset float64) error {
 	}
 	return ns.accepted(it, func() error {
 		ns.stopPlaying()
+		ns.continues, ns.timeline = false, 0
 		return ns.start(it, transferring)
 	})
 }
@@ -96,10 +98,7 @@ func (ns *netStream) playResume(it item, offset float64) error {
 // playlist, or of what plays now.
 func (ns *netStream) replace(it item, old string, aligned bool, offset float64) error {
 	if !ns.plays() {
-		return ns.accepted(it, func() error {
-			ns.stopPlaying()
-			return ns.start(it, transferring)
-		})
+		return ns.accepted(it, func() error { return ns.transfer(it) })
 	}
 	if old != "" && old != ns.name {
 		for i, waits := range ns.playlist {

@@ -107,7 +107,8 @@ func (ns *netStream) ended(r recording.Result) error {
 	)
 }
 
-// goOn ends what plays so that what comes next has timestamps that follow.
+// goOn ends what plays, or has played, so that what comes next has timestamps
+// that follow.
 func (ns *netStream) goOn() {
 	if ns.playback != nil {
 		ns.halt() // nothing is sent any more

@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// shootTags makes a recorded stream of an instance by hand.
+func shootTags(t *testing.T, s *Server, instance int, name string, tags ...flv.Tag) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(s.Served()[instance].Streams, name+".flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := flv.Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range tags {
+		if err := w.Write(tag); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSeveralRecordedStreamsShareAConnection has two playbacks wait for the
+// same full socket, again and again: both come to their end.
+func TestSeveralRecordedStreamsShareAConnection(t *testing.T) {
+	s, _ := run(t, open)
+	frame := make([]byte, 100<<10)
+	copy(frame, []byte{0x17, 1, 0, 0, 0})
+	var tags []flv.Tag
+	for i := range uint32(300) {
+		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 40, Data: frame})
+	}
+	shootTags(t, s, 0, "film", tags...)
+
+	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan uint32, 2)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = conn.Serve(func(m *rtmp.Message) error {
+			if word, _ := describe(m); word == "onStatus NetStream.Play.Stop" {
+				ended <- m.StreamID
+			}
+			return nil
+		})
+	}()
+	defer func() { conn.Close(); <-done }()
+	tell(t, conn, "connect", 1, amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one"))
+	for id := range uint32(2) {
+		tell(t, conn, "createStream", 2, nil)
+		if err := conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, id+1, 3600000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := range uint32(2) {
+		if err := conn.SendCommand(id+1, "play", 0, nil, "film", 0.0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		select {
+		case <-ended:
+		case <-time.After(30 * time.Second):
+			t.Fatal("a playback never went on")
+		}
+	}
+}
+
+// times are those of the sound that comes on stream 1 before a status.
+func (c *netStreams) times(status string) (all []int) {
+	c.t.Helper()
+	for {
+		word := c.next()
+		if word == "1 "+status {
+			return all
+		}
+		var at int
+		if _, err := fmt.Sscanf(word, "1 audio %d", &at); err == nil {
+			all = append(all, at)
+		}
+	}
+}
+
+// TestPlaylistThatGoesOnLater adds to a playlist that has come to its end: time
+// goes on where it was.
+func TestPlaylistThatGoesOnLater(t *testing.T) {
+	s, _ := run(t, open)
+	put(t, s, 0, "x", 1)
+	c := connectStreams(t, s, 1)
+	if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {
+		t.Fatal(err)
+	}
+	c.on(1, "play", "x", 0.0)
+	c.on(1, "play", "x", 0.0, -1.0, false)
+	got := c.times("Play.Stop")
+	for range 2 {
+		c.on(1, "play", "x", 0.0, -1.0, false)
+		got = append(got, c.times("Play.Stop")...)
+	}
+	if len(got) != 8 || !slices.IsSorted(got) || got[7] < 4000 {
+		t.Errorf("times %d of four seconds", got)
+	}
+	c.on(1, "play", "x", 0.0)
+	if got := c.times("Play.Stop"); !slices.Equal(got, []int{0, 1000}) {
+		t.Errorf("times %d after a reset", got)
+	}
+}
+
+// TestRecordedInPlaceOfLive goes from a live stream to a recorded one: time goes
+// on.
+func TestRecordedInPlaceOfLive(t *testing.T) {
+	s, _ := run(t, open)
+	put(t, s, 0, "x", 1)
+	p, c := connectStreams(t, s, 1), connectStreams(t, s, 1)
+	p.on(1, "publish", "cam")
+	p.expect("1 Publish.Start")
+	c.plays(1, "cam")
+	p.audio(1, 50000)
+	c.expect("1 audio 50000")
+	c.on(1, "play2", amf.NewObject("streamName", "x", "oldStreamName", "cam", "start", 0.0, "transition", "swap"))
+	if got := c.times("Play.Stop"); len(got) != 2 || got[0] < 50000 {
+		t.Errorf("times %d after 50000", got)
+	}
+}
+
+// TestPlayEndsAPublication plays in every way on a stream that publishes: one
+// stream does one thing.
+func TestPlayEndsAPublication(t *testing.T) {
+	s, _ := run(t, open)
+	put(t, s, 0, "x", 0)
+	c := connectStreams(t, s, 1)
+	play := []func(){
+		func() { c.on(1, "play", "x", 0.0) },
+		func() { c.on(1, "play", "x", 0.0, -1.0, false) },
+	}
+	for _, transition := range []string{"append", "swap", "switch", "resume", "reset"} {
+		play = append(play, func() {
+			c.on(1, "play2", amf.NewObject("streamName", "x", "start", 0.0, "transition", transition))
+		})
+	}
+	for i, play := range play {
+		c.on(1, "publish", "cam")
+		c.expect("1 Publish.Start")
+		play()
+		if got := c.next(); got != "1 Unpublish.Success" {
+			t.Fatalf("way %d: got %q", i, got)
+		}
+		c.times("Play.Stop")
+	}
+}
