@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,5 +167,31 @@ func TestPlayEndsAPublication(t *testing.T) {
 			t.Fatalf("way %d: got %q", i, got)
 		}
 		c.times("Play.Stop")
+	}
+}
+
+// TestViewersWhoLeaveAreNoErrors leaves in the middle of a recorded stream.
+func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
+	var log lines
+	s, stop := runWith(t, Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))}, open)
+	frame := make([]byte, 100<<10)
+	copy(frame, []byte{0x17, 1, 0, 0, 0})
+	var tags []flv.Tag
+	for i := range uint32(1000) {
+		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 10, Data: frame})
+	}
+	shoot(t, s, 0, "film", tags...)
+	for range 20 {
+		c := connectStreams(t, s, 1)
+		if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {
+			t.Fatal(err)
+		}
+		c.on(1, "play", "film", 0.0)
+		c.expect("1 Play.Reset", "1 Play.Start")
+		c.conn.Close()
+	}
+	stop()
+	if strings.Contains(log.String(), "ERROR") {
+		t.Error(log.String())
 	}
 }

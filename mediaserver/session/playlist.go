@@ -88,6 +88,8 @@ func (ns *netStream) onLiveEnd(run int, last uint32, length time.Duration) {
 func (ns *netStream) ended(r recording.Result) error {
 	s := ns.session
 	switch {
+	case r.Err != nil && s.closed():
+		return nil // it is the connection's error: Serve tells of it
 	case r.Err != nil:
 		s.log.Error("playback failed", "stream", ns.name, "err", r.Err)
 		return s.conn.Send(

@@ -198,6 +198,16 @@ func (s *Session) Close() {
 	s.closeOnce.Do(func() { s.conn.Close() })
 }
 
+// closed says whether the connection is.
+func (s *Session) closed() bool {
+	select {
+	case <-s.conn.Closed():
+		return true
+	default:
+		return false
+	}
+}
+
 // Shutdown implements instance.Client: what plays stops, the client is told
 // that the instance goes away, and the connection is closed when it leaves, or
 // after a short grace. Publications are ended by Serve as it returns.
