@@ -130,7 +130,7 @@ func (p *Playback) Position() time.Duration {
 }
 
 func (p *Playback) played() time.Duration {
-	if !p.running {
+	if !p.running || p.quiet {
 		return ms(p.position)
 	}
 	return min(ms(p.last), ms(p.base)+time.Since(p.since))
@@ -167,6 +167,11 @@ func (p *Playback) Snapshot(at time.Duration) { p.begin(at, true, true) }
 func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.beginLocked(at, single, quiet)
+}
+
+// beginLocked is begin for those who hold mu.
+func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	end := p.file.Duration()
 	from := uint32(max(0, min(at.Milliseconds(), int64(end)+1)))
 	p.run++
@@ -235,10 +240,12 @@ func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	return p.run
 }
 
-// Stand is where a playback is until it runs.
+// Stand is where a playback is until it runs. It sends nothing.
 func (p *Playback) Stand(at time.Duration) {
-	p.begin(at, false, true)
-	p.Halt()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beginLocked(at, false, true)
+	p.halt()
 }
 
 // Halt stops sending. Nothing is sent any more when it returns.
