@@ -70,6 +70,7 @@ type Playback struct {
 	audio, video bool
 	rate         flv.FrameRate
 	opening      bool           // what introduces the media is still to be sent
+	filled       fill           // whether the client has its buffer
 	single       bool           // one picture, then the end
 	quiet        bool           // nobody is told of the end
 	at           media.Position // of what is sent next
@@ -176,7 +177,7 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	from := uint32(max(0, min(at.Milliseconds(), int64(end)+1)))
 	p.run++
 	p.running = !p.closed
-	p.opening, p.single, p.quiet = true, single, quiet
+	p.opening, p.filled, p.single, p.quiet = true, filling, single, quiet
 	p.at = p.file.Seek(from)
 	p.base, p.last, p.since, p.sent = p.at.Time, p.at.Time, time.Now(), 0
 	p.rate = flv.FrameRate{Max: p.rate.Max} // it begins with a keyframe
@@ -229,7 +230,7 @@ func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	defer p.mu.Unlock()
 	p.run++
 	p.running = run && !p.closed
-	p.opening, p.single, p.quiet = true, false, false
+	p.opening, p.filled, p.single, p.quiet = true, goesOn, false, false
 	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, uint32(position.Milliseconds())
 	p.offset, p.base, p.since, p.limit = offset, base, since, p.file.Duration()
 	if limit < was.file.Duration() {

@@ -79,6 +79,10 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 		if p.opts.DataOnly {
 			return true, p.sendData(w.layout)
 		}
+		if p.filled == toldFull {
+			p.filled = goesOn
+			w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferReady, p.opts.StreamID))
+		}
 		next, over, err := p.lay(w)
 		if err != nil {
 			return true, err
@@ -93,6 +97,9 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 		}
 		now := time.Now()
 		if wait := p.early(next, now); wait > 0 {
+			if err := p.tellFull(w); err != nil {
+				return true, err
+			}
 			due := now.Add(wait)
 			p.timer.Reset(wait + due.Truncate(tick).Add(tick).Sub(due))
 			return false, nil
@@ -100,6 +107,28 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 	}
 	p.nudge()
 	return false, nil
+}
+
+// fill is how far a run has come with the buffer of its client.
+type fill int
+
+const (
+	filling  fill = iota
+	toldFull      // the client was told that it has been sent a whole buffer
+	goesOn        // and that there is more
+)
+
+// tellFull tells a client that asked for a buffer that it has been sent whole:
+// BufferEmpty, as FMS calls what is the server's side of it. librtmp takes it as
+// the moment to ask for the next one; BufferReady follows when that begins.
+func (p *Playback) tellFull(w *worker) error {
+	if p.filled != filling || p.buffer <= leastBurst {
+		return nil
+	}
+	p.filled = toldFull
+	w.layout.Reset()
+	w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferEmpty, p.opts.StreamID))
+	return p.sink.SendLayout(w.layout)
 }
 
 // hasRoom says whether the connection takes more. If not, a turn comes once it

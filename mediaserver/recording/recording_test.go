@@ -460,6 +460,7 @@ func TestClock(t *testing.T) {
 type played struct {
 	mu     sync.Mutex
 	got    []string
+	events []string
 	when   []time.Duration
 	writes int
 	end    chan Result
@@ -482,6 +483,10 @@ func (p *played) SendLayout(l *rtmp.Layout) error {
 		size := int(b[4])<<16 | int(b[5])<<8 | int(b[6]) // less than a chunk
 		m := rtmp.Message{Type: rtmp.MessageType(b[7]), StreamID: uint32(b[8]), Timestamp: uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])}
 		m.Payload, b = b[rtmp.MessageHeaderSize:][:size], b[rtmp.MessageHeaderSize+size:]
+		if m.Type == rtmp.TypeUserControl {
+			p.events = append(p.events, fmt.Sprintf("event %d for %d behind %s", m.Payload[1], m.Payload[5], p.got[len(p.got)-1]))
+			continue
+		}
 		what := map[rtmp.MessageType]string{rtmp.TypeData: "data", rtmp.TypeVideo: "inter", rtmp.TypeAudio: "sound"}[m.Type]
 		switch {
 		case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload), m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
@@ -552,6 +557,10 @@ func TestPlayFromTheMiddleInRealTime(t *testing.T) {
 			if at < due-slack || at > due+tick {
 				t.Fatalf("%s was sent after %v, due %v", got[i], at, due)
 			}
+		}
+		// Once the client has its two seconds, and when there is more.
+		if want := []string{"event 31 for 7 behind sound 7485@7", "event 32 for 7 behind sound 7485@7"}; !slices.Equal(p.events, want) {
+			t.Errorf("events %q, want %q", p.events, want)
 		}
 		if r.Err != nil || r.Duration != 4965*time.Millisecond || r.Bytes == 0 {
 			t.Errorf("result %+v", r)

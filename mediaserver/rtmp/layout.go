@@ -52,6 +52,9 @@ func (l *Layout) Add(kind MessageType, streamID, time uint32, front, payload []b
 	}
 }
 
+// AddMessage is Add for a message of the caller's own.
+func (l *Layout) AddMessage(m *Message) { l.Add(m.Type, m.StreamID, m.Timestamp, nil, m.Payload) }
+
 func (l *Layout) put(b []byte) {
 	if len(b) > 0 {
 		l.bufs = append(l.bufs, b[:len(b):len(b)])

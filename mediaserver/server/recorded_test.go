@@ -180,7 +180,7 @@ func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
 	for i := range uint32(1000) {
 		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 10, Data: frame})
 	}
-	shoot(t, s, 0, "film", tags...)
+	shootTags(t, s, 0, "film", tags...)
 	for range 20 {
 		c := connectStreams(t, s, 1)
 		if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {
