@@ -195,3 +195,37 @@ func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
 		t.Error(log.String())
 	}
 }
+
+// TestSwitchesThatNeverComeAbout asks for one live stream after another, none of
+// which anybody publishes: only the last is waited for.
+func TestSwitchesThatNeverComeAbout(t *testing.T) {
+	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxStreams: 4}}")
+	p, c := connectStreams(t, s, 2), connectStreams(t, s, 1)
+	p.on(1, "publish", "cam")
+	p.expect("1 Publish.Start")
+	c.plays(1, "cam")
+	p.audio(1, 0)
+	c.expect("1 audio 0")
+	swap := func(name string) {
+		c.on(1, "play2", amf.NewObject("streamName", name, "start", -1.0, "transition", "switch"))
+		c.expect("1 Play.Transition")
+	}
+	for i := range 10 {
+		swap(fmt.Sprint("never", i))
+	}
+	swap("late")
+	p.on(2, "publish", "late")
+	p.expect("2 Publish.Start")
+	p.audio(2, 0)
+	for c.next() != "1 [onPlayStatus {}]" {
+	}
+	// It goes back and forth as often as it likes.
+	for range 5 {
+		for id, name := range []string{"cam", "late"} {
+			swap(name)
+			p.audio(uint32(id+1), 100)
+			for c.next() != "1 [onPlayStatus {}]" {
+			}
+		}
+	}
+}

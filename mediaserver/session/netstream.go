@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,8 @@ type netStream struct {
 	idle        *idleWatch   // of it
 
 	player  *stream.Player // of a live stream
-	held    []*hold        // the streams it needs: its own, then those it is to go over to
+	holds   []hold         // streams that are kept for it: its own, and its goal
+	goal    *stream.Stream // what play2 asked for last
 	endless bool           // nothing ends it but the client
 	over    bool           // it came to its end
 
@@ -53,9 +55,6 @@ type netStream struct {
 	audio, video bool
 	fps          float64 // pictures a second that the client wants; negative: all
 }
-
-// hold is a live stream that must not go away.
-type hold struct{ giveBack func() }
 
 func newNetStream(s *Session, id uint32) *netStream {
 	return &netStream{session: s, id: id, buffer: defaultBuffer, audio: true, video: true, fps: allFrames}
@@ -83,16 +82,34 @@ func (ns *netStream) leavePublishing() {
 func (ns *netStream) stopPlaying() {
 	if ns.player != nil {
 		ns.player.Close()
-		for _, h := range ns.held {
-			h.giveBack()
-		}
-		ns.player, ns.held, ns.over = nil, nil, false
+		ns.keep()
+		ns.player, ns.goal, ns.over = nil, nil, false
 	}
 	ns.dropChange()
 	if ns.playback != nil {
 		ns.playback.Close()
 		ns.playback, ns.running = nil, false
 	}
+}
+
+// hold is a live stream that a player needs.
+type hold struct {
+	live     *stream.Stream
+	giveBack func()
+}
+
+// keep gives back the streams that are held but for those that are named here,
+// each of which is held once.
+func (ns *netStream) keep(wanted ...*stream.Stream) {
+	var kept []hold
+	for _, h := range ns.holds {
+		if !slices.Contains(wanted, h.live) || slices.ContainsFunc(kept, func(k hold) bool { return k.live == h.live }) {
+			h.giveBack()
+			continue
+		}
+		kept = append(kept, h)
+	}
+	ns.holds = kept
 }
 
 // closeStream stops the stream and keeps its id.

@@ -189,7 +189,7 @@ func (ns *netStream) startLive(it item, how entrance) error {
 		giveBack()
 		return err
 	}
-	ns.held = append(ns.held, &hold{giveBack})
+	ns.holds = append(ns.holds, hold{live, giveBack})
 	opts := stream.PlayOptions{
 		Continue: ns.continues, From: ns.timeline,
 		NoAudio: !ns.audio, NoVideo: !ns.video, FrameRate: max(ns.fps, 0), Paused: ns.paused,

@@ -3,7 +3,6 @@ package session
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -187,32 +186,30 @@ func (ns *netStream) switchLive(it item) error {
 	if err != nil {
 		return ns.status("error", codePlayFailed, "Failed to play "+it.name+": "+err.Error()+".", it.name)
 	}
+	ns.holds = append(ns.holds, hold{live, giveBack})
 	return ns.accepted(it, func() error {
-		h, player := &hold{giveBack}, ns.player
-		ns.held = append(ns.held, h)
+		player := ns.player
 		player.Switch(live, stream.SwitchOptions{
 			Notice:   []*rtmp.Message{ns.playStatus(codeTransitionComplete, it.name)},
-			OnSwitch: func() { go ns.onSwitch(player, it.name, h) },
+			OnSwitch: func() { go ns.onSwitch(player, live) },
 		})
+		// What was asked for before is called off, unless it has come about.
+		ns.goal = live
+		ns.keep(player.Playing(), live)
 		return nil
 	})
 }
 
 // onSwitch is called when a live stream has taken another's place.
-func (ns *netStream) onSwitch(player *stream.Player, name string, h *hold) {
+func (ns *netStream) onSwitch(player *stream.Player, live *stream.Stream) {
 	s := ns.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := slices.Index(ns.held, h)
-	if ns.player != player || at < 0 {
-		return
+	if ns.player != player || player.Playing() != live {
+		return // it went on meanwhile
 	}
-	ns.name = name
-	// Those before it are left, or were never gone over to.
-	for _, left := range ns.held[:at] {
-		left.giveBack()
-	}
-	ns.held = slices.Delete(ns.held, 0, at)
+	ns.name = live.Name()
+	ns.keep(live, ns.goal)
 }
 
 // property returns a value of an object that is of the same type as what it is
