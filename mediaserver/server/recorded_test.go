@@ -229,3 +229,27 @@ func TestSwitchesThatNeverComeAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestSwitchAtATimeOfThePlaylist gives a switch the client's own time, which in a
+// playlist is not the file's.
+func TestSwitchAtATimeOfThePlaylist(t *testing.T) {
+	s, _ := run(t, open)
+	put(t, s, 0, "x", 20)
+	c := connectStreams(t, s, 1)
+	change := func(offset float64) {
+		c.on(1, "play2", amf.NewObject("streamName", "x", "oldStreamName", "x", "start", 0.0, "transition", "switch", "offset", offset))
+	}
+	c.on(1, "play", "x", 0.0, 0.0) // one picture: a second of sound
+	c.times("Play.Stop")
+	c.on(1, "play", "x", 0.0, -1.0, false)
+	first := c.times("Play.Start")
+	if len(first) > 0 {
+		t.Fatalf("times %d before the start", first)
+	}
+	change(1 << 32)
+	for w := c.next(); w != "1 Play.Failed"; w = c.next() {
+		if w == "1 Play.Transition" {
+			t.Fatal("49 days are taken for none")
+		}
+	}
+}
