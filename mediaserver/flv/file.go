@@ -52,10 +52,14 @@ func (f *File) SeekAfter(ms uint32) (media.Position, bool) {
 // Headers implements media.File.
 func (f *File) Headers(r io.ReaderAt, at media.Position) ([]media.Frame, error) {
 	var out []media.Frame
+	bytes := 0
 	for _, e := range f.x.HeadersBefore(at.At) {
 		t, err := ReadTag(r, e.Offset)
 		if err != nil {
 			return nil, fmt.Errorf("sequence header at byte %d: %w", e.Offset, err)
+		}
+		if bytes += len(t.Data); bytes > maxHeaderBytes {
+			break
 		}
 		out = append(out, media.Frame{Type: t.Type, Data: t.Data})
 	}

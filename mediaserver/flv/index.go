@@ -57,8 +57,21 @@ const frontSize = 16
 // audioEntryEvery is how dense an index without keyframes is.
 const audioEntryEvery = 1000 // ms
 
-// maxScripts bounds the index of a file that holds nothing but data.
-const maxScripts = 1 << 20
+const (
+	// maxScripts bounds the index of a file that holds nothing but data.
+	maxScripts = 1 << 20
+	// maxEntries bounds that of one with nothing but keyframes: what is
+	// recorded comes from strangers. With more, every other one is forgotten.
+	maxEntries = 1 << 20
+	// maxHeaders bounds the headers of pictures, and those of sound. Encoders
+	// repeat theirs with every keyframe: with more, every other one that says
+	// the same thing of the same tracks is forgotten.
+	maxHeaders = 1 << 16
+	// A header that is larger than maxHeader bytes is none, and no more than
+	// maxHeaderBytes of headers go before what is played.
+	maxHeader      = 256 << 10
+	maxHeaderBytes = 1 << 20
+)
 
 // Scan reads the headers of all tags of a file of size bytes. What follows the
 // last whole tag is no error: Index.Size tells where it begins.
@@ -117,7 +130,7 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 			}
 		}
 	}
-	x.add(h.kind, h.time, front, at)
+	x.add(h.kind, h.time, front, h.size, at)
 	x.Size = end
 	return nil
 }
@@ -139,8 +152,9 @@ func frontSaysTooLittle(kind uint8, front []byte) bool {
 	return !ok || p.tracks != noTracks && (p.keyframe() || p.Kind != Frames)
 }
 
-// add notes a tag at an offset.
-func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
+// add notes a tag of size bytes at an offset; data is its beginning, or all of
+// it.
+func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 	e := Entry{time, at}
 	switch kind {
 	case TypeVideo:
@@ -150,18 +164,20 @@ func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
 		}
 		x.LastVideo = time
 		v, ok := ParseVideo(data)
-		if ok && v.IsHeader() {
-			x.VideoHeaders = append(x.VideoHeaders, Header{e, v.Kind, v.TrackSet()})
+		if ok && v.IsHeader() && size <= maxHeader {
+			x.VideoHeaders = appendHeader(x.VideoHeaders, Header{e, v.Kind, v.TrackSet()})
 		}
 		if ok && x.pictures.Keyframe(&v) {
-			x.Entries = append(x.Entries, e)
+			x.Entries = appendEntry(x.Entries, e)
 		}
 	case TypeAudio:
 		x.HasAudio, x.LastAudio = true, time
 		if a, ok := ParseAudio(data); ok && a.IsHeader() {
-			x.AudioHeaders = append(x.AudioHeaders, Header{e, a.Kind, a.TrackSet()})
+			if size <= maxHeader {
+				x.AudioHeaders = appendHeader(x.AudioHeaders, Header{e, a.Kind, a.TrackSet()})
+			}
 		} else if n := len(x.Entries); !x.HasVideo && (n == 0 || time >= x.Entries[n-1].Time+audioEntryEvery) {
-			x.Entries = append(x.Entries, e)
+			x.Entries = appendEntry(x.Entries, e)
 		}
 	default:
 		if len(x.Scripts) < maxScripts {
@@ -170,6 +186,48 @@ func (x *Index) add(kind uint8, time uint32, data []byte, at int64) {
 		return
 	}
 	x.Duration = max(x.Duration, time)
+}
+
+func appendEntry(list []Entry, e Entry) []Entry {
+	if len(list) == maxEntries {
+		for i := range maxEntries / 2 {
+			list[i] = list[2*i]
+		}
+		list = list[:maxEntries/2]
+	}
+	return append(list, e)
+}
+
+func appendHeader(list []Header, h Header) []Header {
+	if len(list) == maxHeaders {
+		list = thinned(list)
+	}
+	return append(list, h)
+}
+
+// thinned forgets every other header of a kind for the same tracks, but not the
+// last. Where nearly all differ, nobody can tell what they are good for, and the
+// older half goes.
+func thinned(list []Header) []Header {
+	type subject struct {
+		kind   Kind
+		tracks TrackSet
+	}
+	left := map[subject]int{}
+	for i := range list {
+		left[subject{list[i].Kind, list[i].Tracks}]++
+	}
+	kept := list[:0]
+	for _, h := range list {
+		s := subject{h.Kind, h.Tracks}
+		if left[s]--; left[s]%2 == 0 {
+			kept = append(kept, h)
+		}
+	}
+	if len(kept) > maxHeaders/4*3 {
+		kept = kept[:copy(kept, kept[len(kept)/2:])]
+	}
+	return kept
 }
 
 // Seek returns where to begin for a time: the last entry at or before it, or

@@ -86,7 +86,7 @@ func (w *Writer) Write(t Tag) error {
 		return err
 	}
 	w.buf = b
-	w.index.add(t.Type, t.Timestamp, t.Data, w.index.Size)
+	w.index.add(t.Type, t.Timestamp, t.Data, len(t.Data), w.index.Size)
 	w.index.Size += int64(t.size())
 	return nil
 }
