@@ -473,3 +473,31 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// TestBatchOfTinySamples reads a file of which a buffer holds more samples than
+// anybody wants at once: all of them lie at the same byte.
+func TestBatchOfTinySamples(t *testing.T) {
+	const count = 100000
+	chunk := make([]uint32, count)
+	at := uint32(len(ftyp) + 8)
+	for i := range chunk {
+		chunk[i] = at
+	}
+	file := cat(ftyp, mdat(count+8), movieOf(trackOf(1, "soun", 44100, mp4a, nil,
+		counted("stts", 2, count, 1), counted("stsc", 3, 1, 1, 1), fullBox("stsz", 0, 0, u32(1, count)), counted("stco", 1, chunk...))))
+	f, err := open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := media.NewBatch(128 << 10)
+	n := 0
+	for at, err := f.Read(bytes.NewReader(file), f.Seek(0), b); err == nil; at, err = f.Read(bytes.NewReader(file), at, b) {
+		if len(b.Frames) > 5000 {
+			t.Fatalf("%d frames at once", len(b.Frames))
+		}
+		n += len(b.Frames)
+	}
+	if n != count {
+		t.Errorf("%d frames of %d", n, count)
+	}
+}

@@ -12,6 +12,9 @@ const (
 	maxPieces = 8
 	// maxGap is what is read and thrown away rather than read around.
 	maxGap = 4 << 10 // bytes
+	// maxFrames is how many samples one batch holds at most: all of a file may
+	// lie at the same byte.
+	maxFrames = 4096
 )
 
 // piece is a part of the file that is read at once.
@@ -89,7 +92,7 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 	b.Grow(f.samples[first].size())
 	var p pieces
 	end := first
-	for ; end < len(f.samples); end++ {
+	for ; end < min(len(f.samples), first+maxFrames); end++ {
 		s := f.samples[end]
 		if !p.add(s.offset(), s.offset()+int64(s.size()), len(b.Buf)) {
 			break
