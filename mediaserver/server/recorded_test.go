@@ -208,7 +208,8 @@ func TestSwitchesThatNeverComeAbout(t *testing.T) {
 	c.expect("1 audio 0")
 	swap := func(name string) {
 		c.on(1, "play2", amf.NewObject("streamName", name, "start", -1.0, "transition", "switch"))
-		c.expect("1 Play.Transition")
+		for c.next() != "1 Play.Transition" { // behind what was on its way
+		}
 	}
 	for i := range 10 {
 		swap(fmt.Sprint("never", i))
