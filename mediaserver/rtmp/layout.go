@@ -41,7 +41,7 @@ func (l *Layout) Add(kind MessageType, streamID, time uint32, front, payload []b
 		front, room = front[n:], room-n
 		n = min(room, len(payload))
 		l.put(payload[:n])
-		payload, room = payload[n:], room-n
+		payload = payload[n:]
 		if len(front)+len(payload) == 0 {
 			return
 		}
