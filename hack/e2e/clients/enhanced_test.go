@@ -4,13 +4,12 @@ package clients
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
-// encoders are ffmpeg's for what goes over Enhanced RTMP; the first that is
-// there is taken. ffmpeg writes pictures of these codecs since 6.1, and sound
-// since 8.0.
+// encoders are ffmpeg's for what goes over Enhanced RTMP. It writes pictures of
+// these codecs since 6.1, and sound since 8.0: `make test-clients` leaves out
+// what the installed one does not write, by hack/tools/enhanced.sh.
 var encoders = map[string][]string{
 	"hevc": {"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=25"},
 	"av1":  {"-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime", "-g", "25"},
@@ -32,18 +31,12 @@ func modern(codec string, seconds string) []string {
 	return append(append(args, encoders[codec]...), "-t", seconds, "-f", "flv")
 }
 
-// TestEnhancedCodecs publishes what this machine's ffmpeg can write into FLV
-// and read from it, and lets it find the codec again: live, in the recording,
-// and played from the recording.
+// TestEnhancedCodecs publishes what ffmpeg writes into FLV beyond Flash's own
+// codecs, and lets it find the codec again: live, in the recording, and played
+// from the recording.
 func TestEnhancedCodecs(t *testing.T) {
 	for codec := range encoders {
 		t.Run(codec, func(t *testing.T) {
-			sample := filepath.Join(t.TempDir(), "sample.flv")
-			writes := start(t, "ffmpeg", append(modern(codec, "0.2"), "-y", sample)...)
-			<-writes.done
-			if writes.err != nil {
-				t.Skipf("this ffmpeg does not write %s into FLV: %s", codec, strings.TrimSpace(writes.output.String()))
-			}
 			s := serve(t, anyone+"\nrecording: {mode: All}", "")
 			encoder := start(t, "ffmpeg", append(modern(codec, "6"), s.url+"/cam")...)
 			s.untilMetric("streams", 1)
