@@ -59,17 +59,22 @@ func nameOf(file string) (name string, ok bool) {
 	}
 }
 
-// pathOf is the one file of a name: unlike [Store.newest], it takes no other
-// for it.
-func (s *Store) pathOf(name string) (string, error) {
+// filesOf are the files that may be a name's own, of which the first that is
+// there is: unlike [Store.newest], it takes no other for it. "film.mp4" is a
+// recording that is called so, or else the file.
+func (s *Store) filesOf(name string) ([]string, error) {
 	prefix, base, ending, err := s.split(name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if ending == "" {
 		ending = extensionOf(prefix)
 	}
-	return base + ending, nil
+	files := []string{base + ending}
+	if prefix == "" && formatOf(base) != nil {
+		files = append(files, base)
+	}
+	return files, nil
 }
 
 // List returns recorded streams in the order of their names: up to limit of
@@ -135,23 +140,25 @@ func (s *Store) another(folder string) bool { return slices.Contains(s.opts.Othe
 // Find tells of one recorded stream. It fails with ErrNotFound or ErrBadName.
 // A name means its own file here, never the newest of several.
 func (s *Store) Find(name string) (Info, error) {
-	file, err := s.pathOf(name)
+	files, err := s.filesOf(name)
 	if err != nil {
 		return Info{}, err
 	}
-	one, err := s.info(file, true)
-	if errors.Is(err, ErrNotFound) {
-		return one, s.notFound(name)
+	for _, file := range files {
+		one, err := s.info(file, true)
+		if !errors.Is(err, ErrNotFound) {
+			one.Name, _ = nameOf(file)
+			return one, err
+		}
 	}
-	one.Name, _ = nameOf(file)
-	return one, err
+	return Info{}, s.notFound(name)
 }
 
 // Delete removes a recorded stream. Those who play it go on: the file is gone
 // when the last of them is. It fails with ErrNotFound, ErrBadName, or ErrBusy
 // for one that is being recorded.
 func (s *Store) Delete(name string) error {
-	file, err := s.pathOf(name)
+	files, err := s.filesOf(name)
 	if err != nil {
 		return err
 	}
@@ -161,29 +168,39 @@ func (s *Store) Delete(name string) error {
 	if s.closed {
 		return ErrClosed
 	}
-	if _, busy := s.recording[file]; busy {
-		return fmt.Errorf("%w: %s (end its publication first)", ErrBusy, name)
+	for _, file := range files {
+		if _, busy := s.recording[file]; busy {
+			return fmt.Errorf("%w: %s (end its publication first)", ErrBusy, name)
+		}
+		_, err := s.stat(file)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = s.root.Remove(file)
+		}
+		if err != nil {
+			return fmt.Errorf("delete recording: %w", err)
+		}
+		delete(s.indexes, file)
+		delete(s.lengths, file)
+		return nil
 	}
-	_, err = s.stat(file)
-	if errors.Is(err, ErrNotFound) {
-		return s.notFound(name)
-	}
-	if err != nil {
-		return fmt.Errorf("delete recording: %w", err)
-	}
-	if err := s.root.Remove(file); err != nil {
-		return fmt.Errorf("delete recording: %w", err)
-	}
-	delete(s.indexes, file)
-	delete(s.lengths, file)
-	return nil
+	return s.notFound(name)
 }
 
-// notFound says where to look when the name plays another file.
+// notFound says where to look when there is another file of that name.
 func (s *Store) notFound(name string) error {
 	if file, _, err := s.newest(name); err == nil {
 		if other, ok := nameOf(file); ok && other != name {
 			return fmt.Errorf("%w: %s (its newest recording is %s)", ErrNotFound, name, other)
+		}
+	}
+	for _, f := range formats {
+		if _, err := s.stat(name + f.extension); err == nil {
+			if other, ok := nameOf(name + f.extension); ok {
+				return fmt.Errorf("%w: %s (%s is)", ErrNotFound, name, other)
+			}
 		}
 	}
 	return fmt.Errorf("%w: %s", ErrNotFound, name)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,5 +179,44 @@ func TestDelete(t *testing.T) {
 	}
 	if _, err := os.Stat(outside); err != nil {
 		t.Error(err)
+	}
+}
+
+// A file is found and deleted by each name that plays it and no other, and a
+// name that is another file's says so.
+func TestFileFromElsewhereByName(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	for _, file := range []string{"film.mp4", "clip.f4v", "song.mp3", "both.mp4"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("no film"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(t, s, "both.mp4", ModeRecord, seconds(1, 0)) // both.mp4.flv
+	for _, c := range []struct{ asked, name string }{
+		{"mp4:film", "mp4:film"}, {"mp4:film.mp4", "mp4:film"}, {"film.mp4", "mp4:film"},
+		{"clip.f4v", "mp4:clip.f4v"}, {"song.mp3", "mp3:song"},
+		{"both.mp4", "both.mp4"}, {"mp4:both", "mp4:both"},
+	} {
+		if one, err := s.Find(c.asked); err != nil || one.Name != c.name {
+			t.Errorf("%s: %+v, %v; want %s", c.asked, one, err, c.name)
+		}
+	}
+	for asked, hint := range map[string]string{"film": "(mp4:film is)", "clip": "(mp4:clip.f4v is)", "mp4:clip": "is mp4:clip.f4v)"} {
+		if _, err := s.Find(asked); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), hint) {
+			t.Errorf("%s: %v, want %s", asked, err, hint)
+		}
+	}
+	// The recording goes first, since it is what the name plays.
+	for _, want := range []string{"both.mp4.flv", "both.mp4"} {
+		if err := s.Delete("both.mp4"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, want)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v, want it gone", want, err)
+		}
+	}
+	if err := s.Delete("both.mp4"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
 	}
 }
