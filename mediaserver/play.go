@@ -32,14 +32,16 @@ func playCommand() *cobra.Command {
 		Short: "Play a stream from an RTMP server, into an FLV file",
 		Long: `Play a live or recorded stream and write it to an FLV file, to standard output
 with -o -, or, without -o, only receive it and say how much came. URL is
-rtmp://HOST/APPLICATION/INSTANCE/NAME, or rtmps://. A name that is neither
-published nor recorded is waited for.
+rtmp://HOST/APPLICATION/INSTANCE/NAME, or rtmps://; NAME of a file that the server
+did not record itself is mp4:NAME (MP4, F4V, M4V, MOV) or mp3:NAME. A name that is
+neither published nor recorded is waited for.
 
 It ends with the stream, after --for, or with Ctrl-C; the file is whole in each
 case. It has failed when the stream is not there or nothing came.
 
 ` + exitCodes,
 		Example: `  flashpod play rtmp://127.0.0.1/chatRoom/lobby/film -o film.flv
+  flashpod play rtmp://127.0.0.1/chatRoom/lobby/mp4:film --start 1m30s -o end.flv
   flashpod play rtmp://127.0.0.1/live/tv/one --live --for 10s
   flashpod play rtmp://127.0.0.1/live/tv/one -o - | ffmpeg -i - -c copy one.mp4`,
 		Args: arguments("URL"),

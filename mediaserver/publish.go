@@ -27,8 +27,8 @@ func publishCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "publish FILE URL",
 		Short: "Publish a file to an RTMP server",
-		Long: `Publish an FLV, MP4, F4V or MP3 file in real time, as an encoder would; "-" reads
-FLV from standard input. URL is rtmp://HOST/APPLICATION/INSTANCE/NAME, or
+		Long: `Publish an FLV, MP4, F4V, M4V, MOV or MP3 file in real time, as an encoder would;
+"-" reads FLV from standard input. URL is rtmp://HOST/APPLICATION/INSTANCE/NAME, or
 rtmps://, with ?key=KEY behind it where publishing needs a key.
 
 ` + exitCodes,

@@ -47,10 +47,12 @@ the server hears only those on its own machine (in a pod: kubectl port-forward).
 A stream that is being recorded is not deleted; one that is being played plays
 on to its end.
 
-The exit code is 1 when something is not there, is refused or fails.`,
+Exit codes: 0 it is done, 1 something is not there, is refused or fails, 2 the
+command line is wrong.`,
 		Example: `  flashpod recordings
   flashpod recordings --url http://127.0.0.1:8080 --instance chatRoom/lobby -o json
   flashpod recordings info film --instance chatRoom/lobby
+  flashpod recordings info mp4:films/two --instance chatRoom/lobby
   flashpod recordings delete film --instance chatRoom/lobby --key-file data/chatRoom/keys/lobby.key
   flashpod recordings --data data/`,
 		Args: cobra.NoArgs,
@@ -76,7 +78,7 @@ The exit code is 1 when something is not there, is refused or fails.`,
 		&cobra.Command{
 			Use:   "info NAME --instance APPLICATION/INSTANCE",
 			Short: "Describe one recorded stream",
-			Args:  cobra.ExactArgs(1),
+			Args:  arguments("NAME"),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return from.with(cmd, output, func(ctx context.Context, c *recordingsClient) error {
 					one, err := c.find(ctx, from.instance, args[0])
@@ -93,7 +95,7 @@ The exit code is 1 when something is not there, is refused or fails.`,
 		&cobra.Command{
 			Use:   "delete NAME --instance APPLICATION/INSTANCE",
 			Short: "Delete one recorded stream",
-			Args:  cobra.ExactArgs(1),
+			Args:  arguments("NAME"),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return from.with(cmd, output, func(ctx context.Context, c *recordingsClient) error {
 					key, err := from.key()
@@ -116,7 +118,7 @@ The exit code is 1 when something is not there, is refused or fails.`,
 // with runs f with a client of what the flags name.
 func (s *recordingsSource) with(cmd *cobra.Command, output string, f func(context.Context, *recordingsClient) error) error {
 	if output != "table" && output != "json" {
-		return fmt.Errorf("--output %q: choose table or json", output)
+		return usage(fmt.Errorf("--output %q: choose table or json", output))
 	}
 	c, done, err := s.open()
 	if err != nil {

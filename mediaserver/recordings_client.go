@@ -31,7 +31,7 @@ func (s *recordingsSource) open() (*recordingsClient, func() error, error) {
 	if s.data == "" {
 		base, err := url.Parse(s.url)
 		if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-			return nil, nil, fmt.Errorf("--url %q: it is http://HOST:PORT, as flashpod serve prints it", s.url)
+			return nil, nil, usage(fmt.Errorf("--url %q: it is http://HOST:PORT, as flashpod serve prints it", s.url))
 		}
 		c := &http.Client{
 			Timeout: time.Minute,
@@ -104,6 +104,9 @@ func (c *recordingsClient) remove(ctx context.Context, instance, name, key strin
 	if err == nil {
 		err = c.call(ctx, http.MethodDelete, path, key, nil)
 	}
+	if errors.Is(err, errUnauthorized) && key == "" {
+		err = fmt.Errorf("it needs the publish key of %s: name its file with --key-file, or put the key into %s", instance, keyVariable)
+	}
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
@@ -113,11 +116,14 @@ func (c *recordingsClient) remove(ctx context.Context, instance, name, key strin
 func recordingPath(instance, name string) (string, error) {
 	application, i, _ := strings.Cut(instance, "/")
 	if application == "" {
-		return "", errors.New("which instance? add --instance APPLICATION/INSTANCE")
+		return "", usage(errors.New("which instance? add --instance APPLICATION/INSTANCE"))
 	}
 	i = cmp.Or(i, session.DefaultInstance)
 	return "/recordings/" + url.PathEscape(application) + "/" + url.PathEscape(i) + "/" + url.PathEscape(name), nil
 }
+
+// errUnauthorized is the answer to who has not shown the right key.
+var errUnauthorized = errors.New("refused")
 
 const maxAnswer = 16 << 20 // bytes; a page of 1000 takes less than one MiB
 
@@ -146,6 +152,9 @@ func (c *recordingsClient) call(ctx context.Context, method, path, key string, a
 		var said struct{ Error string }
 		if json.Unmarshal(body, &said) != nil || said.Error == "" {
 			return fmt.Errorf("%s answers %s: is it a Flashpod server's HTTP address?", c.base.Redacted(), resp.Status)
+		}
+		if resp.StatusCode == http.StatusUnauthorized {
+			return fmt.Errorf("%w: %s", errUnauthorized, said.Error)
 		}
 		return errors.New(said.Error)
 	}

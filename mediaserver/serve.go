@@ -39,7 +39,9 @@ func serveCommand() *cobra.Command {
 		Long: `Serve every AppInstance in the given files and folders (*.yaml, *.yml, *.json),
 without any Kubernetes. The same manifest works on a cluster.
 
-Recordings are FLV files at DIR/APPLICATION/streams/INSTANCE/NAME.flv.
+Recordings are FLV files at DIR/APPLICATION/streams/INSTANCE/NAME.flv. Files that
+are put there play as well: FLV as NAME, MP4, F4V, M4V and MOV as mp4:NAME, and
+MP3 as mp3:NAME.
 Where spec.access.publish.mode is Key (the default), publishers append the key
 to the stream name, as OBS users do: NAME?key=KEY. Without --publish-key-file a
 key per instance is made once and kept at DIR/APPLICATION/keys/INSTANCE.key.
