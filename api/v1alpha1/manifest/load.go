@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -100,6 +101,9 @@ var wrongType = regexp.MustCompile(`cannot unmarshal (\S+) .*into Go struct fiel
 // explain says of a value of the wrong type where it is and what it is, in the
 // words of those who write manifests.
 func explain(err error) error {
+	if errors.Is(err, resource.ErrFormatWrong) || errors.Is(err, resource.ErrSuffix) || errors.Is(err, resource.ErrNumeric) {
+		return errors.New("spec.storage.size or spec.resources: a quantity is a number, with a unit or without: 20Gi, 500m, 2")
+	}
 	m := wrongType.FindStringSubmatch(err.Error())
 	if m == nil {
 		return err
@@ -107,6 +111,9 @@ func explain(err error) error {
 	is, path, want := m[1], m[2], m[3]
 	if is == "bool" && want != "bool" {
 		return fmt.Errorf("%s: is true or false, and should be text: YAML reads a bare on, off, yes or no so; put it in quotes", path)
+	}
+	if is == "number" && want == "string" {
+		return fmt.Errorf("%s: is a number, and should be text: put it in quotes", path)
 	}
 	return fmt.Errorf("%s: is of type %s, which is not what belongs there", path, is)
 }

@@ -84,6 +84,21 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// What the decoder says of these names no field, or no way out.
+func TestWordsForTypes(t *testing.T) {
+	for spec, why := range map[string]string{
+		"instance: 7":                              "spec.instance: is a number, and should be text: put it in quotes",
+		"storage: {size: 5Q}":                      "spec.storage.size or spec.resources: a quantity is a number",
+		"storage: {size: much}":                    "spec.storage.size or spec.resources: a quantity is a number",
+		"resources: {requests: {memory: 1.2.3Gi}}": "spec.storage.size or spec.resources: a quantity is a number",
+	} {
+		_, err := Load(strings.NewReader(head+"metadata: {name: a}\nspec: {application: a, "+spec+"}"), "x.yaml")
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", spec, err, why)
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	all, err := Load(strings.NewReader(head+"metadata: {name: lobby}\nspec: {application: chat}"), "x")
 	if err != nil {
