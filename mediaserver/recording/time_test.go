@@ -42,7 +42,7 @@ func TestTimesThatAreWeeksAway(t *testing.T) {
 			}
 			defer pb.Close()
 			pb.Run(0)
-			time.Sleep(24 * time.Hour)
+			<-time.After(24 * time.Hour)
 			if n := sink.turns.Load(); n >= manyTurns {
 				t.Errorf("times %d: %d turns in a day", times, n)
 			}
