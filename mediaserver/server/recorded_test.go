@@ -204,6 +204,7 @@ func TestSwitchesThatNeverComeAbout(t *testing.T) {
 	p.on(1, "publish", "cam")
 	p.expect("1 Publish.Start")
 	c.plays(1, "cam")
+	joined(t, s, 1)
 	p.audio(1, 0)
 	c.expect("1 audio 0")
 	swap := func(name string) {
