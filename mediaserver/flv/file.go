@@ -27,6 +27,9 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 // Duration implements media.File.
 func (f *File) Duration() uint32 { return f.x.Duration }
 
+// Memory implements media.File.
+func (f *File) Memory() int64 { return f.x.memory() }
+
 // Meta implements media.File, without what describes the file's layout.
 func (f *File) Meta() *amf.ECMAArray { return Described(f.x.Meta, float64(f.x.Duration)/1000) }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"unsafe"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
@@ -266,6 +267,13 @@ func inForce(list []Header, kind Kind) (out []Entry) {
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// memory is about how many bytes the index takes. Values of metadata take a
+// few times what they do in the file.
+func (x *Index) memory() int64 {
+	const entry, header = int64(unsafe.Sizeof(Entry{})), int64(unsafe.Sizeof(Header{}))
+	return entry*int64(cap(x.Entries)+cap(x.Scripts)) + header*int64(cap(x.VideoHeaders)+cap(x.AudioHeaders)) + 4*x.metaSize
 }
 
 // ReadTag reads the tag at an offset.

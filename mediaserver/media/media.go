@@ -46,6 +46,8 @@ type Position struct {
 type File interface {
 	// Duration is the time of the last frame, in ms.
 	Duration() uint32
+	// Memory is about how many bytes the index takes.
+	Memory() int64
 	// Meta is what the file says of itself, for onMetaData; nil for nothing.
 	// Callers do not change it.
 	Meta() *amf.ECMAArray

@@ -74,6 +74,9 @@ func (f *File) describe(tags *amf.Object) {
 // Duration implements media.File.
 func (f *File) Duration() uint32 { return f.duration }
 
+// Memory implements media.File.
+func (f *File) Memory() int64 { return 16 * int64(cap(f.entries)+cap(f.gaps)) }
+
 // Meta implements media.File.
 func (f *File) Meta() *amf.ECMAArray { return f.meta }
 

@@ -121,6 +121,9 @@ func (f *File) findKeys() {
 // Duration implements media.File.
 func (f *File) Duration() uint32 { return f.samples[len(f.samples)-1].time }
 
+// Memory implements media.File.
+func (f *File) Memory() int64 { return 16*int64(cap(f.samples)) + 4*int64(cap(f.keys)) }
+
 // Meta implements media.File.
 func (f *File) Meta() *amf.ECMAArray { return f.meta }
 

@@ -63,6 +63,7 @@ type indexed struct {
 	file     media.File
 	meta     []byte  // onMetaData as it is sent
 	rate     float64 // bytes a millisecond, on the average
+	memory   int64   // bytes that all this takes
 	size     int64
 	modified time.Time
 }
@@ -143,14 +144,34 @@ func (s *Store) index(file string, f *os.File) (*indexed, error) {
 	if x, err = newIndexed(file, f, info); err != nil {
 		return nil, err
 	}
-	const most = 1000
 	s.mu.Lock()
-	if len(s.indexes) >= most {
+	defer s.mu.Unlock()
+	s.keepIndex(file, x)
+	return x, nil
+}
+
+// keepIndex remembers what is known of a file, as far as there is memory for it.
+// The caller holds mu.
+func (s *Store) keepIndex(file string, x *indexed) {
+	const most = 1000
+	s.dropIndex(file)
+	if x.memory > s.opts.IndexMemory {
+		return
+	}
+	if len(s.indexes) >= most || s.indexBytes+x.memory > s.opts.IndexMemory {
 		clear(s.indexes) // better than none, and simpler than the best
+		s.indexBytes = 0
 	}
 	s.indexes[file] = x
-	s.mu.Unlock()
-	return x, nil
+	s.indexBytes += x.memory
+}
+
+// dropIndex forgets what is known of a file. The caller holds mu.
+func (s *Store) dropIndex(file string) {
+	if x, ok := s.indexes[file]; ok {
+		delete(s.indexes, file)
+		s.indexBytes -= x.memory
+	}
 }
 
 func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
@@ -170,6 +191,7 @@ func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
 	if x.meta, err = amf.Append(x.meta, meta); err != nil {
 		return nil, err
 	}
+	x.memory = m.Memory() + int64(cap(x.meta))
 	return x, nil
 }
 

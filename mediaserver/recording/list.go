@@ -182,7 +182,7 @@ func (s *Store) Delete(name string) error {
 		if err != nil {
 			return fmt.Errorf("delete recording: %w", err)
 		}
-		delete(s.indexes, file)
+		s.dropIndex(file)
 		delete(s.lengths, file)
 		return nil
 	}

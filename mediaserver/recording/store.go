@@ -44,6 +44,9 @@ type Options struct {
 	// MinFree is how many bytes recordings leave free on the disk; default
 	// 64 MiB.
 	MinFree int64
+	// IndexMemory is how many bytes the indexes may take that are kept for
+	// files that nobody plays; default 64 MiB.
+	IndexMemory int64
 	// Others are the folders of other instances inside this one, as paths with
 	// slashes from here. What is in them is theirs: here it has no name.
 	Others []string
@@ -56,12 +59,13 @@ type Store struct {
 	log  *slog.Logger
 	opts Options
 
-	mu        sync.Mutex
-	closed    bool
-	recording map[string]*Recorder // by file
-	indexes   map[string]*indexed  // by file
-	opened    map[string]*opened   // by file
-	lengths   map[string]length    // by file, of what was listed
+	mu         sync.Mutex
+	closed     bool
+	recording  map[string]*Recorder // by file
+	indexes    map[string]*indexed  // by file
+	indexBytes int64                // of all of them
+	opened     map[string]*opened   // by file
+	lengths    map[string]length    // by file, of what was listed
 }
 
 // Open opens a folder, made when missing, and mends the files whose writer
@@ -78,6 +82,9 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	}
 	if opts.MinFree == 0 {
 		opts.MinFree = 64 << 20
+	}
+	if opts.IndexMemory == 0 {
+		opts.IndexMemory = 64 << 20
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
