@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// A log starts small, for the many streams that carry only a voice, and
+	// A log starts with nothing, for the streams that somebody waits for and
+	// nobody publishes; then small, for the many that carry only a voice; and
 	// goes on in larger segments.
 	firstSegmentSize = 64 << 10
 	segmentSize      = 256 << 10
@@ -43,8 +44,8 @@ type segment struct {
 	used int // bytes of buf; the writer's own
 }
 
-func newSegment(base int64, size int) *segment {
-	return &segment{base: base, buf: make([]byte, size), packets: make([]packet, segmentPackets)}
+func newSegment(base int64, size, packets int) *segment {
+	return &segment{base: base, buf: make([]byte, size), packets: make([]packet, packets)}
 }
 
 // position is a place between two packets: before packet i of seg.
@@ -83,7 +84,7 @@ type log struct {
 }
 
 func newLog() log {
-	return log{tail: newSegment(0, firstSegmentSize)}
+	return log{tail: newSegment(0, 0, 0)}
 }
 
 // chunkedSize is an upper bound for what rtmp.AppendChunks makes of a payload.
@@ -98,7 +99,11 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 	s := l.tail
 	n := s.n.Load()
 	if len(s.buf)-s.used < need || int(n) == len(s.packets) {
-		s = newSegment(s.base+int64(s.used), max(segmentSize, need))
+		size := segmentSize
+		if len(s.buf) == 0 {
+			size = firstSegmentSize
+		}
+		s = newSegment(s.base+int64(s.used), max(size, need), segmentPackets)
 		l.tail.next.Store(s)
 		l.tail, n = s, 0
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -461,4 +462,22 @@ func TestClearDataFrameForgets(t *testing.T) {
 	player := s.Play(c.conn, 1)
 	defer player.Close()
 	c.expect(t, "video 170101@1 at 9")
+}
+
+// A client may wait for 256 names that nobody publishes, and there are many
+// clients.
+func TestStreamThatNobodyPublishesTakesLittle(t *testing.T) {
+	f := newFanout(t)
+	far := dial(t)
+	const count = 1000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range count {
+		s := New("never", f, Options{})
+		s.Play(far.conn, 1).Close()
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / count; each > 8<<10 {
+		t.Errorf("%d bytes each", each)
+	}
 }
