@@ -3,8 +3,10 @@ package recording
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -63,4 +65,42 @@ func TestIndexesAreBounded(t *testing.T) {
 
 func tagOf(m rtmp.Message) flv.Tag {
 	return flv.Tag{Type: uint8(m.Type), Timestamp: m.Timestamp, Data: m.Payload}
+}
+
+// TestMetadataLargerThanAMessage plays a file whose metadata fills a tag to the
+// brim: with the duration, it would fit no message.
+func TestMetadataLargerThanAMessage(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	f, err := s.root.Create("a.flv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	meta, err := amf.Append(nil, "onMetaData")
+	if err == nil {
+		meta, err = amf.Append(meta, amf.NewECMAArray("note", strings.Repeat("x", 1<<24-100)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := []byte("FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")
+	for _, tag := range []flv.Tag{{Type: flv.TypeScript, Data: meta}, {Type: flv.TypeVideo, Data: key}} {
+		if file, err = flv.AppendTag(file, tag); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	o, err := s.open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.release()
+	if len(o.meta) > maxMeta {
+		t.Errorf("%d bytes of metadata", len(o.meta))
+	}
+	if values, err := amf.DecodeAll(o.meta); err != nil || len(values) != 2 {
+		t.Errorf("metadata %v, %v", values, err)
+	}
 }

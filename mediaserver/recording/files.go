@@ -174,6 +174,9 @@ func (s *Store) dropIndex(file string) {
 	}
 }
 
+// maxMeta is how much a file may say of itself, in bytes: every player gets it.
+const maxMeta = 1 << 20
+
 func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
 	m, err := formatOf(file).open(f, info.Size())
 	if err != nil {
@@ -181,18 +184,30 @@ func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
 	}
 	x := &indexed{file: m, size: info.Size(), modified: info.ModTime()}
 	x.rate = float64(info.Size()) / float64(max(m.Duration(), 1))
-	if x.meta, err = amf.Append(nil, "onMetaData"); err != nil {
-		return nil, err
-	}
 	meta := m.Meta()
 	if meta == nil {
-		meta = amf.NewECMAArray("duration", float64(m.Duration())/1000)
+		meta = durationOf(m)
 	}
-	if x.meta, err = amf.Append(x.meta, meta); err != nil {
+	if x.meta, err = onMetaData(meta); err == nil && len(x.meta) > maxMeta {
+		x.meta, err = onMetaData(durationOf(m))
+	}
+	if err != nil {
 		return nil, err
 	}
 	x.memory = m.Memory() + int64(cap(x.meta))
 	return x, nil
+}
+
+func durationOf(m media.File) *amf.ECMAArray {
+	return amf.NewECMAArray("duration", float64(m.Duration())/1000)
+}
+
+func onMetaData(meta *amf.ECMAArray) ([]byte, error) {
+	b, err := amf.Append(nil, "onMetaData")
+	if err != nil {
+		return nil, err
+	}
+	return amf.Append(b, meta)
 }
 
 // Length is how long the stream of a name plays. It fails with ErrNotFound,
