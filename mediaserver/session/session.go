@@ -147,9 +147,11 @@ func (s *Session) Serve() {
 		s.log.Warn("handshake failed", "err", err)
 		return
 	}
-	// Once connected, silence is a matter of pings, not of this timer.
+	// Once connected, silence is a matter of pings, not of this timer. It has
+	// the log of a client without a name: connect may be at the other's.
+	nameless := s.log
 	unconnected := time.AfterFunc(s.cfg.ConnectTimeout, func() {
-		s.log.Warn("closed: no connect command came", "within", s.cfg.ConnectTimeout)
+		nameless.Warn("closed: no connect command came", "within", s.cfg.ConnectTimeout)
 		s.Close()
 	})
 	started := time.Now()
