@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"flashpod.dev/flashpod/mediaserver/server"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -60,6 +62,9 @@ func (s *recordingsSource) key() (string, error) {
 	key := strings.TrimSpace(string(b))
 	if key == "" {
 		return "", fmt.Errorf("--key-file %s is empty", s.keyFile)
+	}
+	if strings.ContainsFunc(key, unicode.IsControl) || !utf8.ValidString(key) {
+		return "", fmt.Errorf("--key-file %s: this is no key, which is one line of text", s.keyFile)
 	}
 	return key, nil
 }
