@@ -44,7 +44,8 @@ type netStream struct {
 	began    time.Time           // when
 	change   *change             // what takes its place soon
 
-	runs      int    // number of the run of either: an end that comes late is known by it
+	runs      int    // number of the run of the playback: an end that comes late is known by it
+	lives     int    // the same for a live stream: it counts whenever one begins to have an end, or goes
 	continues bool   // timestamps follow those of what was played before
 	timeline  uint32 // ms, where that ended
 
@@ -83,6 +84,7 @@ func (ns *netStream) stopPlaying() {
 	if ns.player != nil {
 		ns.player.Close()
 		ns.keep()
+		ns.lives++
 		ns.player, ns.goal, ns.over = nil, nil, false
 	}
 	ns.dropChange()

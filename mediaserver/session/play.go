@@ -204,12 +204,12 @@ func (ns *netStream) startLive(it item, how entrance) error {
 
 // until is the end of a live item: after a length, or with the publication.
 func (ns *netStream) until(length time.Duration) *stream.Until {
-	ns.runs++
-	run := ns.runs
+	ns.lives++
+	live := ns.lives
 	return &stream.Until{
 		Length:      length,
 		Publication: length < 0,
-		OnEnd:       func(last uint32) { go ns.onLiveEnd(run, last, length) },
+		OnEnd:       func(last uint32) { go ns.onLiveEnd(live, last, length) },
 	}
 }
 

@@ -70,11 +70,11 @@ func (ns *netStream) onEnd(p *recording.Playback, r recording.Result) {
 }
 
 // onLiveEnd is the same for a live stream that was to end.
-func (ns *netStream) onLiveEnd(run int, last uint32, length time.Duration) {
+func (ns *netStream) onLiveEnd(live int, last uint32, length time.Duration) {
 	s := ns.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ns.player == nil || ns.runs != run {
+	if ns.player == nil || ns.lives != live {
 		return
 	}
 	ns.over, ns.timeline = true, last
