@@ -187,7 +187,7 @@ func (c *Conn) peerBandwidth(size uint32, limit limitType) error {
 	if size == 0 || size == c.out.sentWindow() {
 		return nil
 	}
-	return c.Send(WindowAckSize(size))
+	return c.reply(WindowAckSize(size))
 }
 
 // applyWindow begins the limit when it is due, and wakes who waits for room.

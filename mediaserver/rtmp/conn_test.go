@@ -427,3 +427,33 @@ func BenchmarkTryWritev(b *testing.B) {
 		}
 	}
 }
+
+// A publisher sends on for a while after it was told that nothing more comes:
+// what would be answered to it is not, and it can read what it was told.
+func TestServeGoesOnWhenNothingMoreIsSent(t *testing.T) {
+	server, client := shaken(t, false, Config{})
+	if err := server.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	pictures := 0
+	go func() {
+		served <- server.Serve(func(*Message) error { pictures++; return nil })
+	}()
+	ctx := t.Context()
+	m := Message{Type: TypeVideo, Payload: make([]byte, 100<<10)}
+	for range 100 {
+		if err := client.SendWait(ctx, &m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.SendWait(ctx, UserControl(EventPingRequest, 1), &m); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-served; !errors.Is(err, io.EOF) || pictures != 101 {
+		t.Errorf("after %d pictures: %v", pictures, err)
+	}
+}

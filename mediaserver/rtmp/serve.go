@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/yutopp/go-rtmp/message"
@@ -74,7 +75,7 @@ func (c *Conn) readTimeout() error {
 	if err := c.moveDeadline(time.Now()); err != nil {
 		return err
 	}
-	return c.Send(UserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
+	return c.reply(UserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
 }
 
 // acknowledge tells the peer how much has come, at least every window, and
@@ -85,7 +86,22 @@ func (c *Conn) acknowledge() error {
 		return nil
 	}
 	c.acked = n
-	return c.Send(ack(n))
+	return c.reply(ack(n))
+}
+
+// reply answers the peer, unless it was told that nothing more comes: it may
+// have more to say, and closing at once would take back what it was told.
+func (c *Conn) reply(m *Message) error {
+	err := c.Send(m)
+	if !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	select {
+	case <-c.closed:
+		return err
+	default:
+		return nil
+	}
 }
 
 // Messages of AMF3's types begin with a byte that says how values are encoded,
@@ -157,7 +173,7 @@ func (c *Conn) userControl(m *Message, handle func(*Message) error) error {
 		if len(m.Payload) < 6 {
 			return fmt.Errorf("%w: ping of %d bytes", ErrProtocol, len(m.Payload))
 		}
-		return c.Send(UserControl(EventPingResponse, binary.BigEndian.Uint32(m.Payload[2:])))
+		return c.reply(UserControl(EventPingResponse, binary.BigEndian.Uint32(m.Payload[2:])))
 	case EventPingResponse:
 		return nil
 	}
