@@ -2,6 +2,7 @@ package media
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -100,4 +101,18 @@ func (b *Batch) Grow(n int) {
 		b.Buf = make([]byte, n)
 	}
 	b.Buf = b.Buf[:max(n, len(b.Buf))]
+}
+
+// ReadFull reads all of p from at on. It fails with ErrInvalid where the file
+// ends before: one that has become shorter since it was opened must not look
+// like one that was played to its end.
+func ReadFull(r io.ReaderAt, p []byte, at int64) error {
+	n, err := r.ReadAt(p, at)
+	switch {
+	case n == len(p):
+		return nil
+	case err == nil || errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: it ends at byte %d; it was longer when it was opened", ErrInvalid, at+int64(n))
+	}
+	return fmt.Errorf("byte %d: %w", at, err)
 }

@@ -131,7 +131,7 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 	}
 	b.Grow(maxFrame)
 	buf := b.Buf[:min(int64(len(b.Buf)), f.end-e.at)]
-	if err := readFull(r, buf, e.at); err != nil {
+	if err := media.ReadFull(r, buf, e.at); err != nil {
 		return at, err
 	}
 	// Frames point into the heads: they must not move while they are made.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 const (
@@ -34,7 +35,7 @@ func readID3(r io.ReaderAt, fileSize int64) (tags *amf.Object, size int64, err e
 	if fileSize < id3Header {
 		return nil, 0, nil
 	}
-	if err := readFull(r, h[:], 0); err != nil {
+	if err := media.ReadFull(r, h[:], 0); err != nil {
 		return nil, 0, err
 	}
 	size = id3Size(h[:])
@@ -42,7 +43,7 @@ func readID3(r io.ReaderAt, fileSize int64) (tags *amf.Object, size int64, err e
 		return nil, 0, nil
 	}
 	p := make([]byte, min(size, fileSize, maxID3)-id3Header)
-	if err := readFull(r, p, id3Header); err != nil {
+	if err := media.ReadFull(r, p, id3Header); err != nil {
 		return nil, 0, err
 	}
 	return parseID3(h[3], h[5], p), size, nil
@@ -147,7 +148,7 @@ func readID3v1(r io.ReaderAt, fileSize int64) (tags *amf.Object, found bool, err
 	if fileSize < id3v1 {
 		return nil, false, nil
 	}
-	if err := readFull(r, p[:], fileSize-id3v1); err != nil {
+	if err := media.ReadFull(r, p[:], fileSize-id3v1); err != nil {
 		return nil, false, err
 	}
 	if string(p[:3]) != "TAG" {

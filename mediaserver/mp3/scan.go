@@ -1,7 +1,6 @@
 package mp3
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -22,19 +21,6 @@ const (
 
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", media.ErrInvalid, fmt.Sprintf(format, args...))
-}
-
-// readFull reads all of p. A file that has become shorter must not look like
-// one that was played to its end.
-func readFull(r io.ReaderAt, p []byte, at int64) error {
-	n, err := r.ReadAt(p, at)
-	switch {
-	case n == len(p):
-		return nil
-	case err == nil || errors.Is(err, io.EOF):
-		return invalid("it ends at byte %d; it was longer when it was opened", at+int64(n))
-	}
-	return fmt.Errorf("byte %d: %w", at, err)
 }
 
 // entry is a place where playing may begin.
@@ -66,7 +52,7 @@ func (s *scanner) peek(at int64, n int) []byte {
 		// A search looks a frame ahead and comes back.
 		s.from = max(0, at-2*maxFrame)
 		s.buf = s.buf[:min(windowSize, s.end-s.from)]
-		if s.err = readFull(s.r, s.buf, s.from); s.err != nil {
+		if s.err = media.ReadFull(s.r, s.buf, s.from); s.err != nil {
 			return nil
 		}
 	}

@@ -50,7 +50,7 @@ func (w *window) Read(p []byte) (int, error) {
 		n := min(int64(cap(w.buf)), w.size-w.at)
 		w.buf = w.buf[:n]
 		w.from = w.at
-		if err := readFull(w.r, w.buf, w.at); err != nil {
+		if err := media.ReadFull(w.r, w.buf, w.at); err != nil {
 			w.buf = w.buf[:0]
 			return 0, err
 		}
@@ -72,19 +72,6 @@ func (w *window) Seek(offset int64, whence int) (int64, error) {
 	}
 	w.at = offset
 	return offset, nil
-}
-
-// readFull reads all of p. A file that has become shorter must not look like
-// one that was played to its end.
-func readFull(r io.ReaderAt, p []byte, at int64) error {
-	n, err := r.ReadAt(p, at)
-	switch {
-	case n == len(p):
-		return nil
-	case err == nil || errors.Is(err, io.EOF):
-		return invalid("it ends at byte %d; it was longer when it was opened", at+int64(n))
-	}
-	return fmt.Errorf("byte %d: %w", at, err)
 }
 
 // box is where the payload of a box lies.
@@ -153,7 +140,7 @@ func (w *window) payload(b box) ([]byte, error) {
 		return nil, invalid("%v has %d bytes, more than the %d of any that describes something", b, b.end-b.start, maxPayload)
 	}
 	p := make([]byte, b.end-b.start)
-	return p, readFull(w.r, p, b.start)
+	return p, media.ReadFull(w.r, p, b.start)
 }
 
 // decode reads a small box into go-mp4's type for it.
@@ -208,7 +195,7 @@ func (t *table) take(n int) []byte {
 		kept := copy(t.room[:cap(t.room)], t.buf)
 		more := min(int64(len(t.room)-kept), t.end-t.at)
 		t.buf = t.room[:kept+int(more)]
-		if t.err = readFull(t.r, t.buf[kept:], t.at); t.err != nil {
+		if t.err = media.ReadFull(t.r, t.buf[kept:], t.at); t.err != nil {
 			t.buf = nil
 			t.end = t.at
 			return nil

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/abema/go-mp4"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // maxHead is the longest of what goes before a sample: an enhanced video head
@@ -323,7 +325,7 @@ func (c *codec) lookAt(r io.ReaderAt, s sample) error {
 		return nil
 	}
 	var h [4]byte
-	if err := readFull(r, h[:], s.offset()); err != nil {
+	if err := media.ReadFull(r, h[:], s.offset()); err != nil {
 		return err
 	}
 	if c.channels = 2; h[3]>>6 == 3 {

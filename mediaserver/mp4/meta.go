@@ -6,6 +6,7 @@ import (
 	"github.com/abema/go-mp4"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 const (
@@ -24,7 +25,7 @@ func readTags(w *window, udta box) *amf.Object {
 		case b.is("meta"):
 			// ISO's has version and flags, QuickTime's does not.
 			p := make([]byte, 8)
-			if b.end-b.start < 8 || readFull(w.r, p, b.start) != nil {
+			if b.end-b.start < 8 || media.ReadFull(w.r, p, b.start) != nil {
 				return nil
 			}
 			if string(p[4:]) != "hdlr" {

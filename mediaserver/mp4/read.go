@@ -62,7 +62,7 @@ func (p *pieces) read(r io.ReaderAt, buf []byte) error {
 		q := &p.list[i]
 		q.at = at
 		n := int(q.to - q.from)
-		if err := readFull(r, buf[at:at+n], q.from); err != nil {
+		if err := media.ReadFull(r, buf[at:at+n], q.from); err != nil {
 			return err
 		}
 		at += n
