@@ -128,6 +128,8 @@ func listen(ctx context.Context, c *rtmp.Client) (sending context.Context, said 
 func (p publication) send(ctx context.Context, c *rtmp.Client, src source, show *progress) error {
 	started := time.Now()
 	var payload []byte
+	var at time.Duration // of the source, whose times are modulo 2^32 ms
+	var last uint32
 	for {
 		f, err := src.next()
 		if errors.Is(err, io.EOF) {
@@ -136,7 +138,8 @@ func (p publication) send(ctx context.Context, c *rtmp.Client, src source, show 
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
 		}
-		at := time.Duration(f.Time) * time.Millisecond
+		at += time.Duration(int32(f.Time-last)) * time.Millisecond
+		last = f.Time
 		if p.length > 0 && at >= p.length {
 			return nil
 		}

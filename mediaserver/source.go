@@ -39,7 +39,7 @@ func isMP4(head []byte) bool {
 }
 
 // source is what is published. next returns io.EOF at the end; the frame is
-// valid until the next call. Times begin with 0.
+// valid until the next call. Times begin with 0, and are modulo 2^32.
 type source interface {
 	next() (media.Frame, error)
 	duration() time.Duration // 0: nobody knows
@@ -105,7 +105,7 @@ type fileSource struct {
 	ahead []media.Frame // goes before them: metadata and sequence headers
 
 	offset uint32 // added to the file's times
-	last   uint32 // largest time so far
+	last   uint32 // latest time so far
 	video  uint32 // time of the last picture
 	step   uint32 // between the last two
 	sent   bool   // a frame of this round
@@ -200,12 +200,16 @@ func (s *fileSource) next() (media.Frame, error) {
 	f := s.batch.Frames[s.i]
 	s.i++
 	s.sent = true
-	// What is interleaved may lie a little before the keyframe.
+	// What is interleaved may lie a little before the keyframe. A channel that
+	// goes on for 49 days begins its 32 bits anew: times are only compared with
+	// those that are near.
 	f.Time = max(f.Time, s.first.Time) + s.offset
-	if f.Type == media.TypeVideo && f.Time > s.video {
+	if f.Type == media.TypeVideo && int32(f.Time-s.video) > 0 {
 		s.step, s.video = f.Time-s.video, f.Time
 	}
-	s.last = max(s.last, f.Time)
+	if int32(f.Time-s.last) > 0 {
+		s.last = f.Time
+	}
 	return f, nil
 }
 
@@ -213,7 +217,11 @@ func (s *fileSource) next() (media.Frame, error) {
 func (s *fileSource) again() {
 	s.batch.Reset()
 	s.at, s.i, s.sent = s.first, 0, false
-	s.offset = max(s.last+1, s.video+s.step) - s.first.Time
+	next := s.last + 1
+	if picture := s.video + s.step; int32(picture-next) > 0 {
+		next = picture
+	}
+	s.offset = next - s.first.Time
 }
 
 func (s *fileSource) duration() time.Duration {
