@@ -481,3 +481,44 @@ func TestStreamThatNobodyPublishesTakesLittle(t *testing.T) {
 		t.Errorf("%d bytes each", each)
 	}
 }
+
+// A player that is in the middle of a message for long keeps no more of the
+// stream than one that is between two.
+func TestPlayerInTheMiddleOfAMessageHoldsLittle(t *testing.T) {
+	s := New("a", newFanout(t), Options{GOPCache: true})
+	p, _ := s.Publish()
+	c := dial(t)
+	player := s.Play(c.conn, 1)
+	defer player.Close()
+	// As above, the far end stops reading; but now before it is sent much.
+	write(t, p, rtmp.TypeVideo, 0, key(0))
+	for range 2 * cap(c.got) {
+		write(t, p, rtmp.TypeVideo, 0, inter(0))
+	}
+	frame := make([]byte, 1<<20)
+	more := func(frames int) (behind int64, rest int) {
+		for i := range frames {
+			copy(frame, key(byte(i)))
+			write(t, p, rtmp.TypeVideo, 0, frame)
+		}
+		player.sink.loop.do(func() { behind, rest = s.log.end.Load()-player.offset(), len(player.sink.rest) })
+		return behind, rest
+	}
+	for _, rest := more(1); rest == 0; _, rest = more(1) {
+	}
+	more(120)
+	late := time.After(10 * time.Second)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		behind, rest := more(0)
+		if rest > 0 && behind <= maxLagBytes {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("it holds %d MiB, with %d bytes of a message to come", behind>>20, rest)
+		}
+	}
+}

@@ -96,7 +96,13 @@ func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 	}
 	if len(s.rest) > 0 {
 		// All else stays where it is, and where its own limits count, until
-		// the socket has taken this.
+		// the socket has taken this. It may take its time: players that wait
+		// for it hold no more of their streams than others.
+		for _, p := range s.players {
+			if !p.paused && !p.over && !p.waiting {
+				p.keepUp(now)
+			}
+		}
 		c.add(s.rest)
 		s.again = true
 		return c.total, true
