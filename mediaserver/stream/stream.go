@@ -130,6 +130,7 @@ func (s *Stream) Publish() (*Publisher, error) {
 	}
 	p := &Publisher{s: s, first: true}
 	s.publisher = p
+	s.goodbye = position{} // it would keep all that is published from now on
 	s.notice("NetStream.Play.PublishNotify", s.name+" is now published.", 0)
 	return p, nil
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"go.uber.org/goleak"
 
@@ -521,4 +522,24 @@ func TestPlayerInTheMiddleOfAMessageHoldsLittle(t *testing.T) {
 			t.Fatalf("it holds %d MiB, with %d bytes of a message to come", behind>>20, rest)
 		}
 	}
+}
+
+// What a publisher has sent goes, whoever published the name before.
+func TestLogOfALaterPublicationIsForgotten(t *testing.T) {
+	s, p := publish(t, newFanout(t), "a")
+	p.Close()
+	p, err := s.Publish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, p, rtmp.TypeVideo, 0, key(0))
+	old := weak.Make(s.log.tail)
+	for i := range 3 {
+		write(t, p, rtmp.TypeVideo, uint32(i), append(key(1), make([]byte, segmentSize)...))
+	}
+	runtime.GC()
+	if old.Value() != nil {
+		t.Error("its first segment is there still")
+	}
+	p.Close()
 }
