@@ -102,6 +102,7 @@ func (p *Player) Close() {
 		}
 		p.last, p.closed = p.reachedSoFar(), true
 		p.stopCustom()
+		p.at, p.opening, p.waiting = position{}, nil, true // a timer may remember the player
 		p.sink.players = remove(p.sink.players, p)
 		p.group.leave(p)
 		p.s.players.Add(-1)

@@ -543,3 +543,28 @@ func TestLogOfALaterPublicationIsForgotten(t *testing.T) {
 	}
 	p.Close()
 }
+
+// A loop that has nothing to do any more keeps nothing of what it did.
+func TestLogIsForgottenWhenItsPlayersAreGone(t *testing.T) {
+	for _, until := range []*Until{nil, {Length: time.Hour}} {
+		s, p := publish(t, newFanout(t), "a")
+		far := dial(t)
+		player := s.PlayWith(far.conn, 1, PlayOptions{Until: until})
+		old := weak.Make(s.log.tail)
+		for range 50 {
+			write(t, p, rtmp.TypeAudio, 0, sound(0))
+		}
+		for range 50 {
+			far.expect(t, "audio af0100@1 at 0")
+		}
+		player.Close()
+		for i := range 3 {
+			write(t, p, rtmp.TypeAudio, uint32(i), append(sound(1), make([]byte, segmentSize)...))
+		}
+		runtime.GC()
+		if old.Value() != nil {
+			t.Errorf("until %v: its first segment is there still", until)
+		}
+		p.Close()
+	}
+}

@@ -37,6 +37,7 @@ func (l *loop) write(s *sink) {
 	if s.dead || s.blocked {
 		return
 	}
+	defer l.scratch.reset()
 	for {
 		now := time.Now()
 		lead, ok := l.gather(s, now)
@@ -90,7 +91,7 @@ func (l *loop) write(s *sink) {
 // when nothing may be written now.
 func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 	c := &l.scratch
-	c.bufs, c.marks, c.control, c.headers, c.total = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0], 0
+	c.reset()
 	if s.again = false; s.switching > 0 {
 		s.transitions()
 	}
@@ -130,6 +131,14 @@ func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 		c.player(p)
 	}
 	return lead, true
+}
+
+// reset empties the scratch. Nothing of a log may stay reachable because it was
+// written once: all that was published since would.
+func (c *scratch) reset() {
+	clear(c.bufs)
+	clear(c.marks)
+	c.bufs, c.marks, c.control, c.headers, c.total = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0], 0
 }
 
 func (c *scratch) add(b []byte) {
