@@ -93,4 +93,7 @@ func (r *Reader) Close() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	delete(r.s.readers, r)
+	// A publisher that was taken over keeps its recorder, and that its reader,
+	// while another publishes into the log.
+	r.at, r.opening = position{}, nil
 }

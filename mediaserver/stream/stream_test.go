@@ -568,3 +568,24 @@ func TestLogIsForgottenWhenItsPlayersAreGone(t *testing.T) {
 		p.Close()
 	}
 }
+
+// Whoever still has a reader that is closed has nothing of the log.
+func TestClosedReaderHoldsNothing(t *testing.T) {
+	s, p := publish(t, newFanout(t), "a")
+	r := s.NewReader()
+	write(t, p, rtmp.TypeAudio, 0, sound(0))
+	old := weak.Make(s.log.tail)
+	if _, err := r.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	for i := range 3 {
+		write(t, p, rtmp.TypeAudio, uint32(i), append(sound(1), make([]byte, segmentSize)...))
+	}
+	runtime.GC()
+	if old.Value() != nil {
+		t.Error("its first segment is there still")
+	}
+	runtime.KeepAlive(r)
+	p.Close()
+}
