@@ -1,0 +1,49 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// diskError tells a full disk from other errors, and no client where files are.
+func diskError(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = fmt.Errorf("%s: %w", path.Op, path.Err)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
+}
+
+// gone adds what to do to the error of a folder that was removed, or whose
+// volume was taken away, while the server runs.
+func (s *Store) gone(err error) error {
+	info, e := s.root.Stat(".")
+	if e == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Nlink > 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("the folder of recordings is gone (restart the server when it is back): %w", err)
+}
+
+// free fails with ErrDiskFull when too little space is left.
+func (s *Store) free() error {
+	d, err := s.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	var st syscall.Statfs_t
+	if err := syscall.Fstatfs(int(d.Fd()), &st); err != nil {
+		return fmt.Errorf("free space: %w", err)
+	}
+	if free := int64(st.Bavail) * st.Bsize; free < s.opts.MinFree {
+		return fmt.Errorf("%w: %d MiB left, %d MiB are kept free", ErrDiskFull, free>>20, s.opts.MinFree>>20)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// run writes until the source ends. Whatever ends it, the file is finished as
+// far as it got.
+func (r *Recorder) run(ctx context.Context) error {
+	err := r.copy(ctx)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	last := r.finish()
+	if errors.Is(err, ErrDiskFull) && errors.Is(last, ErrDiskFull) {
+		return err // it need not be said twice
+	}
+	return errors.Join(err, last)
+}
+
+const flushAbove = 256 << 10
+
+func (r *Recorder) copy(ctx context.Context) error {
+	for {
+		if !r.src.Pending() || r.w.Buffered() > flushAbove {
+			if err := r.flush(); err != nil {
+				return err
+			}
+		}
+		m, err := r.src.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.write(m); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Recorder) write(m rtmp.Message) error {
+	if m.Type == rtmp.TypeData && r.w.SetMeta(m.Payload) {
+		return nil // it has its place at the front
+	}
+	time, ok := r.clock.place(m)
+	if !ok {
+		return nil
+	}
+	r.dirty = true
+	switch {
+	case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload):
+		r.video = true
+	case m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
+	default:
+		r.media = true
+	}
+	err := r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: time, Data: m.Payload})
+	r.length.Store(r.w.Duration())
+	return err
+}
+
+// flush hands to the file what has come, and to the disk once a second.
+func (r *Recorder) flush() error {
+	if !r.dirty {
+		return nil
+	}
+	if err := r.w.Flush(); err != nil {
+		return diskError(err)
+	}
+	if r.worthy() {
+		if err := r.appear(); err != nil {
+			return err
+		}
+	}
+	now := r.store.opts.Now()
+	if now.Sub(r.synced) < r.store.opts.SyncEvery {
+		return nil
+	}
+	r.synced, r.dirty = now, false
+	if err := r.store.free(); err != nil {
+		return err
+	}
+	return diskError(syscall.Fdatasync(int(r.f.Fd())))
+}
+
+// worthy says whether the file would play, if the server died now: one that
+// has a header of pictures should have a picture too, unless none comes for a
+// second.
+func (r *Recorder) worthy() bool {
+	return r.media && (!r.video || r.clock.pictures || r.w.Duration() > 1000)
+}
+
+// appear gives the file its name: now it has something in it.
+func (r *Recorder) appear() error {
+	if r.temp == "" {
+		return nil
+	}
+	if err := r.store.root.Rename(r.temp, r.file); err != nil {
+		return err
+	}
+	r.temp = ""
+	return nil
+}
+
+func (r *Recorder) finish() error {
+	s := r.store
+	defer s.forget(r)
+	if r.temp != "" && !r.media {
+		return errors.Join(r.f.Close(), s.root.Remove(r.temp)) // nothing came
+	}
+	err := diskError(r.w.Finish())
+	if err != nil {
+		if e := r.salvage(); e != nil {
+			s.log.Error("recording that ended early is not mended", "file", r.file, "err", e)
+		}
+	} else {
+		err = r.appear()
+	}
+	return errors.Join(err, r.f.Close())
+}
+
+// salvage makes the best of a file that could not be finished, most likely
+// because the disk is full: the tag that did not fit is cut, and the metadata
+// has its place already. A recording of which nothing arrived replaces no other.
+func (r *Recorder) salvage() error {
+	size, err := r.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	_, mended, err := flv.Repair(r.f, size)
+	switch {
+	case r.temp == "":
+		return err
+	case err == nil && mended && r.arrived():
+		return r.appear()
+	}
+	return r.store.root.Remove(r.temp)
+}
+
+// arrived says whether the file has anything to play in it.
+func (r *Recorder) arrived() bool {
+	size, err := r.f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return false
+	}
+	x, err := flv.Scan(r.f, size)
+	return err == nil && len(x.Entries) > 0
+}
