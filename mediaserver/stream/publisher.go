@@ -1,0 +1,200 @@
+package stream
+
+import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// Publisher appends to a stream. Its methods are called from one goroutine.
+type Publisher struct {
+	s      *Stream
+	first  bool
+	offset uint32 // added to every timestamp
+}
+
+// Publish makes the caller the publisher. It fails with ErrBusy.
+//
+// Those who play already are told (NetStream.Play.PublishNotify), and the
+// timestamps they see go on where the last publisher's ended.
+func (s *Stream) Publish() (*Publisher, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher != nil {
+		return nil, ErrBusy
+	}
+	p := &Publisher{s: s, first: true}
+	s.publisher = p
+	s.goodbye = position{} // it would keep all that is published from now on
+	s.notice("NetStream.Play.PublishNotify", s.name+" is now published.", 0)
+	return p, nil
+}
+
+// Write appends an audio, video or data message. The payload is copied. It
+// fails with ErrClosed.
+func (p *Publisher) Write(m *rtmp.Message) error {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher != p {
+		return ErrClosed
+	}
+	if p.first {
+		p.first = false
+		if !s.ended.IsZero() {
+			p.offset = s.endedAt + uint32(time.Since(s.ended).Milliseconds()) - m.Timestamp
+		}
+	}
+	out := rtmp.Message{Type: m.Type, StreamID: 1, Timestamp: m.Timestamp + p.offset, Payload: m.Payload}
+	var flags uint8
+	switch m.Type {
+	case rtmp.TypeVideo:
+		flags = s.video(m.Payload)
+	case rtmp.TypeAudio:
+		s.hasAudio = true
+		flags = s.audio(m.Payload)
+	case rtmp.TypeData:
+		payload, forward := s.dataMessage(m)
+		if !forward {
+			return nil
+		}
+		out.Payload = payload
+	default:
+		return nil
+	}
+	at := s.log.append(&out, flags)
+	s.newest.Store(out.Timestamp)
+	if flags&flagKey != 0 {
+		s.keys++
+		s.key.Store(&keyframe{seq: s.keys, at: at, time: out.Timestamp, openingVersion: -1})
+	} else if k := s.key.Load(); k != nil && s.log.end.Load()-k.at.offset() > maxGOP {
+		s.key.Store(nil)
+	}
+	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
+	return nil
+}
+
+// video says what a video message is, and keeps what joiners need of it.
+func (s *Stream) video(payload []byte) (flags uint8) {
+	s.hasVideo = true
+	v, ok := flv.ParseVideo(payload)
+	if !ok {
+		return 0 // forwarded all the same: players may know better
+	}
+	key := s.pictures.Keyframe(&v)
+	switch {
+	case v.IsHeader():
+		s.keepHeader(rtmp.TypeVideo, &v, payload)
+		flags = flagHeader
+	case key:
+		flags = flagKey
+	}
+	return flags
+}
+
+// audio does the same for an audio message.
+func (s *Stream) audio(payload []byte) (flags uint8) {
+	a, ok := flv.ParseAudio(payload)
+	if !ok || !a.IsHeader() {
+		return 0
+	}
+	s.keepHeader(rtmp.TypeAudio, &a, payload)
+	return flagHeader
+}
+
+func (s *Stream) keepHeader(kind rtmp.MessageType, p *flv.Payload, payload []byte) {
+	if s.headers.keep(kind, p, payload) {
+		s.version++
+	}
+}
+
+// dataMessage keeps what @setDataFrame sets and drops what @clearDataFrame
+// clears. It returns the message as players get it: without the command word.
+func (s *Stream) dataMessage(m *rtmp.Message) (payload []byte, forward bool) {
+	word, rest, err := amf.Decode(m.Payload)
+	if err != nil {
+		return nil, false // players could not read it either
+	}
+	switch word {
+	case "@setDataFrame":
+		handler, _, err := amf.Decode(rest)
+		name, ok := handler.(string)
+		if err != nil || !ok {
+			return nil, false
+		}
+		s.store(name, &rtmp.Message{Type: m.Type, Payload: rest})
+		return rest, true
+	case "@clearDataFrame":
+		handler, _, _ := amf.Decode(rest)
+		name, _ := handler.(string)
+		s.clear(name)
+		return nil, false
+	case "onMetaData":
+		// Some encoders leave the command word out and mean it all the same.
+		s.store("onMetaData", m)
+	}
+	return m.Payload, true
+}
+
+// Clear forgets the stored data of a handler, so that who joins from now on
+// does not get it, and says whether there was any.
+func (p *Publisher) Clear(handler string) bool {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publisher == p && s.clear(handler)
+}
+
+func (s *Stream) clear(handler string) bool {
+	for i, d := range s.data {
+		if d.key == handler {
+			s.dataBytes -= len(d.payload)
+			s.data = append(s.data[:i:i], s.data[i+1:]...)
+			s.version++
+			return true
+		}
+	}
+	return false
+}
+
+// store keeps a copy of a data message under a key, in place of what had it
+// before.
+func (s *Stream) store(key string, m *rtmp.Message) {
+	entry := stored{key: key, kind: m.Type, payload: append([]byte(nil), m.Payload...)}
+	grows, at := len(entry.payload), -1
+	for i, d := range s.data {
+		if d.key == key {
+			grows, at = grows-len(d.payload), i
+		}
+	}
+	if s.dataBytes+grows > maxStoredBytes || at < 0 && len(s.data) == maxStoredData {
+		return // forwarded, but not kept
+	}
+	s.dataBytes += grows
+	s.version++
+	if at >= 0 {
+		s.data[at] = entry
+	} else {
+		s.data = append(s.data, entry)
+	}
+}
+
+// Close ends the publication. Players stay, and are told
+// (NetStream.Play.UnpublishNotify); readers come to their end.
+func (p *Publisher) Close() {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher != p {
+		return
+	}
+	s.publisher = nil
+	s.goodbye = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
+	s.ended, s.endedAt = time.Now(), s.newest.Load()
+	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, flv.DefaultTrack{}, headers{}
+	s.data, s.dataBytes = nil, 0
+	s.version++
+	s.key.Store(nil)
+}
