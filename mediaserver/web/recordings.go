@@ -7,16 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -254,65 +251,4 @@ func (h *recordings) one(_ context.Context, r *http.Request) (any, error) {
 		return nil, err
 	}
 	return i.describe(info), nil
-}
-
-func (h *recordings) remove(_ context.Context, r *http.Request) (any, error) {
-	i, err := h.instance(r.PathValue("application"), r.PathValue("instance"))
-	if err != nil {
-		return nil, err
-	}
-	name := r.PathValue("name")
-	log := h.log.With("application", i.Application, "instance", i.Instance, "stream", name, "remote", r.RemoteAddr)
-	if err := h.mayDelete(i, r); err != nil {
-		log.Warn("deleting a recording refused", "reason", err)
-		return nil, err
-	}
-	if err := i.Store.Delete(name); err != nil {
-		return nil, err
-	}
-	log.Info("recording deleted")
-	return nil, nil
-}
-
-func (h *recordings) mayDelete(i Recordings, r *http.Request) error {
-	if i.Authorize == nil {
-		if !local(r) {
-			return fail(http.StatusForbidden, "%s/%s has no publish key, so recordings are deleted from the server's own machine only (in a pod: kubectl port-forward)", i.Application, i.Instance)
-		}
-		return nil
-	}
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", i.Application, i.Instance)
-	}
-	err := i.Authorize(strings.TrimSpace(key))
-	if errors.Is(err, instance.ErrUnauthorized) {
-		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", i.Application, i.Instance)
-	}
-	if err != nil { // where the key lies is nobody's business
-		h.log.Error("publish key", "err", err)
-		return fail(http.StatusInternalServerError, "the publish key of %s/%s cannot be read: see the server's log", i.Application, i.Instance)
-	}
-	return nil
-}
-
-// local says whether a request was made on this machine, by somebody who meant
-// it: a proxy speaks for others, and a web page that had its own name resolved
-// to this machine betrays itself by the Host.
-func local(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
-		return false
-	}
-	for _, proxied := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
-		if r.Header.Get(proxied) != "" {
-			return false
-		}
-	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
