@@ -106,21 +106,37 @@ func (c *Client) Call(ctx context.Context, name string, object amf.Value, args .
 	if err := c.conn.SendCommand(0, name, txn, object, args...); err != nil {
 		return nil, err
 	}
-	select {
-	case cmd := <-answered:
-		if cmd.Name == "_error" {
-			for _, v := range append(cmd.Args, cmd.Object) {
-				if o, ok := v.(*amf.Object); ok {
-					return nil, statusError(o)
-				}
+	cmd, err := await(ctx, c, answered)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Name == "_error" {
+		for _, v := range append(cmd.Args, cmd.Object) {
+			if o, ok := v.(*amf.Object); ok {
+				return nil, statusError(o)
 			}
-			return nil, &StatusError{Code: name, Description: "the server says no more than that it failed"}
 		}
-		return cmd.Args, nil
+		return nil, &StatusError{Code: name, Description: "the server says no more than that it failed"}
+	}
+	return cmd.Args, nil
+}
+
+// await waits for what a server sends. What came before the connection was over
+// goes first: a server that refuses says why, and closes.
+func await[T any](ctx context.Context, c *Client, from <-chan T) (got T, err error) {
+	select {
+	case got = <-from:
+		return got, nil
 	case <-c.ended:
-		return nil, c.end()
+		err = c.end()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = ctx.Err()
+	}
+	select {
+	case got = <-from:
+		return got, nil
+	default:
+		return got, err
 	}
 }
 
@@ -185,18 +201,15 @@ func (c *Client) command(cmd *Command) {
 // Status waits for the next onStatus. One of level error is returned as a
 // *StatusError.
 func (c *Client) Status(ctx context.Context) (code string, err error) {
-	select {
-	case o := <-c.statuses:
-		e := statusError(o)
-		if level, _ := o.Get("level"); level == "error" {
-			return e.Code, e
-		}
-		return e.Code, nil
-	case <-c.ended:
-		return "", c.end()
-	case <-ctx.Done():
-		return "", ctx.Err()
+	o, err := await(ctx, c, c.statuses)
+	if err != nil {
+		return "", err
 	}
+	e := statusError(o)
+	if level, _ := o.Get("level"); level == "error" {
+		return e.Code, e
+	}
+	return e.Code, nil
 }
 
 // Await waits for a status of one of the codes, past others.
