@@ -1,5 +1,6 @@
-// Package recording is the recorded streams of one application instance: FLV
-// files in one folder, recorded from live streams and played from any point.
+// Package recording is the recorded streams of one application instance: files
+// in one folder, recorded from live streams as FLV or put there by somebody, and
+// played from any point.
 //
 // A stream called "name" is the file "name.flv"; names may have folders in
 // them. What a name means when it is recorded more than once:
@@ -11,6 +12,10 @@
 //     time, "name-20060102T150405Z.flv" (UTC), and replaces nothing;
 //   - playing "name" takes name.flv or the newest dated file, whichever was
 //     written last. A dated file has a name too and plays by it.
+//
+// Files of other formats have their format's name before theirs: "mp4:name" is
+// name.mp4, or else name.f4v, name.m4v or name.mov, and "mp3:name" is name.mp3.
+// A whole file name plays that file.
 //
 // Whoever plays has no goroutine: a turn, when one is due, reads a piece of the
 // file into memory that all share, makes headers for the frames in it, and
