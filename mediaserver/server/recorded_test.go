@@ -135,6 +135,7 @@ func TestRecordedInPlaceOfLive(t *testing.T) {
 	p.on(1, "publish", "cam")
 	p.expect("1 Publish.Start")
 	c.plays(1, "cam")
+	joined(t, s, 1)
 	p.audio(1, 50000)
 	c.expect("1 audio 50000")
 	c.on(1, "play2", amf.NewObject("streamName", "x", "oldStreamName", "cam", "start", 0.0, "transition", "swap"))
