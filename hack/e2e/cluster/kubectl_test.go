@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 const patience = 60 * time.Second
@@ -112,7 +115,23 @@ func (w *world) ready(name string, within time.Duration) string {
 	if took > within {
 		w.t.Errorf("%s was ready after %v, later than %v", name, took, within)
 	}
+	// The node's proxy hears of it a moment after the operator does.
+	until(w.t, patience, s.Status.URL+" to be reached", func() bool { return reached(s.Status.URL) })
 	return s.Status.URL
+}
+
+// reached says whether a connection to the server of a URL is accepted.
+func reached(url string) bool {
+	u, err := rtmp.ParseURL(url)
+	if err != nil {
+		return false
+	}
+	conn, err := net.DialTimeout("tcp", u.Host, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 func (w *world) key(instance string) string {
