@@ -18,6 +18,7 @@ type Stats struct {
 	Connections       int // now
 	Streams           int // names published now
 	Players           int // of live streams, now
+	Playbacks         int // of recorded streams, now
 	Recordings        int // being written now
 	Total             Totals
 }
@@ -30,6 +31,7 @@ func (i *Instance) Stats() Stats {
 		Name:        i.cfg.Name,
 		Uptime:      time.Since(i.started),
 		Recordings:  int(i.recordings.Load()),
+		Playbacks:   i.Store().Playbacks(),
 	}
 	_ = i.do(func() {
 		s.Total = i.total

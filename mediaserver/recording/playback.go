@@ -94,10 +94,15 @@ func (s *Store) OpenPlayback(name string, sink Sink, opts PlayOptions) (*Playbac
 	}
 	p := &Playback{opts: opts, sink: sink, file: file, audio: true, video: true}
 	p.buffer = max(opts.Buffer, leastBurst)
+	s.playbacks.Add(1)
 	p.timer = time.AfterFunc(time.Hour, p.turn)
 	p.timer.Stop()
 	return p, nil
 }
+
+// Playbacks is how many recorded streams are being played, paused ones
+// included.
+func (s *Store) Playbacks() int { return int(s.playbacks.Load()) }
 
 // SetBuffer sets how far ahead of time is sent.
 func (p *Playback) SetBuffer(d time.Duration) {
@@ -274,6 +279,7 @@ func (p *Playback) Close() {
 	p.halt()
 	if !p.closed {
 		p.closed = true
+		p.file.store.playbacks.Add(-1)
 		p.file.release()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -58,6 +59,8 @@ type Store struct {
 	root *os.Root
 	log  *slog.Logger
 	opts Options
+
+	playbacks atomic.Int64 // that are open
 
 	mu         sync.Mutex
 	closed     bool

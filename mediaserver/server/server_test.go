@@ -19,6 +19,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/manifest"
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -431,6 +432,7 @@ func TestHTTP(t *testing.T) {
 		`flashpod_connections{application="app",instance="one"} 1`,
 		`flashpod_streams{application="app",instance="one"} 1`,
 		`flashpod_players{application="app",instance="one"} 0`,
+		`flashpod_playbacks{application="app",instance="one"} 0`,
 		`flashpod_recordings{application="app",instance="one"} 1`,
 		`flashpod_publications_total{application="app",instance="one"} 1`,
 		`flashpod_refused_connections_total{reason="no such application"} 1`,
@@ -442,6 +444,13 @@ func TestHTTP(t *testing.T) {
 	}
 	if _, body := get(t, base+"/"); !strings.Contains(body, "app/one: 1 connections, 1 live streams") {
 		t.Errorf("index: %s", body)
+	}
+	shootTags(t, s, 0, "old", flv.Tag{Type: flv.TypeAudio, Data: []byte{0xaf, 1, 0}})
+	v := connect(t, s, "app/one").hello()
+	v.on(1, "play", "old", 0.0)
+	v.expect("event 4", "event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start")
+	if _, metrics := get(t, base+"/metrics"); !strings.Contains(metrics, `flashpod_playbacks{application="app",instance="one"} 1`) {
+		t.Error("a recorded stream that is played is not counted")
 	}
 	if code, _ := get(t, base+"/nothing"); code != 404 {
 		t.Errorf("/nothing: %d", code)

@@ -64,8 +64,8 @@ func index(w http.ResponseWriter, src Source, version string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprintf(w, "Flashpod %s\n\n", version)
 	for _, s := range src.Stats() {
-		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players, %d recordings being written\n",
-			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Recordings)
+		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players of them, %d of recorded streams, %d recordings being written\n",
+			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Playbacks, s.Recordings)
 	}
 	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n")
 }

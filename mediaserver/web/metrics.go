@@ -19,6 +19,8 @@ var perInstance = []struct {
 		func(s instance.Stats) float64 { return float64(s.Streams) }},
 	{"players", "Players of live streams now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Players) }},
+	{"playbacks", "Players of recorded streams now.", prometheus.GaugeValue,
+		func(s instance.Stats) float64 { return float64(s.Playbacks) }},
 	{"recordings", "Recordings being written now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Recordings) }},
 	{"connections_total", "Clients accepted since the start.", prometheus.CounterValue,
