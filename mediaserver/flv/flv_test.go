@@ -125,7 +125,7 @@ func TestWrittenFile(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	frames, _ := x.Meta.Get("keyframes")
+	frames := keyframesOf(t, f, x)
 	positions, _ := frames.(*amf.Object).Get("filepositions")
 	if got := positions.([]amf.Value); len(got) != 2 || got[1] != float64(x.Entries[1].Offset) {
 		t.Errorf("keyframes at %v, index says %v", got, x.Entries)
@@ -188,7 +188,7 @@ func TestIndexOfManyKeyframesIsThinnedToItsPlace(t *testing.T) {
 	if len(x.Entries) != count || x.First != fileHeaderSize+metaReserve {
 		t.Fatalf("%d keyframes, first tag at %d", len(x.Entries), x.First)
 	}
-	frames, _ := x.Meta.Get("keyframes")
+	frames := keyframesOf(t, f, x)
 	times, _ := frames.(*amf.Object).Get("times")
 	if n := len(times.([]amf.Value)); n < 900 || n > 1900 {
 		t.Errorf("%d keyframes in the metadata", n)
@@ -357,4 +357,22 @@ func BenchmarkScan(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// keyframesOf is the index that a file carries for others.
+func keyframesOf(t testing.TB, f io.ReaderAt, x *Index) amf.Value {
+	t.Helper()
+	if _, kept := x.Meta.Get("keyframes"); kept {
+		t.Error("the index of the file is kept in memory as well")
+	}
+	tag, err := ReadTag(f, x.metaOffset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := amf.DecodeAll(tag.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, _ := values[1].(*amf.ECMAArray).Get("keyframes")
+	return frames
 }

@@ -21,7 +21,8 @@ const (
 )
 
 // parseMeta returns the value of an onMetaData script, nil when data is
-// something else.
+// something else. What tells where things are in the file is left out: the file
+// itself does, and decoded it takes sixteen times its bytes.
 func parseMeta(data []byte) *amf.ECMAArray {
 	name, rest, err := amf.Decode(data)
 	if err != nil || name != metaName {
@@ -33,11 +34,20 @@ func parseMeta(data []byte) *amf.ECMAArray {
 	}
 	switch v := v.(type) {
 	case *amf.ECMAArray:
-		return v
+		return &amf.ECMAArray{Properties: withoutLayout(v.Properties)}
 	case *amf.Object: // some encoders
-		return &amf.ECMAArray{Properties: v.Properties}
+		return &amf.ECMAArray{Properties: withoutLayout(v.Properties)}
 	}
 	return nil
+}
+
+func withoutLayout(all []amf.Property) (out []amf.Property) {
+	for _, p := range all {
+		if p.Name != "keyframes" && p.Name != "padding" {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // ours are the properties that the writer sets, whatever a publisher says of
