@@ -29,6 +29,7 @@ type curve struct {
 const (
 	panelWidth, panelHeight        = 440, 300
 	padLeft, padRight, padTop, low = 62, 16, 44, 48
+	labelRoom                      = 40 // of a number under an axis
 	ink, faint                     = "#808080", "#80808055"
 )
 
@@ -75,9 +76,13 @@ func (p panel) draw(b *strings.Builder) {
 		fmt.Fprintf(b, `<path d="M%.1f %.1fH%.1f" stroke="%s"/>`+"\n", left, py(y), right, faint)
 		text(left-6, py(y)+4, "end", "", short(y))
 	}
-	for _, x := range slices.Sorted(maps.Keys(marks)) {
+	at := slices.Sorted(maps.Keys(marks))
+	for i, x := range at {
 		fmt.Fprintf(b, `<path d="M%.1f %.1fv5" stroke="%s"/>`+"\n", px(x), bottom, ink)
-		text(px(x), bottom+18, "middle", "", short(x))
+		// A number that would touch the next one is left out.
+		if i == len(at)-1 || px(at[i+1])-px(x) >= labelRoom {
+			text(px(x), bottom+18, "middle", "", short(x))
+		}
 	}
 	fmt.Fprintf(b, `<path d="M%.1f %.1fV%.1fH%.1f" fill="none" stroke="%s"/>`+"\n", left, top, bottom, right, ink)
 	for i, c := range p.lines {
