@@ -277,13 +277,6 @@ func IsVideoHeader(p []byte) bool {
 	return ok && v.IsHeader()
 }
 
-// IsDisposable says whether a video payload is an inter frame that no other
-// frame refers to: leaving it out costs a picture and nothing else.
-func IsDisposable(p []byte) bool {
-	v, ok := ParseVideo(p)
-	return ok && v.IsDisposable()
-}
-
 // IsAudioHeader says whether an audio payload is what a player must have
 // before the first sound: see Payload.IsHeader.
 func IsAudioHeader(p []byte) bool {

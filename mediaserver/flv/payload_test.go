@@ -141,7 +141,7 @@ func TestPayloads(t *testing.T) {
 			words += "key"
 		case c.audio && IsAudioHeader(b), !c.audio && IsVideoHeader(b):
 			words += "header"
-		case !c.audio && IsDisposable(b):
+		case !c.audio && ok && p.IsDisposable():
 			words += "disposable"
 		}
 		if words != c.words {
