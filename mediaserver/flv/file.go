@@ -39,6 +39,9 @@ func (f *File) Seek(ms uint32) media.Position {
 		return media.Position{Time: ms, At: f.x.Size}
 	}
 	e := f.x.Seek(ms)
+	if e.Offset == f.x.First {
+		e.Time = f.x.began // nobody waits for what is not there
+	}
 	return media.Position{Time: e.Time, At: e.Offset}
 }
 

@@ -132,3 +132,28 @@ func TestFileThatWasCut(t *testing.T) {
 		t.Errorf("%d frames of %d", len(got), len(whole))
 	}
 }
+
+// A file that was cut out of another begins with its first frame, not with the
+// time until then.
+func TestFileThatBeginsLate(t *testing.T) {
+	b := slices.Clone(fileHeader)
+	for _, tag := range []Tag{{TypeVideo, 0, avcHeader}, {TypeAudio, 600_010, sound}, {TypeVideo, 600_040, key}, {TypeVideo, 601_040, key}} {
+		var err error
+		if b, err = AppendTag(b, tag); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := bytes.NewReader(b)
+	f, err := Open(r, r.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ms, want := range map[uint32]uint32{0: 600_010, 1000: 600_010, 600_040: 600_040, 601_040: 601_040} {
+		if at := f.Seek(ms); at.Time != want {
+			t.Errorf("for %d it begins at %d, want %d", ms, at.Time, want)
+		}
+	}
+	if got := frames(t, f, r, f.Seek(0), 1000); len(got) != 4 {
+		t.Errorf("from the beginning: %v", got)
+	}
+}

@@ -41,6 +41,8 @@ type Index struct {
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
 	pictures             DefaultTrack
+	began                uint32 // ms; of the first frame
+	begun                bool   // there is one
 }
 
 // Header is where a header is: a sequence start, metadata of pictures, or the
@@ -168,6 +170,9 @@ func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 		if ok && v.IsHeader() && size <= maxHeader {
 			x.VideoHeaders = appendHeader(x.VideoHeaders, Header{e, v.Kind, v.TrackSet()})
 		}
+		if !ok || !v.IsHeader() {
+			x.begin(time)
+		}
 		if ok && x.pictures.Keyframe(&v) {
 			x.Entries = appendEntry(x.Entries, e)
 		}
@@ -177,7 +182,10 @@ func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 			if size <= maxHeader {
 				x.AudioHeaders = appendHeader(x.AudioHeaders, Header{e, a.Kind, a.TrackSet()})
 			}
-		} else if n := len(x.Entries); !x.HasVideo && (n == 0 || time >= x.Entries[n-1].Time+audioEntryEvery) {
+			break
+		}
+		x.begin(time)
+		if n := len(x.Entries); !x.HasVideo && (n == 0 || time >= x.Entries[n-1].Time+audioEntryEvery) {
 			x.Entries = appendEntry(x.Entries, e)
 		}
 	default:
@@ -187,6 +195,14 @@ func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 		return
 	}
 	x.Duration = max(x.Duration, time)
+}
+
+// begin notes the time of the first frame: it need not be 0 in a file that was
+// cut out of another.
+func (x *Index) begin(time uint32) {
+	if !x.begun {
+		x.begun, x.began = true, time
+	}
 }
 
 func appendEntry(list []Entry, e Entry) []Entry {
