@@ -163,7 +163,7 @@ const (
 	// No round is stretched further: it is what a player's buffer forgives.
 	maxInterval = 350 * time.Millisecond
 	// A share of the loop's time: an interval of so many rounds.
-	balancedRounds = 4
+	balancedRounds = 3
 	lowRounds      = 1
 	// Sound waits for a picture to go with, so many intervals and so long.
 	soundIntervals = 3

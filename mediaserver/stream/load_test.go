@@ -50,9 +50,9 @@ func TestIntervals(t *testing.T) {
 		pictures, sound time.Duration
 	}{
 		{Balanced, 0, 0, 0, 0},
-		{Balanced, time.Millisecond, 0, 4 * time.Millisecond, 12 * time.Millisecond},
-		{Balanced, 20 * time.Millisecond, 0, 80 * time.Millisecond, 100 * time.Millisecond},
-		{Balanced, 40 * time.Millisecond, 0, 160 * time.Millisecond, 160 * time.Millisecond},
+		{Balanced, time.Millisecond, 0, 3 * time.Millisecond, 9 * time.Millisecond},
+		{Balanced, 20 * time.Millisecond, 0, 60 * time.Millisecond, 100 * time.Millisecond},
+		{Balanced, 40 * time.Millisecond, 0, 120 * time.Millisecond, 120 * time.Millisecond},
 		{Balanced, time.Second, 0, maxInterval, maxInterval},
 		{Balanced, time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond},
 		{Low, time.Millisecond, 50 * time.Millisecond, time.Millisecond, time.Millisecond},

@@ -30,7 +30,7 @@ type Latency int
 
 // The three of spec.delivery.latency.
 const (
-	Balanced   Latency = iota // frame by frame, until the audience takes a quarter of a loop's time
+	Balanced   Latency = iota // frame by frame, until the audience takes a third of a loop's time
 	Low                       // frame by frame, as long as the loop can
 	Throughput                // a write every 350 ms
 )
