@@ -338,7 +338,21 @@ func (v *victim) look(path string) {
 	for _, e := range x.Entries {
 		places[e.Offset] = e.Time
 	}
-	listed, _ := x.Meta.Get("keyframes")
+	// The index is for others: ours is made of the tags.
+	r, err := flv.NewReader(io.NewSectionReader(f, 0, info.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := amf.DecodeAll(tag.Data)
+	if err != nil || len(values) < 2 {
+		t.Fatalf("%s: metadata of %s: %v, %v", k.what, filepath.Base(path), values, err)
+	}
+	meta, _ := values[1].(*amf.ECMAArray)
+	listed, _ := meta.Get("keyframes")
 	if index, ok := listed.(*amf.Object); ok {
 		times, _ := index.Get("times")
 		offsets, _ := index.Get("filepositions")
