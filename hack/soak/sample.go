@@ -14,7 +14,7 @@ import (
 // sample is what the server holds at a time.
 type sample struct {
 	goroutines, files  int
-	rss                int64 // bytes
+	memory             int64 // bytes: see server.memory
 	connections        int
 	players, streams   int
 	recordings         int
@@ -41,7 +41,7 @@ func (s *server) sample(ctx context.Context) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	for _, name := range []string{"go_goroutines", "process_open_fds", "process_resident_memory_bytes", "flashpod_connections"} {
+	for _, name := range []string{"go_goroutines", "process_open_fds", "process_resident_memory_bytes", "go_memstats_sys_bytes", "flashpod_connections"} {
 		if _, ok := values[name]; !ok {
 			return sample{}, fmt.Errorf("/metrics has no %s", name)
 		}
@@ -49,7 +49,7 @@ func (s *server) sample(ctx context.Context) (sample, error) {
 	return sample{
 		goroutines:  int(values["go_goroutines"]),
 		files:       int(values["process_open_fds"]),
-		rss:         int64(values["process_resident_memory_bytes"]),
+		memory:      s.memory(values),
 		connections: int(values["flashpod_connections"]),
 		players:     int(values["flashpod_players"]),
 		streams:     int(values["flashpod_streams"]),
@@ -59,6 +59,16 @@ func (s *server) sample(ctx context.Context) (sample, error) {
 		sent:        values["flashpod_sent_bytes_total"],
 		cpu:         values["process_cpu_seconds_total"],
 	}, nil
+}
+
+// memory is what the process has in RAM or, under the race detector, what Go has
+// of it: the detector remembers something of every goroutine that ever was, and
+// there is one for each turn of a recording.
+func (s *server) memory(values map[string]float64) int64 {
+	if s.race {
+		return int64(values["go_memstats_sys_bytes"] - values["go_memstats_heap_released_bytes"])
+	}
+	return int64(values["process_resident_memory_bytes"])
 }
 
 // parseMetrics sums up what the Prometheus text format says of each name.
@@ -131,9 +141,9 @@ type table struct {
 func (t *table) row(at string, s sample) {
 	if t.rows%40 == 0 {
 		fmt.Fprintf(t.out, "%8s %10s %6s %8s %8s %8s %8s %6s %9s %9s %9s %8s\n",
-			"time", "goroutines", "files", "RSS MB", "clients", "streams", "players", "recs", "accepted", "in MB", "out MB", "CPU s")
+			"time", "goroutines", "files", "mem MB", "clients", "streams", "players", "recs", "accepted", "in MB", "out MB", "CPU s")
 	}
 	t.rows++
 	fmt.Fprintf(t.out, "%8s %10d %6d %8.1f %8d %8d %8d %6d %9.0f %9.1f %9.1f %8.1f\n",
-		at, s.goroutines, s.files, float64(s.rss)/1e6, s.connections, s.streams, s.players, s.recordings, s.accepted, s.received/1e6, s.sent/1e6, s.cpu)
+		at, s.goroutines, s.files, float64(s.memory)/1e6, s.connections, s.streams, s.players, s.recordings, s.accepted, s.received/1e6, s.sent/1e6, s.cpu)
 }

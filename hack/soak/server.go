@@ -3,12 +3,15 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +23,7 @@ type server struct {
 	dir  string
 	rtmp string // host:port
 	http string
+	race bool          // the program was built with the race detector
 	done chan struct{} // closed when it has ended, with err
 	err  error
 
@@ -44,6 +48,9 @@ func serve(program string) (*server, error) {
 		return nil, err
 	}
 	s := &server{dir: dir, done: make(chan struct{})}
+	if built, err := buildinfo.ReadFile(program); err == nil {
+		s.race = slices.Contains(built.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+	}
 	file := filepath.Join(dir, "soak.yaml")
 	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
 		return nil, err

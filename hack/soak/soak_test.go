@@ -22,7 +22,7 @@ func TestParseMetrics(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	var list []sample
 	for _, mb := range []int64{1, 1, 9, 10, 11, 50, 50, 50, 50, 22, 20, 900} {
-		list = append(list, sample{rss: mb << 20})
+		list = append(list, sample{memory: mb << 20})
 	}
 	if got, ok := growth(list); !ok || got != 22.0/11 {
 		t.Errorf("growth %v, %v; want the median of 22, 20 and 900 over that of 10, 11 and 50", got, ok)
@@ -33,11 +33,11 @@ func TestGrowth(t *testing.T) {
 }
 
 func TestStanding(t *testing.T) {
-	list := []sample{{connections: 9, rss: 1}, {connections: 9, rss: 1}}
-	for _, rss := range []int64{10, 11, 12, 20, 22, 24} {
-		list = append(list, sample{connections: 9, rss: rss})
+	list := []sample{{connections: 9, memory: 1}, {connections: 9, memory: 1}}
+	for _, memory := range []int64{10, 11, 12, 20, 22, 24} {
+		list = append(list, sample{connections: 9, memory: memory})
 	}
-	list = append(list, sample{connections: 2, rss: 900}, sample{connections: 9, accepted: 5, rss: 900})
+	list = append(list, sample{connections: 2, memory: 900}, sample{connections: 9, accepted: 5, memory: 900})
 	if got, ok := standing(list); !ok || got != 2 {
 		t.Errorf("got %v, %v; want 22 over 11", got, ok)
 	}
@@ -50,7 +50,7 @@ func TestVerdict(t *testing.T) {
 	flat := make([]sample, 20)
 	grown := make([]sample, 20)
 	for i := range flat {
-		flat[i].rss, grown[i].rss = 100, int64(100+10*i)
+		flat[i].memory, grown[i].memory = 100, int64(100+10*i)
 	}
 	clean, bad := newCrew(nil), newCrew(nil)
 	bad.wrong = []string{"a frame is torn"}

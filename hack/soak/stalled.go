@@ -112,17 +112,17 @@ func stall(ctx context.Context, s *server, n int) error {
 		return fmt.Errorf("publish: %w", err)
 	}
 	frames, told, wrong := w.result()
-	rss := [3]float64{medianRSS(before), medianRSS(during), medianRSS(after)}
+	memory := [3]float64{medianMemory(before), medianMemory(during), medianMemory(after)}
 	fmt.Printf("\nmemory %.1f MB before, %.1f MB with %d players who do not read (%.1f KB each), %.1f MB after\n",
-		rss[0]/1e6, rss[1]/1e6, n, (rss[1]-rss[0])/1e3/float64(n), rss[2]/1e6)
+		memory[0]/1e6, memory[1]/1e6, n, (memory[1]-memory[0])/1e3/float64(n), memory[2]/1e6)
 	fmt.Printf("%d such players came, and the server closed every one\n", came)
 	fmt.Printf("the healthy player was sent %d frames, told that it is slow: %v\n", frames, told)
 	ratio, ok := standing(during)
 	if !ok {
 		return errors.Join(wrong, errors.New("too few of them stood still together to say anything of memory: the machine is too slow"))
 	}
-	peak := slices.MaxFunc(during, func(a, b sample) int { return cmp.Compare(a.rss, b.rss) })
-	each := (float64(peak.rss) - rss[0]) / float64(n)
+	peak := slices.MaxFunc(during, func(a, b sample) int { return cmp.Compare(a.memory, b.memory) })
+	each := (float64(peak.memory) - memory[0]) / float64(n)
 	fmt.Printf("while the first %d stood still memory became %.2f times what it was; at its peak, with others in their place, it was %.1f KB each\n", n, ratio, each/1e3)
 	if wrong == nil && told {
 		wrong = errors.New("the healthy player was told that it is slow")
@@ -152,7 +152,7 @@ func standing(during []sample) (ratio float64, ok bool) {
 		return 0, false
 	}
 	list := during[filling:n]
-	return medianRSS(list[len(list)/2:]) / medianRSS(list[:len(list)/2]), true
+	return medianMemory(list[len(list)/2:]) / medianMemory(list[:len(list)/2]), true
 }
 
 // herd is the players who do not read. They keep their sockets open until the

@@ -48,11 +48,11 @@ func growth(during []sample) (ratio float64, ok bool) {
 	if n < 8 {
 		return 0, false
 	}
-	return medianRSS(during[n-n/4:]) / medianRSS(during[n/4:n/2]), true
+	return medianMemory(during[n-n/4:]) / medianMemory(during[n/4:n/2]), true
 }
 
-func medianRSS(list []sample) float64 {
+func medianMemory(list []sample) float64 {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b sample) int { return cmp.Compare(a.rss, b.rss) })
-	return float64(list[len(list)/2].rss)
+	slices.SortFunc(list, func(a, b sample) int { return cmp.Compare(a.memory, b.memory) })
+	return float64(list[len(list)/2].memory)
 }
