@@ -26,8 +26,8 @@ var workers = struct {
 }{turns: make(chan struct{}, 32)}
 
 // takeWorker waits for a place and takes the worker that was given back last:
-// its memory is still in the processor's cache, which makes half of the
-// difference between this and the kernel's own sendfile.
+// its memory is the likeliest to be in the processor's cache still, and no more
+// workers are made than run at once.
 func takeWorker() *worker {
 	workers.turns <- struct{}{}
 	workers.mu.Lock()
