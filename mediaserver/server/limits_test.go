@@ -13,22 +13,7 @@ import (
 
 // Connections that say nothing count as well; who leaves makes room.
 func TestMaxConnections(t *testing.T) {
-	s, err := New(Config{Data: t.TempDir(), RTMPAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", MaxConnections: 2}, docs(t, open))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
+	s, _ := runWith(t, Config{MaxConnections: 2}, open)
 	silent := dial(t, s)
 	c := connect(t, s, "app/one").hello()
 	third := dial(t, s)

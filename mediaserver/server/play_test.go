@@ -248,20 +248,9 @@ type film struct {
 // shoot makes a film, whose letter is that of its name.
 func shoot(t *testing.T, s *Server, name string, f film) {
 	t.Helper()
-	file, err := os.Create(filepath.Join(s.Served()[0].Streams, name+".flv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	w, err := flv.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var tags []flv.Tag
 	tag := func(kind uint8, time uint32, payload ...byte) {
-		t.Helper()
-		if err := w.Write(flv.Tag{Type: kind, Timestamp: time, Data: payload}); err != nil {
-			t.Fatal(err)
-		}
+		tags = append(tags, flv.Tag{Type: kind, Timestamp: time, Data: payload})
 	}
 	due := func(time, every uint32) bool { return every > 0 && time%every == 0 }
 	for time := range f.length + 1 {
@@ -286,9 +275,7 @@ func shoot(t *testing.T, s *Server, name string, f film) {
 			tag(flv.TypeAudio, time, 0x2f, name[0])
 		}
 	}
-	if err := w.Finish(); err != nil {
-		t.Fatal(err)
-	}
+	shootTags(t, s, 0, name, tags...)
 }
 
 // What comes before the media.

@@ -38,17 +38,21 @@ func shootTags(t *testing.T, s *Server, instance int, name string, tags ...flv.T
 	}
 }
 
+// largePictures are n keyframes of 100 KB, one every so many ms.
+func largePictures(n, every uint32) (tags []flv.Tag) {
+	frame := make([]byte, 100<<10)
+	copy(frame, []byte{0x17, 1, 0, 0, 0})
+	for i := range n {
+		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * every, Data: frame})
+	}
+	return tags
+}
+
 // TestSeveralRecordedStreamsShareAConnection has two playbacks wait for the
 // same full socket, again and again: both come to their end.
 func TestSeveralRecordedStreamsShareAConnection(t *testing.T) {
 	s, _ := run(t, open)
-	frame := make([]byte, 100<<10)
-	copy(frame, []byte{0x17, 1, 0, 0, 0})
-	var tags []flv.Tag
-	for i := range uint32(300) {
-		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 40, Data: frame})
-	}
-	shootTags(t, s, 0, "film", tags...)
+	shootTags(t, s, 0, "film", largePictures(300, 40)...)
 
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -174,13 +178,7 @@ func TestPlayEndsAPublication(t *testing.T) {
 func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
 	var log lines
 	s, stop := runWith(t, Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))}, open)
-	frame := make([]byte, 100<<10)
-	copy(frame, []byte{0x17, 1, 0, 0, 0})
-	var tags []flv.Tag
-	for i := range uint32(1000) {
-		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 10, Data: frame})
-	}
-	shootTags(t, s, 0, "film", tags...)
+	shootTags(t, s, 0, "film", largePictures(1000, 10)...)
 	for range 20 {
 		c := connectStreams(t, s, 1)
 		if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {

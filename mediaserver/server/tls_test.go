@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -51,23 +50,7 @@ func writePair(t *testing.T, dir, name string, modified time.Time) (certFile, ke
 func TestRTMPS(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := writePair(t, dir, "one.example", time.Now().Add(-time.Hour))
-	s, err := New(Config{Data: t.TempDir(), RTMPAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0",
-		RTMPSAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile}, docs(t, open))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
+	s, _ := runWith(t, Config{RTMPSAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile}, open)
 	dial := func() *tls.Conn {
 		t.Helper()
 		nc, err := tls.Dial("tcp", s.RTMPSAddr().String(), &tls.Config{InsecureSkipVerify: true})
