@@ -30,7 +30,7 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			Instance    string             `json:"instance"`
 			Recording   v1alpha1.Recording `json:"recording"`
 			Access      v1alpha1.Access    `json:"access"`
-			Limits      *v1alpha1.Limits   `json:"limits,omitempty"`
+			Limits      v1alpha1.Limits    `json:"limits"`
 			Delivery    v1alpha1.Delivery  `json:"delivery"`
 		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, a.Spec.Access, a.Spec.Limits, a.Spec.Delivery},
 	}

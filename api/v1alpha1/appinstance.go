@@ -69,16 +69,31 @@ type AppInstanceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Access Access `json:"access,omitzero"`
+	// Limits bound what clients may take of the server.
+	// +kubebuilder:default={}
 	// +optional
-	Limits *Limits `json:"limits,omitempty"`
+	Limits Limits `json:"limits,omitzero"`
 	// +kubebuilder:default={}
 	// +optional
 	Delivery Delivery `json:"delivery,omitzero"`
 	// +kubebuilder:default={}
 	// +optional
 	Service Service `json:"service,omitzero"`
+	// TLS lets clients connect by rtmps:// as well.
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
+	// NetworkPolicy says who may reach the server's ports inside the cluster.
+	// +kubebuilder:default={}
+	// +optional
+	NetworkPolicy NetworkPolicy `json:"networkPolicy,omitzero"`
+	// UpgradePolicy says when a change that comes from the operator, such as
+	// another media image, may restart the server: Auto (as soon as it is this
+	// instance's turn), OnIdle (when no client is connected) or Manual (when the
+	// annotation media.flashpod.dev/upgrade allows it; the condition
+	// UpgradePending names the value). An edit of yours never waits.
+	// +kubebuilder:default=Auto
+	// +optional
+	UpgradePolicy UpgradePolicy `json:"upgradePolicy,omitempty"`
 
 	Scheduling `json:",inline"`
 }
@@ -90,6 +105,12 @@ type Scheduling struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +optional
 	Image string `json:"image,omitempty"`
+	// ImagePullSecrets name Secrets of type kubernetes.io/dockerconfigjson that
+	// the node pulls the image with.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	// +optional
+	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
 	// +optional
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
 	// +kubebuilder:validation:MaxProperties=32

@@ -76,4 +76,43 @@ type Service struct {
 	// +kubebuilder:validation:Enum=SingleStack;PreferDualStack;RequireDualStack
 	// +optional
 	IPFamilyPolicy *corev1.IPFamilyPolicy `json:"ipFamilyPolicy,omitempty"`
+	// IPFamilies are the families of the Service's addresses, in order: IPv4,
+	// IPv6 or both. Default: the cluster's.
+	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:items:Enum=IPv4;IPv6
+	// +listType=atomic
+	// +optional
+	IPFamilies []corev1.IPFamily `json:"ipFamilies,omitempty"`
 }
+
+// NetworkPolicy says who may reach the server's ports inside the cluster.
+type NetworkPolicy struct {
+	// Mode is Managed (the operator makes a NetworkPolicy: RTMP and RTMPS are
+	// open to all, the control port to the operator, to Prometheus and to pods
+	// of the same namespace) or None.
+	// +kubebuilder:default=Managed
+	// +optional
+	Mode NetworkPolicyMode `json:"mode,omitempty"`
+}
+
+// NetworkPolicyMode says who makes the NetworkPolicy.
+// +kubebuilder:validation:Enum=Managed;None
+type NetworkPolicyMode string
+
+// The network policy modes.
+const (
+	NetworkPolicyManaged NetworkPolicyMode = "Managed"
+	NetworkPolicyNone    NetworkPolicyMode = "None"
+)
+
+// UpgradePolicy says when the operator may restart the server of its own
+// accord.
+// +kubebuilder:validation:Enum=Auto;OnIdle;Manual
+type UpgradePolicy string
+
+// The upgrade policies.
+const (
+	UpgradeAuto   UpgradePolicy = "Auto"
+	UpgradeOnIdle UpgradePolicy = "OnIdle"
+	UpgradeManual UpgradePolicy = "Manual"
+)

@@ -1,8 +1,11 @@
 package v1alpha1
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // SetDefaults fills in what the schema's defaults fill in, and the instance's
@@ -17,6 +20,12 @@ func (a *AppInstance) SetDefaults() {
 	yes := true
 	def(&s.Storage.Retain, &yes)
 	def(&s.Access.Publish.Mode, PublishKey)
+	def(&s.Access.Publish.PreviousKeyFor, &metav1.Duration{Duration: time.Hour})
+	connections, streams := int32(10000), int32(1000)
+	def(&s.Limits.MaxConnections, &connections)
+	def(&s.Limits.MaxStreams, &streams)
+	def(&s.NetworkPolicy.Mode, NetworkPolicyManaged)
+	def(&s.UpgradePolicy, UpgradeAuto)
 	def(&s.Delivery.Latency, LatencyBalanced)
 	def(&s.Delivery.GOPCache, &yes)
 	def(&s.Service.Type, corev1.ServiceTypeLoadBalancer)

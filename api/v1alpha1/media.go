@@ -1,5 +1,7 @@
 package v1alpha1
 
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 // Recording says which live streams are kept.
 type Recording struct {
 	// Mode is OnRequest (streams published as "record" or "append"), All (every
@@ -42,6 +44,12 @@ type PublishAccess struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
+	// PreviousKeyFor is how long the key before stays valid when the key is
+	// changed, so that encoders have time to get the new one; 0s revokes it at
+	// once. Default: 1h.
+	// +kubebuilder:default="1h"
+	// +optional
+	PreviousKeyFor *metav1.Duration `json:"previousKeyFor,omitempty"`
 }
 
 // PublishMode says who may publish.
@@ -56,14 +64,18 @@ const (
 
 // Limits bound what clients may take; 0 means no limit.
 type Limits struct {
-	// MaxConnections is how many clients may be connected at once.
+	// MaxConnections is how many clients may be connected at once; 0 for any
+	// number.
+	// +kubebuilder:default=10000
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	MaxConnections int32 `json:"maxConnections,omitempty"`
-	// MaxStreams is how many names of live streams may be in use at once.
+	MaxConnections *int32 `json:"maxConnections,omitempty"`
+	// MaxStreams is how many names of live streams may be in use at once; 0 for
+	// any number.
+	// +kubebuilder:default=1000
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	MaxStreams int32 `json:"maxStreams,omitempty"`
+	MaxStreams *int32 `json:"maxStreams,omitempty"`
 }
 
 // Delivery trades latency for cost.

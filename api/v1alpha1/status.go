@@ -7,12 +7,35 @@ import (
 
 // Types of conditions.
 const (
-	// ConditionReady sums up the others: clients can connect at status.url.
-	ConditionReady        = "Ready"
+	// ConditionReady sums up the others: what the spec asks for serves at
+	// status.url. While the instance is suspended it is True with the reason
+	// Suspended, since nothing is asked for.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the operator is on its way to what the
+	// spec asks for, and absent otherwise (as kstatus has it).
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True while nothing goes on until somebody mends what
+	// its message names, and absent otherwise (as kstatus has it).
+	ConditionStalled      = "Stalled"
 	ConditionOriginReady  = "OriginReady"
 	ConditionStorageReady = "StorageReady"
 	ConditionServiceReady = "ServiceReady"
 	ConditionSuspended    = "Suspended"
+	// ConditionPublishKeyReady is about the Secret with the publish key; absent
+	// where anyone may publish.
+	ConditionPublishKeyReady = "PublishKeyReady"
+	// ConditionCertificateReady is about the Secret of spec.tls; absent without.
+	ConditionCertificateReady = "CertificateReady"
+	// ConditionNameConflict is True while an object that is not the operator's
+	// stands where a child of the instance would, and absent otherwise.
+	ConditionNameConflict = "NameConflict"
+	// ConditionUpgradePending is True while the server runs on, as an operator
+	// before this one made it, until its turn or its policy lets it restart;
+	// absent otherwise.
+	ConditionUpgradePending = "UpgradePending"
+	// ConditionUnmarkedReference is True while a Secret is in use that has
+	// neither the type nor the label that new references need; absent otherwise.
+	ConditionUnmarkedReference = "UnmarkedReference"
 )
 
 // AppInstanceStatus is what is.

@@ -42,20 +42,20 @@ func (a *AppInstance) Validate() field.ErrorList {
 	if s.Storage.Size.Cmp(resource.Quantity{}) <= 0 {
 		errs = append(errs, field.Invalid(spec.Child("storage", "size"), s.Storage.Size.String(), "must be more than zero"))
 	}
-	errs = append(errs, s.validateLimits(spec.Child("limits"))...)
+	errs = append(errs, s.Limits.validate(spec.Child("limits"))...)
 	if s.TLS != nil {
 		errs = append(errs, s.TLS.validate(spec.Child("tls"), s.Service.Port)...)
 	}
 	return append(errs, s.Service.validate(spec.Child("service"))...)
 }
 
-func (s *AppInstanceSpec) validateLimits(path *field.Path) (errs field.ErrorList) {
-	if s.Limits == nil {
-		return nil
-	}
-	for name, n := range map[string]int32{"maxConnections": s.Limits.MaxConnections, "maxStreams": s.Limits.MaxStreams} {
-		if n < 0 {
-			errs = append(errs, field.Invalid(path.Child(name), n, "must not be negative; 0 means no limit"))
+func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
+	for _, limit := range []struct {
+		name string
+		n    *int32
+	}{{"maxConnections", l.MaxConnections}, {"maxStreams", l.MaxStreams}} {
+		if limit.n != nil && *limit.n < 0 {
+			errs = append(errs, field.Invalid(path.Child(limit.name), *limit.n, "must not be negative; 0 means no limit"))
 		}
 	}
 	return errs

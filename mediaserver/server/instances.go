@@ -62,8 +62,11 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 
 		Log: log,
 	}
-	if l := doc.Spec.Limits; l != nil {
-		cfg.MaxConnections, cfg.MaxStreams = int(l.MaxConnections), int(l.MaxStreams)
+	if l := doc.Spec.Limits; l.MaxConnections != nil {
+		cfg.MaxConnections = int(*l.MaxConnections)
+	}
+	if l := doc.Spec.Limits; l.MaxStreams != nil {
+		cfg.MaxStreams = int(*l.MaxStreams)
 	}
 	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
 		key, err := openKey(s.cfg.PublishKeyFile, s.cfg.Data, app, name)
