@@ -66,7 +66,7 @@ func (p *plan) server(o *observed) error {
 	} else {
 		p.child(accountChild(serviceAccount(a, account), o.serviceAccount), o.standing.serviceAccount)
 	}
-	if s := secret(a, dataOf(o.secret), o.freshKey); s != nil {
+	if s := secret(a, o.secret, o.freshKey); s != nil {
 		p.child(secretChild(s, o.secret), o.standing.secret)
 	}
 	p.child(serviceChild(service(a), o.service), o.standing.service)
@@ -216,11 +216,4 @@ func optional[T any, P object[T]](o P) client.Object {
 		return nil
 	}
 	return o
-}
-
-func dataOf(s *corev1.Secret) map[string][]byte {
-	if s == nil {
-		return nil
-	}
-	return s.Data
 }

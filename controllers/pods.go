@@ -45,7 +45,7 @@ func poke(o *observed) string {
 			continue
 		}
 		fmt.Fprintf(sum, "%s/%s ", s.UID, s.ResourceVersion)
-		late = late || !changed(s).Before(pod.Status.StartTime.Time)
+		late = late || changed(s).After(pod.Status.StartTime.Time)
 	}
 	want := hex.EncodeToString(sum.Sum(nil)[:8])
 	if !late || pod.Annotations[annotationSecrets] == want {

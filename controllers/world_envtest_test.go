@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -29,6 +31,7 @@ import (
 var config *rest.Config
 
 func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
 	env := &envtest.Environment{CRDDirectoryPaths: []string{"../config/crd"}, ErrorIfCRDPathMissing: true}
 	cfg, err := env.Start()
 	if err != nil {
@@ -276,4 +279,17 @@ func (w *world) removePod(name string) {
 	w.t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: name + "-0"}}
 	w.must(client.IgnoreNotFound(w.Client.Delete(context.Background(), pod, client.GracePeriodSeconds(0))))
+}
+
+func quantityOf(s string) *resource.Quantity {
+	q := resource.MustParse(s)
+	return &q
+}
+
+// podAddress gives a pod an address to be asked at.
+func (w *world) podAddress(name string) {
+	w.t.Helper()
+	pod := read(w, name, &corev1.Pod{})
+	pod.Status.PodIP, pod.Status.PodIPs = "192.0.2.7", []corev1.PodIP{{IP: "192.0.2.7"}}
+	w.must(w.Status().Update(context.Background(), pod))
 }
