@@ -33,7 +33,7 @@ type removal struct {
 
 // decide says what there should be: a pure function of what was observed.
 func decide(o *observed) (*plan, error) {
-	p := &plan{}
+	p := &plan{upgrade: upgrade{generation: o.instance.Generation}}
 	for _, old := range []client.Object{optional(o.oldAccount), optional(o.service), optional(o.headless), optional(o.configMap), optional(o.generatedSecret())} {
 		if old != nil && takenOver(o.instance, old) {
 			p.giveBack = append(p.giveBack, old)

@@ -19,7 +19,7 @@ import (
 
 // gatherFor is how long what only tells of progress waits for more of it: what
 // comes in the first seconds of an instance is written once.
-const gatherFor = 5 * time.Second
+const gatherFor = 10 * time.Second
 
 // writeStatus writes a status that differs, and tells of it what has turned. It
 // returns how long to wait for a status that may wait.
@@ -38,6 +38,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, a *v1alpha1.AppInstance, o
 		}
 		return 0, fmt.Errorf("write status: %w", err)
 	}
+	r.stale.Store(client.ObjectKeyFromObject(a), old.ResourceVersion)
 	r.tell(a, old.Status)
 	if o.applyErr != nil && !sameSum(old.Status, status) {
 		log.FromContext(ctx).Error(o.applyErr, "cannot make what belongs to the instance")

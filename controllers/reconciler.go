@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,6 +35,9 @@ type Reconciler struct {
 	Now func() time.Time
 
 	rollout rollout
+	// stale are the versions of AppInstances that a status was written to: a
+	// cache that still has one is late, and its event comes.
+	stale sync.Map // of client.ObjectKey: resourceVersion
 }
 
 // Options are what the operator's command line says of all instances.
@@ -73,6 +78,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if a.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil // children go with their owner
+	}
+	if version, ok := r.stale.Load(req.NamespacedName); ok && version == a.ResourceVersion {
+		return ctrl.Result{}, nil
 	}
 	o, err := r.gather(ctx, a)
 	if err != nil {
@@ -141,6 +149,9 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "PersistentVolumeClaim":
 		o.claim, err = fresh(from, now, o.claim)
 		o.standing.claim = ours
+		if o.storageClass == nil {
+			o.storageClass = &storagev1.StorageClass{} // nobody has looked yet
+		}
 	case kind == "Service" && name == serviceName(o.instance):
 		o.service, err = fresh(from, now, o.service)
 		o.standing.service = ours

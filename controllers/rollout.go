@@ -150,5 +150,6 @@ func (r *Reconciler) wakeWaiting() handler.EventHandler {
 // forget drops what is known of an instance that is gone.
 func (r *Reconciler) forget(key client.ObjectKey) {
 	r.rollout.waiting.Delete(key)
+	r.stale.Delete(key)
 	forgetMetrics(key)
 }

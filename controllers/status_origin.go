@@ -56,7 +56,8 @@ func podVerdict(o *observed) verdict {
 		}
 	}
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+		// Without its volume no node takes it: see storageVerdict.
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && o.claim != nil && o.claim.Status.Phase == corev1.ClaimBound {
 			return stalled("Unschedulable", fmt.Sprintf("no node takes pod %s: %s", pod.Name, c.Message))
 		}
 	}

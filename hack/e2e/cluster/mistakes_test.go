@@ -59,11 +59,12 @@ func TestMistakesAreMended(t *testing.T) {
 		{"image", `{"spec":{"image":"flashpod.dev/nothing:here"}}`, "False ImagePullFailed", `{"spec":{"image":null}}`},
 		{"node selector", `{"spec":{"nodeSelector":{"disk":"none"}}}`, "False Unschedulable", `{"spec":{"nodeSelector":null}}`},
 		{"request", `{"spec":{"resources":{"requests":{"cpu":"1000"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
-		{"limit", `{"spec":{"resources":{"requests":{"memory":"6Mi"},"limits":{"memory":"6Mi"}}}}`, "False ", `{"spec":{"resources":null}}`},
+		{"limit", `{"spec":{"resources":{"limits":{"example.com/gpu":"1"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
 		{"certificate that is not there", `{"spec":{"tls":{"secretName":"web-tls"}}}`, "False SecretMissing", `{"spec":{"tls":null}}`},
 	} {
 		w.patch("web", c.edit)
 		w.waitReason("web", c.reason)
+		until(t, patience, "it to say that somebody is needed", func() bool { return w.status("web").is("Stalled") })
 		began := time.Now()
 		w.patch("web", c.back)
 		w.waitReason("web", "True Serving")
@@ -179,6 +180,9 @@ func TestKeyIsRotated(t *testing.T) {
 // changes in the meantime.
 func TestWritesAreFew(t *testing.T) {
 	w := newWorld(t, "e2e-writes")
+	until(t, patience, "the instances of other tests to be gone", func() bool {
+		return strings.HasPrefix(w.try("get", "appinstances", "--all-namespaces"), "No resources found")
+	})
 	before := w.writes()
 	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: web}\nspec: {application: web}"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
