@@ -16,8 +16,8 @@ import (
 // +kubebuilder:printcolumn:name="Edges",type=integer,JSONPath=`.status.edges.ready`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",message="metadata.name must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must not be longer than 52 characters: names of what belongs to it are made from it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",message="must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="must not be longer than 52 characters: names of what belongs to it are made from it",fieldPath=".metadata.name"
 type AppInstance struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
