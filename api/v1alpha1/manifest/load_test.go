@@ -87,10 +87,11 @@ func TestCases(t *testing.T) {
 // What the decoder says of these names no field, or no way out.
 func TestWordsForTypes(t *testing.T) {
 	for spec, why := range map[string]string{
-		"instance: 7":                              "spec.instance: is a number, and should be text: put it in quotes",
-		"storage: {size: 5Q}":                      "spec.storage.size or spec.resources: a quantity is a number",
-		"storage: {size: much}":                    "spec.storage.size or spec.resources: a quantity is a number",
-		"resources: {requests: {memory: 1.2.3Gi}}": "spec.storage.size or spec.resources: a quantity is a number",
+		"instance: 7":                                "spec.instance: is a number, and should be text: put it in quotes",
+		"access: {publish: {previousKeyFor: 0}}":     `spec.access.publish.previousKeyFor: 0: must be a time of 0 or more`,
+		"access: {publish: {previousKeyFor: '+1h'}}": `spec.access.publish.previousKeyFor: "+1h": must be a time of 0 or more`,
+		"limits: {maxStreams: 3000000000}":           "spec.limits.maxStreams: must be a whole number that is not too large",
+		"service: {port: 1.5}":                       "spec.service.port: must be a whole number that is not too large",
 	} {
 		_, err := Load(strings.NewReader(head+"metadata: {name: a}\nspec: {application: a, "+spec+"}"), "x.yaml")
 		if err == nil || !strings.Contains(err.Error(), why) {
