@@ -45,6 +45,7 @@ func (s *Scheduling) validate(path *field.Path) (errs field.ErrorList) {
 	for i := range s.Tolerations {
 		errs = append(errs, toleration(tolerated.Index(i), &s.Tolerations[i])...)
 	}
+	errs = append(errs, affinity(path.Child("affinity"), s.Affinity)...)
 	errs = append(errs, spread(path.Child("topologySpreadConstraints"), s.TopologySpreadConstraints)...)
 	errs = append(errs, objectName(path.Child("priorityClassName"), s.PriorityClassName, "PriorityClass")...)
 	return append(errs, annotations(path.Child("podAnnotations"), s.PodAnnotations)...)
@@ -151,6 +152,7 @@ func spread(path *field.Path, constraints []corev1.TopologySpreadConstraint) fie
 		if len(validation.IsQualifiedName(c.TopologyKey)) > 0 {
 			errs = append(errs, field.Invalid(at.Child("topologyKey"), c.TopologyKey, "must be a label key of nodes, such as topology.kubernetes.io/zone"))
 		}
+		errs = append(errs, labelSelector(at.Child("labelSelector"), c.LabelSelector)...)
 		errs = append(errs, oneOf(at.Child("whenUnsatisfiable"), c.WhenUnsatisfiable, corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
 		if p := c.NodeAffinityPolicy; p != nil {
 			errs = append(errs, oneOf(at.Child("nodeAffinityPolicy"), *p, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
