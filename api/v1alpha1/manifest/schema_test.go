@@ -57,6 +57,21 @@ func walk(schema map[string]any, path string, visit func(path string, schema map
 	}
 }
 
+// TestEveryFieldIsDescribed keeps `kubectl explain` useful.
+func TestEveryFieldIsDescribed(t *testing.T) {
+	n := 0
+	walk(schemaOf(t, crdFile), "", func(path string, schema map[string]any) {
+		n++
+		isItem := len(path) > 2 && path[len(path)-2:] == "[]" // its list is described
+		if text, _ := schema["description"].(string); text == "" && !isItem && path != ".metadata" {
+			t.Errorf("%s has no description", path)
+		}
+	})
+	if n < 50 {
+		t.Errorf("only %d fields found", n)
+	}
+}
+
 // TestEverythingHasAnEnd keeps rules cheap enough for the API server, whose
 // estimate takes what has no maximum for 3 MB.
 func TestEverythingHasAnEnd(t *testing.T) {
