@@ -84,6 +84,8 @@ func (s *Server) drain() {
 	if s.rtmps != nil {
 		s.rtmps.Close()
 	}
+	// One that came just before is a session by now, and waited for.
+	s.accepting.Wait()
 
 	started := time.Now()
 	for _, byName := range s.instances {

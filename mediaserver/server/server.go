@@ -64,12 +64,13 @@ type Server struct {
 	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
 	web               *http.Server
 
-	draining atomic.Bool
-	open     atomic.Int64 // connections
-	sessions sync.WaitGroup
-	mu       sync.Mutex
-	conns    map[*session.Session]struct{}
-	refused  map[string]uint64
+	draining  atomic.Bool
+	open      atomic.Int64 // connections
+	accepting sync.WaitGroup
+	sessions  sync.WaitGroup
+	mu        sync.Mutex
+	conns     map[*session.Session]struct{}
+	refused   map[string]uint64
 }
 
 // Served says what a user needs to know of one instance.
@@ -195,9 +196,9 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 3)
-	go func() { failed <- s.accept(s.rtmp) }()
+	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
 	if s.rtmps != nil {
-		go func() { failed <- s.accept(s.rtmps) }()
+		s.accepting.Go(func() { failed <- s.accept(s.rtmps) })
 	}
 	go func() {
 		if err := s.web.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
