@@ -45,6 +45,9 @@ MP3 as mp3:NAME.
 Where spec.access.publish.mode is Key (the default), publishers append the key
 to the stream name, as OBS users do: NAME?key=KEY. Without --publish-key-file a
 key per instance is made once and kept at DIR/APPLICATION/keys/INSTANCE.key.
+Another key that is written into the file counts at once, and the one before it
+stays valid for spec.access.publish.previousKeyFor (1h). A key that is missing
+keeps nobody from playing: publishers are refused until it is there.
 
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
@@ -86,7 +89,7 @@ taken, ends it with exit code 1 before anything is served.`,
 	f.StringVar(&cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
 	f.StringVar(&cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")
 	f.IntVar(&cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open)")
-	f.StringVar(&cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance (default: one is made for each)")
+	f.StringVar(&cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance; read again when it changes, and may come later (default: one is made for each)")
 	f.DurationVar(&cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")

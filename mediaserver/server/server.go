@@ -32,7 +32,8 @@ type Config struct {
 	TLSCertFile, TLSKeyFile string
 
 	// PublishKeyFile holds the key of every instance whose publishers need
-	// one. Empty: a key per instance is made and kept under Data.
+	// one; it is read again when it changes, and may be missing until then.
+	// Empty: a key per instance is made and kept under Data.
 	PublishKeyFile string
 
 	// PublisherIdle is how long a publisher may send nothing before it is told
@@ -49,6 +50,8 @@ type Config struct {
 	DrainTimeout   time.Duration // for clients to go by themselves; default 10 s
 	Version        string
 	Log            *slog.Logger
+
+	clock clock
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -59,6 +62,7 @@ type Server struct {
 
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
+	keys      []*keyring
 	unlock    func() error
 
 	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
@@ -265,6 +269,9 @@ func (s *Server) close() {
 				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
 			}
 		}
+	}
+	for _, k := range s.keys {
+		k.close()
 	}
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {

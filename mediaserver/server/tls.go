@@ -22,9 +22,6 @@ type certificate struct {
 	looked  time.Time
 }
 
-// lookEvery is how often the files are looked at, at most.
-const lookEvery = time.Second
-
 func openCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
 	if certFile == "" || keyFile == "" {
 		return nil, errors.New("RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file")

@@ -37,10 +37,11 @@ var perInstance = []struct {
 
 // collector asks the server at every scrape: nothing is counted twice.
 type collector struct {
-	src       Source
-	instances []*prometheus.Desc
-	refused   *prometheus.Desc
-	build     prometheus.Metric
+	src                 Source
+	instances           []*prometheus.Desc
+	refused             *prometheus.Desc
+	refusedPublications *prometheus.Desc
+	build               prometheus.Metric
 }
 
 func newCollector(src Source, version string) *collector {
@@ -48,6 +49,8 @@ func newCollector(src Source, version string) *collector {
 		src: src,
 		refused: prometheus.NewDesc("flashpod_refused_connections_total",
 			"Connections that never became clients, by reason.", []string{"reason"}, nil),
+		refusedPublications: prometheus.NewDesc("flashpod_refused_publications_total",
+			"Publications that were refused, by reason.", []string{"application", "instance", "reason"}, nil),
 		build: prometheus.MustNewConstMetric(prometheus.NewDesc("flashpod_build_info",
 			"Always 1; the label tells the version.", []string{"version"}, nil), prometheus.GaugeValue, 1, version),
 	}
@@ -62,7 +65,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	ch <- c.refused
+	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications} {
+		ch <- d
+	}
 	ch <- c.build.Desc()
 }
 
@@ -71,6 +76,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.src.Stats() {
 		for i, m := range perInstance {
 			ch <- prometheus.MustNewConstMetric(c.instances[i], m.kind, m.value(s), s.Application, s.Name)
+		}
+		for why, n := range s.Refused {
+			ch <- prometheus.MustNewConstMetric(c.refusedPublications, prometheus.CounterValue, float64(n), s.Application, s.Name, string(why))
 		}
 	}
 	for reason, n := range c.src.Refused() {
