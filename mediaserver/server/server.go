@@ -27,7 +27,8 @@ type Config struct {
 	HTTPAddress string
 
 	// RTMPSAddress is where clients connect by TLS, with the certificate in
-	// the files below, which are read again when they change. Empty: nowhere.
+	// the files below, which are read again when they change, and may be bad or
+	// missing until then. Empty: nowhere.
 	RTMPSAddress            string
 	TLSCertFile, TLSKeyFile string
 
@@ -66,6 +67,7 @@ type Server struct {
 	unlock    func() error
 
 	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
+	cert              *certificate // of rtmps
 	web               *http.Server
 
 	draining  atomic.Bool
@@ -131,7 +133,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 // Served lists the instances in the order of their documents.
 func (s *Server) Served() []Served { return s.served }
 
-// Listen opens both ports. Its errors name the flag to change.
+// Listen opens the ports. Its errors name the flag to change. That of RTMPS is
+// open without a certificate, too: what is wrong with one takes nothing else
+// down, and who connects there is told so by TLS.
 func (s *Server) Listen() error {
 	var err error
 	if s.rtmp, err = net.Listen("tcp", s.cfg.RTMPAddress); err != nil {
@@ -153,15 +157,15 @@ func (s *Server) Listen() error {
 }
 
 func (s *Server) listenTLS() error {
-	cert, err := openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.log)
-	if err != nil {
-		return err
+	if s.cfg.TLSCertFile == "" || s.cfg.TLSKeyFile == "" {
+		return errors.New("RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file")
 	}
 	ln, err := net.Listen("tcp", s.cfg.RTMPSAddress)
 	if err != nil {
 		return listenError("RTMPS", "--rtmps-address", s.cfg.RTMPSAddress, err)
 	}
-	s.rtmps = tls.NewListener(ln, cert.config())
+	s.cert = openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.cfg.clock, s.log)
+	s.rtmps = tls.NewListener(ln, s.cert.config())
 	return nil
 }
 
@@ -247,6 +251,14 @@ func (s *Server) Refused() map[string]uint64 {
 	return out
 }
 
+// Certificate implements web.Source.
+func (s *Server) Certificate() (web.Certificate, bool) {
+	if s.cert == nil {
+		return web.Certificate{}, false
+	}
+	return s.cert.describe(), true
+}
+
 // Recordings implements web.Source.
 func (s *Server) Recordings() []web.Recordings {
 	all := make([]web.Recordings, 0, len(s.served))
@@ -272,6 +284,9 @@ func (s *Server) close() {
 	}
 	for _, k := range s.keys {
 		k.close()
+	}
+	if s.cert != nil {
+		s.cert.close()
 	}
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {

@@ -41,6 +41,8 @@ type collector struct {
 	instances           []*prometheus.Desc
 	refused             *prometheus.Desc
 	refusedPublications *prometheus.Desc
+	notAfter            *prometheus.Desc
+	usable              *prometheus.Desc
 	build               prometheus.Metric
 }
 
@@ -51,6 +53,10 @@ func newCollector(src Source, version string) *collector {
 			"Connections that never became clients, by reason.", []string{"reason"}, nil),
 		refusedPublications: prometheus.NewDesc("flashpod_refused_publications_total",
 			"Publications that were refused, by reason.", []string{"application", "instance", "reason"}, nil),
+		notAfter: prometheus.NewDesc("flashpod_certificate_not_after_timestamp_seconds",
+			"When the certificate that RTMPS clients are shown expires; absent when there is none.", nil, nil),
+		usable: prometheus.NewDesc("flashpod_certificate_usable",
+			"1 when RTMPS clients are shown a certificate that is valid now, 0 when there is none or it is out of date; absent without RTMPS.", nil, nil),
 		build: prometheus.MustNewConstMetric(prometheus.NewDesc("flashpod_build_info",
 			"Always 1; the label tells the version.", []string{"version"}, nil), prometheus.GaugeValue, 1, version),
 	}
@@ -65,7 +71,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications} {
+	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications, c.notAfter, c.usable} {
 		ch <- d
 	}
 	ch <- c.build.Desc()
@@ -80,6 +86,16 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		for why, n := range s.Refused {
 			ch <- prometheus.MustNewConstMetric(c.refusedPublications, prometheus.CounterValue, float64(n), s.Application, s.Name, string(why))
 		}
+	}
+	if cert, ok := c.src.Certificate(); ok {
+		if !cert.NotAfter.IsZero() {
+			ch <- prometheus.MustNewConstMetric(c.notAfter, prometheus.GaugeValue, float64(cert.NotAfter.Unix()))
+		}
+		usable := 0.0
+		if cert.Usable {
+			usable = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.usable, prometheus.GaugeValue, usable)
 	}
 	for reason, n := range c.src.Refused() {
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)
