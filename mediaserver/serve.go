@@ -54,7 +54,8 @@ clients by TLS are turned away until a good one is there.
 
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
-taken, ends it with exit code 1 before anything is served.`,
+taken, ends it with exit code 1 before anything is served. The last line on
+standard error says why.`,
 		Example: serveExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
