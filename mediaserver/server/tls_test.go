@@ -279,3 +279,23 @@ func TestRTMPSNeedsFiles(t *testing.T) {
 	}
 	s.close()
 }
+
+// By the real clock, and without anybody who connects or publishes.
+func TestFilesAreLookedAtByThemselves(t *testing.T) {
+	dir, key := t.TempDir(), &secret{t: t, dir: t.TempDir()}
+	log := &said{}
+	key.write("a")
+	runWith(t, Config{PublishKeyFile: key.file(), RTMPSAddress: "127.0.0.1:0", Log: log.log(),
+		TLSCertFile: filepath.Join(dir, "tls.crt"), TLSKeyFile: filepath.Join(dir, "tls.key")}, keyed)
+	writePair(t, dir, "good.example", time.Now())
+	key.write("b")
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for late := time.After(10 * time.Second); log.count("certificate for RTMPS") == 0 || log.count("publish key has changed") == 0; {
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("nothing is noticed:\n%s", log)
+		}
+	}
+}
