@@ -5,17 +5,21 @@ package policy
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/errors"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/controllers"
 )
 
@@ -24,8 +28,7 @@ const (
 	lasting = "{app.kubernetes.io/name: flashpod, media.flashpod.dev/instance: web}"
 )
 
-// podSpec is as the operator writes it; the Go template's holes are filled by
-// set and with.
+// podSpec is as the operator writes it.
 const podSpec = `{
   serviceAccountName: web.media, automountServiceAccountToken: false,
   securityContext: {runAsNonRoot: true},
@@ -54,18 +57,8 @@ func children(ns string) []*unstructured.Unstructured {
 	}
 }
 
-// operator is the operator's account with the rights that it is shipped with,
-// and those that are on their way into config/rbac.
-func operator(t *testing.T) client.Client {
-	t.Helper()
-	must(t, grant(context.Background(), "operator-to-be", "",
-		rule("apps", "statefulsets", "delete"),
-		rule("", "secrets", "list", "watch"),
-		rule("", "persistentvolumeclaims", "create", "delete"),
-		rule("", "pods/status", "patch"),
-		rule("networking.k8s.io", "networkpolicies", "get", "list", "watch", "create", "patch", "delete")))
-	return as(operatorUser, "operator-to-be")
-}
+// operator is the operator's account with the rights that it is shipped with.
+func operator() client.Client { return as(operatorUser) }
 
 // thief has the operator's token, and rights to everything: what stops it is
 // the policy.
@@ -77,29 +70,69 @@ func unlabel(t *testing.T, o *unstructured.Unstructured) {
 	must(t, admin.Patch(context.Background(), o.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":null}}`))))
 }
 
-// The real reconciler works under the policy, with its own account.
+// The real reconciler works under the policy, with its own account: whatever is
+// refused it tells in the conditions.
 func TestTheReconcilerDoesItsWork(t *testing.T) {
 	ns := newNamespace(t)
-	c := operator(t)
+	c := operator()
 	ctx := context.Background()
-	r := &controllers.Reconciler{Client: c, APIReader: c, Events: events.NewFakeRecorder(100), MediaImage: "flashpod.dev/media:test"}
-	for _, spec := range []string{
-		"{application: a}",
-		"{application: a, tls: {secretName: cert}, recording: {mode: All}, service: {type: NodePort}}",
-		"{application: a, suspend: true, access: {publish: {mode: Anyone}}}",
+	r := &controllers.Reconciler{Client: c, APIReader: c, Events: events.NewFakeRecorder(1000), MediaImage: "flashpod.dev/media:test"}
+	key := client.ObjectKey{Namespace: ns, Name: "lobby"}
+	for _, step := range []struct {
+		spec  string
+		again bool            // the AppInstance is deleted first
+		left  []client.Object // what is there afterwards
+		gone  client.Object
+	}{
+		{spec: "{application: a, storage: {storageClassName: nowhere}}", left: []client.Object{&appsv1.StatefulSet{}, &corev1.Service{}, &networkingv1.NetworkPolicy{}}},
+		// The claim of a class that never bound makes place for another.
+		{spec: "{application: a, storage: {storageClassName: somewhere}}", again: true, left: []client.Object{&appsv1.StatefulSet{}}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, recording: {mode: All}, service: {type: NodePort}, networkPolicy: {mode: None}}", gone: &networkingv1.NetworkPolicy{}},
+		{spec: "{application: a, storage: {storageClassName: somewhere, retain: false}, suspend: true}"},
 	} {
-		must(t, apply(admin, appInstance(ns, "lobby", spec), "kubectl"))
-		for range 3 {
-			if _, err := r.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: ns, Name: "lobby"}}); err != nil {
-				t.Fatalf("%s: %v", spec, err)
+		if step.again {
+			must(t, admin.Delete(ctx, appInstance(ns, "lobby", "{}")))
+			for _, o := range []client.Object{&appsv1.StatefulSet{}, &corev1.Service{}, &corev1.ConfigMap{}, &corev1.ServiceAccount{}, &networkingv1.NetworkPolicy{}} {
+				must(t, admin.DeleteAllOf(ctx, o, client.InNamespace(ns))) // here is no garbage collector
 			}
 		}
+		must(t, apply(admin, appInstance(ns, "lobby", step.spec), "kubectl"))
+		for range 4 {
+			if _, err := r.Reconcile(ctx, ctrl.Request{NamespacedName: key}); err != nil {
+				t.Fatalf("%s: %v", step.spec, err)
+			}
+			// No controller is here that lets an unused claim go.
+			if claim := (&corev1.PersistentVolumeClaim{}); admin.Get(ctx, client.ObjectKey{Namespace: ns, Name: "data-lobby-0"}, claim) == nil && claim.DeletionTimestamp != nil {
+				claim.Finalizers = nil
+				must(t, admin.Update(ctx, claim))
+			}
+		}
+		now := &v1alpha1.AppInstance{}
+		must(t, admin.Get(ctx, key, now))
+		for _, cond := range now.Status.Conditions {
+			if strings.Contains(cond.Message, "forbidden") {
+				t.Errorf("%s: %s: %s", step.spec, cond.Type, cond.Message)
+			}
+		}
+		for _, o := range step.left {
+			if err := admin.Get(ctx, key, o); err != nil {
+				t.Errorf("%s: %v", step.spec, err)
+			}
+		}
+		if step.gone != nil && !apierrors.IsNotFound(admin.Get(ctx, key, step.gone)) {
+			t.Errorf("%s: %T is there still", step.spec, step.gone)
+		}
+	}
+	claim := &corev1.PersistentVolumeClaim{}
+	must(t, admin.Get(ctx, client.ObjectKey{Namespace: ns, Name: "data-lobby-0"}, claim))
+	if *claim.Spec.StorageClassName != "somewhere" {
+		t.Errorf("the claim is of class %s", *claim.Spec.StorageClassName)
 	}
 }
 
 func TestTheOperatorWritesItsOwn(t *testing.T) {
 	ns := newNamespace(t)
-	c := operator(t)
+	c := operator()
 	ctx := context.Background()
 	all := children(ns)
 	for _, o := range all {
@@ -128,7 +161,7 @@ func TestTheOperatorWritesItsOwn(t *testing.T) {
 // owner go, and what it selects is its maker's again.
 func TestTheOperatorGivesBack(t *testing.T) {
 	ns := newNamespace(t)
-	c := operator(t)
+	c := operator()
 	for _, o := range children(ns) {
 		must(t, apply(admin, o, "strangers"))
 		must(t, c.Patch(context.Background(), o.DeepCopy(), client.RawPatch("application/merge-patch+json",
@@ -226,7 +259,7 @@ func TestThePodsOfTheOperatorsStatefulSets(t *testing.T) {
 
 func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 	ns := newNamespace(t)
-	c := operator(t)
+	c := operator()
 	ctx := context.Background()
 	newPod := func(name, labels string) *unstructured.Unstructured {
 		p := object(fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {namespace: %s, name: %s, labels: %s, annotations: {a: b}}, spec: {containers: [{name: a, image: x}]}}", ns, name, labels))
@@ -270,7 +303,7 @@ func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 		c.Patch(ctx, ours.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"a":"c"}}}`))),
 		c.Delete(ctx, ours.DeepCopy()),
 	} {
-		if !errors.IsForbidden(what) {
+		if !apierrors.IsForbidden(what) {
 			t.Errorf("the operator's roles let it write pods: %v", what)
 		}
 	}
