@@ -2,15 +2,16 @@ package controllers
 
 import (
 	"fmt"
-	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
 // Allowed bounds what AppInstances may ask of a pod that its namespace would
-// not give them otherwise. Each list holds patterns of path.Match, in which "*"
-// goes up to the next "/"; an empty list allows everything.
+// not give them otherwise. Each list holds patterns, in which "*" stands for any
+// characters; an empty list allows everything.
 type Allowed struct {
 	Images, PriorityClasses, PodAnnotations []string
 }
@@ -37,24 +38,13 @@ func (l Allowed) refuse(a *v1alpha1.AppInstance, media string) (why []string) {
 	return why
 }
 
-// Check says which pattern cannot be read.
-func (l Allowed) Check() error {
-	for _, list := range [][]string{l.Images, l.PriorityClasses, l.PodAnnotations} {
-		for _, pattern := range list {
-			if _, err := path.Match(pattern, ""); err != nil {
-				return fmt.Errorf("pattern %q: %w", pattern, err)
-			}
-		}
-	}
-	return nil
-}
-
 func matches(patterns []string, value string) bool {
 	if len(patterns) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := path.Match(p, value)
+		whole := "^" + strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, ".*") + "$"
+		ok, err := regexp.MatchString(whole, value)
 		return ok && err == nil
 	})
 }

@@ -52,7 +52,7 @@ func command() *cobra.Command {
 It looks after all namespaces, or after those of --namespaces, and then needs
 rights in those alone. What an AppInstance may ask of its pod is bounded by --allowed-images,
 --allowed-priority-classes and --allowed-pod-annotations: patterns in which "*"
-stands for anything up to the next "/". None given, all is allowed.`,
+stands for any characters. None given, all is allowed.`,
 		Version:       version,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -93,9 +93,6 @@ func (f *flags) check() error {
 	}
 	if f.options.MaxConcurrentRollouts < 1 {
 		return fmt.Errorf("--max-concurrent-rollouts %d: must be 1 or more", f.options.MaxConcurrentRollouts)
-	}
-	if err := f.options.Allowed.Check(); err != nil {
-		return fmt.Errorf("--allowed-images, --allowed-priority-classes or --allowed-pod-annotations: %w", err)
 	}
 	pods, err := labels.ConvertSelectorToLabelsMap(f.prometheus)
 	if err != nil || len(pods) == 0 {
