@@ -5,6 +5,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -316,5 +317,18 @@ func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 	must(t, admin.Get(ctx, client.ObjectKeyFromObject(ours), now))
 	if c, _, _ := unstructured.NestedSlice(now.Object, "spec", "containers"); c[0].(map[string]any)["image"] != "x" {
 		t.Error("the image was changed through pods/status")
+	}
+}
+
+// Whoever installs the operator under another name replaces the text once, as
+// the chart does.
+func TestTheOperatorsNameIsThereOnce(t *testing.T) {
+	text, err := os.ReadFile("operator.yaml")
+	must(t, err)
+	if n := strings.Count(string(text), operatorUser); n != 1 {
+		t.Errorf("%s is in operator.yaml %d times", operatorUser, n)
+	}
+	if strings.Contains(string(text), "{{") {
+		t.Error("operator.yaml holds what Helm would take for a template")
 	}
 }

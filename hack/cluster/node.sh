@@ -36,8 +36,9 @@ ready() {
 }
 
 # hand_over: the first packet of each connection goes to netpol, which says whether it may be. Its own rules do that, unless the
-# kernel has no nft_queue: then iptables does, whose NFQUEUE is another part of the kernel. As there, programs of the node (kubelet
-# probes pods) are not held, and the destination is the one behind a Service and the source the client's own.
+# kernel has no nft_queue: then iptables does, whose NFQUEUE is another part of the kernel, and netpol's log says that its rules
+# were not taken. Programs of root on the node (kubelet probes pods) are not held, here as there; and packets are looked at where the
+# destination is the one behind a Service and the source still the client's own.
 hand_over() {
 	if nft add table inet probe '{ chain c { type filter hook postrouting priority 0; queue num 1; }; }' 2>/dev/null; then
 		nft delete table inet probe
