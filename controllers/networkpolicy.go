@@ -30,15 +30,18 @@ func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.Network
 	pods := func(l map[string]string) *metav1ac.LabelSelectorApplyConfiguration {
 		return metav1ac.LabelSelector().WithMatchLabels(l)
 	}
-	control := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(portHTTP)).WithFrom(
-		networkingv1ac.NetworkPolicyPeer().
+	control := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(portHTTP))
+	if peers.OperatorNamespace != "" {
+		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
 			WithNamespaceSelector(pods(map[string]string{labelNamespace: peers.OperatorNamespace})).
-			WithPodSelector(pods(map[string]string{labelName: operatorName})),
-		networkingv1ac.NetworkPolicyPeer().
+			WithPodSelector(pods(map[string]string{labelName: operatorName})))
+	}
+	if len(peers.Prometheus) > 0 { // no labels would mean every pod
+		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
 			WithNamespaceSelector(metav1ac.LabelSelector()).
-			WithPodSelector(pods(peers.Prometheus)),
-		networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector()),
-	)
+			WithPodSelector(pods(peers.Prometheus)))
+	}
+	control.WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector()))
 	return networkingv1ac.NetworkPolicy(policyName(a), a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).

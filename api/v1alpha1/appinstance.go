@@ -27,7 +27,10 @@ type AppInstance struct {
 	// Spec is what is wanted.
 	// +required
 	Spec AppInstanceSpec `json:"spec"`
-	// Status is what is, as the operator sees it. Nobody else writes it.
+	// Status is what is, as the operator sees it. Nobody else writes it. Until it
+	// has, its observedGeneration is -1: kstatus would call an AppInstance without
+	// any status current.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status AppInstanceStatus `json:"status,omitzero"`
 }

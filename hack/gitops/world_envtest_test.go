@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,6 +30,7 @@ import (
 var server = &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd"}, ErrorIfCRDPathMissing: true}
 
 func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
 	if _, err := server.Start(); err != nil {
 		panic(err)
 	}
@@ -63,6 +67,10 @@ func newWorld(t *testing.T) *world {
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
 	if err := c.Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	standard := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "standard", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}}, Provisioner: "example.org/none"}
+	if err := c.Create(t.Context(), standard); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
 	key := client.ObjectKey{Namespace: ns.Name, Name: "lobby"}

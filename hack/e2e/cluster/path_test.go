@@ -56,7 +56,7 @@ func TestPublishWithTheKeyAndPlay(t *testing.T) {
 	}
 
 	got := w.kubectl("get", "appinstances")
-	for _, want := range []string{"READY", "URL", "EDGES", "AGE", "True", url} {
+	for _, want := range []string{"READY", "REASON", "URL", "AGE", "True", "Serving", url} {
 		if !strings.Contains(got, want) {
 			t.Errorf("kubectl get appinstances shows no %s:\n%s", want, got)
 		}
