@@ -54,7 +54,7 @@ for program in "$@"; do
 		;;
 	netpol)
 		dir=$here/../netpol
-		build netpol "$dir" . "$(version "$dir" sigs.k8s.io/kube-network-policies)" kube-network-policies "a few minutes" ""
+		build netpol "$dir" . "$(version "$dir" sigs.k8s.io/kube-network-policies)" kube-network-policies "a minute or two" ""
 		;;
 	envtest)
 		kube=$("$0" kube)
