@@ -72,7 +72,7 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 		return u, nil
 	}
 	if seen == 0 {
-		u.edited = a.Status.ObservedGeneration != 0 && a.Status.ObservedGeneration != a.Generation
+		u.edited = a.Status.ObservedGeneration > 0 && a.Status.ObservedGeneration != a.Generation
 	} else {
 		u.edited = seen != a.Generation && marks[annotationHeld] != u.hash
 	}

@@ -57,7 +57,7 @@ func TestMistakesAreMended(t *testing.T) {
 	w.ready("web", patience)
 	for _, c := range []struct{ name, edit, reason, back string }{
 		{"image", `{"spec":{"image":"flashpod.dev/nothing:here"}}`, "False ImagePullFailed", `{"spec":{"image":null}}`},
-		{"image of something else", `{"spec":{"image":"flashpod.dev/operator:dev"}}`, `False Crashing: pod web-0: the server ends with exit code 1: manager: unknown command "serve"`, `{"spec":{"image":null}}`},
+		{"image of something else", `{"spec":{"image":"flashpod.dev/operator:dev"}}`, `False Crashing: pod web-0: the server ends with exit code 1: manager: unknown`, `{"spec":{"image":null}}`},
 		{"node selector", `{"spec":{"nodeSelector":{"disk":"none"}}}`, "False Unschedulable", `{"spec":{"nodeSelector":null}}`},
 		{"request", `{"spec":{"resources":{"requests":{"cpu":"1000"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
 		{"limit", `{"spec":{"resources":{"limits":{"example.com/gpu":"1"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
