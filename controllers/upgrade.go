@@ -63,12 +63,14 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	if u.hash, err = templateHash(want); err != nil {
 		return u, err
 	}
-	is, err := same(current, want)
+	now, err := templateHash(current)
 	if err != nil {
 		return u, err
 	}
-	if is {
-		u.rolling = u.rolling && !serves(o) && !a.Spec.Suspend
+	if a.Spec.Suspend || serves(o) && now == marks[annotationRollout] {
+		u.rolling = false // it has come through
+	}
+	if now == u.hash {
 		return u, nil
 	}
 	if seen == 0 {
