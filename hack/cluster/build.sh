@@ -4,7 +4,7 @@
 #   kube      the Kubernetes programs and kubectl     etcd      Kubernetes' store
 #   coredns   cluster DNS                             netpol    what enforces NetworkPolicies
 #   lint      golangci-lint
-#   controller-gen    what writes the schema and the deep copies
+#   controller-gen    what writes the schema and the deep copies    helm     Helm, to install the charts with
 #   envtest   a folder with kube-apiserver, etcd and kubectl, which is what KUBEBUILDER_ASSETS names
 #
 # A program is built once per version and source, into ${XDG_CACHE_HOME:-~/.cache}/flashpod/bin, outside the checkout, so that a
@@ -70,12 +70,16 @@ for program in "$@"; do
 		dir=$here/../tools/lint
 		build golangci-lint "$dir" github.com/golangci/golangci-lint/v2/cmd/golangci-lint "$(version "$dir" github.com/golangci/golangci-lint/v2)" golangci-lint "3 to 5 minutes" ""
 		;;
+	helm)
+		dir=$here/../chart
+		build helm "$dir" helm.sh/helm/v4/cmd/helm "$(version "$dir" helm.sh/helm/v4)" Helm "one to three minutes" ""
+		;;
 	controller-gen)
 		dir=$here/../tools/generate
 		build controller-gen "$dir" sigs.k8s.io/controller-tools/cmd/controller-gen "$(version "$dir" sigs.k8s.io/controller-tools)" controller-gen "half a minute" ""
 		;;
 	*)
-		echo "build.sh: no program \"$program\": kube, etcd, coredns, netpol, envtest, lint or controller-gen" >&2
+		echo "build.sh: no program \"$program\": kube, etcd, coredns, netpol, envtest, helm, lint or controller-gen" >&2
 		exit 2
 		;;
 	esac
