@@ -158,4 +158,3 @@ func namespacedRules(files map[string][]byte) error {
 	files[filepath.Join(folder, "namespaced-rules.yaml")] = bytes.Join([][]byte{[]byte(header), out}, nil)
 	return nil
 }
-
