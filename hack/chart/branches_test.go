@@ -54,15 +54,19 @@ func seen(mutated *chart.Chart, name string, plain map[string]map[string]string)
 func outcome(c testCase, ch *chart.Chart) map[string]string {
 	rendered, err := c.render(ch)
 	if err != nil {
-		return map[string]string{"error": lastLine(err)}
+		return map[string]string{"error": reason(err)}
 	}
 	return rendered
 }
 
-// lastLine of an error is without the place in the template, which a mutation shifts.
-func lastLine(err error) string {
-	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
-	return lines[len(lines)-1]
+// reason is what a template says when it fails, without its own place, which a
+// mutation shifts.
+func reason(err error) string {
+	_, said, found := strings.Cut(err.Error(), "\n\n")
+	if !found {
+		return "failed"
+	}
+	return said
 }
 
 type mutation struct{ what, text string }

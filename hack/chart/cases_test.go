@@ -39,6 +39,7 @@ const (
 	olderDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 0.0.9}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {}}}, {manager: kube-apiserver, operation: Update, subresource: status, fieldsV1: {f:status: {}}}]}, spec: {}}`
 	newerDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 99.0.0}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {}}}]}, spec: {}}`
 	kubectlDefinition = definition + `managedFields: [{manager: kubectl-client-side-apply, operation: Update, fieldsV1: {f:spec: {}}}]}, spec: {}}`
+	editedDefinition  = definition + `managedFields: [{manager: edit, operation: Update, fieldsV1: {f:spec: {}}}]}, spec: {}}`
 	kubectlServerSide = definition + `managedFields: [{manager: kubectl, operation: Apply, fieldsV1: {f:spec: {}}}]}, spec: {}}`
 
 	instanceAt = `{apiVersion: media.flashpod.dev/v1alpha1, kind: AppInstance, metadata: {name: lobby, namespace: flashpod-system}, status: {url: "rtmp://203.0.113.10/chatRoom/lobby", conditions: [{type: OriginReady, status: "True", reason: Serving, message: takes connections}, {type: Ready, status: "False", reason: KeyMissing, message: make the Secret}]}}`
@@ -102,6 +103,8 @@ var cases = []testCase{
 
 	{name: "definition of kubectl", chart: "flashpod", cluster: []string{kubeSystem, kubectlDefinition}, fails: "kubectl-client-side-apply wrote it"},
 	{name: "definition of kubectl by the server", chart: "flashpod", cluster: []string{kubeSystem, kubectlServerSide}, fails: "kubectl wrote it"},
+	{name: "definition that somebody edited", chart: "flashpod", cluster: []string{kubeSystem, editedDefinition}, fails: "edit wrote it"},
+	{name: "definition that kubectl brought to a release", chart: "flashpod", upgrade: true, cluster: []string{kubeSystem, appliedAccount, kubectlServerSide}, fails: "--show-only templates/crd.yaml"},
 	{name: "definition by Helm 3", chart: "flashpod", helm: "v3.22", cluster: []string{kubeSystem, olderDefinition}, fails: "Helm 3 cannot change it"},
 	{name: "definition by a release of Helm 3", chart: "flashpod", upgrade: true, cluster: []string{kubeSystem, updatedAccount, olderDefinition}, fails: "this release is not applied by the server"},
 

@@ -161,9 +161,10 @@ func survives(t *testing.T, field string) bool {
 // the line that README.md and the failing template print.
 func handOver(t *testing.T, manifest string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "manifest.yaml")
-	must(t, os.WriteFile(path, []byte(manifest), 0o644))
-	kubectl(t, "apply", "--server-side", "--force-conflicts", "--field-manager", "helm", "-f", path)
+	out, err := kubectlTry(manifest, "apply", "--server-side", "--force-conflicts", "--field-manager", "helm", "-f", "-")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 }
 
 func onlyDefinition(t *testing.T, manifest string) string {

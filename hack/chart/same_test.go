@@ -16,15 +16,17 @@ import (
 // kubectl runs the one that the API server came with.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := kubectlTry(args...)
+	out, err := kubectlTry("", args...)
 	if err != nil {
 		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return out
 }
 
-func kubectlTry(args ...string) (string, error) {
-	out, err := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), args...).CombinedOutput()
+func kubectlTry(input string, args ...string) (string, error) {
+	command := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), args...)
+	command.Stdin = strings.NewReader(input)
+	out, err := command.CombinedOutput()
 	return string(out), err
 }
 

@@ -12,16 +12,23 @@
 
 {{/*
 flashpod.crd.mayChange (list ROOT LIVE): fails if a hook cannot change the CustomResourceDefinition. A hook is made, not updated: that works
-by server-side apply alone, and never against another field manager, since Helm does not force hooks.
+by server-side apply alone, and never against another field manager, since Helm does not force hooks. An installation that kubectl made is
+handed over whole, or the next upgrade would be in conflict about the rest.
 */}}
 {{- define "flashpod.crd.mayChange" -}}
 {{- $root := first . -}}
 {{- $live := last . -}}
 {{- $reason := "" -}}
+{{- $only := " --show-only templates/crd.yaml" -}}
+{{- $then := "run Helm again" -}}
 {{- range $live.metadata.managedFields }}
 {{- if hasKey .fieldsV1 "f:spec" }}
 {{- if or (ne .operation "Apply") (hasPrefix "kubectl" .manager) }}
 {{- $reason = printf "%s wrote it and would be in conflict with Helm" .manager }}
+{{- if and $root.Release.IsInstall (hasPrefix "kubectl" .manager) }}
+{{- $only = "" }}
+{{- $then = "run Helm again with --take-ownership" }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -31,8 +38,8 @@ by server-side apply alone, and never against another field manager, since Helm 
 {{- $reason = "this release is not applied by the server (Helm 3 began it, or --server-side=false), and so cannot change it without taking it back at a rollback" }}
 {{- end }}
 {{- if $reason }}
-{{- fail (printf "\n\nThe CustomResourceDefinition %s must become that of chart %s %s first: %s. Let kubectl do it, then run Helm again (CHART is what you gave to Helm):\n\n  helm template %s CHART --namespace %s --show-only templates/crd.yaml | kubectl apply --server-side --force-conflicts --field-manager helm -f -\n"
-  $live.metadata.name $root.Chart.Name $root.Chart.Version $reason $root.Release.Name $root.Release.Namespace) }}
+{{- fail (printf "\n\nThe CustomResourceDefinition %s must become that of chart %s %s first: %s. Let kubectl do it, then %s. CHART is what you gave to Helm; give your values, too:\n\n  helm template %s CHART --namespace %s%s | kubectl apply --server-side --force-conflicts --field-manager helm -f -\n"
+  $live.metadata.name $root.Chart.Name $root.Chart.Version $reason $then $root.Release.Name $root.Release.Namespace $only) }}
 {{- end }}
 {{- end }}
 
