@@ -16,6 +16,8 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X 
 CLUSTER := hack/cluster/cluster.sh
 BUILD := hack/cluster/build.sh
 TAGS := clients,e2e,envtest
+# Modules of their own, whose dependencies are not the product's.
+MODULES := hack/image hack/gitops hack/chart hack/netpol
 # What could not run, and why; `make test` ends with it.
 LEFT_OUT := bin/left-out
 
@@ -70,6 +72,8 @@ test: ## run every test, installing and building what they need (as root)
 	@rm -f $(LEFT_OUT)
 	@$(MAKE) test-unit
 	@$(MAKE) test-envtest
+	@$(MAKE) test-gitops
+	@$(MAKE) test-chart
 	@$(MAKE) test-clients
 	@$(MAKE) test-e2e
 	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
@@ -88,9 +92,9 @@ lint: ## vet and lint, and see that what is generated is up to date
 	echo "vetting and linting"; \
 	go vet -tags $(TAGS) ./...; \
 	"$$lint" run ./...; \
-	cd hack/image; \
-	go vet ./...; \
-	"$$lint" run --config "$(CURDIR)/.golangci.yml" ./...
+	for module in $(MODULES); do (cd $$module; \
+		go vet -tags $(TAGS) ./...; \
+		"$$lint" run --config "$(CURDIR)/.golangci.yml" ./...); done
 
 .PHONY: envtest-assets
 envtest-assets: ## build kube-apiserver, etcd and kubectl, and print their folder (for KUBEBUILDER_ASSETS)
@@ -102,10 +106,22 @@ fuzz: ## run each fuzz target of the media server for FUZZTIME (10m)
 	@FUZZTIME=$(FUZZTIME) hack/tools/fuzz.sh
 
 .PHONY: test-envtest
-test-envtest: ## test the API and the operator against a real API server
+test-envtest: ## test the API, the operator and the admission policies against a real API server
 	@assets=$$($(BUILD) envtest); \
 	echo "running the API server tests"; \
-	KUBEBUILDER_ASSETS=$$assets go test -tags envtest -timeout 10m ./api/... ./controllers/...
+	KUBEBUILDER_ASSETS=$$assets go test -tags envtest -count 1 -timeout 15m ./api/... ./controllers/... ./config/...
+
+.PHONY: test-gitops
+test-gitops: ## ask kstatus and Argo CD's Lua what they make of an AppInstance in each state
+	@assets=$$($(BUILD) envtest); \
+	echo "running the GitOps tests"; \
+	KUBEBUILDER_ASSETS=$$assets go -C hack/gitops test -tags envtest -count 1 -timeout 10m ./...
+
+.PHONY: test-chart
+test-chart: ## lint, render, install, upgrade, roll back and uninstall the charts on a real API server
+	@assets=$$($(BUILD) envtest); \
+	echo "running the chart tests"; \
+	KUBEBUILDER_ASSETS=$$assets go -C hack/chart test -tags envtest -count 1 -timeout 15m ./...
 
 .PHONY: test-clients
 test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer, VLC, nginx-rtmp and go-rtmp

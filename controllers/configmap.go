@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -16,8 +17,23 @@ const documentFile = "instance.yaml"
 
 // document is what the pod serves: the AppInstance as far as it concerns a
 // media server. What only Kubernetes cares about is left out, so that a change
-// of it restarts nobody.
+// of it restarts nobody, and so is what has its default and was not there in
+// 3dc204b: a media server of that age, which spec.image may name, refuses fields
+// that it does not know.
 func document(a *v1alpha1.AppInstance) (string, error) {
+	access := a.Spec.Access
+	if d := access.Publish.PreviousKeyFor; d != nil && d.Duration == time.Hour || access.Publish.Mode != v1alpha1.PublishKey {
+		access.Publish.PreviousKeyFor = nil
+	}
+	defaults := (&v1alpha1.AppInstance{}).DeepCopy()
+	defaults.SetDefaults()
+	limits := a.Spec.Limits
+	if equal(limits.MaxConnections, defaults.Spec.Limits.MaxConnections) {
+		limits.MaxConnections = nil
+	}
+	if equal(limits.MaxStreams, defaults.Spec.Limits.MaxStreams) {
+		limits.MaxStreams = nil
+	}
 	doc := struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        map[string]string `json:"metadata"`
@@ -30,9 +46,9 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			Instance    string             `json:"instance"`
 			Recording   v1alpha1.Recording `json:"recording"`
 			Access      v1alpha1.Access    `json:"access"`
-			Limits      v1alpha1.Limits    `json:"limits"`
+			Limits      v1alpha1.Limits    `json:"limits,omitzero"`
 			Delivery    v1alpha1.Delivery  `json:"delivery"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, a.Spec.Access, a.Spec.Limits, a.Spec.Delivery},
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, access, limits, a.Spec.Delivery},
 	}
 	text, err := yaml.Marshal(doc)
 	if err != nil {
@@ -40,6 +56,8 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 	}
 	return string(text), nil
 }
+
+func equal(a, b *int32) bool { return a != nil && b != nil && *a == *b }
 
 // documentHash goes on the pod template: a pod serves the document it started
 // with, so another document means another pod.

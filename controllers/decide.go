@@ -2,60 +2,218 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// child is an object to apply, and what our fields of it are now.
-type child struct {
-	name string // for errors: kind and name
-	want runtime.ApplyConfiguration
-	have func() (any, error) // nil: there is none, or its fields are not all ours
-	// first is a patch that must go before: see foreignPorts.
-	first client.Patch
-	of    client.Object
+// plan is what a reconcile does, in this order.
+type plan struct {
+	giveBack []client.Object // see takenOver
+	remove   []removal
+	children []child
+	poke     string // the value of annotationSecrets that the pod lacks; "" when it has seen all
+
+	conflicts []conflict
+	awaited   []string // what has to go before a child can be made
+	blocked   verdict  // why the server is left as it is
+	upgrade   upgrade
+	restart   []string // why the pod that runs will be replaced: fields and causes
+	freed     bool     // an unready pod of an old revision is let go
 }
 
-// desired builds all children: a pure function of what was observed.
-func desired(o *observed) ([]child, error) {
+// removal is an object to delete, as it was read and no other.
+type removal struct {
+	kind   string
+	object client.Object
+	orphan bool // what it owns stays
+}
+
+// decide says what there should be: a pure function of what was observed.
+func decide(o *observed) (*plan, error) {
+	p := &plan{upgrade: upgrade{generation: o.instance.Generation}}
+	for _, old := range []client.Object{optional(o.oldAccount), optional(o.service), optional(o.headless), optional(o.configMap), optional(o.generatedSecret())} {
+		if old != nil && takenOver(o.instance, old) {
+			p.giveBack = append(p.giveBack, old)
+		}
+	}
+	if len(p.giveBack) > 0 {
+		return p, nil // what is to be made is seen once they are given back
+	}
+	p.blocked = blocked(o)
+	if err := p.server(o); err != nil {
+		return nil, fmt.Errorf("%s/%s: %w", o.instance.Namespace, o.instance.Name, err)
+	}
+	return p, nil
+}
+
+// generatedSecret is the Secret that bears the name of the key that we make.
+func (o *observed) generatedSecret() *corev1.Secret {
+	if ownSecret(o.instance) {
+		return nil
+	}
+	return o.secret
+}
+
+// server plans the children.
+func (p *plan) server(o *observed) error {
+	a := o.instance
+	account := accountOf(o)
+	if account == oldAccountName(a) {
+		p.child(accountChild(serviceAccount(a, account), o.oldAccount), ours)
+	} else {
+		p.child(accountChild(serviceAccount(a, account), o.serviceAccount), o.standing.serviceAccount)
+	}
+	if s := secret(a, o.secret, o.freshKey); s != nil {
+		p.child(secretChild(s, o.secret), o.standing.secret)
+	}
+	p.child(serviceChild(service(a), o.service), o.standing.service)
+	p.child(serviceChild(headless(a), o.headless), o.standing.headless)
+	switch want := networkPolicy(a, o.options.Peers); {
+	case want != nil:
+		p.child(policyChild(want, o.networkPolicy), o.standing.networkPolicy)
+	case o.standing.networkPolicy == ours:
+		p.remove = append(p.remove, removal{kind: "NetworkPolicy", object: o.networkPolicy})
+	}
+	if p.volume(o) {
+		return nil // the claim makes place for another: the rest follows
+	}
+
+	template, doc, err := p.template(o, account)
+	if err != nil {
+		return err
+	}
+	p.child(configMapChild(configMap(a, doc), o.configMap), o.standing.configMap)
+	if o.standing.statefulSet == absent && (p.blocked.reason != "" || len(p.conflicts) > 0 || len(p.awaited) > 0) {
+		// A pod would mount or run as what is not ours. A StatefulSet that is
+		// there mounts what it was made with.
+		return nil
+	}
+	set := statefulSet(a, template, p.replicas(o, template), p.upgrade.annotations(), o.statefulSet)
+	p.child(statefulSetChild(set, o.statefulSet), o.standing.statefulSet)
+	p.poke = poke(o)
+	return nil
+}
+
+// child adds a child unless its name is somebody else's.
+func (p *plan) child(c child, s standing) {
+	switch s {
+	case foreign:
+		p.conflicts = append(p.conflicts, conflictOf(c.kind, c.have))
+	case leaving:
+		p.awaited = append(p.awaited, c.String())
+	case absent, ours:
+		p.children = append(p.children, c)
+	}
+}
+
+// volume plans the claim. It returns true when a claim without a volume gives
+// way to one of another class: the StatefulSet, whose template names the old
+// class and cannot be changed, is made again around the pod.
+func (p *plan) volume(o *observed) bool {
+	switch s := o.standing.claim; {
+	case s == foreign:
+		return false // made by hand or restored: it is mounted as it is
+	case neverBound(o):
+		if o.standing.statefulSet == ours {
+			p.remove = append(p.remove, removal{kind: "StatefulSet", object: o.statefulSet, orphan: true})
+		}
+		p.remove = append(p.remove, removal{kind: "PersistentVolumeClaim", object: o.claim})
+		return true
+	default:
+		p.child(claimChild(claim(o), o.claim), s)
+	}
+	return false
+}
+
+// template is the pod's, and the document that it serves. While an upgrade
+// waits, or something of what is wanted must not be mounted, both are what they
+// are now.
+func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecApplyConfiguration, string, error) {
 	a := o.instance
 	doc, err := document(a)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	image := o.image
-	if a.Spec.Image != "" {
-		image = a.Spec.Image
-	}
-	set, err := statefulSet(a, image, doc, templateSize(o.statefulSet))
+	want, err := podTemplate(a, imageOf(a, o.image), account, doc, o.options.OpenShift)
 	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", a.Namespace, a.Name, err)
+		return nil, "", err
 	}
-	all := []child{
-		{name: "ServiceAccount " + a.Name, want: serviceAccount(a), have: extractServiceAccount(o.serviceAccount)},
-		{name: "ConfigMap " + configName(a), want: configMap(a, doc), have: extractConfigMap(o.configMap)},
+	if o.standing.statefulSet != ours {
+		return want, doc, nil
 	}
-	var key map[string][]byte
-	if o.secret != nil {
-		key = o.secret.Data
-	}
-	if s := secret(a, key, o.freshKey); s != nil {
-		all = append(all, child{name: "Secret " + keyName(a), want: s, have: extractSecret(o.secret)})
-	}
-	public, err := serviceChild(service(a), o.service)
+	owned, err := ownedStatefulSet(o.statefulSet, FieldManager)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	private, err := serviceChild(headless(a), o.headless)
-	if err != nil {
-		return nil, err
+	if owned.Spec == nil || owned.Spec.Template == nil {
+		return want, doc, nil
 	}
-	all = append(all, public, private,
-		child{name: "StatefulSet " + a.Name, want: set, have: extractStatefulSet(o.statefulSet)},
-	)
-	if c := volumeClaim(a, o.claim); c != nil {
-		all = append(all, child{name: "PersistentVolumeClaim " + claimName(a), want: c})
+	if p.upgrade, err = upgradeOf(o, owned.Spec.Template, want); err != nil {
+		return nil, "", err
 	}
-	return all, nil
+	if p.blocked.reason != "" || len(p.conflicts) > 0 || p.upgrade.held() {
+		if o.configMap != nil && o.standing.configMap == ours {
+			doc = o.configMap.Data[documentFile]
+		}
+		return owned.Spec.Template, doc, nil
+	}
+	if is, err := same(owned.Spec.Template, want); err != nil || is {
+		return want, doc, err
+	}
+	p.restart = p.causes(o, owned.Spec.Template, want, doc)
+	return want, doc, nil
+}
+
+// replicas is one, or none while the instance is suspended. It is none for a
+// moment, too, where a pod of an old revision is not ready: the StatefulSet's
+// controller would wait for it for ever, and lets it go when it is not wanted.
+func (p *plan) replicas(o *observed, template *corev1ac.PodTemplateSpecApplyConfiguration) int32 {
+	if o.instance.Spec.Suspend {
+		return 0
+	}
+	set, pod := o.statefulSet, o.pod
+	if o.standing.statefulSet != ours || pod == nil || pod.DeletionTimestamp != nil || podReady(pod) ||
+		set.Status.ObservedGeneration < set.Generation || set.Status.UpdateRevision == "" {
+		return 1
+	}
+	owned, err := ownedStatefulSet(set, FieldManager)
+	if err != nil || owned.Spec == nil || owned.Spec.Template == nil {
+		return 1
+	}
+	if is, err := same(owned.Spec.Template, template); err != nil || !is {
+		return 1 // the new revision comes first
+	}
+	if revision(pod) == set.Status.UpdateRevision {
+		return 1
+	}
+	p.freed = true
+	return 0
+}
+
+// blocked says why the server must be left as it is: something that it would
+// mount or be may not be handed to it.
+func blocked(o *observed) verdict {
+	for _, r := range references(o) {
+		if v := r.refusal(); v.reason != "" {
+			return v
+		}
+		if r.waits() {
+			return stalled("SecretMissing", fmt.Sprintf("Secret %s of %s is not there yet", r.name, r.field))
+		}
+	}
+	if why := o.options.Allowed.refuse(o.instance, o.image); len(why) > 0 {
+		return stalled("NotAllowed", strings.Join(why, "; ")+": the operator's flags say what is")
+	}
+	return verdict{}
+}
+
+// optional makes a nil interface of a nil pointer.
+func optional[T any, P object[T]](o P) client.Object {
+	if o == nil {
+		return nil
+	}
+	return o
 }

@@ -3,13 +3,12 @@ package controllers
 import (
 	"strings"
 	"testing"
+	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/yaml"
 
@@ -26,19 +25,34 @@ func observe(t *testing.T, spec string) *observed {
 	}
 	a := &all[0]
 	a.Namespace, a.UID, a.Generation = "ns", "uid", 1
-	return &observed{instance: a, image: "media:1", freshKey: "fresh"}
+	return &observed{instance: a, image: "media:1", freshKey: "fresh", now: time.Now(), sessions: -1,
+		options: Options{Peers: Peers{OperatorNamespace: "flashpod-system", Prometheus: map[string]string{"app.kubernetes.io/name": "prometheus"}}}}
+}
+
+// owned is the metadata of a child that we made.
+func owned(o *observed, name string) metav1.ObjectMeta {
+	yes := true
+	return metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID("uid-" + name), Labels: labels(o.instance), ResourceVersion: "5",
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppInstance", Name: "lobby", UID: "uid", Controller: &yes}}}
+}
+
+// planOf judges what was observed and decides.
+func planOf(t *testing.T, o *observed) *plan {
+	t.Helper()
+	o.judge()
+	p, err := decide(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // children by their kind and name.
 func children(t *testing.T, o *observed) map[string]child {
 	t.Helper()
-	list, err := desired(o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]child{}
-	for _, c := range list {
-		all[c.name] = c
+	for _, c := range planOf(t, o).children {
+		all[c.String()] = c
 	}
 	return all
 }
@@ -63,22 +77,51 @@ func TestChildrenFollowTheSpec(t *testing.T) {
 		{"{application: a, podAnnotations: {x: z}}", "StatefulSet lobby", "x: z"},
 		{"{application: a, tolerations: [{key: k, operator: Exists}]}", "StatefulSet lobby", "key: k"},
 		{"{application: a, resources: {limits: {cpu: 2}}}", "StatefulSet lobby", "cpu: \"2\""},
-		{"{application: a, access: {publish: {secretName: mine}}}", "StatefulSet lobby", "secretName: mine"},
+		{"{application: a, imagePullSecrets: [{name: pull}]}", "StatefulSet lobby", "name: pull"},
+		{"{application: a}", "StatefulSet lobby", "terminationMessagePolicy: FallbackToLogsOnError"},
+		{"{application: a}", "StatefulSet lobby", "optional: true"},
+		{"{application: a}", "StatefulSet lobby", "serviceAccountName: lobby.media"},
 		{"{application: a, service: {port: 443}}", "Service lobby", "port: 443"},
 		{"{application: a, service: {loadBalancerSourceRanges: [10.0.0.0/8]}}", "Service lobby", "- 10.0.0.0/8"},
 		{"{application: a, service: {annotations: {cloud: x}}}", "Service lobby", "cloud: x"},
 		{"{application: a, service: {ipFamilyPolicy: PreferDualStack}}", "Service lobby", "ipFamilyPolicy: PreferDualStack"},
-		{"{application: a, tls: {secretName: cert}}", "StatefulSet lobby", "/run/secrets/tls/tls.crt"},
-		{"{application: a, tls: {secretName: cert}}", "StatefulSet lobby", "secretName: cert"},
+		{"{application: a, service: {ipFamilies: [IPv6]}}", "Service lobby", "- IPv6"},
 		{"{application: a, tls: {secretName: cert}}", "Service lobby", "port: 443"},
 		{"{application: a}", "Service lobby-origin", "clusterIP: None"},
-		{"{application: a}", "ServiceAccount lobby", "automountServiceAccountToken: false"},
+		{"{application: a}", "ServiceAccount lobby.media", "automountServiceAccountToken: false"},
 		{"{application: a, limits: {maxConnections: 7}}", "ConfigMap lobby-config", "maxConnections: 7"},
+		{"{application: a, limits: {maxConnections: 0}}", "ConfigMap lobby-config", "maxConnections: 0"},
+		{"{application: a, access: {publish: {previousKeyFor: 0s}}}", "ConfigMap lobby-config", "previousKeyFor: 0s"},
 		{"{application: a}", "Secret lobby-publish-key", "key: ZnJlc2g="},
+		{"{application: a}", "Secret lobby-publish-key", "media.flashpod.dev/instance: lobby"},
+		{"{application: a}", "Secret lobby-publish-key", "argocd.argoproj.io/sync-options: Prune=false,Delete=false"},
+		{"{application: a}", "PersistentVolumeClaim data-lobby-0", "argocd.argoproj.io/sync-options: Prune=false,Delete=false"},
+		{"{application: a, storage: {size: 3Gi, storageClassName: fast}}", "PersistentVolumeClaim data-lobby-0", "storageClassName: fast"},
+		{"{application: a}", "NetworkPolicy lobby", "kubernetes.io/metadata.name: flashpod-system"},
+		{"{application: a, tls: {secretName: cert}}", "NetworkPolicy lobby", "port: rtmps"},
 	} {
-		got, ok := children(t, observe(t, c.spec))[c.child]
+		got, ok := children(t, withSecrets(observe(t, c.spec)))[c.child]
 		if !ok || !strings.Contains(text(t, got), c.want) {
 			t.Errorf("%s: %s lacks %q", c.spec, c.child, c.want)
+		}
+	}
+}
+
+// withSecrets lets an instance have the certificate that it asks for.
+func withSecrets(o *observed) *observed {
+	if o.instance.Spec.TLS != nil {
+		o.certificate = &corev1.Secret{Type: corev1.SecretTypeTLS}
+	}
+	return o
+}
+
+// Of a Secret with a certificate the server gets the certificate and its key,
+// whatever else is in it.
+func TestOnlyTheCertificateIsMounted(t *testing.T) {
+	set := text(t, children(t, withSecrets(observe(t, "{application: a, tls: {secretName: cert}}")))["StatefulSet lobby"])
+	for _, want := range []string{"secretName: cert", "/run/secrets/tls/tls.crt", "key: tls.crt", "key: tls.key"} {
+		if !strings.Contains(set, want) {
+			t.Errorf("no %q in\n%s", want, set)
 		}
 	}
 }
@@ -95,99 +138,62 @@ func TestNoKeyWhereNoneIsNeeded(t *testing.T) {
 	}
 }
 
-func TestKeyThatIsThereStays(t *testing.T) {
-	o := observe(t, "{application: a}")
-	o.secret = &corev1.Secret{Data: map[string][]byte{"key": []byte("old")}}
-	s, _ := children(t, o)["Secret lobby-publish-key"].want.(*corev1ac.SecretApplyConfiguration)
-	if string(s.Data["key"]) != "old" {
-		t.Errorf("key %s", s.Data["key"])
+func TestNoNetworkPolicyWhereNoneIsWanted(t *testing.T) {
+	o := observe(t, "{application: a, networkPolicy: {mode: None}}")
+	if _, ok := children(t, o)["NetworkPolicy lobby"]; ok {
+		t.Error("there is one")
 	}
 }
 
-// Another operator must not restart anybody: the template is a function of
-// spec and image alone. When this changes, every media server restarts with
-// the next operator, so it should be worth it.
-func TestPodTemplateIsStable(t *testing.T) {
+func TestKeyThatIsThereStays(t *testing.T) {
 	o := observe(t, "{application: a}")
-	first := text(t, children(t, o)["StatefulSet lobby"])
-	o.freshKey = "another"
-	if again := text(t, children(t, o)["StatefulSet lobby"]); again != first {
-		t.Error("the same spec gives another template")
+	o.secret = &corev1.Secret{ObjectMeta: owned(o, "lobby-publish-key"), Data: map[string][]byte{"key": []byte("old")}}
+	s, _ := children(t, o)["Secret lobby-publish-key"].want.(*corev1ac.SecretApplyConfiguration)
+	if len(s.Data) > 0 {
+		t.Errorf("key %s is written", s.Data["key"])
 	}
-	if strings.Contains(first, "fresh") {
-		t.Error("the key is in the template")
+}
+
+func TestKeyGoesOnlyWithItsVolume(t *testing.T) {
+	for spec, owners := range map[string]bool{"{application: a}": false, "{application: a, storage: {retain: false}}": true} {
+		if got := strings.Contains(text(t, children(t, observe(t, spec))["Secret lobby-publish-key"]), "ownerReferences"); got != owners {
+			t.Errorf("%s: owned %v", spec, got)
+		}
+	}
+}
+
+// What outlives an instance must not look to Argo CD like a resource of an
+// application of that name.
+func TestWhatOutlivesHasNoApplicationLabel(t *testing.T) {
+	all := children(t, observe(t, "{application: a}"))
+	for _, name := range []string{"Secret lobby-publish-key", "PersistentVolumeClaim data-lobby-0"} {
+		if strings.Contains(text(t, all[name]), labelInstance) {
+			t.Errorf("%s carries %s", name, labelInstance)
+		}
 	}
 }
 
 func TestVolumesGrowByTheirClaims(t *testing.T) {
 	o := observe(t, "{application: a, storage: {size: 20Gi}}")
-	o.statefulSet = &appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{VolumeClaimTemplates: []corev1.PersistentVolumeClaim{{
-		ObjectMeta: metav1.ObjectMeta{Name: volumeData},
-		Spec:       corev1.PersistentVolumeClaimSpec{Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("10Gi")}}},
-	}}}}
-	o.claim = &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-lobby-0", Namespace: "ns"}, Spec: o.statefulSet.Spec.VolumeClaimTemplates[0].Spec}
-	all := children(t, o)
-	set, _ := all["StatefulSet lobby"].want.(*appsv1ac.StatefulSetApplyConfiguration)
-	if q := (*set.Spec.VolumeClaimTemplates[0].Spec.Resources.Requests)[corev1.ResourceStorage]; q.String() != "10Gi" {
-		t.Errorf("the template, which cannot be changed, is changed to %s", q.String())
+	quantity := func(s string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(s)}
 	}
-	if c, ok := all["PersistentVolumeClaim data-lobby-0"]; !ok || !strings.Contains(text(t, c), "storage: 20Gi") {
-		t.Error("the claim does not grow")
-	}
-	o.claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("30Gi")}
-	if _, ok := children(t, o)["PersistentVolumeClaim data-lobby-0"]; ok {
-		t.Error("the claim shrinks")
-	}
-}
-
-func TestStatusNamesWhatIsMissing(t *testing.T) {
-	waiting := func(reason string) *corev1.Pod {
-		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "lobby-0"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "of something"}}}}}}
-	}
-	ready := func(o *observed) {
-		o.statefulSet = &appsv1.StatefulSet{Status: appsv1.StatefulSetStatus{ReadyReplicas: 1}}
-		o.claim = &corev1.PersistentVolumeClaim{Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound,
-			Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("10Gi")}}}
-		o.service = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "lobby", Namespace: "ns"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer},
-			Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}}}}
-	}
-	for _, c := range []struct {
-		name, spec string
-		change     func(*observed)
-		status     metav1.ConditionStatus
-		reason     string
-		says       string
-	}{
-		{"all there", "{application: a}", func(*observed) {}, "True", "Serving", "rtmp://192.0.2.1/a/lobby"},
-		{"no pod", "{application: a}", func(o *observed) { o.statefulSet = nil }, "False", "PodMissing", "not there yet"},
-		{"image", "{application: a}", func(o *observed) { o.statefulSet = nil; o.pod = waiting("ImagePullBackOff") }, "False", "ImagePullBackOff", "lobby-0"},
-		{"starting", "{application: a}", func(o *observed) { o.statefulSet = nil; o.pod = waiting("ContainerCreating") }, "False", "PodStarting", "starting"},
-		{"no claim", "{application: a}", func(o *observed) { o.claim = nil }, "False", "ClaimMissing", "volume"},
-		{"claim waits", "{application: a}", func(o *observed) { o.claim.Status.Phase = corev1.ClaimPending }, "False", "ClaimPending", "storage class"},
-		{"no address", "{application: a}", func(o *observed) { o.service.Status = corev1.ServiceStatus{} }, "False", "AddressPending", "load balancer"},
-		{"suspended", "{application: a, suspend: true}", func(*observed) {}, "False", "Suspended", "spec.suspend"},
-		{"node port", "{application: a}", func(o *observed) {
-			o.service.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{NodePort: 30001}}}
-		}, "True", "Serving", "any node"},
-		{"tls", "{application: a, tls: {secretName: cert}}", func(*observed) {}, "True", "Serving", "rtmps://192.0.2.1/a/lobby"},
-		{"no certificate", "{application: a, tls: {secretName: cert}}", func(o *observed) { o.statefulSet = nil }, "False", "SecretMissing", "Secret cert"},
-		{"cluster IP", "{application: a, service: {type: ClusterIP}}", func(o *observed) { o.service.Spec.Type = corev1.ServiceTypeClusterIP }, "True", "Serving", "rtmp://lobby.ns.svc/a/lobby"},
-		{"cannot apply", "{application: a}", func(o *observed) { o.applyErr = errNo }, "False", "ApplyFailed", "no"},
+	for _, c := range []struct{ asked, has, want string }{
+		{"10Gi", "10Gi", "20Gi"},
+		{"20Gi", "10Gi", ""},
+		{"30Gi", "30Gi", ""},     // does not shrink
+		{"30Gi", "10Gi", "20Gi"}, // takes back what was never done
+		{"10Gi", "", ""},         // is bound first
 	} {
-		o := observe(t, c.spec)
-		ready(o)
-		c.change(o)
-		s := statusOf(o)
-		got := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady)
-		if got.Status != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) || s.ObservedGeneration != 1 {
-			t.Errorf("%s: %s %s %q, want %s %s %q", c.name, got.Status, got.Reason, got.Message, c.status, c.reason, c.says)
+		o.claim = &corev1.PersistentVolumeClaim{ObjectMeta: owned(o, "data-lobby-0")}
+		o.claim.OwnerReferences = nil
+		o.claim.Spec.Resources.Requests = quantity(c.asked)
+		if c.has != "" {
+			o.claim.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound, Capacity: quantity(c.has)}
+		}
+		got := text(t, children(t, o)["PersistentVolumeClaim data-lobby-0"])
+		if c.want == "" && strings.Contains(got, "storage:") || c.want != "" && !strings.Contains(got, "storage: "+c.want) {
+			t.Errorf("asked %s, has %s: want %s in\n%s", c.asked, c.has, c.want, got)
 		}
 	}
 }
-
-type no struct{}
-
-func (no) Error() string { return "no" }
-
-var errNo = no{}

@@ -1,11 +1,18 @@
 // Package controllers turns AppInstances into Kubernetes objects: a
-// StatefulSet of one media server with a volume that outlives it, the Service
-// clients reach it by, and what the pod mounts.
+// StatefulSet of one media server with a volume that outlives it, the Services
+// that clients reach it by, and what the pod mounts.
 //
 // A reconcile is three steps. gather reads everything; decide, a pure function,
-// says what should be there and what the status is; apply makes it so, by
-// server-side apply of fresh objects, and writes nothing when nothing differs.
-// Each kind of child has a builder in a file of its own.
+// says what should be there, and statusOf, another, what the status is;
+// carryOut makes it so, by server-side apply of fresh objects, and writes nothing
+// when nothing differs. Each kind of child has a builder in a file of its own.
 //
-// The package does not talk to media servers and keeps no state of its own.
+// The operator lives beside others. ownership.go says what is ours: nothing else
+// is touched, and the first write of a child is one that only creates.
+// upgrade.go says which changes of a pod template are the operator's own doing:
+// those restart a few instances at a time, and rollout.go hands out the places.
+// references.go says which Secrets of the user's a server may be handed.
+//
+// The package keeps no state but who waits for a place, and asks media servers
+// nothing but how many clients they have.
 package controllers

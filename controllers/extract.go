@@ -6,70 +6,84 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // What we own of an object says whether applying it again would change
 // anything: then nothing is sent at all.
 
-func extractServiceAccount(o *corev1.ServiceAccount) func() (any, error) {
-	if o == nil {
-		return nil
-	}
-	return func() (any, error) { return corev1ac.ExtractServiceAccount(o, FieldManager) }
+// object is the pointer type of a Kubernetes object.
+type object[T any] interface {
+	*T
+	client.Object
 }
 
-func extractConfigMap(o *corev1.ConfigMap) func() (any, error) {
-	if o == nil {
-		return nil
+// newChild pairs what is wanted with what there is; have may be nil.
+func newChild[T any, P object[T], C runtime.ApplyConfiguration](kind, name string, want C, have P, extract func(P, string) (C, error)) child {
+	c := child{kind: kind, name: name, want: want}
+	if have != nil {
+		c.have = have
+		c.owned = func() (any, error) { return extract(have, FieldManager) }
 	}
-	return func() (any, error) { return corev1ac.ExtractConfigMap(o, FieldManager) }
+	return c
 }
 
-func extractSecret(o *corev1.Secret) func() (any, error) {
-	if o == nil {
-		return nil
-	}
-	return func() (any, error) { return corev1ac.ExtractSecret(o, FieldManager) }
+func accountChild(want *corev1ac.ServiceAccountApplyConfiguration, have *corev1.ServiceAccount) child {
+	return newChild("ServiceAccount", *want.Name, want, have, corev1ac.ExtractServiceAccount)
 }
 
-func extractService(o *corev1.Service) func() (any, error) {
-	if o == nil {
-		return nil
-	}
-	return func() (any, error) { return corev1ac.ExtractService(o, FieldManager) }
+func configMapChild(want *corev1ac.ConfigMapApplyConfiguration, have *corev1.ConfigMap) child {
+	return newChild("ConfigMap", *want.Name, want, have, corev1ac.ExtractConfigMap)
 }
 
-func extractStatefulSet(o *appsv1.StatefulSet) func() (any, error) {
-	if o == nil {
-		return nil
-	}
-	return func() (any, error) {
-		set, err := appsv1ac.ExtractStatefulSet(o, FieldManager)
-		if err != nil || set.Spec == nil {
-			return set, err
-		}
-		// The list belongs to us as a whole, with what the API server adds.
-		for i := range set.Spec.VolumeClaimTemplates {
-			set.Spec.VolumeClaimTemplates[i].Status = nil
-		}
-		return set, nil
-	}
+func secretChild(want *corev1ac.SecretApplyConfiguration, have *corev1.Secret) child {
+	return newChild("Secret", *want.Name, want, have, corev1ac.ExtractSecret)
 }
 
-// current says whether a child is as it should be already.
-func (c child) current() bool {
-	if c.have == nil {
-		return false
+func serviceChild(want *corev1ac.ServiceApplyConfiguration, have *corev1.Service) child {
+	return newChild("Service", *want.Name, want, have, corev1ac.ExtractService)
+}
+
+func policyChild(want *networkingv1ac.NetworkPolicyApplyConfiguration, have *networkingv1.NetworkPolicy) child {
+	return newChild("NetworkPolicy", *want.Name, want, have, networkingv1ac.ExtractNetworkPolicy)
+}
+
+func claimChild(want *corev1ac.PersistentVolumeClaimApplyConfiguration, have *corev1.PersistentVolumeClaim) child {
+	c := newChild("PersistentVolumeClaim", *want.Name, want, have, corev1ac.ExtractPersistentVolumeClaim)
+	c.unlabel = labelInstance // the StatefulSet's controller gives it to claims that it makes
+	return c
+}
+
+func statefulSetChild(want *appsv1ac.StatefulSetApplyConfiguration, have *appsv1.StatefulSet) child {
+	return newChild("StatefulSet", *want.Name, want, have, ownedStatefulSet)
+}
+
+// ownedStatefulSet are our fields of a StatefulSet.
+func ownedStatefulSet(o *appsv1.StatefulSet, manager string) (*appsv1ac.StatefulSetApplyConfiguration, error) {
+	set, err := appsv1ac.ExtractStatefulSet(o, manager)
+	if err != nil || set.Spec == nil {
+		return set, err
 	}
-	have, err := c.have()
+	// The list belongs to us as a whole, with what the API server adds.
+	for i := range set.Spec.VolumeClaimTemplates {
+		set.Spec.VolumeClaimTemplates[i].Status = nil
+	}
+	return set, nil
+}
+
+// same says whether two objects have the same JSON form.
+func same(a, b any) (bool, error) {
+	x, err := plain(a)
 	if err != nil {
-		return false // applying it tells why
+		return false, err
 	}
-	a, errA := plain(c.want)
-	b, errB := plain(have)
-	return errA == nil && errB == nil && reflect.DeepEqual(a, b)
+	y, err := plain(b)
+	return err == nil && reflect.DeepEqual(x, y), err
 }
 
 // plain is the JSON form of an object, for comparing.

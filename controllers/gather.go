@@ -4,74 +4,174 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// observed is everything that is read: an instance and what belongs to it. What
-// is not there is nil.
+// observed is everything that is read: an instance and what bears the names of
+// its children. What is not there is nil.
 type observed struct {
 	instance *v1alpha1.AppInstance // defaults filled in
 
 	statefulSet    *appsv1.StatefulSet
 	pod            *corev1.Pod
 	claim          *corev1.PersistentVolumeClaim
+	claims         []corev1.PersistentVolumeClaim // all that carry the instance's label
+	storageClass   *storagev1.StorageClass        // that a claim without a volume asks for
 	service        *corev1.Service
 	headless       *corev1.Service
 	configMap      *corev1.ConfigMap
-	secret         *corev1.Secret
+	secret         *corev1.Secret // with the publish key
 	certificate    *corev1.Secret // of spec.tls
 	serviceAccount *corev1.ServiceAccount
+	oldAccount     *corev1.ServiceAccount // called like the instance, with our label
+	networkPolicy  *networkingv1.NetworkPolicy
+	// refused is what the API server said of a pod that it did not let in.
+	refused string
 
+	// standing is what those are to the instance.
+	standing struct {
+		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy standing
+	}
+
+	options Options
 	// image is the operator's choice of a media server.
 	image string
 	// freshKey is a publish key for an instance that has none.
 	freshKey string
+	now      time.Time
+	// turn lets an upgrade go; without it decide says what it waits for.
+	turn bool
+	// stopped names the instance whose upgrade failed; nobody follows.
+	stopped string
+	// sessions is how many clients are connected; -1 when nobody has asked.
+	sessions int
 	// applyErr says what could not be applied, so that status tells it.
 	applyErr error
 }
 
-// gather reads all that decide needs.
+// gather reads all that decide needs. What the cache does not have is looked for
+// past it: the cache sees only what carries our label, and is late.
 func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*observed, error) {
-	o := &observed{instance: a.DeepCopy(), image: r.MediaImage, freshKey: rand.Text()}
+	o := &observed{instance: a.DeepCopy(), options: r.Options, image: r.MediaImage, freshKey: rand.Text(), now: r.now(), sessions: -1}
 	o.instance.SetDefaults()
 	ns := a.Namespace
 	var err error
-	read := func(reader client.Reader, name string, obj client.Object) bool {
-		if err != nil || name == "" {
-			return false
+	read := func(name string, obj client.Object, from ...client.Reader) bool {
+		for _, reader := range from {
+			if err != nil || name == "" {
+				return false
+			}
+			e := reader.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, obj)
+			if e == nil {
+				return true
+			}
+			if !apierrors.IsNotFound(e) {
+				err = fmt.Errorf("read %s %s/%s: %w", kindOf(obj), ns, name, e)
+			}
 		}
-		e := reader.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, obj)
-		if e != nil && !apierrors.IsNotFound(e) {
-			err = fmt.Errorf("read %T %s/%s: %w", obj, ns, name, e)
-		}
-		return e == nil
+		return false
 	}
-	o.statefulSet = found(read, r.Client, a.Name, &appsv1.StatefulSet{})
-	o.pod = found(read, r.Client, podName(a), &corev1.Pod{})
-	o.claim = found(read, r.Client, claimName(a), &corev1.PersistentVolumeClaim{})
-	o.service = found(read, r.Client, serviceName(a), &corev1.Service{})
-	o.headless = found(read, r.Client, headlessName(a), &corev1.Service{})
-	o.configMap = found(read, r.Client, configName(a), &corev1.ConfigMap{})
-	o.serviceAccount = found(read, r.Client, a.Name, &corev1.ServiceAccount{})
-	// Past the cache: the operator may read a Secret by its name, but neither
-	// list nor watch them.
-	o.secret = found(read, r.APIReader, secretName(o.instance), &corev1.Secret{})
-	if tls := a.Spec.TLS; tls != nil {
-		o.certificate = found(read, r.APIReader, tls.SecretName, &corev1.Secret{})
+	o.statefulSet = found(read, a.Name, &appsv1.StatefulSet{}, r.Client, r.APIReader)
+	o.pod = found(read, podName(a), &corev1.Pod{}, r.Client)
+	o.claim = found(read, claimName(a), &corev1.PersistentVolumeClaim{}, r.Client, r.APIReader)
+	o.service = found(read, serviceName(a), &corev1.Service{}, r.Client, r.APIReader)
+	o.headless = found(read, headlessName(a), &corev1.Service{}, r.Client, r.APIReader)
+	o.configMap = found(read, configName(a), &corev1.ConfigMap{}, r.Client, r.APIReader)
+	o.oldAccount = found(read, oldAccountName(a), &corev1.ServiceAccount{}, r.Client)
+	o.serviceAccount = found(read, accountName(a), &corev1.ServiceAccount{}, r.Client, r.APIReader)
+	o.networkPolicy = found(read, policyName(a), &networkingv1.NetworkPolicy{}, r.Client, r.APIReader)
+	// Never from a cache: that has no more than the metadata of Secrets.
+	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
+	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
+	if err != nil {
+		return nil, err
 	}
-	return o, err
+	o.judge()
+	return o, r.gatherCauses(ctx, o)
 }
 
-func found[T client.Object](read func(client.Reader, string, client.Object) bool, from client.Reader, name string, obj T) T {
-	if read(from, name, obj) {
+// judge says what everything is to the instance.
+func (o *observed) judge() {
+	a, s := o.instance, &o.standing
+	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o), stands(a, o.service)
+	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
+	s.networkPolicy, s.secret = stands(a, o.networkPolicy), stands(a, o.secret)
+	if s.statefulSet != ours {
+		o.pod = nil // somebody else's
+	}
+}
+
+// gatherCauses looks behind what is late: nothing of this is read of an instance
+// that serves.
+func (r *Reconciler) gatherCauses(ctx context.Context, o *observed) error {
+	a := o.instance
+	var claims corev1.PersistentVolumeClaimList
+	if err := r.List(ctx, &claims, client.InNamespace(a.Namespace), client.MatchingLabels{labelInstance: a.Name, labelName: appName}); err != nil {
+		return fmt.Errorf("list claims of %s/%s: %w", a.Namespace, a.Name, err)
+	}
+	o.claims = claims.Items
+	if c := o.claim; c != nil && c.Status.Phase == corev1.ClaimPending && c.Spec.StorageClassName != nil && *c.Spec.StorageClassName != "" {
+		class := &storagev1.StorageClass{}
+		err := r.APIReader.Get(ctx, client.ObjectKey{Name: *c.Spec.StorageClassName}, class)
+		if err == nil || apierrors.IsForbidden(err) { // an operator of some namespaces may not look
+			o.storageClass = class
+		} else if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("read StorageClass %s: %w", *c.Spec.StorageClassName, err)
+		}
+	}
+	set := o.statefulSet
+	if o.pod != nil || set == nil || o.standing.statefulSet != ours || a.Spec.Suspend || set.Status.ObservedGeneration < set.Generation {
+		return nil
+	}
+	var events corev1.EventList
+	err := r.APIReader.List(ctx, &events, client.InNamespace(a.Namespace), client.MatchingFields{"involvedObject.uid": string(set.UID), "type": corev1.EventTypeWarning})
+	if err != nil {
+		return fmt.Errorf("list events of StatefulSet %s/%s: %w", set.Namespace, set.Name, err)
+	}
+	since := o.now
+	if ready := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionReady); ready == nil {
+		since = set.CreationTimestamp.Time
+	} else if ready.Status == metav1.ConditionFalse {
+		since = ready.LastTransitionTime.Time // what was refused before has been mended
+	}
+	for _, e := range events.Items {
+		if e.Reason == "FailedCreate" && !e.LastTimestamp.Time.Before(since) {
+			since, o.refused = e.LastTimestamp.Time, e.Message
+		}
+	}
+	return nil
+}
+
+// stands is standingOf for pointers that may be nil.
+func stands[T any, P object[T]](a *v1alpha1.AppInstance, o P) standing {
+	if o == nil {
+		return absent
+	}
+	return standingOf(a, o)
+}
+
+func found[T client.Object](read func(string, client.Object, ...client.Reader) bool, name string, obj T, from ...client.Reader) T {
+	if read(name, obj, from...) {
 		return obj
 	}
 	var none T
 	return none
+}
+
+// kindOf is the kind of a typed object, for errors.
+func kindOf(o client.Object) string {
+	name := fmt.Sprintf("%T", o)
+	return name[strings.LastIndexByte(name, '.')+1:]
 }

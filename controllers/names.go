@@ -17,8 +17,28 @@ const (
 	labelComponent = "app.kubernetes.io/component"
 	labelManagedBy = "app.kubernetes.io/managed-by"
 
+	// labelOutlives names the instance of what outlives it and so has no owner.
+	// Argo CD takes an object without an owner that has labelInstance for one
+	// of an application of that name, and prunes it.
+	labelOutlives = "media.flashpod.dev/instance"
+	// labelPublishKey marks Secrets that hold publish keys: without it or the
+	// type keySecretType a Secret is not handed to a media server.
+	labelPublishKey = "media.flashpod.dev/publish-key"
+	keySecretType   = "media.flashpod.dev/publish-key"
+
 	appName         = "flashpod"
 	componentOrigin = "origin"
+)
+
+// Annotations of ours.
+const (
+	// annotationUpgrade on an AppInstance lets an upgrade go that waits for
+	// approval: see upgradeOf.
+	annotationUpgrade = "media.flashpod.dev/upgrade"
+	// annotationSecrets on a pod makes kubelet look at its Secrets again.
+	annotationSecrets = "media.flashpod.dev/secrets"
+	// annotationSync keeps Argo CD from pruning what outlives its owner.
+	annotationSync = "argocd.argoproj.io/sync-options"
 )
 
 // selector are the labels that pods are found by; they never change.
@@ -26,19 +46,36 @@ func selector(a *v1alpha1.AppInstance) map[string]string {
 	return map[string]string{labelName: appName, labelInstance: a.Name, labelComponent: componentOrigin}
 }
 
+// labels are those of what goes with its instance.
 func labels(a *v1alpha1.AppInstance) map[string]string {
 	l := selector(a)
 	l[labelManagedBy] = FieldManager
 	return l
 }
 
-// Names of the children.
+// lastingLabels are those of what outlives its instance.
+func lastingLabels(a *v1alpha1.AppInstance) map[string]string {
+	return map[string]string{labelName: appName, labelManagedBy: FieldManager, labelOutlives: a.Name}
+}
+
+func lastingAnnotations() map[string]string {
+	return map[string]string{annotationSync: "Prune=false,Delete=false"}
+}
+
+// Names of the children. Two AppInstances never share one: a dot is in no name
+// of an AppInstance, and a new one's may not end like headlessName.
 func serviceName(a *v1alpha1.AppInstance) string  { return a.Name }
 func headlessName(a *v1alpha1.AppInstance) string { return a.Name + "-origin" }
 func configName(a *v1alpha1.AppInstance) string   { return a.Name + "-config" }
 func keyName(a *v1alpha1.AppInstance) string      { return a.Name + "-publish-key" }
 func claimName(a *v1alpha1.AppInstance) string    { return volumeData + "-" + a.Name + "-0" }
 func podName(a *v1alpha1.AppInstance) string      { return a.Name + "-0" }
+func policyName(a *v1alpha1.AppInstance) string   { return a.Name }
+
+// accountName is the ServiceAccount's. An account called like the instance,
+// as operators until 2026-11 made it, may be anybody's: see oldAccountName.
+func accountName(a *v1alpha1.AppInstance) string    { return a.Name + ".media" }
+func oldAccountName(a *v1alpha1.AppInstance) string { return a.Name }
 
 // ownSecret says whether the publish key is the user's own.
 func ownSecret(a *v1alpha1.AppInstance) bool { return a.Spec.Access.Publish.SecretName != "" }
@@ -54,6 +91,14 @@ func secretName(a *v1alpha1.AppInstance) string {
 	return keyName(a)
 }
 
+// certificateName is the Secret with the certificate; "" when none is needed.
+func certificateName(a *v1alpha1.AppInstance) string {
+	if a.Spec.TLS == nil {
+		return ""
+	}
+	return a.Spec.TLS.SecretName
+}
+
 // owner makes children go when their AppInstance goes.
 func owner(a *v1alpha1.AppInstance) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
@@ -63,4 +108,9 @@ func owner(a *v1alpha1.AppInstance) *metav1ac.OwnerReferenceApplyConfiguration {
 		WithUID(a.UID).
 		WithController(true).
 		WithBlockOwnerDeletion(true)
+}
+
+// retained says whether what holds data outlives the instance.
+func retained(a *v1alpha1.AppInstance) bool {
+	return a.Spec.Storage.Retain == nil || *a.Spec.Storage.Retain
 }

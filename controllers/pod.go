@@ -3,6 +3,7 @@ package controllers
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -25,7 +26,8 @@ const (
 	pathKey    = "/run/secrets/flashpod"
 	pathTLS    = "/run/secrets/tls"
 
-	annotationDocument = "media.flashpod.dev/document-hash"
+	annotationPrefix   = "media.flashpod.dev/"
+	annotationDocument = annotationPrefix + "document-hash"
 
 	// The user of the image. No file in it belongs to anybody else.
 	userID = 65532
@@ -37,17 +39,21 @@ const (
 
 // podTemplate is a function of spec and image alone: another version of the
 // operator must not restart anybody.
-func podTemplate(a *v1alpha1.AppInstance, image, doc string) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+func podTemplate(a *v1alpha1.AppInstance, image, account, doc string, openShift bool) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	s := a.Spec.Scheduling
+	security := corev1ac.PodSecurityContext().
+		WithRunAsNonRoot(true).WithRunAsUser(userID).WithRunAsGroup(userID).
+		WithFSGroup(userID).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+		WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
+	if openShift { // which gives each namespace users and groups of its own
+		security.RunAsUser, security.RunAsGroup, security.FSGroup = nil, nil, nil
+	}
 	spec := corev1ac.PodSpec().
-		WithServiceAccountName(a.Name).
+		WithServiceAccountName(account).
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(graceSeconds).
-		WithSecurityContext(corev1ac.PodSecurityContext().
-			WithRunAsNonRoot(true).WithRunAsUser(userID).WithRunAsGroup(userID).
-			WithFSGroup(userID).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
-			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithSecurityContext(security).
 		WithContainers(container(a, image)).
 		WithVolumes(volumes(a)...)
 	if len(s.NodeSelector) > 0 {
@@ -55,6 +61,9 @@ func podTemplate(a *v1alpha1.AppInstance, image, doc string) (*corev1ac.PodTempl
 	}
 	if s.PriorityClassName != "" {
 		spec.WithPriorityClassName(s.PriorityClassName)
+	}
+	for _, ref := range s.ImagePullSecrets {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(ref.Name))
 	}
 	// Of these the apply types have the same JSON as the API's own.
 	if err := convert(s.Tolerations, &spec.Tolerations); err != nil {
@@ -68,7 +77,9 @@ func podTemplate(a *v1alpha1.AppInstance, image, doc string) (*corev1ac.PodTempl
 	}
 	annotations := map[string]string{annotationDocument: documentHash(doc)}
 	for k, v := range s.PodAnnotations {
-		annotations[k] = v
+		if !strings.HasPrefix(k, annotationPrefix) {
+			annotations[k] = v
+		}
 	}
 	return &corev1ac.PodTemplateSpecApplyConfiguration{
 		ObjectMetaApplyConfiguration: metav1ac.ObjectMeta().WithLabels(labels(a)).WithAnnotations(annotations),
@@ -104,6 +115,7 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		WithName(containerName).
 		WithImage(image).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 		WithArgs(args...).
 		WithPorts(ports...).
 		WithVolumeMounts(mounts...).
@@ -144,6 +156,8 @@ func resources(want corev1.ResourceRequirements) *corev1ac.ResourceRequirementsA
 	return out
 }
 
+// volumes are mounted whether their Secrets are there or not: a server without
+// its key or certificate still plays, and takes them when they come.
 func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 	all := []*corev1ac.VolumeApplyConfiguration{
 		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(configName(a))),
@@ -151,13 +165,18 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 	if name := secretName(a); name != "" {
 		all = append(all, corev1ac.Volume().WithName(volumeKey).WithSecret(corev1ac.SecretVolumeSource().
 			WithSecretName(name).
+			WithOptional(true).
 			WithDefaultMode(0o440).
 			WithItems(corev1ac.KeyToPath().WithKey(keyEntry).WithPath(keyEntry))))
 	}
 	if tls := a.Spec.TLS; tls != nil {
 		all = append(all, corev1ac.Volume().WithName(volumeTLS).WithSecret(corev1ac.SecretVolumeSource().
 			WithSecretName(tls.SecretName).
-			WithDefaultMode(0o440)))
+			WithOptional(true).
+			WithDefaultMode(0o440).
+			WithItems(
+				corev1ac.KeyToPath().WithKey(corev1.TLSCertKey).WithPath(corev1.TLSCertKey),
+				corev1ac.KeyToPath().WithKey(corev1.TLSPrivateKeyKey).WithPath(corev1.TLSPrivateKeyKey))))
 	}
 	return all
 }

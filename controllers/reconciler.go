@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
@@ -25,110 +27,238 @@ type Reconciler struct {
 	APIReader  client.Reader // past the cache
 	Events     events.EventRecorder
 	MediaImage string // of instances that name none
+	Options    Options
+	// Sessions asks a media server how many clients are connected. Nil: as its
+	// metrics say.
+	Sessions func(ctx context.Context, address string) (int, error)
+	// Now is the clock; nil for the machine's.
+	Now func() time.Time
+
+	rollout rollout
+	// stale are the versions of AppInstances that a status was written to: a
+	// cache that still has one is late, and its event comes.
+	stale sync.Map // of client.ObjectKey: resourceVersion
+}
+
+// Options are what the operator's command line says of all instances.
+type Options struct {
+	Peers   Peers
+	Allowed Allowed
+	// Namespaces are those that the operator looks after; none for all.
+	Namespaces []string
+	// OpenShift leaves users and groups of pods to the cluster.
+	OpenShift bool
+	// MaxConcurrentRollouts is how many instances an upgrade of the operator
+	// restarts at a time; default 1.
+	MaxConcurrentRollouts int
 }
 
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances,verbs=get;list;watch
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/status,verbs=patch
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/finalizers,verbs=update
-// +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services;configmaps;serviceaccounts,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch
-// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=events,verbs=list
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile brings one AppInstance and what belongs to it together.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	a := &v1alpha1.AppInstance{}
 	if err := r.Get(ctx, req.NamespacedName, a); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if a.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil // children go with their owner
 	}
+	if version, ok := r.stale.Load(req.NamespacedName); ok && version == a.ResourceVersion {
+		return ctrl.Result{}, nil
+	}
 	o, err := r.gather(ctx, a)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	children, err := desired(o)
+	p, done, err := r.permit(ctx, o)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	o.applyErr = r.apply(ctx, children)
-	return ctrl.Result{}, errors.Join(o.applyErr, r.writeStatus(ctx, a, statusOf(o)))
+	o.applyErr = r.carryOut(ctx, o, p)
+	done()
+	status := statusOf(o, p)
+	r.measure(o, p)
+	wait, err := r.writeStatus(ctx, a, o, p, status)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.next(o, p, wait)
 }
 
-// apply makes children as they should be. One that fails keeps no other back.
-func (r *Reconciler) apply(ctx context.Context, children []child) error {
+// carryOut makes things as planned. A child that cannot be applied keeps no
+// other back.
+func (r *Reconciler) carryOut(ctx context.Context, o *observed, p *plan) error {
 	var errs []error
-	for _, c := range children {
-		if c.current() {
+	for _, old := range p.giveBack {
+		errs = append(errs, r.release(ctx, o.instance, old))
+	}
+	for _, gone := range p.remove {
+		if err := r.removeObject(ctx, gone); err != nil {
+			return errors.Join(append(errs, err)...) // what comes next would not find its place
+		}
+	}
+	for _, c := range p.children {
+		now, err := r.applyChild(ctx, c)
+		if err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		if c.first != nil {
-			if err := r.Patch(ctx, c.of, c.first, client.FieldOwner(FieldManager)); err != nil {
-				errs = append(errs, fmt.Errorf("mend %s: %w", c.name, err))
-				continue
-			}
+		if now == nil {
+			continue
 		}
-		if err := r.Apply(ctx, c.want, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-			errs = append(errs, fmt.Errorf("apply %s: %w", c.name, err))
+		r.tellRestart(o, p, c)
+		if err := o.take(c.kind, c.name, now); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if p.poke != "" {
+		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, o.pod.UID, annotationSecrets, p.poke))
+		err := r.Status().Patch(ctx, o.pod.DeepCopy(), patch, client.FieldOwner(FieldManager))
+		if client.IgnoreNotFound(err) != nil {
+			errs = append(errs, fmt.Errorf("tell pod %s that a Secret has changed: %w", o.pod.Name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// writeStatus writes a status that differs, and tells of it what has turned.
-func (r *Reconciler) writeStatus(ctx context.Context, a *v1alpha1.AppInstance, status v1alpha1.AppInstanceStatus) error {
-	if equality.Semantic.DeepEqual(a.Status, status) {
-		return nil
+// take notes what a child is now, so that status does not tell of the one
+// before.
+func (o *observed) take(kind, name string, now *unstructured.Unstructured) error {
+	var err error
+	from := runtime.DefaultUnstructuredConverter.FromUnstructured
+	switch {
+	case kind == "StatefulSet":
+		o.statefulSet, err = fresh(from, now, o.statefulSet)
+		o.standing.statefulSet = ours
+	case kind == "PersistentVolumeClaim":
+		o.claim, err = fresh(from, now, o.claim)
+		o.standing.claim = ours
+		if o.storageClass == nil {
+			o.storageClass = &storagev1.StorageClass{} // nobody has looked yet
+		}
+	case kind == "Service" && name == serviceName(o.instance):
+		o.service, err = fresh(from, now, o.service)
+		o.standing.service = ours
+	case kind == "Secret":
+		o.secret, err = fresh(from, now, o.secret)
+		o.standing.secret = ours
 	}
-	old := a.DeepCopy()
-	a.Status = status
-	if err := r.Status().Patch(ctx, a, client.MergeFrom(old), client.FieldOwner(FieldManager)); err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("write status: %w", err))
+	if err != nil {
+		return fmt.Errorf("read the answer for %s %s: %w", kind, name, err)
 	}
-	r.tell(a, old.Status)
 	return nil
 }
 
-// tell makes an event of each turn of the conditions that tell the story.
-func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus) {
-	for _, kind := range []string{v1alpha1.ConditionStorageReady, v1alpha1.ConditionServiceReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionReady} {
-		now, before := meta.FindStatusCondition(a.Status.Conditions, kind), meta.FindStatusCondition(was.Conditions, kind)
-		if now == nil || before != nil && before.Status == now.Status && before.Reason == now.Reason {
-			continue
-		}
-		if before == nil && now.Status != "True" {
-			continue // nothing is ready at the very beginning
-		}
-		level := corev1.EventTypeNormal
-		if now.Reason == "ApplyFailed" || now.Reason == "ImagePullBackOff" || now.Reason == "ErrImagePull" || now.Reason == "CrashLoopBackOff" {
-			level = corev1.EventTypeWarning
-		}
-		r.Events.Eventf(a, nil, level, now.Reason, "Reconcile", "%s: %s", kind, now.Message)
-	}
+func fresh[T any](from func(map[string]any, any) error, now *unstructured.Unstructured, _ *T) (*T, error) {
+	out := new(T)
+	return out, from(now.Object, out)
 }
 
-// SetupWithManager watches AppInstances, what they own, and the pods and claims
-// that belong to them by their labels.
-func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
-	byLabel := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []ctrl.Request {
-		l := o.GetLabels()
-		if l[labelName] != appName || l[labelInstance] == "" {
-			return nil
+// release gives an object back to whoever made it.
+func (r *Reconciler) release(ctx context.Context, a *v1alpha1.AppInstance, o client.Object) error {
+	patch, err := giveBack(a, o)
+	if err != nil {
+		return err
+	}
+	copied, _ := o.DeepCopyObject().(client.Object)
+	if err := r.Patch(ctx, copied, patch, client.FieldOwner(FieldManager)); err != nil {
+		return raced(child{kind: kindOf(o), name: o.GetName()}, err, "give back")
+	}
+	r.Events.Eventf(a, nil, "Warning", "GivenBack", "Reconcile", "%s %s was there before this AppInstance and had been taken over by an operator before this one: it is its maker's again", kindOf(o), o.GetName())
+	return nil
+}
+
+// removeObject deletes an object as it was read, and no other.
+func (r *Reconciler) removeObject(ctx context.Context, gone removal) error {
+	uid, version := gone.object.GetUID(), gone.object.GetResourceVersion()
+	options := []client.DeleteOption{client.Preconditions{UID: &uid, ResourceVersion: &version}}
+	if gone.orphan {
+		options = append(options, client.PropagationPolicy(metav1.DeletePropagationOrphan))
+	}
+	copied, _ := gone.object.DeepCopyObject().(client.Object)
+	if err := r.Delete(ctx, copied, options...); client.IgnoreNotFound(err) != nil {
+		return raced(child{kind: gone.kind, name: gone.object.GetName()}, err, "delete")
+	}
+	return nil
+}
+
+// How long until an instance is looked at again that nothing tells of.
+const (
+	lookAgain = time.Minute     // foreign objects are not watched
+	lookSoon  = 5 * time.Second // events are not watched either
+	idleEvery = 30 * time.Second
+)
+
+// next says when to look again. What failed is tried again at growing intervals,
+// and told once, when it is written to status.
+func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result, error) {
+	var again time.Duration
+	sooner := func(d time.Duration) {
+		if d > 0 && (again == 0 || d < again) {
+			again = d
 		}
-		return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: o.GetNamespace(), Name: l[labelInstance]}}}
-	})
-	warm := true
-	return ctrl.NewControllerManagedBy(m).
-		For(&v1alpha1.AppInstance{}).
-		Owns(&appsv1.StatefulSet{}).
-		Owns(&corev1.Service{}).
-		Owns(&corev1.ConfigMap{}).
-		Owns(&corev1.ServiceAccount{}).
-		Watches(&corev1.Pod{}, byLabel).
-		Watches(&corev1.PersistentVolumeClaim{}, byLabel).
-		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
-		Complete(r)
+	}
+	sooner(wait)
+	var raced *racedError
+	switch {
+	case len(p.giveBack) > 0 || errors.As(o.applyErr, &raced):
+		sooner(100 * time.Millisecond)
+	case len(p.remove) > 0 || p.freed || len(p.awaited) > 0:
+		sooner(lookSoon) // the watch tells sooner
+	case o.applyErr != nil:
+		sooner(backOff(o, o.now))
+	}
+	if len(p.conflicts) > 0 || o.standing.claim == foreign || p.blocked.reason != "" || p.upgrade.held() || !unmarked(o).none() || ownSecret(o.instance) {
+		sooner(lookAgain)
+	}
+	if o.standing.claim == foreign && o.claim.Status.Phase != "Bound" || o.standing.claim == leaving {
+		sooner(lookSoon)
+	}
+	if p.upgrade.wait.reason == "WaitsForIdle" {
+		sooner(idleEvery)
+	}
+	if o.standing.statefulSet == ours && o.pod == nil && !o.instance.Spec.Suspend {
+		sooner(lookSoon)
+	}
+	if o.certificate != nil {
+		if leaf, err := leafOf(o.certificate); err == nil {
+			for _, turn := range []time.Time{leaf.NotBefore, leaf.NotAfter.Add(-expiresSoon), leaf.NotAfter} {
+				sooner(turn.Sub(o.now) + time.Second)
+			}
+		}
+	}
+	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+// backOff grows with the time that the instance has not been ready: from a
+// second to a minute.
+func backOff(o *observed, now time.Time) time.Duration {
+	ready := meta.FindStatusCondition(o.instance.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue {
+		return time.Second
+	}
+	return min(max(now.Sub(ready.LastTransitionTime.Time)/2, time.Second), lookAgain)
+}
+
+func (r *Reconciler) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
 }

@@ -1,15 +1,9 @@
 package controllers
 
 import (
-	"encoding/json"
-	"fmt"
-	"slices"
-
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
@@ -54,6 +48,7 @@ func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 	if want.IPFamilyPolicy != nil {
 		spec.WithIPFamilyPolicy(*want.IPFamilyPolicy)
 	}
+	spec.WithIPFamilies(want.IPFamilies...)
 	s := corev1ac.Service(serviceName(a), a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).
@@ -78,30 +73,4 @@ func headless(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 				corev1ac.ServicePort().WithName(portHTTP).WithProtocol(corev1.ProtocolTCP).
 					WithPort(httpPort).WithTargetPort(intstr.FromString(portHTTP)),
 			))
-}
-
-// serviceChild mends a Service whose ports somebody else wrote.
-func serviceChild(want *corev1ac.ServiceApplyConfiguration, have *corev1.Service) (child, error) {
-	c := child{name: "Service " + *want.Name, want: want, have: extractService(have)}
-	if have == nil || !foreignPorts(want, have) {
-		return c, nil
-	}
-	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/ports", "value": want.Spec.Ports}})
-	if err != nil {
-		return c, fmt.Errorf("ports of Service %s: %w", have.Name, err)
-	}
-	c.first, c.of, c.have = client.RawPatch(types.JSONPatchType, patch), have, nil
-	return c, nil
-}
-
-// foreignPorts says whether a Service has ports that are not wanted. Applying
-// leaves them, because they are another's, and then fails, because a port of
-// ours has the same name.
-func foreignPorts(want *corev1ac.ServiceApplyConfiguration, have *corev1.Service) bool {
-	for _, p := range have.Spec.Ports {
-		if !slices.ContainsFunc(want.Spec.Ports, func(w corev1ac.ServicePortApplyConfiguration) bool { return *w.Port == p.Port }) {
-			return true
-		}
-	}
-	return false
 }

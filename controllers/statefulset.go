@@ -2,8 +2,6 @@ package controllers
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -11,34 +9,15 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// statefulSet runs the one media server that owns the instance. claim is the
-// size of the volume in the template that is there already: it cannot be
-// changed, and volumes grow by their claims (see volumeClaim).
-func statefulSet(a *v1alpha1.AppInstance, image, doc string, claim *resource.Quantity) (*appsv1ac.StatefulSetApplyConfiguration, error) {
-	template, err := podTemplate(a, image, doc)
-	if err != nil {
-		return nil, err
-	}
-	replicas := int32(1)
-	if a.Spec.Suspend {
-		replicas = 0
-	}
-	size := a.Spec.Storage.Size
-	if claim != nil {
-		size = *claim
-	}
+// statefulSet runs the one media server that owns the instance. have is the one
+// that is there: its template of the volume cannot be changed, and volumes grow
+// by their claims (see claim).
+func statefulSet(a *v1alpha1.AppInstance, template *corev1ac.PodTemplateSpecApplyConfiguration, replicas int32, annotations map[string]string, have *appsv1.StatefulSet) *appsv1ac.StatefulSetApplyConfiguration {
 	deleted := appsv1.RetainPersistentVolumeClaimRetentionPolicyType
-	if retain := a.Spec.Storage.Retain; retain != nil && !*retain {
+	if !retained(a) {
 		deleted = appsv1.DeletePersistentVolumeClaimRetentionPolicyType
 	}
-	pvc := corev1ac.PersistentVolumeClaimSpec().
-		WithAccessModes(corev1.ReadWriteOnce).
-		WithVolumeMode(corev1.PersistentVolumeFilesystem).
-		WithResources(corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: size}))
-	if class := a.Spec.Storage.StorageClassName; class != nil {
-		pvc.WithStorageClassName(*class)
-	}
-	return appsv1ac.StatefulSet(a.Name, a.Namespace).
+	set := appsv1ac.StatefulSet(a.Name, a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).
 		WithSpec(appsv1ac.StatefulSetSpec().
@@ -49,36 +28,39 @@ func statefulSet(a *v1alpha1.AppInstance, image, doc string, claim *resource.Qua
 			WithPersistentVolumeClaimRetentionPolicy(appsv1ac.StatefulSetPersistentVolumeClaimRetentionPolicy().
 				WithWhenDeleted(deleted).
 				WithWhenScaled(appsv1.RetainPersistentVolumeClaimRetentionPolicyType)).
-			WithVolumeClaimTemplates(&corev1ac.PersistentVolumeClaimApplyConfiguration{
-				ObjectMetaApplyConfiguration: metav1ac.ObjectMeta().WithName(volumeData).WithLabels(labels(a)),
-				Spec:                         pvc,
-			})), nil
+			WithVolumeClaimTemplates(claimTemplate(a, have)))
+	if len(annotations) > 0 {
+		set.WithAnnotations(annotations)
+	}
+	return set
 }
 
-// templateSize is the size of the volume in a StatefulSet's template.
-func templateSize(s *appsv1.StatefulSet) *resource.Quantity {
-	if s == nil {
+// claimTemplate is what a claim would be made from that is not there. The
+// operator makes the claim itself (see claim); this says to the StatefulSet's
+// controller which one a pod mounts, and whether it goes with the StatefulSet.
+func claimTemplate(a *v1alpha1.AppInstance, have *appsv1.StatefulSet) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	if t := templateOf(have); t != nil {
+		return t
+	}
+	return &corev1ac.PersistentVolumeClaimApplyConfiguration{
+		ObjectMetaApplyConfiguration: metav1ac.ObjectMeta().WithName(volumeData).WithLabels(lastingLabels(a)).WithAnnotations(lastingAnnotations()),
+		Spec:                         claimSpec(a),
+	}
+}
+
+// templateOf is the claim's template of a StatefulSet as the operator wrote it.
+func templateOf(set *appsv1.StatefulSet) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	if set == nil {
 		return nil
 	}
-	for _, t := range s.Spec.VolumeClaimTemplates {
-		if t.Name == volumeData {
-			size := t.Spec.Resources.Requests[corev1.ResourceStorage]
-			return &size
+	owned, err := ownedStatefulSet(set, FieldManager)
+	if err != nil || owned.Spec == nil {
+		return nil
+	}
+	for i := range owned.Spec.VolumeClaimTemplates {
+		if t := &owned.Spec.VolumeClaimTemplates[i]; t.Name != nil && *t.Name == volumeData {
+			return t
 		}
 	}
 	return nil
-}
-
-// volumeClaim grows a claim that is there; nil when it is large enough.
-func volumeClaim(a *v1alpha1.AppInstance, have *corev1.PersistentVolumeClaim) *corev1ac.PersistentVolumeClaimApplyConfiguration {
-	if have == nil || have.DeletionTimestamp != nil {
-		return nil
-	}
-	want, now := a.Spec.Storage.Size, have.Spec.Resources.Requests[corev1.ResourceStorage]
-	if want.Cmp(now) <= 0 {
-		return nil
-	}
-	return corev1ac.PersistentVolumeClaim(have.Name, have.Namespace).
-		WithSpec(corev1ac.PersistentVolumeClaimSpec().
-			WithResources(corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: want})))
 }

@@ -22,7 +22,16 @@ import (
 	"flashpod.dev/flashpod/mediaserver/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asProgram has the tests' own binary be the program.
+const asProgram = "FLASHPOD_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // served is a server that runs until the test ends.
 type served struct {

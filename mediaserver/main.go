@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -32,9 +33,18 @@ func main() {
 		signal.Stop(signals)
 	}()
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "flashpod:", err)
+		// The last line, and one: kubelet makes it the pod's termination message
+		// when a container ends without writing another. It is plain text in a
+		// log of JSON, too, because people are shown it.
+		fmt.Fprintln(os.Stderr, "flashpod:", oneLine(err))
 		os.Exit(exitCode(err))
 	}
+}
+
+// oneLine is an error without line breaks, which joined errors and those of
+// YAML have.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 func rootCommand() *cobra.Command {

@@ -45,10 +45,17 @@ MP3 as mp3:NAME.
 Where spec.access.publish.mode is Key (the default), publishers append the key
 to the stream name, as OBS users do: NAME?key=KEY. Without --publish-key-file a
 key per instance is made once and kept at DIR/APPLICATION/keys/INSTANCE.key.
+Another key that is written into the file counts at once, and the one before it
+stays valid for spec.access.publish.previousKeyFor (1h). A key that is missing
+keeps nobody from playing: publishers are refused until it is there.
+
+A certificate for --rtmps-address that is missing or bad takes nothing else down:
+clients by TLS are turned away until a good one is there.
 
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
-taken, ends it with exit code 1 before anything is served.`,
+taken, ends it with exit code 1 before anything is served. The last line on
+standard error says why.`,
 		Example: serveExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -82,11 +89,11 @@ taken, ends it with exit code 1 before anything is served.`,
 	f.StringVar(&cfg.Data, "data", "", "folder for recordings and keys; made when missing")
 	f.StringVar(&cfg.RTMPAddress, "rtmp-address", "127.0.0.1:1935", "where clients connect; port 0 takes any free port")
 	f.StringVar(&cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as 127.0.0.1:443 (default: nowhere)")
-	f.StringVar(&cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes")
+	f.StringVar(&cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
 	f.StringVar(&cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
 	f.StringVar(&cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")
 	f.IntVar(&cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open)")
-	f.StringVar(&cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance (default: one is made for each)")
+	f.StringVar(&cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance; read again when it changes, and may come later (default: one is made for each)")
 	f.DurationVar(&cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")

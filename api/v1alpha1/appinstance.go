@@ -1,9 +1,6 @@
 package v1alpha1
 
-import (
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // AppInstance is one instance of an application, which clients connect to at
 // rtmp://host/application/instance.
@@ -11,19 +8,30 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=ai;appinst,categories=flashpod
-// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`
-// +kubebuilder:printcolumn:name="Edges",type=integer,JSONPath=`.status.edges.ready`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether what the spec asks for serves."
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why it is ready or not, in one word."
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`,description="Where clients connect."
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",message="metadata.name must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must not be longer than 52 characters: names of what belongs to it are made from it"
+// +kubebuilder:printcolumn:name="Edges",type=integer,JSONPath=`.status.edges.ready`,priority=1,description="How many edges are ready."
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1,description="Why it is ready or not, in full."
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",message="must be of lower case letters, digits and '-', beginning with a letter and not ending with '-': a Service is called by it",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="must not be longer than 52 characters: names of what belongs to it are made from it",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || !self.metadata.name.endsWith('-origin')",message="must not end with '-origin': the headless Services of AppInstances are called so; take another name",optionalOldSelf=true,fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec.instance) ? self.spec.instance : self.metadata.name) == (has(oldSelf.spec.instance) ? oldSelf.spec.instance : oldSelf.metadata.name)",message="instance cannot be changed: its recordings are kept by that name; put it back, or make another AppInstance",fieldPath=".spec.instance"
+// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self.spec.storage.size)) || quantity(string(self.spec.storage.size)).compareTo(quantity(string(oldSelf.spec.storage.size))) >= 0 || (has(self.status) && has(self.status.storage) && has(self.status.storage.capacity) && quantity(string(self.spec.storage.size)).compareTo(quantity(string(self.status.storage.capacity))) >= 0)",message="a volume can grow, but not shrink",messageExpression=`"a volume can grow, but not shrink: write %s or more".format([has(self.status) && has(self.status.storage) && has(self.status.storage.capacity) && quantity(string(self.status.storage.capacity)).isLessThan(quantity(string(oldSelf.spec.storage.size))) ? string(self.status.storage.capacity) : string(oldSelf.spec.storage.size)])`,fieldPath=".spec.storage.size"
+// +kubebuilder:validation:XValidation:rule="!has(self.status) || !has(self.status.storage) || !has(self.status.storage.capacity) || (has(self.spec.storage.storageClassName) == has(oldSelf.spec.storage.storageClassName) && (!has(self.spec.storage.storageClassName) || self.spec.storage.storageClassName == oldSelf.spec.storage.storageClassName))",message="the class of a volume that is there cannot be changed: put it back, or make another AppInstance",fieldPath=".spec.storage.storageClassName"
 type AppInstance struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// Spec is what is wanted.
 	// +required
-	Spec   AppInstanceSpec   `json:"spec"`
+	Spec AppInstanceSpec `json:"spec"`
+	// Status is what is, as the operator sees it. Nobody else writes it. Until it
+	// has, its observedGeneration is -1: kstatus would call an AppInstance without
+	// any status current.
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
 	Status AppInstanceStatus `json:"status,omitzero"`
 }
 
@@ -38,18 +46,19 @@ type AppInstanceList struct {
 
 // AppInstanceSpec is what is wanted.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)",message="instance cannot be changed: its recordings are kept by that name; make another AppInstance",fieldPath=".instance"
-// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.port != self.service.port",message="must be another than spec.service.port",fieldPath=".tls.port"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.port != self.service.port",message="must be another than spec.service.port, since both are ports of one Service",fieldPath=".tls.port"
 type AppInstanceSpec struct {
-	// Application is the first part of the path in rtmp://host/application/instance.
+	// Application is the first part of the path in rtmp://host/application/instance:
+	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be
+	// changed.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*$')",message="must be of letters, digits, '_', '-' and '.', and not begin with a dot"
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="application cannot be changed: its recordings are kept by that name; make another AppInstance"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="application cannot be changed: its recordings are kept by that name; put it back, or make another AppInstance"
 	Application string `json:"application"`
 
 	// Instance is the rest of the path; "_definst_" stands for none. Default:
-	// metadata.name.
+	// metadata.name. It cannot be changed.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$')",message="must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot"
@@ -60,12 +69,15 @@ type AppInstanceSpec struct {
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
+	// Recording says which live streams are kept as files.
 	// +kubebuilder:default={}
 	// +optional
 	Recording Recording `json:"recording,omitzero"`
+	// Storage is the volume that recordings are kept on.
 	// +kubebuilder:default={}
 	// +optional
 	Storage Storage `json:"storage,omitzero"`
+	// Access says who may do what.
 	// +kubebuilder:default={}
 	// +optional
 	Access Access `json:"access,omitzero"`
@@ -73,9 +85,11 @@ type AppInstanceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Limits Limits `json:"limits,omitzero"`
+	// Delivery trades latency for cost.
 	// +kubebuilder:default={}
 	// +optional
 	Delivery Delivery `json:"delivery,omitzero"`
+	// Service is how clients reach the instance.
 	// +kubebuilder:default={}
 	// +optional
 	Service Service `json:"service,omitzero"`
@@ -96,38 +110,4 @@ type AppInstanceSpec struct {
 	UpgradePolicy UpgradePolicy `json:"upgradePolicy,omitempty"`
 
 	Scheduling `json:",inline"`
-}
-
-// Scheduling says what the media server's pod is and where it runs. It means
-// nothing to a server without Kubernetes.
-type Scheduling struct {
-	// Image is the media server's. Default: the operator's choice.
-	// +kubebuilder:validation:MaxLength=512
-	// +optional
-	Image string `json:"image,omitempty"`
-	// ImagePullSecrets name Secrets of type kubernetes.io/dockerconfigjson that
-	// the node pulls the image with.
-	// +kubebuilder:validation:MaxItems=16
-	// +listType=atomic
-	// +optional
-	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
-	// +optional
-	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
-	// +kubebuilder:validation:MaxProperties=32
-	// +optional
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// +kubebuilder:validation:MaxItems=32
-	// +optional
-	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
-	// +optional
-	Affinity *corev1.Affinity `json:"affinity,omitempty"`
-	// +kubebuilder:validation:MaxItems=16
-	// +optional
-	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
-	// +kubebuilder:validation:MaxLength=253
-	// +optional
-	PriorityClassName string `json:"priorityClassName,omitempty"`
-	// +kubebuilder:validation:MaxProperties=64
-	// +optional
-	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 }

@@ -25,6 +25,7 @@ const (
 
 // Access says who may do what.
 type Access struct {
+	// Publish says who may publish.
 	// +kubebuilder:default={}
 	// +optional
 	Publish PublishAccess `json:"publish,omitzero"`
@@ -32,22 +33,24 @@ type Access struct {
 
 // PublishAccess says who may publish.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.secretName.size() == 0 || !has(self.mode) || self.mode == 'Key'",message="secretName needs mode Key",fieldPath=".secretName"
+// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.secretName.size() == 0 || !has(self.mode) || self.mode == 'Key'",message="secretName needs mode Key: leave it out, or set mode to Key",fieldPath=".secretName"
 type PublishAccess struct {
 	// Mode is Key (the stream name ends with ?key=KEY) or Anyone.
 	// +kubebuilder:default=Key
 	// +optional
 	Mode PublishMode `json:"mode,omitempty"`
-	// SecretName names a Secret of yours whose entry "key" is the key. Default:
-	// the operator makes one, called like the AppInstance with "-publish-key"
-	// behind.
+	// SecretName names a Secret of yours whose entry "key" is the key, and which
+	// carries the label media.flashpod.dev/publish-key. Default: the operator
+	// makes one, called like the AppInstance with "-publish-key" behind.
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || !format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a Secret: lower case letters, digits, '-' and '.'"
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
 	// PreviousKeyFor is how long the key before stays valid when the key is
-	// changed, so that encoders have time to get the new one; 0s revokes it at
-	// once. Default: 1h.
+	// changed, so that encoders have time to get the new one: 1h, 30m, 24h; 0s
+	// revokes it at once. It concerns mode Key alone.
 	// +kubebuilder:default="1h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]+([.][0-9]+)?(ns|us|µs|μs|ms|s|m|h))+)$') && duration(self) >= duration('0s')",message="must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h"
 	// +optional
 	PreviousKeyFor *metav1.Duration `json:"previousKeyFor,omitempty"`
 }
@@ -68,12 +71,14 @@ type Limits struct {
 	// number.
 	// +kubebuilder:default=10000
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxConnections *int32 `json:"maxConnections,omitempty"`
 	// MaxStreams is how many names of live streams may be in use at once; 0 for
 	// any number.
 	// +kubebuilder:default=1000
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxStreams *int32 `json:"maxStreams,omitempty"`
 }
@@ -100,8 +105,10 @@ type Delivery struct {
 
 // SampleAccess says what clients may take samples of.
 type SampleAccess struct {
+	// Audio lets them look into sound.
 	// +optional
 	Audio bool `json:"audio,omitempty"`
+	// Video lets them look into pictures.
 	// +optional
 	Video bool `json:"video,omitempty"`
 }

@@ -43,37 +43,47 @@ type AppInstanceStatus struct {
 	// URL is where clients connect: rtmp://address/application/instance.
 	// +optional
 	URL string `json:"url,omitempty"`
+	// Conditions say how it stands, each with a reason and a message: Ready sums
+	// up the others; Reconciling and Stalled are there while they are true.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// ObservedGeneration is that of the spec which the rest is about.
+	// ObservedGeneration is the metadata.generation of the spec which the rest of
+	// the status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Origin is about the media server that owns the instance.
 	// +optional
 	Origin *OriginStatus `json:"origin,omitempty"`
+	// Edges is about the servers that relay for it; absent while there are none.
 	// +optional
 	Edges *EdgesStatus `json:"edges,omitempty"`
+	// Storage is about the volume.
 	// +optional
 	Storage *StorageStatus `json:"storage,omitempty"`
 }
 
 // OriginStatus is about the media server that owns the instance.
 type OriginStatus struct {
+	// Ready is how many media servers take connections: 0 or 1.
 	Ready int32 `json:"ready"`
+	// Image is the one that the server runs.
 	// +optional
 	Image string `json:"image,omitempty"`
 }
 
 // EdgesStatus is about the servers that relay for it.
 type EdgesStatus struct {
-	Ready   int32 `json:"ready"`
+	// Ready is how many of them take connections.
+	Ready int32 `json:"ready"`
+	// Desired is how many there are to be.
 	Desired int32 `json:"desired"`
 }
 
 // StorageStatus is about the volume.
 type StorageStatus struct {
-	// Capacity that the volume really has.
+	// Capacity that the volume really has; absent until there is a volume.
 	// +optional
 	Capacity *resource.Quantity `json:"capacity,omitempty"`
 }

@@ -3,8 +3,7 @@ package v1alpha1
 import (
 	"regexp"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -21,12 +20,15 @@ const (
 )
 
 // Validate holds a document, defaults filled in, to the rules of the schema.
-// The errors name the field and the way out.
+// The errors name the field and the way out. It says nothing against a name
+// that ends with "-origin": no Service has it where there is no Kubernetes, and
+// in the pod of an AppInstance that was there before that rule the server has
+// to start.
 func (a *AppInstance) Validate() field.ErrorList {
 	var errs field.ErrorList
 	name := field.NewPath("metadata", "name")
 	errs = append(errs, validateText(name, a.Name, maxName, namePattern,
-		"must be of lower case letters, digits and '-', beginning with a letter: a Service is called by it")...)
+		"must be of lower case letters, digits and '-', beginning with a letter and not ending with '-': a Service is called by it")...)
 	spec := field.NewPath("spec")
 	s := &a.Spec
 	errs = append(errs, validateText(spec.Child("application"), s.Application, maxApplication, applicationPattern,
@@ -34,19 +36,30 @@ func (a *AppInstance) Validate() field.ErrorList {
 	errs = append(errs, validateText(spec.Child("instance"), s.Instance, maxInstance, instancePattern,
 		"must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot")...)
 	errs = append(errs, oneOf(spec.Child("recording", "mode"), s.Recording.Mode, RecordOnRequest, RecordAll, RecordOff)...)
-	errs = append(errs, oneOf(spec.Child("access", "publish", "mode"), s.Access.Publish.Mode, PublishKey, PublishAnyone)...)
-	if s.Access.Publish.SecretName != "" && s.Access.Publish.Mode != PublishKey {
-		errs = append(errs, field.Forbidden(spec.Child("access", "publish", "secretName"), "secretName needs mode Key"))
-	}
+	errs = append(errs, s.Access.Publish.validate(spec.Child("access", "publish"))...)
 	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)
-	if s.Storage.Size.Cmp(resource.Quantity{}) <= 0 {
-		errs = append(errs, field.Invalid(spec.Child("storage", "size"), s.Storage.Size.String(), "must be more than zero"))
-	}
+	errs = append(errs, s.Storage.validate(spec.Child("storage"))...)
 	errs = append(errs, s.Limits.validate(spec.Child("limits"))...)
 	if s.TLS != nil {
 		errs = append(errs, s.TLS.validate(spec.Child("tls"), s.Service.Port)...)
 	}
-	return append(errs, s.Service.validate(spec.Child("service"))...)
+	errs = append(errs, s.Service.validate(spec.Child("service"))...)
+	errs = append(errs, oneOf(spec.Child("networkPolicy", "mode"), s.NetworkPolicy.Mode, NetworkPolicyManaged, NetworkPolicyNone)...)
+	errs = append(errs, oneOf(spec.Child("upgradePolicy"), s.UpgradePolicy, UpgradeAuto, UpgradeOnIdle, UpgradeManual)...)
+	return append(errs, s.Scheduling.validate(spec)...)
+}
+
+func (p *PublishAccess) validate(path *field.Path) field.ErrorList {
+	errs := oneOf(path.Child("mode"), p.Mode, PublishKey, PublishAnyone)
+	if p.SecretName != "" && p.Mode != PublishKey {
+		errs = append(errs, field.Forbidden(path.Child("secretName"), "secretName needs mode Key: leave it out, or set mode to Key"))
+	}
+	errs = append(errs, objectName(path.Child("secretName"), p.SecretName, "Secret")...)
+	if d := p.PreviousKeyFor; d != nil && d.Duration < 0 {
+		errs = append(errs, field.Invalid(path.Child("previousKeyFor"), d.Duration.String(),
+			"must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h"))
+	}
+	return errs
 }
 
 func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
@@ -57,33 +70,6 @@ func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
 		if limit.n != nil && *limit.n < 0 {
 			errs = append(errs, field.Invalid(path.Child(limit.name), *limit.n, "must not be negative; 0 means no limit"))
 		}
-	}
-	return errs
-}
-
-func (t *TLS) validate(path *field.Path, plain int32) (errs field.ErrorList) {
-	if t.SecretName == "" {
-		errs = append(errs, field.Required(path.Child("secretName"), "must not be empty"))
-	}
-	if t.Port < 1 || t.Port > 65535 {
-		errs = append(errs, field.Invalid(path.Child("port"), t.Port, "must be from 1 to 65535"))
-	}
-	if t.Port == plain {
-		errs = append(errs, field.Invalid(path.Child("port"), t.Port, "must be another than spec.service.port"))
-	}
-	return errs
-}
-
-func (s *Service) validate(path *field.Path) field.ErrorList {
-	errs := oneOf(path.Child("type"), s.Type, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort, corev1.ServiceTypeClusterIP)
-	errs = append(errs, oneOf(path.Child("externalTrafficPolicy"), s.ExternalTrafficPolicy,
-		corev1.ServiceExternalTrafficPolicyLocal, corev1.ServiceExternalTrafficPolicyCluster)...)
-	if s.IPFamilyPolicy != nil {
-		errs = append(errs, oneOf(path.Child("ipFamilyPolicy"), *s.IPFamilyPolicy,
-			corev1.IPFamilyPolicySingleStack, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack)...)
-	}
-	if s.Port < 1 || s.Port > 65535 {
-		errs = append(errs, field.Invalid(path.Child("port"), s.Port, "must be from 1 to 65535"))
 	}
 	return errs
 }
@@ -107,4 +93,19 @@ func oneOf[T ~string](path *field.Path, value T, allowed ...T) field.ErrorList {
 		}
 	}
 	return field.ErrorList{field.NotSupported(path, value, allowed)}
+}
+
+// objectName is for the name of an object of another kind; none is allowed.
+func objectName(path *field.Path, name, kind string) field.ErrorList {
+	if name == "" || len(validation.IsDNS1123Subdomain(name)) == 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, name, "must be the name of a "+kind+": lower case letters, digits, '-' and '.'")}
+}
+
+func tooMany(path *field.Path, n, most int) field.ErrorList {
+	if n <= most {
+		return nil
+	}
+	return field.ErrorList{field.TooMany(path, n, most)}
 }

@@ -4,12 +4,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -30,65 +33,117 @@ func main() {
 	}
 }
 
+// flags are the command line.
+type flags struct {
+	image, metrics, health        string
+	namespaces                    []string
+	operatorNamespace, prometheus string
+	elect                         bool
+	options                       controllers.Options
+}
+
 func command() *cobra.Command {
-	var image, metrics, health string
-	var elect bool
+	var f flags
 	cmd := &cobra.Command{
-		Use:           "manager --media-image IMAGE",
-		Short:         "Flashpod's operator: makes media servers of AppInstances",
+		Use:   "manager --media-image IMAGE",
+		Short: "Flashpod's operator: makes media servers of AppInstances",
+		Long: `Flashpod's operator: makes media servers of AppInstances.
+
+It looks after all namespaces, or after those of --namespaces, and then needs
+rights in those alone. What an AppInstance may ask of its pod is bounded by --allowed-images,
+--allowed-priority-classes and --allowed-pod-annotations: patterns in which "*"
+stands for any characters. None given, all is allowed.`,
 		Version:       version,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if image == "" {
-				return fmt.Errorf("no media image: set --media-image or MEDIA_IMAGE to the image of instances that name none")
-			}
-			log := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil))
-			ctrl.SetLogger(log)
-			scheme := runtime.NewScheme()
-			for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-				if err := add(scheme); err != nil {
-					return err
-				}
-			}
-			config, err := ctrl.GetConfig()
-			if err != nil {
-				return fmt.Errorf("find the cluster: %w", err)
-			}
-			m, err := ctrl.NewManager(config, ctrl.Options{
-				Scheme:                        scheme,
-				Cache:                         controllers.CacheOptions(),
-				Metrics:                       server.Options{BindAddress: metrics},
-				HealthProbeBindAddress:        health,
-				LeaderElection:                elect,
-				LeaderElectionID:              "operator.media.flashpod.dev",
-				LeaderElectionReleaseOnCancel: true,
-			})
-			if err != nil {
-				return fmt.Errorf("start: %w", err)
-			}
-			r := &controllers.Reconciler{
-				Client: m.GetClient(), APIReader: m.GetAPIReader(),
-				Events: m.GetEventRecorder(controllers.FieldManager), MediaImage: image,
-			}
-			if err := r.SetupWithManager(m); err != nil {
-				return err
-			}
-			if err := m.AddHealthzCheck("ping", healthz.Ping); err != nil {
-				return err
-			}
-			if err := m.AddReadyzCheck("ping", healthz.Ping); err != nil {
-				return err
-			}
-			log.Info("starting", "version", version, "mediaImage", image)
-			return m.Start(cmd.Context())
-		},
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f) },
 	}
-	f := cmd.Flags()
-	f.StringVar(&image, "media-image", os.Getenv("MEDIA_IMAGE"), "media server image of instances that name none (default: MEDIA_IMAGE)")
-	f.StringVar(&metrics, "metrics-address", ":8080", "where Prometheus metrics are served; 0 for nowhere")
-	f.StringVar(&health, "health-address", ":8081", "where /healthz and /readyz are served")
-	f.BoolVar(&elect, "leader-elect", false, "let one of several operators work at a time")
+	l := cmd.Flags()
+	l.SortFlags = false
+	l.StringVar(&f.image, "media-image", os.Getenv("MEDIA_IMAGE"), "media server image of instances that name none (default: MEDIA_IMAGE)")
+	l.StringSliceVar(&f.namespaces, "namespaces", nil, "namespaces to look after (default: all)")
+	l.IntVar(&f.options.MaxConcurrentRollouts, "max-concurrent-rollouts", 1, "how many instances an upgrade of the operator restarts at a time")
+	l.StringArrayVar(&f.options.Allowed.Images, "allowed-images", nil, "pattern of what spec.image may be; may be repeated")
+	l.StringArrayVar(&f.options.Allowed.PriorityClasses, "allowed-priority-classes", nil, "pattern of what spec.priorityClassName may be; may be repeated")
+	l.StringArrayVar(&f.options.Allowed.PodAnnotations, "allowed-pod-annotations", nil, "pattern of what keys spec.podAnnotations may have; may be repeated")
+	l.StringVar(&f.operatorNamespace, "operator-namespace", defaultNamespace(), "where the operator's own pods are, which may reach the control port of media servers (default: POD_NAMESPACE)")
+	l.StringVar(&f.prometheus, "prometheus-selector", labelPrometheus, "labels of the Prometheus pods that may reach the control port of media servers, such as a=b,c=d")
+	l.BoolVar(&f.options.OpenShift, "openshift", false, "leave the users and groups of media servers to the cluster")
+	l.StringVar(&f.metrics, "metrics-address", ":8080", "where Prometheus metrics are served; 0 for nowhere")
+	l.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
+	l.BoolVar(&f.elect, "leader-elect", false, "let one of several operators work at a time")
 	return cmd
+}
+
+const labelPrometheus = "app.kubernetes.io/name=prometheus"
+
+// defaultNamespace is that of the operator's own pod.
+func defaultNamespace() string {
+	if n := os.Getenv("POD_NAMESPACE"); n != "" {
+		return n
+	}
+	return "flashpod-system"
+}
+
+// check completes the options, and names the flag that is wrong.
+func (f *flags) check() error {
+	if f.image == "" {
+		return errors.New("no media image: set --media-image or MEDIA_IMAGE to the image of instances that name none")
+	}
+	if f.options.MaxConcurrentRollouts < 1 {
+		return fmt.Errorf("--max-concurrent-rollouts %d: must be 1 or more", f.options.MaxConcurrentRollouts)
+	}
+	pods, err := labels.ConvertSelectorToLabelsMap(f.prometheus)
+	if err != nil || len(pods) == 0 {
+		return fmt.Errorf("--prometheus-selector %q: must be labels, such as %s", f.prometheus, labelPrometheus)
+	}
+	f.options.Namespaces = f.namespaces
+	f.options.Peers = controllers.Peers{OperatorNamespace: f.operatorNamespace, Prometheus: pods}
+	return nil
+}
+
+func run(ctx context.Context, f flags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	log := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil))
+	ctrl.SetLogger(log)
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return err
+		}
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	m, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         controllers.CacheOptions(f.namespaces),
+		Metrics:                       server.Options{BindAddress: f.metrics},
+		HealthProbeBindAddress:        f.health,
+		LeaderElection:                f.elect,
+		LeaderElectionID:              "operator.media.flashpod.dev",
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	r := &controllers.Reconciler{
+		Client: controllers.Recorded(m.GetClient()), APIReader: m.GetAPIReader(),
+		Events: m.GetEventRecorder(controllers.FieldManager), MediaImage: f.image, Options: f.options,
+	}
+	if err := r.SetupWithManager(m); err != nil {
+		return err
+	}
+	if err := m.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := m.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	log.Info("starting", "version", version, "mediaImage", f.image, "namespaces", f.namespaces)
+	return m.Start(ctx)
 }

@@ -2,7 +2,8 @@
 # build.sh NAME...: builds development programs from their nested modules and prints the path of each, one a line.
 #
 #   kube      the Kubernetes programs and kubectl     etcd      Kubernetes' store
-#   coredns   cluster DNS                             lint      golangci-lint
+#   coredns   cluster DNS                             netpol    what enforces NetworkPolicies
+#   lint      golangci-lint
 #   controller-gen    what writes the schema and the deep copies
 #   envtest   a folder with kube-apiserver, etcd and kubectl, which is what KUBEBUILDER_ASSETS names
 #
@@ -51,6 +52,10 @@ for program in "$@"; do
 	coredns)
 		build coredns "$here/coredns" . "$(version "$here/coredns" github.com/coredns/coredns)" CoreDNS "a minute or two" ""
 		;;
+	netpol)
+		dir=$here/../netpol
+		build netpol "$dir" . "$(version "$dir" sigs.k8s.io/kube-network-policies)" kube-network-policies "a minute or two" ""
+		;;
 	envtest)
 		kube=$("$0" kube)
 		etcd=$("$0" etcd)
@@ -70,7 +75,7 @@ for program in "$@"; do
 		build controller-gen "$dir" sigs.k8s.io/controller-tools/cmd/controller-gen "$(version "$dir" sigs.k8s.io/controller-tools)" controller-gen "half a minute" ""
 		;;
 	*)
-		echo "build.sh: no program \"$program\": kube, etcd, coredns, envtest, lint or controller-gen" >&2
+		echo "build.sh: no program \"$program\": kube, etcd, coredns, netpol, envtest, lint or controller-gen" >&2
 		exit 2
 		;;
 	esac

@@ -9,6 +9,7 @@
 #   kubectl ARG...     the cluster's own kubectl
 #   exec COMMAND...    run a command in the cluster's network, where Services, LoadBalancer addresses and pods are reached, with
 #                      kubectl in its PATH, KUBECONFIG, and FLASHPOD_VOLUMES naming the folder that holds the volumes
+#   guarded            says why, with exit status 1, where the kernel cannot enforce NetworkPolicies
 #   logs [NAME]        the log of one of the node's programs, or what logs there are
 #
 # Everything is under ${XDG_CACHE_HOME:-~/.cache}/flashpod/cluster (FLASHPOD_CLUSTER_DIR sets another place).
@@ -51,7 +52,7 @@ up() {
 	[[ -z $(ip netns pids "$netns" 2>/dev/null) ]] || fail "network namespace $netns is in use: a cluster that another state folder knows is up; its own \"down\" ends it"
 	clear_remains
 	mkdir -p "$state"/{log,images,bin}
-	KUBE=$("$here/build.sh" kube) ETCD=$("$here/build.sh" etcd) COREDNS=$("$here/build.sh" coredns)
+	KUBE=$("$here/build.sh" kube) ETCD=$("$here/build.sh" etcd) COREDNS=$("$here/build.sh" coredns) NETPOL=$("$here/build.sh" netpol)
 	CLOUD=$state/bin/cloud
 	ln -sfn "$KUBE" "$state/bin/kubectl"
 	CGO_ENABLED=0 go -C "$root" build -o "$CLOUD" ./hack/cluster/cloud
@@ -68,7 +69,7 @@ up() {
 	cgroup_dirs | xargs mkdir -p
 	ip netns add "$netns"
 	# Nothing of the caller's stays open in what runs on: no terminal, no pipe that somebody waits on.
-	KUBE=$KUBE ETCD=$ETCD COREDNS=$COREDNS CLOUD=$CLOUD \
+	KUBE=$KUBE ETCD=$ETCD COREDNS=$COREDNS NETPOL=$NETPOL CLOUD=$CLOUD \
 		setsid nsenter --net="/run/netns/$netns" unshare --pid --fork --kill-child --mount --mount-proc "$here/node.sh" \
 		</dev/null >"$state/log/node.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 	echo $! >"$state/node.pid"
@@ -215,6 +216,13 @@ kubectl)
 exec)
 	need_up exec
 	KUBECONFIG=$pki/admin.conf FLASHPOD_VOLUMES=$state/volumes PATH=$state/bin:$PATH exec nsenter --net="/run/netns/$netns" "$@"
+	;;
+guarded)
+	need_up guarded
+	if [[ -e $state/unguarded ]]; then
+		cat "$state/unguarded"
+		exit 1
+	fi
 	;;
 logs)
 	if [[ $# -gt 0 ]]; then cat "$state/log/$1.log"; else ls "$state/log"; fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # generate.sh [--check]: writes again what is generated from the API types and the operator's markers: deep copies, the
-# CustomResourceDefinition and the operator's ClusterRole. With --check nothing is written, and a difference is an error.
+# CustomResourceDefinition (with hack/tools/schema/overlay.yaml merged in), the operator's ClusterRole, and what Argo CD learns. With
+# --check nothing is written, and a difference is an error.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -12,7 +13,9 @@ trap 'rm -rf "$out"' EXIT
 
 "$tool" object paths=./api/... output:object:dir="$out"
 "$tool" crd:crdVersions=v1 paths=./api/... output:crd:dir="$out"
+go run ./hack/tools/schema "$out/media.flashpod.dev_appinstances.yaml" hack/tools/schema/overlay.yaml
 "$tool" rbac:roleName=flashpod-operator paths=./controllers/... output:rbac:dir="$out"
+go -C hack/gitops run . >"$out/argocd-cm.yaml"
 
 # place GENERATED PATH: puts a file where it belongs, or compares it.
 place() {
@@ -26,3 +29,4 @@ place() {
 place zz_generated.deepcopy.go api/v1alpha1/zz_generated.deepcopy.go
 place media.flashpod.dev_appinstances.yaml config/crd/media.flashpod.dev_appinstances.yaml
 place role.yaml config/rbac/role.yaml
+place argocd-cm.yaml config/argocd/argocd-cm.yaml

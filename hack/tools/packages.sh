@@ -11,7 +11,7 @@ set -euo pipefail
 declare -A groups=(
 	[clients]="ffmpeg rtmpdump gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base nginx libnginx-mod-rtmp"
 	[race]="gcc libc6-dev"
-	[node]="containerd runc containernetworking-plugins nftables iproute2 openssl procps util-linux curl"
+	[node]="containerd runc containernetworking-plugins nftables iptables iproute2 openssl procps util-linux curl"
 )
 
 missing=()

@@ -17,8 +17,6 @@ var (
 	ErrStopped = errors.New("instance is stopping")
 	// ErrFull says that a limit of the manifest is reached.
 	ErrFull = errors.New("limit reached")
-	// ErrUnauthorized says that the publish key is missing or wrong.
-	ErrUnauthorized = errors.New("publish key is missing or wrong")
 	// ErrBusy says that somebody else publishes or records that name.
 	ErrBusy = errors.New("stream name is taken")
 	// ErrRecordingOff says that the manifest forbids recording.
@@ -45,10 +43,8 @@ type Config struct {
 	Store  *recording.Store
 
 	Recording RecordingRule
-	// PublishKey returns the key that publishing needs. Nil: anyone may
-	// publish. It is asked at every publish, so that a rotated Secret counts
-	// without a restart.
-	PublishKey func() (string, error)
+	// Keys are what publishing needs. Nil: anyone may publish.
+	Keys Keys
 
 	// PublisherTimeout is how long a publisher may be silent before another
 	// may take its name; default 5 s.
@@ -96,6 +92,7 @@ type Instance struct {
 	streams map[string]*live
 	closing bool
 	total   Totals
+	refused refused
 }
 
 // live is a stream name in use: somebody publishes it, plays it or waits for
@@ -129,6 +126,7 @@ func New(cfg Config) (*Instance, error) {
 		stopped: make(chan struct{}),
 		clients: map[string]Client{},
 		streams: map[string]*live{},
+		refused: newRefused(),
 	}
 	go i.own()
 	return i, nil

@@ -225,23 +225,50 @@ func TestNamesAreLimited(t *testing.T) {
 	}
 }
 
+// oneKey is a key that never changes.
+type oneKey string
+
+func (k oneKey) Check(key string) error {
+	if key != string(k) {
+		return ErrWrongKey
+	}
+	return nil
+}
+
 func TestKeys(t *testing.T) {
-	key, fail := "secret", error(nil)
-	i, _ := newInstance(t, func(c *Config) { c.PublishKey = func() (string, error) { return key, fail } })
+	i, _ := newInstance(t, func(c *Config) { c.Keys = oneKey("secret") })
 	if err := i.Authorize("secret"); err != nil {
 		t.Error(err)
 	}
-	for _, wrong := range []string{"", "Secret", "secret "} {
-		if err := i.Authorize(wrong); !errors.Is(err, ErrUnauthorized) {
-			t.Errorf("%q: %v", wrong, err)
+	if err := i.Authorize("Secret"); !errors.Is(err, ErrWrongKey) {
+		t.Errorf("%v", err)
+	}
+	i, _ = newInstance(t, nil)
+	if err := i.Authorize(""); err != nil {
+		t.Errorf("anyone may publish: %v", err)
+	}
+}
+
+// All are counted, and the log hears of some, and how many it did not hear of.
+func TestRefusedPublicationsAreCounted(t *testing.T) {
+	i, _ := newInstance(t, nil)
+	told := 0
+	for range 3 * refusalLines {
+		if tell, _ := i.Refuse(RefusedWrongKey); tell {
+			told++
 		}
 	}
-	key = ""
-	if err := i.Authorize(""); !errors.Is(err, ErrUnauthorized) {
-		t.Errorf("an empty key lets everybody in: %v", err)
+	if told != refusalLines {
+		t.Errorf("the log hears of %d, want %d", told, refusalLines)
 	}
-	fail = os.ErrNotExist
-	if err := i.Authorize("secret"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%v", err)
+	if err := i.do(func() { i.refused.since = i.refused.since.Add(-refusalSpan) }); err != nil {
+		t.Fatal(err)
+	}
+	if tell, untold := i.Refuse(RefusedTaken); !tell || untold != 2*refusalLines {
+		t.Errorf("later: %v, of %d before; want %d", tell, untold, 2*refusalLines)
+	}
+	r := i.Stats().Refused
+	if r[RefusedWrongKey] != 3*refusalLines || r[RefusedTaken] != 1 || len(r) != len(Refusals) {
+		t.Errorf("counted %v", r)
 	}
 }

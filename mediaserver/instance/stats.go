@@ -21,6 +21,9 @@ type Stats struct {
 	Playbacks         int // of recorded streams, now
 	Recordings        int // being written now
 	Total             Totals
+	// Refused counts the publications that were refused since the start; each
+	// reason is there.
+	Refused map[Refusal]uint64
 }
 
 // Stats asks the owner for a snapshot. It is zero but for the names once the
@@ -35,6 +38,7 @@ func (i *Instance) Stats() Stats {
 	}
 	_ = i.do(func() {
 		s.Total = i.total
+		s.Refused = i.refused.counted()
 		s.Connections = len(i.clients)
 		for _, c := range i.clients {
 			in, out := c.Bytes()

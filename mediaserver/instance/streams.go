@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"sync"
@@ -39,22 +38,6 @@ type Publication struct {
 	recorder *recording.Recorder
 	once     sync.Once
 	wrote    atomic.Int64 // when the last message came, in ns since 1970
-}
-
-// Authorize checks a publish key in constant time. It fails with
-// ErrUnauthorized, or with the reason why the key could not be read.
-func (i *Instance) Authorize(key string) error {
-	if i.cfg.PublishKey == nil {
-		return nil
-	}
-	want, err := i.cfg.PublishKey()
-	if err != nil {
-		return fmt.Errorf("publish key of %s/%s: %w", i.cfg.Application, i.cfg.Name, err)
-	}
-	if want == "" || subtle.ConstantTimeCompare([]byte(key), []byte(want)) != 1 {
-		return ErrUnauthorized
-	}
-	return nil
 }
 
 // Publish takes a name. One whose publisher has been silent for a while is

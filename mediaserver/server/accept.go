@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,7 @@ import (
 
 // accept gives every connection a session, until the listener is closed.
 func (s *Server) accept(ln net.Listener) error {
-	var told time.Time
+	full := pace{every: tellFloodEvery}
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
@@ -34,8 +35,7 @@ func (s *Server) accept(ln net.Listener) error {
 			s.open.Add(-1)
 			s.count("too many connections")
 			nc.Close()
-			if now := time.Now(); now.Sub(told) > tellFullEvery {
-				told = now
+			if full.ready(time.Now()) {
 				s.log.Error("connections are closed as they come: too many are open", "open", s.cfg.MaxConnections, "way out", "let the process open more files (ulimit -n)")
 			}
 			continue
@@ -45,8 +45,8 @@ func (s *Server) accept(ln net.Listener) error {
 	}
 }
 
-// tellFullEvery keeps a flood of connections from being one of log lines.
-const tellFullEvery = 10 * time.Second
+// tellFloodEvery keeps a flood of connections from being one of log lines.
+const tellFloodEvery = 10 * time.Second
 
 // fewerThanFiles is how many connections leave room for other files.
 func fewerThanFiles() int {
@@ -60,6 +60,16 @@ func fewerThanFiles() int {
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.open.Add(-1)
+	if t, ok := nc.(*tls.Conn); ok && !s.cert.have() {
+		switch err := s.cert.refuse(t); {
+		case errors.Is(err, errNoCertificate):
+			s.count("no certificate")
+			return
+		case err != nil:
+			s.count("handshake failed")
+			return
+		}
+	}
 	one := session.New(nc, s, session.Config{Log: s.log, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
@@ -84,6 +94,8 @@ func (s *Server) drain() {
 	if s.rtmps != nil {
 		s.rtmps.Close()
 	}
+	// One that came just before is a session by now, and waited for.
+	s.accepting.Wait()
 
 	started := time.Now()
 	for _, byName := range s.instances {

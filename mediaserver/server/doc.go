@@ -2,7 +2,9 @@
 // an instance from each AppInstance document, gives every connection a session,
 // and takes it all down in an order that loses nothing.
 //
-// It owns sockets, the data folder's lock and the publish keys. It knows
-// nothing of RTMP messages (package session) or of what an instance does with
-// them (package instance).
+// It owns sockets, the data folder's lock, the publish keys and the certificate.
+// Keys and certificate are files that others change while it runs, well or
+// badly: it looks at them every second, and neither keeps it from serving what
+// needs none. It knows nothing of RTMP messages (package session) or of what an
+// instance does with them (package instance).
 package server

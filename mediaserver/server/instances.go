@@ -2,8 +2,10 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/instance"
@@ -69,16 +71,8 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 		cfg.MaxStreams = int(*l.MaxStreams)
 	}
 	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
-		key, err := openKey(s.cfg.PublishKeyFile, s.cfg.Data, app, name)
-		if err != nil {
-			return err
-		}
-		cfg.PublishKey = key.read
-		served.KeyFile = key.path
-		// A key that cannot be read is told now, not to the first publisher.
-		if _, err := key.read(); err != nil {
-			return err
-		}
+		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
+		cfg.Keys, served.KeyFile = keys, keys.file
 	}
 	i, err := instance.New(cfg)
 	if err != nil {
@@ -90,6 +84,24 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	s.instances[app][name] = i
 	s.served = append(s.served, served)
 	return nil
+}
+
+// addKeys is the publish key of an instance: in the file that was given, or in
+// one below the data folder, which is made with a new key when missing.
+func (s *Server) addKeys(app, name string, access v1alpha1.PublishAccess, log *slog.Logger) *keyring {
+	file, remembered := keyPaths(s.cfg.PublishKeyFile, s.cfg.Data, app, name)
+	if s.cfg.PublishKeyFile == "" {
+		if err := makeKey(file); err != nil {
+			log.Error("no publish key can be made", "err", err)
+		}
+	}
+	var previousFor time.Duration
+	if d := access.PreviousKeyFor; d != nil {
+		previousFor = d.Duration
+	}
+	keys := openKeyring(file, remembered, previousFor, s.cfg.clock, log)
+	s.keys = append(s.keys, keys)
+	return keys
 }
 
 var latencies = map[v1alpha1.Latency]stream.Latency{

@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -40,6 +42,51 @@ func TestMaxConnections(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody is let in after one has left")
 		}
+	}
+}
+
+// guest is connected and does nothing.
+type guest int
+
+func (g guest) ID() string              { return fmt.Sprint(int(g)) }
+func (g guest) Bytes() (in, out uint64) { return 0, 0 }
+func (g guest) Shutdown(string)         {}
+
+// What a manifest says of limits, or does not say, holds: 0 is no limit.
+func TestLimitsOfManifests(t *testing.T) {
+	const defaultConnections, defaultStreams = 10000, 1000
+	for _, c := range []struct {
+		limits               string
+		connections, streams int // 0: no limit
+	}{
+		{"", defaultConnections, defaultStreams},
+		{", limits: {}", defaultConnections, defaultStreams},
+		{", limits: {maxConnections: 0}", 0, defaultStreams},
+		{", limits: {maxStreams: 0}", defaultConnections, 0},
+		{", limits: {maxConnections: 3, maxStreams: 2}", 3, 2},
+	} {
+		t.Run(c.limits, func(t *testing.T) {
+			s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}"+c.limits+"}")
+			i, err := s.Instance("app", "one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range max(c.connections, defaultConnections+1) {
+				err := i.Connect(guest(n))
+				if full := c.connections > 0 && n >= c.connections; full != errors.Is(err, instance.ErrFull) || !full && err != nil {
+					t.Fatalf("client %d: %v", n+1, err)
+				}
+			}
+			for n := range max(c.streams, defaultStreams+1) {
+				_, release, err := i.Stream(fmt.Sprint(n))
+				if full := c.streams > 0 && n >= c.streams; full != errors.Is(err, instance.ErrFull) || !full && err != nil {
+					t.Fatalf("stream %d: %v", n+1, err)
+				}
+				if err == nil {
+					defer release()
+				}
+			}
+		})
 	}
 }
 

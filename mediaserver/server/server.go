@@ -27,12 +27,14 @@ type Config struct {
 	HTTPAddress string
 
 	// RTMPSAddress is where clients connect by TLS, with the certificate in
-	// the files below, which are read again when they change. Empty: nowhere.
+	// the files below, which are read again when they change, and may be bad or
+	// missing until then. Empty: nowhere.
 	RTMPSAddress            string
 	TLSCertFile, TLSKeyFile string
 
 	// PublishKeyFile holds the key of every instance whose publishers need
-	// one. Empty: a key per instance is made and kept under Data.
+	// one; it is read again when it changes, and may be missing until then.
+	// Empty: a key per instance is made and kept under Data.
 	PublishKeyFile string
 
 	// PublisherIdle is how long a publisher may send nothing before it is told
@@ -49,6 +51,8 @@ type Config struct {
 	DrainTimeout   time.Duration // for clients to go by themselves; default 10 s
 	Version        string
 	Log            *slog.Logger
+
+	clock clock
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -59,17 +63,20 @@ type Server struct {
 
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
+	keys      []*keyring
 	unlock    func() error
 
 	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
+	cert              *certificate // of rtmps
 	web               *http.Server
 
-	draining atomic.Bool
-	open     atomic.Int64 // connections
-	sessions sync.WaitGroup
-	mu       sync.Mutex
-	conns    map[*session.Session]struct{}
-	refused  map[string]uint64
+	draining  atomic.Bool
+	open      atomic.Int64 // connections
+	accepting sync.WaitGroup
+	sessions  sync.WaitGroup
+	mu        sync.Mutex
+	conns     map[*session.Session]struct{}
+	refused   map[string]uint64
 }
 
 // Served says what a user needs to know of one instance.
@@ -126,7 +133,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 // Served lists the instances in the order of their documents.
 func (s *Server) Served() []Served { return s.served }
 
-// Listen opens both ports. Its errors name the flag to change.
+// Listen opens the ports. Its errors name the flag to change. That of RTMPS is
+// open without a certificate, too: what is wrong with one takes nothing else
+// down, and who connects there is told so by TLS.
 func (s *Server) Listen() error {
 	var err error
 	if s.rtmp, err = net.Listen("tcp", s.cfg.RTMPAddress); err != nil {
@@ -148,15 +157,15 @@ func (s *Server) Listen() error {
 }
 
 func (s *Server) listenTLS() error {
-	cert, err := openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.log)
-	if err != nil {
-		return err
+	if s.cfg.TLSCertFile == "" || s.cfg.TLSKeyFile == "" {
+		return errors.New("RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file")
 	}
 	ln, err := net.Listen("tcp", s.cfg.RTMPSAddress)
 	if err != nil {
 		return listenError("RTMPS", "--rtmps-address", s.cfg.RTMPSAddress, err)
 	}
-	s.rtmps = tls.NewListener(ln, cert.config())
+	s.cert = openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.cfg.clock, s.log)
+	s.rtmps = tls.NewListener(ln, s.cert.config())
 	return nil
 }
 
@@ -195,9 +204,9 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 3)
-	go func() { failed <- s.accept(s.rtmp) }()
+	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
 	if s.rtmps != nil {
-		go func() { failed <- s.accept(s.rtmps) }()
+		s.accepting.Go(func() { failed <- s.accept(s.rtmps) })
 	}
 	go func() {
 		if err := s.web.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
@@ -242,6 +251,14 @@ func (s *Server) Refused() map[string]uint64 {
 	return out
 }
 
+// Certificate implements web.Source.
+func (s *Server) Certificate() (web.Certificate, bool) {
+	if s.cert == nil {
+		return web.Certificate{}, false
+	}
+	return s.cert.describe(), true
+}
+
 // Recordings implements web.Source.
 func (s *Server) Recordings() []web.Recordings {
 	all := make([]web.Recordings, 0, len(s.served))
@@ -264,6 +281,12 @@ func (s *Server) close() {
 				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
 			}
 		}
+	}
+	for _, k := range s.keys {
+		k.close()
+	}
+	if s.cert != nil {
+		s.cert.close()
 	}
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {

@@ -1,93 +1,200 @@
 package server
 
 import (
+	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/web"
 )
 
-// certificate is a key pair on disk. A pair that is renewed there is used by
-// the next connection, without a restart.
+// certificate is a key pair on disk. One that is put or renewed there is used
+// within a second, without a restart; one that cannot be used leaves the one
+// before in its place, or none.
+//
+// One goroutine, the owner, looks at the files; handshakes take what it found.
 type certificate struct {
 	certFile, keyFile string
+	clock             clock
 	log               *slog.Logger
 
-	mu      sync.Mutex
-	pair    *tls.Certificate
-	changed time.Time // of the files, when pair was read
-	looked  time.Time
+	pair atomic.Pointer[tls.Certificate] // nil: none yet; written by the owner
+
+	stop    chan struct{}
+	stopped chan struct{}
+
+	// Held by the owner only.
+	seen    [sha256.Size]byte // of what the files held
+	failed  string            // why they could not be used; empty: they are
+	outdate bool              // that the pair in use is out of date was said
+
+	mu     sync.Mutex // guards turned; nothing else is taken with it
+	turned pace       // clients away
 }
 
-// lookEvery is how often the files are looked at, at most.
-const lookEvery = time.Second
+// refuseTimeout is how long a client may take to be told that there is no
+// certificate: less than a drain.
+const refuseTimeout = 5 * time.Second
 
-func openCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
-	if certFile == "" || keyFile == "" {
-		return nil, errors.New("RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file")
+// errNoCertificate ends handshakes as long as there is none.
+var errNoCertificate = errors.New("there is no certificate")
+
+// openCertificate looks for the first time. close ends it.
+func openCertificate(certFile, keyFile string, clock clock, log *slog.Logger) *certificate {
+	c := &certificate{
+		certFile: certFile, keyFile: keyFile, clock: clock, log: log,
+		stop: make(chan struct{}), stopped: make(chan struct{}),
+		turned: pace{every: tellFloodEvery},
 	}
-	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	c.look()
+	go c.own()
+	return c
+}
+
+func (c *certificate) own() {
+	defer close(c.stopped)
+	ticks, stop := c.clock.ticks()
+	defer stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-ticks:
+			c.look()
+		}
+	}
+}
+
+// close ends the owner.
+func (c *certificate) close() {
+	close(c.stop)
+	<-c.stopped
+}
+
+// look reads the files, and takes what they hold when that has changed.
+func (c *certificate) look() {
 	if err := c.load(); err != nil {
-		return nil, err
+		if err.Error() != c.failed {
+			c.failed = err.Error()
+			what := "RTMPS clients are turned away: there is no certificate that can be used"
+			if c.have() {
+				what = "renewed certificate is not used: the one before stays"
+			}
+			c.log.Error(what, "err", err, "way out", "put a certificate and its key there, PEM; they are read again every second")
+		}
+		return
 	}
-	return c, nil
+	pair := c.pair.Load()
+	if pair == nil {
+		return
+	}
+	bad := outOfDate(pair.Leaf, c.clock.now())
+	if bad != nil && !c.outdate {
+		c.log.Error("RTMPS clients that look at the certificate go away: it is out of date", "file", c.certFile, "err", bad, "way out", "renew it; it is read again every second")
+	}
+	c.outdate = bad != nil
 }
 
-// modified is when the newer of the files was written.
-func (c *certificate) modified() (time.Time, error) {
-	var newest time.Time
-	for _, name := range []string{c.certFile, c.keyFile} {
-		info, err := os.Stat(name) // follows links: a mounted Secret is one
-		if err != nil {
-			return newest, err
-		}
-		if info.ModTime().After(newest) {
-			newest = info.ModTime()
-		}
-	}
-	return newest, nil
-}
-
+// load fails when what the files hold is not used.
 func (c *certificate) load() error {
-	changed, err := c.modified()
+	// By content: kubelet swaps links, and times may be those of a backup.
+	cert, err := os.ReadFile(c.certFile)
 	if err != nil {
 		return fmt.Errorf("read certificate: %w", err)
 	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	key, err := os.ReadFile(c.keyFile)
 	if err != nil {
-		return fmt.Errorf("read certificate %s with key %s: %w", c.certFile, c.keyFile, err)
+		return fmt.Errorf("read key of certificate: %w", err)
 	}
-	c.pair, c.changed, c.looked = &pair, changed, time.Now()
+	h := sha256.New()
+	for _, b := range [][]byte{cert, key} {
+		s := sha256.Sum256(b)
+		h.Write(s[:])
+	}
+	seen := [sha256.Size]byte(h.Sum(nil))
+	if seen == c.seen && c.failed == "" {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fmt.Errorf("certificate %s with key %s: %w", c.certFile, c.keyFile, err)
+	}
+	// One that is out of date is better than none: who looks at it learns why
+	// he is not served, and who does not is.
+	old, now := c.pair.Load(), c.clock.now()
+	if bad := outOfDate(pair.Leaf, now); bad != nil && old != nil && outOfDate(old.Leaf, now) == nil {
+		return fmt.Errorf("certificate %s: %w", c.certFile, bad)
+	}
+	c.seen, c.failed, c.outdate = seen, "", false
+	c.pair.Store(&pair)
+	c.log.Info("certificate for RTMPS", "file", c.certFile, "notAfter", pair.Leaf.NotAfter)
 	return nil
 }
 
-// get returns the pair for a handshake. A renewed one that cannot be read is
-// told of, and the old one stays in use.
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.looked) >= lookEvery {
-		c.looked = now
-		if changed, err := c.modified(); err != nil {
-			c.log.Error("look at certificate", "err", err)
-		} else if !changed.Equal(c.changed) {
-			if err := c.load(); err != nil {
-				c.log.Error("renewed certificate is not used", "err", err)
-			} else {
-				c.log.Info("certificate renewed", "file", c.certFile)
-			}
-		}
+// outOfDate says why a certificate is not valid now, nil when it is.
+func outOfDate(leaf *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("expired at %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
-	return c.pair, nil
+	return nil
+}
+
+// have says whether there is a pair for handshakes.
+func (c *certificate) have() bool { return c.pair.Load() != nil }
+
+// describe says what clients are shown.
+func (c *certificate) describe() web.Certificate {
+	pair := c.pair.Load()
+	if pair == nil {
+		return web.Certificate{}
+	}
+	return web.Certificate{NotAfter: pair.Leaf.NotAfter, Usable: outOfDate(pair.Leaf, c.clock.now()) == nil}
+}
+
+// refuse answers the handshake of a client for whom there is no certificate,
+// with the alert that TLS has for it, and closes the connection; the error is
+// errNoCertificate, unless the client went first. It returns nil when a
+// certificate came just then, and the handshake is done.
+func (c *certificate) refuse(nc *tls.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), refuseTimeout)
+	defer cancel()
+	err := nc.HandshakeContext(ctx)
+	if err == nil {
+		return nil
+	}
+	_ = nc.Close() // the alert has been sent, and nobody is left to tell
+	if !errors.Is(err, errNoCertificate) {
+		return err // a probe of a load balancer connects and says nothing
+	}
+	c.mu.Lock()
+	tell := c.turned.ready(c.clock.now())
+	c.mu.Unlock()
+	if tell {
+		c.log.Warn("RTMPS client turned away", "address", nc.RemoteAddr().String(), "err", err)
+	}
+	return err
 }
 
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: c.get,
+		MinVersion: tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if pair := c.pair.Load(); pair != nil {
+				return pair, nil
+			}
+			return nil, errNoCertificate
+		},
 		// Connections are long and need not be resumed, and librtmp takes the
 		// ticket that comes after a TLS 1.3 handshake for an error.
 		SessionTicketsDisabled: true,

@@ -23,11 +23,11 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	}
 	raw, ok := text(cmd.Args, 0)
 	if !ok {
-		return ns.status("error", codePublishBadName, "publish needs the name of a stream.", "")
+		return ns.refusePublish(instance.RefusedBadRequest, "publish needs the name of a stream.", "")
 	}
 	name, query, err := parseName(raw)
 	if err != nil {
-		return ns.status("error", codePublishBadName, "Cannot publish: "+err.Error()+".", withoutQuery(raw))
+		return ns.refusePublish(instance.RefusedBadRequest, "Cannot publish: "+err.Error()+".", withoutQuery(raw))
 	}
 	mode := instance.PublishLive
 	if word, ok := text(cmd.Args, 1); ok && word != "" {
@@ -36,16 +36,11 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	switch mode {
 	case instance.PublishLive, instance.PublishRecord, instance.PublishAppend, instance.PublishAppendWithGap:
 	default:
-		return ns.status("error", codePublishBadName, fmt.Sprintf("Cannot publish as %q: use live, record, append or appendWithGap.", printable(string(mode))), name)
+		return ns.refusePublish(instance.RefusedBadRequest, fmt.Sprintf("Cannot publish as %q: use live, record, append or appendWithGap.", printable(string(mode))), name)
 	}
 	s := ns.session
 	if err := s.inst.Authorize(publishKey(query, s.query)); err != nil {
-		if !errors.Is(err, instance.ErrUnauthorized) {
-			s.log.Error("publish key", "err", err)
-		}
-		s.log.Warn("publish refused", "stream", name, "reason", "publish key is missing or wrong")
-		s.cfg.Refused("publish key is missing or wrong")
-		return ns.status("error", codePublishBadName, "Publishing here needs a key: append ?key=KEY to the stream name.", name)
+		return ns.refusePublish(instance.RefusalOf(err), keyRefused(err), name)
 	}
 
 	ns.end(true) // whatever this stream did before
@@ -63,11 +58,9 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	})
 	switch {
 	case errors.Is(err, instance.ErrBusy):
-		s.log.Warn("publish refused", "stream", name, "reason", "taken")
-		return ns.status("error", codePublishBadName, fmt.Sprintf("%s is already published.", name), name)
+		return ns.refusePublish(instance.RefusedTaken, fmt.Sprintf("%s is already published.", name), name)
 	case err != nil:
-		s.log.Warn("publish refused", "stream", name, "err", err)
-		return ns.status("error", codePublishBadName, "Cannot publish: "+err.Error()+".", name)
+		return ns.refusePublish(instance.RefusalOf(err), "Cannot publish: "+err.Error()+".", name)
 	}
 	ns.publication, ns.name, ns.records, ns.failed = pub, name, asked && pub.Recorded(), failed
 	ns.idle = ns.watchIdle(pub)
@@ -92,6 +85,40 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return ns.status("error", codeRecordFailed, "Not recorded: "+pub.RecordErr.Error()+".", name)
 	}
 	return nil
+}
+
+// refusePublish counts a publication that is refused, and tells the client why,
+// and the log unless it has had enough of it. The code is the one that encoders
+// know; what differs is the description.
+func (ns *netStream) refusePublish(why instance.Refusal, description, name string) error {
+	s := ns.session
+	if tell, untold := s.inst.Refuse(why); tell {
+		args := []any{"stream", printable(name), "reason", string(why)}
+		if why == instance.RefusedFull {
+			args = append(args, "said", description) // which limit
+		}
+		if untold > 0 {
+			args = append(args, "refusedBefore", untold)
+		}
+		s.log.Warn("publish refused", args...)
+	}
+	return ns.status("error", codePublishBadName, description, name)
+}
+
+// keyRefused says to a publisher what is the matter with its key, and what to
+// do.
+func keyRefused(err error) string {
+	switch {
+	case errors.Is(err, instance.ErrNoKeyGiven):
+		return "Publishing here needs a key, and no key was given: append ?key=KEY to the stream name."
+	case errors.Is(err, instance.ErrWrongKey):
+		return "Wrong publish key: check what follows ?key= in the stream name."
+	case errors.Is(err, instance.ErrKeyReplaced):
+		return "This publish key was replaced and is no longer valid: use the new one."
+	case errors.Is(err, instance.ErrNoKey):
+		return "Publishing here needs a key, and the server has none yet: nobody can publish until whoever runs it gives it one."
+	}
+	return "Cannot publish: " + err.Error() + "."
 }
 
 // endPublication gives the name back and, when the client is still there to

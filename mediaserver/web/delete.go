@@ -40,15 +40,18 @@ func (h *recordings) mayDelete(i Recordings, r *http.Request) error {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", i.Application, i.Instance)
 	}
-	err := i.Authorize(strings.TrimSpace(key))
-	if errors.Is(err, instance.ErrUnauthorized) {
+	switch err := i.Authorize(strings.TrimSpace(key)); {
+	case err == nil:
+		return nil
+	case errors.Is(err, instance.ErrNoKeyGiven):
+		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s, and none was given: send it as Authorization: Bearer KEY", i.Application, i.Instance)
+	case errors.Is(err, instance.ErrKeyReplaced):
+		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", i.Application, i.Instance)
+	case errors.Is(err, instance.ErrWrongKey):
 		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", i.Application, i.Instance)
+	default: // where the key should lie is nobody's business
+		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", i.Application, i.Instance, err)
 	}
-	if err != nil { // where the key lies is nobody's business
-		h.log.Error("publish key", "err", err)
-		return fail(http.StatusInternalServerError, "the publish key of %s/%s cannot be read: see the server's log", i.Application, i.Instance)
-	}
-	return nil
 }
 
 // local says whether a request was made on this machine, by somebody who meant

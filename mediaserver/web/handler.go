@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -22,6 +23,15 @@ type Source interface {
 	Refused() map[string]uint64
 	// Recordings has one entry per instance. The caller may change the slice.
 	Recordings() []Recordings
+	// Certificate is what RTMPS clients are shown; false where there is no
+	// RTMPS.
+	Certificate() (Certificate, bool)
+}
+
+// Certificate is the one that RTMPS clients are shown.
+type Certificate struct {
+	NotAfter time.Time // zero when there is none
+	Usable   bool      // there is one, and it is valid now
 }
 
 // Handler serves:

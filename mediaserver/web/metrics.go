@@ -37,10 +37,13 @@ var perInstance = []struct {
 
 // collector asks the server at every scrape: nothing is counted twice.
 type collector struct {
-	src       Source
-	instances []*prometheus.Desc
-	refused   *prometheus.Desc
-	build     prometheus.Metric
+	src                 Source
+	instances           []*prometheus.Desc
+	refused             *prometheus.Desc
+	refusedPublications *prometheus.Desc
+	notAfter            *prometheus.Desc
+	usable              *prometheus.Desc
+	build               prometheus.Metric
 }
 
 func newCollector(src Source, version string) *collector {
@@ -48,6 +51,12 @@ func newCollector(src Source, version string) *collector {
 		src: src,
 		refused: prometheus.NewDesc("flashpod_refused_connections_total",
 			"Connections that never became clients, by reason.", []string{"reason"}, nil),
+		refusedPublications: prometheus.NewDesc("flashpod_refused_publications_total",
+			"Publications that were refused, by reason.", []string{"application", "instance", "reason"}, nil),
+		notAfter: prometheus.NewDesc("flashpod_certificate_not_after_timestamp_seconds",
+			"When the certificate that RTMPS clients are shown expires; absent when there is none.", nil, nil),
+		usable: prometheus.NewDesc("flashpod_certificate_usable",
+			"1 when RTMPS clients are shown a certificate that is valid now, 0 when there is none or it is out of date; absent without RTMPS.", nil, nil),
 		build: prometheus.MustNewConstMetric(prometheus.NewDesc("flashpod_build_info",
 			"Always 1; the label tells the version.", []string{"version"}, nil), prometheus.GaugeValue, 1, version),
 	}
@@ -62,7 +71,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	ch <- c.refused
+	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications, c.notAfter, c.usable} {
+		ch <- d
+	}
 	ch <- c.build.Desc()
 }
 
@@ -72,6 +83,19 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		for i, m := range perInstance {
 			ch <- prometheus.MustNewConstMetric(c.instances[i], m.kind, m.value(s), s.Application, s.Name)
 		}
+		for why, n := range s.Refused {
+			ch <- prometheus.MustNewConstMetric(c.refusedPublications, prometheus.CounterValue, float64(n), s.Application, s.Name, string(why))
+		}
+	}
+	if cert, ok := c.src.Certificate(); ok {
+		if !cert.NotAfter.IsZero() {
+			ch <- prometheus.MustNewConstMetric(c.notAfter, prometheus.GaugeValue, float64(cert.NotAfter.Unix()))
+		}
+		usable := 0.0
+		if cert.Usable {
+			usable = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.usable, prometheus.GaugeValue, usable)
 	}
 	for reason, n := range c.src.Refused() {
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)

@@ -4,111 +4,219 @@ package manifest
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
 )
+
+// environment is a real API server with our schema, for every test of the
+// package.
+var environment = &envtest.Environment{CRDDirectoryPaths: []string{"../../../config/crd"}, ErrorIfCRDPathMissing: true}
+
+func TestMain(m *testing.M) {
+	if _, err := environment.Start(); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := environment.Stop(); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// cluster is a client that wants fields to be known, as kubectl does.
+type cluster struct{ client.Client }
+
+func connect(t *testing.T, config *rest.Config) cluster {
+	t.Helper()
+	plain, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cluster{client.WithFieldValidation(plain, metav1.FieldValidationStrict)}
+}
+
+// object is what kubectl would send.
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(head+text), &o.Object); err != nil {
+		t.Fatal(err)
+	}
+	o.SetNamespace("default")
+	return o
+}
+
+// try creates an object, and deletes it when it was not refused. What is taken
+// must be read by the typed clients of both programs: one object that is not
+// would hold up the operator's cache, and with it every instance.
+func (c cluster) try(t *testing.T, text string) error {
+	t.Helper()
+	o := object(t, text)
+	if err := c.Create(t.Context(), o); err != nil {
+		return err
+	}
+	defer c.remove(t, o)
+	raw, err := o.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &v1alpha1.AppInstance{}); err != nil {
+		t.Errorf("taken by the API server, but not by the type: %v", err)
+	}
+	return nil
+}
+
+func (c cluster) remove(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := c.Delete(context.WithoutCancel(t.Context()), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// patch is a merge patch of the object, and not of its status.
+func (c cluster) patch(t *testing.T, o *unstructured.Unstructured, patch string) error {
+	t.Helper()
+	return c.Patch(t.Context(), o.DeepCopy(), rawPatch(t, patch))
+}
+
+func (c cluster) patchStatus(t *testing.T, o *unstructured.Unstructured, patch string) error {
+	t.Helper()
+	return c.Status().Patch(t.Context(), o.DeepCopy(), rawPatch(t, patch))
+}
+
+func rawPatch(t *testing.T, patch string) client.Patch {
+	t.Helper()
+	raw, err := yaml.YAMLToJSONStrict([]byte(patch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.RawPatch("application/merge-patch+json", raw)
+}
+
+// expect says whether an error has what is wanted of it; nothing means that
+// there is to be none.
+func expect(err error, want string) error {
+	switch {
+	case want == "":
+		return err
+	case err == nil:
+		return errors.New("not refused")
+	case !strings.Contains(err.Error(), want):
+		return fmt.Errorf("%w: does not say %q", err, want)
+	}
+	return nil
+}
+
+// causes are what the API server has against an object, one by one.
+func causes(err error) []metav1.StatusCause {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return nil
+	}
+	return status.Status().Details.Causes
+}
 
 // TestCasesOnTheAPIServer holds the schema to the verdicts that Load comes to,
 // on a real API server.
 func TestCasesOnTheAPIServer(t *testing.T) {
-	env := &envtest.Environment{CRDDirectoryPaths: []string{"../../../config/crd"}, ErrorIfCRDPathMissing: true}
-	cfg, err := env.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	plain, err := client.New(cfg, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := client.WithFieldValidation(plain, metav1.FieldValidationStrict)
-	ctx := context.Background()
-	create := func(t *testing.T, text string) (*unstructured.Unstructured, error) {
-		t.Helper()
-		o := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(head+text), &o.Object); err != nil {
-			t.Fatal(err)
-		}
-		o.SetNamespace("default")
-		return o, c.Create(ctx, o)
-	}
-	for _, one := range cases {
+	c := connect(t, environment.Config)
+	for _, one := range cases() {
 		t.Run(one.name, func(t *testing.T) {
-			o, err := create(t, one.text)
-			if one.cluster == "" {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := c.Delete(ctx, o); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if err == nil {
-				t.Fatal("not refused")
-			}
-			if !strings.Contains(err.Error(), one.cluster) {
-				t.Errorf("error %q does not say %q", err, one.cluster)
-			}
-		})
-	}
-
-	t.Run("defaults are those of Load", func(t *testing.T) {
-		o, err := create(t, "metadata: {name: defaults}\nspec: {application: chat}")
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := yaml.Marshal(map[string]any{"apiVersion": o.GetAPIVersion(), "kind": o.GetKind(),
-			"metadata": map[string]any{"name": "defaults"}, "spec": o.Object["spec"]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		fromServer, err := Load(strings.NewReader(string(text)), "server")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours, err := Load(strings.NewReader(head+"metadata: {name: defaults}\nspec: {application: chat}"), "ours")
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, _ := yaml.Marshal(fromServer[0].Spec)
-		b, _ := yaml.Marshal(ours[0].Spec)
-		if string(a) != string(b) {
-			t.Errorf("the API server fills in\n%s\nLoad\n%s", a, b)
-		}
-	})
-
-	for _, change := range []struct{ name, patch, want string }{
-		{"application", `{"spec":{"application":"other"}}`, "application cannot be changed"},
-		{"instance", `{"spec":{"instance":"other"}}`, "instance cannot be changed"},
-		{"smaller storage", `{"spec":{"storage":{"size":"1Gi"}}}`, "a volume can grow, but not shrink"},
-		{"storage class", `{"spec":{"storage":{"storageClassName":"x"}}}`, "the class of a volume cannot be changed"},
-		{"larger storage", `{"spec":{"storage":{"size":"11Gi"}}}`, ""},
-		{"recording mode", `{"spec":{"recording":{"mode":"All"}}}`, ""},
-	} {
-		t.Run("change of "+change.name, func(t *testing.T) {
-			o := &unstructured.Unstructured{}
-			o.SetAPIVersion("media.flashpod.dev/v1alpha1")
-			o.SetKind("AppInstance")
-			o.SetNamespace("default")
-			o.SetName("defaults")
-			err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(change.patch)))
-			switch {
-			case change.want == "" && err != nil:
+			if err := expect(c.try(t, one.text), one.cluster); err != nil {
 				t.Fatal(err)
-			case change.want != "" && (err == nil || !strings.Contains(err.Error(), change.want)):
-				t.Errorf("%v does not say %q", err, change.want)
 			}
 		})
 	}
+}
+
+func TestSamplesOnTheAPIServer(t *testing.T) {
+	c := connect(t, environment.Config)
+	files, err := filepath.Glob("../../../config/samples/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("samples: %v, %v", files, err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.try(t, strings.ReplaceAll(string(text), head, "")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDefaultsOnTheAPIServer holds the schema's defaults against SetDefaults.
+func TestDefaultsOnTheAPIServer(t *testing.T) {
+	c := connect(t, environment.Config)
+	for name, spec := range map[string]string{
+		"nothing":         "{application: chat}",
+		"TLS":             "{application: chat, tls: {secretName: s}}",
+		"empty objects":   "{application: chat, recording: {}, storage: {}, access: {publish: {}}, limits: {}, delivery: {}, service: {}, networkPolicy: {}}",
+		"explicit zeros":  "{application: chat, limits: {maxConnections: 0, maxStreams: 0}, access: {publish: {previousKeyFor: 0s}}, delivery: {gopCache: false}}",
+		"another opinion": "{application: chat, limits: {maxStreams: 7}, access: {publish: {previousKeyFor: 24h}}, networkPolicy: {mode: None}, upgradePolicy: OnIdle}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "metadata: {name: defaults}\nspec: " + spec
+			o := object(t, text)
+			if err := c.Create(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			defer c.remove(t, o)
+			filled := o.Object["spec"].(map[string]any)
+			filled["instance"] = "defaults" // which no schema can fill in
+			if err := canonicalDuration(filled, "access", "publish", "previousKeyFor"); err != nil {
+				t.Fatal(err)
+			}
+			a, err := yaml.Marshal(filled)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b := specOf(t, text); string(a) != b {
+				t.Errorf("the API server fills in\n%s\nLoad\n%s", a, b)
+			}
+		})
+	}
+}
+
+// canonicalDuration writes a duration as Go does: 1h is 1h0m0s.
+func canonicalDuration(o map[string]any, path ...string) error {
+	text, _, err := unstructured.NestedString(o, path...)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return err
+	}
+	return unstructured.SetNestedField(o, d.String(), path...)
+}
+
+func specOf(t *testing.T, text string) string {
+	t.Helper()
+	all, err := Load(strings.NewReader(head+text), "x.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := yaml.Marshal(all[0].Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }

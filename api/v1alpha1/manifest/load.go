@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -81,6 +80,9 @@ func one(doc []byte) (*v1alpha1.AppInstance, error) {
 		return nil, fmt.Errorf("%s of %s: not known here; this program reads %s of %s",
 			head.Kind, head.APIVersion, v1alpha1.Kind, v1alpha1.GroupVersion)
 	}
+	if err := checkText(raw); err != nil {
+		return nil, err
+	}
 	var a v1alpha1.AppInstance
 	strict, err := json.UnmarshalStrict(raw, &a)
 	if err != nil {
@@ -101,9 +103,6 @@ var wrongType = regexp.MustCompile(`cannot unmarshal (\S+) .*into Go struct fiel
 // explain says of a value of the wrong type where it is and what it is, in the
 // words of those who write manifests.
 func explain(err error) error {
-	if errors.Is(err, resource.ErrFormatWrong) || errors.Is(err, resource.ErrSuffix) || errors.Is(err, resource.ErrNumeric) {
-		return errors.New("spec.storage.size or spec.resources: a quantity is a number, with a unit or without: 20Gi, 500m, 2")
-	}
 	m := wrongType.FindStringSubmatch(err.Error())
 	if m == nil {
 		return err
@@ -114,6 +113,9 @@ func explain(err error) error {
 	}
 	if is == "number" && want == "string" {
 		return fmt.Errorf("%s: is a number, and should be text: put it in quotes", path)
+	}
+	if strings.HasPrefix(want, "int") && is == "number" {
+		return fmt.Errorf("%s: must be a whole number that is not too large", path)
 	}
 	return fmt.Errorf("%s: is of type %s, which is not what belongs there", path, is)
 }

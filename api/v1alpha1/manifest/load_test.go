@@ -1,71 +1,19 @@
 package manifest
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/yaml"
 )
 
-const head = "apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\n"
-
-// cases are manifests with the verdict that both a server without Kubernetes
-// and the API server must come to; bad ones with a word of the reason each of
-// them gives.
-var cases = []struct {
-	name, text   string
-	why, cluster string // parts of the errors; empty: it is good
-}{
-	{"least", "metadata: {name: a}\nspec: {application: live}", "", ""},
-	{"full", `metadata: {name: full, labels: {x: z}}
-spec:
-  application: chatRoom
-  instance: lobby/one
-  suspend: true
-  recording: {mode: All}
-  storage: {size: 20Gi, storageClassName: fast, retain: false}
-  access: {publish: {mode: Key, secretName: mine}}
-  limits: {maxConnections: 10, maxStreams: 0}
-  delivery: {latency: Low, gopCache: false, sampleAccess: {audio: true, video: true}}
-  service: {type: NodePort, port: 1936, annotations: {a: b}, externalTrafficPolicy: Cluster}
-  image: x/y:z
-  resources: {requests: {cpu: 1}}
-  nodeSelector: {a: b}
-  tolerations: [{operator: Exists}]
-`, "", ""},
-	{"default instance", "metadata: {name: b}\nspec: {application: live, instance: _definst_}", "", ""},
-	{"no application", "metadata: {name: a}\nspec: {}", "spec.application: Required value: must not be empty", "spec.application: Required value"},
-	{"no spec", "metadata: {name: a}", "spec.application: Required value", "spec: Required value"},
-	{"empty application", "metadata: {name: a}\nspec: {application: ''}", "spec.application: Required value: must not be empty", "spec.application: Invalid value"},
-	{"application with a slash", "metadata: {name: a}\nspec: {application: a/b}", "spec.application: Invalid value: \"a/b\": must be of letters", "must be of letters, digits, '_', '-' and '.', and not begin with a dot"},
-	{"application that leaves the folder", "metadata: {name: a}\nspec: {application: ..}", "not begin with a dot", "not begin with a dot"},
-	{"long application", "metadata: {name: a}\nspec: {application: " + strings.Repeat("x", 65) + "}", "spec.application: Too long", "spec.application: Too long"},
-	{"instance that leaves the folder", "metadata: {name: a}\nspec: {application: a, instance: b/../c}", "spec.instance: Invalid value", "none of which begins with a dot"},
-	{"instance with an empty part", "metadata: {name: a}\nspec: {application: a, instance: b//c}", "spec.instance: Invalid value", "separated by '/'"},
-	{"unknown field", "metadata: {name: a}\nspec: {application: a, recordings: {mode: All}}", `unknown field "spec.recordings"`, `unknown field "spec.recordings"`},
-	{"unknown field inside", "metadata: {name: a}\nspec: {application: a, recording: {modus: All}}", `unknown field "spec.recording.modus"`, `unknown field "spec.recording.modus"`},
-	{"unknown mode", "metadata: {name: a}\nspec: {application: a, recording: {mode: Sometimes}}", "spec.recording.mode: Unsupported value: \"Sometimes\": supported values: \"OnRequest\", \"All\", \"Off\"", "spec.recording.mode: Unsupported value"},
-	{"unknown access", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Nobody}}}", "spec.access.publish.mode: Unsupported value", "spec.access.publish.mode: Unsupported value"},
-	{"secret without key", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone, secretName: s}}}", "secretName needs mode Key", "secretName needs mode Key"},
-	{"unknown latency", "metadata: {name: a}\nspec: {application: a, delivery: {latency: None}}", "spec.delivery.latency: Unsupported value", "spec.delivery.latency: Unsupported value"},
-	{"negative limit", "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: -1}}", "spec.limits.maxConnections: Invalid value", "spec.limits.maxConnections: Invalid value"},
-	{"no storage", "metadata: {name: a}\nspec: {application: a, storage: {size: '0'}}", "spec.storage.size: Invalid value", "must be more than zero"},
-	{"port out of range", "metadata: {name: a}\nspec: {application: a, service: {port: 70000}}", "spec.service.port: Invalid value", "spec.service.port: Invalid value"},
-	{"unknown service type", "metadata: {name: a}\nspec: {application: a, service: {type: ExternalName}}", "spec.service.type: Unsupported value", "spec.service.type: Unsupported value"},
-	{"tls", "metadata: {name: d}\nspec: {application: a, tls: {secretName: s}}", "", ""},
-	{"tls without a secret", "metadata: {name: a}\nspec: {application: a, tls: {}}", "spec.tls.secretName: Required value", "spec.tls.secretName: Required value"},
-	{"tls on the same port", "metadata: {name: a}\nspec: {application: a, tls: {secretName: s, port: 1935}}", "must be another than spec.service.port", "must be another than spec.service.port"},
-	{"text for a number", "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: many}}", "spec.limits.maxConnections: is of type string", "spec.limits.maxConnections"},
-	{"bare Off", "metadata: {name: a}\nspec: {application: a, recording: {mode: Off}}", "spec.recording.mode: is true or false, and should be text", "spec.recording.mode: Invalid value: \"boolean\""},
-	{"quoted Off", "metadata: {name: c}\nspec: {application: a, recording: {mode: 'Off'}}", "", ""},
-	{"list for an object", "metadata: {name: a}\nspec: {application: a, recording: [All]}", "recording", "spec.recording"},
-	{"name with a dot", "metadata: {name: a.b}\nspec: {application: a}", "metadata.name: Invalid value", "a Service is called by it"},
-	{"long name", "metadata: {name: " + strings.Repeat("n", 53) + "}\nspec: {application: a}", "metadata.name: Too long", "not be longer than 52"},
-	{"no name", "spec: {application: a}", "metadata.name: Required value", "name or generateName is required"},
-}
-
 func TestCases(t *testing.T) {
-	for _, c := range cases {
+	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			all, err := Load(strings.NewReader(head+c.text), "x.yaml")
 			if c.why == "" {
@@ -87,10 +35,11 @@ func TestCases(t *testing.T) {
 // What the decoder says of these names no field, or no way out.
 func TestWordsForTypes(t *testing.T) {
 	for spec, why := range map[string]string{
-		"instance: 7":                              "spec.instance: is a number, and should be text: put it in quotes",
-		"storage: {size: 5Q}":                      "spec.storage.size or spec.resources: a quantity is a number",
-		"storage: {size: much}":                    "spec.storage.size or spec.resources: a quantity is a number",
-		"resources: {requests: {memory: 1.2.3Gi}}": "spec.storage.size or spec.resources: a quantity is a number",
+		"instance: 7":                                "spec.instance: is a number, and should be text: put it in quotes",
+		"access: {publish: {previousKeyFor: 0}}":     `spec.access.publish.previousKeyFor: 0: must be a time of 0 or more`,
+		"access: {publish: {previousKeyFor: '+1h'}}": `spec.access.publish.previousKeyFor: "+1h": must be a time of 0 or more`,
+		"limits: {maxStreams: 3000000000}":           "spec.limits.maxStreams: must be a whole number that is not too large",
+		"service: {port: 1.5}":                       "spec.service.port: must be a whole number that is not too large",
 	} {
 		_, err := Load(strings.NewReader(head+"metadata: {name: a}\nspec: {application: a, "+spec+"}"), "x.yaml")
 		if err == nil || !strings.Contains(err.Error(), why) {
@@ -107,8 +56,51 @@ func TestDefaults(t *testing.T) {
 	s := all[0].Spec
 	if s.Instance != "lobby" || s.Recording.Mode != "OnRequest" || s.Access.Publish.Mode != "Key" || s.Storage.Size.String() != "10Gi" ||
 		!*s.Storage.Retain || s.Delivery.Latency != "Balanced" || !*s.Delivery.GOPCache || s.Service.Type != "LoadBalancer" ||
-		s.Service.Port != 1935 || s.Service.ExternalTrafficPolicy != "Local" {
+		s.Service.Port != 1935 || s.Service.ExternalTrafficPolicy != "Local" ||
+		*s.Limits.MaxConnections != 10000 || *s.Limits.MaxStreams != 1000 || s.Access.Publish.PreviousKeyFor.Duration != time.Hour ||
+		s.NetworkPolicy.Mode != "Managed" || s.UpgradePolicy != "Auto" {
 		t.Errorf("defaults: %+v", s)
+	}
+}
+
+// An explicit 0 is no limit, and no default.
+func TestZerosSurviveARoundTrip(t *testing.T) {
+	text := head + "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: 0, maxStreams: 0}, access: {publish: {previousKeyFor: 0s}}}"
+	for range 3 {
+		all, err := Load(strings.NewReader(text), "x.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := all[0].Spec
+		if *s.Limits.MaxConnections != 0 || *s.Limits.MaxStreams != 0 || s.Access.Publish.PreviousKeyFor.Duration != 0 {
+			t.Fatalf("zeros are lost: %+v", s)
+		}
+		out, err := yaml.Marshal(all[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(out)
+	}
+}
+
+// The operator of commit 3dc204b mounted these, and pods that it made may start
+// with them again: with a name that would be refused of a new AppInstance, and
+// without limits, which it dropped where they were 0.
+func TestDocumentsOfThePredecessor(t *testing.T) {
+	f, err := os.Open("testdata/documents-3dc204b.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	all, err := Load(f, f.Name())
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d documents, %v", len(all), err)
+	}
+	for i, want := range []struct{ connections, streams int32 }{{10000, 1000}, {10, 1000}} {
+		s := all[i].Spec
+		if *s.Limits.MaxConnections != want.connections || *s.Limits.MaxStreams != want.streams || s.Access.Publish.PreviousKeyFor.Duration != time.Hour {
+			t.Errorf("%s: limits %d and %d, the key before for %s", all[i].Name, *s.Limits.MaxConnections, *s.Limits.MaxStreams, s.Access.Publish.PreviousKeyFor.Duration)
+		}
 	}
 }
 
@@ -163,8 +155,10 @@ func TestSamplesAreGood(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	for _, c := range cases {
-		f.Add(head + c.text)
+	for _, c := range cases() {
+		if len(c.text) < 16<<10 { // the large ones teach nothing more, and slow it down
+			f.Add(head + c.text)
+		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		all, err := Load(strings.NewReader(text), "x")
@@ -174,6 +168,14 @@ func FuzzLoad(f *testing.F) {
 		for _, a := range all {
 			if errs := a.Validate(); len(errs) > 0 {
 				t.Fatalf("loaded, but %v", errs)
+			}
+			out, err := yaml.Marshal(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Load(bytes.NewReader(out), "again")
+			if err != nil || len(again) != 1 || !apiequality.Semantic.DeepEqual(a.Spec, again[0].Spec) {
+				t.Fatalf("loaded, but written and loaded again it is %+v, %v; it was\n%s", again, err, out)
 			}
 		}
 	})

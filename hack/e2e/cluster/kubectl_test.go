@@ -157,13 +157,21 @@ type media struct {
 	cmd  *exec.Cmd
 	out  bytes.Buffer
 	done chan struct{}
+	stop context.CancelFunc
 	err  error
+}
+
+// text ends the command and returns what it has printed.
+func (m *media) text() string {
+	m.stop()
+	<-m.done
+	return m.out.String()
 }
 
 func run(t *testing.T, name string, args ...string) *media {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	m := &media{cmd: exec.CommandContext(ctx, name, args...), done: make(chan struct{})}
+	m := &media{cmd: exec.CommandContext(ctx, name, args...), done: make(chan struct{}), stop: cancel}
 	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.out
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestPublishWithTheKeyAndPlay(t *testing.T) {
 	}
 
 	got := w.kubectl("get", "appinstances")
-	for _, want := range []string{"READY", "URL", "EDGES", "AGE", "True", url} {
+	for _, want := range []string{"READY", "REASON", "URL", "AGE", "True", "Serving", url} {
 		if !strings.Contains(got, want) {
 			t.Errorf("kubectl get appinstances shows no %s:\n%s", want, got)
 		}
@@ -82,7 +82,8 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 	w.applySample("archive.yaml")
 	url := w.ready("archive", soon)
 	began := time.Now()
-	encoder := publish(t, url+"/show?key="+w.key("archive"), "120")
+	key := w.key("archive")
+	encoder := publish(t, url+"/show?key="+key, "120")
 	folder := w.volume("data-archive-0")
 	var file string
 	until(t, patience, "a few seconds to be recorded", func() bool {
@@ -112,14 +113,17 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 	}
 
 	w.kubectl("delete", "appinstance", "archive")
-	until(t, patience, "everything but the volume to be gone", func() bool {
-		return !strings.Contains(w.try("get", "all,configmaps,secrets,serviceaccounts,pvc", "-o", "name"), "/archive")
+	until(t, patience, "everything but volume and key to be gone", func() bool {
+		return !strings.Contains(w.try("get", "all,configmaps,serviceaccounts,networkpolicies", "-o", "name"), "/archive")
 	})
 	if _, err := os.Stat(file); err != nil {
 		t.Fatalf("the recording is gone: %v", err)
 	}
 	w.applySample("archive.yaml")
 	url = w.ready("archive", patience)
+	if w.key("archive") != key {
+		t.Error("the key did not outlive its AppInstance")
+	}
 	if again := pictures(t, url+"/show"); again != n {
 		t.Errorf("applied again, it plays %d pictures of %d", again, n)
 	}
@@ -169,7 +173,7 @@ func TestRTMPSWithACertificateFromASecret(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	until(t, patience, "status to say that the Secret is missing", func() bool {
-		return strings.Contains(w.try("get", "ai", "safe", "-o", "yaml"), "Secret safe-tls with entries tls.crt and tls.key is not there")
+		return strings.Contains(w.try("get", "ai", "safe", "-o", "yaml"), "Secret safe-tls of spec.tls.secretName is not there yet")
 	})
 	cert, key, err := selfsigned.Pair("safe")
 	if err != nil {

@@ -17,6 +17,12 @@ import (
 // Pair returns a certificate of that name and its key, both PEM, good for an
 // hour.
 func Pair(name string) (cert, key []byte, err error) {
+	return Until(name, time.Now().Add(time.Hour))
+}
+
+// Until returns a certificate of that name and its key, both PEM, good until a
+// time, which may be over.
+func Until(name string, end time.Time) (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make key: %w", err)
@@ -24,7 +30,7 @@ func Pair(name string) (cert, key []byte, err error) {
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		NotBefore: now.Add(-24 * time.Hour), NotAfter: end,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {

@@ -4,131 +4,19 @@ package controllers
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/manifest"
 )
-
-var config *rest.Config
-
-func TestMain(m *testing.M) {
-	env := &envtest.Environment{CRDDirectoryPaths: []string{"../config/crd"}, ErrorIfCRDPathMissing: true}
-	cfg, err := env.Start()
-	if err != nil {
-		panic(err)
-	}
-	config = cfg
-	code := m.Run()
-	if err := env.Stop(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
-
-// world is a reconciler on the real API server, whose writes are counted.
-type world struct {
-	client.Client
-	t      *testing.T
-	r      *Reconciler
-	events *events.FakeRecorder
-	writes *int
-	ns     string
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	plain, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
-	writes := 0
-	counted := interceptor.NewClient(plain, interceptor.Funcs{
-		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			writes++
-			return c.Apply(ctx, o, opts...)
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			writes++
-			return c.SubResource(sub).Patch(ctx, o, p, opts...)
-		},
-		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { panic("create") },
-		Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error { panic("update") },
-		Delete: func(context.Context, client.WithWatch, client.Object, ...client.DeleteOption) error { panic("delete") },
-	})
-	w := &world{Client: plain, t: t, writes: &writes, events: events.NewFakeRecorder(100)}
-	w.r = &Reconciler{Client: counted, APIReader: plain, Events: w.events, MediaImage: "flashpod.dev/media:test"}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
-	w.must(plain.Create(context.Background(), ns))
-	w.ns = ns.Name
-	return w
-}
-
-func (w *world) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// add creates an AppInstance of the spec and reconciles it.
-func (w *world) add(spec string) *v1alpha1.AppInstance {
-	w.t.Helper()
-	all, err := manifest.Load(strings.NewReader("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: lobby}\nspec: "+spec), "spec")
-	w.must(err)
-	a := &all[0]
-	a.Namespace = w.ns
-	w.must(w.Create(context.Background(), a))
-	w.reconcile()
-	w.reconcile() // sees what it made
-	return a
-}
-
-func (w *world) reconcile() {
-	w.t.Helper()
-	_, err := w.r.Reconcile(context.Background(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: w.ns, Name: "lobby"}})
-	w.must(err)
-}
-
-// read fetches an object of the instance by its name.
-func read[T client.Object](w *world, name string, o T) T {
-	w.t.Helper()
-	w.must(w.Get(context.Background(), client.ObjectKey{Namespace: w.ns, Name: name}, o))
-	return o
-}
-
-func (w *world) instance() *v1alpha1.AppInstance { return read(w, "lobby", &v1alpha1.AppInstance{}) }
-
-func (w *world) condition(kind string) metav1.Condition {
-	w.t.Helper()
-	c := meta.FindStatusCondition(w.instance().Status.Conditions, kind)
-	if c == nil {
-		w.t.Fatalf("no condition %s", kind)
-	}
-	return *c
-}
 
 func TestChildren(t *testing.T) {
 	w := newWorld(t)
@@ -158,11 +46,16 @@ func TestChildren(t *testing.T) {
 	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer || svc.Spec.Ports[0].Port != 1935 || len(svc.Spec.Ports) != 1 {
 		t.Errorf("service: %+v", svc.Spec)
 	}
-	account := read(w, "lobby", &corev1.ServiceAccount{})
-	for _, o := range []client.Object{set, svc, account, read(w, "lobby-origin", &corev1.Service{}), read(w, "lobby-config", &corev1.ConfigMap{}), read(w, "lobby-publish-key", &corev1.Secret{})} {
+	for _, o := range []client.Object{set, svc, read(w, "lobby.media", &corev1.ServiceAccount{}), read(w, "lobby-origin", &corev1.Service{}),
+		read(w, "lobby-config", &corev1.ConfigMap{}), read(w, "lobby", &networkingv1.NetworkPolicy{})} {
 		refs := o.GetOwnerReferences()
 		if len(refs) != 1 || refs[0].UID != a.UID || !*refs[0].Controller {
 			t.Errorf("%T %s is owned by %v", o, o.GetName(), refs)
+		}
+	}
+	for _, o := range []client.Object{read(w, "lobby-publish-key", &corev1.Secret{}), read(w, "data-lobby-0", &corev1.PersistentVolumeClaim{})} {
+		if refs := o.GetOwnerReferences(); len(refs) != 0 || o.GetLabels()[labelOutlives] != "lobby" || o.GetLabels()[labelInstance] != "" {
+			t.Errorf("%T %s is owned by %v, labelled %v", o, o.GetName(), refs, o.GetLabels())
 		}
 	}
 }
@@ -190,7 +83,7 @@ func TestPodKeepsTheRestrictedProfile(t *testing.T) {
 func TestSteadyStateWritesNothing(t *testing.T) {
 	for name, spec := range map[string]string{
 		"least": "{application: a}",
-		"full": `{application: a, instance: b, storage: {size: 2Gi}, access: {publish: {mode: Anyone}}, limits: {maxConnections: 5},
+		"full": `{application: a, instance: b, storage: {size: 2Gi}, access: {publish: {mode: Anyone}}, limits: {maxConnections: 5}, imagePullSecrets: [{name: p}], upgradePolicy: Manual,
 			service: {type: NodePort, port: 1936, annotations: {x: z}}, resources: {requests: {cpu: 1000m, memory: 1024Mi}},
 			nodeSelector: {a: b}, tolerations: [{operator: Exists, effect: NoSchedule}], podAnnotations: {p: q},
 			affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: k, operator: Exists}]}}]}},
@@ -242,21 +135,44 @@ func TestKeyIsKept(t *testing.T) {
 	}
 }
 
+// A Secret that the user names is used once it is there and marked for it, and
+// never owned.
 func TestOwnSecret(t *testing.T) {
 	w := newWorld(t)
 	w.add("{application: a, access: {publish: {secretName: mine}}}")
-	if c := w.condition(v1alpha1.ConditionOriginReady); c.Reason != "SecretMissing" || !strings.Contains(c.Message, "mine") {
-		t.Errorf("origin: %+v", c)
+	ctx := context.Background()
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "SecretMissing" || !strings.Contains(c.Message, "mine") {
+		t.Errorf("without the Secret: %+v", c)
 	}
-	err := w.Get(context.Background(), client.ObjectKey{Namespace: w.ns, Name: "lobby-publish-key"}, &corev1.Secret{})
-	if client.IgnoreNotFound(err) != nil || err == nil {
-		t.Errorf("a key was generated all the same: %v", err)
+	for name, o := range map[string]client.Object{"lobby-publish-key": &corev1.Secret{}, "lobby": &appsv1.StatefulSet{}} {
+		if err := w.Get(ctx, client.ObjectKey{Namespace: w.ns, Name: name}, o); client.IgnoreNotFound(err) != nil || err == nil {
+			t.Errorf("%T %s was made all the same: %v", o, name, err)
+		}
 	}
+	mine := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "mine"}, Data: map[string][]byte{"key": []byte("k")}}
+	w.must(w.Create(ctx, mine))
+	w.reconcile()
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "SecretNotMarked" || !strings.Contains(c.Message, "kubectl label secret mine") {
+		t.Errorf("without the label: %+v", c)
+	}
+	mine.Labels = map[string]string{labelPublishKey: "true"}
+	w.must(w.Update(ctx, mine))
+	w.reconcile()
 	set := read(w, "lobby", &appsv1.StatefulSet{})
 	for _, v := range set.Spec.Template.Spec.Volumes {
 		if v.Name == volumeKey && v.Secret.SecretName != "mine" {
 			t.Errorf("mounts %s", v.Secret.SecretName)
 		}
+	}
+	w.serve()
+	w.reconcile()
+	if c := w.condition(v1alpha1.ConditionReady); c.Status != "True" {
+		t.Errorf("with all of it: %+v", c)
+	}
+	w.must(w.Client.Delete(ctx, mine))
+	w.reconcile()
+	if c := w.condition(v1alpha1.ConditionReady); c.Status != "False" || c.Reason != "KeyMissing" {
+		t.Errorf("when it is deleted: %+v", c)
 	}
 }
 
@@ -288,47 +204,65 @@ func TestStatusTellsTheAddress(t *testing.T) {
 func TestReadyNeedsAllOfIt(t *testing.T) {
 	w := newWorld(t)
 	w.add("{application: a, storage: {size: 1Gi}}")
-	ctx := context.Background()
-	svc := read(w, "lobby", &corev1.Service{})
-	svc.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "203.0.113.10"}}
-	w.must(w.Status().Update(ctx, svc))
-	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "data-lobby-0"}, Spec: corev1.PersistentVolumeClaimSpec{
-		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
-	}}
-	w.must(w.Create(ctx, claim))
-	claim.Status.Phase = corev1.ClaimBound
-	claim.Status.Capacity = claim.Spec.Resources.Requests
-	w.must(w.Status().Update(ctx, claim))
+	w.bind("data-lobby-0")
 	w.reconcile()
-	if c := w.condition(v1alpha1.ConditionReady); c.Status != "False" || c.Reason != "PodMissing" {
+	if c := w.condition(v1alpha1.ConditionReady); c.Status != "False" || c.Reason != "Starting" {
 		t.Errorf("without a pod: %+v", c)
 	}
-	set := read(w, "lobby", &appsv1.StatefulSet{})
-	set.Status.Replicas, set.Status.ReadyReplicas, set.Status.ObservedGeneration = 1, 1, set.Generation
-	w.must(w.Status().Update(ctx, set))
+	w.serve()
 	w.reconcile()
 	if c := w.condition(v1alpha1.ConditionReady); c.Status != "True" || !strings.Contains(c.Message, "rtmp://203.0.113.10/a/lobby") {
 		t.Errorf("with all of it: %+v", c)
 	}
-	told := false
-	for len(w.events.Events) > 0 {
-		told = told || strings.Contains(<-w.events.Events, "clients connect to rtmp://203.0.113.10/a/lobby")
-	}
-	if !told {
+	if !w.told("clients connect to rtmp://203.0.113.10/a/lobby") {
 		t.Error("no event tells that it is ready")
 	}
 
-	a := w.instance()
-	a.Spec.Storage.Size = resource.MustParse("3Gi")
-	w.must(w.Update(ctx, a))
 	// The API server lets a claim grow only where its class does; none is here.
-	_, err := w.r.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: w.ns, Name: "lobby"}})
-	if c := w.condition(v1alpha1.ConditionReady); err == nil || c.Reason != "ApplyFailed" || !strings.Contains(c.Message, "data-lobby-0") {
-		t.Errorf("growth that is refused: %v, %+v", err, c)
+	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Storage.Size = resource.MustParse("3Gi") })
+	result := w.reconcile()
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "GrowthRefused" || !strings.Contains(c.Message, "may go back to 1Gi") {
+		t.Errorf("growth that is refused: %+v", c)
+	}
+	if result.RequeueAfter == 0 {
+		t.Error("it is not tried again")
 	}
 	if got := read(w, "lobby", &appsv1.StatefulSet{}).Spec.VolumeClaimTemplates[0].Spec.Resources.Requests[corev1.ResourceStorage]; got.String() != "1Gi" {
 		t.Errorf("template was changed to %s", got.String())
+	}
+}
+
+// From the edit on, an instance is not ready until a pod of its new revision
+// serves, and is ready from then on.
+func TestReadyIsOfTheNewestRevision(t *testing.T) {
+	w := newWorld(t)
+	w.add("{application: a}")
+	w.serve()
+	w.reconcile()
+	steps := []struct {
+		name  string
+		do    func()
+		ready metav1.ConditionStatus
+	}{
+		{"served", func() {}, "True"},
+		{"an edit that restarts", func() { w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Recording.Mode = v1alpha1.RecordAll }) }, "False"},
+		{"the StatefulSet was seen", func() { w.observeSet("lobby") }, "False"},
+		{"the old pod is gone", func() { w.removePod("lobby") }, "False"},
+		{"the new pod starts", func() { w.makePod("lobby", "False") }, "False"},
+		{"the new pod serves", func() { w.serve() }, "True"},
+		{"an edit that restarts nobody", func() {
+			w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Service.Annotations = map[string]string{"x": "z"} })
+		}, "True"},
+	}
+	for _, s := range steps {
+		s.do()
+		w.reconcile()
+		if c := w.condition(v1alpha1.ConditionReady); c.Status != s.ready || c.ObservedGeneration != w.instance().Generation {
+			t.Errorf("%s: %+v", s.name, c)
+		}
+	}
+	if !w.told("pod lobby-0 restarts because spec.recording changed") {
+		t.Error("no event says why")
 	}
 }
 

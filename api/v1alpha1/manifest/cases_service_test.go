@@ -1,0 +1,42 @@
+package manifest
+
+import "strings"
+
+// serviceCases are about the volume and the Service.
+var serviceCases = []verdict{
+	{"no storage", "metadata: {name: a}\nspec: {application: a, storage: {size: '0'}}", "spec.storage.size: Invalid value", "spec.storage.size: Invalid value: \"0\": must be 1Mi or more"},
+	{"port out of range", "metadata: {name: a}\nspec: {application: a, service: {port: 70000}}", "spec.service.port: Invalid value", "spec.service.port: Invalid value"},
+	{"unknown service type", "metadata: {name: a}\nspec: {application: a, service: {type: ExternalName}}", "spec.service.type: Unsupported value", "spec.service.type: Unsupported value"},
+	{"tls", "metadata: {name: d}\nspec: {application: a, tls: {secretName: s}}", "", ""},
+	{"tls without a secret", "metadata: {name: a}\nspec: {application: a, tls: {}}", "spec.tls.secretName: Required value", "spec.tls.secretName: Required value"},
+	{"tls on the same port", "metadata: {name: a}\nspec: {application: a, tls: {secretName: s, port: 1935}}", "must be another than spec.service.port", "must be another than spec.service.port"},
+	{"size in GB", "metadata: {name: a}\nspec: {application: a, storage: {size: 10GB}}", `spec.storage.size: "10GB": must be a quantity: a number, with a unit or without, such as 10Gi or 10G`, `spec.storage.size: Invalid value: "10GB": must be a quantity: a number, with a unit or without, such as 10Gi or 10G`},
+	{"size that is a word", "metadata: {name: a}\nspec: {application: a, storage: {size: much}}", `spec.storage.size: "much": must be a quantity`, `spec.storage.size: Invalid value: "much": must be a quantity`},
+	{"size with a space", "metadata: {name: a}\nspec: {application: a, storage: {size: 10 Gi}}", `spec.storage.size: "10 Gi": must be a quantity`, `spec.storage.size: Invalid value: "10 Gi": must be a quantity`},
+	{"size without a unit", "metadata: {name: a}\nspec: {application: a, storage: {size: 10737418240}}", "", ""},
+	{"size in thousandths", "metadata: {name: a}\nspec: {application: a, storage: {size: 500m}}", `spec.storage.size: Invalid value: "500m": must be 1Mi or more`, `spec.storage.size: Invalid value: "500m": must be 1Mi or more`},
+	{"size below zero", "metadata: {name: a}\nspec: {application: a, storage: {size: -1Gi}}", `spec.storage.size: Invalid value: "-1Gi": must be 1Mi or more`, `spec.storage.size: Invalid value: "-1Gi": must be 1Mi or more`},
+	{"size with a fraction", "metadata: {name: a}\nspec: {application: a, storage: {size: 1.5Gi}}", "", ""},
+	{"size that is a fraction", "metadata: {name: a}\nspec: {application: a, storage: {size: 1.5}}", "spec.storage.size: 1.5: must be a quantity", "spec.storage.size: Invalid value"},
+	{"size with many digits", "metadata: {name: a}\nspec: {application: a, storage: {size: '" + strings.Repeat("1", 33) + "'}}", "spec.storage.size", "spec.storage.size: Too long"},
+	{"no class", "metadata: {name: a}\nspec: {application: a, storage: {storageClassName: ''}}", "", ""},
+	{"class that is no name", "metadata: {name: a}\nspec: {application: a, storage: {storageClassName: Fast_SSD}}", `spec.storage.storageClassName: Invalid value: "Fast_SSD": must be the name of a StorageClass`, `spec.storage.storageClassName: Invalid value: "Fast_SSD": must be the name of a StorageClass`},
+	{"tls with a bad name", "metadata: {name: a}\nspec: {application: a, tls: {secretName: tls/lobby}}", `spec.tls.secretName: Invalid value: "tls/lobby": must be the name of a Secret`, `spec.tls.secretName: Invalid value: "tls/lobby": must be the name of a Secret`},
+	{"networks", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerSourceRanges: [192.0.2.0/24, 192.0.2.7/32, '2001:db8::/32', 0.0.0.0/0]}}", "", ""},
+	{"address for a network", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerSourceRanges: [192.0.2.0/24, 192.0.2.7]}}", `spec.service.loadBalancerSourceRanges[1]: Invalid value: "192.0.2.7": must be a network, such as 192.0.2.0/24`, `spec.service.loadBalancerSourceRanges[1]: Invalid value: "192.0.2.7": must be a network, such as 192.0.2.0/24`},
+	{"network with leading zeros", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerSourceRanges: [010.0.0.0/8]}}", "must be a network", "must be a network"},
+	{"network in another family", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerSourceRanges: ['::ffff:192.0.2.0/120']}}", "must be a network", "must be a network"},
+	{"network with an address inside", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerSourceRanges: [10.1.2.3/8]}}", "spec.service.loadBalancerSourceRanges[0]: Invalid value: \"10.1.2.3/8\": must be the address of a network", "spec.service.loadBalancerSourceRanges[0]: Invalid value: \"10.1.2.3/8\": must be the address of a network"},
+	{"class of load balancers", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerClass: example.com/internal}}", "", ""},
+	{"class of load balancers with a space", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerClass: my class}}", "spec.service.loadBalancerClass: Invalid value: \"my class\": must be the name of a class", "spec.service.loadBalancerClass: Invalid value: \"my class\": must be the name of a class"},
+	{"empty class of load balancers", "metadata: {name: a}\nspec: {application: a, service: {loadBalancerClass: ''}}", "leave it out for the cluster's default", "leave it out for the cluster's default"},
+	{"both families", "metadata: {name: a}\nspec: {application: a, service: {ipFamilies: [IPv6, IPv4], ipFamilyPolicy: PreferDualStack}}", "", ""},
+	{"a family twice", "metadata: {name: a}\nspec: {application: a, service: {ipFamilies: [IPv4, IPv4]}}", "spec.service.ipFamilies: Invalid value: [\"IPv4\",\"IPv4\"]: must not name a family twice", "spec.service.ipFamilies: Invalid value: must not name a family twice"},
+	{"three families", "metadata: {name: a}\nspec: {application: a, service: {ipFamilies: [IPv4, IPv6, IPv4]}}", "spec.service.ipFamilies: Too many", "spec.service.ipFamilies: Too many"},
+	{"unknown family", "metadata: {name: a}\nspec: {application: a, service: {ipFamilies: [IPv5]}}", "spec.service.ipFamilies[0]: Unsupported value", "spec.service.ipFamilies[0]: Unsupported value"},
+	{"both families on a single stack", "metadata: {name: a}\nspec: {application: a, service: {ipFamilies: [IPv4, IPv6], ipFamilyPolicy: SingleStack}}", "must be one family where ipFamilyPolicy is SingleStack", "spec.service.ipFamilies: Invalid value: must be one family where ipFamilyPolicy is SingleStack"},
+	{"annotations of the Service", "metadata: {name: a}\nspec: {application: a, service: {annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb, Example.com/Team: x}}}", "", ""},
+	{"annotation of the Service with a space", "metadata: {name: a}\nspec: {application: a, service: {annotations: {my key: x}}}", `spec.service.annotations: Invalid value: "my key": keys must be annotation keys, such as example.com/team`, `spec.service.annotations: Invalid value: keys must be annotation keys, such as example.com/team; these are not: ["my key"]`},
+	{"our own annotation of the Service", "metadata: {name: a}\nspec: {application: a, service: {annotations: {media.flashpod.dev/x: x}}}", "spec.service.annotations: Invalid value: \"media.flashpod.dev/x\": keys of media.flashpod.dev are the operator's own: leave it out", "spec.service.annotations: Invalid value: keys of media.flashpod.dev are the operator's own: leave out [\"media.flashpod.dev/x\"]"},
+	{"annotations that are too large", "metadata: {name: a}\nspec: {application: a, service: {annotations: {a: " + strings.Repeat("x", 200<<10) + ", b: " + strings.Repeat("x", 60<<10) + "}}}", "spec.service.annotations: Invalid value: 266242: must not have more than 256 KiB", "spec.service.annotations: Invalid value: must not have more than 256 KiB"},
+}

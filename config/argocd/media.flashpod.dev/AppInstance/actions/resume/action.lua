@@ -1,0 +1,3 @@
+-- Starts the server again.
+obj.spec.suspend = false
+return obj

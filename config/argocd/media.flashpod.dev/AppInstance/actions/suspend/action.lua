@@ -1,0 +1,3 @@
+-- Stops the server. Address, key and recordings stay.
+obj.spec.suspend = true
+return obj

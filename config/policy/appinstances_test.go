@@ -1,0 +1,121 @@
+//go:build envtest
+
+package policy
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// borrowed are the fields that need more than the right to write AppInstances,
+// each with what its refusal must say.
+var borrowed = []struct{ name, spec, again, says string }{
+	{"image", "image: registry.example.org/mine:1", "image: registry.example.org/mine:2", "spec.image"},
+	{"priorityClassName", "priorityClassName: system-node-critical", "priorityClassName: other", "spec.priorityClassName"},
+	{"podAnnotations", "podAnnotations: {sidecar.istio.io/inject: 'true'}", "podAnnotations: {sidecar.istio.io/inject: 'false'}", "spec.podAnnotations (sidecar.istio.io/inject)"},
+	{"tolerations", "tolerations: [{key: node-role.kubernetes.io/control-plane, operator: Exists}]", "tolerations: [{key: node-role.kubernetes.io/control-plane, operator: Exists}, {key: gpu, operator: Exists}]", "spec.tolerations"},
+	{"anti-affinity", "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {}, namespaceSelector: {}}]}}",
+		"affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {}, namespaces: [kube-system]}]}}", "spec.affinity.podAntiAffinity"},
+	{"service annotations", "service: {annotations: {external-dns.alpha.kubernetes.io/hostname: example.org}}", "service: {annotations: {external-dns.alpha.kubernetes.io/hostname: example.com}}", "spec.service.annotations (external-dns.alpha.kubernetes.io/hostname)"},
+}
+
+// people are those of a namespace: an author may write AppInstances alone (the
+// role flashpod-edit, bound by itself), an editor what Kubernetes' role edit
+// lets.
+func people(t *testing.T, ns string) (author, editor client.Client) {
+	t.Helper()
+	ctx := context.Background()
+	must(t, bind(ctx, ns+":authors", ns, "flashpod-edit"))
+	must(t, bind(ctx, ns+":editors", ns, "flashpod-edit"))
+	// The API server of a test has no controller that fills aggregated roles:
+	// this is what edit would add.
+	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create")))
+	return as("alice", ns+":authors"), as("bob", ns+":editors")
+}
+
+func TestBorrowedFieldsNeedTheRightsThatTheyBorrow(t *testing.T) {
+	ns := newNamespace(t)
+	author, editor := people(t, ns)
+	ctx := context.Background()
+	for _, f := range borrowed {
+		t.Run(f.name, func(t *testing.T) {
+			name := strings.ToLower(strings.ReplaceAll(f.name, " ", "-"))
+			bare := appInstance(ns, name, "{application: a}")
+			first := appInstance(ns, name, "{application: a, "+f.spec+"}")
+			again := appInstance(ns, name, "{application: a, "+f.again+"}")
+			right := "create StatefulSets"
+			if f.name == "service annotations" {
+				right = "create Services"
+			}
+			says := []string{f.says, right + " in namespace " + ns, "alice does not have it", "let somebody set it who has that right"}
+			mustRefuse(t, author.Create(ctx, first.DeepCopy()), "flashpod-appinstances", says...)
+			mustRefuse(t, apply(author, first, "kubectl"), "flashpod-appinstances", says...) // a create as well
+
+			// Without the field the author may; setting it later he may not.
+			must(t, apply(author, bare, "kubectl"))
+			mustRefuse(t, apply(author, first, "kubectl"), "flashpod-appinstances", says...)
+			must(t, apply(editor, first, "kubectl"))
+
+			// What an editor has set stays when the author writes, whichever way.
+			suspended := first.DeepCopy()
+			must(t, unstructured.SetNestedField(suspended.Object, true, "spec", "suspend"))
+			must(t, apply(author, suspended, "kubectl"))
+			must(t, author.Patch(ctx, appInstance(ns, name, "{}"), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"suspend":false}}`))))
+			now := appInstance(ns, name, "{}")
+			must(t, author.Get(ctx, client.ObjectKeyFromObject(now), now))
+			now.SetAnnotations(map[string]string{"a": "b"})
+			must(t, author.Update(ctx, now))
+
+			mustRefuse(t, apply(author, again, "kubectl"), "flashpod-appinstances", says...)
+			must(t, apply(editor, again, "kubectl"))
+			must(t, apply(author, bare, "kubectl")) // taking it out
+			mustRefuse(t, apply(author, again, "kubectl"), "flashpod-appinstances", says...)
+			must(t, author.Delete(ctx, bare))
+		})
+	}
+}
+
+// What says only where a pod runs among nodes that are open to all, or what the
+// instance itself does, needs nothing but the right to write AppInstances.
+func TestAuthorsSetTheRest(t *testing.T) {
+	ns := newNamespace(t)
+	author, _ := people(t, ns)
+	must(t, apply(author, appInstance(ns, "all", `
+  application: a
+  instance: b
+  suspend: true
+  image: ""
+  recording: {mode: All}
+  storage: {size: 20Gi, storageClassName: fast}
+  limits: {maxConnections: 5}
+  service: {type: NodePort, port: 1936}
+  tls: {secretName: all-tls}
+  networkPolicy: {mode: None}
+  resources: {requests: {cpu: 1000m}}
+  nodeSelector: {disk: ssd}
+  imagePullSecrets: [{name: registry}]
+  affinity:
+    nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: k, operator: Exists}]}}]}
+    podAntiAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        - {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app.kubernetes.io/name: flashpod}}}
+        - {topologyKey: kubernetes.io/hostname, labelSelector: {}, namespaces: [`+ns+`]}
+      preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: zone, labelSelector: {}, namespaceSelector: {}}}]
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
+`), "kubectl"))
+}
+
+// A right in one namespace says nothing about another.
+func TestRightsAreThoseOfTheNamespace(t *testing.T) {
+	here, there := newNamespace(t), newNamespace(t)
+	_, _ = people(t, here)
+	_, _ = people(t, there)
+	both := as("carol", here+":editors", there+":authors")
+	ctx := context.Background()
+	must(t, both.Create(ctx, appInstance(here, "a", "{application: a, image: x}")))
+	mustRefuse(t, both.Create(ctx, appInstance(there, "a", "{application: a, image: x}")), "flashpod-appinstances", "spec.image", "in namespace "+there+", and carol")
+}

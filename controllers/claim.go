@@ -1,0 +1,121 @@
+package controllers
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+// claimSpec is what is asked of a volume.
+func claimSpec(a *v1alpha1.AppInstance) *corev1ac.PersistentVolumeClaimSpecApplyConfiguration {
+	spec := corev1ac.PersistentVolumeClaimSpec().
+		WithAccessModes(corev1.ReadWriteOnce).
+		WithVolumeMode(corev1.PersistentVolumeFilesystem).
+		WithResources(requestStorage(a.Spec.Storage.Size))
+	if class := a.Spec.Storage.StorageClassName; class != nil {
+		spec.WithStorageClassName(*class)
+	}
+	return spec
+}
+
+func requestStorage(size resource.Quantity) *corev1ac.VolumeResourceRequirementsApplyConfiguration {
+	return corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: size})
+}
+
+// claim is the volume's claim. The operator makes it before the StatefulSet, so
+// that it is ours by the same rule as everything else and has the labels of what
+// outlives its instance. One that is there grows, as far as its class lets it.
+func claim(o *observed) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	a, have := o.instance, o.claim
+	c := corev1ac.PersistentVolumeClaim(claimName(a), a.Namespace).
+		WithLabels(lastingLabels(a)).
+		WithAnnotations(lastingAnnotations())
+	if have == nil {
+		return c.WithSpec(claimSpec(a))
+	}
+	owned, err := corev1ac.ExtractPersistentVolumeClaim(have, FieldManager)
+	if err != nil || owned.Spec == nil {
+		// The StatefulSet's controller made it, for an operator before this one.
+		owned = c
+	}
+	spec := owned.Spec
+	if size := a.Spec.Storage.Size; size.Cmp(requested(have)) != 0 && canBecome(have, size) {
+		if spec == nil {
+			spec = corev1ac.PersistentVolumeClaimSpec()
+		}
+		spec.Resources = requestStorage(size)
+	}
+	if spec != nil {
+		c.WithSpec(spec)
+	}
+	return c
+}
+
+func requested(c *corev1.PersistentVolumeClaim) resource.Quantity {
+	return c.Spec.Resources.Requests[corev1.ResourceStorage]
+}
+
+func capacity(c *corev1.PersistentVolumeClaim) resource.Quantity {
+	return c.Status.Capacity[corev1.ResourceStorage]
+}
+
+// canBecome says whether a claim may ask for a size: for more, or for less again
+// while its volume has not grown that far.
+func canBecome(c *corev1.PersistentVolumeClaim, size resource.Quantity) bool {
+	if c.Status.Phase != corev1.ClaimBound {
+		return false // it is bound first, and grows then
+	}
+	return size.Cmp(requested(c)) > 0 || size.Cmp(capacity(c)) > 0
+}
+
+// standingOfClaim is that of a child, but a claim that the StatefulSet's
+// controller made or owns is ours too.
+func standingOfClaim(o *observed) standing {
+	a, c := o.instance, o.claim
+	if c == nil {
+		return absent
+	}
+	if c.DeletionTimestamp != nil {
+		return leaving
+	}
+	l := c.Labels
+	if l[labelName] == appName && l[labelManagedBy] == FieldManager && (l[labelInstance] == a.Name || l[labelOutlives] == a.Name) {
+		ref := metav1.GetControllerOf(c)
+		if ref == nil || o.statefulSet != nil && ref.UID == o.statefulSet.UID {
+			return ours
+		}
+		if ref.Kind == "StatefulSet" && ref.Name == a.Name {
+			return leaving // goes with a StatefulSet that is gone
+		}
+	}
+	return foreign
+}
+
+// neverBound says whether a claim of ours asks for a class that the spec does
+// not ask for any more, and has no volume yet: another can take its place.
+func neverBound(o *observed) bool {
+	c, class := o.claim, o.instance.Spec.Storage.StorageClassName
+	return c != nil && class != nil && c.Status.Phase == corev1.ClaimPending && c.Spec.VolumeName == "" &&
+		c.Spec.StorageClassName != nil && *c.Spec.StorageClassName != *class && standingOfClaim(o) == ours
+}
+
+// leftover are the claims of replicas that the instance does not have: somebody
+// has scaled its StatefulSet by hand.
+func leftover(o *observed) (names []string) {
+	prefix := volumeData + "-" + o.instance.Name + "-"
+	for _, c := range o.claims {
+		n, ok := strings.CutPrefix(c.Name, prefix)
+		if i, err := strconv.Atoi(n); ok && err == nil && i > 0 {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

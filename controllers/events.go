@@ -1,0 +1,137 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+// gatherFor is how long what only tells of progress waits for more of it: what
+// comes in the first seconds of an instance is written once.
+const gatherFor = 10 * time.Second
+
+// writeStatus writes a status that differs, and tells of it what has turned. It
+// returns how long to wait for a status that may wait.
+func (r *Reconciler) writeStatus(ctx context.Context, a *v1alpha1.AppInstance, o *observed, p *plan, status v1alpha1.AppInstanceStatus) (time.Duration, error) {
+	if equality.Semantic.DeepEqual(a.Status, status) {
+		return 0, nil
+	}
+	if wait := gatherFor - o.now.Sub(written(a)); wait > 0 && onTheWay(a.Status, status) {
+		return wait, nil
+	}
+	old := a.DeepCopy()
+	a.Status = status
+	if err := r.Status().Patch(ctx, a, client.MergeFrom(old), client.FieldOwner(FieldManager)); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return 0, nil
+		}
+		return 0, fmt.Errorf("write status: %w", err)
+	}
+	r.stale.Store(client.ObjectKeyFromObject(a), old.ResourceVersion)
+	r.tell(a, old.Status)
+	if o.applyErr != nil && !sameSum(old.Status, status) {
+		log.FromContext(ctx).Error(o.applyErr, "cannot make what belongs to the instance")
+	}
+	return 0, nil
+}
+
+// written is when the operator wrote a status last.
+func written(a *v1alpha1.AppInstance) time.Time {
+	for _, m := range a.ManagedFields {
+		if m.Manager == FieldManager && m.Subresource == "status" && m.Time != nil {
+			return m.Time.Time
+		}
+	}
+	return time.Time{}
+}
+
+// onTheWay says whether two statuses differ only in how far it has come: neither
+// is ready, nothing is stalled, and both are of the same generation.
+func onTheWay(was, now v1alpha1.AppInstanceStatus) bool {
+	for _, s := range []v1alpha1.AppInstanceStatus{was, now} {
+		if !meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) {
+			return false
+		}
+	}
+	return was.ObservedGeneration == now.ObservedGeneration
+}
+
+// sameSum says whether two statuses come to the same.
+func sameSum(was, now v1alpha1.AppInstanceStatus) bool {
+	a, b := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(now.Conditions, v1alpha1.ConditionReady)
+	return a != nil && b != nil && a.Reason == b.Reason && a.Message == b.Message
+}
+
+// told are the conditions that tell the story.
+var told = []string{
+	v1alpha1.ConditionNameConflict, v1alpha1.ConditionStorageReady, v1alpha1.ConditionServiceReady, v1alpha1.ConditionPublishKeyReady,
+	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
+	v1alpha1.ConditionReady,
+}
+
+// warns are the reasons of good conditions that somebody should look at.
+var warns = map[string]bool{"CertificateExpiring": true, "RolloutStopped": true, "SecretNotMarked": true, "NameConflict": true, "ClaimsLeftOver": true, "ForeignClaim": true}
+
+// tell makes an event of each turn of these conditions.
+func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus) {
+	stuck := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionStalled)
+	for _, kind := range told {
+		now, before := meta.FindStatusCondition(a.Status.Conditions, kind), meta.FindStatusCondition(was.Conditions, kind)
+		if now == nil || before != nil && before.Status == now.Status && before.Reason == now.Reason {
+			continue
+		}
+		level := corev1.EventTypeNormal
+		if warns[now.Reason] || now.Status == metav1.ConditionFalse && stuck != nil && stuck.Reason == now.Reason {
+			level = corev1.EventTypeWarning
+		}
+		if before == nil && now.Status != metav1.ConditionTrue && level == corev1.EventTypeNormal {
+			continue // nothing is ready at the very beginning
+		}
+		r.Events.Eventf(a, nil, level, now.Reason, "Reconcile", "%s: %s", kind, shortNote(now.Message))
+	}
+}
+
+// tellRestart says why a pod that runs is replaced.
+func (r *Reconciler) tellRestart(o *observed, p *plan, c child) {
+	switch {
+	case c.kind == "Secret" && c.have == nil && o.statefulSet != nil:
+		r.Events.Eventf(o.instance, nil, corev1.EventTypeWarning, "KeyRenewed", "Reconcile",
+			"Secret %s was not there any more: another key was made, and encoders need it (the key before is valid for %s)", c.name, previousKeyFor(o.instance))
+	case c.kind != "StatefulSet" || o.pod == nil || o.instance.Spec.Suspend:
+	case p.freed:
+		r.Events.Eventf(o.instance, nil, corev1.EventTypeNormal, "Replacing", "Reconcile", "pod %s is not ready and of an old revision: another takes its place", o.pod.Name)
+	case len(p.restart) > 0:
+		why := strings.Join(p.restart, ", ") + " changed"
+		if reflect.DeepEqual(p.restart, []string{upgraded}) {
+			why = upgraded
+		}
+		r.Events.Eventf(o.instance, nil, corev1.EventTypeNormal, "Restarting", "Reconcile", "pod %s restarts because %s", o.pod.Name, why)
+	}
+}
+
+func previousKeyFor(a *v1alpha1.AppInstance) time.Duration {
+	if d := a.Spec.Access.Publish.PreviousKeyFor; d != nil {
+		return d.Duration
+	}
+	return 0
+}
+
+// shortNote keeps a message within what an event's note may hold.
+func shortNote(message string) string {
+	const most = 900
+	if len(message) <= most {
+		return message
+	}
+	return strings.ToValidUTF8(message[:most], "") + " …"
+}

@@ -1,0 +1,61 @@
+package controllers
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+// labelNamespace is the label that each namespace has of itself.
+const labelNamespace = "kubernetes.io/metadata.name"
+
+// networkPolicy opens RTMP and RTMPS to all, and the control port, which shows
+// what is played and deletes recordings, to the operator, to Prometheus and to
+// pods of the instance's own namespace. nil when none is wanted.
+func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPolicyApplyConfiguration {
+	if a.Spec.NetworkPolicy.Mode != v1alpha1.NetworkPolicyManaged {
+		return nil
+	}
+	port := func(name string) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
+		return networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(name))
+	}
+	media := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(portRTMP))
+	if a.Spec.TLS != nil {
+		media.WithPorts(port(portRTMPS))
+	}
+	pods := func(l map[string]string) *metav1ac.LabelSelectorApplyConfiguration {
+		return metav1ac.LabelSelector().WithMatchLabels(l)
+	}
+	control := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(portHTTP))
+	if peers.OperatorNamespace != "" {
+		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
+			WithNamespaceSelector(pods(map[string]string{labelNamespace: peers.OperatorNamespace})).
+			WithPodSelector(pods(map[string]string{labelName: operatorName})))
+	}
+	if len(peers.Prometheus) > 0 { // no labels would mean every pod
+		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
+			WithNamespaceSelector(metav1ac.LabelSelector()).
+			WithPodSelector(pods(peers.Prometheus)))
+	}
+	control.WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector()))
+	return networkingv1ac.NetworkPolicy(policyName(a), a.Namespace).
+		WithLabels(labels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(pods(selector(a))).
+			WithPolicyTypes(networkingv1.PolicyTypeIngress).
+			WithIngress(media, control))
+}
+
+// operatorName is what the operator's own pods are called by their label.
+const operatorName = "flashpod-operator"
+
+// Peers are the pods elsewhere that may reach the control port of instances.
+type Peers struct {
+	OperatorNamespace string            // where the operator's pods are
+	Prometheus        map[string]string // labels of Prometheus' pods, in any namespace
+}

@@ -1,0 +1,66 @@
+package controllers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// revision is that of the StatefulSet that a pod was made from.
+func revision(pod *corev1.Pod) string { return pod.Labels[appsv1.ControllerRevisionHashLabelKey] }
+
+func podReady(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// serves says whether a pod of the StatefulSet's newest revision takes
+// connections.
+func serves(o *observed) bool {
+	set, pod := o.statefulSet, o.pod
+	return o.standing.statefulSet == ours && set.Status.ObservedGeneration >= set.Generation &&
+		pod != nil && pod.DeletionTimestamp == nil && podReady(pod) && revision(pod) == set.Status.UpdateRevision
+}
+
+// poke is the value of the pod's annotation that makes kubelet look at the
+// Secrets again, which it does otherwise in a minute or two; "" when the pod has
+// them as they are. One that was written before the pod began is in it already.
+func poke(o *observed) string {
+	pod := o.pod
+	if pod == nil || pod.DeletionTimestamp != nil || pod.Status.StartTime == nil {
+		return ""
+	}
+	sum := sha256.New()
+	late := false
+	for _, s := range []*corev1.Secret{o.secret, o.certificate} {
+		if s == nil {
+			continue
+		}
+		fmt.Fprintf(sum, "%s/%s ", s.UID, s.ResourceVersion)
+		late = late || changed(s).After(pod.Status.StartTime.Time)
+	}
+	want := hex.EncodeToString(sum.Sum(nil)[:8])
+	if !late || pod.Annotations[annotationSecrets] == want {
+		return ""
+	}
+	return want
+}
+
+// changed is when a Secret was written last, as far as its managers tell.
+func changed(s *corev1.Secret) time.Time {
+	last := s.CreationTimestamp.Time
+	for _, m := range s.ManagedFields {
+		if m.Time != nil && m.Time.After(last) {
+			last = m.Time.Time
+		}
+	}
+	return last
+}

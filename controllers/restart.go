@@ -1,0 +1,124 @@
+package controllers
+
+import (
+	"reflect"
+	"slices"
+
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// causeOf maps what differs between two pod templates to the field of the
+// AppInstance that says so.
+var causeOf = map[string]string{
+	"nodeSelector":              "spec.nodeSelector",
+	"tolerations":               "spec.tolerations",
+	"affinity":                  "spec.affinity",
+	"topologySpreadConstraints": "spec.topologySpreadConstraints",
+	"priorityClassName":         "spec.priorityClassName",
+	"imagePullSecrets":          "spec.imagePullSecrets",
+}
+
+// upgraded is the cause that no field of the spec is.
+const upgraded = "the operator was upgraded"
+
+// causes names what a restart is for: fields of the spec, or the operator.
+func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfiguration, doc string) []string {
+	if !p.upgrade.edited {
+		return []string{upgraded}
+	}
+	var all []string
+	add := func(cause string) {
+		if !slices.Contains(all, cause) {
+			all = append(all, cause)
+		}
+	}
+	if o.configMap != nil {
+		for _, field := range documentChanges(o.configMap.Data[documentFile], doc) {
+			add("spec." + field)
+		}
+	}
+	before, errA := plain(was.Spec)
+	after, errB := plain(want.Spec)
+	if errA != nil || errB != nil {
+		return all
+	}
+	for key, cause := range causeOf {
+		if !reflect.DeepEqual(before[key], after[key]) {
+			add(cause)
+		}
+	}
+	old, now := firstContainer(before), firstContainer(after)
+	for key, cause := range map[string]string{"image": "spec.image", "resources": "spec.resources"} {
+		if !reflect.DeepEqual(old[key], now[key]) {
+			add(cause)
+		}
+	}
+	if !reflect.DeepEqual(old["ports"], now["ports"]) || secretOf(before, volumeTLS) != secretOf(after, volumeTLS) {
+		add("spec.tls")
+	}
+	if secretOf(before, volumeKey) != secretOf(after, volumeKey) {
+		add("spec.access")
+	}
+	if !reflect.DeepEqual(annotationsOf(was), annotationsOf(want)) {
+		add("spec.podAnnotations")
+	}
+	slices.Sort(all)
+	return all
+}
+
+// documentChanges are the fields of the spec that differ between two documents.
+func documentChanges(was, want string) (fields []string) {
+	var before, after struct {
+		Spec map[string]any `json:"spec"`
+	}
+	if yaml.Unmarshal([]byte(was), &before) != nil || yaml.Unmarshal([]byte(want), &after) != nil {
+		return nil
+	}
+	for key := range after.Spec {
+		if !reflect.DeepEqual(before.Spec[key], after.Spec[key]) {
+			fields = append(fields, key)
+		}
+	}
+	for key := range before.Spec {
+		if _, ok := after.Spec[key]; !ok {
+			fields = append(fields, key)
+		}
+	}
+	return fields
+}
+
+func firstContainer(spec map[string]any) map[string]any {
+	list, _ := spec["containers"].([]any)
+	if len(list) == 0 {
+		return nil
+	}
+	c, _ := list[0].(map[string]any)
+	return c
+}
+
+// secretOf is the Secret that a volume of a pod's spec mounts.
+func secretOf(spec map[string]any, volume string) string {
+	list, _ := spec["volumes"].([]any)
+	for _, v := range list {
+		if m, _ := v.(map[string]any); m["name"] == volume {
+			s, _ := m["secret"].(map[string]any)
+			name, _ := s["secretName"].(string)
+			return name
+		}
+	}
+	return ""
+}
+
+// annotationsOf are those of the user.
+func annotationsOf(t *corev1ac.PodTemplateSpecApplyConfiguration) map[string]string {
+	all := map[string]string{}
+	if t.ObjectMetaApplyConfiguration != nil {
+		for k, v := range t.Annotations {
+			if k != annotationDocument {
+				all[k] = v
+			}
+		}
+	}
+	return all
+}

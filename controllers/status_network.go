@@ -1,0 +1,54 @@
+package controllers
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// serviceVerdict returns the address that clients use as well: host, or
+// host:port where the port is not RTMP's own.
+func serviceVerdict(o *observed) (address string, v verdict) {
+	s := o.service
+	if s == nil || o.standing.service != ours {
+		return "", coming("ServiceMissing", "the Service is not there yet")
+	}
+	port, usual := o.instance.Spec.Service.Port, int32(rtmpPort)
+	if tls := o.instance.Spec.TLS; tls != nil {
+		port, usual = tls.Port, 443
+	}
+	switch s.Spec.Type {
+	case corev1.ServiceTypeLoadBalancer:
+		for _, in := range s.Status.LoadBalancer.Ingress {
+			host := in.Hostname
+			if host == "" {
+				host = in.IP
+			}
+			if host != "" {
+				return hostPort(host, port, usual), good("AddressAssigned", "the load balancer's address is "+host)
+			}
+		}
+		return "", coming("AddressPending", "the load balancer has no address yet: does this cluster give LoadBalancer Services one?")
+	case corev1.ServiceTypeNodePort:
+		for _, p := range s.Spec.Ports {
+			if p.NodePort != 0 {
+				return "", good("NodePort", fmt.Sprintf("clients connect to any node, at port %d", p.NodePort))
+			}
+		}
+		return "", coming("AddressPending", "the Service has no node port yet")
+	}
+	return hostPort(s.Name+"."+s.Namespace+".svc", port, usual), good("ClusterIP", "clients in this cluster connect by the Service's name")
+}
+
+// hostPort leaves out the port that clients take anyway.
+func hostPort(host string, port, usual int32) string {
+	if port == usual {
+		if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
+			return "[" + host + "]"
+		}
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}

@@ -1,0 +1,105 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+// indexSecrets finds AppInstances by the Secrets that they use.
+const indexSecrets = "secrets"
+
+// SetupWithManager watches AppInstances, what they own, what belongs to them by
+// its labels, and the Secrets that they use.
+func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
+	certificates, err := cache.New(m.GetConfig(), withScheme(CertificateCacheOptions(r.Options.Namespaces), m))
+	if err != nil {
+		return fmt.Errorf("watch certificates: %w", err)
+	}
+	if err := m.Add(certificates); err != nil {
+		return fmt.Errorf("watch certificates: %w", err)
+	}
+	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexSecrets, secretsOf); err != nil {
+		return fmt.Errorf("find AppInstances by their Secrets: %w", err)
+	}
+	bySecret := handler.EnqueueRequestsFromMapFunc(r.usersOf)
+	byLabel := handler.EnqueueRequestsFromMapFunc(byLabels)
+	tls := &metav1.PartialObjectMetadata{}
+	tls.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	warm := true
+	return ctrl.NewControllerManagedBy(m).
+		For(&v1alpha1.AppInstance{}).
+		Owns(&appsv1.StatefulSet{}).
+		Owns(&corev1.Service{}).
+		Owns(&corev1.ConfigMap{}).
+		Owns(&corev1.ServiceAccount{}).
+		Owns(&networkingv1.NetworkPolicy{}).
+		Watches(&appsv1.StatefulSet{}, r.wakeWaiting()).
+		Watches(&corev1.Pod{}, byLabel).
+		Watches(&corev1.PersistentVolumeClaim{}, byLabel).
+		Watches(&corev1.Secret{}, bySecret, builder.OnlyMetadata).
+		WatchesRawSource(source.Kind[client.Object](certificates, tls, bySecret)).
+		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
+		Complete(r)
+}
+
+func withScheme(o cache.Options, m ctrl.Manager) cache.Options {
+	o.Scheme, o.Mapper, o.HTTPClient = m.GetScheme(), m.GetRESTMapper(), m.GetHTTPClient()
+	return o
+}
+
+// byLabels finds the instance of a pod or a claim.
+func byLabels(_ context.Context, o client.Object) []ctrl.Request {
+	l := o.GetLabels()
+	name := l[labelInstance]
+	if name == "" {
+		name = l[labelOutlives]
+	}
+	if l[labelName] != appName || name == "" {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// secretsOf are the names of the Secrets that an AppInstance uses.
+func secretsOf(o client.Object) (names []string) {
+	a, ok := o.(*v1alpha1.AppInstance)
+	if !ok {
+		return nil
+	}
+	a = a.DeepCopy()
+	a.SetDefaults()
+	for _, name := range []string{secretName(a), certificateName(a)} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// usersOf are the instances that use a Secret.
+func (r *Reconciler) usersOf(ctx context.Context, o client.Object) (all []ctrl.Request) {
+	var list v1alpha1.AppInstanceList
+	if err := r.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexSecrets: o.GetName()}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances of a Secret", "namespace", o.GetNamespace(), "secret", o.GetName())
+		return nil
+	}
+	for _, a := range list.Items {
+		all = append(all, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&a)})
+	}
+	return all
+}

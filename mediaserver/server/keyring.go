@@ -1,0 +1,163 @@
+package server
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/instance"
+)
+
+// keyring is the publish key of one instance as its file says it, and the key
+// before it for as long as that stays valid. It implements instance.Keys.
+//
+// One goroutine, the owner, looks at the file: every second, so that the time
+// of a replaced key begins when it is replaced and not when somebody publishes,
+// and whenever a key is checked, so that a change counts at once in both
+// directions. Looks come one after another; two at once might take the older
+// text for the newer.
+type keyring struct {
+	file, memoryFile string
+	previousFor      time.Duration
+	clock            clock
+	log              *slog.Logger
+
+	state atomic.Pointer[keyState] // written by the owner only
+
+	asks    chan chan<- struct{}
+	stop    chan struct{}
+	stopped chan struct{}
+
+	// Held by the owner only.
+	unsaved bool // the memory is newer than its file
+	failing bool // it could not be written
+	retry   pace
+}
+
+// keyState is what a check decides on. It is replaced, never changed.
+type keyState struct {
+	keyMemory
+	err error // why there is no key now
+}
+
+// retryEvery is how often a memory that could not be written is tried again.
+const retryEvery = time.Minute
+
+// openKeyring looks at the key for the first time, and compares it to what is
+// remembered: a change that came while no server ran is noticed here. close
+// ends it. A key that is missing keeps nothing from starting: it may come.
+func openKeyring(file, memoryFile string, previousFor time.Duration, clock clock, log *slog.Logger) *keyring {
+	k := &keyring{
+		file: file, memoryFile: memoryFile, previousFor: previousFor, clock: clock, log: log,
+		asks: make(chan chan<- struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
+		retry: pace{every: retryEvery},
+	}
+	memory, err := loadMemory(memoryFile, clock.now())
+	if err != nil {
+		log.Error("what the publish key was before cannot be read: if it has changed, the one before is no longer valid", "err", err)
+	}
+	k.state.Store(&keyState{keyMemory: memory})
+	k.look()
+	k.save()
+	go k.own()
+	return k
+}
+
+func (k *keyring) own() {
+	defer close(k.stopped)
+	ticks, stop := k.clock.ticks()
+	defer stop()
+	for {
+		select {
+		case <-k.stop:
+			return
+		case <-ticks:
+			k.look()
+		case done := <-k.asks:
+			k.look()
+			close(done)
+		}
+		k.save() // last: nobody waits for the disk
+	}
+}
+
+// close ends the owner.
+func (k *keyring) close() {
+	close(k.stop)
+	<-k.stopped
+}
+
+// Check implements instance.Keys.
+func (k *keyring) Check(key string) error {
+	done := make(chan struct{})
+	select {
+	case k.asks <- done:
+		<-done
+	case <-k.stopped:
+		return instance.ErrStopped
+	}
+	return k.state.Load().check(key, k.clock.now(), k.previousFor)
+}
+
+func (s *keyState) check(key string, now time.Time, previousFor time.Duration) error {
+	switch {
+	case s.err != nil:
+		return instance.ErrNoKey // that of the past is not asked for: it is not known who took the key away, and why
+	case key == "":
+		return instance.ErrNoKeyGiven
+	case s.Current.is(key):
+		return nil
+	case !s.Previous.is(key):
+		return instance.ErrWrongKey
+	case now.Sub(s.Replaced) >= previousFor:
+		return instance.ErrKeyReplaced
+	}
+	return nil
+}
+
+// look reads the file and notes what has changed.
+func (k *keyring) look() {
+	was := k.state.Load()
+	is := &keyState{keyMemory: was.keyMemory}
+	var key string
+	if key, is.err = readKey(k.file); is.err != nil {
+		if was.err == nil || was.err.Error() != is.err.Error() {
+			k.log.Error("nobody can publish: the server has no publish key", "err", is.err,
+				"way out", "write a key into "+k.file+"; it counts at once")
+		}
+		k.state.Store(is)
+		return
+	}
+	if was.err != nil {
+		k.log.Info("the publish key is there: publishing is possible", "file", k.file)
+	}
+	switch {
+	case was.Current == nil:
+		is.Current = hashKey(key)
+		k.unsaved = true
+	case !was.Current.is(key):
+		is.Current, is.Previous, is.Replaced = hashKey(key), was.Current, k.clock.now().UTC()
+		k.unsaved = true
+		k.log.Info("the publish key has changed", "file", k.file, "previousKeyFor", k.previousFor)
+	case was.err == nil:
+		return
+	}
+	k.state.Store(is)
+}
+
+// save writes the memory when it has changed.
+func (k *keyring) save() {
+	if !k.unsaved || k.failing && !k.retry.ready(k.clock.now()) {
+		return
+	}
+	err := k.state.Load().save(k.memoryFile)
+	switch {
+	case err != nil && !k.failing:
+		k.retry.ready(k.clock.now())
+		k.log.Error("the publish key cannot be remembered: publishing goes on, but after a restart a replaced key is no longer valid", "err", err,
+			"way out", "make room, or make the folder writable; it is tried again every "+retryEvery.String())
+	case err == nil && k.failing:
+		k.log.Info("the publish key is remembered", "file", k.memoryFile)
+	}
+	k.failing, k.unsaved = err != nil, err != nil
+}
