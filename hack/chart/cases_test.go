@@ -36,11 +36,11 @@ const (
 
 	// CustomResourceDefinitions of another content: who wrote them, and of which chart they are.
 	definition        = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: appinstances.media.flashpod.dev, `
-	olderDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 0.0.9}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {}}}, {manager: kube-apiserver, operation: Update, subresource: status, fieldsV1: {f:status: {}}}]}, spec: {}}`
-	newerDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 99.0.0}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {}}}]}, spec: {}}`
-	kubectlDefinition = definition + `managedFields: [{manager: kubectl-client-side-apply, operation: Update, fieldsV1: {f:spec: {}}}]}, spec: {}}`
-	editedDefinition  = definition + `managedFields: [{manager: edit, operation: Update, fieldsV1: {f:spec: {}}}]}, spec: {}}`
-	kubectlServerSide = definition + `managedFields: [{manager: kubectl, operation: Apply, fieldsV1: {f:spec: {}}}]}, spec: {}}`
+	olderDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 0.0.9}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {f:versions: {}}}}, {manager: kube-apiserver, operation: Update, subresource: status, fieldsV1: {f:status: {}}}]}, spec: {}}`
+	newerDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 99.0.0}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {f:versions: {}}}}]}, spec: {}}`
+	kubectlDefinition = definition + `managedFields: [{manager: kubectl-client-side-apply, operation: Update, fieldsV1: {f:spec: {f:versions: {}}}}]}, spec: {}}`
+	editedDefinition  = definition + `managedFields: [{manager: edit, operation: Update, fieldsV1: {f:spec: {f:versions: {}}}}]}, spec: {}}`
+	kubectlServerSide = definition + `managedFields: [{manager: kubectl, operation: Apply, fieldsV1: {f:spec: {f:versions: {}}}}]}, spec: {}}`
 
 	instanceAt = `{apiVersion: media.flashpod.dev/v1alpha1, kind: AppInstance, metadata: {name: lobby, namespace: flashpod-system}, status: {url: "rtmp://203.0.113.10/chatRoom/lobby", conditions: [{type: OriginReady, status: "True", reason: Serving, message: takes connections}, {type: Ready, status: "False", reason: KeyMissing, message: make the Secret}]}}`
 )

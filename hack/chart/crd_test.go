@@ -71,7 +71,7 @@ func TestDefinitionWithoutServerSideApply(t *testing.T) {
 			for i, field := range []string{"tagline", "motto"} {
 				next := nextChart(t, []string{"0.2.0", "0.3.0"}[i], field)
 				_, err = test.then.upgrade("flashpod", system, next, "", test.flags...)
-				if err == nil || !strings.Contains(err.Error(), test.why) || !strings.Contains(err.Error(), "--show-only templates/crd.yaml | kubectl apply --server-side --force-conflicts --field-manager helm -f -") {
+				if err == nil || !strings.Contains(err.Error(), test.why) || !strings.Contains(err.Error(), "--show-only templates/crd.yaml | kubectl apply --server-side --force-conflicts --field-manager helm --filename -") {
 					t.Fatalf("the upgrade said %v", err)
 				}
 				if knows(t, field) || operatorImage(t) != "flashpod.dev/operator:dev" {

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 // TestSecondRelease: two operators for one namespace would fight under one field
 // manager, and the second is refused; two for different ones are not.
@@ -62,13 +65,15 @@ func TestLostRelease(t *testing.T) {
 // by a release in another.
 func TestKubectlElsewhere(t *testing.T) {
 	clean(t)
-	kubectl(t, "apply", "-k", checkout+"/config/default")
+	kubectl(t, "apply", "-k", filepath.Join(checkout, "config/default"))
 	_, err := helm4{}.install("second", "elsewhere", chartPath("flashpod"), "", takeOwnership)
 	refused(t, err, "The namespace flashpod-system has an operator for all namespaces already, which kubectl installed")
 
 	// The way out that it names.
-	kubectl(t, "delete", "deployment,serviceaccount", "flashpod-operator", "--namespace", system)
-	kubectl(t, "delete", "clusterrolebinding", "flashpod-operator")
-	_, err = helm4{}.install("second", "elsewhere", chartPath("flashpod"), "", takeOwnership)
+	kubectl(t, "delete", "deployment", "flashpod-operator", "--namespace", system)
+	for _, folder := range []string{"rbac", "policy"} {
+		kubectl(t, "delete", "-k", filepath.Join(checkout, "config", folder))
+	}
+	_, err = helm4{}.install("second", "elsewhere", chartPath("flashpod"), "")
 	must(t, err)
 }

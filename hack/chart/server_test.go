@@ -54,15 +54,14 @@ func withServer(run func() int) (code int, err error) {
 	if err := os.WriteFile(server.kubeconfig, environment.KubeConfig, 0o600); err != nil {
 		return 1, err
 	}
-	// Helm's and kubectl's caches of what is served go there, too.
-	for _, variable := range []string{"KUBECONFIG", "HOME", "HELM_CACHE_HOME", "KUBECACHEDIR"} {
-		value := dir
-		if variable == "KUBECONFIG" {
-			value = server.kubeconfig
-		}
-		if err := os.Setenv(variable, value); err != nil {
+	// What Helm and kubectl keep of what a server serves goes there, too.
+	for _, variable := range []string{"KUBECACHEDIR", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"} {
+		if err := os.Setenv(variable, dir); err != nil {
 			return 1, err
 		}
+	}
+	if err := os.Setenv("KUBECONFIG", server.kubeconfig); err != nil {
+		return 1, err
 	}
 	if server.client, err = client.New(server.config, client.Options{}); err != nil {
 		return 1, err

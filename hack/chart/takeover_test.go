@@ -48,7 +48,7 @@ func TestUpgradeFromKubectl(t *testing.T) {
 
 			_, err := h.install("flashpod", system, chart, "")
 			refused(t, err, "must become that of chart flashpod", "run Helm again with --take-ownership",
-				"helm template flashpod CHART --namespace flashpod-system | kubectl apply --server-side --force-conflicts --field-manager helm -f -")
+				"helm template flashpod CHART --namespace flashpod-system | kubectl apply --server-side --force-conflicts --field-manager helm --filename -")
 			handOver(t, helmTemplate(t, "flashpod", system, chart, ""))
 			_, err = h.install("flashpod", system, chart, "")
 			refused(t, err, "cannot be imported into the current release: invalid ownership metadata")
@@ -86,25 +86,22 @@ func TestUpgradeFromKubectl(t *testing.T) {
 }
 
 // TestTakeOwnershipAlone installs over what kubectl applied of the same config/, with
-// --take-ownership and no more: the next upgrade is in conflict with kubectl, and the
-// line in README.md resolves that for good.
+// --take-ownership and no more: it is in conflict with kubectl.
 func TestTakeOwnershipAlone(t *testing.T) {
-	clean(t)
-	h, chart := helm4{}, chartPath("flashpod")
-	kubectl(t, "apply", "-k", filepath.Join(checkout, "config/default"))
-	_, err := h.install("flashpod", system, chart, "")
-	refused(t, err, "cannot be imported into the current release: invalid ownership metadata")
-	_, err = h.install("flashpod", system, chart, "", takeOwnership)
-	must(t, err)
-	_, err = h.upgrade("flashpod", system, chart, changed)
-	refused(t, err, `"kubectl-client-side-apply"`, ".spec.replicas")
-	handOver(t, helmTemplate(t, "flashpod", system, chart, changed))
-	for _, values := range []string{changed, "", changed} {
-		_, err = h.upgrade("flashpod", system, chart, values)
-		must(t, err)
+	for name, flags := range map[string][]string{"client-side": nil, "server-side": {"--server-side"}} {
+		t.Run(name, func(t *testing.T) {
+			clean(t)
+			h, chart := helm4{}, chartPath("flashpod")
+			kubectl(t, append([]string{"apply", "-k", filepath.Join(checkout, "config/default")}, flags...)...)
+			_, err := h.install("flashpod", system, chart, "")
+			refused(t, err, "cannot be imported into the current release: invalid ownership metadata")
+			_, err = h.install("flashpod", system, chart, "", takeOwnership)
+			if err == nil {
+				_, err = h.upgrade("flashpod", system, chart, changed)
+			}
+			refused(t, err, `"kubectl`, "conflict")
+		})
 	}
-	_, err = h.upgrade("flashpod", system, nextChart(t, "0.2.0", "tagline"), "")
-	must(t, err)
 }
 
 // TestReinstall: what an uninstalled release left is no obstacle for another one, by

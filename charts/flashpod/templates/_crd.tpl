@@ -22,12 +22,12 @@ handed over whole, or the next upgrade would be in conflict about the rest.
 {{- $only := " --show-only templates/crd.yaml" -}}
 {{- $then := "run Helm again" -}}
 {{- range $live.metadata.managedFields }}
-{{- if hasKey .fieldsV1 "f:spec" }}
+{{- if dig "f:spec" "f:versions" false .fieldsV1 | kindIs "map" }}
 {{- if or (ne .operation "Apply") (hasPrefix "kubectl" .manager) }}
 {{- $reason = printf "%s wrote it and would be in conflict with Helm" .manager }}
 {{- if and $root.Release.IsInstall (hasPrefix "kubectl" .manager) }}
 {{- $only = "" }}
-{{- $then = "run Helm again with --take-ownership" }}
+{{- $then = "run Helm again with --take-ownership (and see \"From kubectl to Helm\" in this chart's README.md)" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -38,7 +38,7 @@ handed over whole, or the next upgrade would be in conflict about the rest.
 {{- $reason = "this release is not applied by the server (Helm 3 began it, or --server-side=false), and so cannot change it without taking it back at a rollback" }}
 {{- end }}
 {{- if $reason }}
-{{- fail (printf "\n\nThe CustomResourceDefinition %s must become that of chart %s %s first: %s. Let kubectl do it, then %s. CHART is what you gave to Helm; give your values, too:\n\n  helm template %s CHART --namespace %s%s | kubectl apply --server-side --force-conflicts --field-manager helm -f -\n"
+{{- fail (printf "\n\nThe CustomResourceDefinition %s must become that of chart %s %s first: %s. Let kubectl do it, then %s. CHART is what you gave to Helm; give your values, too:\n\n  helm template %s CHART --namespace %s%s | kubectl apply --server-side --force-conflicts --field-manager helm --filename -\n"
   $live.metadata.name $root.Chart.Name $root.Chart.Version $reason $then $root.Release.Name $root.Release.Namespace $only) }}
 {{- end }}
 {{- end }}
