@@ -154,7 +154,11 @@ func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecA
 	if p.upgrade, err = upgradeOf(o, owned.Spec.Template, want); err != nil {
 		return nil, "", err
 	}
-	if p.blocked.reason != "" || len(p.conflicts) > 0 || p.upgrade.held() {
+	stays := p.blocked.reason != "" || len(p.conflicts) > 0
+	if stays && p.upgrade.edited {
+		p.upgrade.generation = a.Generation - 1 // the edit is still to come, and is the user's own then
+	}
+	if stays || p.upgrade.held() {
 		if o.configMap != nil && o.standing.configMap == ours {
 			doc = o.configMap.Data[documentFile]
 		}

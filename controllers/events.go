@@ -38,7 +38,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, a *v1alpha1.AppInstance, o
 		}
 		return 0, fmt.Errorf("write status: %w", err)
 	}
-	r.stale.Store(client.ObjectKeyFromObject(a), old.ResourceVersion)
+	if a.ResourceVersion != old.ResourceVersion {
+		r.stale.Store(client.ObjectKeyFromObject(a), old.ResourceVersion)
+	}
 	r.tell(a, old.Status)
 	if o.applyErr != nil && !sameSum(old.Status, status) {
 		log.FromContext(ctx).Error(o.applyErr, "cannot make what belongs to the instance")

@@ -230,6 +230,13 @@ func TestReadyNeedsAllOfIt(t *testing.T) {
 	if got := read(w, "lobby", &appsv1.StatefulSet{}).Spec.VolumeClaimTemplates[0].Spec.Resources.Requests[corev1.ResourceStorage]; got.String() != "1Gi" {
 		t.Errorf("template was changed to %s", got.String())
 	}
+
+	// And it takes the size back.
+	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Storage.Size = resource.MustParse("1Gi") })
+	w.reconcile()
+	if c := w.condition(v1alpha1.ConditionReady); c.Status != "True" {
+		t.Errorf("with the size that it has: %+v", c)
+	}
 }
 
 // From the edit on, an instance is not ready until a pod of its new revision

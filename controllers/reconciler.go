@@ -90,6 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	defer done() // also where what follows panics: others wait for the place
 	o.applyErr = r.carryOut(ctx, o, p)
 	done()
 	status := statusOf(o, p)

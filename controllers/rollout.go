@@ -66,7 +66,7 @@ func (r *Reconciler) permit(ctx context.Context, o *observed) (p *plan, done fun
 		return p, done, err
 	}
 	r.rollout.waiting.Delete(key)
-	return p, r.rollout.mu.Unlock, nil
+	return p, sync.OnceFunc(r.rollout.mu.Unlock), nil
 }
 
 // places counts those that are taken, and names an instance whose upgrade has

@@ -23,7 +23,9 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 
 	s.Origin = &v1alpha1.OriginStatus{}
 	if set := o.statefulSet; set != nil && o.standing.statefulSet == ours {
-		s.Origin.Ready = set.Status.ReadyReplicas
+		if o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) {
+			s.Origin.Ready = 1
+		}
 		if c := set.Spec.Template.Spec.Containers; len(c) > 0 {
 			s.Origin.Image = c[0].Image
 		}

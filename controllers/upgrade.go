@@ -63,16 +63,18 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	if u.hash, err = templateHash(want); err != nil {
 		return u, err
 	}
-	is, err := same(current, want)
+	now, err := templateHash(current)
 	if err != nil {
 		return u, err
 	}
-	if is {
-		u.rolling = u.rolling && !serves(o) && !a.Spec.Suspend
+	if a.Spec.Suspend || serves(o) && now == marks[annotationRollout] {
+		u.rolling = false // it has come through
+	}
+	if now == u.hash {
 		return u, nil
 	}
 	if seen == 0 {
-		u.edited = a.Status.ObservedGeneration != 0 && a.Status.ObservedGeneration != a.Generation
+		u.edited = a.Status.ObservedGeneration > 0 && a.Status.ObservedGeneration != a.Generation
 	} else {
 		u.edited = seen != a.Generation && marks[annotationHeld] != u.hash
 	}

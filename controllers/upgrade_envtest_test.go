@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
@@ -172,6 +173,10 @@ func TestFailedUpgradeStops(t *testing.T) {
 	if !w.told("RolloutStopped") {
 		t.Error("no event tells of it")
 	}
+	w.reconcileNamed("a")
+	if n := gauge(t, "flashpod_operator_upgrade_failed", w.ns, "a"); n != 1 {
+		t.Errorf("the metric says %v", n)
+	}
 	w.upgradeTo("media:3")
 	w.reconcileNamed("a")
 	if w.imageOf("a") != "media:3" {
@@ -256,5 +261,57 @@ func TestHeldServersComeBackAsTheyWere(t *testing.T) {
 	}
 	if *w.writes > 0 {
 		t.Errorf("%d writes while it waits", *w.writes)
+	}
+}
+
+// gauge is the value of an instance's gauge; 0 when there is none.
+func gauge(t *testing.T, name, namespace, instance string) float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if labels["namespace"] == namespace && labels["name"] == instance {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// late is a client whose cache does not hear of StatefulSets any more.
+type late struct {
+	client.Client
+	sets appsv1.StatefulSetList
+}
+
+func (l *late) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if sets, ok := list.(*appsv1.StatefulSetList); ok {
+		l.sets.DeepCopyInto(sets)
+		return nil
+	}
+	return l.Client.List(ctx, list, opts...)
+}
+
+// A cache that is late does not let one too many go.
+func TestUpgradeCountsPastTheCache(t *testing.T) {
+	w := fleet(t, "a", "b")
+	w.upgradeTo("media:2")
+	cache := &late{Client: w.r.Client}
+	w.must(w.List(context.Background(), &cache.sets, client.InNamespace(w.ns)))
+	w.r.Client = cache
+	w.reconcileNamed("a")
+	w.reconcileNamed("b")
+	if got := w.upgraded("media:2", "a", "b"); len(got) != 1 {
+		t.Errorf("%v are restarted at once", got)
 	}
 }

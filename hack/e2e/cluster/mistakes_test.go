@@ -57,6 +57,7 @@ func TestMistakesAreMended(t *testing.T) {
 	w.ready("web", patience)
 	for _, c := range []struct{ name, edit, reason, back string }{
 		{"image", `{"spec":{"image":"flashpod.dev/nothing:here"}}`, "False ImagePullFailed", `{"spec":{"image":null}}`},
+		{"image of something else", `{"spec":{"image":"flashpod.dev/operator:dev"}}`, `False Crashing: pod web-0: the server ends with exit code 1: manager: unknown`, `{"spec":{"image":null}}`},
 		{"node selector", `{"spec":{"nodeSelector":{"disk":"none"}}}`, "False Unschedulable", `{"spec":{"nodeSelector":null}}`},
 		{"request", `{"spec":{"resources":{"requests":{"cpu":"1000"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
 		{"limit", `{"spec":{"resources":{"limits":{"example.com/gpu":"1"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
@@ -70,6 +71,21 @@ func TestMistakesAreMended(t *testing.T) {
 		w.waitReason("web", "True Serving")
 		t.Logf("%s: mended after %v", c.name, time.Since(began).Round(100*time.Millisecond))
 	}
+}
+
+// What the API server says of a pod that it does not let in reaches the person.
+func TestQuotaIsNamed(t *testing.T) {
+	w := newWorld(t, "e2e-quota")
+	w.kubectl("create", "quota", "none", "--hard=pods=0")
+	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: web}\nspec: {application: web}"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	w.waitReason("web", "False PodRefused")
+	if why := w.reason("web"); !strings.Contains(why, "exceeded quota: none") {
+		t.Errorf("it says %s", why)
+	}
+	w.kubectl("delete", "quota", "none")
+	w.waitReason("web", "True Serving")
 }
 
 // A certificate that is garbage takes nothing down, and a good one is used
