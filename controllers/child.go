@@ -73,10 +73,15 @@ func (r *Reconciler) applyChild(ctx context.Context, c child) (*unstructured.Uns
 	if c.have == nil {
 		u.SetResourceVersion(neverVersion)
 	} else {
-		if err := r.prepare(ctx, c); err != nil {
+		have, err := r.prepare(ctx, c)
+		if err != nil {
 			return nil, err
 		}
-		u.SetUID(c.have.GetUID())
+		u.SetUID(have.GetUID())
+		if c.kind == "StatefulSet" {
+			// What was read decides whose turn it is: it must not be late.
+			u.SetResourceVersion(have.GetResourceVersion())
+		}
 	}
 	err = r.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(FieldManager), client.ForceOwnership)
 	switch {
@@ -97,16 +102,17 @@ type refusedError struct {
 func (e *refusedError) Error() string { return fmt.Sprintf("apply %s: %v", e.child, e.err) }
 func (e *refusedError) Unwrap() error { return e.err }
 
-// prepare mends by patch what applying would leave.
-func (r *Reconciler) prepare(ctx context.Context, c child) error {
+// prepare mends by patch what applying would leave, and returns the object as it
+// is then.
+func (r *Reconciler) prepare(ctx context.Context, c child) (client.Object, error) {
 	p, err := foreignFields(c.kind, c.have)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	have, _ := c.have.DeepCopyObject().(client.Object)
 	if p != nil {
 		if err := r.Patch(ctx, have, p, client.FieldOwner(FieldManager)); err != nil {
-			return raced(c, err, "take over what others have written into")
+			return nil, raced(c, err, "take over what others have written into")
 		}
 	}
 	if _, wrong := have.GetLabels()[c.unlabel]; c.unlabel != "" && wrong {
@@ -115,10 +121,10 @@ func (r *Reconciler) prepare(ctx context.Context, c child) error {
 		delete(l, c.unlabel)
 		have.SetLabels(l)
 		if err := r.Patch(ctx, have, client.MergeFrom(before), client.FieldOwner(FieldManager)); err != nil {
-			return raced(c, err, "take a label from")
+			return nil, raced(c, err, "take a label from")
 		}
 	}
-	return nil
+	return have, nil
 }
 
 func raced(c child, err error, doing string) error {

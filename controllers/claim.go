@@ -98,12 +98,30 @@ func standingOfClaim(o *observed) standing {
 	return foreign
 }
 
-// neverBound says whether a claim of ours asks for a class that the spec does
-// not ask for any more, and has no volume yet: another can take its place.
+// neverBound says whether a claim of ours was made for a class that the spec does
+// not ask for any more, and has no volume yet: another can take its place. One
+// that is being restored into stays.
 func neverBound(o *observed) bool {
-	c, class := o.claim, o.instance.Spec.Storage.StorageClassName
-	return c != nil && class != nil && c.Status.Phase == corev1.ClaimPending && c.Spec.VolumeName == "" &&
-		c.Spec.StorageClassName != nil && *c.Spec.StorageClassName != *class && standingOfClaim(o) == ours
+	c := o.claim
+	if c == nil || c.Status.Phase != corev1.ClaimPending || c.Spec.VolumeName != "" || standingOfClaim(o) != ours ||
+		c.Spec.DataSource != nil || c.Spec.DataSourceRef != nil || c.Spec.Selector != nil {
+		return false
+	}
+	asked, known := askedClass(o)
+	want := o.instance.Spec.Storage.StorageClassName
+	return known && (asked == nil) != (want == nil) || known && asked != nil && want != nil && *asked != *want
+}
+
+// askedClass is the storage class that the operator has asked for, nil for the
+// cluster's default; not known of a claim that it did not make.
+func askedClass(o *observed) (class *string, known bool) {
+	if owned, err := corev1ac.ExtractPersistentVolumeClaim(o.claim, FieldManager); err == nil && owned.Spec != nil && owned.Spec.AccessModes != nil {
+		return owned.Spec.StorageClassName, true
+	}
+	if t := templateOf(o.statefulSet); t != nil && t.Spec != nil {
+		return t.Spec.StorageClassName, true
+	}
+	return nil, false
 }
 
 // leftover are the claims of replicas that the instance does not have: somebody

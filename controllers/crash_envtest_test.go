@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,6 +55,15 @@ func (w *world) settle() {
 		}
 	}
 	w.t.Fatal("it never comes to rest")
+}
+
+// rest settles, lets the StatefulSet's controller see what was written, and
+// settles again.
+func (w *world) rest() {
+	w.t.Helper()
+	w.settle()
+	w.observeSet("lobby")
+	w.settle()
 }
 
 // collect plays the garbage collector and what protects claims in use: what is
@@ -150,12 +160,12 @@ func TestKilledAtEachCall(t *testing.T) {
 				c.before(w)
 				died := w.dies(n)
 				c.after(w)
-				w.settle()
+				w.rest()
 				got := w.essence()
 				if want == nil {
 					reference := newWorld(t)
 					c.before(reference)
-					reference.settle()
+					reference.rest()
 					want = reference.essence()
 				}
 				if !reflect.DeepEqual(got, want) {
@@ -231,6 +241,31 @@ func TestAnotherClassWhereNoneWasBound(t *testing.T) {
 		w.must(err)
 		if !containsAll(string(raw), `"storageClassName":"fast"`) {
 			t.Errorf("%s asks for another class: %s", name, raw)
+		}
+	}
+}
+
+// So is one for the cluster's default class, in both directions.
+func TestAnotherClassThanTheDefault(t *testing.T) {
+	for _, c := range []struct{ before, after string }{{"", "fast"}, {"slow", ""}} {
+		w := newWorld(t)
+		spec := "{application: a}"
+		if c.before != "" {
+			spec = "{application: a, storage: {storageClassName: " + c.before + "}}"
+		}
+		w.add(spec)
+		w.serveNothing()
+		w.settle()
+		w.edit(func(a *v1alpha1.AppInstance) {
+			a.Spec.Storage.StorageClassName = nil
+			if c.after != "" {
+				a.Spec.Storage.StorageClassName = &c.after
+			}
+		})
+		w.settle()
+		claim := read(w, "data-lobby-0", &corev1.PersistentVolumeClaim{})
+		if got := claim.Spec.StorageClassName; (got == nil) != (c.after == "") || got != nil && *got != c.after {
+			t.Errorf("from %q to %q: %v", c.before, c.after, got)
 		}
 	}
 }

@@ -34,7 +34,7 @@ type removal struct {
 // decide says what there should be: a pure function of what was observed.
 func decide(o *observed) (*plan, error) {
 	p := &plan{upgrade: upgrade{generation: o.instance.Generation}}
-	for _, old := range []client.Object{optional(o.oldAccount), optional(o.service), optional(o.headless), optional(o.configMap), optional(o.generatedSecret())} {
+	for _, old := range o.claimedBefore() {
 		if old != nil && takenOver(o.instance, old) {
 			p.giveBack = append(p.giveBack, old)
 		}
@@ -47,6 +47,15 @@ func decide(o *observed) (*plan, error) {
 		return nil, fmt.Errorf("%s/%s: %w", o.instance.Namespace, o.instance.Name, err)
 	}
 	return p, nil
+}
+
+// claimedBefore is what an operator before this one may have taken over: it left
+// no mark on the StatefulSet, as every one since does.
+func (o *observed) claimedBefore() []client.Object {
+	if o.statefulSet != nil && o.statefulSet.Annotations[annotationGeneration] != "" {
+		return nil
+	}
+	return []client.Object{optional(o.oldAccount), optional(o.service), optional(o.headless), optional(o.configMap), optional(o.generatedSecret())}
 }
 
 // generatedSecret is the Secret that bears the name of the key that we make.
@@ -91,7 +100,7 @@ func (p *plan) server(o *observed) error {
 		// there mounts what it was made with.
 		return nil
 	}
-	set := statefulSet(a, template, p.replicas(o, template), p.upgrade.annotations(), o.statefulSet)
+	set := statefulSet(a, template, p.replicas(o, template), p.upgrade.annotations(), o.statefulSet, o.standing.claim)
 	p.child(statefulSetChild(set, o.statefulSet), o.standing.statefulSet)
 	p.poke = poke(o)
 	return nil
@@ -137,7 +146,7 @@ func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecA
 	if err != nil {
 		return nil, "", err
 	}
-	want, err := podTemplate(a, imageOf(a, o.image), account, doc, o.options.OpenShift)
+	want, err := podTemplate(mountable(o), imageOf(a, o.image), account, doc, o.options.OpenShift)
 	if err != nil {
 		return nil, "", err
 	}
@@ -151,12 +160,9 @@ func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecA
 	if owned.Spec == nil || owned.Spec.Template == nil {
 		return want, doc, nil
 	}
-	if p.upgrade, err = upgradeOf(o, owned.Spec.Template, want); err != nil {
+	stays := p.blocked.reason != "" || len(p.conflicts) > 0 || o.standing.configMap == foreign
+	if p.upgrade, err = upgradeOf(o, owned.Spec.Template, want, stays); err != nil {
 		return nil, "", err
-	}
-	stays := p.blocked.reason != "" || len(p.conflicts) > 0
-	if stays && p.upgrade.edited {
-		p.upgrade.generation = a.Generation - 1 // the edit is still to come, and is the user's own then
 	}
 	if stays || p.upgrade.held() {
 		if o.configMap != nil && o.standing.configMap == ours {
@@ -179,6 +185,11 @@ func (p *plan) replicas(o *observed, template *corev1ac.PodTemplateSpecApplyConf
 		return 0
 	}
 	set, pod := o.statefulSet, o.pod
+	if o.standing.statefulSet == ours && pod != nil && pod.DeletionTimestamp == nil && !podReady(pod) &&
+		set.Spec.Replicas != nil && *set.Spec.Replicas == 0 && set.Status.ObservedGeneration < set.Generation {
+		p.freed = true // its controller has not seen that the pod is let go
+		return 0
+	}
 	if o.standing.statefulSet != ours || pod == nil || pod.DeletionTimestamp != nil || podReady(pod) ||
 		set.Status.ObservedGeneration < set.Generation || set.Status.UpdateRevision == "" {
 		return 1
@@ -201,6 +212,9 @@ func (p *plan) replicas(o *observed, template *corev1ac.PodTemplateSpecApplyConf
 // mount or be may not be handed to it.
 func blocked(o *observed) verdict {
 	for _, r := range references(o) {
+		if r.field == fieldTLS {
+			continue // a server plays without: see mountable
+		}
 		if v := r.refusal(); v.reason != "" {
 			return v
 		}

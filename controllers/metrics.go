@@ -2,11 +2,8 @@ package controllers
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-
-	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
 var (
@@ -55,7 +52,7 @@ func (r *Reconciler) measure(o *observed, p *plan) {
 // serve since.
 func upgradeHasFailed(o *observed, p *plan) bool {
 	return p.upgrade.rolling && o.statefulSet != nil && o.statefulSet.Annotations[annotationRollout] != "" &&
-		(meta.IsStatusConditionTrue(o.instance.Status.Conditions, v1alpha1.ConditionStalled) || o.now.Sub(rolledAt(o.statefulSet)) > rolloutDeadline)
+		(originStalled(o.instance) || o.now.Sub(rolledAt(o.statefulSet)) > rolloutDeadline)
 }
 
 // forgetMetrics drops the gauges of an instance that is gone.

@@ -155,6 +155,10 @@ func TestOrphansAreAdopted(t *testing.T) {
 		o.SetOwnerReferences(nil)
 		w.must(w.Update(ctx, o))
 	}
+	svc := read(w, "lobby", &corev1.Service{})
+	svc.Annotations = map[string]string{"cloud": "x"} // as a load balancer's controller writes in the first second
+	w.must(w.Update(ctx, svc, client.FieldOwner("cloud")))
+	until(t, func() bool { return time.Now().Truncate(time.Second).After(svc.CreationTimestamp.Time) })
 	again := w.add("{application: a}")
 	for name, o := range w.all() {
 		if was, ok := all[name]; !ok || was.GetUID() != o.GetUID() {
@@ -306,9 +310,12 @@ func TestClaimOfSomebodyElseIsUsed(t *testing.T) {
 		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
 	}}
 	w.must(w.Create(ctx, claim))
-	w.add("{application: a, storage: {size: 2Gi}}")
+	w.add("{application: a, storage: {size: 2Gi, retain: false}}")
 	w.serve()
 	w.reconcile()
+	if when := read(w, "lobby", &appsv1.StatefulSet{}).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; when != appsv1.RetainPersistentVolumeClaimRetentionPolicyType {
+		t.Errorf("it goes with the instance: %s", when)
+	}
 	if c := w.condition(v1alpha1.ConditionReady); c.Status != "True" {
 		t.Errorf("ready: %+v", c)
 	}

@@ -93,6 +93,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	defer done() // also where what follows panics: others wait for the place
 	o.applyErr = r.carryOut(ctx, o, p)
 	done()
+	if lagging(o, p) {
+		return ctrl.Result{RequeueAfter: time.Second}, nil // its event comes sooner
+	}
 	status := statusOf(o, p)
 	r.measure(o, p)
 	wait, err := r.writeStatus(ctx, a, o, p, status)
@@ -218,7 +221,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	sooner(wait)
 	var raced *racedError
 	switch {
-	case len(p.giveBack) > 0 || errors.As(o.applyErr, &raced):
+	case len(p.giveBack) > 0 && o.applyErr == nil || errors.As(o.applyErr, &raced):
 		sooner(100 * time.Millisecond)
 	case len(p.remove) > 0 || p.freed || len(p.awaited) > 0:
 		sooner(lookSoon) // the watch tells sooner
@@ -237,6 +240,11 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	if o.standing.statefulSet == ours && o.pod == nil && !o.instance.Spec.Suspend {
 		sooner(lookSoon)
 	}
+	for _, ref := range references(o) {
+		if ref.secret == nil || !ref.marked {
+			sooner(lookAgain) // nothing tells of it
+		}
+	}
 	if o.certificate != nil {
 		if leaf, err := leafOf(o.certificate); err == nil {
 			for _, turn := range []time.Time{leaf.NotBefore, leaf.NotAfter.Add(-expiresSoon), leaf.NotAfter} {
@@ -245,6 +253,16 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 		}
 	}
 	return ctrl.Result{RequeueAfter: again}, nil
+}
+
+// lagging says whether the StatefulSet's controller has yet to see a change that
+// restarts nobody: a server that was ready is so still.
+func lagging(o *observed, p *plan) bool {
+	set := o.statefulSet
+	return o.applyErr == nil && len(p.restart) == 0 && !p.freed && !o.instance.Spec.Suspend && o.standing.statefulSet == ours &&
+		set.Status.ObservedGeneration < set.Generation && o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) &&
+		revision(o.pod) == set.Status.UpdateRevision &&
+		meta.IsStatusConditionTrue(o.instance.Status.Conditions, v1alpha1.ConditionReady)
 }
 
 // backOff grows with the time that the instance has not been ready: from a

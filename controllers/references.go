@@ -15,6 +15,23 @@ import (
 // expiresSoon is how long before its end a certificate is told of.
 const expiresSoon = 14 * 24 * time.Hour
 
+// fieldTLS names the Secret with the certificate.
+const fieldTLS = "spec.tls.secretName"
+
+// mountable is the instance as far as its server may have it: without a
+// certificate that cannot be judged yet, or is not meant for it. Plain RTMP does
+// not wait for one.
+func mountable(o *observed) *v1alpha1.AppInstance {
+	for _, r := range references(o) {
+		if r.field == fieldTLS && r.waits() {
+			a := o.instance.DeepCopy()
+			a.Spec.TLS = nil
+			return a
+		}
+	}
+	return o.instance
+}
+
 // reference is a Secret that the spec names for a use: it must say itself that
 // it is meant for it, or who may write AppInstances could hand any Secret of the
 // namespace to a media server.
@@ -39,7 +56,7 @@ func references(o *observed) (all []reference) {
 		all = append(all, r)
 	}
 	if name := certificateName(a); name != "" {
-		all = append(all, reference{field: "spec.tls.secretName", name: name, secret: o.certificate,
+		all = append(all, reference{field: fieldTLS, name: name, secret: o.certificate,
 			marked: o.certificate != nil && o.certificate.Type == corev1.SecretTypeTLS,
 			mark:   "make it again with type kubernetes.io/tls, as \"kubectl create secret tls\" and cert-manager do"})
 	}
@@ -129,7 +146,7 @@ func certificateVerdict(o *observed) verdict {
 		return stalled("CertificateMissing", fmt.Sprintf("Secret %s is not there: make it, with type kubernetes.io/tls, or leave out spec.tls%s", name, plays))
 	}
 	for _, r := range references(o) {
-		if r.name == name && r.field == "spec.tls.secretName" {
+		if r.name == name && r.field == fieldTLS {
 			if v := r.refusal(); v.reason != "" {
 				return v
 			}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -54,7 +53,7 @@ func (r *Reconciler) permit(ctx context.Context, o *observed) (p *plan, done fun
 	}
 	r.rollout.waiting.Store(key, true)
 	r.rollout.mu.Lock()
-	taken, stopped, err := r.places(ctx)
+	taken, stopped, err := r.places(ctx, key)
 	if err != nil {
 		r.rollout.mu.Unlock()
 		return nil, done, err
@@ -69,9 +68,9 @@ func (r *Reconciler) permit(ctx context.Context, o *observed) (p *plan, done fun
 	return p, sync.OnceFunc(r.rollout.mu.Unlock), nil
 }
 
-// places counts those that are taken, and names an instance whose upgrade has
+// places counts those that others have taken, and names an instance whose upgrade has
 // failed.
-func (r *Reconciler) places(ctx context.Context) (taken int, failed string, err error) {
+func (r *Reconciler) places(ctx context.Context, own client.ObjectKey) (taken int, failed string, err error) {
 	// Where the cache sees no place there may be one, but who waits is woken
 	// when the cache sees it (see wakeWaiting): the API server is asked only
 	// where there seems to be one.
@@ -84,7 +83,7 @@ func (r *Reconciler) places(ctx context.Context) (taken int, failed string, err 
 			}
 			for i := range sets.Items {
 				set := &sets.Items[i]
-				if !takesPlace(set) {
+				if !takesPlace(set) || client.ObjectKeyFromObject(set) == own {
 					continue
 				}
 				taken++
@@ -106,7 +105,7 @@ func (r *Reconciler) failed(ctx context.Context, set *appsv1.StatefulSet) bool {
 		return true
 	}
 	a := &v1alpha1.AppInstance{}
-	return r.Get(ctx, client.ObjectKeyFromObject(set), a) == nil && meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ConditionStalled)
+	return r.Get(ctx, client.ObjectKeyFromObject(set), a) == nil && originStalled(a)
 }
 
 // rolledAt is when an upgrade has changed a StatefulSet: its mark says so.

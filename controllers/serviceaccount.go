@@ -19,7 +19,7 @@ func serviceAccount(a *v1alpha1.AppInstance, name string) *corev1ac.ServiceAccou
 func accountOf(o *observed) string {
 	old := o.oldAccount
 	if old != nil && o.statefulSet != nil && o.statefulSet.Spec.Template.Spec.ServiceAccountName == old.Name &&
-		standingOf(o.instance, old) == ours && !takenOver(o.instance, old) {
+		standingOf(o.instance, old) == ours && (o.statefulSet.Annotations[annotationGeneration] != "" || !takenOver(o.instance, old)) {
 		return old.Name
 	}
 	return accountName(o.instance)

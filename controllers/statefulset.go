@@ -12,9 +12,9 @@ import (
 // statefulSet runs the one media server that owns the instance. have is the one
 // that is there: its template of the volume cannot be changed, and volumes grow
 // by their claims (see claim).
-func statefulSet(a *v1alpha1.AppInstance, template *corev1ac.PodTemplateSpecApplyConfiguration, replicas int32, annotations map[string]string, have *appsv1.StatefulSet) *appsv1ac.StatefulSetApplyConfiguration {
+func statefulSet(a *v1alpha1.AppInstance, template *corev1ac.PodTemplateSpecApplyConfiguration, replicas int32, annotations map[string]string, have *appsv1.StatefulSet, claim standing) *appsv1ac.StatefulSetApplyConfiguration {
 	deleted := appsv1.RetainPersistentVolumeClaimRetentionPolicyType
-	if !retained(a) {
+	if !retained(a) && claim != foreign { // whose deletion is not ours to ask for
 		deleted = appsv1.DeletePersistentVolumeClaimRetentionPolicyType
 	}
 	set := appsv1ac.StatefulSet(a.Name, a.Namespace).

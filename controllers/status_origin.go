@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,7 +52,7 @@ func podVerdict(o *observed) verdict {
 		if v := waitingVerdict(o, c); !v.none() {
 			return v
 		}
-		if last := ended(c); last != nil {
+		if last := ended(c, o.now); last != nil {
 			return stalled("Crashing", fmt.Sprintf("pod %s: the server ends with exit code %d%s", pod.Name, last.ExitCode, lastWords(last)))
 		}
 	}
@@ -86,8 +87,14 @@ func waitingVerdict(o *observed, c corev1.ContainerStatus) verdict {
 	return verdict{}
 }
 
+// staysUp is how long a container runs that does not crash at its start.
+const staysUp = 2 * time.Minute
+
 // ended is how a container that does not stay up ended last.
-func ended(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+func ended(c corev1.ContainerStatus, now time.Time) *corev1.ContainerStateTerminated {
+	if r := c.State.Running; r != nil && now.Sub(r.StartedAt.Time) > staysUp {
+		return nil // what it died of is long over
+	}
 	if c.State.Terminated != nil {
 		return c.State.Terminated
 	}

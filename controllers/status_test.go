@@ -97,7 +97,7 @@ func TestStatusNamesWhatIsMissing(t *testing.T) {
 		{"tls", tls, func(o *observed) { o.certificate = pair(month) }, "True", "Serving", "rtmps://192.0.2.1/a/lobby", false},
 		{"tls that ends soon", tls, func(o *observed) { o.certificate = pair(time.Hour) }, "True", "Serving", "rtmps://192.0.2.1/a/lobby", false},
 		{"tls that has ended", tls, func(o *observed) { o.certificate = pair(-time.Hour) }, "False", "CertificateInvalid", "has expired", true},
-		{"no certificate", tls, func(*observed) {}, "False", "SecretMissing", "Secret cert", true},
+		{"no certificate", tls, func(*observed) {}, "False", "CertificateMissing", "Secret cert", true},
 		{"garbage", tls, func(o *observed) {
 			o.certificate = &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": []byte("x"), "tls.key": []byte("y")}}
 		}, "False", "CertificateInvalid", "PEM", true},

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -35,6 +37,7 @@ type upgrade struct {
 	hash       string  // of the template that is wanted
 	wait       verdict // why it is held back; none when it is not
 	rolling    bool    // a place in the rollout is taken
+	mark       string  // of the template that took it
 	edited     bool    // the change is the user's own
 }
 
@@ -48,17 +51,18 @@ func (u upgrade) annotations() map[string]string {
 		all[annotationHeld] = u.hash
 	}
 	if u.rolling {
-		all[annotationRollout] = u.hash
+		all[annotationRollout] = u.mark
 	}
 	return all
 }
 
 // upgradeOf judges the way from the template that is there to the one wanted.
-func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfiguration) (upgrade, error) {
+// stays says that it must not be gone now, whatever it is.
+func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfiguration, stays bool) (upgrade, error) {
 	a, set := o.instance, o.statefulSet
 	marks := set.Annotations
 	seen, _ := strconv.ParseInt(marks[annotationGeneration], 10, 64) // 0: an operator without these annotations
-	u := upgrade{generation: a.Generation, rolling: marks[annotationRollout] != ""}
+	u := upgrade{generation: a.Generation, mark: marks[annotationRollout], rolling: marks[annotationRollout] != ""}
 	var err error
 	if u.hash, err = templateHash(want); err != nil {
 		return u, err
@@ -78,10 +82,20 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	} else {
 		u.edited = seen != a.Generation && marks[annotationHeld] != u.hash
 	}
+	if stays {
+		if u.edited {
+			u.generation = a.Generation - 1 // the edit is still to come, and is the user's own then
+		}
+		return u, nil
+	}
+	u.mark = u.hash
+	byHand := a.Spec.UpgradePolicy == v1alpha1.UpgradeManual && marks[annotationHeld] == u.hash
 	switch {
-	case u.edited, u.rolling, a.Spec.Suspend, !serves(o):
+	case u.edited, u.rolling, a.Spec.Suspend, broken(o) && !byHand:
 		// The user's own edits never wait; a place that is taken serves for a
-		// second try; who serves nobody loses nothing.
+		// second try; who was broken before serves nobody, and loses nothing. A
+		// pod that is only away for a moment, evicted or starting, comes back as
+		// it was.
 		return u, nil
 	case a.Spec.UpgradePolicy == v1alpha1.UpgradeManual && a.Annotations[annotationUpgrade] != u.hash:
 		u.wait = good("WaitsForApproval", fmt.Sprintf("the operator would restart the server with another pod template, and spec.upgradePolicy is Manual: "+
@@ -98,9 +112,23 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	return u, nil
 }
 
+// broken says whether the server waits for somebody to mend it.
+func broken(o *observed) bool {
+	return (o.pod == nil || !podReady(o.pod)) && originStalled(o.instance)
+}
+
+// originStalled says whether an instance is stalled because of its server.
+func originStalled(a *v1alpha1.AppInstance) bool {
+	stuck := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionStalled)
+	origin := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionOriginReady)
+	return stuck != nil && stuck.Status == metav1.ConditionTrue && origin != nil && origin.Status == metav1.ConditionFalse && origin.Reason == stuck.Reason
+}
+
 // takesPlace says whether a StatefulSet takes one of the places in the rollout.
 func takesPlace(set *appsv1.StatefulSet) bool {
-	return set.Annotations[annotationRollout] != "" && set.DeletionTimestamp == nil && (set.Spec.Replicas == nil || *set.Spec.Replicas > 0 || set.Status.Replicas > 0)
+	c := metav1.GetControllerOf(set)
+	return c != nil && isAppInstance(c) && set.Annotations[annotationRollout] != "" && set.DeletionTimestamp == nil &&
+		(set.Spec.Replicas == nil || *set.Spec.Replicas > 0 || set.Status.Replicas > 0)
 }
 
 // templateHash names a template: short enough to be copied.

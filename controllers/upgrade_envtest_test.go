@@ -138,7 +138,9 @@ func TestBrokenAndSuspendedTakeNoPlace(t *testing.T) {
 	w := fleet(t, "a", "broken", "suspended", "z")
 	ctx := context.Background()
 	w.removePod("broken")
-	w.makePod("broken", "False")
+	pod := w.makePod("broken", "False")
+	pod.Status.ContainerStatuses = waiting("ImagePullBackOff").Status.ContainerStatuses
+	w.must(w.Status().Update(ctx, pod))
 	s := read(w, "suspended", &v1alpha1.AppInstance{})
 	s.Spec.Suspend = true
 	w.must(w.Update(ctx, s))
@@ -261,6 +263,34 @@ func TestHeldServersComeBackAsTheyWere(t *testing.T) {
 	}
 	if *w.writes > 0 {
 		t.Errorf("%d writes while it waits", *w.writes)
+	}
+	// Its node is drained.
+	w.removePod("lobby")
+	w.reconcile()
+	w.makePod("lobby", "False")
+	w.reconcile()
+	if w.imageOf("lobby") == "media:2" {
+		t.Error("a pod that is only away for a moment takes the upgrade with it")
+	}
+}
+
+// An instance that may not change now takes no place, and keeps nobody back.
+func TestConflictsTakeNoPlace(t *testing.T) {
+	w := fleet(t, "a", "b")
+	ctx := context.Background()
+	w.must(w.Client.Delete(ctx, read(w, "a-config", &corev1.ConfigMap{})))
+	w.must(w.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "a-config"}}))
+	w.reconcileNamed("a")
+	w.upgradeTo("media:2")
+	for range 2 {
+		w.reconcileNamed("a")
+		w.reconcileNamed("b")
+	}
+	if w.imageOf("a") == "media:2" || w.imageOf("b") != "media:2" {
+		t.Errorf("a has %s, b has %s", w.imageOf("a"), w.imageOf("b"))
+	}
+	if mark := read(w, "a", &appsv1.StatefulSet{}).Annotations[annotationRollout]; mark != "" {
+		t.Error("it takes a place")
 	}
 }
 

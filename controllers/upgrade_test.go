@@ -24,12 +24,12 @@ func TestUpgradeFromAnOperatorWithoutAnnotations(t *testing.T) {
 		serving(o)
 		o.judge()
 		o.instance.Generation, o.instance.Status.ObservedGeneration = c.generation, c.observed
-		u, err := upgradeOf(o, old, wantedTemplate(t, o))
+		u, err := upgradeOf(o, old, wantedTemplate(t, o), false)
 		if err != nil || u.edited != c.edited || u.held() == c.edited {
 			t.Errorf("%s: %+v, %v", c.name, u, err)
 		}
 		o.instance.Spec.UpgradePolicy = v1alpha1.UpgradeManual
-		if u, _ := upgradeOf(o, old, wantedTemplate(t, o)); u.held() == c.edited {
+		if u, _ := upgradeOf(o, old, wantedTemplate(t, o), false); u.held() == c.edited {
 			t.Errorf("%s, by hand: %+v", c.name, u)
 		}
 	}

@@ -30,7 +30,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	if err != nil {
 		return fmt.Errorf("watch certificates: %w", err)
 	}
-	if err := m.Add(certificates); err != nil {
+	if err := m.Add(early{certificates}); err != nil {
 		return fmt.Errorf("watch certificates: %w", err)
 	}
 	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexSecrets, secretsOf); err != nil {
@@ -56,6 +56,13 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
 		Complete(r)
 }
+
+// early is a cache that also a standby operator fills: its controller waits for it
+// before it is elected.
+type early struct{ cache.Cache }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (early) NeedLeaderElection() bool { return false }
 
 func withScheme(o cache.Options, m ctrl.Manager) cache.Options {
 	o.Scheme, o.Mapper, o.HTTPClient = m.GetScheme(), m.GetRESTMapper(), m.GetHTTPClient()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # generate.sh [--check]: writes again what is generated from the API types and the operator's markers: deep copies, the
-# CustomResourceDefinition (with hack/tools/schema/overlay.yaml merged in), the operator's ClusterRole, and what Argo CD learns. With
-# --check nothing is written, and a difference is an error.
+# CustomResourceDefinition (with hack/tools/schema/overlay.yaml merged in), the operator's ClusterRole, what Argo CD learns, and
+# what the charts have from config/. With --check nothing is written, and a difference is an error.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -30,3 +30,5 @@ place zz_generated.deepcopy.go api/v1alpha1/zz_generated.deepcopy.go
 place media.flashpod.dev_appinstances.yaml config/crd/media.flashpod.dev_appinstances.yaml
 place role.yaml config/rbac/role.yaml
 place argocd-cm.yaml config/argocd/argocd-cm.yaml
+# Last, because the charts are made from what stands above.
+go -C hack/chart run . $($check && echo --check)

@@ -61,7 +61,7 @@ func TestMistakesAreMended(t *testing.T) {
 		{"node selector", `{"spec":{"nodeSelector":{"disk":"none"}}}`, "False Unschedulable", `{"spec":{"nodeSelector":null}}`},
 		{"request", `{"spec":{"resources":{"requests":{"cpu":"1000"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
 		{"limit", `{"spec":{"resources":{"limits":{"example.com/gpu":"1"}}}}`, "False Unschedulable", `{"spec":{"resources":null}}`},
-		{"certificate that is not there", `{"spec":{"tls":{"secretName":"web-tls"}}}`, "False SecretMissing", `{"spec":{"tls":null}}`},
+		{"certificate that is not there", `{"spec":{"tls":{"secretName":"web-tls"}}}`, "False CertificateMissing", `{"spec":{"tls":null}}`},
 	} {
 		w.patch("web", c.edit)
 		w.waitReason("web", c.reason)

@@ -173,7 +173,7 @@ func TestRTMPSWithACertificateFromASecret(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	until(t, patience, "status to say that the Secret is missing", func() bool {
-		return strings.Contains(w.try("get", "ai", "safe", "-o", "yaml"), "Secret safe-tls of spec.tls.secretName is not there yet")
+		return strings.Contains(w.try("get", "ai", "safe", "-o", "yaml"), "Secret safe-tls is not there: make it, with type kubernetes.io/tls")
 	})
 	cert, key, err := selfsigned.Pair("safe")
 	if err != nil {
