@@ -35,9 +35,9 @@ func TestHelmFromInstallToUninstall(t *testing.T) {
 	}
 	w := newWorld(t, "e2e-helm")
 	system := &world{t, "flashpod-system"}
-	w.kubectl("delete", "-k", "../../../config/default", "--ignore-not-found", "--wait")
+	system.kubectl("delete", "-k", "../../../config/default", "--ignore-not-found", "--wait")
 	t.Cleanup(func() {
-		w.kubectl("apply", "--server-side", "--force-conflicts", "-k", "../../../config/default")
+		system.kubectl("apply", "--server-side", "--force-conflicts", "-k", "../../../config/default")
 		system.kubectl("rollout", "status", "deployment", "flashpod-operator", "--timeout=60s")
 	})
 
