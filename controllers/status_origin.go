@@ -40,6 +40,9 @@ func originVerdict(o *observed, p *plan) verdict {
 		return coming("Restarting", fmt.Sprintf("pod %s goes, and another comes", o.pod.Name))
 	case podReady(o.pod):
 		return coming("Restarting", fmt.Sprintf("pod %s runs as it was before, and is replaced", o.pod.Name))
+	case o.statefulSet.Status.ObservedGeneration < o.statefulSet.Generation || revision(o.pod) != o.statefulSet.Status.UpdateRevision:
+		// What is wrong with it may have been mended since.
+		return coming("Restarting", fmt.Sprintf("pod %s is as it was before, and is replaced", o.pod.Name))
 	}
 	return podVerdict(o)
 }

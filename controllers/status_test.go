@@ -32,7 +32,8 @@ func serving(o *observed) {
 // unready is the pod with one container in a state.
 func unready(c corev1.ContainerStatus) *corev1.Pod {
 	c.Image = "media:1"
-	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "lobby-0"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{c}}}
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "lobby-0", Labels: map[string]string{appsv1.ControllerRevisionHashLabelKey: "r2"}},
+		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{c}}}
 }
 
 func waiting(reason string) *corev1.Pod {
@@ -74,6 +75,12 @@ func TestStatusNamesWhatIsMissing(t *testing.T) {
 		{"revision not made yet", plain, func(o *observed) { o.statefulSet.Generation = 2 }, "False", "Restarting", "replaced", false},
 		{"pod goes", plain, func(o *observed) { o.pod.DeletionTimestamp = &metav1.Time{Time: time.Now()} }, "False", "Restarting", "goes", false},
 		{"image", plain, func(o *observed) { o.pod = waiting("ImagePullBackOff") }, "False", "ImagePullFailed", "image media:1", true},
+		{"image that was mended", plain, func(o *observed) {
+			o.pod, o.statefulSet.Status.UpdateRevision = waiting("ImagePullBackOff"), "r3"
+		}, "False", "Restarting", "replaced", false},
+		{"image that is just mended", plain, func(o *observed) {
+			o.pod, o.statefulSet.Generation = waiting("ImagePullBackOff"), 7
+		}, "False", "Restarting", "replaced", false},
 		{"starting", plain, func(o *observed) { o.pod = waiting("ContainerCreating") }, "False", "Starting", "starting", false},
 		{"crashing", plain, func(o *observed) {
 			o.pod = crashed(corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", Message: "first\nflashpod: disk full\n"})

@@ -42,7 +42,7 @@ func TestHelmFromInstallToUninstall(t *testing.T) {
 	})
 
 	notes := system.helm("install", "flashpod", charts+"flashpod", "--create-namespace", "--wait", "--timeout=60s")
-	if !strings.Contains(notes, "helm install") {
+	if !strings.Contains(notes, "kubectl apply --namespace default") {
 		t.Errorf("the notes do not say how to go on:\n%s", notes)
 	}
 	notes = w.helm("install", "lobby", charts+"flashpod-instance", "--set", "spec.application=chatRoom", "--set", "spec.storage.size=1Gi", "--wait", "--timeout=60s")
