@@ -87,7 +87,10 @@ func (c *Conn) room() (int, error) {
 	if now.Sub(w.widened) >= windowPatience {
 		w.widened = now
 		if wider := min(2*limit, w.widest.Load()); wider > limit && w.limit.CompareAndSwap(limit, wider) {
-			return int(wider - (sent - acked)), nil
+			// A peer may ask for a window far smaller than what is under way.
+			if out := sent - acked; out < wider {
+				return int(wider - out), nil
+			}
 		}
 	}
 	w.starved.Store(true)
