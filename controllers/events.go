@@ -100,7 +100,7 @@ func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatu
 		if before == nil && now.Status != metav1.ConditionTrue && level == corev1.EventTypeNormal {
 			continue // nothing is ready at the very beginning
 		}
-		r.Events.Eventf(a, nil, level, now.Reason, "Reconcile", "%s: %s", kind, shortNote(now.Message))
+		r.Events.Eventf(a, nil, level, now.Reason, "Reconcile", "%s: %s", kind, short(now.Message, maxNote))
 	}
 }
 
@@ -127,13 +127,4 @@ func previousKeyFor(a *v1alpha1.AppInstance) time.Duration {
 		return d.Duration
 	}
 	return 0
-}
-
-// shortNote keeps a message within what an event's note may hold.
-func shortNote(message string) string {
-	const most = 900
-	if len(message) <= most {
-		return message
-	}
-	return strings.ToValidUTF8(message[:most], "") + " …"
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -145,22 +147,21 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observed, p *plan) error {
 // before.
 func (o *observed) take(kind, name string, now *unstructured.Unstructured) error {
 	var err error
-	from := runtime.DefaultUnstructuredConverter.FromUnstructured
 	switch {
 	case kind == "StatefulSet":
-		o.statefulSet, err = fresh(from, now, o.statefulSet)
+		o.statefulSet, err = fresh[appsv1.StatefulSet](now)
 		o.standing.statefulSet = ours
 	case kind == "PersistentVolumeClaim":
-		o.claim, err = fresh(from, now, o.claim)
+		o.claim, err = fresh[corev1.PersistentVolumeClaim](now)
 		o.standing.claim = ours
 		if o.storageClass == nil {
 			o.storageClass = &storagev1.StorageClass{} // nobody has looked yet
 		}
 	case kind == "Service" && name == serviceName(o.instance):
-		o.service, err = fresh(from, now, o.service)
+		o.service, err = fresh[corev1.Service](now)
 		o.standing.service = ours
 	case kind == "Secret":
-		o.secret, err = fresh(from, now, o.secret)
+		o.secret, err = fresh[corev1.Secret](now)
 		o.standing.secret = ours
 	}
 	if err != nil {
@@ -169,9 +170,10 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	return nil
 }
 
-func fresh[T any](from func(map[string]any, any) error, now *unstructured.Unstructured, _ *T) (*T, error) {
+// fresh is an answer of the API server as its type.
+func fresh[T any](now *unstructured.Unstructured) (*T, error) {
 	out := new(T)
-	return out, from(now.Object, out)
+	return out, runtime.DefaultUnstructuredConverter.FromUnstructured(now.Object, out)
 }
 
 // release gives an object back to whoever made it.

@@ -74,7 +74,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 			continue
 		}
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
-			Type: c.kind, Status: c.status, Reason: c.reason, Message: short(c.message), ObservedGeneration: a.Generation,
+			Type: c.kind, Status: c.status, Reason: c.reason, Message: short(c.message, maxMessage), ObservedGeneration: a.Generation,
 		})
 	}
 	return s
@@ -120,10 +120,15 @@ func nameVerdict(p *plan) verdict {
 	return good("NameConflict", strings.Join(all, "; "))
 }
 
-// short keeps a message within what a condition may hold, 32,768 bytes, with
-// room for the API server's own words.
-func short(message string) string {
-	const most = 4096
+// What a message may take: a condition holds 32,768 bytes and an event's note
+// 1,024, each with room for more.
+const (
+	maxMessage = 4096
+	maxNote    = 900
+)
+
+// short cuts a message to a number of bytes.
+func short(message string, most int) string {
 	if len(message) <= most {
 		return message
 	}
