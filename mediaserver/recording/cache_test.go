@@ -104,3 +104,18 @@ func TestMetadataLargerThanAMessage(t *testing.T) {
 		t.Errorf("metadata %v, %v", values, err)
 	}
 }
+
+// recordTags begins a file in a store's folder.
+func recordTags(t *testing.T, s *Store, file string) *flv.Writer {
+	t.Helper()
+	f, err := s.root.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	w, err := flv.Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}

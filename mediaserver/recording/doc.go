@@ -1,6 +1,5 @@
 // Package recording is the recorded streams of one application instance: files
-// in one folder, recorded from live streams as FLV or put there by somebody, and
-// played from any point.
+// in one folder, recorded from live streams as FLV or put there by somebody.
 //
 // A stream called "name" is the file "name.flv"; names may have folders in
 // them. What a name means when it is recorded more than once:
@@ -17,10 +16,7 @@
 // name.mp4, or else name.f4v, name.m4v or name.mov, and "mp3:name" is name.mp3.
 // A whole file name plays that file.
 //
-// Whoever plays has no goroutine: a turn, when one is due, reads a piece of the
-// file into memory that all share, makes headers for the frames in it, and
-// hands both to the socket in one call. What the files of a format are like is
-// known to the format's own package, which provides a media.File.
+// OpenFile opens what a name stands for, and package playback plays it.
 //
 // A recorder writes in a goroutine of its own, so that a slow disk stops no
 // player; what it has written is on its way to the disk within a second. Files

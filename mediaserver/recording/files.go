@@ -14,6 +14,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/mp3"
 	"flashpod.dev/flashpod/mediaserver/mp4"
+	"flashpod.dev/flashpod/mediaserver/playback"
 )
 
 // format is a kind of file that can be played.
@@ -72,15 +73,36 @@ func (x *indexed) describes(info fs.FileInfo) bool {
 	return x.size == info.Size() && x.modified.Equal(info.ModTime())
 }
 
-// opened is a file that is read, by any number of players at once.
+// opened is a file that is read, by any number of playbacks at once.
 type opened struct {
-	media.File
 	*indexed
 	f     *os.File
 	store *Store
 	name  string
 	uses  int // guarded by Store.mu
 }
+
+// OpenFile opens the file that a name plays, for one playback, whose Close gives
+// it back. It fails with ErrNotFound, ErrBadName, media.ErrInvalid for a file
+// that is not what its name says, or what keeps the file from being read.
+func (s *Store) OpenFile(name string) (*playback.File, error) {
+	o, err := s.open(name)
+	if err != nil {
+		return nil, err
+	}
+	s.playbacks.Add(1)
+	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Release: o.closePlayed}, nil
+}
+
+// closePlayed releases what OpenFile opened.
+func (o *opened) closePlayed() {
+	o.store.playbacks.Add(-1)
+	o.release()
+}
+
+// Playbacks is how many recorded streams are being played, paused ones
+// included.
+func (s *Store) Playbacks() int { return int(s.playbacks.Load()) }
 
 // open opens the file that a name plays. The caller releases it.
 func (s *Store) open(name string) (*opened, error) {
@@ -107,7 +129,7 @@ func (s *Store) open(name string) (*opened, error) {
 		f.Close()
 		return nil, fmt.Errorf("read recording %s: %w", file, err)
 	}
-	o := &opened{File: x.file, indexed: x, f: f, store: s, name: file, uses: 1}
+	o := &opened{indexed: x, f: f, store: s, name: file, uses: 1}
 	s.mu.Lock()
 	s.opened[file] = o // in place of one whose players see the file as it was
 	s.mu.Unlock()
@@ -218,5 +240,5 @@ func (s *Store) Length(name string) (time.Duration, error) {
 		return 0, err
 	}
 	defer o.release()
-	return ms(o.Duration()), nil
+	return time.Duration(o.file.Duration()) * time.Millisecond, nil
 }

@@ -3,22 +3,21 @@ package recording
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -456,220 +455,49 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// played is what a playback sends, with when.
-type played struct {
-	mu     sync.Mutex
-	got    []string
-	events []string
-	when   []time.Duration
-	writes int
-	end    chan Result
-	from   time.Time
-	fails  error
-}
-
-// HasRoom implements Sink.
-func (p *played) HasRoom(func()) bool { return true }
-
-// SendLayout implements Sink: it takes the chunks apart again.
-func (p *played) SendLayout(l *rtmp.Layout) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fails != nil {
-		return p.fails
-	}
-	p.writes++
-	for b := l.AppendTo(nil); len(b) > 0; {
-		size := int(b[4])<<16 | int(b[5])<<8 | int(b[6]) // less than a chunk
-		m := rtmp.Message{Type: rtmp.MessageType(b[7]), StreamID: uint32(b[8]), Timestamp: uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])}
-		m.Payload, b = b[rtmp.MessageHeaderSize:][:size], b[rtmp.MessageHeaderSize+size:]
-		if m.Type == rtmp.TypeUserControl {
-			p.events = append(p.events, fmt.Sprintf("event %d for %d behind %s", m.Payload[1], m.Payload[5], p.got[len(p.got)-1]))
-			continue
-		}
-		what := map[rtmp.MessageType]string{rtmp.TypeData: "data", rtmp.TypeVideo: "inter", rtmp.TypeAudio: "sound"}[m.Type]
-		switch {
-		case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload), m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
-			what = "header"
-		case m.Type == rtmp.TypeVideo && flv.IsKeyframe(m.Payload):
-			what = "key"
-		}
-		p.got = append(p.got, fmt.Sprintf("%s %d@%d", what, m.Timestamp, m.StreamID))
-		p.when = append(p.when, time.Since(p.from))
-	}
-	return nil
-}
-
-func (p *played) list() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.got)
-}
-
-func (p *played) clear() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.got, p.when = nil, nil
-}
-
-func play(t testing.TB, s *Store, o PlayOptions) (*Playback, *played) {
-	t.Helper()
-	p := &played{end: make(chan Result, 3), from: time.Now()}
-	o.StreamID, o.OnEnd = 7, func(_ *Playback, r Result) { p.end <- r }
-	pb, err := s.OpenPlayback("a", p, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pb.Close)
-	return pb, p
-}
-
-// film is a store with ten seconds of "a". Time is the test's own in a
-// synctest bubble, and the file is made before.
-func film(t *testing.T) *Store {
-	t.Helper()
-	s := open(t, t.TempDir(), Options{})
-	record(t, s, "a", ModeRecord, seconds(10, 0))
-	return s
-}
-
-func TestPlayFromTheMiddleInRealTime(t *testing.T) {
-	s := film(t)
-	synctest.Test(t, func(t *testing.T) {
-		pb, p := play(t, s, PlayOptions{Length: -1, Buffer: 2 * time.Second})
-		pb.Run(5500 * time.Millisecond)
-		r := <-p.end
-		got := p.list()
-		want := []string{"data 0@7", "header 5000@7", "header 5000@7", "key 5000@7", "sound 5005@7", "inter 5040@7"}
-		if !slices.Equal(got[:len(want)], want) {
-			t.Errorf("begins with %v, want %v", got[:len(want)], want)
-		}
-		if n := len(got); n != 3+250 {
-			t.Errorf("%d messages, want 253", n)
-		}
-		for i, at := range p.when {
-			var ms int
-			var what string
-			if _, err := fmt.Sscanf(strings.ReplaceAll(got[i], "@", " "), "%s %d", &what, &ms); err != nil {
-				t.Fatal(err)
-			}
-			due := max(0, time.Duration(ms-5000-2000)*time.Millisecond)
-			if at < due-slack || at > due+tick {
-				t.Fatalf("%s was sent after %v, due %v", got[i], at, due)
-			}
-		}
-		// Once the client has its two seconds, and when there is more.
-		if want := []string{"event 31 for 7 behind sound 7485@7", "event 32 for 7 behind sound 7485@7"}; !slices.Equal(p.events, want) {
-			t.Errorf("events %q, want %q", p.events, want)
-		}
-		if r.Err != nil || r.Duration != 4965*time.Millisecond || r.Bytes == 0 {
-			t.Errorf("result %+v", r)
-		}
-	})
-}
-
-func TestHaltAndResume(t *testing.T) {
-	s := film(t)
-	synctest.Test(t, func(t *testing.T) {
-		pb, p := play(t, s, PlayOptions{Length: -1})
-		pb.Run(0)
-		<-time.After(3 * time.Second)
-		pb.Halt()
-		if at := pb.Position().Round(100 * time.Millisecond); at != 3*time.Second {
-			t.Errorf("halted at %v after 3 s", at)
-		}
-		p.clear()
-		<-time.After(time.Minute)
-		if got := p.list(); len(got) > 0 {
-			t.Errorf("sent while halted: %v", got)
-		}
-		pb.Snapshot(7200 * time.Millisecond)
-		synctest.Wait()
-		if got := p.list(); !slices.Equal(got, []string{"data 0@7", "header 7000@7", "header 7000@7", "key 7000@7"}) {
-			t.Errorf("snapshot: %v", got)
-		}
-		p.clear()
-		pb.Run(pb.Position())
-		<-p.end
-		if got := p.list(); got[3] != "key 7000@7" {
-			t.Errorf("resumed with %v", got[:4])
-		}
-		pb.Run(8 * time.Second)
-		pb.Close()
-		<-time.After(time.Minute)
-		if len(p.end) != 0 {
-			t.Error("an end was told after Close")
-		}
-	})
-}
-
-func TestPlayPart(t *testing.T) {
-	s := film(t)
-	for _, c := range []struct {
-		length time.Duration
-		at     time.Duration
-		last   string
-		count  int
-	}{
-		{time.Second, 2 * time.Second, "key 3000@7", 3 + 51},
-		{0, 4 * time.Second, "key 4000@7", 4},
-		{-1, time.Hour, "", 3},
-		{time.Hour, 9 * time.Second, "sound 9965@7", 3 + 50},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			pb, p := play(t, s, PlayOptions{Length: c.length})
-			pb.Run(c.at)
-			if r := <-p.end; r.Err != nil {
-				t.Error(r.Err)
-			}
-			got := p.list()
-			if len(got) != c.count || c.last != "" && got[len(got)-1] != c.last {
-				t.Errorf("length %v at %v: %d messages, last %s; want %d, %s", c.length, c.at, len(got), got[len(got)-1], c.count, c.last)
-			}
-		})
-	}
-}
-
-func TestReceiveChooses(t *testing.T) {
-	s := film(t)
-	synctest.Test(t, func(t *testing.T) {
-		pb, p := play(t, s, PlayOptions{Length: -1})
-		pb.SetReceive(true, false)
-		pb.Run(0)
-		<-p.end
-		for _, m := range p.list() {
-			if strings.HasPrefix(m, "key") || strings.HasPrefix(m, "inter") {
-				t.Fatalf("%s was sent", m)
-			}
-		}
-		if n := len(p.list()); n != 1+2+250 {
-			t.Errorf("%d messages", n)
-		}
-	})
-}
-
-func TestPlayErrors(t *testing.T) {
+func TestOpenFileErrors(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "bad.flv"), []byte("this is no FLV file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, dir, Options{})
-	if _, err := s.OpenPlayback("none", &played{}, PlayOptions{}); !errors.Is(err, ErrNotFound) {
+	if _, err := s.OpenFile("none"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v, want ErrNotFound", err)
 	}
-	if _, err := s.OpenPlayback("bad", &played{}, PlayOptions{}); !errors.Is(err, flv.ErrInvalid) {
+	if _, err := s.OpenFile("bad"); !errors.Is(err, media.ErrInvalid) {
 		t.Errorf("%v, want ErrInvalid", err)
 	}
+	if n := s.Playbacks(); n != 0 {
+		t.Errorf("%d playbacks", n)
+	}
+}
+
+// TestFilesThatAreOpen opens one file twice: it stays open, and is counted,
+// until both are closed.
+func TestFilesThatAreOpen(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
 	record(t, s, "a", ModeRecord, seconds(1, 0))
-	fails := errors.New("gone")
-	end := make(chan Result, 1)
-	pb, err := s.OpenPlayback("a", &played{fails: fails}, PlayOptions{Length: -1, OnEnd: func(_ *Playback, r Result) { end <- r }})
-	if err != nil {
+	var all [2]*playback.File
+	for i := range all {
+		var err error
+		if all[i], err = s.OpenFile("a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete("a"); err != nil {
 		t.Fatal(err)
 	}
-	defer pb.Close()
-	pb.Run(0)
-	if r := <-end; !errors.Is(r.Err, fails) {
-		t.Errorf("%v", r.Err)
+	for i, f := range all {
+		if n := s.Playbacks(); n != 2-i {
+			t.Errorf("%d playbacks, want %d", n, 2-i)
+		}
+		b := media.NewBatch(1 << 10)
+		if _, err := f.Read(f.Bytes, f.Seek(0), b); err != nil || len(b.Frames) == 0 {
+			t.Errorf("%d frames, %v", len(b.Frames), err)
+		}
+		f.Close()
+	}
+	if n := s.Playbacks(); n != 0 {
+		t.Errorf("%d playbacks, want none", n)
 	}
 }

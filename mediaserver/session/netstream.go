@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
-	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -39,10 +39,10 @@ type netStream struct {
 	endless bool           // nothing ends it but the client
 	over    bool           // it came to its end
 
-	playback *recording.Playback // of a recorded one
-	running  bool                // it was started, and neither halted nor at its end
-	began    time.Time           // when
-	change   *change             // what takes its place soon
+	playback *playback.Playback // of a recorded one
+	running  bool               // it was started, and neither halted nor at its end
+	began    time.Time          // when
+	change   *change            // what takes its place soon
 
 	runs      int    // number of the run of the playback: an end that comes late is known by it
 	lives     int    // the same for a live stream: it counts whenever one begins to have an end, or goes

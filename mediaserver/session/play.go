@@ -7,6 +7,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -113,7 +114,7 @@ func (ns *netStream) start(it item, how entrance) error {
 	if it.from == liveOnly || it.from == liveOrRecorded && s.inst.Live(it.name) {
 		return ns.startLive(it, how)
 	}
-	playback, err := ns.open(it, recording.PlayOptions{Continue: ns.continues, From: ns.timeline})
+	recorded, err := ns.open(it, playback.Options{Continue: ns.continues, From: ns.timeline})
 	missing := errors.Is(err, recording.ErrNotFound) || errors.Is(err, recording.ErrBadName)
 	switch {
 	case missing && it.from == liveOrRecorded:
@@ -125,7 +126,7 @@ func (ns *netStream) start(it item, how entrance) error {
 	case err != nil:
 		return ns.orNext(how, ns.refuse(it.name, err))
 	}
-	ns.name, ns.playback = it.name, playback
+	ns.name, ns.playback = it.name, recorded
 	ns.choose()
 	s.log.Info("playing", "stream", it.name, "recorded", true, "start", it.start)
 	if err := ns.announce(true, how); err != nil {
@@ -156,9 +157,13 @@ func (ns *netStream) orNext(how entrance, told error) error {
 }
 
 // open prepares to play a recorded item.
-func (ns *netStream) open(it item, opts recording.PlayOptions) (*recording.Playback, error) {
+func (ns *netStream) open(it item, opts playback.Options) (*playback.Playback, error) {
+	file, err := ns.session.inst.Store().OpenFile(it.name)
+	if err != nil {
+		return nil, err
+	}
 	opts.StreamID, opts.Length, opts.Buffer, opts.DataOnly, opts.OnEnd = ns.id, it.length, ns.buffer, it.data, ns.onEnd
-	return ns.session.inst.Store().OpenPlayback(it.name, ns.session.conn, opts)
+	return playback.Open(file, ns.session.conn, opts), nil
 }
 
 // refuse tells a client why a recorded stream does not play.

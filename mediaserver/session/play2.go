@@ -6,7 +6,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -15,7 +15,7 @@ import (
 // keyframe.
 type change struct {
 	it       item
-	playback *recording.Playback
+	playback *playback.Playback
 	at       media.Position
 }
 
@@ -116,27 +116,27 @@ func (ns *netStream) replace(it item, old string, aligned bool, offset float64) 
 	if live {
 		return ns.accepted(it, func() error { return ns.transfer(it) })
 	}
-	playback, err := ns.open(it, recording.PlayOptions{})
+	next, err := ns.open(it, playback.Options{})
 	if err != nil {
 		return ns.refuse(it.name, err)
 	}
 	switch {
 	case ns.playback == nil || !aligned:
-		playback.Close()
+		next.Close()
 		return ns.accepted(it, func() error { return ns.transfer(it) })
 	case !ns.running: // paused: the new one stands where the old one does
 		return ns.accepted(it, func() error {
-			ns.change = &change{it: it, playback: playback}
+			ns.change = &change{it: it, playback: next}
 			return ns.changeOver(false)
 		})
 	}
-	at, ok := ns.playback.StopBefore(playback, uint32(min(ns.fileTime(max(offset, 0)).Milliseconds(), math.MaxUint32)))
+	at, ok := ns.playback.StopBefore(next, uint32(min(ns.fileTime(max(offset, 0)).Milliseconds(), math.MaxUint32)))
 	if !ok { // what was to come before this still is
-		playback.Close()
+		next.Close()
 		return ns.status("error", codePlayFailed, "Cannot switch to "+it.name+": it has no keyframe after the place that plays.", it.name)
 	}
 	ns.dropChange()
-	ns.change = &change{it, playback, at}
+	ns.change = &change{it, next, at}
 	return ns.accepted(it, func() error { return nil })
 }
 

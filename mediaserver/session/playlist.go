@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -52,7 +52,7 @@ func (ns *netStream) next(how entrance) error {
 
 // onEnd is called by a playback when the stream has been sent. It is dropped
 // when the client went on meanwhile.
-func (ns *netStream) onEnd(p *recording.Playback, r recording.Result) {
+func (ns *netStream) onEnd(p *playback.Playback, r playback.Result) {
 	s := ns.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,14 +78,14 @@ func (ns *netStream) onLiveEnd(live int, last uint32, length time.Duration) {
 		return
 	}
 	ns.over, ns.timeline = true, last
-	if err := ns.ended(recording.Result{Duration: max(length, 0)}); err != nil {
+	if err := ns.ended(playback.Result{Duration: max(length, 0)}); err != nil {
 		s.log.Debug("tell of the end of a live stream", "stream", ns.name, "err", err)
 	}
 }
 
 // ended says that a stream is over, in the order of reference §2.5.7, or goes
 // on: to what play2 asked for, or to the next of the playlist.
-func (ns *netStream) ended(r recording.Result) error {
+func (ns *netStream) ended(r playback.Result) error {
 	s := ns.session
 	switch {
 	case r.Err != nil && s.closed():

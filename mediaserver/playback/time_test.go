@@ -1,4 +1,4 @@
-package recording
+package playback
 
 import (
 	"sync/atomic"
@@ -23,23 +23,15 @@ func (*restless) SendLayout(*rtmp.Layout) error { return nil }
 // whose last one is all that 32 bits hold.
 func TestTimesThatAreWeeksAway(t *testing.T) {
 	for _, times := range [][]uint32{{0, 3 << 30}, {0, 1 << 31}, {1<<32 - 1000, 1<<32 - 1}} {
-		s := open(t, t.TempDir(), Options{})
-		w := recordTags(t, s, "a.flv")
+		var tags []flv.Tag
 		for _, at := range times {
-			if err := w.Write(flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key}); err != nil {
-				t.Fatal(err)
-			}
+			tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key})
 		}
-		if err := w.Finish(); err != nil {
-			t.Fatal(err)
-		}
+		f := newFilm(t, tags)
 		synctest.Test(t, func(t *testing.T) {
 			sink := &restless{}
 			end := make(chan Result, 1)
-			pb, err := s.OpenPlayback("a", sink, PlayOptions{Length: -1, OnEnd: func(_ *Playback, r Result) { end <- r }})
-			if err != nil {
-				t.Fatal(err)
-			}
+			pb := Open(f.open(), sink, Options{Length: -1, OnEnd: func(_ *Playback, r Result) { end <- r }})
 			defer pb.Close()
 			pb.Run(0)
 			<-time.After(24 * time.Hour)
@@ -61,41 +53,18 @@ func TestTimesThatAreWeeksAway(t *testing.T) {
 
 // TestPartOfAFileOfMonths plays a second of a file near the end of its clock.
 func TestPartOfAFileOfMonths(t *testing.T) {
-	s := open(t, t.TempDir(), Options{})
-	w := recordTags(t, s, "a.flv")
+	var tags []flv.Tag
 	for at := uint32(1<<32 - 60000); at < 1<<32-1000; at += 1000 {
-		if err := w.Write(flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key}); err != nil {
-			t.Fatal(err)
-		}
+		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key})
 	}
-	if err := w.Finish(); err != nil {
-		t.Fatal(err)
-	}
+	f := newFilm(t, tags)
 	synctest.Test(t, func(t *testing.T) {
 		end := make(chan Result, 1)
-		pb, err := s.OpenPlayback("a", &restless{}, PlayOptions{Length: 40 * 24 * time.Hour, OnEnd: func(_ *Playback, r Result) { end <- r }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		pb := Open(f.open(), &restless{}, Options{Length: 40 * 24 * time.Hour, OnEnd: func(_ *Playback, r Result) { end <- r }})
 		defer pb.Close()
 		pb.Run(time.Duration(1<<32-30000) * time.Millisecond)
 		if r := <-end; r.Duration < 20*time.Second {
 			t.Errorf("only %v were played", r.Duration)
 		}
 	})
-}
-
-// recordTags begins a file in a store's folder.
-func recordTags(t *testing.T, s *Store, file string) *flv.Writer {
-	t.Helper()
-	f, err := s.root.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	w, err := flv.Create(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
 }

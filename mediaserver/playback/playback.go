@@ -1,4 +1,4 @@
-package recording
+package playback
 
 import (
 	"sync"
@@ -23,8 +23,8 @@ type Sink interface {
 	SendLayout(*rtmp.Layout) error
 }
 
-// PlayOptions say how a recorded stream is played.
-type PlayOptions struct {
+// Options say how a recorded stream is played.
+type Options struct {
 	StreamID uint32 // message stream id of all messages
 	// Continue makes the timestamps begin at From, in ms, and not with the
 	// file's own.
@@ -54,9 +54,9 @@ type Result struct {
 // It has no goroutine of its own: a timer calls turn when something is due,
 // and the connection when it has room again.
 type Playback struct {
-	opts PlayOptions
+	opts Options
 	sink Sink
-	file *opened
+	file *File
 
 	waits atomic.Bool // the connection tells when there is room
 
@@ -84,25 +84,15 @@ type Playback struct {
 	position     uint32         // ms; where the client is, when nothing runs
 }
 
-// OpenPlayback prepares to play a name; Run starts. It fails with ErrNotFound,
-// ErrBadName, media.ErrInvalid for a file that is not what its name says, or
-// what keeps the file from being read.
-func (s *Store) OpenPlayback(name string, sink Sink, opts PlayOptions) (*Playback, error) {
-	file, err := s.open(name)
-	if err != nil {
-		return nil, err
-	}
+// Open prepares to play a file to a sink; Run starts. The file is the
+// playback's from now on: Close gives it back.
+func Open(file *File, sink Sink, opts Options) *Playback {
 	p := &Playback{opts: opts, sink: sink, file: file, audio: true, video: true}
 	p.buffer = max(opts.Buffer, leastBurst)
-	s.playbacks.Add(1)
 	p.timer = time.AfterFunc(time.Hour, p.turn)
 	p.timer.Stop()
-	return p, nil
+	return p
 }
-
-// Playbacks is how many recorded streams are being played, paused ones
-// included.
-func (s *Store) Playbacks() int { return int(s.playbacks.Load()) }
 
 // SetBuffer sets how far ahead of time is sent.
 func (p *Playback) SetBuffer(d time.Duration) {
@@ -272,15 +262,14 @@ func (p *Playback) halt() {
 	p.running = false
 }
 
-// Close ends the playback.
+// Close ends the playback and gives its file back.
 func (p *Playback) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.halt()
 	if !p.closed {
 		p.closed = true
-		p.file.store.playbacks.Add(-1)
-		p.file.release()
+		p.file.Close()
 	}
 }
 

@@ -1,4 +1,4 @@
-package recording
+package playback
 
 import (
 	"testing"
@@ -7,9 +7,9 @@ import (
 
 // TestStandSendsNothing stands a playback for a client that pauses.
 func TestStandSendsNothing(t *testing.T) {
-	s := film(t)
+	f := tenSeconds(t)
 	for range 2000 {
-		pb, p := play(t, s, PlayOptions{Length: -1})
+		pb, p := play(t, f, Options{Length: -1})
 		pb.Stand(5 * time.Second)
 		sent := len(p.list())
 		pb.Close()
@@ -25,8 +25,8 @@ func TestStandSendsNothing(t *testing.T) {
 // TestPositionWhileAPictureIsSent asks a playback where it is while it shows a
 // paused client where it would be: there, and not at the keyframe before.
 func TestPositionWhileAPictureIsSent(t *testing.T) {
-	s := film(t)
-	pb, _ := play(t, s, PlayOptions{Length: -1})
+	f := tenSeconds(t)
+	pb, _ := play(t, f, Options{Length: -1})
 	for range 200 {
 		pb.Snapshot(5500 * time.Millisecond)
 		if at := pb.Position(); at != 5500*time.Millisecond {

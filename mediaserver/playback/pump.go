@@ -1,4 +1,4 @@
-package recording
+package playback
 
 import (
 	"errors"
@@ -166,7 +166,7 @@ func (p *Playback) latest(now time.Time) uint32 {
 func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
 	b, now := w.batch, time.Now()
 	b.Buf = b.Buf[:cap(b.Buf)][:p.piece(now)]
-	after, err := p.file.Read(p.file.f, p.at, b)
+	after, err := p.file.Read(p.file.Bytes, p.at, b)
 	if errors.Is(err, io.EOF) {
 		return 0, true, nil
 	}
@@ -198,7 +198,7 @@ func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
 // piece is how many bytes to read.
 func (p *Playback) piece(now time.Time) int {
 	span := min(max(p.buffer/3, pieceTime), mostPieceTime)
-	want := min(int64(mostPiece), int64(p.file.rate*float64(span.Milliseconds())))
+	want := min(int64(mostPiece), int64(p.file.Rate*float64(span.Milliseconds())))
 	if p.early(p.last, now) < -span {
 		want = mostPiece // there is a buffer to fill
 	}
@@ -212,8 +212,8 @@ func (p *Playback) piece(now time.Time) int {
 // subtitle), and the sequence headers in force, with the timestamp of what
 // follows them.
 func (p *Playback) introduce(l *rtmp.Layout) error {
-	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.meta)
-	headers, err := p.file.Headers(p.file.f, p.at)
+	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
+	headers, err := p.file.Headers(p.file.Bytes, p.at)
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (p *Playback) introduce(l *rtmp.Layout) error {
 // sendData sends the data messages of the file, all at once.
 func (p *Playback) sendData(l *rtmp.Layout) error {
 	if file, ok := p.file.File.(media.DataFile); ok {
-		frames, err := file.Data(p.file.f, p.at, maxDataBytes)
+		frames, err := file.Data(p.file.Bytes, p.at, maxDataBytes)
 		if err != nil {
 			return err
 		}

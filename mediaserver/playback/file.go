@@ -1,0 +1,25 @@
+package playback
+
+import (
+	"io"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+// File is what is played: a recorded file that somebody has opened for one
+// playback. Several may share what lies behind it.
+type File struct {
+	media.File
+	Bytes      io.ReaderAt // of the file, for media.File to read from
+	OnMetaData []byte      // the data message that introduces the media, in AMF0
+	Rate       float64     // bytes a millisecond, on the average
+	// Release gives back what was opened; nil when there is nothing to give.
+	Release func()
+}
+
+// Close gives the file back. It is called once, when nobody reads any more.
+func (f *File) Close() {
+	if f.Release != nil {
+		f.Release()
+	}
+}
