@@ -19,6 +19,7 @@ import (
 	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/server"
 )
 
@@ -172,16 +173,16 @@ func look(t *testing.T, r io.Reader) (s seen) {
 		switch {
 		case tag.Type == flv.TypeScript:
 			s.title = s.title || bytes.Contains(tag.Data, []byte("a film"))
-		case tag.Type == flv.TypeAudio && !flv.IsAudioHeader(tag.Data):
+		case tag.Type == flv.TypeAudio && !payload.IsAudioHeader(tag.Data):
 			s.sounds++
-		case flv.IsVideoHeader(tag.Data), flv.IsAudioHeader(tag.Data):
+		case payload.IsVideoHeader(tag.Data), payload.IsAudioHeader(tag.Data):
 			s.headers++
 		default:
 			if s.pictures == 0 {
 				s.first, s.firstPicture = tag.Timestamp, tag.Data[5]
 			}
 			s.pictures++
-			if flv.IsKeyframe(tag.Data) {
+			if payload.IsKeyframe(tag.Data) {
 				s.keyframes++
 			}
 			s.back = s.back || tag.Timestamp < s.last

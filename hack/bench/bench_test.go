@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -137,7 +138,7 @@ func TestFLV(t *testing.T) {
 		if err != nil {
 			break
 		}
-		if tag.Type == flv.TypeVideo && !flv.IsVideoHeader(tag.Data) {
+		if tag.Type == flv.TypeVideo && !payload.IsVideoHeader(tag.Data) {
 			pictures++
 		}
 	}

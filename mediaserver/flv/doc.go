@@ -1,8 +1,7 @@
-// Package flv reads, writes, indexes and repairs FLV files, and knows what the
-// first bytes of an audio or video payload say, which is the same in a file and
-// in an RTMP message. References named [FLV] are to Adobe's Flash Video File
-// Format 10.1, [E2] to Enhanced RTMP v2.
+// Package flv reads, writes, indexes and repairs FLV files. References named
+// [FLV] are to Adobe's Flash Video File Format 10.1.
 //
-// It works on one file or payload at a time. Names, folders and rules about
-// which file to write are recording's.
+// It works on one file at a time. What the payloads of its tags say, package
+// payload knows; names, folders and rules about which file to write are
+// recording's.
 package flv

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
 // Entry is a place where playing may begin.
@@ -40,7 +41,7 @@ type Index struct {
 	HasVideo, HasAudio bool
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
-	pictures             DefaultTrack
+	pictures             payload.DefaultTrack
 	began                uint32 // ms; of the first frame
 	begun                bool   // there is one
 }
@@ -49,8 +50,8 @@ type Index struct {
 // places of speakers.
 type Header struct {
 	Entry
-	Kind   Kind
-	Tracks TrackSet // that it is for
+	Kind   payload.Kind
+	Tracks payload.TrackSet // that it is for
 }
 
 // frontSize is how much of a tag's data is read: the header of a payload with
@@ -142,17 +143,17 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 // is: headers and keyframes of several tracks, whose numbers are anywhere in
 // it, and what many modifiers hide.
 func frontSaysTooLittle(kind uint8, front []byte) bool {
-	var p Payload
+	var p payload.Payload
 	ok := false
 	switch kind {
 	case TypeVideo:
-		p, ok = ParseVideo(front)
+		p, ok = payload.ParseVideo(front)
 	case TypeAudio:
-		p, ok = ParseAudio(front)
+		p, ok = payload.ParseAudio(front)
 	default:
 		return false
 	}
-	return !ok || p.tracks != noTracks && (p.keyframe() || p.Kind != Frames)
+	return !ok || p.Multitrack() && (p.IsKeyframe() || p.Kind != payload.Frames)
 }
 
 // add notes a tag of size bytes at an offset; data is its beginning, or all of
@@ -166,7 +167,7 @@ func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 			x.HasVideo, x.Entries = true, nil
 		}
 		x.LastVideo = time
-		v, ok := ParseVideo(data)
+		v, ok := payload.ParseVideo(data)
 		if ok && v.IsHeader() && size <= maxHeader {
 			x.VideoHeaders = appendHeader(x.VideoHeaders, Header{e, v.Kind, v.TrackSet()})
 		}
@@ -178,7 +179,7 @@ func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 		}
 	case TypeAudio:
 		x.HasAudio, x.LastAudio = true, time
-		if a, ok := ParseAudio(data); ok && a.IsHeader() {
+		if a, ok := payload.ParseAudio(data); ok && a.IsHeader() {
 			if size <= maxHeader {
 				x.AudioHeaders = appendHeader(x.AudioHeaders, Header{e, a.Kind, a.TrackSet()})
 			}
@@ -227,8 +228,8 @@ func appendHeader(list []Header, h Header) []Header {
 // older half goes.
 func thinned(list []Header) []Header {
 	type subject struct {
-		kind   Kind
-		tracks TrackSet
+		kind   payload.Kind
+		tracks payload.TrackSet
 	}
 	left := map[subject]int{}
 	for i := range list {
@@ -264,7 +265,7 @@ func (x *Index) HeadersBefore(offset int64) []Entry {
 	var out []Entry
 	for _, list := range [][]Header{x.VideoHeaders, x.AudioHeaders} {
 		list = list[:sort.Search(len(list), func(i int) bool { return list[i].Offset >= offset })]
-		for _, kind := range []Kind{SequenceStart, Metadata, MultichannelConfig} {
+		for _, kind := range []payload.Kind{payload.SequenceStart, payload.Metadata, payload.MultichannelConfig} {
 			out = append(out, inForce(list, kind)...)
 		}
 	}
@@ -273,8 +274,8 @@ func (x *Index) HeadersBefore(offset int64) []Entry {
 
 // inForce returns the headers of a kind that no later ones replace, in their
 // order: 256 at most, one for each track.
-func inForce(list []Header, kind Kind) (out []Entry) {
-	var replaced TrackSet
+func inForce(list []Header, kind payload.Kind) (out []Entry) {
+	var replaced payload.TrackSet
 	for i := len(list) - 1; i >= 0; i-- {
 		if h := &list[i]; h.Kind == kind && !h.Tracks.Without(replaced).Empty() {
 			out = append(out, h.Entry)

@@ -14,6 +14,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
 const (
@@ -202,7 +203,7 @@ func decode(t *testing.T, f *File, frames []media.Frame) {
 		if err := w.Write(flv.Tag{Type: g.Type, Timestamp: g.Time, Data: cat(g.Head, g.Data)}); err != nil {
 			t.Fatal(err)
 		}
-		if p := cat(g.Head, g.Data); g.Type == media.TypeVideo && !flv.IsVideoHeader(p) {
+		if p := cat(g.Head, g.Data); g.Type == media.TypeVideo && !payload.IsVideoHeader(p) {
 			pictures++
 		}
 	}

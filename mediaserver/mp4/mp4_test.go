@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
 // fileCases are files and the frames of them: type, ms, head and data. Where a
@@ -230,7 +230,7 @@ func TestCodecs(t *testing.T) {
 				if h.Type != kind || fmt.Sprintf("%x", p) != c.header || h.Time != 0 {
 					t.Errorf("header %x of type %d", p, h.Type)
 				}
-				if c.video && !flv.IsVideoHeader(p) || !c.video && !flv.IsAudioHeader(p) {
+				if c.video && !payload.IsVideoHeader(p) || !c.video && !payload.IsAudioHeader(p) {
 					t.Errorf("header %x is none to others", p)
 				}
 			}
@@ -239,7 +239,7 @@ func TestCodecs(t *testing.T) {
 				if g.Type != kind || fmt.Sprintf("%x", g.Head) != c.head {
 					t.Errorf("head %x of type %d", g.Head, g.Type)
 				}
-				if flv.IsKeyframe(p) != c.video && c.video {
+				if payload.IsKeyframe(p) != c.video && c.video {
 					t.Errorf("%x is no keyframe to others", p)
 				}
 			}

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -68,7 +68,7 @@ type Playback struct {
 
 	buffer       time.Duration
 	audio, video bool
-	rate         flv.FrameRate
+	rate         payload.FrameRate
 	opening      bool           // what introduces the media is still to be sent
 	filled       fill           // whether the client has its buffer
 	single       bool           // one picture, then the end
@@ -110,11 +110,11 @@ func (p *Playback) SetReceive(audio, video bool) {
 }
 
 // SetFrameRate thins out the pictures to a rate a second; negative or 0 for all
-// of them. See [flv.FrameRate].
+// of them. See [payload.FrameRate].
 func (p *Playback) SetFrameRate(fps float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rate = flv.FrameRate{Max: max(fps, 0), Broken: p.rate.Broken}
+	p.rate = payload.FrameRate{Max: max(fps, 0), Broken: p.rate.Broken}
 }
 
 // Position is where the client should be by now: not what was sent last, which
@@ -175,7 +175,7 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	p.opening, p.filled, p.single, p.quiet = true, filling, single, quiet
 	p.at = p.file.Seek(from)
 	p.base, p.last, p.since, p.sent = p.at.Time, p.at.Time, time.Now(), 0
-	p.rate = flv.FrameRate{Max: p.rate.Max} // it begins with a keyframe
+	p.rate = payload.FrameRate{Max: p.rate.Max} // it begins with a keyframe
 	if p.opts.Continue && p.run == 1 {
 		p.offset = p.opts.From - p.base
 	}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -107,9 +108,9 @@ func (p *played) SendLayout(l *rtmp.Layout) error {
 		}
 		what := map[rtmp.MessageType]string{rtmp.TypeData: "data", rtmp.TypeVideo: "inter", rtmp.TypeAudio: "sound"}[m.Type]
 		switch {
-		case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload), m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
+		case m.Type == rtmp.TypeVideo && payload.IsVideoHeader(m.Payload), m.Type == rtmp.TypeAudio && payload.IsAudioHeader(m.Payload):
 			what = "header"
-		case m.Type == rtmp.TypeVideo && flv.IsKeyframe(m.Payload):
+		case m.Type == rtmp.TypeVideo && payload.IsKeyframe(m.Payload):
 			what = "key"
 		}
 		p.got = append(p.got, fmt.Sprintf("%s %d@%d", what, m.Timestamp, m.StreamID))

@@ -6,8 +6,8 @@ import (
 	"math"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -246,12 +246,12 @@ func (p *Playback) wanted(f media.Frame) bool {
 	case f.Size() == 0:
 		return false
 	case f.Type == media.TypeAudio:
-		return p.audio || flv.IsAudioHeader(front(f))
+		return p.audio || payload.IsAudioHeader(front(f))
 	case f.Type == media.TypeVideo:
 		if p.video && !p.rate.Needed() {
 			return true
 		}
-		if flv.IsVideoHeader(front(f)) {
+		if payload.IsVideoHeader(front(f)) {
 			return true
 		}
 		p.rate.Broken = p.rate.Broken || !p.video
@@ -261,7 +261,7 @@ func (p *Playback) wanted(f media.Frame) bool {
 }
 
 func isPicture(f media.Frame) bool {
-	return f.Type == media.TypeVideo && f.Size() > 0 && !flv.IsVideoHeader(front(f))
+	return f.Type == media.TypeVideo && f.Size() > 0 && !payload.IsVideoHeader(front(f))
 }
 
 // front is the beginning of a payload, which says what it is.

@@ -3,7 +3,7 @@ package recording
 import (
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -25,7 +25,7 @@ type clock struct {
 	last     uint32      // largest file time so far
 	video    [256]uint32 // of the last video tag, by track
 	audio    [256]uint32
-	tracks   flv.DefaultTrack
+	tracks   payload.DefaultTrack
 	pictures bool // a keyframe has come
 }
 
@@ -43,12 +43,12 @@ func (c *clock) resume(video, audio, duration uint32, gap time.Duration) {
 
 // place returns the file time of a message; ok is false when it is left out.
 func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
-	var p flv.Payload
+	var p payload.Payload
 	header := false
 	switch m.Type {
 	case rtmp.TypeVideo:
 		var known bool
-		p, known = flv.ParseVideo(m.Payload)
+		p, known = payload.ParseVideo(m.Payload)
 		header = known && p.IsHeader()
 		if known && c.tracks.Keyframe(&p) {
 			c.pictures = true
@@ -58,7 +58,7 @@ func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
 		}
 	case rtmp.TypeAudio:
 		var known bool
-		p, known = flv.ParseAudio(m.Payload)
+		p, known = payload.ParseAudio(m.Payload)
 		header = known && p.IsHeader()
 	}
 	if len(m.Payload) == 0 {
@@ -93,7 +93,7 @@ func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
 }
 
 // forward moves a time to where none of the payload's tracks goes back.
-func forward(last *[256]uint32, p *flv.Payload, at uint32) uint32 {
+func forward(last *[256]uint32, p *payload.Payload, at uint32) uint32 {
 	tracks := p.Tracks()
 	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
 		if int32(at-last[t.ID]) < 0 {

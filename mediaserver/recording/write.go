@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -53,9 +54,9 @@ func (r *Recorder) write(m rtmp.Message) error {
 	}
 	r.dirty = true
 	switch {
-	case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload):
+	case m.Type == rtmp.TypeVideo && payload.IsVideoHeader(m.Payload):
 		r.video = true
-	case m.Type == rtmp.TypeAudio && flv.IsAudioHeader(m.Payload):
+	case m.Type == rtmp.TypeAudio && payload.IsAudioHeader(m.Payload):
 	default:
 		r.media = true
 	}

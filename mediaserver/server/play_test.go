@@ -13,6 +13,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -75,7 +76,7 @@ func wordOf(m *rtmp.Message) (word string) {
 		word = pictureOf(m.Payload) + fmt.Sprintf(" %d", m.Timestamp)
 	case rtmp.TypeAudio:
 		word = fmt.Sprintf("sound %c %d", m.Payload[len(m.Payload)-1], m.Timestamp)
-		if flv.IsAudioHeader(m.Payload) {
+		if payload.IsAudioHeader(m.Payload) {
 			word = fmt.Sprintf("sound header %d", m.Timestamp)
 		}
 	}
@@ -86,7 +87,7 @@ func wordOf(m *rtmp.Message) (word string) {
 }
 
 func pictureOf(p []byte) string {
-	if flv.IsVideoHeader(p) {
+	if payload.IsVideoHeader(p) {
 		return "picture header"
 	}
 	kind := map[byte]string{1: "key", 2: "inter", 3: "aside"}[p[0]>>4]

@@ -3,7 +3,7 @@ package stream
 import (
 	"encoding/binary"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -36,7 +36,7 @@ type state struct {
 	first    uint32 // ms, where that began
 
 	over bool
-	rate flv.FrameRate
+	rate payload.FrameRate
 }
 
 // customize returns the player's custom, made when there is none.

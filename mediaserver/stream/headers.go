@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"slices"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -16,8 +16,8 @@ const maxHeaderBytes = 1 << 20
 // header is a sequence start, metadata of pictures or places of speakers.
 type header struct {
 	kind    rtmp.MessageType
-	what    flv.Kind
-	tracks  flv.TrackSet // that it is in force for; what else it is for, a later one replaced
+	what    payload.Kind
+	tracks  payload.TrackSet // that it is in force for; what else it is for, a later one replaced
 	payload []byte
 }
 
@@ -40,12 +40,12 @@ func (h *header) order() int {
 }
 
 // keep takes a header in place of what it replaces, and says whether anything
-// changed: many encoders repeat theirs with every keyframe. The payload is
-// copied.
-func (hs *headers) keep(kind rtmp.MessageType, p *flv.Payload, payload []byte) (changed bool) {
+// changed: many encoders repeat theirs with every keyframe. data is the
+// payload, which is copied.
+func (hs *headers) keep(kind rtmp.MessageType, p *payload.Payload, data []byte) (changed bool) {
 	h := header{kind: kind, what: p.Kind, tracks: p.TrackSet()}
 	for i := range hs.list {
-		if o := &hs.list[i]; o.order() == h.order() && o.tracks == h.tracks && bytes.Equal(o.payload, payload) {
+		if o := &hs.list[i]; o.order() == h.order() && o.tracks == h.tracks && bytes.Equal(o.payload, data) {
 			return false
 		}
 	}
@@ -60,11 +60,11 @@ func (hs *headers) keep(kind rtmp.MessageType, p *flv.Payload, payload []byte) (
 		}
 		return o.tracks.Empty()
 	})
-	if hs.bytes+len(payload) > maxHeaderBytes {
+	if hs.bytes+len(data) > maxHeaderBytes {
 		return true // forwarded, but not kept
 	}
-	h.payload = bytes.Clone(payload)
-	hs.bytes += len(payload)
+	h.payload = bytes.Clone(data)
+	hs.bytes += len(data)
 	at, _ := slices.BinarySearchFunc(hs.list, h.order()+1, func(o header, order int) int { return cmp.Compare(o.order(), order) })
 	hs.list = slices.Insert(hs.list, at, h)
 	return true

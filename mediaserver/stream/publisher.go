@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -77,16 +77,16 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 }
 
 // video says what a video message is, and keeps what joiners need of it.
-func (s *Stream) video(payload []byte) (flags uint8) {
+func (s *Stream) video(data []byte) (flags uint8) {
 	s.hasVideo = true
-	v, ok := flv.ParseVideo(payload)
+	v, ok := payload.ParseVideo(data)
 	if !ok {
 		return 0 // forwarded all the same: players may know better
 	}
 	key := s.pictures.Keyframe(&v)
 	switch {
 	case v.IsHeader():
-		s.keepHeader(rtmp.TypeVideo, &v, payload)
+		s.keepHeader(rtmp.TypeVideo, &v, data)
 		flags = flagHeader
 	case key:
 		flags = flagKey
@@ -95,17 +95,17 @@ func (s *Stream) video(payload []byte) (flags uint8) {
 }
 
 // audio does the same for an audio message.
-func (s *Stream) audio(payload []byte) (flags uint8) {
-	a, ok := flv.ParseAudio(payload)
+func (s *Stream) audio(data []byte) (flags uint8) {
+	a, ok := payload.ParseAudio(data)
 	if !ok || !a.IsHeader() {
 		return 0
 	}
-	s.keepHeader(rtmp.TypeAudio, &a, payload)
+	s.keepHeader(rtmp.TypeAudio, &a, data)
 	return flagHeader
 }
 
-func (s *Stream) keepHeader(kind rtmp.MessageType, p *flv.Payload, payload []byte) {
-	if s.headers.keep(kind, p, payload) {
+func (s *Stream) keepHeader(kind rtmp.MessageType, p *payload.Payload, data []byte) {
+	if s.headers.keep(kind, p, data) {
 		s.version++
 	}
 }
@@ -193,7 +193,7 @@ func (p *Publisher) Close() {
 	s.publisher = nil
 	s.goodbye = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
-	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, flv.DefaultTrack{}, headers{}
+	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.DefaultTrack{}, headers{}
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)

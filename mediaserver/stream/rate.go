@@ -1,10 +1,10 @@
 package stream
 
-import "flashpod.dev/flashpod/mediaserver/flv"
+import "flashpod.dev/flashpod/mediaserver/media/payload"
 
 // FrameRate asks for at most fps pictures a second (NetStream.receiveVideoFPS);
 // a negative one for all of them, 0 for none: that is Receive without video.
-// Which are left out is [flv.FrameRate]'s to say; sound and data go on all the
+// Which are left out is [payload.FrameRate]'s to say; sound and data go on all the
 // time.
 func (p *Player) FrameRate(fps float64) {
 	p.sink.loop.do(func() {
@@ -15,6 +15,6 @@ func (p *Player) FrameRate(fps float64) {
 		c := p.customize()
 		broken := c.state.rate.Broken || !p.video
 		p.video = true
-		c.state.rate = flv.FrameRate{Max: max(fps, 0), Broken: broken}
+		c.state.rate = payload.FrameRate{Max: max(fps, 0), Broken: broken}
 	})
 }

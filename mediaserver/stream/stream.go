@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -60,7 +60,7 @@ type Stream struct {
 	publisher *Publisher
 	hasVideo  bool
 	hasAudio  bool
-	pictures  flv.DefaultTrack
+	pictures  payload.DefaultTrack
 	headers   headers
 	data      []stored // by handler name, in the order they came
 	dataBytes int

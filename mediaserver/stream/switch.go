@@ -1,7 +1,7 @@
 package stream
 
 import (
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -184,7 +184,7 @@ func (p *Player) changeOver() {
 		st.begin(st.last)
 	}
 	st.floored, st.floor = st.sent, st.last
-	st.rate = flv.FrameRate{Max: st.rate.Max, Broken: st.rate.Broken}
+	st.rate = payload.FrameRate{Max: st.rate.Max, Broken: st.rate.Broken}
 
 	// Whole messages may go behind the rest of one: before all that comes.
 	rest := append([]byte(nil), s.rest...)

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
 // footage is what is in a file, whatever its format: the hash of each decoded
@@ -149,7 +150,7 @@ func filmed(t *testing.T, path string) int {
 		if err != nil {
 			return n
 		}
-		if tag.Type == flv.TypeVideo && !flv.IsVideoHeader(tag.Data) {
+		if tag.Type == flv.TypeVideo && !payload.IsVideoHeader(tag.Data) {
 			n++
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -370,7 +371,7 @@ func (v *victim) look(path string) {
 		switch {
 		case isPicture(tag.Type, tag.Data):
 			pictures++
-		case tag.Type == flv.TypeAudio && !flv.IsAudioHeader(tag.Data):
+		case tag.Type == flv.TypeAudio && !payload.IsAudioHeader(tag.Data):
 			sounds++
 		}
 	}
@@ -396,7 +397,7 @@ func (v *victim) play(k *killing, path string) {
 		middle = all[len(all)/2].Timestamp
 	}
 	for i, tag := range all {
-		if tag.Timestamp <= middle && flv.IsKeyframe(tag.Data) {
+		if tag.Timestamp <= middle && payload.IsKeyframe(tag.Data) {
 			from = i // playing from the middle begins with it
 		}
 	}

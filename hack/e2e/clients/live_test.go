@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -69,11 +69,11 @@ func TestLatePlayerStartsWithAKeyframe(t *testing.T) {
 		switch {
 		case m.Type == rtmp.TypeData && strings.Contains(string(m.Payload), "onMetaData"):
 			meta = true
-		case m.Type == rtmp.TypeVideo && flv.IsVideoHeader(m.Payload):
+		case m.Type == rtmp.TypeVideo && payload.IsVideoHeader(m.Payload):
 			header = true
 		case m.Type == rtmp.TypeVideo:
-			if !meta || !header || !flv.IsKeyframe(m.Payload) {
-				t.Errorf("first picture: keyframe %v, metadata before it %v, sequence header before it %v", flv.IsKeyframe(m.Payload), meta, header)
+			if !meta || !header || !payload.IsKeyframe(m.Payload) {
+				t.Errorf("first picture: keyframe %v, metadata before it %v, sequence header before it %v", payload.IsKeyframe(m.Payload), meta, header)
 			}
 			return
 		}
@@ -89,7 +89,7 @@ func TestPlayerOutlastsItsPublisher(t *testing.T) {
 	for range 2 {
 		encoder := publish(t, s.url+"/cam", 60)
 		p.status("NetStream.Play.PublishNotify")
-		p.until(func(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo && flv.IsKeyframe(m.Payload) })
+		p.until(func(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo && payload.IsKeyframe(m.Payload) })
 		encoder.interrupt()
 		p.status("NetStream.Play.UnpublishNotify")
 	}

@@ -1,4 +1,4 @@
-package flv
+package payload
 
 import "encoding/binary"
 
@@ -255,19 +255,23 @@ func (p *Payload) IsHeader() bool {
 	return false
 }
 
+// Multitrack says whether the payload names its tracks: only the whole of it
+// says which they are.
+func (p *Payload) Multitrack() bool { return p.tracks != noTracks }
+
 // IsDisposable says whether the payload is an inter frame that no other frame
 // refers to.
 func (p *Payload) IsDisposable() bool { return p.Kind == Frames && p.Frame == frameDispose }
 
-// keyframe says whether decoding of any of the tracks can begin here.
-func (p *Payload) keyframe() bool { return p.Kind == Frames && p.Frame == frameKey }
+// IsKeyframe says whether decoding of any of the tracks can begin here.
+func (p *Payload) IsKeyframe() bool { return p.Kind == Frames && p.Frame == frameKey }
 
 // IsKeyframe says whether a video payload is a frame that decoding can begin
 // with. A sequence header is none, nor is a frame of tracks other than 0: where
 // tracks are numbered otherwise, DefaultTrack knows.
 func IsKeyframe(p []byte) bool {
 	v, ok := ParseVideo(p)
-	return ok && v.keyframe() && v.TrackSet().Has(0)
+	return ok && v.IsKeyframe() && v.TrackSet().Has(0)
 }
 
 // IsVideoHeader says whether a video payload is what a player must have before

@@ -1,4 +1,4 @@
-package flv
+package payload
 
 // FrameRate thins out the pictures of a stream, so that what is left can always
 // be decoded:
@@ -97,7 +97,7 @@ func frameOf(payload []byte) frame {
 	switch {
 	case !ok || v.Kind != Frames:
 		return aside
-	case v.keyframe():
+	case v.IsKeyframe():
 		return keyframes
 	case v.IsDisposable():
 		return disposable

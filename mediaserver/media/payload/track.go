@@ -1,4 +1,4 @@
-package flv
+package payload
 
 import "encoding/binary"
 
@@ -130,5 +130,5 @@ func (d *DefaultTrack) Keyframe(v *Payload) bool {
 	if found && v.Kind == SequenceEnd {
 		d.known = false // another takes its place, or it comes again
 	}
-	return found && v.keyframe()
+	return found && v.IsKeyframe()
 }
