@@ -1,4 +1,4 @@
 // Command flashpod is the media server: the program in the media pod, and the
-// same one on a laptop. This package is its command line only; packages below
-// it do the work, and server puts them together.
+// same one on a laptop. Package command is its command line; packages below it
+// do the work, and server puts them together.
 package main

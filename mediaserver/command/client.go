@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -19,61 +17,6 @@ import (
 
 // clientTimeout bounds each step of a conversation with a server.
 const clientTimeout = 15 * time.Second
-
-const exitCodes = `Exit codes: 0 all of it, 1 it failed, 2 the command line is wrong, 130 Ctrl-C, 143
-SIGTERM. How far it is goes to standard error when that is a terminal, one line
-at the end always.`
-
-// usageError is a mistake on the command line: exit code 2.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func usage(err error) error { return usageError{err} }
-
-// interrupted says that a signal ended it: exit code 128 and its number.
-type interrupted struct{ signal os.Signal }
-
-func (e interrupted) Error() string { return "interrupted" }
-
-// exitCode is what the process ends with.
-func exitCode(err error) int {
-	var u usageError
-	var i interrupted
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &i):
-		if number, ok := i.signal.(syscall.Signal); ok {
-			return 128 + int(number)
-		}
-	case errors.As(err, &u):
-		return 2
-	}
-	return 1
-}
-
-// orInterrupted is err or, when a signal is behind it, that.
-func orInterrupted(ctx context.Context, err error) error {
-	var i interrupted
-	if errors.As(context.Cause(ctx), &i) {
-		return i
-	}
-	return err
-}
-
-// arguments asks for those of the names.
-func arguments(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
-			return usage(fmt.Errorf("%s needs %s: see %s --help", cmd.Name(), strings.Join(names[len(args):], " and "), cmd.CommandPath()))
-		case len(args) > len(names):
-			return usage(fmt.Errorf("%s takes no more than %s, and %q is more: see %s --help", cmd.Name(), strings.Join(names, " and "), args[len(names)], cmd.CommandPath()))
-		}
-		return nil
-	}
-}
 
 func addCA(f *pflag.FlagSet, ca *string) {
 	f.StringVar(ca, "ca", "", "certificates, PEM, of the authority that an rtmps:// server is to be trusted by (default: the system's)")

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -28,8 +28,7 @@ const asProgram = "FLASHPOD_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		main()
-		return
+		os.Exit(Execute("test"))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -129,7 +128,7 @@ func film(t *testing.T, seconds int) string {
 
 // flashpod runs a command line to its end.
 func flashpod(ctx context.Context, in io.Reader, args ...string) (stdout string, err error) {
-	cmd := rootCommand()
+	cmd := rootCommand("test")
 	var out bytes.Buffer
 	cmd.SetArgs(args)
 	cmd.SetIn(in)

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -22,10 +22,11 @@ import (
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
-// recordingsSource is what the flags say: where, of which instance, and with
-// which key.
+// recordingsSource is what the flags say: where, of which instance, with which
+// key, and how to print it.
 type recordingsSource struct {
 	url, data, instance, keyFile string
+	output                       string // table or json
 }
 
 // open makes a client of a running server, or of a data folder.

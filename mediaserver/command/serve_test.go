@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -52,17 +52,7 @@ func TestTheLastLineIsTheCause(t *testing.T) {
 	} {
 		for _, format := range []string{"text", "json"} {
 			t.Run(c.name+" "+format, func(t *testing.T) {
-				args := append([]string{"serve", "--log-format", format, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"}, c.args...)
-				var out bytes.Buffer
-				cmd := exec.Command(os.Args[0], args...)
-				cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0")
-				cmd.Stdout, cmd.Stderr = &out, &out // as kubelet logs both
-				var exit *exec.ExitError
-				if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-					t.Fatalf("%v, want exit code 1\n%s", err, &out)
-				}
-				lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-				last := lines[len(lines)-1]
+				last := lastLine(t, append([]string{"serve", "--log-format", format, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"}, c.args...)...)
 				if !strings.HasPrefix(last, "flashpod: ") || len(last) > 512 {
 					t.Errorf("the last line is %q", last)
 				}
@@ -79,4 +69,20 @@ func TestTheLastLineIsTheCause(t *testing.T) {
 		t.Fatalf("the one that runs was disturbed: %v", err)
 	}
 	nc.Close()
+}
+
+// lastLine runs a command line in a process of its own, which is to fail, and
+// returns the last line that it says.
+func lastLine(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Stdout, cmd.Stderr = &out, &out // as kubelet logs both
+	var exit *exec.ExitError
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("%v, want exit code 1\n%s", err, &out)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	return lines[len(lines)-1]
 }

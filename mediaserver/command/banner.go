@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 )
 
 // banner tells a person what is served where, with lines to paste.
-func banner(w io.Writer, s *server.Server) {
+func banner(w io.Writer, s *server.Server, version string) {
 	rtmp := "rtmp://" + dialable(s.RTMPAddr())
 	fmt.Fprintf(w, "Flashpod %s is ready.\n", version)
 	for _, one := range s.Served() {
@@ -35,7 +35,7 @@ func banner(w io.Writer, s *server.Server) {
 }
 
 // announce says the same in the log.
-func announce(log *slog.Logger, s *server.Server) {
+func announce(log *slog.Logger, s *server.Server, version string) {
 	for _, one := range s.Served() {
 		log.Info("serving", "application", one.Application, "instance", one.Instance,
 			"recording", string(one.Recording), "recordings", one.Streams, "publishKey", one.KeyFile != "")

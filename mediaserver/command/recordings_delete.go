@@ -1,0 +1,31 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func recordingsDeleteCommand(from *recordingsSource) *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete NAME --instance APPLICATION/INSTANCE",
+		Short: "Delete one recorded stream",
+		Args:  arguments("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return from.with(cmd, func(ctx context.Context, c *recordingsClient) error {
+				key, err := from.key()
+				if err != nil {
+					return err
+				}
+				if err := c.remove(ctx, from.instance, args[0], key); err != nil {
+					return err
+				}
+				if from.output == "table" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s is deleted.\n", args[0])
+				}
+				return nil
+			})
+		},
+	}
+}

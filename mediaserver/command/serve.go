@@ -1,0 +1,127 @@
+package command
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flashpod.dev/flashpod/mediaserver/server"
+)
+
+const serveLong = `Serve every AppInstance in the given files and folders (*.yaml, *.yml, *.json),
+without any Kubernetes. The same manifest works on a cluster.
+
+Recordings are FLV files at DIR/APPLICATION/streams/INSTANCE/NAME.flv. Files that
+are put there play as well: FLV as NAME, MP4, F4V, M4V and MOV as mp4:NAME, and
+MP3 as mp3:NAME.
+Where spec.access.publish.mode is Key (the default), publishers append the key
+to the stream name, as OBS users do: NAME?key=KEY. Without --publish-key-file a
+key per instance is made once and kept at DIR/APPLICATION/keys/INSTANCE.key.
+Another key that is written into the file counts at once, and the one before it
+stays valid for spec.access.publish.previousKeyFor (1h). A key that is missing
+keeps nobody from playing: publishers are refused until it is there.
+
+A certificate for --rtmps-address that is missing or bad takes nothing else down:
+clients by TLS are turned away until a good one is there.
+
+SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
+A second signal ends it at once. A manifest that is wrong, or a port that is
+taken, ends it with exit code 1 before anything is served. The last line on
+standard error says why.`
+
+const serveExample = `  # one instance from a file, recordings below ./data
+  flashpod serve -f lobby.yaml --data data
+
+  # every manifest in a folder, reachable from other machines
+  flashpod serve -f manifests/ --data /var/lib/flashpod --rtmp-address :1935
+
+  # then, with ffmpeg
+  ffmpeg -re -i film.mp4 -c copy -f flv 'rtmp://127.0.0.1:1935/chatRoom/lobby/film?key=KEY'
+  ffplay rtmp://127.0.0.1:1935/chatRoom/lobby/film`
+
+// serving is what the command line says.
+type serving struct {
+	files               []string
+	cfg                 server.Config
+	logLevel, logFormat string
+}
+
+func serveCommand(version string) *cobra.Command {
+	var s serving
+	cmd := &cobra.Command{
+		Use:     "serve -f FILE-OR-FOLDER [-f ...] --data DIR",
+		Short:   "Serve AppInstance manifests on this machine",
+		Long:    serveLong,
+		Example: serveExample,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s.cfg.Version = version
+			return s.run(cmd)
+		},
+	}
+	s.addTo(cmd.Flags())
+	_ = cmd.MarkFlagRequired("filename")
+	_ = cmd.MarkFlagRequired("data")
+	_ = cmd.MarkFlagDirname("data")
+	return cmd
+}
+
+func (s *serving) addTo(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringArrayVarP(&s.files, "filename", "f", nil, "manifest file, or folder of manifests; may be repeated")
+	f.StringVar(&s.cfg.Data, "data", "", "folder for recordings and keys; made when missing")
+	f.StringVar(&s.cfg.RTMPAddress, "rtmp-address", "127.0.0.1:1935", "where clients connect; port 0 takes any free port")
+	f.StringVar(&s.cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as 127.0.0.1:443 (default: nowhere)")
+	f.StringVar(&s.cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
+	f.StringVar(&s.cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
+	f.StringVar(&s.cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")
+	f.IntVar(&s.cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open)")
+	f.StringVar(&s.cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance; read again when it changes, and may come later (default: one is made for each)")
+	f.DurationVar(&s.cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+}
+
+func (s *serving) run(cmd *cobra.Command) error {
+	log, err := newLogger(s.logLevel, s.logFormat)
+	if err != nil {
+		return err
+	}
+	docs, err := loadManifests(s.files, log)
+	if err != nil {
+		return err
+	}
+	s.cfg.Log = log
+	srv, err := server.New(s.cfg, docs)
+	if err != nil {
+		return err
+	}
+	if err := srv.Listen(); err != nil {
+		return err
+	}
+	if s.logFormat == "json" {
+		announce(log, srv, s.cfg.Version) // for a machine, which reads lines
+	} else {
+		banner(cmd.OutOrStdout(), srv, s.cfg.Version)
+	}
+	return srv.Run(cmd.Context())
+}
+
+func newLogger(level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: choose debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: choose text or json", format)
+}
