@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # generate.sh [--check]: writes again what is generated from the API types and the operator's markers: deep copies, the
-# CustomResourceDefinition (with hack/tools/schema/overlay.yaml merged in), the operator's ClusterRole, what Argo CD learns, and
-# what the charts have from config/. With --check nothing is written, and a difference is an error.
+# CustomResourceDefinition (with hack/tools/schema/overlay.yaml merged in), the operator's ClusterRole, what Argo CD learns, what
+# the charts have from config/, and, from the list of packages in hack/tools/rooms, the linter's import rules. With --check nothing
+# is written, and a difference is an error.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 check=false
 [[ ${1:-} != --check ]] || check=true
+go run ./hack/tools/rooms $($check && echo --check)
 tool=$(hack/cluster/build.sh controller-gen)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
