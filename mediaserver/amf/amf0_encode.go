@@ -1,7 +1,6 @@
 package amf
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"time"
@@ -27,130 +26,124 @@ const (
 	markAMF3        = 0x11
 )
 
-// Append appends the AMF0 form of v. What AMF0 cannot express (byte arrays,
-// vectors) goes out as AMF3 behind the marker that switches to it. It fails
-// with ErrInvalid for a Go type that has no AMF form and a name longer than
-// 65535 bytes, and with ErrTooDeep; dst is returned unchanged then.
-func Append(dst []byte, v Value) ([]byte, error) {
-	out, err := append0(dst, v, 0)
-	if err != nil {
-		return dst, err
+func (e *encoder) value0(v Value, depth int) error {
+	if err := e.bounded(depth); err != nil {
+		return err
 	}
-	return out, nil
-}
-
-func append0(dst []byte, v Value, depth int) ([]byte, error) {
-	if err := bounded(dst, depth); err != nil {
-		return dst, err
+	if isNil(v) {
+		e.bytes(markNull)
+		return nil
 	}
 	switch v := v.(type) {
-	case nil:
-		return append(dst, markNull), nil
 	case Undefined:
-		return append(dst, markUndefined), nil
+		e.bytes(markUndefined)
+		return nil
 	case bool:
+		e.bytes(markBoolean, 0)
 		if v {
-			return append(dst, markBoolean, 1), nil
+			e.b[len(e.b)-1] = 1
 		}
-		return append(dst, markBoolean, 0), nil
+		return nil
 	case string:
-		return appendString0(dst, v), nil
+		e.string0(v)
+		return nil
 	case XML:
-		dst = append(dst, markXML)
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(v)))
-		return append(dst, v...), nil
+		e.objects0.skip()
+		e.bytes(markXML)
+		e.uint32(uint32(len(v)))
+		e.b = append(e.b, v...)
+		return nil
 	case time.Time:
-		dst = append(dst, markDate)
-		dst = appendDouble(dst, float64(v.UnixMilli()))
-		return append(dst, 0, 0), nil // the time zone is reserved
-	case []Value:
-		dst = append(dst, markStrictArray)
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(v)))
-		var err error
-		for _, item := range v {
-			if dst, err = append0(dst, item, depth+1); err != nil {
-				return dst, err
-			}
-		}
-		return dst, nil
-	case *Object:
-		if v == nil {
-			return append(dst, markNull), nil
-		}
-		if v.Class == "" {
-			return appendProperties0(append(dst, markObject), v.Properties, depth)
-		}
-		dst, err := appendName(append(dst, markTypedObject), v.Class)
-		if err != nil {
-			return dst, err
-		}
-		return appendProperties0(dst, v.Properties, depth)
-	case *ECMAArray:
-		if v == nil {
-			return append(dst, markNull), nil
-		}
-		all := v.Properties
-		for i, item := range v.Dense {
-			all = append(all[:len(all):len(all)], Property{fmt.Sprint(i), item})
-		}
-		dst = append(dst, markECMAArray)
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(all)))
-		return appendProperties0(dst, all, depth)
-	case []byte, []int32, []uint32, []float64, *ObjectVector:
-		return append3(append(dst, markAMF3), v, depth)
+		e.objects0.skip()
+		e.bytes(markDate)
+		e.date(v)
+		e.bytes(0, 0) // the time zone is reserved
+		return nil
+	case *Array, *ECMAArray, *Object:
+		return e.complex0(v, depth)
+	case *ByteArray, *Dictionary, *Vector[int32], *Vector[uint32], *Vector[float64], *ObjectVector:
+		e.bytes(markAMF3)
+		return e.value3(v, depth)
 	}
 	if n, ok := number(v); ok {
-		return appendDouble(append(dst, markNumber), n), nil
+		e.bytes(markNumber)
+		e.double(n)
+		return nil
 	}
-	return dst, fmt.Errorf("encode AMF0: %w: Go type %T", ErrInvalid, v)
+	return fmt.Errorf("encode AMF0: %w: Go type %T", ErrInvalid, v)
 }
 
-// maxEncoded bounds what values may grow to: a few bytes of references can
-// stand for a tree without end.
-const maxEncoded = 64 << 20
-
-func bounded(dst []byte, depth int) error {
-	switch {
-	case depth > maxDepth:
-		return fmt.Errorf("encode AMF: %w", ErrTooDeep)
-	case len(dst) > maxEncoded:
-		return fmt.Errorf("encode AMF: %w: more than 64 MiB", ErrInvalid)
+// complex0 writes what may be referred to, or the reference. One that is too
+// far behind for 16 bits is written out again, and a cycle that leads there is
+// too deep.
+func (e *encoder) complex0(v Value, depth int) error {
+	if place, found := e.objects0.find(v); found && place <= math.MaxUint16 {
+		e.bytes(markReference)
+		e.uint16(uint16(place))
+		return nil
+	} else if found {
+		e.objects0.skip()
+	}
+	switch v := v.(type) {
+	case *Array:
+		e.bytes(markStrictArray)
+		e.uint32(uint32(len(v.Items)))
+		for _, item := range v.Items {
+			if err := e.value0(item, depth+1); err != nil {
+				return err
+			}
+		}
+	case *ECMAArray:
+		all := v.Properties[:len(v.Properties):len(v.Properties)]
+		for i, item := range v.Dense {
+			all = append(all, Property{fmt.Sprint(i), item})
+		}
+		e.bytes(markECMAArray)
+		e.uint32(uint32(len(all)))
+		return e.properties0(all, depth)
+	case *Object:
+		if v.Class == "" {
+			e.bytes(markObject)
+			return e.properties0(v.Properties, depth)
+		}
+		e.bytes(markTypedObject)
+		if err := e.name(v.Class); err != nil {
+			return err
+		}
+		return e.properties0(v.Properties, depth)
 	}
 	return nil
 }
 
-func appendProperties0(dst []byte, list []Property, depth int) ([]byte, error) {
-	var err error
+func (e *encoder) properties0(list []Property, depth int) error {
 	for _, p := range list {
-		if dst, err = appendName(dst, p.Name); err != nil {
-			return dst, err
+		if err := e.name(p.Name); err != nil {
+			return err
 		}
-		if dst, err = append0(dst, p.Value, depth+1); err != nil {
-			return dst, err
+		if err := e.value0(p.Value, depth+1); err != nil {
+			return err
 		}
 	}
-	return append(dst, 0, 0, markObjectEnd), nil
+	e.bytes(0, 0, markObjectEnd)
+	return nil
 }
 
-func appendName(dst []byte, name string) ([]byte, error) {
+func (e *encoder) name(name string) error {
 	if len(name) > math.MaxUint16 {
-		return dst, fmt.Errorf("encode AMF0: %w: name of %d bytes, 65535 at most", ErrInvalid, len(name))
+		return fmt.Errorf("encode AMF0: %w: name of %d bytes, 65535 at most", ErrInvalid, len(name))
 	}
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(name)))
-	return append(dst, name...), nil
+	e.uint16(uint16(len(name)))
+	e.b = append(e.b, name...)
+	return nil
 }
 
-func appendString0(dst []byte, s string) []byte {
+func (e *encoder) string0(s string) {
 	if len(s) <= math.MaxUint16 {
-		dst = append(dst, markString)
-		dst = binary.BigEndian.AppendUint16(dst, uint16(len(s)))
+		e.bytes(markString)
+		e.uint16(uint16(len(s)))
 	} else {
-		dst = append(dst, markLongString)
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(s)))
+		e.bytes(markLongString)
+		e.uint32(uint32(len(s)))
 	}
-	return append(dst, s...)
-}
-
-func appendDouble(dst []byte, f float64) []byte {
-	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
+	e.b = append(e.b, s...)
 }

@@ -1,28 +1,10 @@
 package amf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 )
-
-// Decode3 takes one AMF3 value from the front of b and returns what is left
-// behind it. Errors are as those of Decode.
-func Decode3(b []byte) (v Value, rest []byte, err error) {
-	d := decoder{b: b}
-	v, err = d.value3(&tables{}, 0)
-	if err != nil {
-		return nil, b, err
-	}
-	return v, b[d.at:], nil
-}
-
-// tables are AMF3's reference tables. They start anew with each value
-// [AMF0 §3.1].
-type tables struct {
-	strings []string
-	objects references
-	traits  []traits
-}
 
 type traits struct {
 	class   string
@@ -49,7 +31,7 @@ func (d *decoder) u29() (uint32, error) {
 	return n, nil
 }
 
-func (d *decoder) value3(t *tables, depth int) (Value, error) {
+func (d *decoder) value3(depth int) (Value, error) {
 	if depth > maxDepth {
 		return nil, d.fail("", ErrTooDeep)
 	}
@@ -73,7 +55,7 @@ func (d *decoder) value3(t *tables, depth int) (Value, error) {
 	case mark3Double:
 		return d.double()
 	case mark3String:
-		return d.string3(t)
+		return d.string3()
 	}
 	if mark > mark3Dictionary {
 		d.at--
@@ -86,12 +68,12 @@ func (d *decoder) value3(t *tables, depth int) (Value, error) {
 		return nil, err
 	}
 	if n&1 == 0 {
-		return t.objects.get(d, int(n>>1))
+		return d.objects3.get(d, int(n>>1))
 	}
-	return d.complex3(t, mark, n>>1, depth)
+	return d.complex3(mark, n>>1, depth)
 }
 
-func (d *decoder) string3(t *tables) (string, error) {
+func (d *decoder) string3() (string, error) {
 	if err := d.count(1); err != nil {
 		return "", err
 	}
@@ -100,10 +82,10 @@ func (d *decoder) string3(t *tables) (string, error) {
 		return "", err
 	}
 	if n&1 == 0 {
-		if int(n>>1) >= len(t.strings) {
-			return "", d.fail(": reference to string %d of %d", ErrInvalid, n>>1, len(t.strings))
+		if int(n>>1) >= len(d.strings) {
+			return "", d.fail(": reference to string %d of %d", ErrInvalid, n>>1, len(d.strings))
 		}
-		s := t.strings[n>>1]
+		s := d.strings[n>>1]
 		return s, d.count(len(s) / perValue)
 	}
 	b, err := d.take(int(n >> 1))
@@ -112,188 +94,190 @@ func (d *decoder) string3(t *tables) (string, error) {
 	}
 	s := string(b)
 	if s != "" {
-		t.strings = append(t.strings, s)
+		d.strings = append(d.strings, s)
 	}
 	return s, nil
 }
 
-func (d *decoder) complex3(t *tables, mark byte, n uint32, depth int) (Value, error) {
+// complex3 reads what takes a place in the table of objects; n is the number
+// at its front, without the reference bit.
+func (d *decoder) complex3(mark byte, n uint32, depth int) (Value, error) {
 	switch mark {
-	case mark3XMLDoc, mark3XML, mark3ByteArray:
-		place := t.objects.open(d, nil)
+	case mark3XMLDoc, mark3XML:
 		b, err := d.take(int(n))
 		if err != nil {
 			return nil, err
 		}
-		var v Value = XML(b)
-		if mark == mark3ByteArray {
-			v = append([]byte{}, b...)
+		return d.objects3.keep(XML(b), len(b)/perValue), nil
+	case mark3ByteArray:
+		b, err := d.take(int(n))
+		if err != nil {
+			return nil, err
 		}
-		return t.objects.closed(d, place, v), nil
+		return d.objects3.keep(&ByteArray{bytes.Clone(b)}, len(b)/perValue), nil
 	case mark3Date:
-		place := t.objects.open(d, nil)
 		ms, err := d.double()
 		if err != nil {
 			return nil, err
 		}
-		return t.objects.closed(d, place, date(ms)), nil
+		return d.objects3.keep(date(ms), 0), nil
 	case mark3Array:
-		return d.array3(t, n, depth)
+		return d.array3(n, depth)
 	case mark3Object:
-		return d.object3(t, n, depth)
+		return d.object3(n, depth)
 	case mark3Dictionary:
-		return d.dictionary(t, n, depth)
+		return d.dictionary(n, depth)
+	case mark3VectorObject:
+		return d.objectVector(n, depth)
 	}
-	return d.vector(t, mark, n, depth)
+	return d.vector(mark, n)
 }
 
-// fits refuses a count that the bytes left cannot hold.
-func (d *decoder) fits(n uint32, size int) error {
-	if int64(n)*int64(size) > int64(len(d.b)-d.at) {
-		return d.fail(": %d elements", ErrTruncated, n)
+// array3 gives an Array, or an ECMAArray when some elements have names. Which
+// it is shows at the first name, before anything can refer to it.
+func (d *decoder) array3(n uint32, depth int) (Value, error) {
+	if err := d.fits(n, 1); err != nil {
+		return nil, err
+	}
+	name, err := d.string3()
+	if err != nil {
+		return nil, err
+	}
+	item := func() (Value, error) { return d.value3(depth + 1) }
+	if name == "" {
+		a := &Array{}
+		return d.objects3.hold(d, a, func() error { return items(&a.Items, n, item) })
+	}
+	a := &ECMAArray{}
+	return d.objects3.hold(d, a, func() error {
+		if err := d.named3(&a.Properties, name, depth); err != nil {
+			return err
+		}
+		return items(&a.Dense, n, item)
+	})
+}
+
+// named3 reads names and values up to the empty name; the first name is read
+// already.
+func (d *decoder) named3(to *[]Property, name string, depth int) error {
+	for name != "" {
+		v, err := d.value3(depth + 1)
+		if err != nil {
+			return err
+		}
+		*to = append(*to, Property{name, v})
+		if name, err = d.string3(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// array3 gives []Value, or an ECMAArray when some elements have names.
-func (d *decoder) array3(t *tables, n uint32, depth int) (Value, error) {
-	if err := d.fits(n, 1); err != nil {
-		return nil, err
-	}
-	place := t.objects.open(d, nil)
-	named, err := d.dynamic3(t, depth)
+// object3 reads an object whose traits are n.
+func (d *decoder) object3(n uint32, depth int) (Value, error) {
+	tr, err := d.traits3(n)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Value, 0, min(n, 64))
-	for range n {
-		v, err := d.value3(t, depth+1)
-		if err != nil {
-			return nil, err
+	o := &Object{Class: tr.class}
+	return d.objects3.hold(d, o, func() error {
+		for _, name := range tr.sealed {
+			v, err := d.value3(depth + 1)
+			if err != nil {
+				return err
+			}
+			o.Properties = append(o.Properties, Property{name, v})
 		}
-		list = append(list, v)
-	}
-	if len(named) == 0 {
-		return t.objects.closed(d, place, list), nil
-	}
-	a := &ECMAArray{Properties: named}
-	if n > 0 {
-		a.Dense = list
-	}
-	return t.objects.closed(d, place, a), nil
+		if !tr.dynamic {
+			return nil
+		}
+		name, err := d.string3()
+		if err != nil {
+			return err
+		}
+		return d.named3(&o.Properties, name, depth)
+	})
 }
 
-func (d *decoder) dynamic3(t *tables, depth int) ([]Property, error) {
-	var list []Property
-	for {
-		name, err := d.string3(t)
-		if err != nil || name == "" {
-			return list, err
-		}
-		v, err := d.value3(t, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, Property{name, v})
-	}
-}
-
-// object3 reads an object whose traits are n (without the reference bit).
-func (d *decoder) object3(t *tables, n uint32, depth int) (Value, error) {
-	var tr traits
+func (d *decoder) traits3(n uint32) (tr traits, err error) {
 	switch {
-	case n&1 == 0: // traits seen before
-		if int(n>>1) >= len(t.traits) {
-			return nil, d.fail(": reference to traits %d of %d", ErrInvalid, n>>1, len(t.traits))
+	case n&1 == 0: // seen before
+		if int(n>>1) >= len(d.traits) {
+			return tr, d.fail(": reference to traits %d of %d", ErrInvalid, n>>1, len(d.traits))
 		}
-		tr = t.traits[n>>1]
+		return d.traits[n>>1], nil
 	case n&2 != 0:
 		// Only the class itself knows how to read what follows.
-		class, err := d.string3(t)
+		class, err := d.string3()
 		if err != nil {
-			return nil, err
+			return tr, err
 		}
-		return nil, d.fail(": externalizable class %q", ErrInvalid, class)
-	default:
-		var err error
-		if tr.class, err = d.string3(t); err != nil {
-			return nil, err
-		}
-		tr.dynamic = n&4 != 0
-		if err := d.fits(n>>3, 1); err != nil {
-			return nil, err
-		}
-		for range n >> 3 {
-			name, err := d.string3(t)
-			if err != nil {
-				return nil, err
-			}
-			tr.sealed = append(tr.sealed, name)
-		}
-		t.traits = append(t.traits, tr)
+		return tr, d.fail(": externalizable class %q", ErrInvalid, class)
 	}
-	o := &Object{Class: tr.class}
-	place := t.objects.open(d, o)
-	for _, name := range tr.sealed {
-		v, err := d.value3(t, depth+1)
+	if tr.class, err = d.string3(); err != nil {
+		return tr, err
+	}
+	tr.dynamic = n&4 != 0
+	if err := d.fits(n>>3, 1); err != nil {
+		return tr, err
+	}
+	for range n >> 3 {
+		name, err := d.string3()
 		if err != nil {
-			return nil, err
+			return tr, err
 		}
-		o.Properties = append(o.Properties, Property{name, v})
+		tr.sealed = append(tr.sealed, name)
 	}
-	if tr.dynamic {
-		named, err := d.dynamic3(t, depth)
-		if err != nil {
-			return nil, err
-		}
-		o.Properties = append(o.Properties, named...)
-	}
-	return t.objects.closed(d, place, o), nil
+	d.traits = append(d.traits, tr)
+	return tr, nil
 }
 
-// dictionary gives a list of its keys and values in turn: keys may be of any
-// type, which no Go map of ours holds.
-func (d *decoder) dictionary(t *tables, n uint32, depth int) (Value, error) {
-	if _, err := d.byte(); err != nil { // weak keys
+func (d *decoder) dictionary(n uint32, depth int) (Value, error) {
+	weak, err := d.byte()
+	if err != nil {
 		return nil, err
 	}
 	if err := d.fits(n, 2); err != nil {
 		return nil, err
 	}
-	place := t.objects.open(d, nil)
-	list := make([]Value, 0, min(2*n, 64))
-	for range 2 * n {
-		v, err := d.value3(t, depth+1)
-		if err != nil {
-			return nil, err
+	dict := &Dictionary{Weak: weak != 0}
+	return d.objects3.hold(d, dict, func() error {
+		for range n {
+			key, err := d.value3(depth + 1)
+			if err != nil {
+				return err
+			}
+			v, err := d.value3(depth + 1)
+			if err != nil {
+				return err
+			}
+			dict.Entries = append(dict.Entries, Entry{key, v})
 		}
-		list = append(list, v)
-	}
-	return t.objects.closed(d, place, list), nil
+		return nil
+	})
 }
 
-func (d *decoder) vector(t *tables, mark byte, n uint32, depth int) (Value, error) {
+func (d *decoder) objectVector(n uint32, depth int) (Value, error) {
 	fixed, err := d.byte()
 	if err != nil {
 		return nil, err
 	}
-	if mark == mark3VectorObject {
-		v := &ObjectVector{Fixed: fixed != 0}
-		place := t.objects.open(d, v)
-		if v.Class, err = d.string3(t); err != nil {
-			return nil, err
+	v := &ObjectVector{Fixed: fixed != 0}
+	return d.objects3.hold(d, v, func() error {
+		if v.Class, err = d.string3(); err != nil {
+			return err
 		}
 		if err := d.fits(n, 1); err != nil {
-			return nil, err
+			return err
 		}
-		for range n {
-			item, err := d.value3(t, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			v.Items = append(v.Items, item)
-		}
-		return t.objects.closed(d, place, v), nil
+		return items(&v.Items, n, func() (Value, error) { return d.value3(depth + 1) })
+	})
+}
+
+func (d *decoder) vector(mark byte, n uint32) (Value, error) {
+	flag, err := d.byte()
+	if err != nil {
+		return nil, err
 	}
 	size := 4
 	if mark == mark3VectorDouble {
@@ -302,32 +286,31 @@ func (d *decoder) vector(t *tables, mark byte, n uint32, depth int) (Value, erro
 	if err := d.fits(n, size); err != nil {
 		return nil, err
 	}
-	place := t.objects.open(d, nil)
 	b, err := d.take(int(n) * size)
 	if err != nil {
 		return nil, err
 	}
-	return t.objects.closed(d, place, numbers(mark, b)), nil
+	return d.objects3.keep(numbers(mark, flag != 0, b), len(b)/perValue), nil
 }
 
-func numbers(mark byte, b []byte) Value {
+func numbers(mark byte, fixed bool, b []byte) Value {
 	switch mark {
 	case mark3VectorInt:
-		list := make([]int32, len(b)/4)
-		for i := range list {
-			list[i] = int32(binary.BigEndian.Uint32(b[4*i:]))
+		v := &Vector[int32]{Fixed: fixed, Items: make([]int32, len(b)/4)}
+		for i := range v.Items {
+			v.Items[i] = int32(binary.BigEndian.Uint32(b[4*i:]))
 		}
-		return list
+		return v
 	case mark3VectorUint:
-		list := make([]uint32, len(b)/4)
-		for i := range list {
-			list[i] = binary.BigEndian.Uint32(b[4*i:])
+		v := &Vector[uint32]{Fixed: fixed, Items: make([]uint32, len(b)/4)}
+		for i := range v.Items {
+			v.Items[i] = binary.BigEndian.Uint32(b[4*i:])
 		}
-		return list
+		return v
 	}
-	list := make([]float64, len(b)/8)
-	for i := range list {
-		list[i] = math.Float64frombits(binary.BigEndian.Uint64(b[8*i:]))
+	v := &Vector[float64]{Fixed: fixed, Items: make([]float64, len(b)/8)}
+	for i := range v.Items {
+		v.Items[i] = math.Float64frombits(binary.BigEndian.Uint64(b[8*i:]))
 	}
-	return list
+	return v
 }

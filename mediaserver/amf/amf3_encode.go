@@ -1,7 +1,6 @@
 package amf
 
 import (
-	"encoding/binary"
 	"fmt"
 	"time"
 )
@@ -34,148 +33,185 @@ const (
 	maxInt29 = 1<<28 - 1
 )
 
-// Append3 appends the AMF3 form of v, without references: every value is
-// written out. Errors are as those of Append.
-func Append3(dst []byte, v Value) ([]byte, error) {
-	out, err := append3(dst, v, 0)
-	if err != nil {
-		return dst, err
+func (e *encoder) value3(v Value, depth int) error {
+	if err := e.bounded(depth); err != nil {
+		return err
 	}
-	return out, nil
-}
-
-func append3(dst []byte, v Value, depth int) ([]byte, error) {
-	if err := bounded(dst, depth); err != nil {
-		return dst, err
+	if isNil(v) {
+		e.bytes(mark3Null)
+		return nil
 	}
 	switch v := v.(type) {
-	case nil:
-		return append(dst, mark3Null), nil
 	case Undefined:
-		return append(dst, mark3Undefined), nil
+		e.bytes(mark3Undefined)
+		return nil
 	case bool:
 		if v {
-			return append(dst, mark3True), nil
+			e.bytes(mark3True)
+		} else {
+			e.bytes(mark3False)
 		}
-		return append(dst, mark3False), nil
+		return nil
 	case int32:
 		if v >= minInt29 && v <= maxInt29 {
-			return appendU29(append(dst, mark3Integer), uint32(v)&0x1fffffff), nil
+			e.bytes(mark3Integer)
+			e.u29(uint32(v) & 0x1fffffff)
+			return nil
 		}
 	case string:
-		return appendString3(append(dst, mark3String), v), nil
+		e.bytes(mark3String)
+		e.string3(v)
+		return nil
 	case XML:
-		return appendString3(append(dst, mark3XML), string(v)), nil
+		e.objects3.skip()
+		e.bytes(mark3XML)
+		e.string3(string(v))
+		return nil
 	case time.Time:
-		return appendDouble(append(dst, mark3Date, 1), float64(v.UnixMilli())), nil
-	case []byte:
-		return appendString3(append(dst, mark3ByteArray), string(v)), nil
-	case []Value:
-		return appendArray3(dst, &ECMAArray{Dense: v}, depth)
-	case *ECMAArray:
-		if v == nil {
-			return append(dst, mark3Null), nil
-		}
-		return appendArray3(dst, v, depth)
-	case *Object:
-		if v == nil {
-			return append(dst, mark3Null), nil
-		}
-		return appendObject3(dst, v, depth)
-	case []int32:
-		dst = appendVector(dst, mark3VectorInt, len(v), false)
-		for _, n := range v {
-			dst = binary.BigEndian.AppendUint32(dst, uint32(n))
-		}
-		return dst, nil
-	case []uint32:
-		dst = appendVector(dst, mark3VectorUint, len(v), false)
-		for _, n := range v {
-			dst = binary.BigEndian.AppendUint32(dst, n)
-		}
-		return dst, nil
-	case []float64:
-		dst = appendVector(dst, mark3VectorDouble, len(v), false)
-		for _, n := range v {
-			dst = appendDouble(dst, n)
-		}
-		return dst, nil
-	case *ObjectVector:
-		dst = appendVector(dst, mark3VectorObject, len(v.Items), v.Fixed)
-		dst = appendString3(dst, v.Class)
-		var err error
-		for _, item := range v.Items {
-			if dst, err = append3(dst, item, depth+1); err != nil {
-				return dst, err
-			}
-		}
-		return dst, nil
+		e.objects3.skip()
+		e.bytes(mark3Date, 1)
+		e.date(v)
+		return nil
+	case *Array, *ECMAArray, *Object, *Dictionary, *ByteArray,
+		*Vector[int32], *Vector[uint32], *Vector[float64], *ObjectVector:
+		return e.complex3(v, depth)
 	}
 	if n, ok := number(v); ok {
-		return appendDouble(append(dst, mark3Double), n), nil
+		e.bytes(mark3Double)
+		e.double(n)
+		return nil
 	}
-	return dst, fmt.Errorf("encode AMF3: %w: Go type %T", ErrInvalid, v)
+	return fmt.Errorf("encode AMF3: %w: Go type %T", ErrInvalid, v)
 }
 
-func appendVector(dst []byte, mark byte, n int, fixed bool) []byte {
-	dst = appendU29(append(dst, mark), uint32(n)<<1|1)
-	if fixed {
-		return append(dst, 1)
+// complex3 writes what may be referred to.
+func (e *encoder) complex3(v Value, depth int) error {
+	switch v := v.(type) {
+	case *Array:
+		return e.hold3(mark3Array, v, len(v.Items), func() error {
+			e.bytes(1) // no names
+			return e.items3(v.Items, depth)
+		})
+	case *ECMAArray:
+		return e.hold3(mark3Array, v, len(v.Dense), func() error {
+			if err := e.named3(v.Properties, depth); err != nil {
+				return err
+			}
+			return e.items3(v.Dense, depth)
+		})
+	case *Object:
+		// Every object is a dynamic one: traits inline, none sealed [AMF3 §3.12].
+		return e.hold3(mark3Object, v, 0x0b>>1, func() error {
+			e.string3(v.Class)
+			return e.named3(v.Properties, depth)
+		})
+	case *Dictionary:
+		return e.hold3(mark3Dictionary, v, len(v.Entries), func() error { return e.dictionary(v, depth) })
+	case *ByteArray:
+		return e.hold3(mark3ByteArray, v, len(v.Bytes), func() error { e.b = append(e.b, v.Bytes...); return nil })
+	case *Vector[int32]:
+		return vector3(e, mark3VectorInt, v, func(n int32) { e.uint32(uint32(n)) })
+	case *Vector[uint32]:
+		return vector3(e, mark3VectorUint, v, e.uint32)
+	case *Vector[float64]:
+		return vector3(e, mark3VectorDouble, v, e.double)
+	case *ObjectVector:
+		return e.hold3(mark3VectorObject, v, len(v.Items), func() error {
+			e.flag(v.Fixed)
+			e.string3(v.Class)
+			return e.items3(v.Items, depth)
+		})
 	}
-	return append(dst, 0)
+	return nil
 }
 
-func appendArray3(dst []byte, a *ECMAArray, depth int) ([]byte, error) {
-	dst = appendU29(append(dst, mark3Array), uint32(len(a.Dense))<<1|1)
-	dst, err := appendDynamic3(dst, a.Properties, depth)
-	if err != nil {
-		return dst, err
+// hold3 writes a value that may be referred to: its marker, the number at its
+// front, which is n of 28 bits, and what is in it. One that was written already
+// is referred to.
+func (e *encoder) hold3(mark byte, v any, n int, fill func() error) error {
+	place, found := e.objects3.find(v)
+	e.bytes(mark)
+	if found {
+		e.u29(uint32(place) << 1)
+		return nil
 	}
-	for _, item := range a.Dense {
-		if dst, err = append3(dst, item, depth+1); err != nil {
-			return dst, err
+	e.u29(uint32(n)<<1 | 1)
+	return fill()
+}
+
+func (e *encoder) items3(list []Value, depth int) error {
+	for _, item := range list {
+		if err := e.value3(item, depth+1); err != nil {
+			return err
 		}
 	}
-	return dst, nil
+	return nil
 }
 
-// appendObject3 writes every object as a dynamic one: traits inline, none
-// sealed [AMF3 §3.12].
-func appendObject3(dst []byte, o *Object, depth int) ([]byte, error) {
-	dst = append(dst, mark3Object, 0x0b)
-	return appendDynamic3(appendString3(dst, o.Class), o.Properties, depth)
-}
-
-// appendDynamic3 writes names and values up to the empty name.
-func appendDynamic3(dst []byte, list []Property, depth int) ([]byte, error) {
-	var err error
+// named3 writes names and values up to the empty name.
+func (e *encoder) named3(list []Property, depth int) error {
 	for _, p := range list {
 		if p.Name == "" {
-			return dst, fmt.Errorf("encode AMF3: %w: an empty property name would end the object", ErrInvalid)
+			return fmt.Errorf("encode AMF3: %w: an empty property name would end the object", ErrInvalid)
 		}
-		if dst, err = append3(appendString3(dst, p.Name), p.Value, depth+1); err != nil {
-			return dst, err
+		e.string3(p.Name)
+		if err := e.value3(p.Value, depth+1); err != nil {
+			return err
 		}
 	}
-	return append(dst, 1), nil
+	e.bytes(1)
+	return nil
 }
 
-func appendString3(dst []byte, s string) []byte {
+func (e *encoder) dictionary(d *Dictionary, depth int) error {
+	e.flag(d.Weak)
+	for _, entry := range d.Entries {
+		if err := e.value3(entry.Key, depth+1); err != nil {
+			return err
+		}
+		if err := e.value3(entry.Value, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func vector3[T int32 | uint32 | float64](e *encoder, mark byte, v *Vector[T], write func(T)) error {
+	return e.hold3(mark, v, len(v.Items), func() error {
+		e.flag(v.Fixed)
+		for _, n := range v.Items {
+			write(n)
+		}
+		return nil
+	})
+}
+
+func (e *encoder) flag(b bool) {
+	if b {
+		e.bytes(1)
+	} else {
+		e.bytes(0)
+	}
+}
+
+func (e *encoder) string3(s string) {
 	// A length that U29 cannot carry is beyond maxEncoded as well.
-	return append(appendU29(dst, uint32(len(s))<<1|1), s...)
+	e.u29(uint32(len(s))<<1 | 1)
+	e.b = append(e.b, s...)
 }
 
-// appendU29 appends a variable length integer [AMF3 §1.3.1].
-func appendU29(dst []byte, n uint32) []byte {
+// u29 writes a variable length integer [AMF3 §1.3.1].
+func (e *encoder) u29(n uint32) {
 	switch {
 	case n < 1<<7:
-		return append(dst, byte(n))
+		e.bytes(byte(n))
 	case n < 1<<14:
-		return append(dst, byte(n>>7)|0x80, byte(n)&0x7f)
+		e.bytes(byte(n>>7)|0x80, byte(n)&0x7f)
 	case n < 1<<21:
-		return append(dst, byte(n>>14)|0x80, byte(n>>7)|0x80, byte(n)&0x7f)
+		e.bytes(byte(n>>14)|0x80, byte(n>>7)|0x80, byte(n)&0x7f)
+	default:
+		e.bytes(byte(n>>22)|0x80, byte(n>>15)|0x80, byte(n>>8)|0x80, byte(n))
 	}
-	return append(dst, byte(n>>22)|0x80, byte(n>>15)|0x80, byte(n>>8)|0x80, byte(n))
 }
 
 // signed29 extends the sign of a 29 bit integer.

@@ -10,7 +10,8 @@ import (
 )
 
 // cases are values with their bytes, which both directions must agree on and
-// the fuzzers start from.
+// the fuzzers start from. A value that comes back as itself has the same bytes
+// again, and what is met twice in it is one.
 var cases = []struct {
 	name  string
 	value Value
@@ -25,19 +26,47 @@ var cases = []struct {
 	{"string", "foo", "020003666f6f", "0607666f6f"},
 	{"empty string", "", "020000", "0601"},
 	{"xml", XML("<a/>"), "0f000000043c612f3e", "0b093c612f3e"},
-	{"date", time.UnixMilli(1000).UTC(), "0b408f4000000000000000", "0801408f400000000000"},
-	{"list", []Value{1.0, "a"}, "0a00000002003ff0000000000000020001" + "61", "09050105" + "3ff0000000000000" + "060361"},
+	{"date", aDate, "0b408f4000000000000000", "0801408f400000000000"},
+	{"list", NewArray(1.0, "a"), "0a00000002003ff0000000000000020001" + "61", "09050105" + "3ff0000000000000" + "060361"},
 	{"object", NewObject("a", true, "b", nil), "03000161010100016205000009", "0a0b010361030362" + "0101"},
 	{"typed object", &Object{Class: "C", Properties: []Property{{"a", true}}}, "1000014300016101" + "01000009", "0a0b0343" + "03610301"},
 	{"array with names", NewECMAArray("v", "1"), "0800000001000176020001" + "31000009", "0901037606033101"},
 	{"integer", int32(-1), "", "04ffffffff"},
 	{"big integer", int32(300), "", "04822c"},
-	{"bytes", []byte{1, 2}, "", "0c050102"},
-	{"vector of int", []int32{-1}, "", "0d0300ffffffff"},
-	{"vector of uint", []uint32{7}, "", "0e030000000007"},
-	{"vector of double", []float64{1}, "", "0f03003ff0000000000000"},
+	{"bytes", &ByteArray{[]byte{1, 2}}, "", "0c050102"},
+	{"vector of int", &Vector[int32]{Items: []int32{-1}}, "", "0d0300ffffffff"},
+	{"vector of uint", &Vector[uint32]{Items: []uint32{7}}, "", "0e030000000007"},
+	{"fixed vector of double", &Vector[float64]{Fixed: true, Items: []float64{1}}, "", "0f03013ff0000000000000"},
 	{"vector of objects", &ObjectVector{Class: "C", Fixed: true, Items: []Value{"x"}}, "", "100301034306" + "0378"},
+	{"dictionary", &Dictionary{Entries: []Entry{{NewObject(), "x"}, {1.0, nil}}}, "", "110500" + "0a0b0101" + "060378" + "053ff0000000000000" + "01"},
+
+	{"list that holds itself", itself(func(a *Array) { a.Items = []Value{a} }), "0a00000001070000", "0903010900"},
+	{"object that holds itself", itself(func(o *Object) { o.Set("a", o) }), "03000161070000000009", "0a0b0103610a0001"},
+	{"array with names that holds itself", itself(func(a *ECMAArray) { a.Set("a", a) }), "0800000001000161070000000009", "09010361090001"},
+	{"dictionary of itself, weak", itself(func(d *Dictionary) { d.Weak, d.Entries = true, []Entry{{d, d}} }), "", "1103011100" + "1100"},
+	{"vector that holds itself", itself(func(v *ObjectVector) { v.Items = []Value{v} }), "", "100300011000"},
+	{"a list twice", twice(NewArray()), "0a000000020a00000000070001", "0905010901010902"},
+	{"an object twice", twice(NewObject()), "0a0000000203000009070001", "0905010a0b01010a02"},
+	{"bytes twice", twice(&ByteArray{[]byte{1}}), "0a00000002110c0301" + "110c00", "0905010c03010c02"},
+	{"a vector twice", twice(&Vector[int32]{Items: []int32{}}), "0a00000002110d0100" + "110d00", "0905010d01000d02"},
+	{"a dictionary twice", twice(&Dictionary{}), "0a0000000211110100" + "111100", "0905011101001102"},
+	// Dates and XML documents are counted, and written out.
+	{"a list twice behind a date and XML", func() Value { a := NewArray(); return NewArray(aDate, XML("x"), a, a) }(),
+		"0a000000040b408f40000000000000000f00000001780a00000000070003", "0909010801408f4000000000000b03780901010906"},
+	// The list within is met on both sides of the switch.
+	{"a list within a dictionary too", func() Value { a := NewArray(); return NewArray(a, &Dictionary{Entries: []Entry{{a, a}}}, a) }(),
+		"0a000000030a00000000" + "11110300" + "090101" + "0902" + "070001", "0907010901011103000902090209" + "02"},
 }
+
+var aDate = time.UnixMilli(1000).UTC()
+
+func itself[T any](fill func(*T)) *T {
+	v := new(T)
+	fill(v)
+	return v
+}
+
+func twice(v Value) *Array { return NewArray(v, v) }
 
 func TestValuesRoundTrip(t *testing.T) {
 	for _, c := range cases {
@@ -55,6 +84,9 @@ func TestValuesRoundTrip(t *testing.T) {
 				if err != nil || len(rest) != 1 || !reflect.DeepEqual(v, c.value) {
 					t.Errorf("Decode: %#v, %d bytes left, %v", v, len(rest), err)
 				}
+				if b, err := Append(nil, v); err != nil || hex.EncodeToString(b) != want {
+					t.Errorf("Append of what came back: %x, %v; want %s", b, err, want)
+				}
 			}
 			b, err := Append3([]byte{9}, c.value)
 			if err != nil || hex.EncodeToString(b[1:]) != c.amf3 {
@@ -63,6 +95,9 @@ func TestValuesRoundTrip(t *testing.T) {
 			v, rest, err := Decode3(b[1:])
 			if err != nil || len(rest) != 0 || !reflect.DeepEqual(v, c.value) {
 				t.Errorf("Decode3: %#v, %d bytes left, %v", v, len(rest), err)
+			}
+			if b, err := Append3(nil, v); err != nil || hex.EncodeToString(b) != c.amf3 {
+				t.Errorf("Append3 of what came back: %x, %v; want %s", b, err, c.amf3)
 			}
 		})
 	}
@@ -102,24 +137,89 @@ func TestNumbersOfGo(t *testing.T) {
 	}
 }
 
+// read is one that must be well-formed.
+func read(t *testing.T, in string, decode func([]byte) (Value, []byte, error)) Value {
+	t.Helper()
+	b, err := hex.DecodeString(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, rest, err := decode(b)
+	if err != nil || len(rest) != 0 {
+		t.Fatalf("%s: %#v, %d bytes left, %v", in, v, len(rest), err)
+	}
+	return v
+}
+
 func TestReferences(t *testing.T) {
 	// AMF0: a strict array of an object and a reference to it (the array is 0).
-	b, _ := hex.DecodeString("0a00000002" + "030001610101000009" + "070001")
-	v, _, err := Decode(b)
-	list, ok := v.([]Value)
-	if err != nil || !ok || list[0] != list[1] {
-		t.Errorf("AMF0: %#v, %v", v, err)
+	list, _ := read(t, "0a00000002"+"030001610101000009"+"070001", Decode).(*Array)
+	if list == nil || list.Items[0] != list.Items[1] {
+		t.Errorf("AMF0: %#v", list)
+	}
+	// What Flash Player sends of an object that has an XML document twice:
+	// ruffle-rs/rust-flash-lso#124.
+	list, _ = read(t, "0a0000000103"+"00056e5f786d6c"+"0f000000043c612f3e"+"00096e5f786d6c5f726566"+"070002"+"000009", Decode).(*Array)
+	both, _ := list.Items[0].(*Object)
+	if again, _ := both.Get("n_xml_ref"); again != XML("<a/>") {
+		t.Errorf("an XML document twice: %#v", both)
 	}
 	// AMF3: strings, traits and objects by reference.
-	b, _ = hex.DecodeString("090701" + "0a1303430361" + "03" + "0a01" + "02" + "0a02")
-	v, rest, err := Decode3(b)
-	list, ok = v.([]Value)
-	if err != nil || !ok || len(rest) != 0 {
-		t.Fatalf("AMF3: %#v, %v", v, err)
+	list, _ = read(t, "090701"+"0a1303430361"+"03"+"0a01"+"02"+"0a02", Decode3).(*Array)
+	second, _ := list.Items[1].(*Object)
+	if a, _ := second.Get("a"); second.Class != "C" || a != false || list.Items[2] != list.Items[0] {
+		t.Errorf("AMF3: %#v", list.Items)
 	}
-	second, _ := list[1].(*Object)
-	if a, _ := second.Get("a"); second.Class != "C" || a != false || list[2] != list[0] {
-		t.Errorf("AMF3: %#v %#v %#v", list[0], list[1], list[2])
+	// A key of a dictionary is the object that is elsewhere in it.
+	list, _ = read(t, "090501"+"0a0b0101"+"1103000a02"+"03", Decode3).(*Array)
+	if dict, _ := list.Items[1].(*Dictionary); dict == nil || dict.Entries[0] != (Entry{list.Items[0], true}) {
+		t.Errorf("dictionary: %#v", list.Items[1])
+	}
+}
+
+// The tables are a message's: a value refers to what one before it has.
+func TestReferencesAcrossAMessage(t *testing.T) {
+	o, d := NewObject("a", 1.0), &Dictionary{Entries: []Entry{{"k", "v"}}}
+	b, err := AppendAll(nil, "method", o, d, NewArray(o), d)
+	const want = "0200066d6574686f64" + "030001" + "61003ff0000000000000000009" + "11110300" + "06036b" + "060376" +
+		"0a00000001070000" + "111100"
+	if err != nil || hex.EncodeToString(b) != want {
+		t.Errorf("%x, %v; want %s", b, err, want)
+	}
+	all, err := DecodeAll(b)
+	if err != nil || len(all) != 5 {
+		t.Fatalf("%#v, %v", all, err)
+	}
+	if all[3].(*Array).Items[0] != all[1] || all[4] != all[2] {
+		t.Errorf("what came back are others: %#v", all)
+	}
+	// Text of one AMF3 value is referred to by the next.
+	all, err = DecodeAll([]byte("\x11\x06\x03a\x11\x06\x00"))
+	if err != nil || !reflect.DeepEqual(all, []Value{"a", "a"}) {
+		t.Errorf("text: %#v, %v", all, err)
+	}
+}
+
+// AMF0 refers to 65536 values. What is behind them is written out again.
+func TestReferencesEnd(t *testing.T) {
+	many := &Array{}
+	for range 65535 {
+		many.Items = append(many.Items, NewArray())
+	}
+	last, _ := many.Items[65534].(*Array)
+	far := NewArray("far")
+	many.Items = append(many.Items, far, far, last)
+	b, err := Append(nil, many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "\x0a\x00\x00\x00\x01\x02\x00\x03far"
+	if tail := b[len(b)-2*len(want)-3:]; string(tail) != want+want+"\x07\xff\xff" {
+		t.Errorf("the end is %q", tail)
+	}
+	far.Items = []Value{far}
+	if _, err := Append(nil, many); !errors.Is(err, ErrTooDeep) {
+		t.Errorf("a cycle that nothing can refer to: %v", err)
 	}
 }
 
@@ -160,24 +260,57 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	cycle := NewObject()
-	cycle.Set("self", cycle)
-	bomb := []Value{nil}
-	for range 50 {
-		bomb = []Value{bomb, bomb}
+	deep := NewArray()
+	for range maxDepth + 1 {
+		deep = NewArray(deep)
 	}
-	for name, v := range map[string]Value{
-		"a cycle": cycle, "a tree of references": bomb, "a channel": make(chan int),
-		"a long name": NewObject(strings.Repeat("x", 70000), 1),
+	for _, c := range []struct {
+		name       string
+		v          Value
+		amf0, amf3 error
+	}{
+		{"too deep", deep, ErrTooDeep, ErrTooDeep},
+		{"a channel", make(chan int), ErrInvalid, ErrInvalid},
+		{"a slice, which has no identity", []Value{1}, ErrInvalid, ErrInvalid},
+		{"a long name", NewObject(strings.Repeat("x", 70000), 1), ErrInvalid, nil},
+		{"a name that would end an object", NewObject("", 1), nil, ErrInvalid},
+		{"too much", &ByteArray{make([]byte, maxEncoded)}, ErrInvalid, ErrInvalid},
 	} {
-		for _, encode := range []func([]byte, Value) ([]byte, error){Append, Append3} {
-			b, err := encode([]byte{1}, v)
-			if err == nil && !strings.Contains(name, "name") {
-				t.Errorf("%s: no error", name)
+		for i, encode := range []func([]byte, Value) ([]byte, error){Append, Append3} {
+			want := []error{c.amf0, c.amf3}[i]
+			b, err := encode([]byte{1}, c.v)
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", c.name, err, want)
 			}
-			if err != nil && len(b) != 1 {
-				t.Errorf("%s: dst changed", name)
+			if err != nil && (len(b) != 1 || b[0] != 1) {
+				t.Errorf("%s: dst changed", c.name)
 			}
+		}
+	}
+}
+
+// What holds the one before twice, fifty times, is small.
+func TestSharedValuesStaySmall(t *testing.T) {
+	v := NewArray()
+	for range 50 {
+		v = twice(v)
+	}
+	for _, encode := range []func([]byte, Value) ([]byte, error){Append, Append3} {
+		if b, err := encode(nil, v); err != nil || len(b) > 500 {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+	}
+}
+
+func TestNilPointersAreNull(t *testing.T) {
+	for _, v := range []Value{(*Array)(nil), (*ECMAArray)(nil), (*Object)(nil), (*Dictionary)(nil), (*ByteArray)(nil),
+		(*Vector[int32])(nil), (*Vector[uint32])(nil), (*Vector[float64])(nil), (*ObjectVector)(nil)} {
+		b, err := AppendAll(nil, v, v)
+		if err != nil || string(b) != "\x05\x05" {
+			t.Errorf("%T: %x, %v", v, b, err)
+		}
+		if b, err := Append3(nil, v); err != nil || string(b) != "\x01" {
+			t.Errorf("%T: %x, %v", v, b, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package amf
 import (
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -52,11 +53,11 @@ func settles(t *testing.T, v Value, appendTo func([]byte, Value) ([]byte, error)
 	t.Helper()
 	first, err := appendTo(nil, v)
 	if err != nil {
-		return // a cycle, a tree of references, a name that AMF3 alone can carry
+		return // a name that the other AMF alone can carry, or too many to be referred to
 	}
 	back, rest, err := decode(first)
 	if errors.Is(err, ErrTooMany) {
-		return // what was said once, by reference, is written out now
+		return // text and dates that were said once, by reference, are written out now
 	}
 	if err != nil || len(rest) != 0 {
 		t.Fatalf("encodes to %.200x, which does not decode: %v", first, err)
@@ -73,7 +74,7 @@ func seeds(f *testing.F, appendTo func([]byte, Value) ([]byte, error)) {
 		if b, err := appendTo(nil, c.value); err == nil {
 			f.Add(b)
 		}
-		for _, s := range []string{c.amf0, c.amf3} {
+		for _, s := range []string{c.amf0, c.amf3, c.amf0 + c.amf0} {
 			if b, err := hex.DecodeString(s); err == nil {
 				f.Add(b)
 			}
@@ -86,42 +87,53 @@ func seeds(f *testing.F, appendTo func([]byte, Value) ([]byte, error)) {
 	}
 }
 
-// walk looks at all of a value, as whoever prints or stores it does, and counts
-// what it sees. What refers to itself goes on for ever: it goes no deeper than
-// encoding does.
-func walk(v Value, depth int) (n, text int) {
+// walk looks at all of a value, once, as whoever prints or stores it does, and
+// counts what it sees.
+func walk(v Value) (n, text int) {
+	seen := map[Value]bool{}
+	var look func(Value)
 	properties := func(list []Property) {
 		for _, p := range list {
-			k, l := walk(p.Value, depth+1)
-			n, text = n+k, text+l+len(p.Name)
+			text += len(p.Name)
+			look(p.Value)
 		}
 	}
 	items := func(list []Value) {
 		for _, item := range list {
-			k, l := walk(item, depth+1)
-			n, text = n+k, text+l
+			look(item)
 		}
 	}
-	if n = 1; depth > 4*maxDepth {
-		return n, 0
+	look = func(v Value) {
+		if reflect.ValueOf(v).Kind() == reflect.Pointer {
+			if seen[v] {
+				return
+			}
+			seen[v] = true
+		}
+		n++
+		switch v := v.(type) {
+		case string:
+			text += len(v)
+		case XML:
+			text += len(v)
+		case *ByteArray:
+			text += len(v.Bytes)
+		case *Array:
+			items(v.Items)
+		case *ObjectVector:
+			items(v.Items)
+		case *ECMAArray:
+			properties(v.Properties)
+			items(v.Dense)
+		case *Object:
+			properties(v.Properties)
+		case *Dictionary:
+			for _, entry := range v.Entries {
+				items([]Value{entry.Key, entry.Value})
+			}
+		}
 	}
-	switch v := v.(type) {
-	case string:
-		text += len(v)
-	case XML:
-		text += len(v)
-	case []byte:
-		text += len(v)
-	case []Value:
-		items(v)
-	case *ObjectVector:
-		items(v.Items)
-	case *ECMAArray:
-		properties(v.Properties)
-		items(v.Dense)
-	case *Object:
-		properties(v.Properties)
-	}
+	look(v)
 	return n, text
 }
 
@@ -149,7 +161,7 @@ func TestReferencesCount(t *testing.T) {
 	}
 	if v, _, err := Decode([]byte(texts3)); err != nil {
 		t.Errorf("a text five hundred times: %v", err)
-	} else if n, size := walk(v, 0); n != 501 || size != 500*16000 {
+	} else if n, size := walk(v); n != 501 || size != 500*16000 {
 		t.Errorf("a text five hundred times: %d values, %d bytes", n, size)
 	}
 	many := "\x11\x09\x87\xc0\x01\x01\x06\x81\xfa\x01" + text + strings.Repeat("\x06\x00", 50000)
@@ -165,12 +177,26 @@ func FuzzDecode(f *testing.F) {
 		if ok {
 			settles(t, v, Append, Decode)
 		}
-		// Of many, the first is the same as that of one.
-		all, _ := DecodeAll(b)
+		// A message of many, of which the first is the same as one alone.
+		all, err := DecodeAll(b)
 		if ok != (len(all) > 0) {
 			t.Fatalf("Decode finds a value: %v; DecodeAll finds %d", ok, len(all))
 		}
+		if err == nil && len(all) > 1 {
+			settles(t, all, appendMessage, decodeMessage)
+		}
 	})
+}
+
+// The values of a message, as if they were one.
+func appendMessage(dst []byte, v Value) ([]byte, error) {
+	all, _ := v.([]Value)
+	return AppendAll(dst, all...)
+}
+
+func decodeMessage(b []byte) (Value, []byte, error) {
+	all, err := DecodeAll(b)
+	return all, nil, err
 }
 
 func FuzzDecode3(f *testing.F) {

@@ -15,13 +15,23 @@ import (
 //	string               string
 //	time.Time            date, in whole milliseconds, UTC
 //	XML                  XML document
-//	[]byte               AMF3 ByteArray
-//	[]Value              strict (dense) array
+//	*Array               strict (dense) array
 //	*ECMAArray           array with names
 //	*Object              object, with a class name or without
-//	[]int32, []uint32, []float64, *ObjectVector    AMF3 vectors
+//	*Dictionary          AMF3 Dictionary
+//	*ByteArray           AMF3 ByteArray
+//	*Vector[int32], *Vector[uint32], *Vector[float64], *ObjectVector    AMF3 vectors
 //
-// Encoding takes every other integer and float type of Go as a number.
+// Encoding takes every other integer and float type of Go as a number, and a
+// nil pointer as null.
+//
+// Pointers are identity: one that is met again in a message is encoded as a
+// reference, and a reference is decoded as the same pointer. Dates and XML
+// documents can be referred to as well, but nobody can write into them: each
+// is a value of its own.
+//
+// A value from a peer may hold itself. Whoever looks at all of a value marks
+// the pointers that were looked at, and does not enter one again.
 type Value = any
 
 // Undefined is ActionScript's undefined.
@@ -43,16 +53,45 @@ type Object struct {
 	Properties []Property
 }
 
+// Array is an array whose elements have no names.
+type Array struct {
+	Items []Value
+}
+
 // ECMAArray is an array that has names. In AMF3 it may have a dense part.
 type ECMAArray struct {
 	Properties []Property
 	Dense      []Value
 }
 
+// Dictionary is ActionScript's map by identity: keys of any type, which an
+// object as a key is told from its equals by [AMF3 §3.16]. Entries keep their
+// order.
+type Dictionary struct {
+	Weak    bool // its keys do not keep objects alive
+	Entries []Entry
+}
+
+// Entry is a key of a Dictionary and what it stands for.
+type Entry struct {
+	Key, Value Value
+}
+
+// ByteArray is bytes that are no text.
+type ByteArray struct {
+	Bytes []byte
+}
+
+// Vector is an array of numbers of one type [AMF3 §3.15].
+type Vector[T int32 | uint32 | float64] struct {
+	Fixed bool // its length is not to be changed
+	Items []T
+}
+
 // ObjectVector is an AMF3 Vector.<Class>.
 type ObjectVector struct {
 	Class string
-	Fixed bool
+	Fixed bool // its length is not to be changed
 	Items []Value
 }
 
@@ -70,13 +109,17 @@ const (
 	// maxValues bounds what one call decodes: a null takes a byte as AMF, and
 	// a hundred as a property of a Go value. A value that is referred to counts
 	// as often as it is; sixty lists, each of which holds the one before twice,
-	// would keep busy for years who looks at them all. Text counts too, see
-	// perValue.
+	// would keep a reader of them all busy for years, and a chain of references
+	// would nest without end. A reference to a list from within it counts as
+	// one value: it is not entered again. Text counts too, see perValue.
 	maxValues = 1 << 18
 	// perValue is how many bytes of text, or of numbers in a vector, count for
 	// a value: all of them, written out, are 16 MiB.
 	perValue = 64
 )
+
+// NewArray makes an array of values.
+func NewArray(items ...Value) *Array { return &Array{Items: items} }
 
 // NewObject makes an object of alternating names and values. It panics when a
 // name is no string: that is a mistake in the program.
@@ -90,7 +133,7 @@ func properties(pairs []any) []Property {
 	if len(pairs)%2 != 0 {
 		panic("amf: names and values must come in pairs")
 	}
-	out := make([]Property, 0, len(pairs)/2)
+	var out []Property
 	for i := 0; i < len(pairs); i += 2 {
 		name, ok := pairs[i].(string)
 		if !ok {
@@ -140,35 +183,4 @@ func set(list []Property, name string, v Value) []Property {
 		}
 	}
 	return append(list, Property{name, v})
-}
-
-// number turns Go's other numeric types into float64.
-func number(v Value) (float64, bool) {
-	switch n := v.(type) {
-	case float64:
-		return n, true
-	case float32:
-		return float64(n), true
-	case int:
-		return float64(n), true
-	case int8:
-		return float64(n), true
-	case int16:
-		return float64(n), true
-	case int32:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	case uint:
-		return float64(n), true
-	case uint8:
-		return float64(n), true
-	case uint16:
-		return float64(n), true
-	case uint32:
-		return float64(n), true
-	case uint64:
-		return float64(n), true
-	}
-	return 0, false
 }

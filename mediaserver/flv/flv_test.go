@@ -127,7 +127,7 @@ func TestWrittenFile(t *testing.T) {
 	}
 	frames := keyframesOf(t, f, x)
 	positions, _ := frames.(*amf.Object).Get("filepositions")
-	if got := positions.([]amf.Value); len(got) != 2 || got[1] != float64(x.Entries[1].Offset) {
+	if got := positions.(*amf.Array).Items; len(got) != 2 || got[1] != float64(x.Entries[1].Offset) {
 		t.Errorf("keyframes at %v, index says %v", got, x.Entries)
 	}
 	if tag, err := ReadTag(f, x.Entries[1].Offset); err != nil || !bytes.Equal(tag.Data, key) {
@@ -190,7 +190,7 @@ func TestIndexOfManyKeyframesIsThinnedToItsPlace(t *testing.T) {
 	}
 	frames := keyframesOf(t, f, x)
 	times, _ := frames.(*amf.Object).Get("times")
-	if n := len(times.([]amf.Value)); n < 900 || n > 1900 {
+	if n := len(times.(*amf.Array).Items); n < 900 || n > 1900 {
 		t.Errorf("%d keyframes in the metadata", n)
 	}
 }

@@ -136,9 +136,9 @@ func paddedMetaTag(meta *amf.ECMAArray, index []Entry, room int) ([]byte, error)
 			times[i], positions[i] = float64(e.Time)/1000, float64(e.Offset)
 		}
 		m.Set("lastkeyframetimestamp", times[n-1])
-		m.Set("keyframes", amf.NewObject("times", times, "filepositions", positions))
+		m.Set("keyframes", amf.NewObject("times", amf.NewArray(times...), "filepositions", amf.NewArray(positions...)))
 	}
-	m.Set("padding", []amf.Value{})
+	m.Set("padding", amf.NewArray())
 	data, err := amf.Append(nil, metaName)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func paddedMetaTag(meta *amf.ECMAArray, index []Entry, room int) ([]byte, error)
 	if left < 0 {
 		return nil, fmt.Errorf("%w: metadata is %d bytes too long for its place", ErrInvalid, -left)
 	}
-	m.Set("padding", make([]amf.Value, left))
+	m.Set("padding", &amf.Array{Items: make([]amf.Value, left)})
 	if data, err = amf.Append(data[:start], m); err != nil {
 		return nil, err
 	}

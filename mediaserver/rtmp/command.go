@@ -50,17 +50,14 @@ func ParseCommand(m *Message) (*Command, error) {
 	return c, nil
 }
 
-// NewCommand makes an AMF0 command message. It fails with what amf.Append
+// NewCommand makes an AMF0 command message. It fails with what amf.AppendAll
 // fails with.
 func NewCommand(streamID uint32, name string, transaction float64, object amf.Value, args ...amf.Value) (*Message, error) {
-	m := &Message{Type: TypeCommand, StreamID: streamID}
-	var err error
-	for _, v := range append([]amf.Value{name, transaction, object}, args...) {
-		if m.Payload, err = amf.Append(m.Payload, v); err != nil {
-			return nil, fmt.Errorf("command %s: %w", name, err)
-		}
+	payload, err := amf.AppendAll(nil, append([]amf.Value{name, transaction, object}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("command %s: %w", name, err)
 	}
-	return m, nil
+	return &Message{Type: TypeCommand, StreamID: streamID, Payload: payload}, nil
 }
 
 // Status makes an onStatus command: transaction 0, and an information object of

@@ -44,8 +44,8 @@ type Enhanced struct {
 // says. ok is false when it says nothing: the peer is one of Adobe's time.
 func ParseEnhanced(o *amf.Object) (e Enhanced, ok bool) {
 	list, ok := o.Get("fourCcList")
-	if values, is := list.([]amf.Value); is {
-		for _, v := range values {
+	if values, is := list.(*amf.Array); is {
+		for _, v := range values.Items {
 			e.add(v)
 		}
 	}
@@ -89,9 +89,9 @@ func (e *Enhanced) add(v amf.Value) {
 // do that passes payloads on as they are, whatever their codec: caps are Caps
 // bits.
 func SetEnhanced(o *amf.Object, caps uint32) {
-	list := []amf.Value{AnyCodec}
+	list := amf.NewArray(AnyCodec)
 	for _, c := range slices.Concat(videoCodecs, audioCodecs) {
-		list = append(list, c)
+		list.Items = append(list.Items, c)
 	}
 	o.Set("fourCcList", list)
 	o.Set("videoFourCcInfoMap", forwards(videoCodecs))

@@ -113,14 +113,11 @@ func UserControl(event uint16, values ...uint32) *Message {
 }
 
 // NewData makes an AMF0 data message, timestamp in ms. It fails with what
-// amf.Append fails with.
+// amf.AppendAll fails with.
 func NewData(streamID, timestamp uint32, values ...amf.Value) (*Message, error) {
-	m := &Message{Type: TypeData, StreamID: streamID, Timestamp: timestamp}
-	var err error
-	for _, v := range values {
-		if m.Payload, err = amf.Append(m.Payload, v); err != nil {
-			return nil, fmt.Errorf("data message: %w", err)
-		}
+	payload, err := amf.AppendAll(nil, values...)
+	if err != nil {
+		return nil, fmt.Errorf("data message: %w", err)
 	}
-	return m, nil
+	return &Message{Type: TypeData, StreamID: streamID, Timestamp: timestamp, Payload: payload}, nil
 }

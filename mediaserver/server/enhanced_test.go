@@ -167,7 +167,7 @@ func TestEnhancedCapabilities(t *testing.T) {
 		answered bool
 	}{
 		"a client of Adobe's time": {nil, false},
-		"OBS":                      {[]any{"fourCcList", []amf.Value{"av01", "vp09", "hvc1"}}, true},
+		"OBS":                      {[]any{"fourCcList", amf.NewArray("av01", "vp09", "hvc1")}, true},
 		"a video map":              {[]any{"videoFourCcInfoMap", amf.NewObject("*", 1)}, true},
 		"an audio map":             {[]any{"audioFourCcInfoMap", amf.NewECMAArray("Opus", 3)}, true},
 		"capsEx":                   {[]any{"capsEx", 2}, true},
@@ -193,12 +193,12 @@ func TestEnhancedCapabilities(t *testing.T) {
 				t.Errorf("capsEx %v", caps)
 			}
 			for _, codec := range []string{"*", "avc1", "hvc1", "vvc1", "av01", "vp08", "vp09"} {
-				if mask, _ := v.(*amf.Object).Get(codec); mask != 4.0 || !slices.Contains(codecs.([]amf.Value), amf.Value(codec)) {
+				if mask, _ := v.(*amf.Object).Get(codec); mask != 4.0 || !slices.Contains(codecs.(*amf.Array).Items, amf.Value(codec)) {
 					t.Errorf("%s: mask %v, list %v", codec, mask, codecs)
 				}
 			}
 			for _, codec := range []string{"*", "mp4a", ".mp3", "Opus", "fLaC", "ac-3", "ec-3"} {
-				if mask, _ := a.(*amf.Object).Get(codec); mask != 4.0 || !slices.Contains(codecs.([]amf.Value), amf.Value(codec)) {
+				if mask, _ := a.(*amf.Object).Get(codec); mask != 4.0 || !slices.Contains(codecs.(*amf.Array).Items, amf.Value(codec)) {
 					t.Errorf("%s: mask %v, list %v", codec, mask, codecs)
 				}
 			}

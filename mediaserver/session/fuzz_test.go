@@ -260,14 +260,15 @@ func strangers() (list []stranger) {
 	add("nests without end", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05"+strings.Repeat("\x0a\x00\x00\x00\x01", 10000)))
 	add("nests AMF3 without end", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x11"+strings.Repeat("\x09\x03\x01", 10000)))
 	add("counts to four thousand million", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\xff\xff\xff\xff\x05"))
+	add("sends a list that holds itself", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\x00\x00\x00\x01\x07\x00\x00"))
 	add("sends a million nulls", mediaMessage(rtmp.TypeCommand, 1, "\x02\x00\x04play\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x05\x0a\x00\x0f\x00\x00"+strings.Repeat("\x05", 1<<20)))
 
 	// Every command with every kind of argument.
 	odd := [][]amf.Value{
 		{}, {nil}, {amf.Undefined{}}, {true}, {false}, {0.0}, {-1.0}, {1e300, 1e300, 1e300, 1e300}, {math.NaN(), math.Inf(1)}, {"a", math.Inf(-1), math.NaN(), math.NaN()}, {int32(-1), int32(1)},
 		{""}, {"?"}, {"clip?key=1", "x"}, {"../../etc/passwd", "record"}, {"a/../../b", "append"}, {"/", "record"}, {"a\x00b", "record"}, {"\xff\xfe", "record"}, {"mp4:clip.mp4", 0.0}, {"flv:clip", 0.0, 0.0, 3.0},
-		{strings.Repeat("x", 70000)}, {strings.Repeat("d/", 250), "record"}, {[]amf.Value{"a"}}, {amf.NewObject("streamName", "clip", "transition", "switch", "start", 1.0, "len", "x", "oldStreamName", nil, "offset", -5.0)}, {[]byte{1}, []int32{1}},
-		{"clip", amf.NewObject(), "x", []amf.Value{}},
+		{strings.Repeat("x", 70000)}, {strings.Repeat("d/", 250), "record"}, {amf.NewArray("a")}, {amf.NewObject("streamName", "clip", "transition", "switch", "start", 1.0, "len", "x", "oldStreamName", nil, "offset", -5.0)}, {&amf.ByteArray{Bytes: []byte{1}}, &amf.Vector[int32]{Items: []int32{1}}, &amf.Dictionary{}},
+		{"clip", amf.NewObject(), "x", amf.NewArray()},
 	}
 	for _, id := range []uint32{0, 1} {
 		names := []string{"connect"}
@@ -293,7 +294,7 @@ func strangers() (list []stranger) {
 	out("connects to an odd thing", say(0, "connect", amf.NewObject("app", 5.0)))
 	out("connects to another", say(0, "connect", amf.NewObject("app", "other")), create)
 	out("connects to another instance", say(0, "connect", amf.NewObject("app", "app/../x")), create)
-	out("connects oddly", hello("objectEncoding", "x", "tcUrl", 5.0, "flashVer", []amf.Value{}, "fourCcList", []amf.Value{nil, 1.0, "avc1"}, "videoFourCcInfoMap", amf.NewObject("*", "x"), "capsEx", -1.0), create)
+	out("connects oddly", hello("objectEncoding", "x", "tcUrl", 5.0, "flashVer", amf.NewArray(), "fourCcList", amf.NewArray(nil, 1.0, "avc1"), "videoFourCcInfoMap", amf.NewObject("*", "x"), "capsEx", -1.0), create)
 	for _, property := range []string{"flashVer", "app", "tcUrl", "objectEncoding", "swfUrl", "pageUrl", "fourCcList", "videoFourCcInfoMap", "capsEx"} {
 		out("connects with an endless "+property, mediaMessage(rtmp.TypeCommand, 0, "\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00"+string(doubling(property))), create)
 	}

@@ -357,10 +357,10 @@ func (v *victim) look(path string) {
 	if index, ok := listed.(*amf.Object); ok {
 		times, _ := index.Get("times")
 		offsets, _ := index.Get("filepositions")
-		at, _ := offsets.([]amf.Value)
-		for i, time := range times.([]amf.Value) {
-			if ms, ok := places[int64(at[i].(float64))]; !ok || float64(ms)/1000 != time {
-				t.Errorf("%s: the index of %s has a keyframe of %v s at byte %v, where none is", k.what, filepath.Base(path), time, at[i])
+		at, _ := offsets.(*amf.Array)
+		for i, time := range times.(*amf.Array).Items {
+			if ms, ok := places[int64(at.Items[i].(float64))]; !ok || float64(ms)/1000 != time {
+				t.Errorf("%s: the index of %s has a keyframe of %v s at byte %v, where none is", k.what, filepath.Base(path), time, at.Items[i])
 			}
 		}
 	} else if len(x.Entries) > 1 {
