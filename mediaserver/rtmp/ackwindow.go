@@ -207,9 +207,6 @@ func (c *Conn) applyWindow() {
 	default:
 	}
 	c.out.mu.Lock()
-	wake := c.out.owner
-	c.out.mu.Unlock()
-	if wake != nil {
-		wake()
-	}
+	c.out.wake()
+	c.out.unlock()
 }

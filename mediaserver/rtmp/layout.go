@@ -71,8 +71,10 @@ func (l *Layout) AppendTo(dst []byte) []byte {
 }
 
 // HasRoom says whether SendLayout would find the connection with next to
-// nothing to send. If not, room is called once there is, from any goroutine: it
-// must not wait. Each call's room counts, so who waits already passes nil.
+// nothing to send. If not, room is called once there is, or when the connection
+// ends: from any goroutine, within whichever call of the connection made room,
+// and without a lock. It may call the connection, and must not wait. Each
+// call's room counts, so a caller who waits already passes nil.
 func (c *Conn) HasRoom(room func()) bool {
 	o := &c.out
 	o.mu.Lock()
@@ -86,11 +88,9 @@ func (c *Conn) HasRoom(room func()) bool {
 	return false
 }
 
-// tellRoom tells those who wait for room. The caller holds mu.
+// tellRoom has those told who wait for room. The caller holds mu.
 func (o *output) tellRoom() {
-	for _, room := range o.room {
-		room()
-	}
+	o.due = append(o.due, o.room...)
 	o.room = nil
 }
 
@@ -106,27 +106,18 @@ func (o *output) roomy() bool {
 func (c *Conn) SendLayout(l *Layout) error {
 	o := &c.out
 	o.mu.Lock()
+	defer o.unlock()
 	if o.err != nil {
-		err := o.err
-		o.mu.Unlock()
-		return err
+		return o.err
 	}
 	if o.owner != nil || o.flushing || len(o.queue) > 0 || c.raw == nil || c.window.limit.Load() > 0 {
-		err := c.enqueue(nil, l)
-		wake := o.owner
-		o.mu.Unlock()
-		if err == nil && wake != nil {
-			wake()
-		}
-		return err
+		return c.enqueue(nil, l)
 	}
-	defer o.mu.Unlock()
 	for sent := 0; sent < len(l.bufs); sent += maxVector {
 		n, err := writeVector(c.raw, l.bufs[sent:])
 		c.sent.Add(uint64(n))
 		if err != nil {
-			o.fail(err)
-			_ = c.CloseWithError(err)
+			c.fail(err)
 			return err
 		}
 		if left := l.after(sent, n); left != nil {

@@ -32,7 +32,10 @@ const (
 // is something. With an owner (see Attach), Send only queues, and the owner
 // writes.
 type output struct {
+	// mu is held for moments only: no lock is taken under it, nothing is called
+	// back, closed or waited for. What becomes due meanwhile is done by unlock.
 	mu         sync.Mutex
+	due        []func() // to be called once mu is free
 	queue      []byte // whole messages, chunked
 	chunkSize  int    // of what is queued next
 	flushing   bool   // a flusher writes; it alone may touch the socket
@@ -42,6 +45,25 @@ type output struct {
 	room       []func() // called once there is room: see HasRoom
 	window     uint32   // the last WindowAckSize that was queued
 	err        error    // the connection cannot send any more
+}
+
+// unlock frees mu, and then does what became due while it was held: tells those
+// who wait for room, wakes the owner, closes the connection. All of them may
+// call the connection.
+func (o *output) unlock() {
+	due := o.due
+	o.due = nil
+	o.mu.Unlock()
+	for _, f := range due {
+		f()
+	}
+}
+
+// wake has the owner, if there is one, woken. The caller holds mu.
+func (o *output) wake() {
+	if o.owner != nil {
+		o.due = append(o.due, o.owner)
+	}
 }
 
 // sentWindow is the last acknowledgement window that the peer was told.
@@ -55,18 +77,9 @@ func (o *output) sentWindow() uint32 {
 // for the peer. It fails with ErrSlow when too much is queued already, and
 // closes the connection then.
 func (c *Conn) Send(ms ...*Message) error {
-	o := &c.out
-	o.mu.Lock()
-	err := c.enqueue(ms, nil)
-	wake := o.owner
-	o.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if wake != nil {
-		wake()
-	}
-	return nil
+	c.out.mu.Lock()
+	defer c.out.unlock()
+	return c.enqueue(ms, nil)
 }
 
 // SendWait is Send for those who have more to say than the peer can take: it
@@ -78,11 +91,7 @@ func (c *Conn) SendWait(ctx context.Context, ms ...*Message) error {
 		o.mu.Lock()
 		if len(o.queue) < waitAbove || o.err != nil {
 			err := c.enqueue(ms, nil)
-			wake := o.owner
-			o.mu.Unlock()
-			if err == nil && wake != nil {
-				wake()
-			}
+			o.unlock()
 			return err
 		}
 		if o.drained == nil {
@@ -109,8 +118,8 @@ func (c *Conn) SendCommand(streamID uint32, name string, transaction float64, ob
 	return c.Send(m)
 }
 
-// enqueue encodes messages, takes what was laid out (nil: nothing) and, without
-// an owner, gets them going. The limit is for what waits already: one message
+// enqueue encodes messages, takes what was laid out (nil: nothing) and gets them
+// going: by itself, or by waking the owner. The limit is for what waits already: one message
 // may be larger. The caller holds mu.
 func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 	o := &c.out
@@ -119,8 +128,7 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 	}
 	if len(o.queue) > c.cfg.MaxQueue {
 		err := fmt.Errorf("%w: %d bytes are waiting", ErrSlow, len(o.queue))
-		o.fail(err)
-		_ = c.CloseWithError(err)
+		c.fail(err)
 		return err
 	}
 	for _, m := range ms {
@@ -138,7 +146,10 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 	if laid != nil {
 		o.queue = laid.AppendTo(o.queue)
 	}
-	if o.owner == nil && !o.flushing {
+	switch {
+	case o.owner != nil:
+		o.wake()
+	case !o.flushing:
 		c.writeQueue()
 	}
 	return nil
@@ -155,8 +166,7 @@ func (c *Conn) writeQueue() {
 			c.sent.Add(uint64(n))
 		}
 		if err != nil {
-			o.fail(err)
-			_ = c.CloseWithError(err)
+			c.fail(err)
 			return
 		}
 		o.queue = o.queue[:copy(o.queue, o.queue[n:])]
@@ -184,7 +194,8 @@ func (o *output) takeQueue() []byte {
 	return b
 }
 
-// settle wakes those who wait for room. The caller holds mu.
+// settle has those told who wait for room, if there is some. The caller holds
+// mu.
 func (o *output) settle() {
 	if o.drained != nil && len(o.queue) < waitAbove {
 		close(o.drained)
@@ -198,7 +209,9 @@ func (o *output) settle() {
 	}
 }
 
-func (o *output) fail(err error) {
+// end makes an error the answer to all that would send from now on. The caller
+// holds mu.
+func (o *output) end(err error) {
 	if o.err == nil {
 		o.err = err
 	}
@@ -210,6 +223,12 @@ func (o *output) fail(err error) {
 	o.tellRoom() // who waited finds the error
 }
 
+// fail ends the output and has the connection closed. The caller holds mu.
+func (c *Conn) fail(err error) {
+	c.out.end(err)
+	c.out.due = append(c.out.due, func() { _ = c.CloseWithError(err) })
+}
+
 // flush writes, waiting for the peer, until nothing is left, or an owner takes
 // over.
 func (c *Conn) flush(b []byte) {
@@ -218,33 +237,25 @@ func (c *Conn) flush(b []byte) {
 		err := c.writeAll(b)
 		o.mu.Lock()
 		if err != nil {
-			err = c.slow(err)
 			o.flushing = false
-			o.fail(err)
-			wake := o.owner
-			o.mu.Unlock()
-			_ = c.CloseWithError(err)
-			if wake != nil {
-				wake()
-			}
+			c.fail(c.slow(err))
+			o.wake()
+			o.unlock()
 			return
 		}
 		if o.owner != nil || len(o.queue) == 0 {
 			o.flushing = false
 			o.settle()
-			wake := o.owner
-			if wake == nil {
+			if o.owner == nil {
 				c.finishWrite()
 			}
-			o.mu.Unlock()
-			if wake != nil {
-				wake()
-			}
+			o.wake()
+			o.unlock()
 			return
 		}
 		b = o.takeQueue()
 		o.settle()
-		o.mu.Unlock()
+		o.unlock()
 	}
 }
 
@@ -282,7 +293,7 @@ func (c *Conn) writeAll(b []byte) error {
 func (c *Conn) CloseWrite() error {
 	o := &c.out
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	defer o.unlock()
 	if o.err != nil {
 		return o.err
 	}
@@ -300,7 +311,13 @@ func (c *Conn) finishWrite() {
 	if !o.closeWrite || o.err != nil {
 		return
 	}
-	o.fail(net.ErrClosed)
+	o.end(net.ErrClosed)
+	o.due = append(o.due, c.halfClose)
+}
+
+// halfClose tells the peer that nothing more comes, and closes where that
+// cannot be told.
+func (c *Conn) halfClose() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		return
 	}

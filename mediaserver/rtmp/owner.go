@@ -7,15 +7,16 @@ const pumpSize = 256 << 10
 
 // Attach gives the connection's socket to an owner, who writes to many
 // connections from one loop: from now on Send only queues, and calls wake. The
-// owner calls TakeQueued, TryWritev and Detach from one goroutine. wake may be
-// called from any, with no lock held, and must not wait.
+// owner never makes two of its calls (TakeQueued, TryWritev, Detach) at once.
+//
+// wake is called from any goroutine, and from within Attach and Send, without a
+// lock: it may call the connection, and must not wait.
 func (c *Conn) Attach(wake func()) {
 	o := &c.out
 	o.mu.Lock()
+	defer o.unlock()
 	o.owner = wake
-	o.mu.Unlock()
-	// What is queued already is the owner's to send.
-	wake()
+	o.wake() // what is queued already is the owner's to send
 }
 
 // TakeQueued appends to dst what Send has queued: whole messages, to be
@@ -24,7 +25,7 @@ func (c *Conn) Attach(wake func()) {
 func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 	o := &c.out
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	defer o.unlock()
 	if o.flushing {
 		return dst, false
 	}
@@ -81,7 +82,7 @@ func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
 func (c *Conn) Detach(rest []byte) {
 	o := &c.out
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	defer o.unlock()
 	o.owner = nil
 	if o.err != nil {
 		return
