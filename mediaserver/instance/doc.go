@@ -1,12 +1,15 @@
 // Package instance is one running instance of an application: the clients
 // connected to it, the names of its live streams, and the rules of its
-// AppInstance document.
+// AppInstance document. It answers what sessions ask (session.Instance).
 //
 // One goroutine, the owner, holds all of that state, as Flash Communication
 // Server does: what happens to an instance happens in one order, and rules,
-// shared objects and scripts can rely on it. Sessions ask the owner; they
-// never see its maps.
+// shared objects and scripts can rely on it. The owner waits for nobody. What
+// takes time, such as opening a file or looking at a key, is done beside it and
+// comes back as another task; what clients are told is queued; and who looks at
+// an instance (Stats) does not ask the owner. Built with the tag debug, a method
+// that waits for the owner panics in the owner's own turn.
 //
-// Media never passes through here. A session gets a [stream.Publisher] or a
-// [stream.Stream] from the instance once, and packets flow past it.
+// Media never passes through here. A session is given a publication or a
+// stream once, and packets flow past the instance.
 package instance

@@ -1,26 +1,15 @@
 package instance
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
-)
-
-// Errors a session decides on.
-var (
-	// ErrStopped says that the instance is going away and takes nothing new.
-	ErrStopped = errors.New("instance is stopping")
-	// ErrFull says that a limit of the manifest is reached.
-	ErrFull = errors.New("limit reached")
-	// ErrBusy says that somebody else publishes or records that name.
-	ErrBusy = errors.New("stream name is taken")
-	// ErrRecordingOff says that the manifest forbids recording.
-	ErrRecordingOff = errors.New("recording is off: spec.recording.mode is Off")
 )
 
 // RecordingRule says which streams are recorded: spec.recording.mode.
@@ -33,14 +22,22 @@ const (
 	RecordOff       RecordingRule = "Off"
 )
 
-// Config is what an instance is made of. Every field but Application, Name,
-// Fanout and Store has a working zero value.
+// Config is what an instance is made of. Application, Name, Fanout and Store are
+// required.
 type Config struct {
 	Application, Name string
 
 	Fanout *stream.Fanout
-	Stream stream.Options
 	Store  *recording.Store
+	Rules  Rules
+	Log    *slog.Logger
+}
+
+// Rules are what a manifest says of an instance, as far as it can change while
+// the instance runs. The zero value lets anyone do anything.
+type Rules struct {
+	// Stream is how a stream is delivered that begins from now on.
+	Stream stream.Options
 
 	Recording RecordingRule
 	// Keys are what publishing needs. Nil: anyone may publish.
@@ -51,56 +48,33 @@ type Config struct {
 	PublisherTimeout time.Duration
 
 	// SampleAccess is what players may look into.
-	SampleAccess SampleAccess
+	SampleAccess session.SampleAccess
 
 	MaxConnections int // 0: no limit
 	MaxStreams     int // live names at once; 0: no limit
-
-	Log *slog.Logger
-}
-
-// SampleAccess says whether clients may draw pictures of what they play and
-// compute spectra of its sound: |RtmpSampleAccess.
-type SampleAccess struct{ Audio, Video bool }
-
-// Client is what an instance needs of a connected session.
-type Client interface {
-	// ID is unique in this process.
-	ID() string
-	// Bytes returns what the connection has received and sent so far.
-	Bytes() (in, out uint64)
-	// Shutdown tells the client that the instance goes away, and ends the
-	// connection soon after. It does not wait.
-	Shutdown(reason string)
 }
 
 // Instance is one running instance. All methods may be called from any
-// goroutine.
+// goroutine; none but Close waits. It implements session.Instance.
 type Instance struct {
-	cfg     Config
+	application, name string
+
+	fanout  *stream.Fanout
+	store   *recording.Store
 	log     *slog.Logger
 	started time.Time
+	rules   atomic.Pointer[Rules]
 
-	tasks   chan func()
-	stop    chan struct{} // closed by Close
+	// ctx ends the waiting for disks: see Abandon.
+	ctx     context.Context
+	abandon context.CancelFunc
+
+	tasks   tasks
+	reentry reentry
 	stopped chan struct{} // closed by the owner
 
-	recordings atomic.Int64 // being written now
-
-	// Held by the owner goroutine only.
-	clients map[string]Client
-	streams map[string]*live
-	closing bool
-	total   Totals
-	refused refused
-}
-
-// live is a stream name in use: somebody publishes it, plays it or waits for
-// it.
-type live struct {
-	stream      *stream.Stream
-	publication *Publication // the last one
-	uses        int
+	seen    *seen
+	refused *refused
 }
 
 // New starts an instance. Close ends it.
@@ -111,121 +85,56 @@ func New(cfg Config) (*Instance, error) {
 	case cfg.Fanout == nil || cfg.Store == nil:
 		return nil, fmt.Errorf("new instance %s/%s: needs a fan-out and a store", cfg.Application, cfg.Name)
 	}
-	if cfg.PublisherTimeout == 0 {
-		cfg.PublisherTimeout = 5 * time.Second
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	i := &Instance{
-		cfg:     cfg,
-		log:     cfg.Log,
-		started: time.Now(),
-		tasks:   make(chan func()),
-		stop:    make(chan struct{}),
+		application: cfg.Application, name: cfg.Name,
+		fanout: cfg.Fanout, store: cfg.Store, log: cfg.Log, started: time.Now(),
 		stopped: make(chan struct{}),
-		clients: map[string]Client{},
-		streams: map[string]*live{},
+		seen:    newSeen(),
 		refused: newRefused(),
 	}
+	i.tasks.wake = make(chan struct{}, 1)
+	i.ctx, i.abandon = context.WithCancel(context.Background())
+	i.SetRules(cfg.Rules)
 	go i.own()
 	return i, nil
 }
 
+// SetRules changes the rules: they hold for what is asked for from now on.
+func (i *Instance) SetRules(r Rules) {
+	if r.PublisherTimeout == 0 {
+		r.PublisherTimeout = 5 * time.Second
+	}
+	i.rules.Store(&r)
+}
+
 // Application and Name are the two parts of rtmp://host/application/name.
-func (i *Instance) Application() string { return i.cfg.Application }
+func (i *Instance) Application() string { return i.application }
 
 // Name is the instance's name within its application.
-func (i *Instance) Name() string { return i.cfg.Name }
+func (i *Instance) Name() string { return i.name }
 
 // Store holds the instance's recorded streams.
-func (i *Instance) Store() *recording.Store { return i.cfg.Store }
+func (i *Instance) Store() *recording.Store { return i.store }
 
-// SampleAccess is what players may look into.
-func (i *Instance) SampleAccess() SampleAccess { return i.cfg.SampleAccess }
+// Abandon ends the waiting for disks: what a recording has not written by now is
+// given up, and so is the opening of files.
+func (i *Instance) Abandon() { i.abandon() }
 
-// own is the owner goroutine: it runs one task after another.
-func (i *Instance) own() {
-	defer close(i.stopped)
-	for {
-		select {
-		case task := <-i.tasks:
-			task()
-		case <-i.stop:
-			return
-		}
-	}
-}
-
-// do runs f in the owner goroutine and waits for it.
-func (i *Instance) do(f func()) error {
-	ran := make(chan struct{})
-	select {
-	case i.tasks <- func() { defer close(ran); f() }:
-		<-ran
-		return nil
-	case <-i.stopped:
-		return fmt.Errorf("%s/%s: %w", i.cfg.Application, i.cfg.Name, ErrStopped)
-	}
-}
-
-// Connect takes a client in. Each success is matched by a Disconnect.
-// It fails with ErrStopped or ErrFull.
-func (i *Instance) Connect(c Client) error {
-	var refused error
-	err := i.do(func() {
-		switch {
-		case i.closing:
-			refused = ErrStopped
-		case i.cfg.MaxConnections > 0 && len(i.clients) >= i.cfg.MaxConnections:
-			refused = fmt.Errorf("%w: spec.limits.maxConnections is %d", ErrFull, i.cfg.MaxConnections)
-		default:
-			i.clients[c.ID()] = c
-			i.total.Connections++
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return refused
-}
-
-// Disconnect forgets a client.
-func (i *Instance) Disconnect(c Client) {
-	// After Close nobody counts any more: the error is of no use here.
-	_ = i.do(func() {
-		if _, ok := i.clients[c.ID()]; !ok {
-			return
-		}
-		delete(i.clients, c.ID())
-		in, out := c.Bytes()
-		i.total.BytesIn += in
-		i.total.BytesOut += out
-	})
-}
-
-// Shutdown refuses new clients and tells those who are connected to go.
-// Sessions end their publications and recordings as they leave.
-func (i *Instance) Shutdown(reason string) {
-	var all []Client
-	_ = i.do(func() {
-		i.closing = true
-		for _, c := range i.clients {
-			all = append(all, c)
-		}
-	})
-	// Told outside the owner: a session that ends calls back.
-	for _, c := range all {
-		c.Shutdown(reason)
-	}
-}
-
-// Close ends the owner. The caller has ended the sessions first.
+// Close ends the owner, and waits for what it has been asked to do. The caller
+// has ended the sessions first.
 func (i *Instance) Close() {
+	i.reentry.check("Close")
+	t := &i.tasks
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
 	select {
-	case <-i.stop:
+	case t.wake <- struct{}{}:
 	default:
-		close(i.stop)
 	}
 	<-i.stopped
+	i.abandon()
 }

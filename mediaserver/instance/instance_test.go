@@ -1,10 +1,13 @@
 package instance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,12 +15,13 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newInstance(t *testing.T, change func(*Config)) (*Instance, string) {
+func newInstance(t *testing.T, change func(*Rules)) (*Instance, string) {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := recording.Open(dir, nil, recording.Options{})
@@ -27,7 +31,7 @@ func newInstance(t *testing.T, change func(*Config)) (*Instance, string) {
 	f := stream.NewFanout(1)
 	cfg := Config{Application: "app", Name: "one", Fanout: f, Store: store}
 	if change != nil {
-		change(&cfg)
+		change(&cfg.Rules)
 	}
 	i, err := New(cfg)
 	if err != nil {
@@ -36,24 +40,93 @@ func newInstance(t *testing.T, change func(*Config)) (*Instance, string) {
 	t.Cleanup(func() {
 		i.Close()
 		f.Close()
-		if err := store.Close(); err != nil {
+		if err := store.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 	return i, dir
 }
 
+// patience is how long anything here may take before it counts as stuck.
+const patience = 20 * time.Second
+
+// asked asks, and waits for the answer.
+func asked[T any](t *testing.T, ask func(answer func(T))) T {
+	t.Helper()
+	came := make(chan T, 1)
+	ask(func(answer T) { came <- answer })
+	select {
+	case answer := <-came:
+		return answer
+	case <-time.After(patience):
+		t.Fatal("no answer came")
+		panic("unreachable")
+	}
+}
+
+func publish(t *testing.T, i *Instance, name string, mode session.PublishMode) session.PublishAnswer {
+	t.Helper()
+	return asked(t, func(answer func(session.PublishAnswer)) {
+		i.Publish(session.PublishRequest{Name: name, Mode: mode}, answer)
+	})
+}
+
+// published is publish for those who may.
+func published(t *testing.T, i *Instance, name string, mode session.PublishMode) session.Publication {
+	t.Helper()
+	a := publish(t, i, name, mode)
+	if a.Refusal != nil {
+		t.Fatal(a.Refusal)
+	}
+	return a.Publication
+}
+
+func ended(t *testing.T, p session.Publication) error {
+	t.Helper()
+	return asked(t, p.Close)
+}
+
+func play(t *testing.T, i *Instance, name string, from session.From) session.PlayAnswer {
+	t.Helper()
+	return asked(t, func(answer func(session.PlayAnswer)) {
+		i.Play(session.PlayRequest{Name: name, From: from}, answer)
+	})
+}
+
+// settled waits until the owner has done all that it was asked to before.
+func settled(t *testing.T, i *Instance) {
+	t.Helper()
+	asked(t, func(done func(struct{})) {
+		if !i.post(func(*owner) { done(struct{}{}) }) {
+			done(struct{}{})
+		}
+	})
+}
+
+func refusedWith(t *testing.T, why *session.Refusal, want session.RefusalCode) {
+	t.Helper()
+	if why == nil || why.Code != want {
+		t.Errorf("refused with %+v, want %q", why, want)
+	}
+}
+
 // client is connected, and counts how often it is told to go.
 type client struct {
 	id   string
-	told int
+	told atomic.Int32
 }
 
-func (c *client) ID() string              { return c.id }
 func (c *client) Bytes() (in, out uint64) { return 100, 200 }
-func (c *client) Shutdown(string)         { c.told++ }
+func (c *client) Shutdown(string)         { c.told.Add(1) }
 
-func sound(t *testing.T, p *Publication) {
+func connect(t *testing.T, i *Instance, c *client) *session.Refusal {
+	t.Helper()
+	return asked(t, func(answer func(session.ConnectAnswer)) {
+		i.Connect(session.ConnectRequest{Client: session.Client{ID: c.id}}, c, answer)
+	}).Refusal
+}
+
+func sound(t *testing.T, p session.Publication) {
 	t.Helper()
 	if err := p.Write(&rtmp.Message{Type: rtmp.TypeAudio, Payload: []byte{0xaf, 1, 0}}); err != nil {
 		t.Fatal(err)
@@ -61,61 +134,109 @@ func sound(t *testing.T, p *Publication) {
 }
 
 func TestClientsComeAndGo(t *testing.T) {
-	i, _ := newInstance(t, func(c *Config) { c.MaxConnections = 2 })
+	i, _ := newInstance(t, func(r *Rules) { r.MaxConnections = 2 })
 	a, b, c := &client{id: "a"}, &client{id: "b"}, &client{id: "c"}
 	for _, one := range []*client{a, b} {
-		if err := i.Connect(one); err != nil {
-			t.Fatal(err)
+		if why := connect(t, i, one); why != nil {
+			t.Fatal(why)
 		}
 	}
-	if err := i.Connect(c); !errors.Is(err, ErrFull) {
-		t.Errorf("a third of two: %v", err)
+	why := connect(t, i, c)
+	refusedWith(t, why, session.RefusedLimit)
+	if why.Limit != "spec.limits.maxConnections" {
+		t.Errorf("limit %q", why.Limit)
 	}
-	i.Disconnect(a)
-	i.Disconnect(a) // again: counts once
-	i.Disconnect(c) // never was
+	i.Leave(session.Client{ID: "a"})
+	i.Leave(session.Client{ID: "a"}) // again: counts once
+	i.Leave(session.Client{ID: "c"}) // never was
+	settled(t, i)
 	if s := i.Stats(); s.Connections != 1 || s.Total.Connections != 2 || s.Total.BytesIn != 200 || s.Total.BytesOut != 400 {
 		t.Errorf("%+v", s)
 	}
 	i.Shutdown("bye")
-	if a.told != 0 || b.told != 1 {
-		t.Errorf("told %d and %d times", a.told, b.told)
+	refusedWith(t, connect(t, i, c), session.RefusedStopping)
+	for deadline := time.Now().Add(patience); b.told.Load() == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody is told")
+		}
 	}
-	if err := i.Connect(c); !errors.Is(err, ErrStopped) {
-		t.Errorf("after shutdown: %v", err)
+	if a.told.Load() != 0 || b.told.Load() != 1 {
+		t.Errorf("told %d and %d times", a.told.Load(), b.told.Load())
 	}
 	i.Close()
-	if err := i.Connect(c); !errors.Is(err, ErrStopped) {
-		t.Errorf("after close: %v", err)
+	refusedWith(t, connect(t, i, c), session.RefusedStopping)
+	refusedWith(t, play(t, i, "cam", session.LiveOnly).Refusal, session.RefusedStopping)
+	refusedWith(t, publish(t, i, "cam", session.PublishLive).Refusal, session.RefusedStopping)
+}
+
+// Everything may be asked for in a turn of the owner, and by those whom it tells
+// something: nothing waits for it.
+func TestOwnerMayBeAskedInItsOwnTurn(t *testing.T) {
+	i, _ := newInstance(t, nil)
+	all := make(chan string, 10)
+	i.Connect(session.ConnectRequest{Client: session.Client{ID: "a"}}, &client{id: "a"}, func(session.ConnectAnswer) {
+		i.Publish(session.PublishRequest{Name: "cam"}, func(a session.PublishAnswer) {
+			i.Shutdown("bye")
+			a.Publication.Close(func(error) { all <- "closed" })
+		})
+		i.Play(session.PlayRequest{Name: "other", From: session.LiveOnly}, func(a session.PlayAnswer) {
+			a.Release()
+			all <- "released"
+		})
+		i.Leave(session.Client{ID: "a"})
+		if s := i.Stats(); s.Connections != 1 {
+			t.Errorf("%d clients", s.Connections)
+		}
+		all <- "looked"
+	})
+	for range 3 {
+		select {
+		case <-all:
+		case <-time.After(patience):
+			t.Fatal("the owner waits for itself")
+		}
+	}
+	settled(t, i)
+	if s := i.Stats(); s.Connections != 0 || s.Streams != 0 || len(i.seen.named) != 0 {
+		t.Errorf("left %+v, %d names", s, len(i.seen.named))
 	}
 }
 
+// Who looks at an instance does not need its owner.
+func TestStatsOfAnOwnerThatIsBusy(t *testing.T) {
+	i, _ := newInstance(t, nil)
+	connect(t, i, &client{id: "a"})
+	busy, free := make(chan struct{}), make(chan struct{})
+	i.post(func(*owner) { close(busy); <-free })
+	<-busy
+	i.Leave(session.Client{ID: "b"})
+	if s := i.Stats(); s.Connections != 1 {
+		t.Errorf("%+v", s)
+	}
+	if waiting, _ := i.Behind(); waiting != 1 {
+		t.Errorf("%d tasks wait, want 1", waiting)
+	}
+	close(free)
+}
+
 func TestANameHasOnePublisher(t *testing.T) {
-	i, _ := newInstance(t, func(c *Config) { c.PublisherTimeout = time.Hour })
-	p, err := i.Publish("cam", PublishLive, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := i.Publish("cam", PublishLive, nil); !errors.Is(err, ErrBusy) {
-		t.Errorf("%v, want ErrBusy", err)
-	}
-	if !i.Live("cam") || i.Live("other") || i.Stats().Streams != 1 {
+	i, _ := newInstance(t, func(r *Rules) { r.PublisherTimeout = time.Hour })
+	p := published(t, i, "cam", session.PublishLive)
+	refusedWith(t, publish(t, i, "cam", session.PublishLive).Refusal, session.RefusedTaken)
+	if i.Stats().Streams != 1 {
 		t.Error("who is live is not known")
 	}
-	if err := p.Close(); err != nil {
+	if err := ended(t, p); err != nil {
 		t.Fatal(err)
 	}
-	again, err := i.Publish("cam", PublishLive, nil)
-	if err != nil {
+	again := published(t, i, "cam", session.PublishLive)
+	if err := ended(t, p); err != nil { // the old one's second close is not the new one's
 		t.Fatal(err)
 	}
-	if err := p.Close(); err != nil { // the old one's second close is not the new one's
-		t.Fatal(err)
-	}
-	if !i.Live("cam") {
+	if i.Stats().Streams != 1 {
 		t.Error("closing twice ended another's publication")
 	}
-	if err := again.Close(); err != nil {
+	if err := ended(t, again); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -123,61 +244,78 @@ func TestANameHasOnePublisher(t *testing.T) {
 // An encoder that lost its network comes back while its old connection still
 // looks alive.
 func TestSilentPublisherIsTakenOver(t *testing.T) {
-	i, dir := newInstance(t, func(c *Config) { c.PublisherTimeout = time.Nanosecond; c.Recording = RecordAll })
-	old, err := i.Publish("cam", PublishLive, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	i, dir := newInstance(t, func(r *Rules) { r.PublisherTimeout = time.Nanosecond; r.Recording = RecordAll })
+	old := published(t, i, "cam", session.PublishLive)
 	sound(t, old)
-	p, err := i.Publish("cam", PublishLive, nil)
-	if err != nil {
-		t.Fatalf("a silent publisher keeps its name: %v", err)
-	}
+	p := published(t, i, "cam", session.PublishLive)
 	if err := old.Write(&rtmp.Message{Type: rtmp.TypeAudio, Payload: []byte{0xaf, 1, 0}}); !errors.Is(err, stream.ErrClosed) {
 		t.Errorf("the old one still publishes: %v", err)
 	}
 	sound(t, p)
-	for _, one := range []*Publication{old, p} {
-		if err := one.Close(); err != nil {
+	for _, one := range []session.Publication{old, p} {
+		if err := ended(t, one); err != nil {
 			t.Error(err)
 		}
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "cam-*.flv")); len(files) != 2 {
 		t.Errorf("recordings %v", files)
 	}
-	if i.Live("cam") || i.Stats().Streams != 0 {
+	settled(t, i)
+	if i.Stats().Streams != 0 || len(i.seen.named) != 0 {
 		t.Error("the name is still in use")
+	}
+}
+
+// The recording of a name that was taken over goes on in the same file, once the
+// one before has let go of it.
+func TestRecordingAfterATakeover(t *testing.T) {
+	i, dir := newInstance(t, func(r *Rules) { r.PublisherTimeout = time.Nanosecond })
+	old := published(t, i, "cam", session.PublishRecord)
+	sound(t, old)
+	a := publish(t, i, "cam", session.PublishAppend)
+	if a.Refusal != nil || !a.Recorded {
+		t.Fatalf("%+v", a)
+	}
+	sound(t, a.Publication)
+	if err := ended(t, a.Publication); err != nil {
+		t.Error(err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 1 {
+		t.Errorf("files %v", files)
 	}
 }
 
 func TestWhatIsRecorded(t *testing.T) {
 	for _, c := range []struct {
 		rule RecordingRule
-		mode PublishMode
+		mode session.PublishMode
 		want string // a file's pattern; empty: none
-		err  error
+		why  session.RefusalCode
 	}{
-		{RecordOnRequest, PublishLive, "", nil},
-		{RecordOnRequest, "", "", nil},
-		{RecordOnRequest, PublishRecord, "cam.flv", nil},
-		{RecordOnRequest, PublishAppend, "cam.flv", nil},
-		{RecordOnRequest, PublishAppendWithGap, "cam.flv", nil},
-		{RecordAll, PublishLive, "cam-*.flv", nil},
-		{RecordAll, PublishRecord, "cam.flv", nil},
-		{RecordOff, PublishLive, "", nil},
-		{RecordOff, PublishRecord, "", ErrRecordingOff},
+		{RecordOnRequest, session.PublishLive, "", ""},
+		{RecordOnRequest, "", "", ""},
+		{RecordOnRequest, session.PublishRecord, "cam.flv", ""},
+		{RecordOnRequest, session.PublishAppend, "cam.flv", ""},
+		{RecordOnRequest, session.PublishAppendWithGap, "cam.flv", ""},
+		{RecordAll, session.PublishLive, "cam-*.flv", ""},
+		{RecordAll, session.PublishRecord, "cam.flv", ""},
+		{RecordOff, session.PublishLive, "", ""},
+		{RecordOff, session.PublishRecord, "", session.RefusedRecordingOff},
 	} {
 		t.Run(fmt.Sprintf("%s %s", c.rule, c.mode), func(t *testing.T) {
-			i, dir := newInstance(t, func(cfg *Config) { cfg.Recording = c.rule })
-			p, err := i.Publish("cam", c.mode, nil)
-			if err != nil || !errors.Is(p.RecordErr, c.err) || p.Recorded() != (c.want != "") {
-				t.Fatalf("%v, %v, recorded %v", err, p.RecordErr, p.Recorded())
+			i, dir := newInstance(t, func(r *Rules) { r.Recording = c.rule })
+			a := publish(t, i, "cam", c.mode)
+			if a.Refusal != nil || (a.NotRecorded != nil) != (c.why != "") || a.Recorded != (c.want != "") {
+				t.Fatalf("%+v", a)
 			}
-			sound(t, p)
+			if c.why != "" {
+				refusedWith(t, a.NotRecorded, c.why)
+			}
+			sound(t, a.Publication)
 			if n := i.Stats().Recordings; n == 1 != (c.want != "") {
 				t.Errorf("%d recordings are counted", n)
 			}
-			if err := p.Close(); err != nil {
+			if err := ended(t, a.Publication); err != nil {
 				t.Fatal(err)
 			}
 			entries, _ := os.ReadDir(dir)
@@ -195,32 +333,30 @@ func TestWhatIsRecorded(t *testing.T) {
 // A recording that cannot start does not keep a stream from being live.
 func TestLiveGoesOnWithoutItsRecording(t *testing.T) {
 	i, _ := newInstance(t, nil)
-	p, err := i.Publish("../cam", PublishRecord, nil)
-	if err != nil || !errors.Is(p.RecordErr, recording.ErrBadName) {
-		t.Fatalf("%v, %v", err, p.RecordErr)
+	a := publish(t, i, "../cam", session.PublishRecord)
+	if a.Refusal != nil {
+		t.Fatal(a.Refusal)
 	}
-	sound(t, p)
-	if err := p.Close(); err != nil {
+	refusedWith(t, a.NotRecorded, session.RefusedBadName)
+	sound(t, a.Publication)
+	if err := ended(t, a.Publication); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestNamesAreLimited(t *testing.T) {
-	i, _ := newInstance(t, func(c *Config) { c.MaxStreams = 1 })
-	_, release, err := i.Stream("a")
-	if err != nil {
-		t.Fatal(err)
+	i, _ := newInstance(t, func(r *Rules) { r.MaxStreams = 1 })
+	a := play(t, i, "a", session.LiveOnly)
+	refusedWith(t, publish(t, i, "b", session.PublishLive).Refusal, session.RefusedLimit)
+	refusedWith(t, play(t, i, "b", session.LiveOrRecorded).Refusal, session.RefusedLimit)
+	a.Release()
+	a.Release() // again: counts once
+	p := published(t, i, "b", session.PublishLive)
+	i.SetRules(Rules{MaxStreams: 2})
+	if a = play(t, i, "c", session.LiveOrRecorded); a.Refusal != nil {
+		t.Errorf("the limit is another now: %v", a.Refusal)
 	}
-	if _, err := i.Publish("b", PublishLive, nil); !errors.Is(err, ErrFull) {
-		t.Errorf("%v, want ErrFull", err)
-	}
-	release()
-	release() // again: counts once
-	p, err := i.Publish("b", PublishLive, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
+	if err := ended(t, p); err != nil {
 		t.Error(err)
 	}
 }
@@ -228,47 +364,51 @@ func TestNamesAreLimited(t *testing.T) {
 // oneKey is a key that never changes.
 type oneKey string
 
-func (k oneKey) Check(key string) error {
+func (k oneKey) Check(key string) *session.Refusal {
 	if key != string(k) {
-		return ErrWrongKey
+		return &session.Refusal{Code: session.RefusedWrongKey}
 	}
 	return nil
 }
 
 func TestKeys(t *testing.T) {
-	i, _ := newInstance(t, func(c *Config) { c.Keys = oneKey("secret") })
-	if err := i.Authorize("secret"); err != nil {
-		t.Error(err)
-	}
-	if err := i.Authorize("Secret"); !errors.Is(err, ErrWrongKey) {
-		t.Errorf("%v", err)
+	i, _ := newInstance(t, func(r *Rules) { r.Keys = oneKey("secret") })
+	for key, want := range map[string]session.RefusalCode{"secret": "", "Secret": session.RefusedWrongKey} {
+		a := asked(t, func(answer func(session.PublishAnswer)) {
+			i.Publish(session.PublishRequest{Name: "cam", Credentials: session.Credentials{Key: key}}, answer)
+		})
+		switch {
+		case want != "":
+			refusedWith(t, a.Refusal, want)
+		case a.Refusal != nil:
+			t.Error(a.Refusal)
+		default:
+			_ = ended(t, a.Publication)
+		}
 	}
 	i, _ = newInstance(t, nil)
-	if err := i.Authorize(""); err != nil {
-		t.Errorf("anyone may publish: %v", err)
+	if why := i.Authorize(""); why != nil {
+		t.Errorf("anyone may publish: %v", why)
 	}
 }
 
 // All are counted, and the log hears of some, and how many it did not hear of.
 func TestRefusedPublicationsAreCounted(t *testing.T) {
 	i, _ := newInstance(t, nil)
-	told := 0
+	told, now := 0, time.Now()
 	for range 3 * refusalLines {
-		if tell, _ := i.Refuse(RefusedWrongKey); tell {
+		if tell, _ := i.refused.count(session.RefusedWrongKey, now); tell {
 			told++
 		}
 	}
 	if told != refusalLines {
 		t.Errorf("the log hears of %d, want %d", told, refusalLines)
 	}
-	if err := i.do(func() { i.refused.since = i.refused.since.Add(-refusalSpan) }); err != nil {
-		t.Fatal(err)
-	}
-	if tell, untold := i.Refuse(RefusedTaken); !tell || untold != 2*refusalLines {
+	if tell, untold := i.refused.count(session.RefusedTaken, now.Add(refusalSpan)); !tell || untold != 2*refusalLines {
 		t.Errorf("later: %v, of %d before; want %d", tell, untold, 2*refusalLines)
 	}
 	r := i.Stats().Refused
-	if r[RefusedWrongKey] != 3*refusalLines || r[RefusedTaken] != 1 || len(r) != len(Refusals) {
+	if r[session.RefusedWrongKey] != 3*refusalLines || r[session.RefusedTaken] != 1 || len(r) != len(RefusedPublications) {
 		t.Errorf("counted %v", r)
 	}
 }

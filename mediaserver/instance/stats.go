@@ -1,13 +1,22 @@
 package instance
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
 
 // Totals only ever grow.
 type Totals struct {
 	Connections  uint64
 	Publications uint64
 	Recordings   uint64
-	BytesIn      uint64 // from clients that have left; Stats adds those still here
+	BytesIn      uint64 // of clients that have left; Stats adds those still here
 	BytesOut     uint64
 }
 
@@ -23,34 +32,95 @@ type Stats struct {
 	Total             Totals
 	// Refused counts the publications that were refused since the start; each
 	// reason is there.
-	Refused map[Refusal]uint64
+	Refused map[session.RefusalCode]uint64
 }
 
-// Stats asks the owner for a snapshot. It is zero but for the names once the
-// instance has stopped.
+// seen is what those who ask how an instance is doing may see of it, whatever
+// the owner does. The owner alone changes it.
+type seen struct {
+	recording atomic.Int64 // recordings that are being written now
+
+	mu    sync.Mutex // nothing else is taken while it is held
+	peer  map[string]session.Peer
+	named map[string]*stream.Stream
+	total Totals
+}
+
+func newSeen() *seen {
+	return &seen{peer: map[string]session.Peer{}, named: map[string]*stream.Stream{}}
+}
+
+func (s *seen) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.peer)
+}
+
+func (s *seen) peers() []session.Peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.peer))
+}
+
+func (s *seen) come(id string, peer session.Peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.peer[id] = peer
+	s.total.Connections++
+}
+
+// leave counts a client that leaves, once.
+func (s *seen) leave(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	peer, ok := s.peer[id]
+	if !ok {
+		return
+	}
+	delete(s.peer, id)
+	in, out := peer.Bytes()
+	s.total.BytesIn += in
+	s.total.BytesOut += out
+}
+
+func (s *seen) streams(change func(map[string]*stream.Stream)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.named)
+}
+
+func (s *seen) count(change func(*Totals)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.total)
+}
+
+// Stats looks at the instance without asking its owner.
 func (i *Instance) Stats() Stats {
 	s := Stats{
-		Application: i.cfg.Application,
-		Name:        i.cfg.Name,
+		Application: i.application,
+		Name:        i.name,
 		Uptime:      time.Since(i.started),
-		Recordings:  int(i.recordings.Load()),
-		Playbacks:   i.Store().Playbacks(),
+		Recordings:  int(i.seen.recording.Load()),
+		Playbacks:   i.store.Playbacks(),
+		Refused:     i.refused.counted(),
 	}
-	_ = i.do(func() {
-		s.Total = i.total
-		s.Refused = i.refused.counted()
-		s.Connections = len(i.clients)
-		for _, c := range i.clients {
-			in, out := c.Bytes()
-			s.Total.BytesIn += in
-			s.Total.BytesOut += out
+	i.seen.mu.Lock()
+	s.Total = i.seen.total
+	s.Connections = len(i.seen.peer)
+	peers := slices.Collect(maps.Values(i.seen.peer))
+	streams := slices.Collect(maps.Values(i.seen.named))
+	i.seen.mu.Unlock()
+	for _, peer := range peers {
+		in, out := peer.Bytes()
+		s.Total.BytesIn += in
+		s.Total.BytesOut += out
+	}
+	for _, one := range streams {
+		if one.Live() {
+			s.Streams++
 		}
-		for _, entry := range i.streams {
-			if entry.stream.Live() {
-				s.Streams++
-			}
-			s.Players += entry.stream.Players()
-		}
-	})
+		s.Players += one.Players()
+	}
 	return s
 }

@@ -109,7 +109,7 @@ func TestList(t *testing.T) {
 		t.Errorf("listed for nobody: %v", err)
 	}
 	close(src)
-	if err := r.Stop(); err != nil {
+	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if one, err := s.Find("now"); err != nil || one.Recording || one.Duration != 965*time.Millisecond {
@@ -177,7 +177,7 @@ func TestDelete(t *testing.T) {
 	}
 	src <- message(rtmp.TypeVideo, 0, key)
 	close(src)
-	if err := r.Stop(); err != nil {
+	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if d, err := s.Length("kept"); err != nil || d != 2020*time.Millisecond {

@@ -33,9 +33,6 @@ type Source interface {
 	Close()
 }
 
-// stopTimeout is how long Stop waits for the disk to take what is left.
-const stopTimeout = 10 * time.Second
-
 // Recorder writes one recording.
 type Recorder struct {
 	store *Store
@@ -81,13 +78,25 @@ func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*
 }
 
 // Stop waits until what the source still has is written and the file is
-// finished, and returns why the recording is not whole, if it is not.
-func (r *Recorder) Stop() error {
-	late := time.AfterFunc(stopTimeout, r.cancel)
-	defer late.Stop()
-	<-r.done
-	return r.err
+// finished, or until ctx ends: then the rest is given up, and the disk that does not
+// take the end of the file within a second is not waited for. It returns why the recording is not whole, if it is not.
+func (r *Recorder) Stop(ctx context.Context) error {
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+	}
+	r.cancel()
+	select { // a disk that is well takes what it has
+	case <-r.done:
+		return r.err
+	case <-time.After(lastGrace):
+		return fmt.Errorf("recording %s is not finished: %w", r.file, context.Cause(ctx))
+	}
 }
+
+// lastGrace is how long a recording that is given up may take to finish its file.
+const lastGrace = time.Second
 
 // open finds the file, claims it, and makes the writer.
 func (r *Recorder) open(name string, mode Mode) error {

@@ -75,7 +75,7 @@ func open(t testing.TB, dir string, o Options) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	return s
 }
 
@@ -92,7 +92,7 @@ func record(t testing.TB, s *Store, name string, mode Mode, all []rtmp.Message) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Stop(); err != nil {
+	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != nil || len(ended) > 0 {
@@ -240,7 +240,7 @@ func TestRecordingAppearsWithItsFirstPicture(t *testing.T) {
 	send(message(rtmp.TypeAudio, 0, sound), "a.flv.part")
 	send(message(rtmp.TypeVideo, 10, key), "a.flv")
 	close(src)
-	if err := r.Stop(); err != nil {
+	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -274,7 +274,7 @@ func TestOneRecorderAFile(t *testing.T) {
 		t.Errorf("%v, want ErrBusy", err)
 	}
 	close(src)
-	if err := r.Stop(); err != nil {
+	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	record(t, s, "a", ModeAppend, seconds(1, 0))
@@ -346,7 +346,7 @@ func TestNothingFits(t *testing.T) {
 			}
 		}
 		close(src)
-		if err := r.Stop(); !errors.Is(err, syscall.EFBIG) {
+		if err := r.Stop(context.Background()); !errors.Is(err, syscall.EFBIG) {
 			t.Errorf("ended with %v", err)
 		}
 		limitFiles(t, -1)
@@ -403,7 +403,7 @@ func TestMendAfterAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(src)
-	if err := r.Stop(); err != nil {
+	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string][]byte{"a.flv": b[:len(b)-3], "b.flv.part": b[:100], "notes.txt": []byte("x"), "other.flv": []byte("no FLV")} {

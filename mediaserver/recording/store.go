@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -144,9 +145,9 @@ func (s *Store) mendFile(file string) error {
 	return err
 }
 
-// Close ends recordings that still run and closes the folder. Playbacks that
-// run keep their files.
-func (s *Store) Close() error {
+// Close waits for the recordings that still run, whose sources have ended, or
+// until ctx ends, and closes the folder. Playbacks that run keep their files.
+func (s *Store) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	var running []*Recorder
@@ -156,7 +157,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	var errs []error
 	for _, r := range running {
-		errs = append(errs, r.Stop())
+		errs = append(errs, r.Stop(ctx))
 	}
 	return errors.Join(append(errs, s.root.Close())...)
 }

@@ -86,9 +86,23 @@ func (s *Server) count(reason string) {
 	s.mu.Unlock()
 }
 
+// finishTime is how long recordings may take to be finished when the drain
+// timeout is over.
+const finishTime = 2 * time.Second
+
 // drain ends everything in order. Whoever does not go by the drain timeout is
-// cut off; publications and recordings end as their sessions do.
+// cut off; publications and recordings end as their sessions do, and what a disk
+// has not taken soon after that is given up.
 func (s *Server) drain() {
+	started := time.Now()
+	timeout := time.NewTimer(s.cfg.DrainTimeout)
+	defer timeout.Stop()
+	defer time.AfterFunc(s.cfg.DrainTimeout+finishTime, func() {
+		for _, i := range s.all() {
+			i.Abandon()
+		}
+	}).Stop()
+
 	s.draining.Store(true)
 	s.rtmp.Close()
 	if s.rtmps != nil {
@@ -96,28 +110,29 @@ func (s *Server) drain() {
 	}
 	// One that came just before is a session by now, and waited for.
 	s.accepting.Wait()
-
-	started := time.Now()
-	for _, byName := range s.instances {
-		for _, i := range byName {
-			i.Shutdown("The server is shutting down.")
-		}
+	for _, i := range s.all() {
+		i.Shutdown("The server is shutting down.")
 	}
 	gone := make(chan struct{})
 	go func() { s.sessions.Wait(); close(gone) }()
 	select {
 	case <-gone:
-	case <-time.After(s.cfg.DrainTimeout):
-		s.mu.Lock()
-		s.log.Warn("clients that did not go are cut off", "clients", len(s.conns), "after", time.Since(started).Round(time.Millisecond))
-		for one := range s.conns {
-			one.Close()
-		}
-		s.mu.Unlock()
+	case <-timeout.C:
+		s.cutOff(started)
 		<-gone
 	}
 	// Last, so that readiness and metrics tell the story until the end.
 	s.web.Close()
 	s.close()
 	s.log.Info("stopped", "after", time.Since(started).Round(time.Millisecond))
+}
+
+// cutOff closes the connections that are still open.
+func (s *Server) cutOff(since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log.Warn("clients that did not go are cut off", "clients", len(s.conns), "after", time.Since(since).Round(time.Millisecond))
+	for one := range s.conns {
+		one.Close()
+	}
 }

@@ -48,32 +48,26 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}
 	served := Served{Application: app, Instance: name, Recording: doc.Spec.Recording.Mode, Streams: dir}
-	cfg := instance.Config{
-		Application: app,
-		Name:        name,
-		Fanout:      s.fanout,
+	rules := instance.Rules{
 		Stream: stream.Options{
 			Latency:  latencies[doc.Spec.Delivery.Latency],
 			GOPCache: doc.Spec.Delivery.GOPCache == nil || *doc.Spec.Delivery.GOPCache,
 		},
-		Store:     store,
-		Recording: instance.RecordingRule(doc.Spec.Recording.Mode),
-
+		Recording:        instance.RecordingRule(doc.Spec.Recording.Mode),
 		PublisherTimeout: s.cfg.PublisherTimeout,
-		SampleAccess:     instance.SampleAccess(doc.Spec.Delivery.SampleAccess),
-
-		Log: log,
+		SampleAccess:     session.SampleAccess(doc.Spec.Delivery.SampleAccess),
 	}
 	if l := doc.Spec.Limits; l.MaxConnections != nil {
-		cfg.MaxConnections = int(*l.MaxConnections)
+		rules.MaxConnections = int(*l.MaxConnections)
 	}
 	if l := doc.Spec.Limits; l.MaxStreams != nil {
-		cfg.MaxStreams = int(*l.MaxStreams)
+		rules.MaxStreams = int(*l.MaxStreams)
 	}
 	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
-		cfg.Keys, served.KeyFile = keys, keys.file
+		rules.Keys, served.KeyFile = keys, keys.file
 	}
+	cfg := instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Log: log}
 	i, err := instance.New(cfg)
 	if err != nil {
 		return err
@@ -110,15 +104,25 @@ var latencies = map[v1alpha1.Latency]stream.Latency{
 	v1alpha1.LatencyThroughput: stream.Throughput,
 }
 
-// Instance implements session.Directory.
-func (s *Server) Instance(application, name string) (*instance.Instance, error) {
-	byName, ok := s.instances[application]
+// Connect implements session.Directory.
+func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	byName, ok := s.instances[r.Application]
 	if !ok {
-		return nil, session.ErrNoApplication
+		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoApplication)})
+		return
 	}
-	i, ok := byName[name]
+	i, ok := byName[r.Instance]
 	if !ok {
-		return nil, session.ErrNoInstance
+		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoInstance)})
+		return
 	}
-	return i, nil
+	i.Connect(r, peer, answer)
+}
+
+// all are the instances that are served.
+func (s *Server) all() (all []*instance.Instance) {
+	for _, one := range s.served {
+		all = append(all, s.instances[one.Application][one.Instance])
+	}
+	return all
 }

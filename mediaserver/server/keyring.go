@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // keyring is the publish key of one instance as its file says it, and the key
@@ -88,29 +88,33 @@ func (k *keyring) close() {
 }
 
 // Check implements instance.Keys.
-func (k *keyring) Check(key string) error {
+func (k *keyring) Check(key string) *session.Refusal {
 	done := make(chan struct{})
 	select {
 	case k.asks <- done:
 		<-done
 	case <-k.stopped:
-		return instance.ErrStopped
+		return refused(session.RefusedStopping)
 	}
 	return k.state.Load().check(key, k.clock.now(), k.previousFor)
 }
 
-func (s *keyState) check(key string, now time.Time, previousFor time.Duration) error {
+func refused(why session.RefusalCode) *session.Refusal { return &session.Refusal{Code: why} }
+
+func (s *keyState) check(key string, now time.Time, previousFor time.Duration) *session.Refusal {
 	switch {
 	case s.err != nil:
-		return instance.ErrNoKey // that of the past is not asked for: it is not known who took the key away, and why
+		// That of the past is not asked for: it is not known who took the key
+		// away, and why. The cause is in the log already.
+		return &session.Refusal{Code: session.RefusedNoKey, Reason: "the server has no key"}
 	case key == "":
-		return instance.ErrNoKeyGiven
+		return refused(session.RefusedNoKeyGiven)
 	case s.Current.is(key):
 		return nil
 	case !s.Previous.is(key):
-		return instance.ErrWrongKey
+		return refused(session.RefusedWrongKey)
 	case now.Sub(s.Replaced) >= previousFor:
-		return instance.ErrKeyReplaced
+		return refused(session.RefusedKeyReplaced)
 	}
 	return nil
 }

@@ -2,15 +2,14 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"testing"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // Connections that say nothing count as well; who leaves makes room.
@@ -48,7 +47,6 @@ func TestMaxConnections(t *testing.T) {
 // guest is connected and does nothing.
 type guest int
 
-func (g guest) ID() string              { return fmt.Sprint(int(g)) }
 func (g guest) Bytes() (in, out uint64) { return 0, 0 }
 func (g guest) Shutdown(string)         {}
 
@@ -67,23 +65,27 @@ func TestLimitsOfManifests(t *testing.T) {
 	} {
 		t.Run(c.limits, func(t *testing.T) {
 			s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}"+c.limits+"}")
-			i, err := s.Instance("app", "one")
-			if err != nil {
-				t.Fatal(err)
+			// fits says whether the n-th of something is let in as its limit says.
+			fits := func(what string, n, limit int, why *session.Refusal) {
+				full := limit > 0 && n >= limit
+				if full != (why != nil) || full && why.Code != session.RefusedLimit {
+					t.Fatalf("%s %d: %v", what, n+1, why)
+				}
 			}
 			for n := range max(c.connections, defaultConnections+1) {
-				err := i.Connect(guest(n))
-				if full := c.connections > 0 && n >= c.connections; full != errors.Is(err, instance.ErrFull) || !full && err != nil {
-					t.Fatalf("client %d: %v", n+1, err)
-				}
+				answers := make(chan session.ConnectAnswer, 1)
+				s.Connect(session.ConnectRequest{Client: session.Client{ID: fmt.Sprint(n)}, Application: "app", Instance: "one"}, guest(n),
+					func(a session.ConnectAnswer) { answers <- a })
+				fits("client", n, c.connections, (<-answers).Refusal)
 			}
+			i := s.all()[0]
 			for n := range max(c.streams, defaultStreams+1) {
-				_, release, err := i.Stream(fmt.Sprint(n))
-				if full := c.streams > 0 && n >= c.streams; full != errors.Is(err, instance.ErrFull) || !full && err != nil {
-					t.Fatalf("stream %d: %v", n+1, err)
-				}
-				if err == nil {
-					defer release()
+				answers := make(chan session.PlayAnswer, 1)
+				i.Play(session.PlayRequest{Name: fmt.Sprint(n), From: session.LiveOnly}, func(a session.PlayAnswer) { answers <- a })
+				a := <-answers
+				fits("stream", n, c.streams, a.Refusal)
+				if a.Live != nil {
+					defer a.Release()
 				}
 			}
 		})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +31,7 @@ func OpenRecordings(data, instance string, log *slog.Logger) (all []web.Recordin
 	free := func() error {
 		var errs []error
 		for _, one := range opened {
-			errs = append(errs, one.Store.Close())
+			errs = append(errs, one.Store.Close(context.Background()))
 		}
 		return errors.Join(append(errs, unlock())...)
 	}

@@ -234,8 +234,8 @@ func (s *Server) Ready() error {
 // Stats implements web.Source.
 func (s *Server) Stats() []instance.Stats {
 	all := make([]instance.Stats, 0, len(s.served))
-	for _, one := range s.served {
-		all = append(all, s.instances[one.Application][one.Instance].Stats())
+	for _, i := range s.all() {
+		all = append(all, i.Stats())
 	}
 	return all
 }
@@ -274,12 +274,13 @@ func (s *Server) Recordings() []web.Recordings {
 }
 
 func (s *Server) close() {
-	for _, byName := range s.instances {
-		for _, i := range byName {
-			i.Close()
-			if err := i.Store().Close(); err != nil {
-				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
-			}
+	// Sessions have waited for their recordings already: what still runs hangs.
+	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+	defer cancel()
+	for _, i := range s.all() {
+		i.Close()
+		if err := i.Store().Close(ctx); err != nil {
+			s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
 		}
 	}
 	for _, k := range s.keys {

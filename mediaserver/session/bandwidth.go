@@ -67,8 +67,8 @@ var noise = sync.OnceValue(func() string {
 })
 
 // bandwidthCheck calls a method of the client with more and more bytes, one
-// call after another, and tells it in the end how fast they went. Its fields
-// belong to the call that waits for its answer.
+// call after another, and tells it in the end how fast they went. It is used in
+// turns of the session.
 type bandwidthCheck struct {
 	s       *Session
 	methods bandwidthMethods
@@ -90,9 +90,10 @@ func (s *Session) checkBandwidth(cmd *rtmp.Command) error {
 	if err := s.answer(cmd); err != nil {
 		return err
 	}
-	if s.measuring.Swap(true) {
+	if s.measuring {
 		return nil
 	}
+	s.measuring = true
 	b := &bandwidthCheck{s: s, methods: methods, began: time.Now(), before: s.conn.BytesOut()}
 	b.call()
 	return nil
@@ -101,13 +102,13 @@ func (s *Session) checkBandwidth(cmd *rtmp.Command) error {
 // call makes the call of this round.
 func (b *bandwidthCheck) call() {
 	b.sent = time.Now()
-	if err := b.s.calls.Call(b.methods.check, b.answered, noise()[:b.methods.rounds[b.round]], b.round); err != nil {
+	answered := func(_ []amf.Value, err error) { b.s.turns.post(func() { b.answered(err) }) }
+	if err := b.s.calls.Call(b.methods.check, answered, noise()[:b.methods.rounds[b.round]], b.round); err != nil {
 		b.finish(err)
 	}
 }
 
-// answered comes from the session's goroutine or a timer's.
-func (b *bandwidthCheck) answered(_ []amf.Value, err error) {
+func (b *bandwidthCheck) answered(err error) {
 	if err != nil {
 		b.finish(err)
 		return
@@ -128,7 +129,7 @@ func (b *bandwidthCheck) answered(_ []amf.Value, err error) {
 // answered none but the empty one hears that it is over, and no more.
 func (b *bandwidthCheck) finish(err error) {
 	s := b.s
-	s.measuring.Store(false)
+	s.measuring = false
 	if err != nil {
 		s.log.Debug("bandwidth detection ended early", "method", b.methods.check, "round", b.round, "err", err)
 	}

@@ -1,14 +1,11 @@
 package session
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -17,12 +14,6 @@ import (
 func (s *Session) command(cmd *rtmp.Command) error {
 	if cmd.Name == "connect" {
 		return s.connect(cmd)
-	}
-	if !s.connected {
-		return fmt.Errorf("command %s before connect", printable(cmd.Name))
-	}
-	if s.leaving.Load() {
-		return nil
 	}
 	if ns, ok := s.streams[cmd.StreamID]; ok && cmd.StreamID != 0 {
 		if run, ok := streamCommands[cmd.Name]; ok {
@@ -152,7 +143,7 @@ func (s *Session) fcUnpublish(cmd *rtmp.Command) error {
 		return err
 	}
 	for _, ns := range s.streams {
-		if ns.publication != nil && ns.name == name {
+		if ns.publishing != nil && ns.name == name {
 			ns.end(true)
 		}
 	}
@@ -177,27 +168,20 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if !ok {
 		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
 	}
-	d, err := s.inst.Store().Length(strings.Trim(withoutQuery(raw), "/"))
-	switch {
-	case errors.Is(err, recording.ErrNotFound), errors.Is(err, recording.ErrBadName):
-		return s.answer(cmd, 0.0)
+	answer, err := await(s.ctx, func(answer func(LengthAnswer)) {
+		s.inst.Length(LengthRequest{s.client, strings.Trim(withoutQuery(raw), "/")}, answer)
+	}, func(LengthAnswer) {})
+	switch why := answer.Refusal; {
 	case err != nil:
-		s.log.Error("getStreamLength", "stream", raw, "err", err)
+		return nil // the client has gone
+	case why == nil:
+		return s.answer(cmd, answer.Length.Seconds())
+	case why.Code == RefusedNotFound, why.Code == RefusedBadName:
+		return s.answer(cmd, 0.0)
+	default:
+		s.log.Error("getStreamLength", "stream", raw, "err", why.Cause)
 		return s.failCall(cmd, "The recorded stream cannot be read.")
 	}
-	return s.answer(cmd, d.Seconds())
-}
-
-// userControl takes what the connection itself leaves to its user.
-func (s *Session) userControl(m *rtmp.Message) error {
-	if len(m.Payload) < 10 || binary.BigEndian.Uint16(m.Payload) != rtmp.EventSetBufferLength {
-		return nil
-	}
-	id := binary.BigEndian.Uint32(m.Payload[2:])
-	if ns, ok := s.streams[id]; ok {
-		ns.setBuffer(binary.BigEndian.Uint32(m.Payload[6:]))
-	}
-	return nil
 }
 
 func text(args []amf.Value, i int) (string, bool) {

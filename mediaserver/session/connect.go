@@ -1,12 +1,12 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -28,52 +28,58 @@ const (
 // connect answers the first command of every client: reference §2.5.1 for the
 // order, [SPEC §7.2.1.1] for the fields.
 func (s *Session) connect(cmd *rtmp.Command) error {
-	if s.connected {
+	if s.inst != nil {
 		return s.failCall(cmd, "This connection is connected already.")
 	}
 	args, ok := cmd.Object.(*amf.Object)
 	if !ok {
 		return s.refuse(cmd, "NetConnection.Connect.Failed", "connect needs a command object with app and tcUrl.", "bad connect")
 	}
-	app, _ := args.Get("app")
-	appName, _ := app.(string)
-	to, err := parseApp(appName)
+	to, err := parseApp(property(args, "app", ""))
 	if err != nil {
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", err.Error(), "bad application name")
 	}
-	inst, err := s.dir.Instance(to.application, to.instance)
+	s.client.Agent = printable(property(args, "flashVer", ""))
+	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
+	defer cancel()
+	answer, err := await(ctx, func(answer func(ConnectAnswer)) {
+		s.dir.Connect(ConnectRequest{s.client, to.application, to.instance}, s, answer)
+	}, func(late ConnectAnswer) {
+		if late.Instance != nil {
+			late.Instance.Leave(s.client)
+		}
+	})
 	switch {
-	case errors.Is(err, ErrNoApplication):
-		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", fmt.Sprintf(
-			"[ Server.Reject ] : (_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.application), "no such application")
+	case errors.Is(err, errPending):
+		return s.refuse(cmd, "NetConnection.Connect.Failed", fmt.Sprintf(
+			"The instance has not answered for %v.", s.cfg.PendingTimeout), "instance did not answer")
 	case err != nil:
-		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
-			"[ Server.Reject ] : (_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.instance, to.application), "no such instance")
+		return nil // the client has gone
+	case answer.Refusal != nil:
+		return s.refused(cmd, to, answer.Refusal)
 	}
-	switch err := inst.Connect(s); {
-	case errors.Is(err, instance.ErrFull):
-		return s.refuse(cmd, "NetConnection.Connect.Failed", "[ Server.Reject ] : Resource limit violation: "+err.Error()+".", "instance is full")
-	case err != nil:
-		return s.refuse(cmd, "NetConnection.Connect.AppShutdown", "The instance is stopping.", "instance is stopping")
-	}
-	s.inst, s.connected = inst, true
+	s.inst = answer.Instance
+	s.connected.Store(true)
 	s.query = to.query
-	tcURL, _ := args.Get("tcUrl")
-	if text, ok := tcURL.(string); ok {
-		if u, err := url.Parse(text); err == nil {
-			for k, v := range u.Query() {
-				s.query[k] = append(s.query[k], v...)
-			}
+	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil {
+		for k, v := range u.Query() {
+			s.query[k] = append(s.query[k], v...)
 		}
 	}
+	return s.welcome(cmd, args, to)
+}
+
+// errPending says that an instance has not answered a connect.
+var errPending = errors.New("the instance has not answered")
+
+// welcome tells a client that it was let in.
+func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error {
 	s.log = s.log.With("application", to.application, "instance", to.instance)
-	flashVer, _ := args.Get("flashVer")
-	agent, _ := flashVer.(string)
-	said := []any{"agent", printable(agent)}
+	said := []any{"agent", s.client.Agent}
 	peer, enhanced := rtmp.ParseEnhanced(args)
 	if enhanced {
 		said = append(said, "codecs", peer.Codecs, "capsEx", peer.Caps)
-		s.reconnects = peer.Caps&rtmp.CapsReconnect != 0
+		s.reconnects.Store(peer.Caps&rtmp.CapsReconnect != 0)
 	}
 	s.log.Info("connected", said...)
 
@@ -116,6 +122,24 @@ func (s *Session) greet() error {
 	)
 }
 
+// refused tells a client why the instance has not let it in.
+func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
+	const reject = "[ Server.Reject ] : "
+	switch why.Code {
+	case RefusedNoApplication:
+		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", fmt.Sprintf(
+			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.application), string(why.Code))
+	case RefusedNoInstance:
+		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
+			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.instance, to.application), string(why.Code))
+	case RefusedLimit:
+		return s.refuse(cmd, "NetConnection.Connect.Failed", reject+"Resource limit violation: "+why.Error()+".", "instance is full")
+	case RefusedStopping:
+		return s.refuse(cmd, "NetConnection.Connect.AppShutdown", "The instance is stopping.", string(why.Code))
+	}
+	return s.refuse(cmd, "NetConnection.Connect.Failed", why.Error()+".", string(why.Code))
+}
+
 // refuse answers connect with _error and the reason, tells the client to
 // close, and ends the connection.
 func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) error {
@@ -136,5 +160,6 @@ func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) e
 	if err := s.conn.SendCommand(0, "close", 0, nil); err != nil {
 		return err
 	}
-	return errRefused
+	s.dismiss()
+	return nil
 }

@@ -1,4 +1,4 @@
-package session
+package session_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -32,15 +33,16 @@ type house struct {
 	witness *rtmp.Client
 }
 
-// Instance implements Directory.
-func (h *house) Instance(application, name string) (*instance.Instance, error) {
+// Connect implements session.Directory.
+func (h *house) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
 	switch {
-	case application != "app":
-		return nil, ErrNoApplication
-	case name != DefaultInstance:
-		return nil, ErrNoInstance
+	case r.Application != "app":
+		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedNoApplication}})
+	case r.Instance != session.DefaultInstance:
+		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedNoInstance}})
+	default:
+		h.inst.Connect(r, peer, answer)
 	}
-	return h.inst, nil
 }
 
 func newHouse(t testing.TB) *house {
@@ -52,7 +54,7 @@ func newHouse(t testing.TB) *house {
 	}
 	fanout := stream.NewFanout(1)
 	h := &house{}
-	if h.inst, err = instance.New(instance.Config{Application: "app", Name: DefaultInstance, Fanout: fanout, Store: store}); err != nil {
+	if h.inst, err = instance.New(instance.Config{Application: "app", Name: session.DefaultInstance, Fanout: fanout, Store: store}); err != nil {
 		t.Fatal(err)
 	}
 	if h.unix, err = net.Listen("unix", filepath.Join(dir, "s")); err != nil {
@@ -63,7 +65,7 @@ func newHouse(t testing.TB) *house {
 		h.unix.Close()
 		h.inst.Close()
 		fanout.Close()
-		if err := store.Close(); err != nil {
+		if err := store.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -78,7 +80,7 @@ func newHouse(t testing.TB) *house {
 	go func() {
 		nc, err := tcp.Accept()
 		if err == nil {
-			go New(nc, h, Config{}).Serve()
+			go session.New(nc, h, session.Config{}).Serve()
 		}
 		accepted <- err
 	}()
@@ -93,10 +95,7 @@ func newHouse(t testing.TB) *house {
 // record makes the recorded stream: two seconds of keyframes and sound.
 func (h *house) record(t testing.TB) {
 	t.Helper()
-	p, err := h.inst.Publish("clip", instance.PublishRecord, nil)
-	if err != nil || p.RecordErr != nil {
-		t.Fatal(err, p)
-	}
+	p := h.publish(t, "clip")
 	for ms := uint32(0); ms < 2000; ms += 100 {
 		for _, m := range []rtmp.Message{
 			{Type: rtmp.TypeVideo, Timestamp: ms, Payload: []byte{0x17, 1, 0, 0, 0, 9, 9, 9}},
@@ -107,7 +106,26 @@ func (h *house) record(t testing.TB) {
 			}
 		}
 	}
-	if err := p.Close(); err != nil {
+	h.unpublish(t, p)
+}
+
+// publish records a stream that no client publishes.
+func (h *house) publish(t testing.TB, name string) session.Publication {
+	t.Helper()
+	answers := make(chan session.PublishAnswer, 1)
+	h.inst.Publish(session.PublishRequest{Name: name, Mode: session.PublishRecord}, func(a session.PublishAnswer) { answers <- a })
+	a := <-answers
+	if a.Refusal != nil || !a.Recorded {
+		t.Fatalf("%+v", a)
+	}
+	return a.Publication
+}
+
+func (h *house) unpublish(t testing.TB, p session.Publication) {
+	t.Helper()
+	ended := make(chan error, 1)
+	p.Close(func(err error) { ended <- err })
+	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
 }
@@ -128,7 +146,7 @@ func (h *house) receive(t testing.TB, words []*rtmp.Message) {
 		t.Fatal(err)
 	}
 	served := make(chan struct{})
-	go func() { defer close(served); New(near, h, Config{}).Serve() }()
+	go func() { defer close(served); session.New(near, h, session.Config{}).Serve() }()
 	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
@@ -271,13 +289,7 @@ func strangers() (list []stranger) {
 		{"clip", amf.NewObject(), "x", amf.NewArray()},
 	}
 	for _, id := range []uint32{0, 1} {
-		names := []string{"connect"}
-		for name := range connectionCommands {
-			names = append(names, name)
-		}
-		for name := range streamCommands {
-			names = append(names, name)
-		}
+		names := append([]string{"connect"}, session.CommandNames()...)
 		for _, name := range names {
 			var words []*rtmp.Message
 			for _, args := range odd {

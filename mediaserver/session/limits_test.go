@@ -1,4 +1,4 @@
-package session
+package session_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // Who does not get to the point is shown out, at whatever it stops.
@@ -38,7 +39,7 @@ func TestWhoNeverConnects(t *testing.T) {
 				t.Fatal(err)
 			}
 			refused := make(chan string, 10)
-			s := New(near, h, Config{
+			s := session.New(near, h, session.Config{
 				RTMP:           rtmp.Config{HandshakeTimeout: 100 * time.Millisecond},
 				ConnectTimeout: 100 * time.Millisecond,
 				Refused:        func(reason string) { refused <- reason },
@@ -72,7 +73,7 @@ func TestStreamsOfAConnection(t *testing.T) {
 	h := newHouse(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for n := 2; n <= maxNetStreams; n++ { // the first is the client's own
+	for n := 2; n <= session.MaxNetStreams; n++ { // the first is the client's own
 		answer, err := h.witness.Call(ctx, "createStream", nil)
 		if err != nil || len(answer) != 1 || answer[0] != float64(n) {
 			t.Fatalf("stream %d: %v, %v", n, answer, err)

@@ -1,14 +1,9 @@
 package session
 
 import (
-	"slices"
-	"sync/atomic"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/instance"
-	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
-	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 const (
@@ -21,97 +16,66 @@ const (
 )
 
 // netStream is what createStream made: it publishes, plays, or does nothing.
-// All of it is used with session.mu held, except what media needs of
-// publication.
+// All of it is used in turns of the session.
 type netStream struct {
 	session *Session
 	id      uint32
-	name    string // of what it publishes or plays
+	name    string // of what it publishes or plays, or did last
 
-	publication *instance.Publication
-	records     bool         // as its publisher asked
-	failed      *atomic.Bool // that recording has ended already, and said why
-	idle        *idleWatch   // of it
+	publishing *publishing // nil: nothing
+	playing    playing     // nil: nothing
+	playlist   []item      // what plays after that
+	timeline   timeline    // of what plays next
 
-	player  *stream.Player // of a live stream
-	holds   []hold         // streams that are kept for it: its own, and its goal
-	goal    *stream.Stream // what play2 asked for last
-	endless bool           // nothing ends it but the client
-	over    bool           // it came to its end
+	paused bool
+	buffer time.Duration
+	wanted wanted
+}
 
-	playback *playback.Playback // of a recorded one
-	running  bool               // it was started, and neither halted nor at its end
-	began    time.Time          // when
-	change   *change            // what takes its place soon
-
-	runs      int    // number of the run of the playback: an end that comes late is known by it
-	lives     int    // the same for a live stream: it counts whenever one begins to have an end, or goes
-	continues bool   // timestamps follow those of what was played before
-	timeline  uint32 // ms, where that ended
-
-	playlist []item
-
-	paused       bool
-	buffer       time.Duration
-	audio, video bool
-	fps          float64 // pictures a second that the client wants; negative: all
+// timeline says where the timestamps of what plays next begin.
+type timeline struct {
+	continues bool   // at reached; else they are the stream's own
+	reached   uint32 // ms, the latest timestamp of what was played before
 }
 
 func newNetStream(s *Session, id uint32) *netStream {
-	return &netStream{session: s, id: id, buffer: defaultBuffer, audio: true, video: true, fps: allFrames}
+	return &netStream{session: s, id: id, buffer: defaultBuffer, wanted: everything}
 }
 
 // end stops whatever the stream does. With tell, a publisher hears of it.
 func (ns *netStream) end(tell bool) {
-	if ns.publication != nil {
-		ns.endPublication(tell)
+	if ns.publishing != nil {
+		ns.unpublish(tell)
 	}
 	ns.playlist = nil
 	ns.stopPlaying()
-	ns.continues, ns.timeline, ns.paused = false, 0, false
+	ns.timeline, ns.paused = timeline{}, false
 }
 
 // leavePublishing ends a publication before the stream plays: it does one thing
 // at a time.
 func (ns *netStream) leavePublishing() {
-	if ns.publication != nil {
+	if ns.publishing != nil {
 		ns.end(true)
 	}
 }
 
 // stopPlaying ends what plays now. Nothing of it is sent afterwards.
 func (ns *netStream) stopPlaying() {
-	if ns.player != nil {
-		ns.player.Close()
-		ns.keep()
-		ns.lives++
-		ns.player, ns.goal, ns.over = nil, nil, false
-	}
-	ns.dropChange()
-	if ns.playback != nil {
-		ns.playback.Close()
-		ns.playback, ns.running = nil, false
+	if ns.playing != nil {
+		ns.playing.stop()
+		ns.playing = nil
 	}
 }
 
-// hold is a live stream that a player needs.
-type hold struct {
-	live     *stream.Stream
-	giveBack func()
-}
-
-// keep gives back the streams that are held but for those that are named here,
-// each of which is held once.
-func (ns *netStream) keep(wanted ...*stream.Stream) {
-	var kept []hold
-	for _, h := range ns.holds {
-		if !slices.Contains(wanted, h.live) || slices.ContainsFunc(kept, func(k hold) bool { return k.live == h.live }) {
-			h.giveBack()
-			continue
-		}
-		kept = append(kept, h)
+// continueTimeline ends what plays, or has played, so that what comes next has
+// timestamps that follow.
+func (ns *netStream) continueTimeline() {
+	if ns.playing != nil {
+		ns.timeline.reached = ns.playing.stop()
+		ns.playing = nil
 	}
-	ns.holds = kept
+	ns.timeline.continues = true
 }
 
 // closeStream stops the stream and keeps its id.
@@ -120,11 +84,14 @@ func (ns *netStream) closeStream(*rtmp.Command) error {
 	return nil
 }
 
-// setBuffer takes the client's SetBufferLength, in ms. It usually comes before
-// play.
+// setBuffer sets the client's buffer, in ms: SetBufferLength. It usually comes
+// before play.
 func (ns *netStream) setBuffer(ms uint32) {
 	ns.buffer = min(time.Duration(ms)*time.Millisecond, maxBuffer)
-	if ns.playback != nil {
-		ns.playback.SetBuffer(ns.buffer)
+	if ns.playing != nil {
+		ns.playing.setBuffer(ns.buffer)
 	}
 }
+
+// active says whether something plays, if only for a pause.
+func (ns *netStream) active() bool { return ns.playing != nil && ns.playing.active() }

@@ -1,23 +1,9 @@
 package session
 
 import (
-	"fmt"
-	"math"
-
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
-	"flashpod.dev/flashpod/mediaserver/stream"
 )
-
-// change is a recorded stream that waits for the one that plays to come to its
-// keyframe.
-type change struct {
-	it       item
-	playback *playback.Playback
-	at       media.Position
-}
 
 // play2({streamName, oldStreamName, start, len, offset, transition}): ActionScript
 // 3.0 Language Reference, NetStreamPlayTransitions.
@@ -31,18 +17,18 @@ func (ns *netStream) play2(cmd *rtmp.Command) error {
 			options = &amf.Object{Properties: o.Properties}
 		}
 	}
-	transition := property(options, "transition", "reset")
-	if transition == "stop" {
+	asked := property(options, "transition", "reset")
+	if asked == "stop" {
 		return ns.stop()
 	}
 	raw := property(options, "streamName", "")
 	it, err := newItem(raw, property(options, "start", -2.0), property(options, "len", -1.0))
 	if err != nil {
-		return ns.status("error", codePlayFailed, "Cannot play: "+err.Error()+".", withoutQuery(raw))
+		return ns.fail(codePlayFailed, withoutQuery(raw), "Cannot play: %s.", err.Error())
 	}
 	ns.leavePublishing()
 	old := withoutQuery(property(options, "oldStreamName", ""))
-	switch transition {
+	switch asked {
 	case "reset", "":
 		ns.end(true)
 		return ns.start(it, resetting)
@@ -51,44 +37,40 @@ func (ns *netStream) play2(cmd *rtmp.Command) error {
 	case "append":
 		return ns.accepted(it, func() error { return ns.enqueue(it) })
 	case "appendAndWait":
-		return ns.accepted(it, func() error { return ns.await(it) })
+		return ns.accepted(it, func() error { return ns.appendAndWait(it) })
 	case "swap", "switch":
-		return ns.replace(it, old, transition == "switch", property(options, "offset", -1.0))
+		return ns.replace(it, old, asked == "switch", property(options, "offset", -1.0))
 	}
-	return ns.status("error", codePlayFailed, fmt.Sprintf(
-		"Cannot play: there is no transition %.32q, only append, appendAndWait, reset, resume, stop, swap and switch.", transition), it.name)
+	return ns.fail(codePlayFailed, it.name,
+		"Cannot play: there is no transition %.32q, only append, appendAndWait, reset, resume, stop, swap and switch.", asked)
 }
 
 // accepted says that a transition will come about, and begins it.
 func (ns *netStream) accepted(it item, then func() error) error {
-	if err := ns.session.conn.Send(rtmp.Status(ns.id, "status", codeTransition, "Transitioning to "+it.name+".",
+	if err := ns.session.conn.Send(rtmp.Status(ns.id, "status", string(codeTransition), "Transitioning to "+it.name+".",
 		"details", it.name, "reason", "NetStream.Transition.Success", "clientid", ns.session.id)); err != nil {
 		return err
 	}
 	return then()
 }
 
-// await queues an item without playing: that begins with append.
-func (ns *netStream) await(it item) error {
-	if ns.plays() {
+// appendAndWait queues an item without playing: that begins with append.
+func (ns *netStream) appendAndWait(it item) error {
+	if ns.active() {
 		return ns.enqueue(it)
 	}
-	if len(ns.playlist) >= maxPlaylist {
-		return ns.status("error", codePlayFailed, fmt.Sprintf("The playlist holds %d streams already.", maxPlaylist), it.name)
-	}
-	ns.playlist = append(ns.playlist, it)
-	return nil
+	return ns.append(it)
 }
 
 // playResume goes on where an earlier connection was lost: nothing is reset, and
 // timestamps are the stream's own.
 func (ns *netStream) playResume(it item, offset float64) error {
-	if offset >= 0 && it.from != liveOnly {
+	if offset >= 0 && it.from != LiveOnly {
 		it.start = milliseconds(offset)
 	}
 	return ns.accepted(it, func() error {
 		ns.stopPlaying()
-		ns.continues, ns.timeline = false, 0
+		ns.timeline = timeline{}
 		return ns.start(it, transferring)
 	})
 }
@@ -96,7 +78,7 @@ func (ns *netStream) playResume(it item, offset float64) error {
 // replace puts an item in the place of another: of one that waits in the
 // playlist, or of what plays now.
 func (ns *netStream) replace(it item, old string, aligned bool, offset float64) error {
-	if !ns.plays() {
+	if !ns.active() {
 		return ns.accepted(it, func() error { return ns.transfer(it) })
 	}
 	if old != "" && old != ns.name {
@@ -106,119 +88,24 @@ func (ns *netStream) replace(it item, old string, aligned bool, offset float64) 
 				return ns.accepted(it, func() error { return nil })
 			}
 		}
-		return ns.status("error", codePlayFailed, "Cannot replace "+printable(old)+": it neither plays nor waits in the playlist.", it.name)
+		return ns.fail(codePlayFailed, it.name, "Cannot replace %s: it neither plays nor waits in the playlist.", printable(old))
 	}
-	s := ns.session
-	live := it.from == liveOnly || it.from == liveOrRecorded && s.inst.Live(it.name)
-	if live && ns.player != nil {
-		return ns.switchLive(it)
-	}
-	if live {
-		return ns.accepted(it, func() error { return ns.transfer(it) })
-	}
-	next, err := ns.open(it, playback.Options{})
-	if err != nil {
-		return ns.refuse(it.name, err)
-	}
+	answer, ok := ns.ask(it, true)
 	switch {
-	case ns.playback == nil || !aligned:
-		next.Close()
-		return ns.accepted(it, func() error { return ns.transfer(it) })
-	case !ns.running: // paused: the new one stands where the old one does
-		return ns.accepted(it, func() error {
-			ns.change = &change{it: it, playback: next}
-			return ns.changeOver(false)
-		})
+	case !ok:
+		return nil // the client has gone
+	case answer.Refusal != nil:
+		return ns.refusePlay(it.name, answer.Refusal)
 	}
-	at, ok := ns.playback.StopBefore(next, uint32(min(ns.fileTime(max(offset, 0)).Milliseconds(), math.MaxUint32)))
-	if !ok { // what was to come before this still is
-		next.Close()
-		return ns.status("error", codePlayFailed, "Cannot switch to "+it.name+": it has no keyframe after the place that plays.", it.name)
+	if gone, err := ns.playing.goOver(answer, it, aligned, offset); gone {
+		return err
 	}
-	ns.dropChange()
-	ns.change = &change{it, next, at}
-	return ns.accepted(it, func() error { return nil })
+	answer.giveBack() // it is asked for again, in case it changes until then
+	return ns.accepted(it, func() error { return ns.transfer(it) })
 }
 
 // transfer ends what plays and begins an item, with timestamps that follow.
 func (ns *netStream) transfer(it item) error {
-	ns.goOn()
+	ns.continueTimeline()
 	return ns.start(it, transferring)
-}
-
-// changeOver is the moment of a change: the old stream was sent up to it. Without
-// run, the new one stands there.
-func (ns *netStream) changeOver(run bool) error {
-	c, was := ns.change, ns.playback
-	ns.change = nil
-	done := ns.playStatus(codeTransitionComplete, c.it.name)
-	ns.name, ns.playback = c.it.name, c.playback
-	ns.playback.SetBuffer(ns.buffer)
-	ns.choose()
-	err := ns.session.conn.Send(done)
-	ns.running = run
-	ns.runs = ns.playback.Follow(was, c.at, run)
-	was.Close()
-	return err
-}
-
-// hurryChange lets a change come about at once, because what it waits for will
-// not come: the client pauses or seeks.
-func (ns *netStream) hurryChange() error {
-	if ns.change == nil {
-		return nil
-	}
-	ns.playback.Halt()
-	return ns.changeOver(false)
-}
-
-// dropChange forgets a change that has not come about.
-func (ns *netStream) dropChange() {
-	if ns.change != nil {
-		ns.change.playback.Close()
-		ns.change = nil
-	}
-}
-
-// switchLive goes over to another live stream, at its next keyframe.
-func (ns *netStream) switchLive(it item) error {
-	live, giveBack, err := ns.session.inst.Stream(it.name)
-	if err != nil {
-		return ns.status("error", codePlayFailed, "Failed to play "+it.name+": "+err.Error()+".", it.name)
-	}
-	ns.holds = append(ns.holds, hold{live, giveBack})
-	return ns.accepted(it, func() error {
-		player := ns.player
-		player.Switch(live, stream.SwitchOptions{
-			Notice:   []*rtmp.Message{ns.playStatus(codeTransitionComplete, it.name)},
-			OnSwitch: func() { go ns.onSwitch(player, live) },
-		})
-		// What was asked for before is called off, unless it has come about.
-		ns.goal = live
-		ns.keep(player.Playing(), live)
-		return nil
-	})
-}
-
-// onSwitch is called when a live stream has taken another's place.
-func (ns *netStream) onSwitch(player *stream.Player, live *stream.Stream) {
-	s := ns.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ns.player != player || player.Playing() != live {
-		return // it went on meanwhile
-	}
-	ns.name = live.Name()
-	ns.keep(live, ns.goal)
-}
-
-// property returns a value of an object that is of the same type as what it is
-// without.
-func property[T any](o *amf.Object, name string, without T) T {
-	if v, ok := o.Get(name); ok {
-		if t, ok := v.(T); ok {
-			return t
-		}
-	}
-	return without
 }

@@ -1,18 +1,25 @@
 package session
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"net/url"
 	"sync/atomic"
-	"syscall"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/instance"
-	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
+
+// publishing is what a NetStream publishes. Media is written to it by the
+// goroutine that reads; all else is used in turns of the session.
+type publishing struct {
+	Publication
+	ns      *netStream
+	name    string
+	records bool        // as its publisher asked
+	failed  atomic.Bool // the recording has ended by itself; set before its publisher is told
+	idle    *idleWatch
+}
 
 // publish(name, type) makes the client the publisher of a name;
 // publish(false) ends it. Statuses in the order of reference §2.5.2.
@@ -21,173 +28,193 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		ns.end(true)
 		return nil
 	}
-	raw, ok := text(cmd.Args, 0)
-	if !ok {
-		return ns.refusePublish(instance.RefusedBadRequest, "publish needs the name of a stream.", "")
-	}
-	name, query, err := parseName(raw)
-	if err != nil {
-		return ns.refusePublish(instance.RefusedBadRequest, "Cannot publish: "+err.Error()+".", withoutQuery(raw))
-	}
-	mode := instance.PublishLive
-	if word, ok := text(cmd.Args, 1); ok && word != "" {
-		mode = instance.PublishMode(word)
-	}
-	switch mode {
-	case instance.PublishLive, instance.PublishRecord, instance.PublishAppend, instance.PublishAppendWithGap:
-	default:
-		return ns.refusePublish(instance.RefusedBadRequest, fmt.Sprintf("Cannot publish as %q: use live, record, append or appendWithGap.", printable(string(mode))), name)
-	}
 	s := ns.session
-	if err := s.inst.Authorize(publishKey(query, s.query)); err != nil {
-		return ns.refusePublish(instance.RefusalOf(err), keyRefused(err), name)
+	request, bad := ns.publishRequest(cmd)
+	if bad != nil {
+		s.inst.Refused(request, bad)
+		return ns.fail(codePublishBadName, request.Name, "%s.", bad.Error())
 	}
-
 	ns.end(true) // whatever this stream did before
-	asked := mode != instance.PublishLive
-	failed := &atomic.Bool{}
-	pub, err := s.inst.Publish(name, mode, func(err error) {
-		failed.Store(true)
-		if !asked {
-			return // the manifest did: ffmpeg would take it for the end of its stream
+	p := &publishing{ns: ns, name: request.Name}
+	asked := request.Mode != PublishLive
+	request.RecordingEnded = func(why *Refusal) {
+		p.failed.Store(true)
+		if asked {
+			s.turns.post(func() { p.recordingEnded(why) })
 		}
-		// From the recorder's goroutine: Send is all that it may use.
-		if err := ns.status("error", codeRecordFailed, "Recording ended: "+err.Error()+".", name); err != nil {
-			s.log.Debug("tell of failed recording", "err", err)
+	}
+	answer, err := await(s.ctx, func(answer func(PublishAnswer)) {
+		s.inst.Publish(request, answer)
+	}, func(late PublishAnswer) {
+		if late.Publication != nil {
+			late.Publication.Close(func(error) {})
 		}
 	})
 	switch {
-	case errors.Is(err, instance.ErrBusy):
-		return ns.refusePublish(instance.RefusedTaken, fmt.Sprintf("%s is already published.", name), name)
 	case err != nil:
-		return ns.refusePublish(instance.RefusalOf(err), "Cannot publish: "+err.Error()+".", name)
+		return nil // the client has gone
+	case answer.Refusal != nil:
+		return ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, answer.Refusal))
 	}
-	ns.publication, ns.name, ns.records, ns.failed = pub, name, asked && pub.Recorded(), failed
-	ns.idle = ns.watchIdle(pub)
-	s.log.Info("publishing", "stream", name, "mode", string(mode), "recorded", pub.Recorded())
-
+	p.Publication, p.records = answer.Publication, asked && answer.Recorded
+	p.idle = p.watchIdle()
+	ns.publishing, ns.name = p, request.Name
+	s.routeMedia(ns.id, p)
+	s.log.Info("publishing", "stream", p.name, "mode", string(request.Mode), "recorded", answer.Recorded)
 	if err := s.conn.Send(rtmp.UserControl(rtmp.EventStreamBegin, ns.id)); err != nil {
 		return err
 	}
-	if err := ns.status("status", codePublishStart, name+" is now published.", name); err != nil {
+	if err := ns.tell(codePublishStart, p.name, "%s is now published.", p.name); err != nil {
 		return err
 	}
 	switch {
-	case ns.records:
-		return ns.status("status", codeRecordStart, "Recording "+name+".", name)
-	case !asked:
-		return nil
-	case errors.Is(pub.RecordErr, instance.ErrRecordingOff), errors.Is(pub.RecordErr, recording.ErrBadName), errors.Is(pub.RecordErr, fs.ErrPermission), errors.Is(pub.RecordErr, syscall.EROFS):
-		return ns.status("error", codeRecordNoAccess, "Not recorded: "+pub.RecordErr.Error()+".", name)
-	case errors.Is(pub.RecordErr, recording.ErrBusy):
-		return ns.status("error", codeRecordNoAccess, "Not recorded: the file is in use.", name)
-	case pub.RecordErr != nil:
-		return ns.status("error", codeRecordFailed, "Not recorded: "+pub.RecordErr.Error()+".", name)
+	case p.records:
+		return ns.tell(codeRecordStart, p.name, "Recording %s.", p.name)
+	case asked && answer.NotRecorded != nil:
+		return ns.notRecorded(p.name, answer.NotRecorded)
 	}
 	return nil
 }
 
-// refusePublish counts a publication that is refused, and tells the client why,
-// and the log unless it has had enough of it. The code is the one that encoders
-// know; what differs is the description.
-func (ns *netStream) refusePublish(why instance.Refusal, description, name string) error {
+// publishRequest is what publish asks for, and why that cannot be understood.
+// The name is as it came then.
+func (ns *netStream) publishRequest(cmd *rtmp.Command) (r PublishRequest, bad *Refusal) {
 	s := ns.session
-	if tell, untold := s.inst.Refuse(why); tell {
-		args := []any{"stream", printable(name), "reason", string(why)}
-		if why == instance.RefusedFull {
-			args = append(args, "said", description) // which limit
-		}
-		if untold > 0 {
-			args = append(args, "refusedBefore", untold)
-		}
-		s.log.Warn("publish refused", args...)
+	r = PublishRequest{Client: s.client, Mode: PublishLive}
+	raw, ok := text(cmd.Args, 0)
+	if !ok {
+		return r, &Refusal{Code: RefusedBadRequest, Reason: "publish needs the name of a stream"}
 	}
-	return ns.status("error", codePublishBadName, description, name)
-}
-
-// keyRefused says to a publisher what is the matter with its key, and what to
-// do.
-func keyRefused(err error) string {
-	switch {
-	case errors.Is(err, instance.ErrNoKeyGiven):
-		return "Publishing here needs a key, and no key was given: append ?key=KEY to the stream name."
-	case errors.Is(err, instance.ErrWrongKey):
-		return "Wrong publish key: check what follows ?key= in the stream name."
-	case errors.Is(err, instance.ErrKeyReplaced):
-		return "This publish key was replaced and is no longer valid: use the new one."
-	case errors.Is(err, instance.ErrNoKey):
-		return "Publishing here needs a key, and the server has none yet: nobody can publish until whoever runs it gives it one."
-	}
-	return "Cannot publish: " + err.Error() + "."
-}
-
-// endPublication gives the name back and, when the client is still there to
-// hear it, says so.
-func (ns *netStream) endPublication(tell bool) {
-	pub := ns.publication
-	ns.publication = nil
-	ns.idle.stop()
-	name := ns.name
-	err := pub.Close()
-	s := ns.session
+	name, query, err := parseName(raw)
 	if err != nil {
-		s.log.Error("recording not finished cleanly", "stream", name, "err", err)
+		r.Name = withoutQuery(raw)
+		return r, &Refusal{Code: RefusedBadRequest, Reason: "Cannot publish: " + err.Error()}
 	}
-	s.log.Info("unpublished", "stream", name)
+	r.Name, r.Credentials = name, s.credentials(query)
+	if word, ok := text(cmd.Args, 1); ok && word != "" {
+		r.Mode = PublishMode(word)
+	}
+	switch r.Mode {
+	case PublishLive, PublishRecord, PublishAppend, PublishAppendWithGap:
+		return r, nil
+	}
+	return r, &Refusal{Code: RefusedBadRequest, Reason: fmt.Sprintf(
+		"Cannot publish as %q: use live, record, append or appendWithGap", printable(string(r.Mode)))}
+}
+
+// credentials finds the key where encoders put it: behind the stream name, else
+// in app or tcUrl.
+func (s *Session) credentials(name url.Values) Credentials {
+	if key := name.Get("key"); key != "" {
+		return Credentials{Key: key}
+	}
+	return Credentials{Key: s.query.Get("key")}
+}
+
+// refusedPublish says to a publisher why it may not publish, and what to do.
+func refusedPublish(name string, why *Refusal) string {
+	switch why.Code {
+	case RefusedNoKeyGiven:
+		return "Publishing here needs a key, and no key was given: append ?key=KEY to the stream name"
+	case RefusedWrongKey:
+		return "Wrong publish key: check what follows ?key= in the stream name"
+	case RefusedKeyReplaced:
+		return "This publish key was replaced and is no longer valid: use the new one"
+	case RefusedNoKey:
+		return "Publishing here needs a key, and the server has none yet: nobody can publish until whoever runs it gives it one"
+	case RefusedTaken:
+		return name + " is already published"
+	}
+	return "Cannot publish: " + why.Error()
+}
+
+// notRecorded tells a publisher that asked for a recording why there is none.
+func (ns *netStream) notRecorded(name string, why *Refusal) error {
+	switch why.Code {
+	case RefusedRecordingOff, RefusedBadName, RefusedReadOnly, RefusedFileBusy:
+		return ns.fail(codeRecordNoAccess, name, "Not recorded: %s.", why.Error())
+	}
+	return ns.fail(codeRecordFailed, name, "Not recorded: %s.", why.Error())
+}
+
+// recordingEnded tells a publisher that its recording has ended by itself. Only
+// one that asked for it is told: ffmpeg would take it for the end of its stream.
+func (p *publishing) recordingEnded(why *Refusal) {
+	if err := p.ns.fail(codeRecordFailed, p.name, "Recording ended: %s.", why.Error()); err != nil {
+		p.ns.session.log.Debug("tell of failed recording", "err", err)
+	}
+}
+
+// unpublish gives the name back and, when the client is still there to hear it,
+// says so once the recording is finished.
+func (ns *netStream) unpublish(tell bool) {
+	s, p := ns.session, ns.publishing
+	ns.publishing = nil
+	s.routeMedia(ns.id, nil)
+	p.idle.stop()
+	// The instance bounds how long a recording takes to finish, and so this.
+	ended := make(chan error, 1)
+	p.Close(func(err error) { ended <- err })
+	if err := <-ended; err != nil {
+		s.log.Error("recording not finished cleanly", "stream", p.name, "err", err)
+	}
+	s.log.Info("unpublished", "stream", p.name)
 	if !tell {
 		return
 	}
-	if ns.records && !ns.failed.Load() {
-		err = ns.status("status", codeRecordStop, "Stopped recording "+name+".", name)
+	var said []*rtmp.Message
+	if p.records && !p.failed.Load() {
+		said = append(said, ns.status(codeRecordStop, p.name, "Stopped recording %s.", p.name))
 	}
-	err = errors.Join(err, ns.status("status", codeUnpublishSuccess, name+" is now unpublished.", name))
-	if err != nil {
+	said = append(said, ns.status(codeUnpublishSuccess, p.name, "%s is now unpublished.", p.name))
+	if err := s.conn.Send(said...); err != nil {
 		s.log.Debug("tell of unpublishing", "err", err)
 	}
 }
 
-// takenOver tells a publisher that speaks again that another has its name by
-// now: see instance.Publish. An encoder goes, and comes back or tells its user;
-// a client that has other streams keeps them.
-func (ns *netStream) takenOver(why error) error {
-	s := ns.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.log.Warn("publisher was taken over", "stream", ns.name, "err", why)
-	ns.endPublication(false)
-	if err := ns.status("error", codePublishBadName, "Another has taken over "+ns.name+", which had been silent.", ns.name); err != nil {
-		return err
+// routeMedia lets what comes on a NetStream go to a publication, nil for none.
+func (s *Session) routeMedia(id uint32, p *publishing) {
+	routes := map[uint32]*publishing{}
+	if was := s.publishing.Load(); was != nil {
+		routes = maps.Clone(*was)
 	}
-	if len(s.streams) > 1 {
-		return nil
+	if routes[id] = p; p == nil {
+		delete(routes, id)
 	}
-	return errRefused
+	s.publishing.Store(&routes)
 }
 
-// isClear says whether a data message is @clearDataFrame.
-func isClear(payload []byte) bool {
-	word, _, err := amf.Decode(payload)
-	return err == nil && word == "@clearDataFrame"
+// takenOver tells a publisher that speaks again that another has its name by
+// now. An encoder goes, and comes back or tells its user; a client that has
+// other streams keeps them.
+func (p *publishing) takenOver(why error) {
+	ns, s := p.ns, p.ns.session
+	if ns.publishing != p || s.leaving.Load() {
+		return
+	}
+	s.log.Warn("publisher was taken over", "stream", p.name, "err", why)
+	ns.unpublish(false)
+	if err := ns.fail(codePublishBadName, p.name, "Another has taken over %s, which had been silent.", p.name); err != nil {
+		return // the connection is over
+	}
+	if len(s.streams) == 1 {
+		s.dismiss()
+	}
 }
 
 // clearData forgets what @setDataFrame had set for a handler, and says so.
-func (ns *netStream) clearData(payload []byte) error {
-	values, err := amf.DecodeAll(payload)
+func (s *Session) clearData(m *rtmp.Message) error {
+	p := s.publicationOf(m.StreamID)
+	if p == nil {
+		return nil
+	}
+	values, err := amf.DecodeAll(m.Payload)
 	handler, ok := text(values, 1)
 	switch {
 	case err != nil || !ok:
-		return ns.status("error", codeClearFailed, "@clearDataFrame needs the name of a handler.", ns.name)
-	case !ns.publication.Clear(handler):
-		return ns.status("error", codeClearFailed, fmt.Sprintf("Nothing is set for %s.", printable(handler)), ns.name)
+		return p.ns.fail(codeClearFailed, p.name, "@clearDataFrame needs the name of a handler.")
+	case !p.Clear(handler):
+		return p.ns.fail(codeClearFailed, p.name, "Nothing is set for %s.", printable(handler))
 	}
-	return ns.status("status", codeClearSuccess, printable(handler)+" is cleared.", ns.name)
-}
-
-// publishKey finds the key where encoders put it: behind the stream name, else
-// in app or tcUrl.
-func publishKey(name, connection url.Values) string {
-	if key := name.Get("key"); key != "" {
-		return key
-	}
-	return connection.Get("key")
+	return p.ns.tell(codeClearSuccess, p.name, "%s is cleared.", printable(handler))
 }

@@ -1,26 +1,30 @@
 package session
 
 import (
-	"fmt"
-
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// allFrames is the frame rate of a client that has not asked for less.
-const allFrames = -1
+// wanted is what a client wants of what it plays.
+type wanted struct {
+	audio, video bool
+	fps          float64 // pictures a second at most; 0: all
+}
+
+// everything is what a client gets that has not asked for less.
+var everything = wanted{audio: true, video: true}
 
 func (ns *netStream) receiveAudio(cmd *rtmp.Command) error {
 	if len(cmd.Args) > 0 {
 		if want, ok := cmd.Args[0].(bool); ok {
-			ns.audio = want
+			ns.wanted.audio = want
 			return ns.receive(want)
 		}
 		if want, ok := number(cmd.Args, 0); ok {
-			ns.audio = want != 0
-			return ns.receive(ns.audio)
+			ns.wanted.audio = want != 0
+			return ns.receive(want != 0)
 		}
 	}
-	return ns.status("error", codePlayFailed, "receiveAudio needs true or false.", ns.name)
+	return ns.fail(codePlayFailed, ns.name, "receiveAudio needs true or false.")
 }
 
 // receiveVideo takes a flag or, as receiveVideoFPS, a number of frames a
@@ -28,43 +32,31 @@ func (ns *netStream) receiveAudio(cmd *rtmp.Command) error {
 func (ns *netStream) receiveVideo(cmd *rtmp.Command) error {
 	if len(cmd.Args) > 0 {
 		if want, ok := cmd.Args[0].(bool); ok {
-			ns.video, ns.fps = want, allFrames
+			ns.wanted.video, ns.wanted.fps = want, 0
 			return ns.receive(want)
 		}
 		if fps, ok := number(cmd.Args, 0); ok {
-			ns.video, ns.fps = fps != 0, fps
+			ns.wanted.video, ns.wanted.fps = fps != 0, max(fps, 0)
 			return ns.receive(fps != 0)
 		}
 	}
-	return ns.status("error", codePlayFailed, "receiveVideo needs true, false or a number of frames a second.", ns.name)
+	return ns.fail(codePlayFailed, ns.name, "receiveVideo needs true, false or a number of frames a second.")
 }
 
-// receive tells a client that wants more to expect it [SPEC §7.2.2.4].
+// receive passes on what the client wants. One that wants more is told to expect
+// it [SPEC §7.2.2.4].
 func (ns *netStream) receive(tell bool) error {
-	if ns.player == nil && ns.playback == nil {
+	if ns.playing == nil {
 		return nil
 	}
 	if tell {
 		err := ns.session.conn.Send(
-			ns.statusMessage("status", codeSeekNotify, fmt.Sprintf("Seeking %d (stream ID: %d).", ns.reached(), ns.id), ns.name),
-			ns.statusMessage("status", codePlayStart, "Started playing "+ns.name+".", ns.name))
+			ns.status(codeSeekNotify, ns.name, "Seeking %d (stream ID: %d).", ns.playing.reached(), ns.id),
+			ns.status(codePlayStart, ns.name, "Started playing %s.", ns.name))
 		if err != nil {
 			return err
 		}
 	}
-	ns.choose()
+	ns.playing.receive(ns.wanted)
 	return nil
-}
-
-// choose passes on to what plays now what the client wants of it.
-func (ns *netStream) choose() {
-	if ns.player != nil {
-		ns.player.Receive(ns.audio, ns.video)
-		if ns.video {
-			ns.player.FrameRate(ns.fps)
-		}
-		return
-	}
-	ns.playback.SetReceive(ns.audio, ns.video)
-	ns.playback.SetFrameRate(ns.fps)
 }

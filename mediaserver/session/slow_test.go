@@ -1,30 +1,25 @@
-package session
+package session_test
 
 import (
 	"net"
 	"testing"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // Who takes nothing of a recorded stream for the write timeout is shown out.
 func TestStalledPlayerOfARecordedStreamIsClosed(t *testing.T) {
 	h := newHouse(t)
-	p, err := h.inst.Publish("big", instance.PublishRecord, nil)
-	if err != nil || p.RecordErr != nil {
-		t.Fatal(err, p)
-	}
+	p := h.publish(t, "big")
 	for ms := uint32(0); ms < 20; ms++ {
 		picture := append([]byte{0x12}, make([]byte, 1<<20)...)
 		if err := p.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: ms, Payload: picture}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
+	h.unpublish(t, p)
 
 	far, err := net.Dial("unix", h.unix.Addr().String())
 	if err != nil {
@@ -35,7 +30,7 @@ func TestStalledPlayerOfARecordedStreamIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan struct{})
-	s := New(near, h, Config{RTMP: rtmp.Config{WriteTimeout: 300 * time.Millisecond}})
+	s := session.New(near, h, session.Config{RTMP: rtmp.Config{WriteTimeout: 300 * time.Millisecond}})
 	go func() { defer close(served); s.Serve() }()
 	client := rtmp.NewClientConn(far, rtmp.Config{})
 	defer client.Close()

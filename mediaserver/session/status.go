@@ -1,42 +1,63 @@
 package session
 
-import "flashpod.dev/flashpod/mediaserver/rtmp"
+import (
+	"fmt"
 
-// Status codes of NetStream, reference §1.5.
-const (
-	codePublishStart       = "NetStream.Publish.Start"
-	codePublishBadName     = "NetStream.Publish.BadName"
-	codeUnpublishSuccess   = "NetStream.Unpublish.Success"
-	codePublishIdle        = "NetStream.Publish.Idle"
-	codeClearSuccess       = "NetStream.Clear.Success"
-	codeClearFailed        = "NetStream.Clear.Failed"
-	codeRecordStart        = "NetStream.Record.Start"
-	codeRecordStop         = "NetStream.Record.Stop"
-	codeRecordFailed       = "NetStream.Record.Failed"
-	codeRecordNoAccess     = "NetStream.Record.NoAccess"
-	codePlayReset          = "NetStream.Play.Reset"
-	codePlayStart          = "NetStream.Play.Start"
-	codePlayStop           = "NetStream.Play.Stop"
-	codePlayComplete       = "NetStream.Play.Complete"
-	codePlayFailed         = "NetStream.Play.Failed"
-	codePlayNotFound       = "NetStream.Play.StreamNotFound"
-	codePlayInvalid        = "NetStream.Play.FileStructureInvalid"
-	codeTransition         = "NetStream.Play.Transition"
-	codeTransitionComplete = "NetStream.Play.TransitionComplete"
-	codePlaySwitch         = "NetStream.Play.Switch"
-	codePauseNotify        = "NetStream.Pause.Notify"
-	codeUnpauseNotify      = "NetStream.Unpause.Notify"
-	codeSeekNotify         = "NetStream.Seek.Notify"
-	codeSeekFailed         = "NetStream.Seek.Failed"
-	codeDataStart          = "NetStream.Data.Start"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// status sends an onStatus on the stream's own id. It may be called from any
-// goroutine.
-func (ns *netStream) status(level, code, description, details string) error {
-	return ns.session.conn.Send(ns.statusMessage(level, code, description, details))
+// code is a status code of NetStream, reference §1.5.
+type code string
+
+const (
+	codePublishStart       code = "NetStream.Publish.Start"
+	codePublishBadName     code = "NetStream.Publish.BadName"
+	codeUnpublishSuccess   code = "NetStream.Unpublish.Success"
+	codePublishIdle        code = "NetStream.Publish.Idle"
+	codeClearSuccess       code = "NetStream.Clear.Success"
+	codeClearFailed        code = "NetStream.Clear.Failed"
+	codeRecordStart        code = "NetStream.Record.Start"
+	codeRecordStop         code = "NetStream.Record.Stop"
+	codeRecordFailed       code = "NetStream.Record.Failed"
+	codeRecordNoAccess     code = "NetStream.Record.NoAccess"
+	codePlayReset          code = "NetStream.Play.Reset"
+	codePlayStart          code = "NetStream.Play.Start"
+	codePlayStop           code = "NetStream.Play.Stop"
+	codePlayComplete       code = "NetStream.Play.Complete"
+	codePlayFailed         code = "NetStream.Play.Failed"
+	codePlayNotFound       code = "NetStream.Play.StreamNotFound"
+	codePlayInvalid        code = "NetStream.Play.FileStructureInvalid"
+	codeTransition         code = "NetStream.Play.Transition"
+	codeTransitionComplete code = "NetStream.Play.TransitionComplete"
+	codePlaySwitch         code = "NetStream.Play.Switch"
+	codePauseNotify        code = "NetStream.Pause.Notify"
+	codeUnpauseNotify      code = "NetStream.Unpause.Notify"
+	codeSeekNotify         code = "NetStream.Seek.Notify"
+	codeSeekFailed         code = "NetStream.Seek.Failed"
+	codeDataStart          code = "NetStream.Data.Start"
+)
+
+// tell says on the stream's own id how things are with a name: an onStatus of
+// level status.
+func (ns *netStream) tell(c code, name, format string, args ...any) error {
+	return ns.session.conn.Send(ns.status(c, name, format, args...))
 }
 
-func (ns *netStream) statusMessage(level, code, description, details string) *rtmp.Message {
-	return rtmp.Status(ns.id, level, code, description, "details", details, "clientid", ns.session.id)
+// fail says what went wrong with a name: an onStatus of level error.
+func (ns *netStream) fail(c code, name, format string, args ...any) error {
+	return ns.session.conn.Send(ns.failure(c, name, format, args...))
+}
+
+// status and failure are what tell and fail send, for those who send more with
+// it.
+func (ns *netStream) status(c code, name, format string, args ...any) *rtmp.Message {
+	return ns.onStatus("status", c, name, fmt.Sprintf(format, args...))
+}
+
+func (ns *netStream) failure(c code, name, format string, args ...any) *rtmp.Message {
+	return ns.onStatus("error", c, name, fmt.Sprintf(format, args...))
+}
+
+func (ns *netStream) onStatus(level string, c code, name, description string) *rtmp.Message {
+	return rtmp.Status(ns.id, level, string(c), description, "details", name, "clientid", ns.session.id)
 }

@@ -2,13 +2,12 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 
-	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 func (h *recordings) remove(_ context.Context, r *http.Request) (any, error) {
@@ -40,17 +39,19 @@ func (h *recordings) mayDelete(i Recordings, r *http.Request) error {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", i.Application, i.Instance)
 	}
-	switch err := i.Authorize(strings.TrimSpace(key)); {
-	case err == nil:
+	why := i.Authorize(strings.TrimSpace(key))
+	if why == nil {
 		return nil
-	case errors.Is(err, instance.ErrNoKeyGiven):
+	}
+	switch why.Code {
+	case session.RefusedNoKeyGiven:
 		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s, and none was given: send it as Authorization: Bearer KEY", i.Application, i.Instance)
-	case errors.Is(err, instance.ErrKeyReplaced):
+	case session.RefusedKeyReplaced:
 		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", i.Application, i.Instance)
-	case errors.Is(err, instance.ErrWrongKey):
+	case session.RefusedWrongKey:
 		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", i.Application, i.Instance)
 	default: // where the key should lie is nobody's business
-		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", i.Application, i.Instance, err)
+		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", i.Application, i.Instance, why)
 	}
 }
 

@@ -24,7 +24,7 @@ type Recordings struct {
 	Store                 *recording.Store
 	// Authorize checks the publish key of whoever wants to delete. Nil where
 	// anyone may publish: then who is on this machine may delete.
-	Authorize func(key string) error
+	Authorize func(key string) *session.Refusal
 }
 
 // Recording is one recorded stream in JSON.

@@ -1,0 +1,137 @@
+package instance
+
+import (
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// owner is what only the owner goroutine may use: its methods run in a task of
+// the instance and are nobody else's to call. It waits for nobody: not for a
+// session, a fan-out loop or a file. What takes time is begun in a goroutine of
+// its own and comes back as another task.
+type owner struct {
+	*Instance
+	closing bool
+	streams map[string]*entry
+}
+
+// entry is a stream name in use: a client publishes it, plays it or waits for
+// it.
+type entry struct {
+	stream      *stream.Stream
+	publication *publication // the last one; nil: none yet
+	uses        int
+}
+
+// tasks is what the owner has to do, in the order in which it came. Adding to it
+// never waits.
+type tasks struct {
+	mu      sync.Mutex // nothing else is taken while it is held
+	waiting []task
+	closed  bool
+	wake    chan struct{} // of capacity one
+}
+
+type task struct {
+	run   func(*owner)
+	since time.Time
+}
+
+// post has f run by the owner. It does not wait, and may be called from
+// anywhere, the owner's own tasks included. It returns false when the instance
+// has ended, and f will not run.
+func (i *Instance) post(f func(*owner)) bool {
+	t := &i.tasks
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		return false
+	}
+	t.waiting = append(t.waiting, task{f, time.Now()})
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// own is the owner goroutine: it runs one task after another, those that came
+// before the end included.
+func (i *Instance) own() {
+	defer close(i.stopped)
+	i.reentry.enter()
+	o := &owner{Instance: i, streams: map[string]*entry{}}
+	t := &i.tasks
+	for range t.wake {
+		for {
+			t.mu.Lock()
+			if len(t.waiting) == 0 {
+				closed := t.closed
+				t.waiting = nil
+				t.mu.Unlock()
+				if closed {
+					return
+				}
+				break
+			}
+			next := t.waiting[0]
+			t.waiting[0] = task{}
+			t.waiting = t.waiting[1:]
+			t.mu.Unlock()
+			next.run(o)
+		}
+	}
+}
+
+// Behind says how many tasks wait for the owner, and for how long the oldest
+// has: all but nothing in an instance that is well.
+func (i *Instance) Behind() (waiting int, oldest time.Duration) {
+	t := &i.tasks
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) > 0 {
+		oldest = time.Since(t.waiting[0].since)
+	}
+	return len(t.waiting), oldest
+}
+
+// use finds or makes the entry of a name, for one use more. Each use is matched
+// by a release.
+func (o *owner) use(name string) (*entry, *session.Refusal) {
+	e, ok := o.streams[name]
+	if !ok {
+		rules := o.rules.Load()
+		switch {
+		case o.closing:
+			return nil, stopping()
+		case rules.MaxStreams > 0 && len(o.streams) >= rules.MaxStreams:
+			return nil, limit("stream "+name, "spec.limits.maxStreams", rules.MaxStreams)
+		}
+		e = &entry{stream: stream.New(name, o.fanout, rules.Stream)}
+		o.streams[name] = e
+		o.seen.streams(func(all map[string]*stream.Stream) { all[name] = e.stream })
+	}
+	e.uses++
+	return e, nil
+}
+
+func (o *owner) release(name string) {
+	e, ok := o.streams[name]
+	if !ok {
+		return
+	}
+	if e.uses--; e.uses == 0 {
+		delete(o.streams, name)
+		o.seen.streams(func(all map[string]*stream.Stream) { delete(all, name) })
+	}
+}
+
+// live says whether a client publishes the name now.
+func (o *owner) live(name string) bool {
+	e, ok := o.streams[name]
+	return ok && e.stream.Live()
+}

@@ -1,0 +1,80 @@
+package instance
+
+import (
+	"errors"
+	"sync"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// Play implements session.Instance. A live stream may have no publisher yet.
+func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
+	ok := i.post(func(o *owner) {
+		if r.From == session.LiveOnly || r.From == session.LiveOrRecorded && o.live(r.Name) {
+			answer(o.play(r))
+			return
+		}
+		go i.playRecorded(r, answer)
+	})
+	if !ok {
+		answer(session.PlayAnswer{Refusal: stopping()})
+	}
+}
+
+func (o *owner) play(r session.PlayRequest) session.PlayAnswer {
+	e, why := o.use(r.Name)
+	if why != nil {
+		return session.PlayAnswer{Refusal: why}
+	}
+	var once sync.Once
+	return session.PlayAnswer{
+		Live:         e.stream,
+		Release:      func() { once.Do(func() { _ = o.post(func(o *owner) { o.release(r.Name) }) }) },
+		SampleAccess: o.rules.Load().SampleAccess,
+	}
+}
+
+// playRecorded opens the file of a name. It may wait for the disk.
+func (i *Instance) playRecorded(r session.PlayRequest, answer func(session.PlayAnswer)) {
+	file, err := i.store.OpenFile(r.Name)
+	missing := errors.Is(err, recording.ErrNotFound) || errors.Is(err, recording.ErrBadName)
+	switch {
+	case missing && r.From == session.LiveOrRecorded && !r.MustExist:
+		// Somebody may publish it later.
+		if !i.post(func(o *owner) { answer(o.play(r)) }) {
+			answer(session.PlayAnswer{Refusal: stopping()})
+		}
+	case err != nil:
+		answer(session.PlayAnswer{Refusal: notPlayed(err)})
+	default:
+		answer(session.PlayAnswer{File: file, SampleAccess: i.rules.Load().SampleAccess})
+	}
+}
+
+// Length implements session.Instance.
+func (i *Instance) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
+	go func() {
+		d, err := i.store.Length(r.Name)
+		if err != nil {
+			answer(session.LengthAnswer{Refusal: notPlayed(err)})
+			return
+		}
+		answer(session.LengthAnswer{Length: d})
+	}()
+}
+
+// notPlayed is the refusal that an error of opening a recorded stream means.
+func notPlayed(err error) *session.Refusal {
+	why := &session.Refusal{Code: session.RefusedFailed, Cause: err}
+	switch {
+	case errors.Is(err, recording.ErrNotFound):
+		why.Code = session.RefusedNotFound
+	case errors.Is(err, recording.ErrBadName):
+		why.Code = session.RefusedBadName
+	case errors.Is(err, media.ErrInvalid):
+		why.Code = session.RefusedDamaged
+	}
+	return why
+}

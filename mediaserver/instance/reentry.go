@@ -1,0 +1,10 @@
+//go:build !debug
+
+package instance
+
+// reentry finds those who wait for the owner in one of its own tasks: see the
+// build tag debug.
+type reentry struct{}
+
+func (*reentry) enter()       {}
+func (*reentry) check(string) {}

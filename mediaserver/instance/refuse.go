@@ -1,0 +1,124 @@
+package instance
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// Keys are the keys that publishing needs.
+type Keys interface {
+	// Check returns nil for a valid key, else why it is not: session's
+	// RefusedNoKeyGiven, RefusedWrongKey, RefusedKeyReplaced, RefusedNoKey or
+	// RefusedStopping. It may look at a file, and so wait for a disk. It is
+	// called from any goroutine.
+	Check(key string) *session.Refusal
+}
+
+// Authorize checks a publish key, as Keys.Check does. It may wait for a disk.
+func (i *Instance) Authorize(key string) *session.Refusal {
+	keys := i.rules.Load().Keys
+	if keys == nil {
+		return nil
+	}
+	return keys.Check(key)
+}
+
+// RefusedPublications are the codes that a publication is refused with, so that
+// a counter is there before it grows.
+var RefusedPublications = []session.RefusalCode{
+	session.RefusedNoKeyGiven, session.RefusedWrongKey, session.RefusedKeyReplaced, session.RefusedNoKey,
+	session.RefusedBadRequest, session.RefusedTaken, session.RefusedLimit, session.RefusedStopping,
+}
+
+func stopping() *session.Refusal {
+	return &session.Refusal{Code: session.RefusedStopping, Reason: string(session.RefusedStopping)}
+}
+
+// limit refuses what would exceed a limit of the manifest.
+func limit(what, field string, most int) *session.Refusal {
+	reason := fmt.Sprintf("limit reached: %s is %d", field, most)
+	if what != "" {
+		reason = what + ": " + reason
+	}
+	return &session.Refusal{Code: session.RefusedLimit, Limit: field, Reason: reason}
+}
+
+// An encoder that is refused comes back every few seconds, and somebody who
+// tries keys far more often: so many lines in so long a time are enough of it.
+const (
+	refusalLines = 10
+	refusalSpan  = 10 * time.Second
+)
+
+// refused counts publications that were refused.
+type refused struct {
+	mu     sync.Mutex // nothing else is taken while it is held
+	total  map[session.RefusalCode]uint64
+	since  time.Time // when lines began to be counted
+	lines  int
+	untold int
+}
+
+func newRefused() *refused {
+	r := &refused{total: map[session.RefusalCode]uint64{}}
+	for _, why := range RefusedPublications {
+		r.total[why] = 0
+	}
+	return r
+}
+
+// count counts one. It says whether the log should hear of it, and of how many
+// before it the log has not heard.
+func (r *refused) count(why session.RefusalCode, now time.Time) (tell bool, untold int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total[why]++
+	if now.Sub(r.since) >= refusalSpan {
+		r.since, r.lines = now, 0
+	}
+	if r.lines == refusalLines {
+		r.untold++
+		return false, 0
+	}
+	r.lines++
+	untold, r.untold = r.untold, 0
+	return true, untold
+}
+
+func (r *refused) counted() map[session.RefusalCode]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.total)
+}
+
+// Refused implements session.Instance: it counts a publication that was refused,
+// and tells the log unless it has had enough of it.
+func (i *Instance) Refused(r session.PublishRequest, why *session.Refusal) {
+	tell, untold := i.refused.count(why.Code, time.Now())
+	if !tell {
+		return
+	}
+	args := []any{"client", r.ID, "address", r.Address, "stream", printable(r.Name), "reason", string(why.Code)}
+	if why.Code == session.RefusedLimit {
+		args = append(args, "said", why.Reason) // which limit
+	}
+	if why.Cause != nil {
+		args = append(args, "err", why.Cause)
+	}
+	if untold > 0 {
+		args = append(args, "refusedBefore", untold)
+	}
+	i.log.Warn("publish refused", args...)
+}
+
+// printable makes a client's own word fit for a log line.
+func printable(s string) string {
+	if len(s) > 64 {
+		s = s[:64] + "…"
+	}
+	return s
+}

@@ -1,0 +1,44 @@
+package session
+
+import (
+	"context"
+	"sync"
+)
+
+// await asks, and waits for the answer or for the end of ctx, whose cause it
+// returns. An answer that comes after that is handed to late, which gives back
+// what it brings.
+//
+// A turn of a session waits here with no lock held: its events and its client's
+// next commands wait behind it, and nobody else does.
+func await[T any](ctx context.Context, ask func(answer func(T)), late func(T)) (T, error) {
+	var mu sync.Mutex // nothing else is taken while it is held
+	gone := false
+	came := make(chan T, 1)
+	ask(func(answer T) {
+		mu.Lock()
+		nobody := gone
+		if !nobody {
+			came <- answer
+		}
+		mu.Unlock()
+		if nobody {
+			late(answer)
+		}
+	})
+	select {
+	case answer := <-came:
+		return answer, nil
+	case <-ctx.Done():
+	}
+	mu.Lock()
+	gone = true
+	mu.Unlock()
+	select {
+	case answer := <-came:
+		return answer, nil // just in time
+	default:
+		var none T
+		return none, context.Cause(ctx)
+	}
+}

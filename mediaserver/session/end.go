@@ -1,0 +1,93 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// Shutdown implements Peer: the client is told that the instance goes away, what
+// plays stops, and the connection is closed when the client leaves, or after a
+// short grace. Publications are ended by Serve as it returns.
+//
+// The client is told at once, whatever the session's turn waits for.
+func (s *Session) Shutdown(reason string) {
+	if !s.connected.Load() {
+		// It was let in just now: what tells it so goes first.
+		s.turns.post(func() { s.shutdown(reason) })
+		return
+	}
+	s.shutdown(reason)
+}
+
+func (s *Session) shutdown(reason string) {
+	if s.leaving.Swap(true) {
+		return
+	}
+	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.id)}
+	if s.reconnects.Load() {
+		// First, so that it is not taken for a failure. Without a tcUrl it
+		// means the address that the client came to: who is there next will
+		// serve it.
+		last = slices.Insert(last, 0, rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason))
+	}
+	if err := s.conn.Send(last...); err != nil {
+		s.Close()
+		return
+	}
+	s.turns.post(func() {
+		for _, ns := range s.streams {
+			ns.playlist = nil
+			ns.stopPlaying()
+		}
+	})
+	s.hangUp(shutdownGrace)
+}
+
+// dismiss lets a client go that was refused and told why.
+func (s *Session) dismiss() {
+	if !s.leaving.Swap(true) {
+		s.hangUp(lingerFor)
+	}
+}
+
+// hangUp ends the connection gently: it is half-closed when all is sent, so that
+// what was said arrives (closing at once with bytes of a publisher unread would
+// reset the connection), and closed when the client does so too, or after a
+// time.
+func (s *Session) hangUp(after time.Duration) {
+	if err := s.conn.CloseWrite(); err != nil {
+		s.Close()
+		return
+	}
+	time.AfterFunc(after, s.Close)
+}
+
+// end gives back all that the client held, and logs the end. It is the last turn
+// of Serve; events that come later find nothing.
+func (s *Session) end(err error, d time.Duration) {
+	for _, ns := range s.streams {
+		ns.end(false)
+	}
+	clear(s.streams)
+	if s.inst != nil {
+		s.inst.Leave(s.client)
+	} else if !s.leaving.Load() {
+		s.cfg.Refused("never connected to an instance")
+	}
+	in, out := s.Bytes()
+	args := []any{"seconds", int(d.Seconds()), "received", in, "sent", out}
+	switch {
+	case s.leaving.Load(), err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed),
+		// How most clients leave: without a word, and with bytes unread.
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		s.log.Info("disconnected", args...)
+	default:
+		s.log.Warn("disconnected", append(args, "err", err)...)
+	}
+}

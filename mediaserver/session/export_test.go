@@ -1,0 +1,15 @@
+package session
+
+// What tests through the door need to know of the inside.
+const MaxNetStreams = maxNetStreams
+
+// CommandNames are the commands that a session knows.
+func CommandNames() (names []string) {
+	for name := range connectionCommands {
+		names = append(names, name)
+	}
+	for name := range streamCommands {
+		names = append(names, name)
+	}
+	return names
+}

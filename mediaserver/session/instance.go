@@ -1,0 +1,175 @@
+package session
+
+import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/playback"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// What a session asks of the instance that its client has connected to. The
+// instance may live in this process or behind a link to another server: a
+// session does not know. So requests and answers are plain values, and what a
+// viewer reads is always a log or a file in this process.
+//
+// Every request is answered exactly once, by a call of its answer function,
+// from any goroutine, perhaps before the request returns. An answer function
+// keeps nobody waiting and takes no lock that is held while something is asked.
+
+// Client says who asks.
+type Client struct {
+	ID      string // unique in this process
+	Address string // of the client, host:port
+	Agent   string // what it calls itself (flashVer), 64 bytes at most
+}
+
+// ConnectRequest is what connect asks.
+type ConnectRequest struct {
+	Client
+	Application, Instance string
+}
+
+// ConnectAnswer has the instance, or why the client is not let in.
+type ConnectAnswer struct {
+	Instance Instance
+	Refusal  *Refusal // nil: none
+}
+
+// Peer is a connected client as its instance sees it.
+type Peer interface {
+	// Bytes returns what the connection has received and sent so far.
+	Bytes() (in, out uint64)
+	// Shutdown tells the client that the instance goes away, and ends the
+	// connection soon after. It does not wait for the client, nor for what the
+	// session is doing.
+	Shutdown(reason string)
+}
+
+// Directory finds the instance that a connect names, and asks it to let the
+// client in. A client that was let in leaves by Instance.Leave.
+type Directory interface {
+	Connect(r ConnectRequest, peer Peer, answer func(ConnectAnswer))
+}
+
+// Instance is a running instance of an application, for one client that it has
+// let in.
+type Instance interface {
+	// Publish asks for a name to publish.
+	Publish(PublishRequest, func(PublishAnswer))
+	// Play asks for a stream to play.
+	Play(PlayRequest, func(PlayAnswer))
+	// Length asks how long a recorded stream is.
+	Length(LengthRequest, func(LengthAnswer))
+	// Refused says that the session itself has refused a request to publish,
+	// which could not be understood: it is counted and logged with the
+	// instance's own refusals.
+	Refused(PublishRequest, *Refusal)
+	// Leave says that a client has gone. All that it had been given was given
+	// back before.
+	Leave(Client)
+}
+
+// Credentials are what a client shows of its right to do something.
+type Credentials struct {
+	Key string // from ?key= of the stream's name or of the connection's URL
+}
+
+// PublishMode is the second argument of NetStream.publish.
+type PublishMode string
+
+// The modes a client may ask for.
+const (
+	PublishLive   PublishMode = "live"
+	PublishRecord PublishMode = "record"
+	PublishAppend PublishMode = "append"
+	// PublishAppendWithGap keeps the time between the old end and the new
+	// beginning, so that several appended streams stay in step.
+	PublishAppendWithGap PublishMode = "appendWithGap"
+)
+
+// PublishRequest is all that a decision about a publisher needs.
+type PublishRequest struct {
+	Client
+	Name        string
+	Mode        PublishMode
+	Credentials Credentials
+	// RecordingEnded is called, at most once and as answers are, when a
+	// recording ends by itself (a full disk); it is not called for Close.
+	RecordingEnded func(*Refusal)
+}
+
+// PublishAnswer has the publication, or why there is none.
+type PublishAnswer struct {
+	Publication Publication
+	Recorded    bool     // it is being written to a file
+	NotRecorded *Refusal // why it is not, although that was asked for
+	Refusal     *Refusal // nil: none
+}
+
+// Publication is a name that a client publishes. Write and Clear are never
+// called by two at once; the rest may be called from any goroutine.
+type Publication interface {
+	// Write hands one audio, video or data message to the stream. The payload
+	// is copied. It fails with stream.ErrClosed when the publication is over,
+	// or another publisher has taken the name over.
+	Write(*rtmp.Message) error
+	// Clear forgets the data that was set for a handler, and says whether
+	// there was any.
+	Clear(handler string) bool
+	// LastWrite is when the last message came or, before the first, when the
+	// publication began.
+	LastWrite() time.Time
+	// Close ends the publication: players get their UnpublishNotify, the
+	// recording is finished, and the name is free again. ended, called as
+	// answers are, is told why the recording is not whole, nil when it is.
+	// Closing again does nothing but answer.
+	Close(ended func(error))
+}
+
+// From says what play may take.
+type From int
+
+// What play may take: its argument start.
+const (
+	LiveOrRecorded From = iota // -2: live if somebody publishes it, else recorded if it is there, else live
+	LiveOnly                   // -1
+	RecordedOnly               // 0 and more
+)
+
+// PlayRequest is all that a decision about a player needs.
+type PlayRequest struct {
+	Client
+	Name string
+	From From
+	// MustExist refuses, of LiveOrRecorded, a name that nobody publishes and
+	// that is not recorded: the player does not wait for a publisher.
+	MustExist   bool
+	Credentials Credentials
+}
+
+// PlayAnswer has a live stream or a recorded one, or why there is neither. A
+// live stream is given back by Release; a file by its Close.
+type PlayAnswer struct {
+	Live         *stream.Stream
+	Release      func() // may be called from any goroutine, once
+	File         *playback.File
+	SampleAccess SampleAccess
+	Refusal      *Refusal // nil: none
+}
+
+// SampleAccess says whether clients may draw pictures of what they play and
+// compute spectra of its sound: |RtmpSampleAccess.
+type SampleAccess struct{ Audio, Video bool }
+
+// LengthRequest asks for the length of a recorded stream.
+type LengthRequest struct {
+	Client
+	Name string
+}
+
+// LengthAnswer has the length, or why it is not known.
+type LengthAnswer struct {
+	Length  time.Duration
+	Refusal *Refusal // nil: none
+}

@@ -1,0 +1,145 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// live is a live stream that plays.
+type live struct {
+	ns     *netStream
+	player *stream.Player
+	leases []lease        // of the streams that the player needs: its own, and its goal
+	goal   *stream.Stream // what play2 asked for last
+
+	endless    bool // nothing ends it but the client
+	over       bool // it came to its end
+	generation int  // of its ends: one that comes late is known by it
+}
+
+// lease is a live stream that is kept for a player.
+type lease struct {
+	stream  *stream.Stream
+	release func()
+}
+
+func (ns *netStream) startLive(answer PlayAnswer, it item) *live {
+	l := &live{ns: ns, leases: []lease{{answer.Live, answer.Release}}}
+	opts := stream.PlayOptions{
+		Continue: ns.timeline.continues, From: ns.timeline.reached,
+		NoAudio: !ns.wanted.audio, NoVideo: !ns.wanted.video, FrameRate: ns.wanted.fps, Paused: ns.paused,
+	}
+	l.endless = !it.bounded() && len(ns.playlist) == 0
+	if !l.endless {
+		opts.Until = l.until(it)
+	}
+	l.player = answer.Live.PlayWith(ns.session.conn, ns.id, opts)
+	return l
+}
+
+// until is the end of an item: after a length or a picture, or with the
+// publication.
+func (l *live) until(it item) *stream.Until {
+	l.generation++
+	generation := l.generation
+	length := it.length
+	if !it.bounded() {
+		length = -1
+	}
+	return &stream.Until{
+		Length:      length,
+		Publication: !it.bounded(),
+		OnEnd: func(last uint32) {
+			l.ns.session.turns.post(func() { l.ended(generation, last, it.length) })
+		},
+	}
+}
+
+// ended is the end of a live stream that was to end. Nothing comes of it when
+// the client went on meanwhile.
+func (l *live) ended(generation int, last uint32, length time.Duration) {
+	ns := l.ns
+	if ns.playing != l || l.generation != generation {
+		return
+	}
+	l.over, ns.timeline.reached = true, last
+	if err := ns.ended(played{duration: length}); err != nil {
+		ns.session.log.Debug("tell of the end of a live stream", "stream", ns.name, "err", err)
+	}
+}
+
+func (l *live) active() bool            { return !l.over }
+func (l *live) reached() uint32         { return l.player.Reached() }
+func (l *live) pause() error            { l.player.Pause(true); return nil }
+func (l *live) resume(float64)          { l.player.Pause(false) }
+func (l *live) setBuffer(time.Duration) {} // what is live is sent as it comes
+
+func (l *live) receive(w wanted) {
+	l.player.Receive(w.audio, w.video)
+	if w.video {
+		fps := w.fps
+		if fps == 0 {
+			fps = -1
+		}
+		l.player.FrameRate(fps)
+	}
+}
+
+// bound lets a player that would go on for ever end with its publication.
+func (l *live) bound() {
+	if l.endless {
+		l.endless = false
+		l.player.Until(*l.until(item{}))
+	}
+}
+
+func (l *live) stop() (last uint32) {
+	l.player.Close()
+	l.keep()
+	return l.player.Reached()
+}
+
+// keep releases the streams but for those that are named here, each of which is
+// kept once.
+func (l *live) keep(wanted ...*stream.Stream) {
+	var kept []lease
+	for _, one := range l.leases {
+		if !slices.Contains(wanted, one.stream) || slices.ContainsFunc(kept, func(k lease) bool { return k.stream == one.stream }) {
+			one.release()
+			continue
+		}
+		kept = append(kept, one)
+	}
+	l.leases = kept
+}
+
+// goOver switches to another live stream, at its next keyframe.
+func (l *live) goOver(to PlayAnswer, it item, _ bool, _ float64) (gone bool, err error) {
+	if to.Live == nil {
+		return false, nil
+	}
+	l.leases = append(l.leases, lease{to.Live, to.Release})
+	ns := l.ns
+	return true, ns.accepted(it, func() error {
+		l.player.Switch(to.Live, stream.SwitchOptions{
+			Notice:   []*rtmp.Message{ns.playStatus(codeTransitionComplete, it.name)},
+			OnSwitch: func() { ns.session.turns.post(func() { l.switched(to.Live) }) },
+		})
+		// What was asked for before is called off, unless it has come about.
+		l.goal = to.Live
+		l.keep(l.player.Playing(), to.Live)
+		return nil
+	})
+}
+
+// switched is the moment when a live stream has taken another's place.
+func (l *live) switched(to *stream.Stream) {
+	if l.ns.playing != l || l.player.Playing() != to {
+		return // it went on meanwhile
+	}
+	l.ns.name = to.Name()
+	l.keep(to, l.goal)
+}

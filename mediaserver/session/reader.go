@@ -1,0 +1,145 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// errTooMuch ends the connection of a client that goes on and on before it was
+// let in.
+var errTooMuch = errors.New("too much was sent before connect was answered")
+
+// reader hands a connection's messages to the session's turns. It belongs to
+// the goroutine of Serve, which goes on reading whatever a turn waits for, so
+// that a client that has gone is noticed. Media of a publication goes past the
+// turns, straight to the stream, as long as nothing waits for its turn.
+type reader struct {
+	s           *Session
+	unconnected *time.Timer // ends a connection that sends no connect
+	asked       bool        // connect has come
+}
+
+// handle takes one message. An error ends the connection.
+func (r *reader) handle(m *rtmp.Message) error {
+	s := r.s
+	if s.leaving.Load() {
+		return nil // what was on its way to us when the client was told to go
+	}
+	switch m.Type {
+	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
+		return r.media(m)
+	case rtmp.TypeCommand:
+		cmd, err := rtmp.ParseCommand(m)
+		if err != nil {
+			return err
+		}
+		if cmd.Name == "connect" {
+			r.asked = true
+			r.unconnected.Stop()
+		} else if !r.asked {
+			return fmt.Errorf("command %s before connect", printable(cmd.Name))
+		}
+		return r.turn(len(m.Payload), func() error { return s.command(cmd) })
+	case rtmp.TypeUserControl:
+		return r.userControl(m)
+	default:
+		// Shared objects and what is unknown: skipped, as FMS does.
+		s.cfg.Log.Debug("message skipped", "client", s.id, "type", int(m.Type), "bytes", len(m.Payload))
+		return nil
+	}
+}
+
+// turn has a message handled when its turn comes. It waits while too many wait
+// already, and fails instead where the client may not say so much yet.
+func (r *reader) turn(bytes int, f func() error) error {
+	s := r.s
+	run := func() {
+		if s.leaving.Load() || s.ctx.Err() != nil {
+			return
+		}
+		if err := f(); err != nil && !s.leaving.Load() {
+			_ = s.conn.CloseWithError(err) // Serve returns it
+		}
+	}
+	for {
+		full := s.turns.offer(bytes, run)
+		if full == nil {
+			return nil
+		}
+		if !s.connected.Load() {
+			return errTooMuch
+		}
+		select {
+		case <-full:
+		case <-s.conn.Closed():
+			return nil // the next read says why
+		}
+	}
+}
+
+// userControl takes what the connection itself leaves to its user.
+func (r *reader) userControl(m *rtmp.Message) error {
+	if len(m.Payload) < 10 || binary.BigEndian.Uint16(m.Payload) != rtmp.EventSetBufferLength || !r.asked {
+		return nil
+	}
+	id, ms := binary.BigEndian.Uint32(m.Payload[2:]), binary.BigEndian.Uint32(m.Payload[6:])
+	return r.turn(len(m.Payload), func() error {
+		if ns, ok := r.s.streams[id]; ok {
+			ns.setBuffer(ms)
+		}
+		return nil
+	})
+}
+
+func (r *reader) media(m *rtmp.Message) error {
+	s := r.s
+	if !r.asked {
+		return nil
+	}
+	clears := m.Type == rtmp.TypeData && isClear(m.Payload)
+	if !clears && s.turns.settled() {
+		s.publish(m)
+		return nil
+	}
+	// It goes behind the command that it may belong to.
+	own := *m
+	own.Payload = append([]byte(nil), m.Payload...)
+	return r.turn(len(own.Payload), func() error {
+		if clears {
+			return s.clearData(&own)
+		}
+		s.publish(&own)
+		return nil
+	})
+}
+
+// publish writes a message to the publication of its NetStream. Where there is
+// none, an encoder sends on while a refusal travels to it.
+func (s *Session) publish(m *rtmp.Message) {
+	p := s.publicationOf(m.StreamID)
+	if p == nil {
+		return
+	}
+	if err := p.Write(m); err != nil {
+		s.turns.post(func() { p.takenOver(err) })
+	}
+}
+
+// publicationOf is what a NetStream publishes, nil for nothing.
+func (s *Session) publicationOf(id uint32) *publishing {
+	if all := s.publishing.Load(); all != nil {
+		return (*all)[id]
+	}
+	return nil
+}
+
+// isClear says whether a data message is @clearDataFrame.
+func isClear(payload []byte) bool {
+	word, _, err := amf.Decode(payload)
+	return err == nil && word == "@clearDataFrame"
+}

@@ -1,0 +1,69 @@
+package session
+
+import (
+	"errors"
+	"time"
+)
+
+// RefusalCode is why something is refused, in a few fixed words: those of
+// publications are a label of a metric.
+type RefusalCode string
+
+// Why a client may not connect.
+const (
+	RefusedNoApplication RefusalCode = "no such application"
+	RefusedNoInstance    RefusalCode = "no such instance"
+)
+
+// Why a client may not publish. RefusedLimit and RefusedStopping are also why
+// one may not connect or play.
+const (
+	RefusedNoKeyGiven  RefusalCode = "no key given"
+	RefusedWrongKey    RefusalCode = "wrong key"
+	RefusedKeyReplaced RefusalCode = "key was replaced"
+	RefusedNoKey       RefusalCode = "server has no key"
+	RefusedBadRequest  RefusalCode = "bad name or mode"
+	RefusedTaken       RefusalCode = "name is taken"
+	RefusedLimit       RefusalCode = "limit reached"
+	RefusedStopping    RefusalCode = "instance is stopping"
+)
+
+// Why a stream is not recorded, or a recorded stream not played.
+const (
+	RefusedRecordingOff RefusalCode = "recording is off"
+	RefusedBadName      RefusalCode = "no name of a file"
+	RefusedReadOnly     RefusalCode = "files cannot be written"
+	RefusedFileBusy     RefusalCode = "file is in use"
+	RefusedDiskFull     RefusalCode = "disk is full"
+	RefusedNotFound     RefusalCode = "not recorded"
+	RefusedDamaged      RefusalCode = "file is damaged"
+	RefusedFailed       RefusalCode = "failed" // Cause says how
+)
+
+// Refusal is why an instance does not do what a client asks for. It is an
+// error for those who pass it on.
+type Refusal struct {
+	Code   RefusalCode
+	Reason string // for the client, without a full stop; empty: the code says it
+	Limit  string // of RefusedLimit: the field of the manifest, spec.limits.maxStreams
+	// RetryAfter is when asking again may help; 0: that is not known.
+	RetryAfter time.Duration
+	Cause      error // for the log, never for the client; may be nil
+}
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	if r.Reason != "" {
+		return r.Reason
+	}
+	return string(r.Code)
+}
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Is lets errors.Is compare refusals by their codes.
+func (r *Refusal) Is(target error) bool {
+	var other *Refusal
+	return errors.As(target, &other) && other.Cause == nil && other.Code == r.Code
+}
