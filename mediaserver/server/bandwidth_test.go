@@ -56,6 +56,7 @@ func tell(t *testing.T, conn *rtmp.Conn, name string, txn float64, object amf.Va
 }
 
 func TestBandwidthDetection(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		ask, check, done string
 		sizes            []int
@@ -106,6 +107,7 @@ func TestBandwidthDetection(t *testing.T) {
 // A client without the method hears that detection is over, and asks what else
 // it wants.
 func TestBandwidthDetectionThatTheClientCannotDo(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	conn, next := commands(t, s, "app/one")
 	tell(t, conn, "checkBandwidth", 2, nil)

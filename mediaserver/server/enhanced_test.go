@@ -122,6 +122,7 @@ func gets(t *testing.T, who string, got <-chan packet, want ...packet) {
 }
 
 func TestEnhancedRTMP(t *testing.T) {
+	t.Parallel()
 	for name, c := range enhancedCases {
 		t.Run(name, func(t *testing.T) {
 			s, _ := run(t, open)
@@ -161,6 +162,7 @@ func TestEnhancedRTMP(t *testing.T) {
 }
 
 func TestEnhancedCapabilities(t *testing.T) {
+	t.Parallel()
 	s, stop := run(t, open)
 	for name, c := range map[string]struct {
 		says     []any

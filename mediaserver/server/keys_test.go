@@ -13,6 +13,7 @@ import (
 // A key that is changed counts at once, and the one before it for an hour from
 // then, whether the file is a mounted Secret or one on a laptop.
 func TestReplacedKeys(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"mounted", "own"} {
 		t.Run(kind, func(t *testing.T) {
 			data, h := t.TempDir(), newHand()
@@ -60,6 +61,7 @@ func TestReplacedKeys(t *testing.T) {
 }
 
 func TestReplacedKeyIsRevokedAtOnce(t *testing.T) {
+	t.Parallel()
 	key := &secret{t: t, dir: t.TempDir()}
 	key.write("a")
 	s, _ := runWith(t, Config{PublishKeyFile: key.file(), clock: newHand().clock()},
@@ -72,6 +74,7 @@ func TestReplacedKeyIsRevokedAtOnce(t *testing.T) {
 // The key before is remembered beside the data, and its time goes on while no
 // server runs; whoever reads the volume has no key.
 func TestKeysSurviveRestarts(t *testing.T) {
+	t.Parallel()
 	data, h, key := t.TempDir(), newHand(), &secret{t: t, dir: t.TempDir()}
 	memory := filepath.Join(data, "app", "keys", ".one.last")
 	start := func() (*Server, func()) {
@@ -134,6 +137,7 @@ func TestKeysSurviveRestarts(t *testing.T) {
 // A memory that is no memory, or cannot be written, takes no key away that is
 // in the file, and the log hears of it once.
 func TestKeysWithoutMemory(t *testing.T) {
+	t.Parallel()
 	data, h, key, log := t.TempDir(), newHand(), &secret{t: t, dir: t.TempDir()}, &said{}
 	keys := filepath.Join(data, "app", "keys")
 	if err := os.Mkdir(filepath.Join(data, "app"), 0o755); err != nil {
@@ -178,6 +182,7 @@ func TestKeysWithoutMemory(t *testing.T) {
 // Without a key a server starts, is ready and plays; only publishers are
 // refused, and told why. The log says it once.
 func TestServerWithoutKey(t *testing.T) {
+	t.Parallel()
 	h, key, log := newHand(), &secret{t: t, dir: t.TempDir()}, &said{}
 	s, _ := runWith(t, Config{PublishKeyFile: filepath.Join(key.dir, "key"), clock: h.clock(), Log: log.log()}, keyed)
 	const said, there = "nobody can publish", "publishing is possible"
@@ -224,6 +229,7 @@ func TestServerWithoutKey(t *testing.T) {
 
 // Deleting asks for the same keys as publishing.
 func TestReplacedKeysDelete(t *testing.T) {
+	t.Parallel()
 	h, key := newHand(), &secret{t: t, dir: t.TempDir()}
 	key.write("a")
 	s, _ := runWith(t, Config{PublishKeyFile: key.file(), clock: h.clock()}, keyed)
@@ -251,6 +257,7 @@ func TestReplacedKeysDelete(t *testing.T) {
 // Refusals are counted by reason; the log has no key, and no line for each of
 // very many.
 func TestRefusedPublicationsAreToldApart(t *testing.T) {
+	t.Parallel()
 	key, log := &secret{t: t, dir: t.TempDir()}, &said{}
 	key.write("TheKey")
 	s, _ := runWith(t, Config{PublishKeyFile: key.file(), Log: log.log()}, "{application: app, instance: one, limits: {maxStreams: 1}}")

@@ -14,6 +14,7 @@ import (
 
 // Connections that say nothing count as well; who leaves makes room.
 func TestMaxConnections(t *testing.T) {
+	t.Parallel()
 	s, _ := runWith(t, Config{MaxConnections: 2}, open)
 	silent := dial(t, s)
 	c := connect(t, s, "app/one").hello()
@@ -52,6 +53,7 @@ func (g guest) Shutdown(string)         {}
 
 // What a manifest says of limits, or does not say, holds: 0 is no limit.
 func TestLimitsOfManifests(t *testing.T) {
+	t.Parallel()
 	const defaultConnections, defaultStreams = 10000, 1000
 	for _, c := range []struct {
 		limits               string
@@ -109,6 +111,7 @@ func dial(t *testing.T, s *Server) net.Conn {
 // acknowledges what it gets, gets all of a stream: messages as large as the
 // window, written by a fan-out loop.
 func TestPlayerWithAWindow(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	player, publisher := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
 	if err := player.conn.Send(rtmp.SetPeerBandwidth(64<<10, 0)); err != nil {

@@ -135,6 +135,7 @@ func (c *netStreams) plays(id uint32, name string) {
 }
 
 func TestManyNetStreamsOnOneConnection(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	c := connectStreams(t, s, 5)
 	c.on(1, "publish", "a", "live")
@@ -194,6 +195,7 @@ func TestManyNetStreamsOnOneConnection(t *testing.T) {
 }
 
 func TestPublishModes(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open, "{application: never, instance: one, recording: {mode: 'Off'}, access: {publish: {mode: Anyone}}}",
 		"{application: all, instance: one, recording: {mode: All}, access: {publish: {mode: Anyone}}}")
 	dir := s.Served()[0].Streams
@@ -269,6 +271,7 @@ func TestPublishModes(t *testing.T) {
 }
 
 func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	v := connectStreams(t, s, 1)
 	v.plays(1, "cam")
@@ -301,6 +304,7 @@ func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
 // Who comes back on another connection gets the name; who was silent hears of
 // it when it speaks again, and loses nothing else.
 func TestSilentPublisherIsToldThatItWasTakenOver(t *testing.T) {
+	t.Parallel()
 	s, _ := runWith(t, Config{PublisherTimeout: time.Nanosecond}, open)
 	many, encoder := connectStreams(t, s, 2), connectStreams(t, s, 1)
 	for _, old := range []*netStreams{many, encoder} {
@@ -321,6 +325,7 @@ func TestSilentPublisherIsToldThatItWasTakenOver(t *testing.T) {
 }
 
 func TestCallsOfEncodersAndPlayers(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	c := connectStreams(t, s, 1)
 	c.call("releaseStream", 3, nil, "cam")
@@ -344,6 +349,7 @@ func TestCallsOfEncodersAndPlayers(t *testing.T) {
 
 // Half an hour comes at once for a client that can hold it.
 func TestSetBufferLength(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	c := connectStreams(t, s, 1)
 	c.on(1, "publish", "long", "record")
@@ -382,6 +388,7 @@ func TestSetBufferLength(t *testing.T) {
 }
 
 func TestSilentPublisherIsToldOnce(t *testing.T) {
+	t.Parallel()
 	var out lines
 	s, stop := runWith(t, Config{PublisherIdle: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&out, nil))}, open)
 	c := connectStreams(t, s, 2)
@@ -408,6 +415,7 @@ func TestSilentPublisherIsToldOnce(t *testing.T) {
 }
 
 func TestClearDataFrame(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	c := connectStreams(t, s, 3)
 	c.on(1, "publish", "cam", "live")
@@ -429,6 +437,7 @@ func TestClearDataFrame(t *testing.T) {
 }
 
 func TestSampleAccessAsConfigured(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, "{application: app, instance: one, delivery: {sampleAccess: {video: true}}}")
 	c := connectStreams(t, s, 1)
 	c.on(1, "play", "cam")
@@ -455,6 +464,7 @@ func (l *lines) String() string {
 
 // A recording that failed has no other end.
 func TestRecordingThatFailedIsNotStopped(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	c := connectStreams(t, s, 1)
 	c.on(1, "publish", "x", "record")

@@ -46,6 +46,7 @@ func seamless(t *testing.T, words []string, every int) {
 var renditions = film{length: 20000, frame: 100, key: 1000}
 
 func TestPlay2Append(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", halves)
 	shoot(t, s, "b", halves)
@@ -65,6 +66,7 @@ func TestPlay2Append(t *testing.T) {
 
 // Who lost a connection goes on with the time where that was.
 func TestPlay2Resume(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", halves)
 	v := view(t, s)
@@ -74,6 +76,7 @@ func TestPlay2Resume(t *testing.T) {
 }
 
 func TestPlay2StopAndWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", renditions)
 	v := view(t, s)
@@ -90,7 +93,7 @@ func TestPlay2StopAndWhatIsWrong(t *testing.T) {
 	}
 	v.play2("streamName", "none", "transition", "switch")
 	all := v.until("Play.StreamNotFound")
-	all = append(all, v.until("key a 2000")...) // it plays on
+	all = append(all, v.untilKey("a")...) // it plays on
 	v.play2("streamName", "a", "start", 0.0, "len", -1.0, "transition", "append")
 	v.play2("transition", "stop")
 	v.until("Play.Stop")
@@ -101,6 +104,7 @@ func TestPlay2StopAndWhatIsWrong(t *testing.T) {
 }
 
 func TestPlay2SwitchesRecordedStreams(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", renditions)
 	shoot(t, s, "b", renditions)
@@ -146,7 +150,7 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 		v.play2("streamName", "b", "offset", 4000.0, "transition", "switch")
 		v.play2("streamName", "short", "transition", "switch")
 		all = append(all, v.until(transitionComplete)...)
-		all = append(all, v.until("key b 4000")...)
+		all = append(all, v.untilKey("b")...) // of 4000, or a later one when that was sent already
 		seamless(t, all, 100)
 	})
 	t.Run("seek while it is pending", func(t *testing.T) {
@@ -261,6 +265,7 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 }
 
 func TestPlay2SwitchesLiveStreams(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, "{application: app, instance: one, limits: {maxStreams: 2}, access: {publish: {mode: Anyone}}}")
 	shoot(t, s, "film", halves)
 	p, q := view(t, s), view(t, s)
@@ -339,6 +344,7 @@ func TestPlay2SwitchesLiveStreams(t *testing.T) {
 
 // play2 takes its options as an ECMA array as well.
 func TestPlay2TakesAnArray(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", halves)
 	v := view(t, s)

@@ -172,6 +172,22 @@ func (v *viewer) until(last string) (all []string) {
 	}
 }
 
+// untilKey returns what comes up to a keyframe of a film, and it: which one
+// that is depends on the clock.
+func (v *viewer) untilKey(film string) (all []string) {
+	v.t.Helper()
+	for {
+		w := v.next()
+		all = append(all, w)
+		if strings.HasPrefix(w, "key "+film+" ") {
+			return all
+		}
+		if w == "end" || w == "eof" {
+			v.t.Fatalf("%q ends without a keyframe of %s", all, film)
+		}
+	}
+}
+
 // settled waits until what was said is done, and returns what came until then.
 func (v *viewer) settled() []string {
 	v.t.Helper()
@@ -318,6 +334,7 @@ func clip(letter string, from, to, shift int) (all []string) {
 var halves = film{length: 3000, frame: 500, key: 1000}
 
 func TestPlayArguments(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	dir := s.Served()[0].Streams
 	shoot(t, s, "a", halves)
@@ -392,6 +409,7 @@ func TestPlayArguments(t *testing.T) {
 }
 
 func TestPlayLiveArguments(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "cam", halves) // there as well, and not what is meant
 	p := view(t, s)
@@ -441,6 +459,7 @@ func TestPlayLiveArguments(t *testing.T) {
 }
 
 func TestPublicationWithAPrefixPlaysByItsName(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := view(t, s)
 	for _, name := range []string{"mp4:b", "mp4:d.f4v", "flv:e", "mp3:f"} {
@@ -456,6 +475,7 @@ func TestPublicationWithAPrefixPlaysByItsName(t *testing.T) {
 }
 
 func TestPlayFalseStopsARecordedStream(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", film{length: 60000, frame: 500, key: 1000})
 	v := view(t, s)
@@ -470,6 +490,7 @@ func TestPlayFalseStopsARecordedStream(t *testing.T) {
 }
 
 func TestPlaylists(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", halves)
 	shoot(t, s, "b", halves)
@@ -509,6 +530,7 @@ func TestPlaylists(t *testing.T) {
 		v.play("cam", -1.0, 1000.0)
 		v.play("b", 0.0, 500.0, false)
 		v.expect(words(opensLive, "key x 7000")...)
+		v.nothing() // so that the second is in the list before the first is over
 		p.inter('x', 7500)
 		p.inter('x', 8000)
 		v.expect(words("inter x 7500", switches, clip("b", 0, 500, 7500), completes)...)

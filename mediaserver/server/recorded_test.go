@@ -51,6 +51,7 @@ func largePictures(n, every uint32) (tags []flv.Tag) {
 // TestSeveralRecordedStreamsShareAConnection has two playbacks wait for the
 // same full socket, again and again: both come to their end.
 func TestSeveralRecordedStreamsShareAConnection(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shootTags(t, s, 0, "film", largePictures(300, 40)...)
 
@@ -109,6 +110,7 @@ func (c *netStreams) times(status string) (all []int) {
 // TestPlaylistThatGoesOnLater adds to a playlist that has come to its end: time
 // goes on where it was.
 func TestPlaylistThatGoesOnLater(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	put(t, s, 0, "x", 1)
 	c := connectStreams(t, s, 1)
@@ -133,6 +135,7 @@ func TestPlaylistThatGoesOnLater(t *testing.T) {
 // TestRecordedInPlaceOfLive goes from a live stream to a recorded one: time goes
 // on.
 func TestRecordedInPlaceOfLive(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	put(t, s, 0, "x", 1)
 	p, c := connectStreams(t, s, 1), connectStreams(t, s, 1)
@@ -151,6 +154,7 @@ func TestRecordedInPlaceOfLive(t *testing.T) {
 // TestPlayEndsAPublication plays in every way on a stream that publishes: one
 // stream does one thing.
 func TestPlayEndsAPublication(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	put(t, s, 0, "x", 0)
 	c := connectStreams(t, s, 1)
@@ -176,6 +180,7 @@ func TestPlayEndsAPublication(t *testing.T) {
 
 // TestViewersWhoLeaveAreNoErrors leaves in the middle of a recorded stream.
 func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
+	t.Parallel()
 	var log lines
 	s, stop := runWith(t, Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))}, open)
 	shootTags(t, s, 0, "film", largePictures(1000, 10)...)
@@ -197,6 +202,7 @@ func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
 // TestSwitchesThatNeverComeAbout asks for one live stream after another, none of
 // which anybody publishes: only the last is waited for.
 func TestSwitchesThatNeverComeAbout(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxStreams: 4}}")
 	p, c := connectStreams(t, s, 2), connectStreams(t, s, 1)
 	p.on(1, "publish", "cam")
@@ -233,6 +239,7 @@ func TestSwitchesThatNeverComeAbout(t *testing.T) {
 // TestSwitchAtATimeOfThePlaylist gives a switch the client's own time, which in a
 // playlist is not the file's.
 func TestSwitchAtATimeOfThePlaylist(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	put(t, s, 0, "x", 20)
 	c := connectStreams(t, s, 1)

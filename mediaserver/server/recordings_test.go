@@ -83,6 +83,7 @@ func listed(t *testing.T, s *Server, path string) (names []string, page web.Reco
 }
 
 func TestRecordingsAreListed(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open, locked, "{application: a, instance: _definst_}")
 	for _, name := range []string{"b", "a b", "folder/ä?#%"} {
 		put(t, s, 0, name, 3)
@@ -135,6 +136,7 @@ func TestRecordingsAreListed(t *testing.T) {
 }
 
 func TestWhoMayDelete(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open, locked)
 	b, err := os.ReadFile(s.Served()[1].KeyFile)
 	if err != nil {
@@ -177,6 +179,7 @@ func TestWhoMayDelete(t *testing.T) {
 
 // A request from another machine, which a test on one cannot send.
 func TestDeletingFromElsewhere(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	put(t, s, 0, "x", 1)
 	h := web.RecordingsHandler(s.Recordings, slog.New(slog.DiscardHandler))
@@ -200,6 +203,7 @@ func TestDeletingFromElsewhere(t *testing.T) {
 }
 
 func TestDeletingWhatIsInUse(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := connect(t, s, "app/one").hello()
 	p.on(1, "publish", "cam", "record")
@@ -243,6 +247,7 @@ func TestDeletingWhatIsInUse(t *testing.T) {
 }
 
 func TestRecordingsOffline(t *testing.T) {
+	t.Parallel()
 	s, stop := run(t, open, locked)
 	put(t, s, 0, "x", 1)
 	put(t, s, 1, "y", 1)
@@ -286,6 +291,7 @@ func TestRecordingsOffline(t *testing.T) {
 // TestFoldersInsideFolders serves an instance whose folder lies in that of
 // another, which has no say in it.
 func TestFoldersInsideFolders(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}}", "{application: app, instance: one/two, access: {publish: {mode: Anyone}}}")
 	put(t, s, 0, "x", 1)
 	put(t, s, 1, "y", 1)

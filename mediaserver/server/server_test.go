@@ -226,6 +226,7 @@ func audio(t *testing.T, c *client, time uint32) {
 const open = "{application: app, instance: one, access: {publish: {mode: Anyone}}}"
 
 func TestPublishAndPlayInTheOrderOfFMS(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := connect(t, s, "app/one").hello()
 	p.send("releaseStream", 3, nil, "cam")
@@ -269,6 +270,7 @@ func TestPublishAndPlayInTheOrderOfFMS(t *testing.T) {
 }
 
 func TestPlaylistGoesOn(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := connect(t, s, "app/one").hello()
 	for _, name := range []string{"a", "b"} {
@@ -289,6 +291,7 @@ func TestPlaylistGoesOn(t *testing.T) {
 }
 
 func TestWhoIsRefused(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open, "{application: full, instance: _definst_, limits: {maxConnections: 1, maxStreams: 1}}", "{application: away, suspend: true}")
 	for app, want := range map[string]string{
 		"":         "_error NetConnection.Connect.InvalidApp",
@@ -329,6 +332,7 @@ func TestWhoIsRefused(t *testing.T) {
 }
 
 func TestUnknownCallsFailAndNothingElseHappens(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	c := connect(t, s, "app/one").hello()
 	c.send("myMethod", 9, nil, "x")
@@ -346,6 +350,7 @@ func TestUnknownCallsFailAndNothingElseHappens(t *testing.T) {
 }
 
 func TestCommandBeforeConnectEndsTheConnection(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -361,6 +366,7 @@ func TestCommandBeforeConnectEndsTheConnection(t *testing.T) {
 }
 
 func TestDrainTellsClientsAndFinishesRecordings(t *testing.T) {
+	t.Parallel()
 	s, stop := run(t, "{application: app, instance: one, recording: {mode: All}, access: {publish: {mode: Anyone}}}")
 	p, v := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
 	p.on(1, "publish", "cam", "live")
@@ -413,6 +419,7 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func TestHTTP(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	base := "http://" + s.HTTPAddr().String()
 	p := connect(t, s, "app/one").hello()
@@ -456,6 +463,7 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestWhatCannotStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cfg := Config{Data: dir, RTMPAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"}
 	one, err := New(cfg, docs(t, open))

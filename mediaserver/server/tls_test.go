@@ -65,6 +65,7 @@ func shown(t *testing.T, s *Server) (string, error) {
 }
 
 func TestRTMPS(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	h := newHand()
 	certFile, keyFile := writePair(t, dir, "one.example", h.now())
@@ -130,6 +131,7 @@ func TestRTMPS(t *testing.T) {
 // A certificate that is missing or bad takes nothing down but RTMPS, whose
 // clients are told by TLS; a good one is used as soon as it is there.
 func TestRTMPSWithoutCertificate(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, certFile, keyFile string)
 		want  string // in the log
@@ -230,6 +232,7 @@ func TestRTMPSWithoutCertificate(t *testing.T) {
 // One that is out of date is shown when there is no better: clients that look
 // at it learn why, and encoders that do not go on.
 func TestRTMPSOutOfDate(t *testing.T) {
+	t.Parallel()
 	dir, h, log := t.TempDir(), newHand(), &said{}
 	certFile, keyFile := writePair(t, dir, "old.example", h.now().Add(-2*time.Hour))
 	s, _ := runWith(t, Config{RTMPSAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile, clock: h.clock(), Log: log.log()}, open)
@@ -270,6 +273,7 @@ func TestRTMPSOutOfDate(t *testing.T) {
 
 // No certificate named is a mistake on the command line.
 func TestRTMPSNeedsFiles(t *testing.T) {
+	t.Parallel()
 	s, err := New(Config{Data: t.TempDir(), RTMPAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", RTMPSAddress: "127.0.0.1:0"}, docs(t, open))
 	if err != nil {
 		t.Fatal(err)
@@ -282,6 +286,7 @@ func TestRTMPSNeedsFiles(t *testing.T) {
 
 // By the real clock, and without anybody who connects or publishes.
 func TestFilesAreLookedAtByThemselves(t *testing.T) {
+	t.Parallel()
 	dir, key := t.TempDir(), &secret{t: t, dir: t.TempDir()}
 	log := &said{}
 	key.write("a")

@@ -17,6 +17,7 @@ import (
 var long = film{length: 60000, frame: 500, key: 1000}
 
 func TestPauseAndResumeARecordedStream(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", long)
 	v := view(t, s)
@@ -57,6 +58,7 @@ func TestPauseAndResumeARecordedStream(t *testing.T) {
 }
 
 func TestSeek(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", long)
 	sought := words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded)
@@ -98,6 +100,7 @@ func TestSeek(t *testing.T) {
 }
 
 func TestReceiveOfARecordedStream(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", film{length: 4000, frame: 500, key: 1000, sound: 1000})
 	shoot(t, s, "f", film{length: 6000, frame: 100, key: 2000, aside: true})
@@ -175,6 +178,7 @@ func TestReceiveOfARecordedStream(t *testing.T) {
 }
 
 func TestReceiveOfALiveStream(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := view(t, s)
 	p.publish("cam", "live")
@@ -225,6 +229,7 @@ func TestReceiveOfALiveStream(t *testing.T) {
 
 // What is ahead of its time is no more than the client has room for.
 func TestPacing(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", film{length: 60000, frame: 100, key: 1000})
 	for _, c := range []struct{ buffer, least int }{{0, 1000}, {2000, 2000}, {5000, 5000}} {
@@ -259,6 +264,7 @@ func TestPacing(t *testing.T) {
 }
 
 func TestDataIsRecordedAndPlayed(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := view(t, s)
 	p.publish("talk", "record")
@@ -285,6 +291,7 @@ func TestDataIsRecordedAndPlayed(t *testing.T) {
 }
 
 func TestLiveDataForWhoComesLater(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	p := view(t, s)
 	p.publish("cam", "live")
@@ -304,6 +311,7 @@ func TestLiveDataForWhoComesLater(t *testing.T) {
 
 // Several streams of one connection, of all kinds, each for itself.
 func TestManyKindsOfStreamsAtOnce(t *testing.T) {
+	t.Parallel()
 	s, _ := run(t, open)
 	shoot(t, s, "a", film{length: 2000, frame: 500, key: 1000})
 	shoot(t, s, "b", long)
@@ -397,6 +405,7 @@ func stall(t *testing.T, s *Server, streams int) *stalled {
 // Who stops reading is sent no more, holds nobody up, and gets all of it, in
 // order, when it reads again.
 func TestStalledPlayerOfARecordedStream(t *testing.T) {
+	t.Parallel()
 	var out lines
 	s, _ := runWith(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil))}, open)
 	big := film{length: 20000, frame: 100, key: 1000, padding: 100 << 10} // 20 MB
