@@ -201,6 +201,7 @@ func lookFile(t *testing.T, path string) seen {
 }
 
 func TestPublishAndPlayAFile(t *testing.T) {
+	t.Parallel()
 	s := serveOne(t, "")
 	path, dir := film(t, 10), t.TempDir()
 	recorded := func(name string) seen { return lookFile(t, filepath.Join(s.Served()[0].Streams, name+".flv")) }
@@ -247,6 +248,7 @@ func TestPublishAndPlayAFile(t *testing.T) {
 }
 
 func TestWhatFailsSaysWhyAndHow(t *testing.T) {
+	t.Parallel()
 	s := serveOne(t, "recording: {mode: 'Off'}, ")
 	path, dir := film(t, 1), t.TempDir()
 	text := filepath.Join(dir, "text.flv")
@@ -336,6 +338,7 @@ func until(t *testing.T, what string, is func() bool) {
 }
 
 func TestSignalsFinishWhatWasBegun(t *testing.T) {
+	t.Parallel()
 	s := serveOne(t, "")
 	path, out := film(t, 600), filepath.Join(t.TempDir(), "out.flv")
 	publisher, published := background("publish", path, s.url+"/cam", "--mode", "record")
@@ -363,6 +366,7 @@ func TestSignalsFinishWhatWasBegun(t *testing.T) {
 }
 
 func TestServerThatGoesEndsBoth(t *testing.T) {
+	t.Parallel()
 	s := serveOne(t, "")
 	out := filepath.Join(t.TempDir(), "out.flv")
 	_, published := background("publish", film(t, 600), s.url+"/cam", "--loop")

@@ -14,6 +14,7 @@ import (
 // What ends a server is the last line that it says, and one line: in a pod it
 // becomes the reason that people are shown.
 func TestTheLastLineIsTheCause(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)

@@ -30,6 +30,7 @@ func (*dying) Sync() error { return nil }
 // A process may die at any byte of Finish, in a new file and in one that was
 // finished before: Repair makes it as if Finish had ended.
 func TestRepairOfATornFinish(t *testing.T) {
+	t.Parallel()
 	create := func(f *os.File) (*Writer, error) { return Create(f) }
 	again := func(f *os.File) (*Writer, error) {
 		w, err := Create(f)

@@ -217,6 +217,7 @@ func TestSoundAloneIsIndexedBySeconds(t *testing.T) {
 
 // A file that is cut at any byte is mended to what was whole.
 func TestRepairOfTornTails(t *testing.T) {
+	t.Parallel()
 	f := temp(t)
 	w, err := Create(f)
 	if err != nil {

@@ -73,6 +73,7 @@ func serving(t testing.TB, c *Conn) {
 // What is sent and not acknowledged stays within the peer's window, whoever
 // writes, and goes on as acknowledgements come.
 func TestSendWindow(t *testing.T) {
+	t.Parallel()
 	const window = 100000
 	answer := AppendChunks(nil, WindowAckSize(window), defaultChunkSize)
 	for _, how := range []string{"send", "send over a pipe", "owner"} {
@@ -213,6 +214,7 @@ func TestPeerThatNeverAcknowledges(t *testing.T) {
 // A peer that acknowledges whole messages only gets the end of one that is
 // larger than its window; one that stops acknowledging is closed.
 func TestFullWindowIsWidenedThenGivenUp(t *testing.T) {
+	t.Parallel()
 	server, peer := newRawPeer(t, false, Config{WriteTimeout: 3 * time.Second})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(func(*Message) error { return nil }) }()

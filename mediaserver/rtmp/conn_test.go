@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -121,6 +122,7 @@ func TestSendKeepsMessagesTogether(t *testing.T) {
 }
 
 func TestSendWaitWaitsForThePeer(t *testing.T) {
+	t.Parallel()
 	server, client := shaken(t, false, Config{})
 	_ = server.nc.(*net.TCPConn).SetWriteBuffer(4 << 10)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -289,32 +291,36 @@ func TestAcknowledgements(t *testing.T) {
 }
 
 func TestPings(t *testing.T) {
-	server, client := shaken(t, false, Config{ReadTimeout: 200 * time.Millisecond})
-	got := collect(t, client) // answers pings by itself
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(func(*Message) error { return nil }) }()
-	for i := range 3 { // three times the timeout: it lives
-		select {
-		case err := <-served:
-			t.Fatalf("a peer that answers pings was given up: %v", err)
-		case <-time.After(200 * time.Millisecond):
+	synctest.Test(t, func(t *testing.T) {
+		server, client := shaken(t, true, Config{ReadTimeout: 200 * time.Millisecond})
+		got := collect(t, client) // answers pings by itself
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(func(*Message) error { return nil }) }()
+		for i := range 3 { // three times the timeout: it lives
+			select {
+			case err := <-served:
+				t.Fatalf("a peer that answers pings was given up: %v", err)
+			case <-time.After(200 * time.Millisecond):
+			}
+			if err := server.Send(Status(0, "status", fmt.Sprint(i), "")); err != nil {
+				t.Fatal(err)
+			}
+			<-got
 		}
-		if err := server.Send(Status(0, "status", fmt.Sprint(i), "")); err != nil {
-			t.Fatal(err)
+		server.Close()
+		if err := <-served; err == nil {
+			t.Error("a closed connection served to its end")
 		}
-		<-got
-	}
-	server.Close()
-	if err := <-served; err == nil {
-		t.Error("a closed connection served to its end")
-	}
+	})
 }
 
 func TestSilentPeerIsGivenUp(t *testing.T) {
-	server, _ := shaken(t, false, Config{ReadTimeout: 100 * time.Millisecond})
-	if err := server.Serve(func(*Message) error { return nil }); !errors.Is(err, ErrSilent) {
-		t.Fatalf("%v, want ErrSilent", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		server, _ := shaken(t, true, Config{ReadTimeout: 100 * time.Millisecond})
+		if err := server.Serve(func(*Message) error { return nil }); !errors.Is(err, ErrSilent) {
+			t.Fatalf("%v, want ErrSilent", err)
+		}
+	})
 }
 
 // handshakeCases are what strangers begin with and are refused for.

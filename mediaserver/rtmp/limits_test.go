@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -109,32 +110,35 @@ func TestAbortedMessagesAreNotHeld(t *testing.T) {
 
 // A handshake that comes a byte at a time has no more time than another.
 func TestSlowHandshake(t *testing.T) {
-	near, far := pair(t, false)
-	done := make(chan error, 1)
-	go func() { done <- NewServerConn(near, Config{HandshakeTimeout: 300 * time.Millisecond}).Handshake() }()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for b := byte(3); ; b = 0 {
-		select {
-		case err := <-done:
-			if !isTimeout(err) {
-				t.Errorf("%v, want a timeout", err)
-			}
-			return
-		case <-deadline:
-			t.Fatal("a byte every 20 ms makes the handshake last")
-		case <-tick.C:
-			if _, err := far.Write([]byte{b}); err != nil && !errors.Is(err, io.ErrClosedPipe) {
-				t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		near, far := pair(t, true)
+		done := make(chan error, 1)
+		go func() { done <- NewServerConn(near, Config{HandshakeTimeout: 300 * time.Millisecond}).Handshake() }()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		deadline := time.After(20 * time.Second)
+		for b := byte(3); ; b = 0 {
+			select {
+			case err := <-done:
+				if !isTimeout(err) {
+					t.Errorf("%v, want a timeout", err)
+				}
+				return
+			case <-deadline:
+				t.Fatal("a byte every 20 ms makes the handshake last")
+			case <-tick.C:
+				if _, err := far.Write([]byte{b}); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
+	})
 }
 
 // A peer that never reads is closed after the write timeout, whether or not
 // its connection has a socket of its own.
 func TestPeerThatNeverReads(t *testing.T) {
+	t.Parallel()
 	for _, pipe := range []bool{false, true} {
 		t.Run(map[bool]string{false: "socket", true: "pipe"}[pipe], func(t *testing.T) {
 			server, _ := newRawPeer(t, pipe, Config{WriteTimeout: 200 * time.Millisecond, MaxQueue: 64 << 20})

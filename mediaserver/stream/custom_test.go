@@ -42,6 +42,7 @@ func publish(t testing.TB, f *Fanout, name string) (*Stream, *Publisher) {
 // Timestamps that grow into the extended form, or out of it, change the headers
 // of every chunk. A socket that takes a few bytes at a time tears them anywhere.
 func TestTimestampsContinue(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name       string
 		begin, end uint32 // of the stream
@@ -59,6 +60,7 @@ func TestTimestampsContinue(t *testing.T) {
 	} {
 		for _, id := range []uint32{1, 5} {
 			t.Run(fmt.Sprintf("%s, stream id %d", c.name, id), func(t *testing.T) {
+				t.Parallel()
 				s, p := publish(t, newFanout(t), "a")
 				write(t, p, rtmp.TypeData, 0, metadata)
 				write(t, p, rtmp.TypeVideo, c.begin, videoHeader)
@@ -336,6 +338,7 @@ func TestUntilWithNobodyThere(t *testing.T) {
 // A publisher that stays and says nothing has no more to show than one that
 // left.
 func TestUntilWithASilentPublisher(t *testing.T) {
+	t.Parallel()
 	s, p := publish(t, newFanout(t), "a")
 	far := dial(t)
 	ended := make(chan uint32, 1)

@@ -299,6 +299,7 @@ func TestSeveralStreamsOnOneConnection(t *testing.T) {
 // A socket that takes a few bytes at a time must still get whole messages, and
 // what the session says must not land inside of one.
 func TestSlowPlayerGetsWholeMessages(t *testing.T) {
+	t.Parallel()
 	for _, id := range []uint32{1, 3} {
 		t.Run(fmt.Sprintf("stream id %d", id), func(t *testing.T) {
 			s := New("a", newFanout(t), Options{GOPCache: true})

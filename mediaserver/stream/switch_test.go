@@ -221,6 +221,7 @@ func TestSwitchOfAPausedPlayer(t *testing.T) {
 // A player that stopped reading in the middle of a message gets the rest of it,
 // and all of the old stream that it can have, before the new one.
 func TestSwitchBehindAMessageSentInPart(t *testing.T) {
+	t.Parallel()
 	for _, id := range []uint32{1, 4} {
 		x := newSwitcher(t, id, 1000, true)
 		_ = x.near.SetWriteBuffer(4 << 10)
