@@ -78,8 +78,8 @@ func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*
 }
 
 // Stop waits until what the source still has is written and the file is
-// finished, or until ctx ends: then the rest is given up, and the disk that does not
-// take the end of the file within a second is not waited for. It returns why the recording is not whole, if it is not.
+// finished, or until ctx ends: then the rest is given up, and a disk that does not
+// take the end of the file soon is not waited for. It returns why the recording is not whole, if it is not.
 func (r *Recorder) Stop(ctx context.Context) error {
 	select {
 	case <-r.done:
@@ -96,7 +96,7 @@ func (r *Recorder) Stop(ctx context.Context) error {
 }
 
 // lastGrace is how long a recording that is given up may take to finish its file.
-const lastGrace = time.Second
+const lastGrace = 500 * time.Millisecond
 
 // open finds the file, claims it, and makes the writer.
 func (r *Recorder) open(name string, mode Mode) error {

@@ -36,11 +36,11 @@ type output struct {
 	// back, closed or waited for. What becomes due meanwhile is done by unlock.
 	mu         sync.Mutex
 	due        []func() // to be called once mu is free
-	queue      []byte // whole messages, chunked
-	chunkSize  int    // of what is queued next
-	flushing   bool   // a flusher writes; it alone may touch the socket
-	owner      func() // its wake function; nil: there is none
-	closeWrite bool   // half-close when everything is sent
+	queue      []byte   // whole messages, chunked
+	chunkSize  int      // of what is queued next
+	flushing   bool     // a flusher writes; it alone may touch the socket
+	owner      func()   // its wake function; nil: there is none
+	closeWrite bool     // half-close when everything is sent
 	drained    chan struct{}
 	room       []func() // called once there is room: see HasRoom
 	window     uint32   // the last WindowAckSize that was queued

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -97,11 +98,13 @@ func (s *Server) drain() {
 	started := time.Now()
 	timeout := time.NewTimer(s.cfg.DrainTimeout)
 	defer timeout.Stop()
-	defer time.AfterFunc(s.cfg.DrainTimeout+finishTime, func() {
+	disks, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout+finishTime)
+	defer cancel()
+	defer context.AfterFunc(disks, func() {
 		for _, i := range s.all() {
 			i.Abandon()
 		}
-	}).Stop()
+	})()
 
 	s.draining.Store(true)
 	s.rtmp.Close()
@@ -123,7 +126,7 @@ func (s *Server) drain() {
 	}
 	// Last, so that readiness and metrics tell the story until the end.
 	s.web.Close()
-	s.close()
+	s.close(disks)
 	s.log.Info("stopped", "after", time.Since(started).Round(time.Millisecond))
 }
 

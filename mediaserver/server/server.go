@@ -123,7 +123,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	for i := range docs {
 		if err := s.add(&docs[i], others(&docs[i], docs)); err != nil {
-			s.close()
+			s.close(context.Background()) // nothing is being recorded yet
 			return nil, err
 		}
 	}
@@ -273,10 +273,8 @@ func (s *Server) Recordings() []web.Recordings {
 	return all
 }
 
-func (s *Server) close() {
-	// Sessions have waited for their recordings already: what still runs hangs.
-	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
-	defer cancel()
+// close ends what New has begun. Disks that hang are waited for until ctx ends.
+func (s *Server) close(ctx context.Context) {
 	for _, i := range s.all() {
 		i.Close()
 		if err := i.Store().Close(ctx); err != nil {

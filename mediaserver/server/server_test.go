@@ -56,7 +56,10 @@ func runWith(t *testing.T, cfg Config, specs ...string) (s *Server, stop func())
 	if cfg.Data == "" {
 		cfg.Data = t.TempDir()
 	}
-	cfg.RTMPAddress, cfg.HTTPAddress, cfg.DrainTimeout = "127.0.0.1:0", "127.0.0.1:0", 5*time.Second
+	if cfg.DrainTimeout == 0 {
+		cfg.DrainTimeout = 5 * time.Second
+	}
+	cfg.RTMPAddress, cfg.HTTPAddress = "127.0.0.1:0", "127.0.0.1:0"
 	s, err := New(cfg, docs(t, specs...))
 	if err != nil {
 		t.Fatal(err)
@@ -502,5 +505,5 @@ func TestWhatCannotStart(t *testing.T) {
 	if err := two.Listen(); err == nil || !strings.Contains(err.Error(), "address already in use (choose another address with --rtmp-address") {
 		t.Errorf("port taken: %v", err)
 	}
-	two.close()
+	two.close(t.Context())
 }

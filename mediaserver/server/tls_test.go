@@ -281,7 +281,7 @@ func TestRTMPSNeedsFiles(t *testing.T) {
 	if err := s.Listen(); err == nil || !strings.Contains(err.Error(), "--tls-cert-file") {
 		t.Errorf("%v does not say --tls-cert-file", err)
 	}
-	s.close()
+	s.close(t.Context())
 }
 
 // By the real clock, and without anybody who connects or publishes.
