@@ -31,11 +31,11 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 
 // Leave implements session.Instance.
 func (i *Instance) Leave(c session.Client) {
-	// After Close nobody counts any more.
+	// After Close nothing is counted any more.
 	_ = i.post(func(o *owner) { o.seen.leave(c.ID) })
 }
 
-// Shutdown refuses new clients and names, and has those who are connected told
+// Shutdown refuses new clients and names, and has the connected clients told
 // to go. It does not wait for them. Sessions end their publications and
 // recordings as they leave.
 func (i *Instance) Shutdown(reason string) {

@@ -6,7 +6,7 @@
 // Server does: what happens to an instance happens in one order, and rules,
 // shared objects and scripts can rely on it. The owner waits for nobody. What
 // takes time, such as opening a file or looking at a key, is done beside it and
-// comes back as another task; what clients are told is queued; and who looks at
+// comes back as another task; what clients are told is queued; and a look at
 // an instance (Stats) does not ask the owner. Built with the tag debug, a method
 // that waits for the owner panics in the owner's own turn.
 //

@@ -9,7 +9,7 @@ import (
 )
 
 // owner is what only the owner goroutine may use: its methods run in a task of
-// the instance and are nobody else's to call. It waits for nobody: not for a
+// the instance, and nothing else calls them. It waits for nobody: not for a
 // session, a fan-out loop or a file. What takes time is begun in a goroutine of
 // its own and comes back as another task.
 type owner struct {

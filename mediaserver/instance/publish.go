@@ -35,7 +35,7 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 		publish()
 		return
 	}
-	go func() { // who looks at keys may wait for a disk
+	go func() { // a look at keys may wait for a disk
 		if why := i.Authorize(r.Credentials.Key); why != nil {
 			refuse(why)
 			return

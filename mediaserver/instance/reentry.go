@@ -2,7 +2,7 @@
 
 package instance
 
-// reentry finds those who wait for the owner in one of its own tasks: see the
+// reentry finds callers that wait for the owner in one of its own tasks: see the
 // build tag debug.
 type reentry struct{}
 

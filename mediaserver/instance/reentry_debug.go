@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// reentry finds those who wait for the owner in one of its own tasks, which
+// reentry finds callers that wait for the owner in one of its own tasks, which
 // would wait for ever: the process panics instead.
 type reentry struct{ owner atomic.Pointer[string] }
 

@@ -47,7 +47,7 @@ func limit(what, field string, most int) *session.Refusal {
 	return &session.Refusal{Code: session.RefusedLimit, Limit: field, Reason: reason}
 }
 
-// An encoder that is refused comes back every few seconds, and somebody who
+// An encoder that is refused comes back every few seconds, and a client that
 // tries keys far more often: so many lines in so long a time are enough of it.
 const (
 	refusalLines = 10

@@ -35,8 +35,8 @@ type Stats struct {
 	Refused map[session.RefusalCode]uint64
 }
 
-// seen is what those who ask how an instance is doing may see of it, whatever
-// the owner does. The owner alone changes it.
+// seen is what metrics and pages may see of an instance, whatever the owner
+// does. The owner alone changes it.
 type seen struct {
 	recording atomic.Int64 // recordings that are being written now
 

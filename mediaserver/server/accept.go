@@ -91,8 +91,8 @@ func (s *Server) count(reason string) {
 // timeout is over.
 const finishTime = 2 * time.Second
 
-// drain ends everything in order. Whoever does not go by the drain timeout is
-// cut off; publications and recordings end as their sessions do, and what a disk
+// drain ends everything in order. A client that does not go by the drain timeout
+// is cut off; publications and recordings end as their sessions do, and what a disk
 // has not taken soon after that is given up.
 func (s *Server) drain() {
 	started := time.Now()

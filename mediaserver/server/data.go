@@ -18,7 +18,7 @@ func lockData(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	// Open for reading, it keeps nobody from making the disk read-only.
+	// Open for reading, it does not keep the disk from being made read-only.
 	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)

@@ -12,12 +12,12 @@ import (
 )
 
 // maxKey bounds a file that holds a key: a stream's name, key included, has 512
-// bytes, and whoever names a disk instead should be told, every second or not.
+// bytes, and a user who names a disk instead should be told.
 const maxKey = 4 << 10
 
 // keyPaths are where the publish key of an instance lies, and what is
 // remembered of it. The second begins with a dot, as no part of an instance's
-// name does: it is in nobody's way.
+// name does: it is in no instance's way.
 func keyPaths(given, data, application, name string) (key, remembered string) {
 	own := filepath.Join(data, application, "keys", filepath.FromSlash(name))
 	remembered = filepath.Join(filepath.Dir(own), "."+filepath.Base(own)+".last")
@@ -58,13 +58,13 @@ func readKey(path string) (string, error) {
 }
 
 // writeWhole makes or replaces a file that only this user may read, and its
-// folder. Whoever reads it, a server that starts after a power cut too, finds
+// folder. A reader, and a server that starts after a power cut, finds
 // the old text or the new.
 func writeWhole(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// The data folder is this process's alone: nobody else uses that name.
+	// The data folder is this process's alone: no other uses that name.
 	fresh := path + ".new"
 	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// hashedKey is enough to recognise a key, and not enough to use it: whoever
-// reads the volume, or a copy of it, cannot publish with what he finds.
+// hashedKey is enough to recognise a key, and not enough to use it: a
+// thief of the volume, or of a copy, cannot publish with what is on it.
 type hashedKey struct {
 	Salt []byte `json:"salt"`
 	Sum  []byte `json:"sum"` // HMAC-SHA256 of the key

@@ -12,7 +12,7 @@ import (
 // before it for as long as that stays valid. It implements instance.Keys.
 //
 // One goroutine, the owner, looks at the file: every second, so that the time
-// of a replaced key begins when it is replaced and not when somebody publishes,
+// of a replaced key begins when it is replaced and not at the next publish,
 // and whenever a key is checked, so that a change counts at once in both
 // directions. Looks come one after another; two at once might take the older
 // text for the newer.
@@ -77,7 +77,7 @@ func (k *keyring) own() {
 			k.look()
 			close(done)
 		}
-		k.save() // last: nobody waits for the disk
+		k.save() // last: no check waits for the disk
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
-// OpenRecordings opens the recorded streams of a data folder from which nobody
-// serves, and mends what a killed server left, as serving would. Which
+// OpenRecordings opens the recorded streams of a data folder from which no
+// server serves, and mends what a killed server left, as serving would. Which
 // instances there are, only manifests know: each folder below streams is taken
 // for one, unless instance names another ("application/name"; "": all). The
 // caller calls done, which frees the folder.

@@ -44,7 +44,7 @@ type Config struct {
 	// may take its name; default 5 s.
 	PublisherTimeout time.Duration
 	// MaxConnections is how many connections may be open at once, of clients
-	// and of those who have not said yet what they are; more are closed as they
+	// and of strangers that have not connected yet; more are closed as they
 	// come. Default: three quarters of the files that the process may open, so
 	// that recordings find some too.
 	MaxConnections int
@@ -135,7 +135,8 @@ func (s *Server) Served() []Served { return s.served }
 
 // Listen opens the ports. Its errors name the flag to change. That of RTMPS is
 // open without a certificate, too: what is wrong with one takes nothing else
-// down, and who connects there is told so by TLS.
+// down, and a client that connects there is told so by
+// TLS.
 func (s *Server) Listen() error {
 	var err error
 	if s.rtmp, err = net.Listen("tcp", s.cfg.RTMPAddress); err != nil {

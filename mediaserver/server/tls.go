@@ -127,8 +127,8 @@ func (c *certificate) load() error {
 	if err != nil {
 		return fmt.Errorf("certificate %s with key %s: %w", c.certFile, c.keyFile, err)
 	}
-	// One that is out of date is better than none: who looks at it learns why
-	// he is not served, and who does not is.
+	// One that is out of date is better than none: a client that looks at it learns
+	// why it is not served, and one that does not is served.
 	old, now := c.pair.Load(), c.clock.now()
 	if bad := outOfDate(pair.Leaf, now); bad != nil && old != nil && outOfDate(old.Leaf, now) == nil {
 		return fmt.Errorf("certificate %s: %w", c.certFile, bad)
@@ -173,7 +173,7 @@ func (c *certificate) refuse(nc *tls.Conn) error {
 	if err == nil {
 		return nil
 	}
-	_ = nc.Close() // the alert has been sent, and nobody is left to tell
+	_ = nc.Close() // the alert has been sent, and the client is gone
 	if !errors.Is(err, errNoCertificate) {
 		return err // a probe of a load balancer connects and says nothing
 	}

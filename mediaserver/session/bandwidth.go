@@ -81,7 +81,8 @@ type bandwidthCheck struct {
 }
 
 // checkBandwidth answers checkBandwidth and _checkbw, and starts to measure.
-// One measurement runs at a time: who asks again hears the result of that.
+// One measurement runs at a time: a client that asks again hears the
+// result of that.
 func (s *Session) checkBandwidth(cmd *rtmp.Command) error {
 	methods := nativeBandwidth
 	if cmd.Name == "_checkbw" {

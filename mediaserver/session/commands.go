@@ -71,7 +71,7 @@ func (s *Session) answered(cmd *rtmp.Command) error {
 	return nil
 }
 
-// answer sends the _result of a call; nobody waits for one of transaction 0.
+// answer sends the _result of a call; a client waits for none of transaction 0.
 func (s *Session) answer(cmd *rtmp.Command, values ...amf.Value) error {
 	if cmd.Transaction == 0 {
 		return nil

@@ -89,7 +89,8 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	}
 	props := amf.NewObject("fmsVer", fmsVersion, "capabilities", fmsCapabilities, "mode", 1)
 	if enhanced {
-		// Only to who asks: a client of Adobe's time gets what it knows.
+		// Only for a client that speaks of it: one of Adobe's time gets what it
+		// knows.
 		rtmp.SetEnhanced(props, capsEx)
 	}
 	info := amf.NewObject(

@@ -32,8 +32,8 @@ func (s *Session) shutdown(reason string) {
 	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.id)}
 	if s.reconnects.Load() {
 		// First, so that it is not taken for a failure. Without a tcUrl it
-		// means the address that the client came to: who is there next will
-		// serve it.
+		// means the address that the client came to: the server that is there
+		// next will serve it.
 		last = slices.Insert(last, 0, rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason))
 	}
 	if err := s.conn.Send(last...); err != nil {

@@ -15,9 +15,9 @@ import (
 //
 // Every request is answered exactly once, by a call of its answer function,
 // from any goroutine, perhaps before the request returns. An answer function
-// keeps nobody waiting and takes no lock that is held while something is asked.
+// does not wait, and takes no lock that is held while something is asked.
 
-// Client says who asks.
+// Client is the client that a request is made for.
 type Client struct {
 	ID      string // unique in this process
 	Address string // of the client, host:port
@@ -132,7 +132,7 @@ type From int
 
 // What play may take: its argument start.
 const (
-	LiveOrRecorded From = iota // -2: live if somebody publishes it, else recorded if it is there, else live
+	LiveOrRecorded From = iota // -2: live if it is published, else recorded if it is there, else live
 	LiveOnly                   // -1
 	RecordedOnly               // 0 and more
 )

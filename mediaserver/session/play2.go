@@ -100,7 +100,7 @@ func (ns *netStream) replace(it item, old string, aligned bool, offset float64) 
 	if gone, err := ns.playing.goOver(answer, it, aligned, offset); gone {
 		return err
 	}
-	answer.giveBack() // it is asked for again, in case it changes until then
+	answer.release() // it is asked for again, in case it changes until then
 	return ns.accepted(it, func() error { return ns.transfer(it) })
 }
 

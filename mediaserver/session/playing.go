@@ -62,12 +62,12 @@ func (ns *netStream) ask(it item, mustExist bool) (answer PlayAnswer, ok bool) {
 	s := ns.session
 	answer, err := await(s.ctx, func(answer func(PlayAnswer)) {
 		s.inst.Play(PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: mustExist, Credentials: s.credentials(it.query)}, answer)
-	}, PlayAnswer.giveBack)
+	}, PlayAnswer.release)
 	return answer, err == nil
 }
 
-// giveBack returns what nobody plays.
-func (a PlayAnswer) giveBack() {
+// release gives back what is not played.
+func (a PlayAnswer) release() {
 	switch {
 	case a.Live != nil:
 		a.Release()
@@ -93,7 +93,7 @@ func (ns *netStream) start(it item, how transition) error {
 	ns.session.log.Info("playing", "stream", it.name, "recorded", answer.File != nil, "start", it.start)
 	ns.name = it.name
 	if err := ns.announce(answer, how); err != nil {
-		answer.giveBack()
+		answer.release()
 		return err
 	}
 	if answer.File != nil {

@@ -41,7 +41,7 @@ const (
 )
 
 // Refusal is why an instance does not do what a client asks for. It is an
-// error for those who pass it on.
+// error for callers that pass it on.
 type Refusal struct {
 	Code   RefusalCode
 	Reason string // for the client, without a full stop; empty: the code says it

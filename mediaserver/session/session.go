@@ -59,7 +59,7 @@ type Session struct {
 	dir  Directory
 	cfg  Config
 
-	// ctx ends with the connection: whoever waits for an answer hangs on it.
+	// ctx ends with the connection: a turn that waits for an answer hangs on it.
 	ctx    context.Context
 	cancel context.CancelFunc
 

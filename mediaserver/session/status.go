@@ -48,8 +48,8 @@ func (ns *netStream) fail(c code, name, format string, args ...any) error {
 	return ns.session.conn.Send(ns.failure(c, name, format, args...))
 }
 
-// status and failure are what tell and fail send, for those who send more with
-// it.
+// status and failure make what tell and fail send, for callers that send more
+// with it.
 func (ns *netStream) status(c code, name, format string, args ...any) *rtmp.Message {
 	return ns.onStatus("status", c, name, fmt.Sprintf(format, args...))
 }

@@ -50,12 +50,12 @@ func (h *recordings) mayDelete(i Recordings, r *http.Request) error {
 		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", i.Application, i.Instance)
 	case session.RefusedWrongKey:
 		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", i.Application, i.Instance)
-	default: // where the key should lie is nobody's business
+	default: // where the key should lie is not said to strangers
 		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", i.Application, i.Instance, why)
 	}
 }
 
-// local says whether a request was made on this machine, by somebody who meant
+// local says whether a request was made on this machine, by a user who meant
 // it: a proxy speaks for others, and a web page that had its own name resolved
 // to this machine betrays itself by the Host.
 func local(r *http.Request) bool {

@@ -2,8 +2,8 @@
 // metrics and recorded streams. Its port is for operators and Prometheus; no
 // LoadBalancer publishes it.
 //
-// Whoever reaches the port may read all of it. It changes one thing only, and
-// not for everybody: it deletes a recorded stream for those who hold the
-// instance's publish key or, where an instance has none, who are on the
-// server's own machine. It never touches live streams or clients.
+// A client that reaches the port may read all of it. It changes one thing only,
+// and not for everybody: it deletes a recorded stream for a client that shows
+// the instance's publish key or, where an instance has none, is on the server's
+// own machine. It never touches live streams or clients.
 package web

@@ -22,8 +22,8 @@ import (
 type Recordings struct {
 	Application, Instance string
 	Store                 *recording.Store
-	// Authorize checks the publish key of whoever wants to delete. Nil where
-	// anyone may publish: then who is on this machine may delete.
+	// Authorize checks the publish key of a request to delete. Nil where anyone
+	// may publish: then requests from this machine may delete.
 	Authorize func(key string) *session.Refusal
 }
 
@@ -124,7 +124,7 @@ func (h *recordings) look(f func(context.Context, *http.Request) (any, error)) h
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(answer); err != nil {
-			h.log.Debug("answer about recordings", "err", err) // who asked has gone
+			h.log.Debug("answer about recordings", "err", err) // the client has gone
 		}
 	}
 }
