@@ -25,7 +25,10 @@ const (
 	// Where in a video payload the stamp is: send time in ns and number.
 	stampAt  = 10
 	stampEnd = stampAt + 12
-	audioPer = 1024.0 / 44.1 // ms
+	// headerBytes is how much of a message's first chunk goes before its
+	// payload, when its time is below 4.6 hours [SPEC §5.3.1.2.1].
+	headerBytes = 12
+	audioPer    = 1024.0 / 44.1 // ms
 )
 
 var (
@@ -96,7 +99,7 @@ func (f *framed) tick(n, size int) (b []byte, stamp int) {
 		b = rtmp.AppendChunks(b, &rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: t, Payload: audioPayload()}, size)
 	}
 	f.gop[n%gopFrames] = b
-	return b, rtmp.MessageHeaderSize + stampAt
+	return b, headerBytes + stampAt
 }
 
 // tickBytes is how many bytes a player is sent for frame n.

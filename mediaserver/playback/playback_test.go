@@ -98,10 +98,9 @@ func (p *played) SendLayout(l *rtmp.Layout) error {
 		return p.fails
 	}
 	p.writes++
-	for b := l.AppendTo(nil); len(b) > 0; {
-		size := int(b[4])<<16 | int(b[5])<<8 | int(b[6]) // less than a chunk
-		m := rtmp.Message{Type: rtmp.MessageType(b[7]), StreamID: uint32(b[8]), Timestamp: uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])}
-		m.Payload, b = b[rtmp.MessageHeaderSize:][:size], b[rtmp.MessageHeaderSize+size:]
+	for chunks, behind := rtmp.Chunks(nil), rtmp.Chunks(l.AppendTo(nil)); len(behind) > 0; {
+		chunks, behind = behind.Next()
+		m := chunks.Message()
 		if m.Type == rtmp.TypeUserControl {
 			p.events = append(p.events, fmt.Sprintf("event %d for %d behind %s", m.Payload[1], m.Payload[5], p.got[len(p.got)-1]))
 			continue

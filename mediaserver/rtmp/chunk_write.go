@@ -10,14 +10,6 @@ const (
 	// defaultChunkSize is what both sides begin with [SPEC §5.4.1].
 	defaultChunkSize = 128
 
-	// MessageHeaderSize is the length of the header that AppendChunks begins a
-	// message with, without an extended timestamp: one byte of basic header,
-	// eleven of message header [SPEC §5.3.1].
-	MessageHeaderSize = 12
-	// StreamIDOffset is where in that header the message stream id is, four
-	// bytes, little endian.
-	StreamIDOffset = 8
-
 	// noTimestamp in a timestamp field means that the extended one follows.
 	noTimestamp = 0xffffff
 )
@@ -53,16 +45,30 @@ func appendHeader(dst []byte, m *Message, size int) []byte {
 // headerSize is the length of what appendHeader appends, for a time in ms.
 func headerSize(time uint32) int {
 	if time >= noTimestamp {
-		return MessageHeaderSize + 4
+		return headerBytes + extendedBytes
 	}
-	return MessageHeaderSize
+	return headerBytes
 }
 
 // appendContinuation appends the header of a message's next chunk.
 func appendContinuation(dst []byte, m *Message) []byte {
-	dst = append(dst, 0xc0|byte(ChunkStreamID(m.Type)))
+	dst = append(dst, format3|byte(ChunkStreamID(m.Type)))
 	if m.Timestamp >= noTimestamp {
 		dst = binary.BigEndian.AppendUint32(dst, m.Timestamp)
 	}
 	return dst
+}
+
+// continuationSize is the length of what appendContinuation appends.
+func continuationSize(time uint32) int {
+	if time >= noTimestamp {
+		return 1 + extendedBytes
+	}
+	return 1
+}
+
+// MaxChunkedSize is the most that AppendChunks makes of a payload of size
+// bytes, in chunks of ChunkSize.
+func MaxChunkedSize(size int) int {
+	return headerBytes + extendedBytes + size + size/ChunkSize*(1+extendedBytes)
 }

@@ -15,8 +15,19 @@ import (
 // allocations are those of publisher and loops together, and must not grow
 // with the audience.
 func BenchmarkFanout(b *testing.B) {
-	for _, players := range []int{1, 10, 100} {
-		b.Run(fmt.Sprintf("players=%d", players), func(b *testing.B) {
+	for _, c := range []struct {
+		players int
+		id      uint32 // of the NetStream: all but 1 need headers of their own
+		opts    PlayOptions
+	}{
+		{1, 1, PlayOptions{}},
+		{10, 1, PlayOptions{}},
+		{100, 1, PlayOptions{}},
+		{100, 3, PlayOptions{}},
+		{100, 3, PlayOptions{Continue: true, From: 7}},
+	} {
+		players := c.players
+		b.Run(fmt.Sprintf("players=%d/id=%d/restamped=%v", players, c.id, c.opts.Continue), func(b *testing.B) {
 			f := NewFanout(1)
 			defer f.Close()
 			s := New("a", f, Options{GOPCache: true})
@@ -27,7 +38,7 @@ func BenchmarkFanout(b *testing.B) {
 			conns := make([]*rtmp.Conn, players)
 			for i := range conns {
 				conns[i] = drained(b)
-				player := s.Play(conns[i], 1)
+				player := s.PlayWith(conns[i], c.id, c.opts)
 				defer player.Close()
 			}
 			m := rtmp.Message{Type: rtmp.TypeVideo, Payload: append(inter(1), make([]byte, 4000)...)}

@@ -1,8 +1,6 @@
 package stream
 
 import (
-	"encoding/binary"
-
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -164,8 +162,8 @@ func (c *scratch) customized(p *Player) {
 		from := at
 		at.i++
 		k := from.seg.packets[from.i]
-		if time, send := st.step(p, k, from.seg.head(k)); send {
-			c.message(p, from.seg, k, time)
+		if time, send := st.step(p, k, from.seg.chunks(k).Head()); send {
+			c.packet(p, from.seg, k, time)
 		}
 		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
 	}
@@ -182,64 +180,18 @@ func (m mark) commit() {
 		return
 	}
 	k := m.seg.packets[m.from]
-	c.state.step(m.p, k, m.seg.head(k))
+	c.state.step(m.p, k, m.seg.chunks(k).Head())
 	if c.state.over {
 		m.p.finish()
 	}
 }
 
-// left is what is not sent of a packet whose first n bytes are.
-func (m mark) left(n int) []byte {
+// customLeft is what is not sent of a packet whose first n bytes are.
+func (m mark) customLeft(n int) []byte {
 	p, k := m.p, m.seg.packets[m.from]
 	st := p.custom.state
-	time, _ := st.step(p, k, m.seg.head(k))
-	var c scratch
-	c.message(p, m.seg, k, time)
-	rest := make([]byte, 0, c.total-n)
-	for _, b := range c.bufs {
-		skip := min(n, len(b))
-		rest, n = append(rest, b[skip:]...), n-skip
-	}
-	return rest
-}
-
-// message adds a packet with a timestamp of the player's own. Its payload is
-// not copied: where the timestamp is extended, or was, every chunk gets a new
-// header.
-func (c *scratch) message(p *Player, seg *segment, k packet, time uint32) {
-	b := seg.buf[k.start:k.end]
-	if time == k.time {
-		c.patched(p, b)
-		return
-	}
-	first, more := headerSizes(k.time)
-	at := len(c.headers)
-	c.headers = append(c.headers, b[:rtmp.MessageHeaderSize]...)
-	header := c.headers[at:]
-	field := min(time, extended)
-	header[1], header[2], header[3] = byte(field>>16), byte(field>>8), byte(field)
-	binary.LittleEndian.PutUint32(header[rtmp.StreamIDOffset:], p.id)
-	if field == extended {
-		c.headers = binary.BigEndian.AppendUint32(c.headers, time)
-	}
-	c.add(c.headers[at:])
-	again := b[0] | 0xc0 // of the chunks that follow: format 3
-	b = b[first:]
-	if k.time < extended && time < extended {
-		c.add(b) // those headers say nothing of time
-		return
-	}
-	for len(b) > rtmp.ChunkSize {
-		c.add(b[:rtmp.ChunkSize])
-		b = b[rtmp.ChunkSize+more:]
-		at := len(c.headers)
-		c.headers = append(c.headers, again)
-		if field == extended {
-			c.headers = binary.BigEndian.AppendUint32(c.headers, time)
-		}
-		c.add(c.headers[at:])
-	}
-	c.add(b)
+	time, _ := st.step(p, k, m.seg.chunks(k).Head())
+	return p.left(m.seg, k, time, n)
 }
 
 // restamped is the player's opening with its stream id and timestamps. Openings
@@ -247,37 +199,15 @@ func (c *scratch) message(p *Player, seg *segment, k packet, time uint32) {
 func (c *custom) restamped(p *Player) []byte {
 	st := c.state
 	st.start(p.opened)
-	time := st.stamp(p.opened)
+	own := st.stamp(p.opened)
 	var out []byte
-	for b := p.opening; len(b) >= rtmp.MessageHeaderSize; {
-		m, size := message(b)
-		m.StreamID = p.id
-		if m.Type != rtmp.TypeData || st.moved {
-			m.Timestamp = time
+	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(p.opening); len(behind) > 0; {
+		m, behind = behind.Next()
+		time := own
+		if m.Type() == rtmp.TypeData && !st.moved {
+			time = m.Timestamp()
 		}
-		out = rtmp.AppendChunks(out, &m, rtmp.ChunkSize)
-		b = b[size:]
+		out = m.AppendRestamped(out, p.id, time)
 	}
 	return out
-}
-
-// message takes the first message of chunks apart, and says how many bytes it
-// takes there.
-func message(b []byte) (m rtmp.Message, size int) {
-	m.Type = rtmp.MessageType(b[7])
-	m.Timestamp = uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-	if m.Timestamp == extended {
-		m.Timestamp = binary.BigEndian.Uint32(b[rtmp.MessageHeaderSize:])
-	}
-	payload := int(b[4])<<16 | int(b[5])<<8 | int(b[6])
-	first, more := headerSizes(m.Timestamp)
-	size = first + payload + max(0, payload-1)/rtmp.ChunkSize*more
-	m.Payload = unchunk(b[first:size], more)
-	return m, size
-}
-
-// head is the beginning of a packet's payload.
-func (s *segment) head(k packet) []byte {
-	first, _ := headerSizes(k.time)
-	return s.buf[k.start+uint32(first) : k.end]
 }

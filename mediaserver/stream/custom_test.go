@@ -54,8 +54,8 @@ func TestTimestampsContinue(t *testing.T) {
 		{"extended before and after", 0x2000000, 0x2000000, 0x1800000},
 		{"not extended any more", 0x2000000, 0x2000000, 40},
 		{"extended now", 40, 40, 0x2000000},
-		{"becomes extended on the way", 1000, 1000, extended - 100},
-		{"was extended on the way", extended - 100, extended - 100, 1000},
+		{"becomes extended on the way", 1000, 1000, 0xffffff - 100},
+		{"was extended on the way", 0xffffff - 100, 0xffffff - 100, 1000},
 		{"around the end of the clock", 0xffffff00, 0xffffff00, 77},
 	} {
 		for _, id := range []uint32{1, 5} {

@@ -87,15 +87,9 @@ func newLog() log {
 	return log{tail: newSegment(0, 0, 0)}
 }
 
-// chunkedSize is an upper bound for what rtmp.AppendChunks makes of a payload.
-func chunkedSize(payload int) int {
-	chunks := payload/rtmp.ChunkSize + 1
-	return rtmp.MessageHeaderSize + 4 + payload + chunks*5
-}
-
 // append chunks a message into the log and returns the position before it.
 func (l *log) append(m *rtmp.Message, flags uint8) position {
-	need := chunkedSize(len(m.Payload))
+	need := rtmp.MaxChunkedSize(len(m.Payload))
 	s := l.tail
 	n := s.n.Load()
 	if len(s.buf)-s.used < need || int(n) == len(s.packets) {
@@ -125,34 +119,5 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 // head is the position after the last packet.
 func (l *log) head() position { return position{l.tail, l.tail.n.Load()} }
 
-// extended is the first timestamp that does not fit its field: it follows every
-// header, in four bytes more.
-const extended = 0xffffff
-
-// headerSizes are those of a message's headers: the first chunk's, and those of
-// the chunks that follow.
-func headerSizes(time uint32) (first, more int) {
-	if time >= extended {
-		return rtmp.MessageHeaderSize + 4, 1 + 4
-	}
-	return rtmp.MessageHeaderSize, 1
-}
-
-// payload takes a packet's chunks apart. A packet of one chunk is not copied.
-func (s *segment) payload(p packet) []byte {
-	first, more := headerSizes(p.time)
-	return unchunk(s.buf[p.start+uint32(first):p.end:p.end], more)
-}
-
-// unchunk returns the payload of a message whose first header was taken off.
-func unchunk(b []byte, more int) []byte {
-	if len(b) <= rtmp.ChunkSize {
-		return b
-	}
-	whole := make([]byte, 0, len(b))
-	for len(b) > rtmp.ChunkSize {
-		whole = append(whole, b[:rtmp.ChunkSize]...)
-		b = b[rtmp.ChunkSize+more:]
-	}
-	return append(whole, b...)
-}
+// chunks are a packet as it lies in the segment.
+func (s *segment) chunks(k packet) rtmp.Chunks { return rtmp.Chunks(s.buf[k.start:k.end:k.end]) }

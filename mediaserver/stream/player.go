@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"encoding/binary"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -275,14 +274,6 @@ func (p *Player) wants(k packet) bool {
 	return true
 }
 
-// patch appends a message header for the player's own message stream id.
-func (p *Player) patch(dst, header []byte) []byte {
-	at := len(dst)
-	dst = append(dst, header[:rtmp.MessageHeaderSize]...)
-	binary.LittleEndian.PutUint32(dst[at+rtmp.StreamIDOffset:], p.id)
-	return dst
-}
-
 func remove(list []*Player, p *Player) []*Player {
 	for i := range list {
 		if list[i] == p {
@@ -292,19 +283,4 @@ func remove(list []*Player, p *Player) []*Player {
 		}
 	}
 	return list
-}
-
-// restream copies chunked messages for another message stream id.
-func restream(chunks []byte, id uint32) []byte {
-	out := append([]byte(nil), chunks...)
-	for b := out; len(b) >= rtmp.MessageHeaderSize; {
-		size := int(b[4])<<16 | int(b[5])<<8 | int(b[6])
-		header, more := rtmp.MessageHeaderSize, 1
-		if b[1] == 0xff && b[2] == 0xff && b[3] == 0xff {
-			header, more = header+4, more+4
-		}
-		binary.LittleEndian.PutUint32(b[rtmp.StreamIDOffset:], id)
-		b = b[header+size+max(0, size-1)/rtmp.ChunkSize*more:]
-	}
-	return out
 }

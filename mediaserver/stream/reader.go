@@ -78,7 +78,7 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 		case p.flags&flagKey != 0:
 			r.waiting = false
 		}
-		return rtmp.Message{Type: p.kind, StreamID: 1, Timestamp: p.time, Payload: seg.payload(p)}, nil
+		return rtmp.Message{Type: p.kind, StreamID: 1, Timestamp: p.time, Payload: seg.chunks(p).Payload()}, nil
 	}
 }
 

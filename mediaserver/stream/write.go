@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -170,25 +171,30 @@ func (c *scratch) player(p *Player) {
 		} else {
 			at.i++
 			if k := from.seg.packets[from.i]; p.wants(k) {
-				c.patched(p, from.seg.buf[k.start:k.end])
+				c.packet(p, from.seg, k, k.time)
 			}
 		}
 		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
 	}
 }
 
-// patched adds a packet with the player's message stream id.
-func (c *scratch) patched(p *Player, b []byte) {
-	if p.id == 1 {
+// packet adds a packet for the player, with a timestamp of the player's own. Its
+// payload is not copied.
+func (c *scratch) packet(p *Player, seg *segment, k packet, time uint32) {
+	b := seg.chunks(k)
+	if p.id == 1 && time == k.time {
 		c.add(b)
 		return
 	}
-	at := len(c.headers)
-	// Growing moves the array; headers that are laid out already stay valid
-	// in the old one.
-	c.headers = p.patch(c.headers, b)
-	c.add(c.headers[at:])
-	c.add(b[rtmp.MessageHeaderSize:])
+	for r := b.Restamp(p.id, time); r.More(); {
+		at := len(c.headers)
+		// Growing moves the array; headers that are laid out already stay valid
+		// in the old one.
+		var follows []byte
+		c.headers, follows = r.Next(c.headers)
+		c.add(c.headers[at:])
+		c.add(follows)
+	}
 }
 
 // shifted is an opening for the player's message stream id. Openings are rare:
@@ -197,7 +203,12 @@ func (p *Player) shifted(opening []byte) []byte {
 	if p.id == 1 {
 		return opening
 	}
-	return restream(opening, p.id)
+	var out []byte
+	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(opening); len(behind) > 0; {
+		m, behind = behind.Next()
+		out = m.AppendRestamped(out, p.id, m.Timestamp())
+	}
+	return out
 }
 
 // done moves the player's cursor behind what was written.
@@ -245,7 +256,7 @@ func (l *loop) partial(s *sink, lead, n int) {
 			s.rest = whole[n-begin:]
 			m.done()
 		case m.p.custom != nil:
-			s.rest = m.left(n - begin)
+			s.rest = m.customLeft(n - begin)
 			m.done()
 		default:
 			s.rest = m.split(n - begin)
@@ -267,9 +278,23 @@ func (m mark) split(n int) []byte {
 		return nil
 	}
 	m.p.at.i++
-	whole := m.seg.buf[k.start:k.end:k.end]
-	if m.p.id != 1 && at-k.start < rtmp.MessageHeaderSize {
-		whole = append(m.p.patch(nil, whole), whole[rtmp.MessageHeaderSize:]...)
+	return m.p.left(m.seg, k, k.time, int(at-k.start))
+}
+
+// left is what is not sent of a packet whose first n bytes are. It is copied
+// where it does not lie in one piece.
+func (p *Player) left(seg *segment, k packet, time uint32, n int) []byte {
+	var c scratch
+	c.packet(p, seg, k, time)
+	for i, b := range c.bufs {
+		if n >= len(b) {
+			n -= len(b)
+			continue
+		}
+		if i == len(c.bufs)-1 {
+			return b[n:]
+		}
+		return slices.Concat(append([][]byte{b[n:]}, c.bufs[i+1:]...)...)
 	}
-	return whole[at-k.start:]
+	return nil
 }

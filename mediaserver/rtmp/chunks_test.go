@@ -1,0 +1,107 @@
+package rtmp
+
+import (
+	"bytes"
+	"testing"
+)
+
+// chunkTimes are both forms of a timestamp, and what lies around the first that
+// is extended.
+var chunkTimes = []uint32{0, 40, noTimestamp - 1, noTimestamp, noTimestamp + 1, 1 << 31, 1<<32 - 1}
+
+// chunkSizes are payloads around one chunk, and around several.
+var chunkSizes = []int{0, 1, 5, ChunkSize - 1, ChunkSize, ChunkSize + 1, ChunkSize + 5, 2*ChunkSize - 1, 2 * ChunkSize, 2*ChunkSize + 1, 3*ChunkSize + 7}
+
+func TestChunks(t *testing.T) {
+	for _, size := range chunkSizes {
+		for _, was := range chunkTimes {
+			for _, time := range chunkTimes {
+				checkChunks(t, []Message{
+					{Type: TypeVideo, StreamID: 1, Timestamp: was, Payload: pattern(size)},
+					{Type: TypeAudio, StreamID: 0x01020304, Timestamp: time, Payload: pattern(size / 3)},
+					{Type: TypeData, StreamID: 1, Payload: nil},
+				}, 0xfffefd, time)
+			}
+		}
+	}
+}
+
+// FuzzChunks lays messages out, restamps them, and has the decoder say what
+// came of them.
+func FuzzChunks(f *testing.F) {
+	for i, size := range chunkSizes {
+		f.Add(uint32(size), uint32(3*i), chunkTimes[i%len(chunkTimes)], chunkTimes[(i*3)%len(chunkTimes)], uint32(i), byte(TypeVideo))
+	}
+	f.Fuzz(func(t *testing.T, size, second, was, time, id uint32, kind byte) {
+		checkChunks(t, []Message{
+			{Type: MessageType(kind), StreamID: 1, Timestamp: was, Payload: pattern(int(size % (4 * ChunkSize)))},
+			{Type: TypeAudio, StreamID: 1, Timestamp: time, Payload: pattern(int(second % (2 * ChunkSize)))},
+		}, id, time)
+	})
+}
+
+// checkChunks lays messages out one behind another, and looks at each as Chunks
+// sees it, and as the decoder sees what is made of it for a stream and a time.
+func checkChunks(t *testing.T, messages []Message, id, time uint32) {
+	t.Helper()
+	var laid Chunks
+	for _, m := range messages {
+		before := len(laid)
+		laid = AppendChunks(laid, &m, ChunkSize)
+		if size := len(laid) - before; size > MaxChunkedSize(len(m.Payload)) {
+			t.Fatalf("%d bytes of payload take %d, and %d at most", len(m.Payload), size, MaxChunkedSize(len(m.Payload)))
+		}
+	}
+	untouched := bytes.Clone(laid)
+	var restamped, restreamed []byte
+	behind := laid
+	for i, m := range messages {
+		var c Chunks
+		c, behind = behind.Next()
+		if got := c.Message(); !same(&got, &m) || c.Type() != m.Type || c.Timestamp() != m.Timestamp {
+			t.Fatalf("message %d of %d bytes at %d came back as %d bytes at %d", i, len(m.Payload), m.Timestamp, len(got.Payload), got.Timestamp)
+		}
+		if !bytes.Equal(c.Head(), m.Payload[:min(ChunkSize, len(m.Payload))]) {
+			t.Fatalf("message %d: the head is %d bytes of %d", i, len(c.Head()), len(m.Payload))
+		}
+		var whole []byte
+		for p := c.Pieces(); p.More(); {
+			whole = append(whole, p.Next()...)
+		}
+		if !bytes.Equal(whole, m.Payload) {
+			t.Fatalf("message %d: the pieces are %d bytes of %d", i, len(whole), len(m.Payload))
+		}
+		restamped = c.AppendRestamped(restamped, id, time)
+		restreamed = c.AppendRestamped(restreamed, id, m.Timestamp)
+	}
+	if len(behind) > 0 {
+		t.Fatalf("%d bytes are left", len(behind))
+	}
+	if !bytes.Equal(laid, untouched) {
+		t.Fatal("the bytes were written to")
+	}
+	for _, made := range []struct {
+		bytes []byte
+		keep  bool // the time
+	}{{restamped, false}, {restreamed, true}} {
+		r := reader(made.bytes, false)
+		r.chunkSize = ChunkSize
+		for i, m := range messages {
+			want := m
+			if want.StreamID = id; !made.keep {
+				want.Timestamp = time
+			}
+			var got Message
+			if err := r.next(&got); err != nil || !same(&got, &want) {
+				t.Fatalf("message %d of %d bytes from %d to %d: %d bytes at %d, %v", i, len(m.Payload), m.Timestamp, want.Timestamp, len(got.Payload), got.Timestamp, err)
+			}
+		}
+		if r.in.has(1) {
+			t.Fatal("something is left behind the last message")
+		}
+	}
+}
+
+func same(a, b *Message) bool {
+	return a.Type == b.Type && a.StreamID == b.StreamID && a.Timestamp == b.Timestamp && bytes.Equal(a.Payload, b.Payload)
+}
