@@ -60,8 +60,8 @@ func (c *crew) publish(ctx context.Context, r *rand.Rand, how leaving) error {
 		defer cancel()
 		_, err = p.await(answer, "NetStream.Unpublish.Success")
 	case torn:
-		b := rtmp.AppendChunks(nil, &rtmp.Message{Type: rtmp.TypeVideo, StreamID: streamID, Payload: make([]byte, 50000)}, 128)
-		_, err = p.nc.Write(b[:1+r.IntN(len(b)-1)])
+		b := rtmp.AppendChunks(nil, &rtmp.Message{Type: rtmp.TypeVideo, StreamID: p.stream.ID(), Payload: make([]byte, 50000)}, 128)
+		_, err = p.socket.Write(b[:1+r.IntN(len(b)-1)])
 	}
 	return err
 }
@@ -72,7 +72,7 @@ const frameTime = 40 // ms
 // a size, every nth a keyframe.
 func (c *crew) sendFrames(ctx context.Context, p *peer, size, nth int) error {
 	send := func(time uint32, payload []byte) error {
-		return p.conn.SendWait(ctx, &rtmp.Message{Type: rtmp.TypeVideo, StreamID: streamID, Timestamp: time, Payload: payload})
+		return p.stream.Send(ctx, &rtmp.Message{Type: rtmp.TypeVideo, Timestamp: time, Payload: payload})
 	}
 	if err := send(0, []byte{0x17, 0, 0, 0, 0, 1, 0x64, 0, 31, 0xff}); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (c *crew) sendFrames(ctx context.Context, p *peer, size, nth int) error {
 		}
 		select {
 		case <-tick.C:
-		case <-p.ended:
+		case <-p.nc.Ended():
 			return errEnded
 		case <-ctx.Done():
 			return nil
@@ -129,7 +129,7 @@ func (p *peer) stay(ctx context.Context, d time.Duration) error {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-p.ended:
+	case <-p.nc.Ended():
 		return errEnded
 	}
 	return nil
@@ -292,13 +292,13 @@ func (c *crew) manyStreams(ctx context.Context, r *rand.Rand) error {
 		return err
 	}
 	defer p.close()
-	for i := range 20 {
-		id := uint32(i + 2)
-		if err = p.conn.SendCommand(0, "createStream", float64(i+3), nil); err == nil {
-			err = p.conn.SendCommand(id, "play", 0, nil, anyName(r), -1000)
+	for range 20 {
+		var s *rtmp.NetStream
+		if s, err = p.nc.CreateStream(ctx); err == nil {
+			err = s.Command("play", anyName(r), -1000)
 		}
-		if err == nil && r.IntN(2) == 0 {
-			err = p.conn.SendCommand(0, "deleteStream", 0, nil, float64(1+r.IntN(int(id))))
+		if err == nil && r.IntN(2) == 0 { // this one or another, there or not
+			err = p.nc.Notify("deleteStream", 1+r.IntN(int(s.ID())))
 		}
 		if err == nil {
 			err = p.stay(ctx, between(r, 0, 500*time.Millisecond))

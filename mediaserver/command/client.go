@@ -22,8 +22,14 @@ func addCA(f *pflag.FlagSet, ca *string) {
 	f.StringVar(ca, "ca", "", "certificates, PEM, of the authority that an rtmps:// server is to be trusted by (default: the system's)")
 }
 
+// client is a connection with the one stream that a command is about.
+type client struct {
+	*rtmp.NetConnection
+	stream *rtmp.NetStream
+}
+
 // dial connects to the application of a URL that names a stream.
-func dial(ctx context.Context, url, ca string) (*rtmp.Client, error) {
+func dial(ctx context.Context, url, ca string) (*client, error) {
 	u, err := rtmp.ParseURL(url)
 	if err != nil {
 		return nil, usage(err)
@@ -39,7 +45,7 @@ func dial(ctx context.Context, url, ca string) (*rtmp.Client, error) {
 	}
 	step, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
-	c, err := rtmp.Connect(step, url, cfg)
+	c, err := connect(step, url, cfg)
 	var refused *rtmp.StatusError
 	var unknown x509.UnknownAuthorityError
 	switch {
@@ -49,6 +55,19 @@ func dial(ctx context.Context, url, ca string) (*rtmp.Client, error) {
 		return nil, fmt.Errorf("%w (trust one of your own with --ca)", err)
 	}
 	return c, unanswered(err)
+}
+
+func connect(ctx context.Context, url string, cfg rtmp.Config) (*client, error) {
+	nc, err := rtmp.Connect(ctx, url, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := nc.CreateStream(ctx)
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect to %s: %w", nc.URL.TCURL(), err)
+	}
+	return &client{nc, s}, nil
 }
 
 // trust is TLS with the authorities of a file, and no others.

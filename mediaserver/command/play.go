@@ -17,7 +17,7 @@ import (
 // playback is what the command line says.
 type playback struct {
 	url    string
-	from   float64 // ms; -1000: live only, -2000: live or recorded
+	from   time.Duration // see rtmp.NetStream.Play
 	length time.Duration
 	output string
 	ca     string
@@ -46,7 +46,7 @@ case. It has failed when the stream is not there or nothing came.
   flashpod play rtmp://127.0.0.1/live/tv/one -o - | ffmpeg -i - -c copy one.mp4`,
 		Args: arguments("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p.from = -2000
+			p.from = rtmp.PlayAny
 			switch {
 			case live && cmd.Flags().Changed("start"):
 				return usage(errors.New("--live and --start: a live stream has no start"))
@@ -55,9 +55,9 @@ case. It has failed when the stream is not there or nothing came.
 			case p.output == "-" && term.IsTerminal(int(os.Stdout.Fd())):
 				return usage(errors.New("-o -: standard output is a terminal, where nobody can read FLV"))
 			case live:
-				p.from = -1000
+				p.from = rtmp.PlayLive
 			case cmd.Flags().Changed("start"):
-				p.from = float64(start.Milliseconds())
+				p.from = start
 			}
 			p.url = args[0]
 			return orInterrupted(cmd.Context(), p.run(cmd.Context(), cmd.OutOrStdout()))
@@ -91,8 +91,7 @@ func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 		defer time.AfterFunc(p.length, func() { cancel(errEnough) }).Stop()
 	}
 	first := make(chan struct{})
-	step, stop := context.WithTimeout(wait, clientTimeout)
-	err = c.Play(step, c.URL.Stream, p.from, func(m *rtmp.Message) error {
+	c.stream.OnMedia(func(m *rtmp.Message) error {
 		if forPlayer(m) {
 			sink.hears(m)
 			return nil
@@ -112,6 +111,8 @@ func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 		}
 		return nil
 	})
+	step, stop := context.WithTimeout(wait, clientTimeout)
+	err = c.stream.Play(step, c.URL.Stream, p.from)
 	stop()
 	if err != nil && wait.Err() == nil {
 		return fmt.Errorf("play: %w", unanswered(err))
@@ -119,7 +120,7 @@ func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 	end := make(chan struct{})
 	defer close(end)
 	go sayWhatIsWaitedFor(show, first, end, c.URL.Stream)
-	_, err = c.Await(wait, "NetStream.Play.Stop", "NetStream.Play.UnpublishNotify")
+	_, err = c.stream.Await(wait, "NetStream.Play.Stop", "NetStream.Play.UnpublishNotify")
 	switch cause := context.Cause(wait); {
 	case errors.Is(cause, errEnough):
 		err = nil

@@ -75,7 +75,7 @@ func (p publication) run(ctx context.Context, in io.Reader) (err error) {
 	}
 	defer c.Close()
 	step, cancel := context.WithTimeout(ctx, clientTimeout)
-	err = c.Publish(step, c.URL.Stream, p.mode)
+	err = c.stream.Publish(step, c.URL.Stream, p.mode)
 	cancel()
 	if err != nil {
 		return fmt.Errorf("publish: %w", unanswered(err))
@@ -96,7 +96,7 @@ func (p publication) run(ctx context.Context, in io.Reader) (err error) {
 	// its recording.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), clientTimeout)
 	defer cancel()
-	if e := c.Unpublish(last); err == nil && e != nil {
+	if e := c.stream.Unpublish(last); err == nil && e != nil {
 		err = fmt.Errorf("end of publication: %w", unanswered(e))
 	}
 	return err
@@ -104,13 +104,13 @@ func (p publication) run(ctx context.Context, in io.Reader) (err error) {
 
 // listen hears what the server says while it is sent to: sending ends when that
 // is an error, or the connection is over. said stops it, and returns the error.
-func listen(ctx context.Context, c *rtmp.Client) (sending context.Context, said func() error) {
+func listen(ctx context.Context, c *client) (sending context.Context, said func() error) {
 	sending, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() {
 		defer stop()
 		for {
-			_, err := c.Status(sending)
+			_, err := c.stream.Status(sending)
 			if err == nil {
 				continue
 			}
@@ -125,7 +125,7 @@ func listen(ctx context.Context, c *rtmp.Client) (sending context.Context, said 
 }
 
 // send sends the source, in real time unless it is to be fast.
-func (p publication) send(ctx context.Context, c *rtmp.Client, src source, show *progress) error {
+func (p publication) send(ctx context.Context, c *client, src source, show *progress) error {
 	started := time.Now()
 	var payload []byte
 	var at time.Duration // of the source, whose times are modulo 2^32 ms
@@ -149,7 +149,7 @@ func (p publication) send(ctx context.Context, c *rtmp.Client, src source, show 
 			}
 		}
 		payload = append(append(append(payload[:0], command(f)...), f.Head...), f.Data...)
-		if err := c.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(f.Type), Timestamp: f.Time, Payload: payload}); err != nil {
+		if err := c.stream.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(f.Type), Timestamp: f.Time, Payload: payload}); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
 		show.at(at, c.BytesOut())

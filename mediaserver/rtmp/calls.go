@@ -2,9 +2,11 @@ package rtmp
 
 import (
 	"container/list"
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,19 +25,26 @@ var (
 // net.ErrClosed.
 type Answered func(values []amf.Value, err error)
 
-// Calls are the calls that this end makes of its peer's methods, and those of
-// them that wait for an answer: NetConnection.call [SPEC §7.2.1.2]. Its methods
-// may be called from any goroutine.
+// Method is what the peer may call. What it returns is the answer: a value, or
+// an error, of which a *StatusError gives the code as well. It must not wait:
+// nothing is read until it returns.
+type Method func(args []amf.Value) (amf.Value, error)
+
+// Calls are the calls that the two ends of a connection make of one another's
+// methods, NetConnection.call [SPEC §7.2.1.2]: those of this end that wait for
+// an answer, and the methods of it that the peer may call. Its methods may be
+// called from any goroutine.
 type Calls struct {
 	conn  *Conn
 	max   int
 	limit time.Duration
 
-	mu      sync.Mutex
+	mu      sync.Mutex // nothing is called while it is held
+	methods map[string]Method
 	last    float64                   // transaction id
 	waiting map[float64]*list.Element // of order, by transaction id
 	order   list.List                 // of *call, the oldest first
-	timer   *time.Timer               // for the oldest; runs only while there is one
+	timer   *time.Timer               // for the oldest; runs only while there is one, and a limit
 	closed  bool
 }
 
@@ -43,32 +52,56 @@ type call struct {
 	transaction float64
 	name        string
 	due         time.Time
-	done        Answered
+	done        func(answer *Command, err error) // answer is nil when none came
 }
 
 // NewCalls makes the calls of a connection, of which max at once may wait for
-// an answer, each for no longer than limit. Close ends them.
+// an answer, each for no longer than limit; 0 is no limit. Close ends them.
 func NewCalls(conn *Conn, max int, limit time.Duration) *Calls {
-	return &Calls{conn: conn, max: max, limit: limit, waiting: map[float64]*list.Element{}}
+	return &Calls{conn: conn, max: max, limit: limit, waiting: map[float64]*list.Element{}, methods: map[string]Method{}}
+}
+
+// Handle lets the peer call a method; nil takes it back.
+func (c *Calls) Handle(name string, method Method) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if method == nil {
+		delete(c.methods, name)
+		return
+	}
+	c.methods[name] = method
 }
 
 // Call calls a method of the peer. Without done, no answer is asked for. With
 // it, done is called exactly once unless Call fails: by the goroutine that
-// calls Answer or Close, or by one of its own when the time is over. It fails
-// with ErrManyCalls, with net.ErrClosed, or as NewCommand and Conn.Send do.
+// calls Receive, Answer or Close, or by one of its own when the time is over.
+// It fails with ErrManyCalls, with net.ErrClosed, or as NewCommand and
+// Conn.Send do.
 func (c *Calls) Call(name string, done Answered, args ...amf.Value) error {
 	if done == nil {
 		return c.conn.SendCommand(0, name, 0, nil, args...)
 	}
+	_, err := c.start(name, nil, args, func(answer *Command, err error) {
+		if answer == nil {
+			done(nil, err)
+			return
+		}
+		done(answer.Args, err)
+	})
+	return err
+}
+
+// start makes a call, which connect alone has a command object for.
+func (c *Calls) start(name string, object amf.Value, args []amf.Value, done func(*Command, error)) (*call, error) {
 	one := &call{name: name, due: time.Now().Add(c.limit), done: done}
 	c.mu.Lock()
 	switch {
 	case c.closed:
 		c.mu.Unlock()
-		return net.ErrClosed
-	case len(c.waiting) >= c.max:
+		return nil, net.ErrClosed
+	case c.max > 0 && len(c.waiting) >= c.max:
 		c.mu.Unlock()
-		return fmt.Errorf("call %s: %w: %d", name, ErrManyCalls, c.max)
+		return nil, fmt.Errorf("call %s: %w: %d", name, ErrManyCalls, c.max)
 	}
 	c.last++
 	one.transaction = c.last
@@ -77,11 +110,82 @@ func (c *Calls) Call(name string, done Answered, args ...amf.Value) error {
 		c.arm()
 	}
 	c.mu.Unlock()
-	err := c.conn.SendCommand(0, name, one.transaction, nil, args...)
+	err := c.conn.SendCommand(0, name, one.transaction, object, args...)
 	if err != nil && c.take(one.transaction) == nil {
-		return nil // done was told already: the connection was closed
+		return one, nil // done was told already: the connection was closed
 	}
-	return err
+	return one, err
+}
+
+// wait makes a call and waits until it has ended, or ctx has. taken is called
+// with its _result before anything that the peer says after it is read.
+func (c *Calls) wait(ctx context.Context, name string, object amf.Value, args []amf.Value, taken func(*Command) error) (*Command, error) {
+	type ending struct {
+		answer *Command
+		err    error
+	}
+	ended := make(chan ending, 1)
+	one, err := c.start(name, object, args, func(answer *Command, err error) {
+		if err == nil && taken != nil {
+			err = taken(answer)
+		}
+		ended <- ending{answer, err}
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case e := <-ended:
+		return e.answer, e.err
+	case <-ctx.Done():
+	}
+	c.take(one.transaction)
+	select {
+	case e := <-ended: // at the same time
+		return e.answer, e.err
+	default:
+		return nil, ctx.Err()
+	}
+}
+
+// Receive takes a command of the peer: the answer to a call, or a call of a
+// method of this end, which it answers. One of a method that is not there
+// fails at the peer, as NetConnection.Call.Failed. Receive fails as Conn.Send
+// does.
+func (c *Calls) Receive(cmd *Command) error {
+	if cmd.Name == "_result" || cmd.Name == "_error" {
+		c.Answer(cmd)
+		return nil
+	}
+	c.mu.Lock()
+	method := c.methods[cmd.Name]
+	c.mu.Unlock()
+	if method == nil {
+		method = missing(cmd.Name)
+	}
+	value, err := method(cmd.Args)
+	if cmd.Transaction == 0 {
+		return nil // no answer is wanted
+	}
+	if err == nil {
+		var m *Message
+		if m, err = NewCommand(0, "_result", cmd.Transaction, nil, value); err == nil {
+			return c.conn.Send(m)
+		}
+	}
+	failed := &StatusError{Code: codeCallFailed, Description: err.Error()}
+	errors.As(err, &failed)
+	return c.conn.SendCommand(0, "_error", cmd.Transaction, nil,
+		amf.NewObject("level", "error", "code", failed.Code, "description", failed.Description))
+}
+
+const codeCallFailed = "NetConnection.Call.Failed"
+
+// missing is a method that is not there.
+func missing(name string) Method {
+	return func([]amf.Value) (amf.Value, error) {
+		return nil, &StatusError{Code: codeCallFailed, Description: "Method not found (" + name + ")."}
+	}
 }
 
 // Answer hands a _result or _error to the call that it answers. One that
@@ -92,17 +196,17 @@ func (c *Calls) Answer(cmd *Command) {
 		return
 	}
 	if cmd.Name == "_result" {
-		one.done(cmd.Args, nil)
+		one.done(cmd, nil)
 		return
 	}
-	failed := &StatusError{Code: "NetConnection.Call.Failed", Description: one.name + " failed"}
-	for _, v := range cmd.Args {
+	failed := &StatusError{Code: codeCallFailed, Description: one.name + " failed"}
+	for _, v := range append(slices.Clip(cmd.Args), cmd.Object) {
 		if o, ok := v.(*amf.Object); ok {
 			failed = statusError(o)
 			break
 		}
 	}
-	one.done(cmd.Args, failed)
+	one.done(cmd, failed)
 }
 
 // Close ends the calls that wait, and takes no more.
@@ -142,7 +246,7 @@ func (c *Calls) take(transaction float64) *call {
 // arm sets the timer for the oldest call. The caller holds mu.
 func (c *Calls) arm() {
 	c.disarm()
-	if e := c.order.Front(); e != nil {
+	if e := c.order.Front(); e != nil && c.limit > 0 {
 		c.timer = time.AfterFunc(time.Until(e.Value.(*call).due), c.expire)
 	}
 }

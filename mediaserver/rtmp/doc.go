@@ -8,6 +8,10 @@
 // goes to its user, who knows what a stream or an application is; this package
 // does not.
 //
+// On top of it, [Calls] are the calls that two ends make of one another, and a
+// [NetConnection] with its [NetStream]s is a client: the command line, tests,
+// and whatever takes a stream to another server or from one.
+//
 // Of github.com/yutopp/go-rtmp it uses the handshake and the control messages.
 // Chunks are its own, because nothing that a stranger sends may cost more than
 // it carries, and because media must not be copied on its way to thousands.

@@ -1,6 +1,10 @@
 package rtmp
 
-import "errors"
+import (
+	"errors"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
 
 // Errors that callers decide on. Others are those of the network, and io.EOF.
 var (
@@ -20,3 +24,25 @@ var (
 	// ErrSlow says that the peer takes less than it is sent.
 	ErrSlow = errors.New("peer is too slow")
 )
+
+// StatusError is a status of level error, or the _error of a call.
+type StatusError struct {
+	Code, Description string
+}
+
+func (e *StatusError) Error() string {
+	if e.Description == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Description
+}
+
+// statusError takes an information object apart.
+func statusError(o *amf.Object) *StatusError {
+	code, _ := o.Get("code")
+	description, _ := o.Get("description")
+	e := &StatusError{}
+	e.Code, _ = code.(string)
+	e.Description, _ = description.(string)
+	return e
+}

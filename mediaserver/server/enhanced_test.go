@@ -85,7 +85,7 @@ var enhancedCases = map[string]struct{ headers, first, second []packet }{
 }
 
 // player plays a name on a connection of its own.
-func player(t *testing.T, s *Server, name string, start float64) <-chan packet {
+func player(t *testing.T, s *Server, name string, start time.Duration) <-chan packet {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -94,14 +94,18 @@ func player(t *testing.T, s *Server, name string, start float64) <-chan packet {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	stream, err := c.CreateStream(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := make(chan packet, 100)
-	err = c.Play(ctx, name, start, func(m *rtmp.Message) error {
+	stream.OnMedia(func(m *rtmp.Message) error {
 		if m.Type != rtmp.TypeData {
 			got <- packet{m.Type, m.Timestamp, string(m.Payload)}
 		}
 		return nil
 	})
-	if err != nil {
+	if err := stream.Play(ctx, name, start); err != nil {
 		t.Fatal(err)
 	}
 	return got
@@ -128,13 +132,17 @@ func TestEnhancedRTMP(t *testing.T) {
 			s, _ := run(t, open)
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			defer cancel()
-			early := player(t, s, "cam", -1000)
+			early := player(t, s, "cam", rtmp.PlayLive)
 			joined(t, s, 1)
-			publisher, err := rtmp.Connect(ctx, "rtmp://"+s.RTMPAddr().String()+"/app/one/cam", rtmp.Config{})
+			nc, err := rtmp.Connect(ctx, "rtmp://"+s.RTMPAddr().String()+"/app/one/cam", rtmp.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer publisher.Close()
+			defer nc.Close()
+			publisher, err := nc.CreateStream(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := publisher.Publish(ctx, "cam", "record"); err != nil {
 				t.Fatal(err)
 			}
@@ -151,12 +159,12 @@ func TestEnhancedRTMP(t *testing.T) {
 				late = append(late, h)
 			}
 			late = append(late, c.second...)
-			gets(t, "joined late", player(t, s, "cam", -1000), late...)
+			gets(t, "joined late", player(t, s, "cam", rtmp.PlayLive), late...)
 			if err := publisher.Unpublish(ctx); err != nil {
 				t.Fatal(err)
 			}
 			gets(t, "recorded", player(t, s, "cam", 0), all...)
-			gets(t, "recorded, from the middle", player(t, s, "cam", 1005), late...)
+			gets(t, "recorded, from the middle", player(t, s, "cam", 1005*time.Millisecond), late...)
 		})
 	}
 }

@@ -30,7 +30,7 @@ const patience = 20 * time.Second
 type house struct {
 	inst    *instance.Instance
 	unix    net.Listener // for strangers: it runs out of no ports
-	witness *rtmp.Client
+	witness *rtmp.NetConnection
 }
 
 // Connect implements session.Directory.
@@ -88,6 +88,9 @@ func newHouse(t testing.TB) *house {
 	defer cancel()
 	if h.witness, err = rtmp.Connect(ctx, "rtmp://"+tcp.Addr().String()+"/app", rtmp.Config{}); err != nil {
 		t.Fatal(errors.Join(err, <-accepted))
+	}
+	if _, err := h.witness.CreateStream(ctx); err != nil {
+		t.Fatal(err)
 	}
 	return h
 }
@@ -186,14 +189,11 @@ func (h *house) undisturbed(t testing.TB, goroutines int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	answer, err := h.witness.Call(ctx, "createStream", nil)
-	if err != nil || len(answer) != 1 {
-		t.Fatalf("createStream of another connection: %v, %v\n%s", answer, err, stacks())
+	s, err := h.witness.CreateStream(ctx)
+	if err != nil {
+		t.Fatalf("createStream of another connection: %v\n%s", err, stacks())
 	}
-	// deleteStream has no answer: it is not waited for.
-	gone, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := h.witness.Call(gone, "deleteStream", nil, answer[0]); !errors.Is(err, context.Canceled) {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	// The rest ends by itself, and says so to nobody.

@@ -73,22 +73,22 @@ func TestStreamsOfAConnection(t *testing.T) {
 	h := newHouse(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for n := 2; n <= session.MaxNetStreams; n++ { // the first is the client's own
-		answer, err := h.witness.Call(ctx, "createStream", nil)
-		if err != nil || len(answer) != 1 || answer[0] != float64(n) {
-			t.Fatalf("stream %d: %v, %v", n, answer, err)
+	streams := map[uint32]*rtmp.NetStream{}
+	for n := uint32(2); n <= session.MaxNetStreams; n++ { // the first is the client's own
+		s, err := h.witness.CreateStream(ctx)
+		if err != nil || s.ID() != n {
+			t.Fatalf("stream %d: %v, %v", n, s, err)
 		}
+		streams[n] = s
 	}
 	var refused *rtmp.StatusError
-	if _, err := h.witness.Call(ctx, "createStream", nil); !errors.As(err, &refused) || refused.Code != "NetConnection.Call.Failed" {
+	if _, err := h.witness.CreateStream(ctx); !errors.As(err, &refused) || refused.Code != "NetConnection.Call.Failed" {
 		t.Fatalf("one more: %v", err)
 	}
-	gone, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := h.witness.Call(gone, "deleteStream", nil, 7.0); !errors.Is(err, context.Canceled) {
-		t.Fatal(err) // it has no answer to wait for
+	if err := streams[7].Close(); err != nil {
+		t.Fatal(err)
 	}
-	if answer, err := h.witness.Call(ctx, "createStream", nil); err != nil || answer[0] != 7.0 {
-		t.Errorf("after one was deleted: %v, %v", answer, err)
+	if s, err := h.witness.CreateStream(ctx); err != nil || s.ID() != 7 {
+		t.Errorf("after one was deleted: %v, %v", s, err)
 	}
 }

@@ -128,22 +128,23 @@ func (v *victim) live() {
 	defer cancel()
 	var mu sync.Mutex
 	var seen []time.Time
-	viewer := v.connect(ctx, k.name)
-	defer viewer.Close()
-	if err := viewer.Play(ctx, k.name, -1000, func(m *rtmp.Message) error {
+	player, played := v.connect(ctx, k.name)
+	defer player.Close()
+	played.OnMedia(func(m *rtmp.Message) error {
 		if isPicture(uint8(m.Type), m.Payload) {
 			mu.Lock()
 			seen = append(seen, time.Now())
 			mu.Unlock()
 		}
 		return nil
-	}); err != nil {
+	})
+	if err := played.Play(ctx, k.name, rtmp.PlayLive); err != nil {
 		t.Fatal(err)
 	}
 	v.server.untilMetric("players", 1)
-	publisher := v.connect(ctx, k.name)
+	publisher, published := v.connect(ctx, k.name)
 	defer publisher.Close()
-	if err := publisher.Publish(ctx, k.name, k.mode); err != nil {
+	if err := published.Publish(ctx, k.name, k.mode); err != nil {
 		t.Fatal(err)
 	}
 
@@ -164,7 +165,7 @@ func (v *victim) live() {
 				return
 			}
 			k.sent = append(k.sent, digest(tag)) // before: half of it may arrive
-			if publisher.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(tag.Type), Timestamp: tag.Timestamp, Payload: tag.Data}) != nil {
+			if published.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(tag.Type), Timestamp: tag.Timestamp, Payload: tag.Data}) != nil {
 				return
 			}
 		}
@@ -174,7 +175,7 @@ func (v *victim) live() {
 	if end {
 		stop()
 		<-stopped
-		go func() { ended <- publisher.Unpublish(ctx) }()
+		go func() { ended <- published.Unpublish(ctx) }()
 		<-time.After(pause)
 	}
 	at := time.Now()
@@ -227,13 +228,18 @@ func (v *victim) tear() {
 	}
 }
 
-func (v *victim) connect(ctx context.Context, name string) *rtmp.Client {
+// connect is a connection with a stream.
+func (v *victim) connect(ctx context.Context, name string) (*rtmp.NetConnection, *rtmp.NetStream) {
 	v.t.Helper()
-	c, err := rtmp.Connect(ctx, v.server.url+"/"+name, rtmp.Config{})
+	nc, err := rtmp.Connect(ctx, v.server.url+"/"+name, rtmp.Config{})
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return c
+	s, err := nc.CreateStream(ctx)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return nc, s
 }
 
 // restart starts the next server and looks at every file.

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// netConnection is a connection to app/one with n streams.
+func netConnection(ctx context.Context, t *testing.T, s *Server, n int) (*rtmp.NetConnection, []*rtmp.NetStream) {
+	t.Helper()
+	nc, err := rtmp.Connect(ctx, "rtmp://"+s.RTMPAddr().String()+"/app/one/x", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	streams := make([]*rtmp.NetStream, n)
+	for i := range streams {
+		if streams[i], err = nc.CreateStream(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return nc, streams
+}
+
+// One connection publishes, plays what it publishes, and plays the recording of
+// it, with a stream for each.
+func TestOneConnectionPublishesAndPlays(t *testing.T) {
+	t.Parallel()
+	s, _ := run(t, open)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, streams := netConnection(ctx, t, s, 3)
+	published, live, recorded := streams[0], streams[1], streams[2]
+	var got [3]chan packet
+	for i, stream := range streams {
+		got[i] = make(chan packet, 100)
+		stream.OnMedia(func(m *rtmp.Message) error {
+			if m.Type == rtmp.TypeVideo {
+				got[i] <- packet{m.Type, m.Timestamp, string(m.Payload)}
+			}
+			return nil
+		})
+	}
+	if err := published.Publish(ctx, "cam", "record"); err != nil {
+		t.Fatal(err)
+	}
+	if err := live.Play(ctx, "cam", rtmp.PlayLive); err != nil {
+		t.Fatal(err)
+	}
+	film := []packet{video(0, "\x17\x01\x00\x00\x00first"), video(500, "\x27\x01\x00\x00\x00then"), video(1000, "\x17\x01\x00\x00\x00second")}
+	for _, p := range film {
+		if err := published.Send(ctx, &rtmp.Message{Type: p.kind, Timestamp: p.time, Payload: []byte(p.payload)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gets(t, "live", got[1], film...)
+	if err := published.Unpublish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := live.Await(ctx, "NetStream.Play.UnpublishNotify"); err != nil {
+		t.Fatal(err)
+	}
+	if err := live.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := recorded.Play(ctx, "cam", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	gets(t, "recorded", got[2], film[2])
+	if err := recorded.Pause(ctx, true, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := recorded.Seek(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := recorded.Pause(ctx, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	gets(t, "recorded, after a seek", got[2], film[0])
+	if len(got[0]) != 0 {
+		t.Errorf("the publisher was sent %v", <-got[0])
+	}
+	var refused *rtmp.StatusError
+	if err := published.Play(ctx, "none", 0); !errors.As(err, &refused) || refused.Code != "NetStream.Play.StreamNotFound" {
+		t.Errorf("a recording that is not there: %v", err)
+	}
+}
+
+// The server calls methods of the client, and waits for their answers.
+func TestServerCallsTheClient(t *testing.T) {
+	t.Parallel()
+	s, _ := run(t, open)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	nc, _ := netConnection(ctx, t, s, 0)
+	rounds, done := 0, make(chan []amf.Value, 1)
+	nc.Handle("onBWCheck", func([]amf.Value) (amf.Value, error) { rounds++; return 0, nil })
+	nc.Handle("onBWDone", func(args []amf.Value) (amf.Value, error) { done <- args; return nil, nil })
+	if _, err := nc.Call(ctx, "checkBandwidth"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case args := <-done:
+			if len(args) == 0 {
+				continue // after connect, for old clients
+			}
+			if kbit, _ := args[0].(float64); rounds < 2 || kbit <= 0 {
+				t.Errorf("%d rounds came to %v", rounds, args)
+			}
+			return
+		case <-ctx.Done():
+			t.Fatal("the bandwidth is not told")
+		}
+	}
+}
