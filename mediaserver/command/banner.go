@@ -31,7 +31,11 @@ func banner(w io.Writer, s *server.Server, version string) {
     play        ffplay %s/test
 `, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
 	}
-	fmt.Fprintf(w, "\n  http://%s  health, metrics and recordings\n\nCtrl-C ends it.\n", dialable(s.HTTPAddr()))
+	fmt.Fprintf(w, "\n  http://%s  health, metrics and recordings\n", dialable(s.HTTPAddr()))
+	if a := s.DebugAddr(); a != nil {
+		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)
+	}
+	fmt.Fprintf(w, "\nCtrl-C ends it.\n")
 }
 
 // announce says the same in the log.
@@ -43,6 +47,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	args := []any{"version", version, "rtmp", s.RTMPAddr().String(), "http", s.HTTPAddr().String()}
 	if a := s.RTMPSAddr(); a != nil {
 		args = append(args, "rtmps", a.String())
+	}
+	if a := s.DebugAddr(); a != nil {
+		args = append(args, "debug", a.String())
 	}
 	log.Info("ready", args...)
 }

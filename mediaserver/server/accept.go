@@ -126,6 +126,7 @@ func (s *Server) drain() {
 	}
 	// Last, so that readiness and metrics tell the story until the end.
 	s.web.Close()
+	s.debug.close()
 	s.close(disks)
 	s.log.Info("stopped", "after", time.Since(started).Round(time.Millisecond))
 }

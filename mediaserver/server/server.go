@@ -32,6 +32,10 @@ type Config struct {
 	RTMPSAddress            string
 	TLSCertFile, TLSKeyFile string
 
+	// DebugAddress is where developers ask how it is; it is to be a loopback
+	// address. Empty: nowhere.
+	DebugAddress string
+
 	// PublishKeyFile holds the key of every instance whose publishers need
 	// one; it is read again when it changes, and may be missing until then.
 	// Empty: a key per instance is made and kept under Data.
@@ -69,6 +73,7 @@ type Server struct {
 	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
 	cert              *certificate // of rtmps
 	web               *http.Server
+	debug             debugging
 
 	draining  atomic.Bool
 	open      atomic.Int64 // connections
@@ -146,18 +151,23 @@ func (s *Server) Listen() error {
 		s.rtmp.Close()
 		return listenError("HTTP", "--http-address", s.cfg.HTTPAddress, err)
 	}
-	if s.cfg.RTMPSAddress == "" {
-		return nil
+	if err = s.listenTLS(); err == nil {
+		err = s.listenDebug()
 	}
-	if err := s.listenTLS(); err != nil {
+	if err != nil {
 		s.rtmp.Close()
 		s.http.Close()
-		return err
+		if s.rtmps != nil {
+			s.rtmps.Close()
+		}
 	}
-	return nil
+	return err
 }
 
 func (s *Server) listenTLS() error {
+	if s.cfg.RTMPSAddress == "" {
+		return nil
+	}
 	if s.cfg.TLSCertFile == "" || s.cfg.TLSKeyFile == "" {
 		return errors.New("RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file")
 	}
@@ -204,6 +214,7 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	s.serveDebug()
 	failed := make(chan error, 3)
 	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
 	if s.rtmps != nil {

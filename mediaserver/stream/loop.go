@@ -27,6 +27,9 @@ type loop struct {
 	tasks  []func()
 	dirty  []*group // streams that have grown
 	queued []*sink  // connections that Send was called on
+	// For whoever wants to know how far behind the loop is.
+	waiting time.Time // since when one of the lists is not empty
+	turning time.Time // when the turn began that runs; zero: none does
 
 	// The goroutine's own.
 	due     []*group // grown, waiting for their time
@@ -55,6 +58,7 @@ func (l *loop) do(f func()) {
 // post runs f in the loop, some time.
 func (l *loop) post(f func()) {
 	l.mu.Lock()
+	l.waits()
 	l.tasks = append(l.tasks, f)
 	l.mu.Unlock()
 	l.signal()
@@ -62,6 +66,7 @@ func (l *loop) post(f func()) {
 
 func (l *loop) markDirty(g *group) {
 	l.mu.Lock()
+	l.waits()
 	l.dirty = append(l.dirty, g)
 	l.mu.Unlock()
 	l.signal()
@@ -72,6 +77,7 @@ func (l *loop) queue(s *sink) {
 		return
 	}
 	l.mu.Lock()
+	l.waits()
 	l.queued = append(l.queued, s)
 	l.mu.Unlock()
 	l.signal()
@@ -97,6 +103,9 @@ func (l *loop) run() {
 		started := time.Now()
 		wait := l.turn(started)
 		l.load.took(started, time.Now())
+		l.mu.Lock()
+		l.turning = time.Time{}
+		l.mu.Unlock()
 		timer.Reset(wait)
 	}
 }
@@ -107,6 +116,7 @@ func (l *loop) turn(now time.Time) time.Duration {
 	l.spare.tasks, l.tasks = l.tasks, l.spare.tasks[:0]
 	l.spare.dirty, l.dirty = l.dirty, l.spare.dirty[:0]
 	l.spare.queued, l.queued = l.queued, l.spare.queued[:0]
+	l.turning = now
 	l.mu.Unlock()
 
 	for i, task := range l.spare.tasks {
