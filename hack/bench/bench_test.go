@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -69,7 +70,7 @@ func TestParser(t *testing.T) {
 	b = append(b, rtmp.AppendChunks(nil, rtmp.SetChunkSize(4096), 128)...)
 	b = rtmp.AppendChunks(b, &rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: 0x1000000, Payload: long}, 4096)
 	type seen struct {
-		time uint32
+		time media.Timestamp
 		size int
 		last byte
 	}

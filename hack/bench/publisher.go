@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -43,12 +44,12 @@ var (
 func clock() int64 { return int64(time.Since(epoch)) }
 
 // frameMS is the timestamp of a frame.
-func frameMS(frame int) uint32 { return uint32(frame * 1000 / frameRate) }
+func frameMS(frame int) media.Timestamp { return media.Timestamp(frame * 1000 / frameRate) }
 
 // unit is a frame of video and the audio that goes with it.
 type unit struct {
 	video []byte
-	audio []uint32 // timestamps
+	audio []media.Timestamp
 }
 
 // makeUnit is frame number n, the same bytes every time but for the stamp.
@@ -69,7 +70,7 @@ func makeUnit(n int) unit {
 	from, to := float64(n)*1000/frameRate, float64(n+1)*1000/frameRate
 	for k := int(from / audioPer); float64(k)*audioPer < to; k++ {
 		if t := float64(k) * audioPer; t >= from {
-			u.audio = append(u.audio, uint32(t))
+			u.audio = append(u.audio, media.Timestamp(t))
 		}
 	}
 	return u

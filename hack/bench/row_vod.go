@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -102,9 +103,9 @@ func writeFLV(name string, frames int) error {
 	}
 	defer f.Close()
 	b := []byte("FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")
-	tag := func(kind rtmp.MessageType, ms uint32, data []byte) {
+	tag := func(kind rtmp.MessageType, at media.Timestamp, data []byte) {
 		size := len(data)
-		b = append(b, byte(kind), byte(size>>16), byte(size>>8), byte(size), byte(ms>>16), byte(ms>>8), byte(ms), byte(ms>>24), 0, 0, 0)
+		b = append(b, byte(kind), byte(size>>16), byte(size>>8), byte(size), byte(at>>16), byte(at>>8), byte(at), byte(at>>24), 0, 0, 0)
 		b = append(b, data...)
 		b = binary.BigEndian.AppendUint32(b, uint32(11+size))
 	}
@@ -113,8 +114,8 @@ func writeFLV(name string, frames int) error {
 	for n := range frames {
 		u := makeUnit(n)
 		tag(rtmp.TypeVideo, frameMS(n), u.video)
-		for _, ms := range u.audio {
-			tag(rtmp.TypeAudio, ms, audioPayload())
+		for _, at := range u.audio {
+			tag(rtmp.TypeAudio, at, audioPayload())
 		}
 		if len(b) < 1<<20 && n < frames-1 {
 			continue

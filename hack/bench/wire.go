@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -69,7 +70,7 @@ const headSize = 768
 // message is what a parser has found. head is valid during the call.
 type message struct {
 	kind rtmp.MessageType
-	time uint32 // ms
+	time media.Timestamp
 	size int
 	head []byte
 }
@@ -85,7 +86,7 @@ type parser struct {
 }
 
 type incoming struct {
-	time, delta uint32
+	time, delta media.Timestamp
 	size        int
 	kind        rtmp.MessageType
 	extended    bool
@@ -172,9 +173,9 @@ func (p *parser) begin() error {
 	}
 	m.extended = extended
 	if form < 3 {
-		field := uint32(f[0])<<16 | uint32(f[1])<<8 | uint32(f[2])
+		field := media.Timestamp(f[0])<<16 | media.Timestamp(f[1])<<8 | media.Timestamp(f[2])
 		if extended {
-			field = binary.BigEndian.Uint32(h[size:])
+			field = media.Timestamp(binary.BigEndian.Uint32(h[size:]))
 		}
 		if form == 0 {
 			m.time, m.delta = field, 0

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -66,26 +67,26 @@ func (c *crew) publish(ctx context.Context, r *rand.Rand, how leaving) error {
 	return err
 }
 
-const frameTime = 40 // ms
+const frameTime = 40 * time.Millisecond
 
 // sendFrames publishes until ctx ends: a sequence header, then frames of about
 // a size, every nth a keyframe.
 func (c *crew) sendFrames(ctx context.Context, p *peer, size, nth int) error {
-	send := func(time uint32, payload []byte) error {
-		return p.stream.Send(ctx, &rtmp.Message{Type: rtmp.TypeVideo, Timestamp: time, Payload: payload})
+	send := func(at time.Duration, payload []byte) error {
+		return p.stream.Send(ctx, &rtmp.Message{Type: rtmp.TypeVideo, Timestamp: media.TimestampAt(at), Payload: payload})
 	}
 	if err := send(0, []byte{0x17, 0, 0, 0, 0, 1, 0x64, 0, 31, 0xff}); err != nil {
 		return err
 	}
 	publication := c.publication()
-	tick := time.NewTicker(frameTime * time.Millisecond)
+	tick := time.NewTicker(frameTime)
 	defer tick.Stop()
 	for n := uint32(0); ; n++ {
 		key, bytes := int(n)%nth == 0, frameHead+size
 		if key {
 			bytes *= 4
 		}
-		if err := send(n*frameTime, newFrame(publication, n, key, bytes)); err != nil {
+		if err := send(time.Duration(n)*frameTime, newFrame(publication, n, key, bytes)); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}

@@ -19,6 +19,7 @@ import (
 	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/server"
 )
@@ -106,7 +107,7 @@ func film(t *testing.T, seconds int) string {
 		t.Fatal("no metadata", err)
 	}
 	write := func(kind uint8, ms int, data ...byte) {
-		if err := w.Write(flv.Tag{Type: kind, Timestamp: uint32(ms), Data: data}); err != nil {
+		if err := w.Write(flv.Tag{Type: kind, Timestamp: media.Timestamp(ms), Data: data}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,9 +150,9 @@ func must(t *testing.T, args ...string) string {
 // seen is what is in an FLV stream.
 type seen struct {
 	pictures, keyframes, headers, sounds int
-	first, last                          uint32 // times of pictures, ms
-	firstPicture                         byte   // what film wrote into it
-	back                                 bool   // times of pictures go back
+	first, last                          media.Timestamp // of pictures
+	firstPicture                         byte            // what film wrote into it
+	back                                 bool            // times of pictures go back
 	title                                bool
 }
 

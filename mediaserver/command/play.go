@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -106,7 +107,7 @@ func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 			show.of(shorter(sink.left(), p.length))
 		}
 		show.at(at, c.BytesIn())
-		if err := sink.write(m, uint32(at.Milliseconds())); err != nil {
+		if err := sink.write(m, media.TimestampAt(at)); err != nil {
 			cancel(err)
 		}
 		return nil

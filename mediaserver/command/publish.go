@@ -129,7 +129,7 @@ func (p publication) send(ctx context.Context, c *client, src source, show *prog
 	started := time.Now()
 	var payload []byte
 	var at time.Duration // of the source, whose times are modulo 2^32 ms
-	var last uint32
+	var last media.Timestamp
 	for {
 		f, err := src.next()
 		if errors.Is(err, io.EOF) {
@@ -138,7 +138,7 @@ func (p publication) send(ctx context.Context, c *client, src source, show *prog
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.path, err)
 		}
-		at += time.Duration(int32(f.Time-last)) * time.Millisecond
+		at += f.Time.Sub(last)
 		last = f.Time
 		if p.length > 0 && at >= p.length {
 			return nil

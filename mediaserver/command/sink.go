@@ -9,6 +9,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -25,9 +26,9 @@ type sink struct {
 	flushed time.Time // when file last was
 
 	media    int
-	base     uint32        // timestamp of the first audio or video
-	recorded bool          // the server says so
-	length   time.Duration // of the whole of it, as its metadata says
+	base     media.Timestamp // of the first audio or video
+	recorded bool            // the server says so
+	length   time.Duration   // of the whole of it, as its metadata says
 	err      error
 }
 
@@ -61,7 +62,7 @@ func (s *sink) clock(m *rtmp.Message) time.Duration {
 	if s.media == 0 {
 		s.base = m.Timestamp
 	}
-	return time.Duration(max(0, int32(m.Timestamp-s.base))) * time.Millisecond
+	return max(0, m.Timestamp.Sub(s.base))
 }
 
 // describe learns from onMetaData how long it is.
@@ -86,12 +87,12 @@ func (s *sink) left() time.Duration {
 	if !s.recorded {
 		return 0
 	}
-	return max(0, s.length-time.Duration(s.base)*time.Millisecond)
+	return max(0, s.length-s.base.Duration())
 }
 
 // write opens what is written to when the first message comes: a file that is
 // there already is not lost to a stream that is not.
-func (s *sink) write(m *rtmp.Message, at uint32) error {
+func (s *sink) write(m *rtmp.Message, at media.Timestamp) error {
 	if m.Type != rtmp.TypeData {
 		s.media++
 	}

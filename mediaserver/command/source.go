@@ -75,7 +75,7 @@ func openSource(path string, start time.Duration, loop bool, in io.Reader) (sour
 type pipeSource struct {
 	r     *flv.Reader
 	begun bool
-	base  uint32
+	base  media.Timestamp
 }
 
 func (s *pipeSource) next() (media.Frame, error) {
@@ -104,11 +104,11 @@ type fileSource struct {
 	i     int           // of the batch's frames, which is next
 	ahead []media.Frame // goes before them: metadata and sequence headers
 
-	offset uint32 // added to the file's times
-	last   uint32 // latest time so far
-	video  uint32 // time of the last picture
-	step   uint32 // between the last two
-	sent   bool   // a frame of this round
+	offset media.Timestamp // added to the file's times
+	last   media.Timestamp // latest so far
+	video  media.Timestamp // of the last picture
+	step   time.Duration   // between the last two
+	sent   bool            // a frame of this round
 }
 
 const readSize = 256 << 10 // bytes of a file at a time
@@ -125,11 +125,10 @@ func newFileSource(f *os.File, start time.Duration, loop bool) (*fileSource, err
 	if err != nil {
 		return nil, err
 	}
-	length := time.Duration(file.Duration()) * time.Millisecond
-	if start > length {
+	if length := file.Duration(); start > length {
 		return nil, usage(fmt.Errorf("--start %v: it ends after %v", start, length))
 	}
-	s := &fileSource{f: f, file: file, loop: loop, first: file.Seek(uint32(start.Milliseconds())), batch: media.NewBatch(readSize)}
+	s := &fileSource{f: f, file: file, loop: loop, first: file.Seek(media.TimestampAt(start)), batch: media.NewBatch(readSize)}
 	s.at = s.first
 	meta, err := s.metadata()
 	if err != nil {
@@ -204,10 +203,10 @@ func (s *fileSource) next() (media.Frame, error) {
 	// goes on for 49 days begins its 32 bits anew: times are only compared with
 	// those that are near.
 	f.Time = max(f.Time, s.first.Time) + s.offset
-	if f.Type == media.TypeVideo && int32(f.Time-s.video) > 0 {
-		s.step, s.video = f.Time-s.video, f.Time
+	if f.Type == media.TypeVideo && f.Time.After(s.video) {
+		s.step, s.video = f.Time.Sub(s.video), f.Time
 	}
-	if int32(f.Time-s.last) > 0 {
+	if f.Time.After(s.last) {
 		s.last = f.Time
 	}
 	return f, nil
@@ -217,8 +216,8 @@ func (s *fileSource) next() (media.Frame, error) {
 func (s *fileSource) again() {
 	s.batch.Reset()
 	s.at, s.i, s.sent = s.first, 0, false
-	next := s.last + 1
-	if picture := s.video + s.step; int32(picture-next) > 0 {
+	next := s.last.Add(time.Millisecond)
+	if picture := s.video.Add(s.step); picture.After(next) {
 		next = picture
 	}
 	s.offset = next - s.first.Time
@@ -228,7 +227,7 @@ func (s *fileSource) duration() time.Duration {
 	if s.loop {
 		return 0
 	}
-	return time.Duration(s.file.Duration()-min(s.first.Time, s.file.Duration())) * time.Millisecond
+	return max(0, s.file.Duration()-s.first.Time.Duration())
 }
 
 func (s *fileSource) close() { s.f.Close() }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // TestChannelOfMonths publishes a file again and again over the end of the clock
@@ -18,7 +20,7 @@ func TestChannelOfMonths(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	before := uint32(1<<32 - 5000)
+	before := media.Timestamp(1<<32 - 5000)
 	s.offset, s.last, s.video = before, before, before
 	var passed time.Duration
 	last := before
@@ -27,7 +29,7 @@ func TestChannelOfMonths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step := time.Duration(int32(frame.Time-last)) * time.Millisecond
+		step := frame.Time.Sub(last)
 		if step < -time.Second || step > time.Second {
 			t.Fatalf("from %d to %d after %v", last, frame.Time, passed)
 		}

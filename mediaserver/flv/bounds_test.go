@@ -12,12 +12,12 @@ func TestIndexIsBounded(t *testing.T) {
 	x := &Index{}
 	const count = maxEntries*5/2 + 7
 	for i := range int64(count) {
-		x.add(TypeVideo, uint32(i), key, len(key), i)
+		x.add(TypeVideo, media.Timestamp(i), key, len(key), i)
 	}
 	if n := len(x.Entries); n > maxEntries || n < maxEntries/2 {
 		t.Errorf("%d entries", n)
 	}
-	for _, at := range []uint32{0, 1000, count / 2, count - 1} {
+	for _, at := range []media.Timestamp{0, 1000, count / 2, count - 1} {
 		if e := x.Seek(at); e.Time > at || at-e.Time > 8 || e.Offset != int64(e.Time) {
 			t.Errorf("seek to %d leads to %+v", at, e)
 		}

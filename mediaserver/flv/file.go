@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -25,20 +26,20 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 }
 
 // Duration implements media.File.
-func (f *File) Duration() uint32 { return f.x.Duration }
+func (f *File) Duration() time.Duration { return f.x.Last.Duration() }
 
 // Memory implements media.File.
 func (f *File) Memory() int64 { return f.x.memory() }
 
 // Meta implements media.File, without what describes the file's layout.
-func (f *File) Meta() *amf.ECMAArray { return Described(f.x.Meta, float64(f.x.Duration)/1000) }
+func (f *File) Meta() *amf.ECMAArray { return Described(f.x.Meta, float64(f.x.Last)/1000) }
 
 // Seek implements media.File.
-func (f *File) Seek(ms uint32) media.Position {
-	if ms > f.x.Duration {
-		return media.Position{Time: ms, At: f.x.Size}
+func (f *File) Seek(to media.Timestamp) media.Position {
+	if to > f.x.Last {
+		return media.Position{Time: to, At: f.x.Size}
 	}
-	e := f.x.Seek(ms)
+	e := f.x.Seek(to)
 	if e.Offset == f.x.First {
 		e.Time = f.x.began // nobody waits for what is not there
 	}
@@ -46,9 +47,9 @@ func (f *File) Seek(ms uint32) media.Position {
 }
 
 // SeekAfter implements media.File.
-func (f *File) SeekAfter(ms uint32) (media.Position, bool) {
+func (f *File) SeekAfter(from media.Timestamp) (media.Position, bool) {
 	list := f.x.Entries
-	i := sort.Search(len(list), func(i int) bool { return list[i].Time >= ms })
+	i := sort.Search(len(list), func(i int) bool { return list[i].Time >= from })
 	if i == len(list) {
 		return media.Position{}, false
 	}

@@ -23,12 +23,12 @@ func movie(t testing.TB) *bytes.Reader {
 		t.Fatal(err)
 	}
 	all := []Tag{{TypeScript, 0, meta}, {TypeVideo, 0, avcHeader}, {TypeAudio, 0, aacHeader}}
-	for time := uint32(0); time < 3000; time += 500 {
+	for at := media.Timestamp(0); at < 3000; at += 500 {
 		picture := inter
-		if time%1000 == 0 {
+		if at%1000 == 0 {
 			picture = append(slices.Clone(key), make([]byte, 5000)...)
 		}
-		all = append(all, Tag{TypeVideo, time, picture}, Tag{TypeAudio, time + 10, sound})
+		all = append(all, Tag{TypeVideo, at, picture}, Tag{TypeAudio, at + 10, sound})
 	}
 	all = append(all, Tag{TypeScript, 2600, []byte{2, 0, 1, 'q'}})
 	b := slices.Clone(fileHeader)
@@ -92,7 +92,7 @@ func TestFileSeeks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ at, before, after uint32 }{{0, 0, 0}, {1, 0, 1000}, {1000, 1000, 1000}, {1999, 1000, 2000}, {2000, 2000, 2000}} {
+	for _, c := range []struct{ at, before, after media.Timestamp }{{0, 0, 0}, {1, 0, 1000}, {1000, 1000, 1000}, {1999, 1000, 2000}, {2000, 2000, 2000}} {
 		if got := f.Seek(c.at); got.Time != c.before {
 			t.Errorf("seek %d begins at %d", c.at, got.Time)
 		}
@@ -103,7 +103,7 @@ func TestFileSeeks(t *testing.T) {
 	if _, ok := f.SeekAfter(2001); ok {
 		t.Error("a keyframe behind the last")
 	}
-	if _, err := f.Read(r, f.Seek(f.Duration()+1), media.NewBatch(100)); !errors.Is(err, io.EOF) {
+	if _, err := f.Read(r, f.Seek(media.TimestampAt(f.Duration())+1), media.NewBatch(100)); !errors.Is(err, io.EOF) {
 		t.Errorf("behind the end: %v", err)
 	}
 	headers, err := f.Headers(r, f.Seek(2000))
@@ -148,7 +148,7 @@ func TestFileThatBeginsLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ms, want := range map[uint32]uint32{0: 600_010, 1000: 600_010, 600_040: 600_040, 601_040: 601_040} {
+	for ms, want := range map[media.Timestamp]media.Timestamp{0: 600_010, 1000: 600_010, 600_040: 600_040, 601_040: 601_040} {
 		if at := f.Seek(ms); at.Time != want {
 			t.Errorf("for %d it begins at %d, want %d", ms, at.Time, want)
 		}

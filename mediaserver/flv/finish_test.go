@@ -51,7 +51,7 @@ func TestRepairOfATornFinish(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, tag := range clip() {
-				tag.Timestamp += w.Duration()
+				tag.Timestamp = tag.Timestamp.Add(w.Duration())
 				if err := w.Write(tag); err != nil {
 					t.Fatal(i, err)
 				}
@@ -73,8 +73,8 @@ func TestRepairOfATornFinish(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ms, ok := Finished(f, int64(len(whole))); !ok || ms != w.Duration() {
-				t.Errorf("it says %d ms, %v; it is %d ms", ms, ok, w.Duration())
+			if d, ok := Finished(f, int64(len(whole))); !ok || d != w.Duration() {
+				t.Errorf("it says %v, %v; it is %v", d, ok, w.Duration())
 			}
 			g := temp(t)
 			for n := 0; n < metaReserve+stampEnd; n += 499 {

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 var (
@@ -42,7 +44,7 @@ func size(t testing.TB, f *os.File) int64 {
 // clip is what a publisher sends: two GOPs of 40 ms frames with sound.
 func clip() []Tag {
 	tags := []Tag{{TypeVideo, 0, avcHeader}, {TypeAudio, 0, aacHeader}}
-	for i := range uint32(50) {
+	for i := range media.Timestamp(50) {
 		frame := inter
 		if i%25 == 0 {
 			frame = key
@@ -117,7 +119,7 @@ func TestWrittenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x.Size != size(t, f) || x.Size != w.Size() || x.Duration != 49*40+3 || len(x.Entries) != 2 || x.Entries[1].Time != 1000 || x.First != fileHeaderSize+metaReserve {
+	if x.Size != size(t, f) || x.Size != w.Size() || x.Last != 49*40+3 || len(x.Entries) != 2 || x.Entries[1].Time != 1000 || x.First != fileHeaderSize+metaReserve {
 		t.Errorf("index %+v", x)
 	}
 	for name, want := range map[string]any{"width": 320.0, "duration": 1.963, "filesize": float64(x.Size), "encoder": "e", "creator": creator, "hasKeyframes": true} {
@@ -150,7 +152,7 @@ func TestSeek(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at, want := range map[uint32]uint32{0: 0, 1: 0, 999: 0, 1000: 1000, 1999: 1000, 2000: 2000, 9999: 2000} {
+	for at, want := range map[media.Timestamp]media.Timestamp{0: 0, 1: 0, 999: 0, 1000: 1000, 1999: 1000, 2000: 2000, 9999: 2000} {
 		if got := x.Seek(at); got.Time != want {
 			t.Errorf("seek to %d goes to %d", at, got.Time)
 		}
@@ -173,7 +175,7 @@ func TestIndexOfManyKeyframesIsThinnedToItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	const count = 20000
-	for i := range uint32(count) {
+	for i := range media.Timestamp(count) {
 		if err := w.Write(Tag{TypeVideo, i * 1000, key}); err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +203,7 @@ func TestSoundAloneIsIndexedBySeconds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range uint32(500) {
+	for i := range media.Timestamp(500) {
 		if err := w.Write(Tag{TypeAudio, i * 23, sound}); err != nil {
 			t.Fatal(err)
 		}
@@ -259,8 +261,8 @@ func TestRepairOfTornTails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if said, _ := x.Meta.Get("duration"); said != float64(x.Duration)/1000 {
-			t.Fatalf("cut at %d: metadata says %v s, it is %d ms", cut, said, x.Duration)
+		if said, _ := x.Meta.Get("duration"); said != float64(x.Last)/1000 {
+			t.Fatalf("cut at %d: metadata says %v s, it is %d ms", cut, said, x.Last)
 		}
 	}
 }
@@ -298,8 +300,8 @@ func TestAppendGoesOn(t *testing.T) {
 	if w, err = Append(f, size(t, f)); err != nil {
 		t.Fatal(err)
 	}
-	if v, a := w.Last(); v != 1960 || a != 1963 || w.Duration() != 1963 {
-		t.Errorf("last %d, %d; duration %d", v, a, w.Duration())
+	if v, a := w.Last(); v != 1960 || a != 1963 || w.Duration() != 1963*time.Millisecond {
+		t.Errorf("last %d, %d; duration %v", v, a, w.Duration())
 	}
 	more := []Tag{{TypeVideo, 2000, key}}
 	writeAll(t, w, more)
@@ -343,7 +345,7 @@ func BenchmarkScan(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range uint32(10000) {
+	for i := range media.Timestamp(10000) {
 		if err := w.Write(Tag{TypeVideo, i * 40, append(bytes.Clone(inter), make([]byte, 4000)...)}); err != nil {
 			b.Fatal(err)
 		}

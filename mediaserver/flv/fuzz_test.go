@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // fileCases are files in hex: how many tags can be read, what ends them, and
@@ -164,10 +166,10 @@ func checkIndex(t *testing.T, b []byte, offset int64) {
 			t.Fatalf("entry %+v: tag at %d, %v", e, tag.Timestamp, err)
 		}
 	}
-	for _, time := range []uint32{0, 1, x.Duration / 2, x.Duration} {
-		e := x.Seek(time)
+	for _, at := range []media.Timestamp{0, 1, x.Last / 2, x.Last} {
+		e := x.Seek(at)
 		if e.Offset < fileHeaderSize || e.Offset > x.Size {
-			t.Fatalf("%d ms is at byte %d of %d", time, e.Offset, x.Size)
+			t.Fatalf("%d ms is at byte %d of %d", at, e.Offset, x.Size)
 		}
 		for _, h := range x.HeadersBefore(e.Offset) {
 			if h.Offset >= e.Offset {

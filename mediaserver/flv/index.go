@@ -6,16 +6,18 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"time"
 	"unsafe"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
 // Entry is a place where playing may begin.
 type Entry struct {
-	Time   uint32 // ms
-	Offset int64  // of the tag
+	Time   media.Timestamp
+	Offset int64 // of the tag
 }
 
 // Index says where things are in a file.
@@ -34,16 +36,16 @@ type Index struct {
 	First int64
 	// Size is the end of the last whole tag, in bytes.
 	Size int64
-	// Duration is the largest timestamp, in ms.
-	Duration           uint32
-	LastVideo          uint32 // timestamps of the last tags, in ms
-	LastAudio          uint32
+	// Last is the largest timestamp: it is how long the file plays.
+	Last               media.Timestamp
+	LastVideo          media.Timestamp // of the last tag
+	LastAudio          media.Timestamp
 	HasVideo, HasAudio bool
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
 	pictures             payload.DefaultTrack
-	began                uint32 // ms; of the first frame
-	begun                bool   // there is one
+	began                media.Timestamp // of the first frame
+	begun                bool            // there is one
 }
 
 // Header is where a header is: a sequence start, metadata of pictures, or the
@@ -59,7 +61,7 @@ type Header struct {
 const frontSize = 16
 
 // audioEntryEvery is how dense an index without keyframes is.
-const audioEntryEvery = 1000 // ms
+const audioEntryEvery = time.Second
 
 const (
 	// maxScripts bounds the index of a file that holds nothing but data.
@@ -158,35 +160,35 @@ func frontSaysTooLittle(kind uint8, front []byte) bool {
 
 // add notes a tag of size bytes at an offset; data is its beginning, or all of
 // it.
-func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
-	e := Entry{time, at}
+func (x *Index) add(kind uint8, at media.Timestamp, data []byte, size int, offset int64) {
+	e := Entry{at, offset}
 	switch kind {
 	case TypeVideo:
 		if !x.HasVideo {
 			// Seconds of sound were noted until now: keyframes are better.
 			x.HasVideo, x.Entries = true, nil
 		}
-		x.LastVideo = time
+		x.LastVideo = at
 		v, ok := payload.ParseVideo(data)
 		if ok && v.IsHeader() && size <= maxHeader {
 			x.VideoHeaders = appendHeader(x.VideoHeaders, Header{e, v.Kind, v.TrackSet()})
 		}
 		if !ok || !v.IsHeader() {
-			x.begin(time)
+			x.begin(at)
 		}
 		if ok && x.pictures.Keyframe(&v) {
 			x.Entries = appendEntry(x.Entries, e)
 		}
 	case TypeAudio:
-		x.HasAudio, x.LastAudio = true, time
+		x.HasAudio, x.LastAudio = true, at
 		if a, ok := payload.ParseAudio(data); ok && a.IsHeader() {
 			if size <= maxHeader {
 				x.AudioHeaders = appendHeader(x.AudioHeaders, Header{e, a.Kind, a.TrackSet()})
 			}
 			break
 		}
-		x.begin(time)
-		if n := len(x.Entries); !x.HasVideo && (n == 0 || time >= x.Entries[n-1].Time+audioEntryEvery) {
+		x.begin(at)
+		if n := len(x.Entries); !x.HasVideo && (n == 0 || at >= x.Entries[n-1].Time.Add(audioEntryEvery)) {
 			x.Entries = appendEntry(x.Entries, e)
 		}
 	default:
@@ -195,14 +197,14 @@ func (x *Index) add(kind uint8, time uint32, data []byte, size int, at int64) {
 		}
 		return
 	}
-	x.Duration = max(x.Duration, time)
+	x.Last = max(x.Last, at)
 }
 
 // begin notes the time of the first frame: it need not be 0 in a file that was
 // cut out of another.
-func (x *Index) begin(time uint32) {
+func (x *Index) begin(at media.Timestamp) {
 	if !x.begun {
-		x.begun, x.began = true, time
+		x.begun, x.began = true, at
 	}
 }
 
@@ -250,9 +252,9 @@ func thinned(list []Header) []Header {
 
 // Seek returns where to begin for a time: the last entry at or before it, or
 // the beginning of the file.
-func (x *Index) Seek(time uint32) Entry {
-	i := sort.Search(len(x.Entries), func(i int) bool { return x.Entries[i].Time > time })
-	if time == 0 || i == 0 {
+func (x *Index) Seek(to media.Timestamp) Entry {
+	i := sort.Search(len(x.Entries), func(i int) bool { return x.Entries[i].Time > to })
+	if to == 0 || i == 0 {
 		return Entry{0, x.First}
 	}
 	return x.Entries[i-1]

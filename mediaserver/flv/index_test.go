@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // tracked is what a publisher of several tracks sends: headers of each kind,
 // one of them for two tracks at once, a keyframe of all, another that comes
 // after one track's header has changed.
 func tracked() []Tag {
-	video := func(time uint32, s string) Tag { return Tag{TypeVideo, time, []byte(s)} }
-	audio := func(time uint32, s string) Tag { return Tag{TypeAudio, time, []byte(s)} }
+	video := func(at media.Timestamp, s string) Tag { return Tag{TypeVideo, at, []byte(s)} }
+	audio := func(at media.Timestamp, s string) Tag { return Tag{TypeAudio, at, []byte(s)} }
 	long := strings.Repeat("l", 100)
 	nano := "\x97\x02\x00\x00\x01"
 	return []Tag{

@@ -91,15 +91,15 @@ func tornMeta(meta *amf.ECMAArray, data []byte) bool {
 // Finish, and is 0 in a file that is not finished.
 func metaTag(x *Index, meta *amf.ECMAArray, fileSize int64, room int) ([]byte, error) {
 	m := amf.NewECMAArray("filesize", float64(fileSize), "creator", creator)
-	said := Described(meta, float64(x.Duration)/1000)
+	said := Described(meta, float64(x.Last)/1000)
 	if b, err := amf.Append(nil, said); err != nil || len(b) > maxPassedMeta {
-		said = Described(nil, float64(x.Duration)/1000)
+		said = Described(nil, float64(x.Last)/1000)
 	}
 	m.Properties = append(m.Properties, said.Properties...)
 	m.Set("hasVideo", x.HasVideo)
 	m.Set("hasAudio", x.HasAudio)
 	m.Set("hasMetadata", true)
-	m.Set("lasttimestamp", float64(x.Duration)/1000)
+	m.Set("lasttimestamp", float64(x.Last)/1000)
 	index := x.Entries
 	if !x.HasVideo {
 		index = nil

@@ -31,7 +31,7 @@ var ErrInvalid = fmt.Errorf("%w: no valid FLV", media.ErrInvalid)
 // Tag is one message of a file.
 type Tag struct {
 	Type      uint8
-	Timestamp uint32 // ms
+	Timestamp media.Timestamp
 	Data      []byte
 }
 
@@ -59,7 +59,7 @@ func AppendTag(dst []byte, t Tag) ([]byte, error) {
 // tagHeader is a tag without its data.
 type tagHeader struct {
 	kind uint8
-	time uint32
+	time media.Timestamp
 	size int // of the data
 }
 
@@ -67,7 +67,7 @@ func parseTagHeader(b []byte) (tagHeader, error) {
 	h := tagHeader{
 		kind: b[0] & 0x1f,
 		size: int(b[1])<<16 | int(b[2])<<8 | int(b[3]),
-		time: uint32(b[7])<<24 | uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6]),
+		time: media.Timestamp(b[7])<<24 | media.Timestamp(b[4])<<16 | media.Timestamp(b[5])<<8 | media.Timestamp(b[6]),
 	}
 	switch {
 	case b[0]&0x20 != 0:

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // Storage is what a Writer needs of a file; *os.File is one.
@@ -56,12 +58,12 @@ func Append(f Storage, size int64) (*Writer, error) {
 	return &Writer{f: f, index: x, meta: x.Meta}, nil
 }
 
-// Last returns the timestamps of the last tags in ms, the larger of both being
-// the duration.
-func (w *Writer) Last() (video, audio uint32) { return w.index.LastVideo, w.index.LastAudio }
+// Last returns the timestamps of the last tags, the larger of both being how
+// long the file plays.
+func (w *Writer) Last() (video, audio media.Timestamp) { return w.index.LastVideo, w.index.LastAudio }
 
-// Duration is the largest timestamp so far, in ms.
-func (w *Writer) Duration() uint32 { return w.index.Duration }
+// Duration is the largest timestamp so far.
+func (w *Writer) Duration() time.Duration { return w.index.Last.Duration() }
 
 // Size is the length of the file with what is buffered, in bytes.
 func (w *Writer) Size() int64 { return w.index.Size }
@@ -157,9 +159,9 @@ func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
 	return size - w.index.Size, true, w.Finish()
 }
 
-// Finished returns the duration in ms of a file of size bytes that a Writer
+// Finished returns the duration of a file of size bytes that a Writer
 // finished, from its front alone; ok is false for every other file.
-func Finished(f io.ReaderAt, size int64) (ms uint32, ok bool) {
+func Finished(f io.ReaderAt, size int64) (d time.Duration, ok bool) {
 	meta, _, err := front(f)
 	if err != nil {
 		return 0, false
@@ -171,7 +173,7 @@ func Finished(f io.ReaderAt, size int64) (ms uint32, ok bool) {
 	if by != creator || whole != float64(size) || !is || !(s >= 0 && s*1000 <= math.MaxUint32) {
 		return 0, false
 	}
-	return uint32(math.Round(s * 1000)), true
+	return time.Duration(math.Round(s*1000)) * time.Millisecond, true
 }
 
 // front reads the metadata that a file begins with; nil when it begins with

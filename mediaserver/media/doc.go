@@ -6,6 +6,8 @@
 // was read to, once, and goes from there to the socket: nothing here copies
 // media, and nobody who plays allocates for a frame.
 //
+// A Timestamp is the time of a frame, and of a message on the wire.
+//
 // The package holds types and their small mechanics. It opens no file and
 // knows no format.
 package media

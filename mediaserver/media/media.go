@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
@@ -24,8 +25,8 @@ var ErrInvalid = errors.New("invalid media file")
 // picture of H.264; it is empty for FLV.
 type Frame struct {
 	Type uint8
-	Time uint32 // ms from the beginning of the file
-	At   int64  // with Time, the position before it
+	Time Timestamp // from the beginning of the file
+	At   int64     // with Time, the position before it
 	Head []byte
 	Data []byte
 }
@@ -38,26 +39,26 @@ func (f Frame) Size() int { return len(f.Head) + len(f.Data) }
 
 // Position is a place between two frames of a file.
 type Position struct {
-	Time uint32 // ms; of the frame that follows
-	At   int64  // what it means is the format's own
+	Time Timestamp // of the frame that follows
+	At   int64     // what it means is the format's own
 }
 
 // File is what is known of a file once its index was read. It is immutable, and
 // any number of players share it.
 type File interface {
-	// Duration is the time of the last frame, in ms.
-	Duration() uint32
+	// Duration is the time of the last frame.
+	Duration() time.Duration
 	// Memory is about how many bytes the index takes.
 	Memory() int64
 	// Meta is what the file says of itself, for onMetaData; nil for nothing.
 	// Callers do not change it.
 	Meta() *amf.ECMAArray
-	// Seek returns where playing begins for a time in ms: at the last keyframe
+	// Seek returns where playing begins for a time: at the last keyframe
 	// at or before it (in a file without video, near it), or at the beginning.
-	Seek(ms uint32) Position
+	Seek(to Timestamp) Position
 	// SeekAfter is Seek for the first keyframe at or after a time; ok is false
 	// when there is none.
-	SeekAfter(ms uint32) (at Position, ok bool)
+	SeekAfter(from Timestamp) (at Position, ok bool)
 	// Headers returns the sequence headers that a decoder needs to begin at a
 	// place, video's first. The frames are the caller's, their times 0.
 	Headers(r io.ReaderAt, at Position) ([]Frame, error)

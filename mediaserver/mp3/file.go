@@ -3,6 +3,7 @@ package mp3
 import (
 	"io"
 	"sort"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -15,9 +16,9 @@ type File struct {
 	entries    []entry
 	gaps       []gap
 	first      frame
-	bytes      int64  // of all frames
-	duration   uint32 // ms
-	ticks      uint64 // of all frames
+	bytes      int64           // of all frames
+	last       media.Timestamp // of the last frame
+	ticks      uint64          // of all frames
 	meta       *amf.ECMAArray
 }
 
@@ -56,7 +57,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 func (f *File) describe(tags *amf.Object) {
 	seconds := float64(f.ticks) / ticksPerSecond
 	f.meta = amf.NewECMAArray(
-		"duration", float64(f.duration)/1000,
+		"duration", float64(f.last)/1000,
 		"audiocodecid", 2.0,
 		"audiosamplerate", float64(f.first.rate),
 		"audiochannels", float64(f.first.channels),
@@ -72,7 +73,7 @@ func (f *File) describe(tags *amf.Object) {
 }
 
 // Duration implements media.File.
-func (f *File) Duration() uint32 { return f.duration }
+func (f *File) Duration() time.Duration { return f.last.Duration() }
 
 // Memory implements media.File.
 func (f *File) Memory() int64 { return 16 * int64(cap(f.entries)+cap(f.gaps)) }
@@ -82,14 +83,14 @@ func (f *File) Meta() *amf.ECMAArray { return f.meta }
 
 // Seek implements media.File. Where playing begins is up to a second before the
 // time.
-func (f *File) Seek(ms uint32) media.Position {
-	i := sort.Search(len(f.entries), func(i int) bool { return f.entries[i].ms() > ms })
+func (f *File) Seek(to media.Timestamp) media.Position {
+	i := sort.Search(len(f.entries), func(i int) bool { return f.entries[i].time() > to })
 	return f.entries[max(0, i-1)].position()
 }
 
 // SeekAfter implements media.File.
-func (f *File) SeekAfter(ms uint32) (media.Position, bool) {
-	i := sort.Search(len(f.entries), func(i int) bool { return f.entries[i].ms() >= ms })
+func (f *File) SeekAfter(from media.Timestamp) (media.Position, bool) {
+	i := sort.Search(len(f.entries), func(i int) bool { return f.entries[i].time() >= from })
 	if i == len(f.entries) {
 		return media.Position{}, false
 	}
@@ -102,10 +103,10 @@ func (f *File) Headers(io.ReaderAt, media.Position) ([]media.Frame, error) { ret
 // fractionBits hold the ticks of a millisecond in a position.
 const fractionBits = 14
 
-func (e entry) ms() uint32 { return uint32(e.ticks / ticksPerMilli) }
+func (e entry) time() media.Timestamp { return media.Timestamp(e.ticks / ticksPerMilli) }
 
 func (e entry) position() media.Position {
-	return media.Position{Time: e.ms(), At: e.at<<fractionBits | int64(e.ticks%ticksPerMilli)}
+	return media.Position{Time: e.time(), At: e.at<<fractionBits | int64(e.ticks%ticksPerMilli)}
 }
 
 func entryAt(p media.Position) entry {
@@ -148,7 +149,7 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		b.Heads = append(b.Heads, g.head())
 		b.Frames = append(b.Frames, media.Frame{
 			Type: media.TypeAudio,
-			Time: e.ms(),
+			Time: e.time(),
 			At:   e.position().At,
 			Head: b.Heads[n : n+1 : n+1],
 			Data: p[:g.size:g.size],

@@ -83,7 +83,7 @@ var fileCases = []struct {
 	name   string
 	file   []byte
 	frames int
-	last   uint32 // ms, of the last frame
+	last   media.Timestamp // of the last frame
 	err    string
 }{
 	{name: "one frame", file: sound(stereo128, 1), frames: 1},
@@ -157,8 +157,8 @@ func TestFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Duration() != c.last {
-				t.Errorf("%d ms long, not %d", f.Duration(), c.last)
+			if f.Duration() != c.last.Duration() {
+				t.Errorf("%v long, not %v", f.Duration(), c.last.Duration())
 			}
 			var first []media.Frame
 			for _, size := range []int{0, 2000, 64 << 10} {
@@ -284,9 +284,9 @@ func TestSeek(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := readAll(t, f, bytes.NewReader(file), f.Seek(0), 5000)
-	for ms := uint32(0); ms < f.Duration()+2000; ms += 100 {
+	for ms := media.Timestamp(0); ms < f.last+2000; ms += 100 {
 		at := f.Seek(ms)
-		if at.Time > ms || at.Time+1100 < min(ms, f.Duration()) {
+		if at.Time > ms || at.Time+1100 < min(ms, f.last) {
 			t.Fatalf("seek to %d goes to %d", ms, at.Time)
 		}
 		got := readAll(t, f, bytes.NewReader(file), at, 5000)
@@ -294,7 +294,7 @@ func TestSeek(t *testing.T) {
 			t.Fatalf("from %d ms on it is another file", ms)
 		}
 		after, ok := f.SeekAfter(ms)
-		if ok != (ms <= f.entries[len(f.entries)-1].ms()) || ok && (after.Time < ms || after.Time > ms+1100) {
+		if ok != (ms <= f.entries[len(f.entries)-1].time()) || ok && (after.Time < ms || after.Time > ms+1100) {
 			t.Fatalf("seek to %d or after goes to %+v, %v", ms, after, ok)
 		}
 	}
@@ -358,13 +358,13 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		frames := readAll(t, file, bytes.NewReader(b), file.Seek(0), 1000)
-		if len(frames) == 0 || frames[len(frames)-1].Time != file.Duration() {
-			t.Fatalf("%d frames, %d ms", len(frames), file.Duration())
+		if len(frames) == 0 || frames[len(frames)-1].Time.Duration() != file.Duration() {
+			t.Fatalf("%d frames, %v", len(frames), file.Duration())
 		}
 		if _, err := amf.Append(nil, file.Meta()); err != nil {
 			t.Fatal(err)
 		}
-		half := readAll(t, file, bytes.NewReader(b), file.Seek(file.Duration()/2), 1000)
+		half := readAll(t, file, bytes.NewReader(b), file.Seek(file.last/2), 1000)
 		if !reflect.DeepEqual(half, frames[len(frames)-len(half):]) {
 			t.Fatal("another file from the middle on")
 		}

@@ -143,6 +143,6 @@ func (f *File) scan(r io.ReaderAt, from, end int64) error {
 	if ticks/ticksPerMilli > math.MaxUint32 {
 		return invalid("it lasts longer than 49 days")
 	}
-	f.duration, f.ticks = uint32(last/ticksPerMilli), ticks
+	f.last, f.ticks = media.Timestamp(last/ticksPerMilli), ticks
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"sort"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -119,7 +120,10 @@ func (f *File) findKeys() {
 }
 
 // Duration implements media.File.
-func (f *File) Duration() uint32 { return f.samples[len(f.samples)-1].time }
+func (f *File) Duration() time.Duration { return f.last().Duration() }
+
+// last is the time of the last sample.
+func (f *File) last() media.Timestamp { return f.samples[len(f.samples)-1].time }
 
 // Memory implements media.File.
 func (f *File) Memory() int64 { return 16*int64(cap(f.samples)) + 4*int64(cap(f.keys)) }
@@ -128,26 +132,26 @@ func (f *File) Memory() int64 { return 16*int64(cap(f.samples)) + 4*int64(cap(f.
 func (f *File) Meta() *amf.ECMAArray { return f.meta }
 
 // Seek implements media.File.
-func (f *File) Seek(ms uint32) media.Position {
+func (f *File) Seek(to media.Timestamp) media.Position {
 	at := 0
-	if ms == 0 {
+	if to == 0 {
 		return f.position(at)
 	}
 	if f.video != nil {
-		if i := sort.Search(len(f.keys), func(i int) bool { return f.samples[f.keys[i]].time > ms }); i > 0 {
+		if i := sort.Search(len(f.keys), func(i int) bool { return f.samples[f.keys[i]].time > to }); i > 0 {
 			at = int(f.keys[i-1])
 		}
-	} else if i := sort.Search(len(f.samples), func(i int) bool { return f.samples[i].time > ms }); i > 0 {
+	} else if i := sort.Search(len(f.samples), func(i int) bool { return f.samples[i].time > to }); i > 0 {
 		at = i - 1
 	}
 	return f.position(at)
 }
 
 // SeekAfter implements media.File.
-func (f *File) SeekAfter(ms uint32) (media.Position, bool) {
-	at := f.search(ms)
+func (f *File) SeekAfter(from media.Timestamp) (media.Position, bool) {
+	at := f.search(from)
 	if f.video != nil {
-		i := sort.Search(len(f.keys), func(i int) bool { return f.samples[f.keys[i]].time >= ms })
+		i := sort.Search(len(f.keys), func(i int) bool { return f.samples[f.keys[i]].time >= from })
 		if i == len(f.keys) {
 			return media.Position{}, false
 		}
@@ -160,14 +164,14 @@ func (f *File) SeekAfter(ms uint32) (media.Position, bool) {
 }
 
 // search returns the first sample at or after a time.
-func (f *File) search(ms uint32) int {
-	return sort.Search(len(f.samples), func(i int) bool { return f.samples[i].time >= ms })
+func (f *File) search(from media.Timestamp) int {
+	return sort.Search(len(f.samples), func(i int) bool { return f.samples[i].time >= from })
 }
 
 // position is the place before a sample.
 func (f *File) position(at int) media.Position {
 	if at >= len(f.samples) {
-		return media.Position{Time: f.Duration(), At: int64(len(f.samples))}
+		return media.Position{Time: f.last(), At: int64(len(f.samples))}
 	}
 	return media.Position{Time: f.samples[at].time, At: int64(at)}
 }

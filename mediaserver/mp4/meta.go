@@ -77,7 +77,7 @@ func tagName(kind mp4.BoxType) string {
 // describe makes onMetaData with the names that Flash Media Server gives files
 // of this format.
 func (f *File) describe(m *movie) *amf.ECMAArray {
-	meta := amf.NewECMAArray("duration", float64(f.Duration())/1000)
+	meta := amf.NewECMAArray("duration", float64(f.last())/1000)
 	for _, t := range m.tracks {
 		c := t.codec
 		if c.video {

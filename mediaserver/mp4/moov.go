@@ -9,6 +9,7 @@ import (
 	"github.com/abema/go-mp4"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // maxTracks bounds the tracks that are looked at; real files have a handful.
@@ -23,12 +24,12 @@ type track struct {
 	tables    tables
 
 	samples []sample
-	first   int64  // ms; of the first sample, by the track's own times
-	last    uint32 // ms behind first; of the last sample
-	next    int64  // decoding time behind the last sample
-	early   int64  // ms; the least composition time offset, when it is negative
-	bytes   int64  // of all samples
-	total   *int   // samples of all tracks
+	first   int64           // ms; of the first sample, by the track's own times
+	last    media.Timestamp // of the last sample, from first on
+	next    int64           // decoding time behind the last sample
+	early   int64           // ms; the least composition time offset, when it is negative
+	bytes   int64           // of all samples
+	total   *int            // samples of all tracks
 }
 
 func (t *track) String() string {
@@ -208,15 +209,15 @@ func (t *track) readEdits(w *window, elst box, movieScale uint32) error {
 	}
 	var empty float64 // s
 	for i, entry := range e.Entries {
-		media, length := int64(entry.MediaTimeV0), uint64(entry.SegmentDurationV0)
+		begin, length := int64(entry.MediaTimeV0), uint64(entry.SegmentDurationV0)
 		if e.GetVersion() == 1 {
-			media, length = e.Entries[i].MediaTimeV1, entry.SegmentDurationV1
+			begin, length = e.Entries[i].MediaTimeV1, entry.SegmentDurationV1
 		}
-		if media == -1 {
+		if begin == -1 {
 			empty += float64(length) / float64(movieScale)
 			continue
 		}
-		t.start = -media
+		t.start = -begin
 		break
 	}
 	start := math.Round(empty*float64(t.timescale)) + float64(t.start)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -152,7 +153,7 @@ func readAll(t testing.TB, f *File, r io.ReaderAt, size int) []media.Frame {
 	t.Helper()
 	var out []media.Frame
 	b := media.NewBatch(size)
-	last := uint32(0)
+	last := media.Timestamp(0)
 	for at := f.Seek(0); ; {
 		next, err := f.Read(r, at, b)
 		if errors.Is(err, io.EOF) {
@@ -288,17 +289,17 @@ func TestSeek(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Duration() != 100 {
-		t.Errorf("%d ms long", f.Duration())
+	if f.Duration() != 100*time.Millisecond {
+		t.Errorf("%v long", f.Duration())
 	}
-	for ms, want := range map[uint32]uint32{0: 0, 1: 0, 79: 0, 80: 80, 1 << 31: 80} {
+	for ms, want := range map[media.Timestamp]media.Timestamp{0: 0, 1: 0, 79: 0, 80: 80, 1 << 31: 80} {
 		at := f.Seek(ms)
 		b := media.NewBatch(100)
 		if _, err := f.Read(bytes.NewReader(file), at, b); err != nil || at.Time != want || b.Frames[0].Time != want || b.Frames[0].Head[0] != 0x17 {
 			t.Errorf("seek to %d goes to %+v, %v, %v", ms, at, shown(b.Frames), err)
 		}
 	}
-	for ms, want := range map[uint32]uint32{0: 0, 1: 80, 80: 80} {
+	for ms, want := range map[media.Timestamp]media.Timestamp{0: 0, 1: 80, 80: 80} {
 		if at, ok := f.SeekAfter(ms); !ok || at.Time != want {
 			t.Errorf("the keyframe at or after %d is %+v, %v", ms, at, ok)
 		}
@@ -309,7 +310,7 @@ func TestSeek(t *testing.T) {
 	if f, err = open(oneTrack("soun", mp4a, nil)); err != nil {
 		t.Fatal(err)
 	}
-	for ms, want := range map[uint32]uint32{0: 0, 99: 0, 100: 100, 1<<32 - 1: 100} {
+	for ms, want := range map[media.Timestamp]media.Timestamp{0: 0, 99: 0, 100: 100, 1<<32 - 1: 100} {
 		if at := f.Seek(ms); at.Time != want {
 			t.Errorf("seek in sound to %d goes to %+v", ms, at)
 		}
@@ -434,8 +435,8 @@ func FuzzOpen(f *testing.F) {
 		if _, err := amf.Append(nil, file.Meta()); err != nil {
 			t.Fatal(err)
 		}
-		file.Seek(file.Duration() / 2)
-		file.SeekAfter(file.Duration() / 2)
+		file.Seek(file.last() / 2)
+		file.SeekAfter(file.last() / 2)
 		if _, err := file.Headers(bytes.NewReader(b), file.Seek(0)); err != nil {
 			t.Fatal(err)
 		}

@@ -25,13 +25,13 @@ const (
 
 // sample is one entry of the index. There are millions: it has 16 bytes.
 type sample struct {
-	time uint32 // of decoding, ms from the beginning of the file
-	what uint32 // size in bytes, and flags above it
-	spot uint64 // 40 bits of offset in the file, then 24 of composition time offset, ms
+	time media.Timestamp // of decoding
+	what uint32          // size in bytes, and flags above it
+	spot uint64          // 40 bits of offset in the file, then 24 of composition time offset, ms
 }
 
-func makeSample(time uint32, size uint32, video, key bool, offset int64, cts int64) sample {
-	s := sample{time: time, what: size, spot: uint64(offset) << 24}
+func makeSample(at media.Timestamp, size uint32, video, key bool, offset int64, cts int64) sample {
+	s := sample{time: at, what: size, spot: uint64(offset) << 24}
 	if video {
 		s.what |= flagVideo
 	}
@@ -94,10 +94,9 @@ func (t *track) add(dts, cts int64, size uint32, key bool, offset, fileSize int6
 		return invalid("%v lasts longer than 49 days", t)
 	}
 	// Fragments that say an earlier time than those before them do not go back.
-	time := max(uint32(at), t.last)
-	t.last = time
+	t.last = max(media.Timestamp(at), t.last)
 	t.early = min(t.early, cts)
-	t.samples = append(t.samples, makeSample(time, size, t.codec.video, key, offset, cts))
+	t.samples = append(t.samples, makeSample(t.last, size, t.codec.video, key, offset, cts))
 	*t.total++
 	return nil
 }
@@ -144,11 +143,11 @@ func merge(tracks []*track) ([]sample, error) {
 	for i, j := 0, 0; i < len(a.samples) || j < len(b.samples); {
 		if j == len(b.samples) || i < len(a.samples) && before(a, i, b, j) {
 			out = append(out, a.samples[i])
-			out[len(out)-1].time += uint32(a.first - zero)
+			out[len(out)-1].time += media.Timestamp(a.first - zero)
 			i++
 		} else {
 			out = append(out, b.samples[j])
-			out[len(out)-1].time += uint32(b.first - zero)
+			out[len(out)-1].time += media.Timestamp(b.first - zero)
 			j++
 		}
 	}

@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,10 +27,10 @@ type Sink interface {
 // Options say how a recorded stream is played.
 type Options struct {
 	StreamID uint32 // message stream id of all messages
-	// Continue makes the timestamps begin at From, in ms, and not with the
-	// file's own.
+	// Continue makes the timestamps begin at From, and not with the file's
+	// own.
 	Continue bool
-	From     uint32
+	From     media.Timestamp
 	Length   time.Duration // how much of it; negative: all; 0: a single frame
 	Buffer   time.Duration // how far ahead of time to send
 	// DataOnly sends nothing but the data messages, all at once.
@@ -69,19 +70,21 @@ type Playback struct {
 	buffer       time.Duration
 	audio, video bool
 	rate         payload.FrameRate
-	opening      bool           // what introduces the media is still to be sent
-	filled       fill           // whether the client has its buffer
-	single       bool           // one picture, then the end
-	quiet        bool           // nobody is told of the end
-	at           media.Position // of what is sent next
-	offset       uint32         // ms, added to the file's timestamps
-	base         uint32         // ms; the client's clock begins here
-	since        time.Time      // and now
-	last         uint32         // ms; the latest frame sent
-	limit        uint32         // ms; of the last frame of what is to be played
-	until        uint32         // ms; of the last frame of this run
-	sent         int64          // bytes of payload
-	position     uint32         // ms; where the client is, when nothing runs
+	opening      bool            // what introduces the media is still to be sent
+	filled       fill            // whether the client has its buffer
+	single       bool            // one picture, then the end
+	quiet        bool            // nobody is told of the end
+	sent         int64           // bytes of payload
+	at           media.Position  // of what is sent next
+	offset       media.Timestamp // added to the file's timestamps
+
+	// Times of the file, which never begin anew.
+	base     media.Timestamp // the client's clock begins here
+	since    time.Time       // and now
+	last     media.Timestamp // of the latest frame sent
+	limit    media.Timestamp // of the last frame of what is to be played
+	until    media.Timestamp // of the last frame of this run
+	position media.Timestamp // where the client is, when nothing runs
 }
 
 // Open prepares to play a file to a sink; Run starts. The file is the
@@ -127,13 +130,13 @@ func (p *Playback) Position() time.Duration {
 
 func (p *Playback) played() time.Duration {
 	if !p.running || p.quiet {
-		return ms(p.position)
+		return p.position.Duration()
 	}
-	return min(ms(p.last), ms(p.base)+time.Since(p.since))
+	return min(p.last.Duration(), p.base.Duration()+time.Since(p.since))
 }
 
-// Reached is the latest timestamp sent, in ms.
-func (p *Playback) Reached() uint32 {
+// Reached is the latest timestamp sent.
+func (p *Playback) Reached() media.Timestamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.run == 0 {
@@ -142,11 +145,12 @@ func (p *Playback) Reached() uint32 {
 	return p.last + p.offset
 }
 
-// Offset is what is added to the file's timestamps, in ms, modulo 2^32.
-func (p *Playback) Offset() uint32 {
+// Offset is how much later the timestamps are than the file's; negative when
+// they are earlier.
+func (p *Playback) Offset() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.offset
+	return p.offset.Sub(0)
 }
 
 // Run sends from the keyframe at or before a time of the file: metadata and
@@ -169,7 +173,7 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 // beginLocked is begin for those who hold mu.
 func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	end := p.file.Duration()
-	from := uint32(max(0, min(at.Milliseconds(), int64(end)+1)))
+	from := fileTime(min(at, end+time.Millisecond))
 	p.run++
 	p.running = !p.closed
 	p.opening, p.filled, p.single, p.quiet = true, filling, single, quiet
@@ -184,9 +188,9 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 		p.position = from
 	}
 	if p.run == 1 { // a seek does not move the end
-		p.limit = end
-		if l := p.opts.Length; l > 0 && l < ms(end) {
-			p.limit = uint32(min(int64(end), int64(from)+l.Milliseconds()))
+		p.limit = fileTime(end)
+		if l := p.opts.Length; l > 0 && l < end {
+			p.limit = fileTime(min(end, from.Duration()+l))
 		}
 	}
 	p.until = p.limit
@@ -196,15 +200,15 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 
 // StopBefore lets the run end where another file has a keyframe, so that the
 // other can go on from there: the first one that is not sent yet, and not before
-// a time in ms. It returns the place in the other file; ok is false when there is
-// none.
-func (p *Playback) StopBefore(next *Playback, notBefore uint32) (at media.Position, ok bool) {
+// a time of the file. It returns the place in the other file; ok is false when
+// there is none.
+func (p *Playback) StopBefore(next *Playback, notBefore time.Duration) (at media.Position, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.running {
 		return at, false
 	}
-	at, ok = next.file.SeekAfter(max(p.last+1, notBefore))
+	at, ok = next.file.SeekAfter(max(p.last+1, fileTime(notBefore)))
 	if !ok || at.Time > p.limit {
 		return at, false
 	}
@@ -226,9 +230,9 @@ func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	p.run++
 	p.running = run && !p.closed
 	p.opening, p.filled, p.single, p.quiet = true, goesOn, false, false
-	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, uint32(position.Milliseconds())
-	p.offset, p.base, p.since, p.limit = offset, base, since, p.file.Duration()
-	if limit < was.file.Duration() {
+	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, fileTime(position)
+	p.offset, p.base, p.since, p.limit = offset, base, since, fileTime(p.file.Duration())
+	if limit.Duration() < was.file.Duration() {
 		p.limit = min(p.limit, limit) // only so much of it was to be played
 	}
 	p.until = p.limit
@@ -257,7 +261,7 @@ func (p *Playback) halt() {
 		return
 	}
 	if !p.quiet {
-		p.position = uint32(p.played().Milliseconds())
+		p.position = fileTime(p.played())
 	}
 	p.running = false
 }
@@ -273,4 +277,8 @@ func (p *Playback) Close() {
 	}
 }
 
-func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
+// fileTime is a time of a file, which is neither negative nor more than 32 bits
+// hold.
+func fileTime(d time.Duration) media.Timestamp {
+	return media.Timestamp(max(0, min(d.Milliseconds(), math.MaxUint32)))
+}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -56,7 +57,7 @@ func newFilm(t testing.TB, tags []flv.Tag) *film {
 func (f *film) open() *File {
 	return &File{
 		File: f.file, Bytes: bytes.NewReader(f.bytes), OnMetaData: metadata,
-		Rate:    float64(len(f.bytes)) / float64(max(f.file.Duration(), 1)),
+		Rate:    float64(len(f.bytes)) / float64(max(f.file.Duration().Milliseconds(), 1)),
 		Release: func() { f.closed.Add(1) },
 	}
 }
@@ -65,7 +66,7 @@ func (f *film) open() *File {
 func tenSeconds(t testing.TB) *film {
 	t.Helper()
 	tags := []flv.Tag{{Type: flv.TypeVideo, Data: avcHeader}, {Type: flv.TypeAudio, Data: aacHeader}}
-	for i := range uint32(10 * 25) {
+	for i := range media.Timestamp(10 * 25) {
 		frame := inter
 		if i%25 == 0 {
 			frame = key

@@ -3,7 +3,6 @@ package playback
 import (
 	"errors"
 	"io"
-	"math"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -28,7 +27,7 @@ const (
 	// What one turn may send before others have theirs.
 	piecesPerTurn = 4
 	// A single picture of a stream without any is so much sound.
-	snapshotTime = 200 // ms
+	snapshotTime = 200 * time.Millisecond
 	// What play in data only mode sends of a file at most.
 	maxDataBytes = 4 << 20
 )
@@ -47,7 +46,7 @@ func (p *Playback) turn() {
 		return
 	}
 	over, err := p.send(w)
-	r := Result{Run: p.run, Err: err, Duration: ms(p.last - p.base), Bytes: p.sent}
+	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
 	quiet := p.quiet
 	if over {
 		if !quiet {
@@ -150,20 +149,19 @@ func (p *Playback) roomy() {
 	p.nudge()
 }
 
-// early is how long it is until a frame of a file time in ms may be sent.
-func (p *Playback) early(at uint32, now time.Time) time.Duration {
-	return ms(at) - ms(p.base) - p.buffer - now.Sub(p.since)
+// early is how long it is until a frame of a time may be sent.
+func (p *Playback) early(at media.Timestamp, now time.Time) time.Duration {
+	return (at.Duration() - p.base.Duration()) - p.buffer - now.Sub(p.since)
 }
 
-// latest is the time of the last frame that may be sent now, in ms.
-func (p *Playback) latest(now time.Time) uint32 {
-	at := ms(p.base) + now.Sub(p.since) + p.buffer + slack
-	return uint32(min(at.Milliseconds(), math.MaxUint32))
+// latest is the time of the last frame that may be sent now.
+func (p *Playback) latest(now time.Time) media.Timestamp {
+	return fileTime(p.base.Duration() + now.Sub(p.since) + p.buffer + slack)
 }
 
-// lay lays out the next piece and moves behind it. next is the time in ms of
-// what comes then, as far as is known.
-func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
+// lay lays out the next piece and moves behind it. next is the time of what
+// comes then, as far as is known.
+func (p *Playback) lay(w *worker) (next media.Timestamp, over bool, err error) {
 	b, now := w.batch, time.Now()
 	b.Buf = b.Buf[:cap(b.Buf)][:p.piece(now)]
 	after, err := p.file.Read(p.file.Bytes, p.at, b)
@@ -187,7 +185,7 @@ func (p *Playback) lay(w *worker) (next uint32, over bool, err error) {
 			p.sent += int64(f.Size())
 		}
 		p.last = max(p.last, f.Time)
-		if p.single && (isPicture(f) || f.Time > p.base+snapshotTime) {
+		if p.single && (isPicture(f) || f.Time > p.base.Add(snapshotTime)) {
 			return 0, true, nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -22,7 +23,7 @@ func (*restless) SendLayout(*rtmp.Layout) error { return nil }
 // TestTimesThatAreWeeksAway plays files whose next frame is due in weeks, or
 // whose last one is all that 32 bits hold.
 func TestTimesThatAreWeeksAway(t *testing.T) {
-	for _, times := range [][]uint32{{0, 3 << 30}, {0, 1 << 31}, {1<<32 - 1000, 1<<32 - 1}} {
+	for _, times := range [][]media.Timestamp{{0, 3 << 30}, {0, 1 << 31}, {1<<32 - 1000, 1<<32 - 1}} {
 		var tags []flv.Tag
 		for _, at := range times {
 			tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key})
@@ -38,7 +39,7 @@ func TestTimesThatAreWeeksAway(t *testing.T) {
 			if n := sink.turns.Load(); n >= manyTurns {
 				t.Errorf("times %d: %d turns in a day", times, n)
 			}
-			pb.Run(time.Duration(times[1]) * time.Millisecond)
+			pb.Run(times[1].Duration())
 			select {
 			case r := <-end:
 				if r.Err != nil {
@@ -54,7 +55,7 @@ func TestTimesThatAreWeeksAway(t *testing.T) {
 // TestPartOfAFileOfMonths plays a second of a file near the end of its clock.
 func TestPartOfAFileOfMonths(t *testing.T) {
 	var tags []flv.Tag
-	for at := uint32(1<<32 - 60000); at < 1<<32-1000; at += 1000 {
+	for at := media.Timestamp(1<<32 - 60000); at < 1<<32-1000; at += 1000 {
 		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: at, Data: key})
 	}
 	f := newFilm(t, tags)

@@ -3,6 +3,7 @@ package recording
 import (
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -10,9 +11,9 @@ import (
 const (
 	// A publisher whose timestamps go back further than this, or ahead so
 	// far, has set its clock anew: the recording goes on where it was.
-	maxBack  = 1000           // ms
-	maxAhead = 10 * 60 * 1000 // ms
-	step     = 20             // ms, between what was and what goes on
+	maxBack  = time.Second
+	maxAhead = 10 * time.Minute
+	step     = 20 * time.Millisecond // between what was and what goes on
 	forever  = time.Duration(1<<31) * time.Millisecond
 )
 
@@ -20,29 +21,30 @@ const (
 // within a track, and beginning with a picture that can be decoded.
 type clock struct {
 	begun    bool
-	offset   uint32      // added to the publisher's timestamps
-	start    uint32      // file time of what comes first
-	last     uint32      // largest file time so far
-	video    [256]uint32 // of the last video tag, by track
-	audio    [256]uint32
+	offset   media.Timestamp      // added to the publisher's timestamps
+	start    media.Timestamp      // file time of what comes first
+	last     media.Timestamp      // largest file time so far
+	video    [256]media.Timestamp // of the last video tag, by track
+	audio    [256]media.Timestamp
 	tracks   payload.DefaultTrack
 	pictures bool // a keyframe has come
 }
 
-// resume goes on behind an earlier recording.
-func (c *clock) resume(video, audio, duration uint32, gap time.Duration) {
+// resume goes on behind an earlier recording of a duration, whose last tags have
+// these times.
+func (c *clock) resume(video, audio media.Timestamp, duration, gap time.Duration) {
 	for i := range c.video {
 		c.video[i], c.audio[i] = video, audio
 	}
-	c.last = duration
-	c.start = duration + uint32(min(gap, forever).Milliseconds())
-	if duration > 0 && gap == 0 {
-		c.start += step
+	c.last = media.TimestampAt(duration)
+	c.start = c.last.Add(min(gap, forever))
+	if c.last > 0 && gap == 0 {
+		c.start = c.start.Add(step)
 	}
 }
 
 // place returns the file time of a message; ok is false when it is left out.
-func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
+func (c *clock) place(m rtmp.Message) (at media.Timestamp, ok bool) {
 	var p payload.Payload
 	header := false
 	switch m.Type {
@@ -74,9 +76,10 @@ func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
 		c.last = max(c.last, c.start)
 	}
 	at = m.Timestamp + c.offset
-	if d := int32(at - c.last); d < -maxBack || d > maxAhead {
-		c.offset += c.last + step - at
-		at = c.last + step
+	if d := at.Sub(c.last); d < -maxBack || d > maxAhead {
+		next := c.last.Add(step)
+		c.offset += next - at
+		at = next
 	}
 	switch m.Type {
 	case rtmp.TypeVideo:
@@ -84,7 +87,7 @@ func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
 	case rtmp.TypeAudio:
 		at = forward(&c.audio, &p, at)
 	default:
-		if int32(at-c.last) < 0 {
+		if at.Before(c.last) {
 			at = c.last
 		}
 	}
@@ -93,10 +96,10 @@ func (c *clock) place(m rtmp.Message) (at uint32, ok bool) {
 }
 
 // forward moves a time to where none of the payload's tracks goes back.
-func forward(last *[256]uint32, p *payload.Payload, at uint32) uint32 {
+func forward(last *[256]media.Timestamp, p *payload.Payload, at media.Timestamp) media.Timestamp {
 	tracks := p.Tracks()
 	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
-		if int32(at-last[t.ID]) < 0 {
+		if at.Before(last[t.ID]) {
 			at = last[t.ID]
 		}
 	}

@@ -205,7 +205,7 @@ func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
 		return nil, err
 	}
 	x := &indexed{file: m, size: info.Size(), modified: info.ModTime()}
-	x.rate = float64(info.Size()) / float64(max(m.Duration(), 1))
+	x.rate = float64(info.Size()) / float64(max(m.Duration().Milliseconds(), 1))
 	meta := m.Meta()
 	if meta == nil {
 		meta = durationOf(m)
@@ -221,7 +221,7 @@ func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
 }
 
 func durationOf(m media.File) *amf.ECMAArray {
-	return amf.NewECMAArray("duration", float64(m.Duration())/1000)
+	return amf.NewECMAArray("duration", float64(m.Duration().Milliseconds())/1000)
 }
 
 func onMetaData(meta *amf.ECMAArray) ([]byte, error) {
@@ -240,5 +240,5 @@ func (s *Store) Length(name string) (time.Duration, error) {
 		return 0, err
 	}
 	defer o.release()
-	return time.Duration(o.file.Duration()) * time.Millisecond, nil
+	return o.file.Duration(), nil
 }

@@ -33,7 +33,7 @@ const (
 // length is how long a file plays, with what tells whether it is still the
 // same.
 type length struct {
-	ms       uint32
+	duration time.Duration
 	size     int64
 	modified time.Time
 }
@@ -228,7 +228,7 @@ func (s *Store) info(file string, scan bool) (Info, error) {
 	// A recorder whose file has no name yet is about to replace this one.
 	if r, ok := s.recording[file]; ok {
 		one.Recording = true
-		one.Duration = time.Duration(r.length.Load()) * time.Millisecond
+		one.Duration = time.Duration(r.length.Load())
 	}
 	known, ok := s.lengths[file]
 	s.mu.Unlock()
@@ -240,7 +240,7 @@ func (s *Store) info(file string, scan bool) (Info, error) {
 			return one, nil
 		}
 	}
-	one.Duration = time.Duration(known.ms) * time.Millisecond
+	one.Duration = known.duration
 	return one, nil
 }
 
@@ -253,7 +253,7 @@ func (s *Store) measure(file string, info fs.FileInfo, scan bool) (l length, ok 
 	}
 	defer f.Close()
 	l = length{size: info.Size(), modified: info.ModTime()}
-	if l.ms, ok = s.said(file, f, info); !ok {
+	if l.duration, ok = s.said(file, f, info); !ok {
 		if !scan {
 			return l, false
 		}
@@ -262,7 +262,7 @@ func (s *Store) measure(file string, info fs.FileInfo, scan bool) (l length, ok 
 			s.log.Debug("length of a recording", "file", file, "err", err)
 			return l, false
 		}
-		l.ms = x.file.Duration()
+		l.duration = x.file.Duration()
 	}
 	s.mu.Lock()
 	if len(s.lengths) >= maxLengths {
@@ -274,7 +274,7 @@ func (s *Store) measure(file string, info fs.FileInfo, scan bool) (l length, ok 
 }
 
 // said returns the length that is known without reading the file.
-func (s *Store) said(file string, f *os.File, info fs.FileInfo) (ms uint32, ok bool) {
+func (s *Store) said(file string, f *os.File, info fs.FileInfo) (d time.Duration, ok bool) {
 	s.mu.Lock()
 	have, ok := s.indexes[file]
 	s.mu.Unlock()

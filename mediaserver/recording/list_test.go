@@ -20,7 +20,7 @@ import (
 func foreign(t *testing.T, path string) {
 	t.Helper()
 	b := []byte{'F', 'L', 'V', 1, 5, 0, 0, 0, 9, 0, 0, 0, 0}
-	for i := range uint32(51) {
+	for i := range media.Timestamp(51) {
 		b, _ = flv.AppendTag(b, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 40, Data: key})
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {

@@ -48,7 +48,7 @@ type Recorder struct {
 	// What has come: more than sequence headers, and one of video.
 	media, video bool
 
-	length atomic.Uint32 // ms, for those who list
+	length atomic.Int64 // a time.Duration, for those who list
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -195,6 +195,6 @@ func (r *Recorder) continueFile(mode Mode) error {
 	}
 	video, audio := r.w.Last()
 	r.clock.resume(video, audio, r.w.Duration(), gap)
-	r.length.Store(r.w.Duration())
+	r.length.Store(int64(r.w.Duration()))
 	return nil
 }

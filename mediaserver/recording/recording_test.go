@@ -52,14 +52,14 @@ func (s source) Next(ctx context.Context) (rtmp.Message, error) {
 func (s source) Pending() bool { return len(s) > 0 }
 func (s source) Close()        {}
 
-func message(kind rtmp.MessageType, time uint32, payload []byte) rtmp.Message {
-	return rtmp.Message{Type: kind, StreamID: 1, Timestamp: time, Payload: payload}
+func message(kind rtmp.MessageType, at media.Timestamp, payload []byte) rtmp.Message {
+	return rtmp.Message{Type: kind, StreamID: 1, Timestamp: at, Payload: payload}
 }
 
 // seconds is a publication of that length: a keyframe a second, 25 pictures.
-func seconds(n int, from uint32) []rtmp.Message {
+func seconds(n int, from media.Timestamp) []rtmp.Message {
 	all := []rtmp.Message{message(rtmp.TypeData, 0, metadata), message(rtmp.TypeVideo, from, avcHeader), message(rtmp.TypeAudio, from, aacHeader)}
-	for i := range uint32(n * 25) {
+	for i := range media.Timestamp(n * 25) {
 		frame := inter
 		if i%25 == 0 {
 			frame = key
@@ -423,7 +423,7 @@ func TestMendAfterAKill(t *testing.T) {
 func TestClock(t *testing.T) {
 	type step struct {
 		kind rtmp.MessageType
-		time uint32
+		time media.Timestamp
 		data []byte
 		want int // -1: left out
 	}

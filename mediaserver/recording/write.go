@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"syscall"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
@@ -48,7 +49,7 @@ func (r *Recorder) write(m rtmp.Message) error {
 	if m.Type == rtmp.TypeData && r.w.SetMeta(m.Payload) {
 		return nil // it has its place at the front
 	}
-	time, ok := r.clock.place(m)
+	at, ok := r.clock.place(m)
 	if !ok {
 		return nil
 	}
@@ -60,8 +61,8 @@ func (r *Recorder) write(m rtmp.Message) error {
 	default:
 		r.media = true
 	}
-	err := r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: time, Data: m.Payload})
-	r.length.Store(r.w.Duration())
+	err := r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: at, Data: m.Payload})
+	r.length.Store(int64(r.w.Duration()))
 	return err
 }
 
@@ -93,7 +94,7 @@ func (r *Recorder) flush() error {
 // has a header of pictures should have a picture too, unless none comes for a
 // second.
 func (r *Recorder) worthy() bool {
-	return r.media && (!r.video || r.clock.pictures || r.w.Duration() > 1000)
+	return r.media && (!r.video || r.clock.pictures || r.w.Duration() > time.Second)
 }
 
 // appear gives the file its name: now it has something in it.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 const (
@@ -32,10 +34,10 @@ type chunkReader struct {
 // chunkStream is what a header may leave out because the last one said it.
 type chunkStream struct {
 	id       uint32
-	known    bool   // a header with type and size has come
-	time     uint32 // of the current message
-	delta    uint32
-	extended bool // the last timestamp field was 0xffffff
+	known    bool            // a header with type and size has come
+	time     media.Timestamp // of the current message
+	delta    media.Timestamp // what the last timestamp field said
+	extended bool            // the last timestamp field was 0xffffff
 	size     int
 	kind     MessageType
 	streamID uint32
@@ -153,7 +155,7 @@ func (r *chunkReader) fullHeader(s *chunkStream, form byte) error {
 	if err != nil {
 		return err
 	}
-	field := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+	field := media.Timestamp(b[0])<<16 | media.Timestamp(b[1])<<8 | media.Timestamp(b[2])
 	if form <= 1 {
 		s.size = int(b[3])<<16 | int(b[4])<<8 | int(b[5])
 		s.kind = MessageType(b[6])
@@ -167,7 +169,7 @@ func (r *chunkReader) fullHeader(s *chunkStream, form byte) error {
 		if b, err = r.in.take(4); err != nil {
 			return err
 		}
-		s.delta = binary.BigEndian.Uint32(b)
+		s.delta = media.Timestamp(binary.BigEndian.Uint32(b))
 	}
 	return nil
 }
@@ -186,7 +188,7 @@ func (r *chunkReader) repeatedTimestamp(s *chunkStream) error {
 		if err != nil {
 			return err
 		}
-		r.leavesOut = binary.BigEndian.Uint32(b) != s.delta
+		r.leavesOut = media.Timestamp(binary.BigEndian.Uint32(b)) != s.delta
 	}
 	if r.leavesOut {
 		return nil

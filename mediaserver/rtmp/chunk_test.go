@@ -12,6 +12,7 @@ import (
 	"testing/iotest"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // reader makes a chunk reader over bytes, which come one at a time when
@@ -120,18 +121,18 @@ func TestChunkReader(t *testing.T) {
 
 func TestAppendChunksReadsBack(t *testing.T) {
 	for _, size := range []int{0, 1, 127, 128, 129, 4096, ChunkSize, ChunkSize + 1, 300000} {
-		for _, time := range []uint32{0, 0xfffffe, 0xffffff, 0x1000000, 0xffffffff} {
+		for _, at := range []media.Timestamp{0, 0xfffffe, 0xffffff, 0x1000000, 0xffffffff} {
 			for _, chunk := range []int{128, 4096, ChunkSize} {
-				m := Message{Type: TypeVideo, StreamID: 0x01020304, Timestamp: time, Payload: bytes.Repeat([]byte{0xc6, 0xff}, size)[:size]}
+				m := Message{Type: TypeVideo, StreamID: 0x01020304, Timestamp: at, Payload: bytes.Repeat([]byte{0xc6, 0xff}, size)[:size]}
 				b := AppendChunks([]byte("before"), &m, chunk)
 				r := reader(b[len("before"):], false)
 				r.chunkSize = chunk
 				var got Message
 				if err := r.next(&got); err != nil {
-					t.Fatalf("%d bytes at %d in chunks of %d: %v", size, time, chunk, err)
+					t.Fatalf("%d bytes at %d in chunks of %d: %v", size, at, chunk, err)
 				}
-				if got.Type != m.Type || got.StreamID != m.StreamID || got.Timestamp != time || !bytes.Equal(got.Payload, m.Payload) {
-					t.Fatalf("%d bytes at %d in chunks of %d came back as %d bytes at %d", size, time, chunk, len(got.Payload), got.Timestamp)
+				if got.Type != m.Type || got.StreamID != m.StreamID || got.Timestamp != at || !bytes.Equal(got.Payload, m.Payload) {
+					t.Fatalf("%d bytes at %d in chunks of %d came back as %d bytes at %d", size, at, chunk, len(got.Payload), got.Timestamp)
 				}
 			}
 		}

@@ -1,6 +1,10 @@
 package rtmp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
 
 const (
 	// ChunkSize is the chunk size that this server sends with, once it has
@@ -37,14 +41,14 @@ func appendHeader(dst []byte, m *Message, size int) []byte {
 		byte(m.Type))
 	dst = binary.LittleEndian.AppendUint32(dst, m.StreamID)
 	if field == noTimestamp {
-		dst = binary.BigEndian.AppendUint32(dst, m.Timestamp)
+		dst = binary.BigEndian.AppendUint32(dst, uint32(m.Timestamp))
 	}
 	return dst
 }
 
-// headerSize is the length of what appendHeader appends, for a time in ms.
-func headerSize(time uint32) int {
-	if time >= noTimestamp {
+// headerSize is the length of what appendHeader appends for a time.
+func headerSize(at media.Timestamp) int {
+	if at >= noTimestamp {
 		return headerBytes + extendedBytes
 	}
 	return headerBytes
@@ -54,14 +58,14 @@ func headerSize(time uint32) int {
 func appendContinuation(dst []byte, m *Message) []byte {
 	dst = append(dst, format3|byte(ChunkStreamID(m.Type)))
 	if m.Timestamp >= noTimestamp {
-		dst = binary.BigEndian.AppendUint32(dst, m.Timestamp)
+		dst = binary.BigEndian.AppendUint32(dst, uint32(m.Timestamp))
 	}
 	return dst
 }
 
 // continuationSize is the length of what appendContinuation appends.
-func continuationSize(time uint32) int {
-	if time >= noTimestamp {
+func continuationSize(at media.Timestamp) int {
+	if at >= noTimestamp {
 		return 1 + extendedBytes
 	}
 	return 1

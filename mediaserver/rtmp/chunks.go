@@ -1,6 +1,10 @@
 package rtmp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
 
 // Chunks is messages, one behind another, as AppendChunks lays them out in
 // chunks of ChunkSize: each begins with a header of format 0, and each further
@@ -30,20 +34,20 @@ const (
 
 // Next divides the first message from those behind it. There is one.
 func (c Chunks) Next() (first, behind Chunks) {
-	size, time := c.length(), c.Timestamp()
-	n := headerSize(time) + size + max(0, size-1)/ChunkSize*continuationSize(time)
+	size, at := c.length(), c.Timestamp()
+	n := headerSize(at) + size + max(0, size-1)/ChunkSize*continuationSize(at)
 	return c[:n:n], c[n:]
 }
 
 // Type is the message's type.
 func (c Chunks) Type() MessageType { return MessageType(c[typeAt]) }
 
-// Timestamp is the message's timestamp, in ms.
-func (c Chunks) Timestamp() uint32 {
+// Timestamp is the message's timestamp.
+func (c Chunks) Timestamp() media.Timestamp {
 	if field := uint24(c[timestampAt:]); field != noTimestamp {
-		return field
+		return media.Timestamp(field)
 	}
-	return binary.BigEndian.Uint32(c[headerBytes:])
+	return media.Timestamp(binary.BigEndian.Uint32(c[headerBytes:]))
 }
 
 // Head is the part of the payload that lies in the first chunk.
@@ -86,8 +90,8 @@ type Pieces struct {
 // Pieces begins before the first chunk's part of the payload. An empty payload
 // has none.
 func (c Chunks) Pieces() Pieces {
-	time := c.Timestamp()
-	return Pieces{rest: c[headerSize(time):], left: c.length(), skip: continuationSize(time)}
+	at := c.Timestamp()
+	return Pieces{rest: c[headerSize(at):], left: c.length(), skip: continuationSize(at)}
 }
 
 // More says whether there is a piece.
@@ -109,16 +113,16 @@ func (p *Pieces) Next() []byte {
 type Restamped struct {
 	of       Chunks
 	streamID uint32
-	time     uint32
+	time     media.Timestamp
 	pieces   Pieces // while every chunk gets a new header
 	begun    bool
 	over     bool
 }
 
 // Restamp begins to restamp the message: for a message stream, with a
-// timestamp in ms.
-func (c Chunks) Restamp(streamID, time uint32) Restamped {
-	return Restamped{of: c, streamID: streamID, time: time, pieces: c.Pieces()}
+// timestamp.
+func (c Chunks) Restamp(streamID uint32, at media.Timestamp) Restamped {
+	return Restamped{of: c, streamID: streamID, time: at, pieces: c.Pieces()}
 }
 
 // More says whether something is left of the message.
@@ -153,8 +157,8 @@ func (r *Restamped) appendHeader(dst []byte) []byte {
 
 // AppendRestamped appends a copy of the message for another message stream,
 // with another timestamp.
-func (c Chunks) AppendRestamped(dst []byte, streamID, time uint32) []byte {
-	for r := c.Restamp(streamID, time); r.More(); {
+func (c Chunks) AppendRestamped(dst []byte, streamID uint32, at media.Timestamp) []byte {
+	for r := c.Restamp(streamID, at); r.More(); {
 		var follows []byte
 		dst, follows = r.Next(dst)
 		dst = append(dst, follows...)

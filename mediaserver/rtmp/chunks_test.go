@@ -3,11 +3,13 @@ package rtmp
 import (
 	"bytes"
 	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // chunkTimes are both forms of a timestamp, and what lies around the first that
 // is extended.
-var chunkTimes = []uint32{0, 40, noTimestamp - 1, noTimestamp, noTimestamp + 1, 1 << 31, 1<<32 - 1}
+var chunkTimes = []media.Timestamp{0, 40, noTimestamp - 1, noTimestamp, noTimestamp + 1, 1 << 31, 1<<32 - 1}
 
 // chunkSizes are payloads around one chunk, and around several.
 var chunkSizes = []int{0, 1, 5, ChunkSize - 1, ChunkSize, ChunkSize + 1, ChunkSize + 5, 2*ChunkSize - 1, 2 * ChunkSize, 2*ChunkSize + 1, 3*ChunkSize + 7}
@@ -15,12 +17,12 @@ var chunkSizes = []int{0, 1, 5, ChunkSize - 1, ChunkSize, ChunkSize + 1, ChunkSi
 func TestChunks(t *testing.T) {
 	for _, size := range chunkSizes {
 		for _, was := range chunkTimes {
-			for _, time := range chunkTimes {
+			for _, at := range chunkTimes {
 				checkChunks(t, []Message{
 					{Type: TypeVideo, StreamID: 1, Timestamp: was, Payload: pattern(size)},
-					{Type: TypeAudio, StreamID: 0x01020304, Timestamp: time, Payload: pattern(size / 3)},
+					{Type: TypeAudio, StreamID: 0x01020304, Timestamp: at, Payload: pattern(size / 3)},
 					{Type: TypeData, StreamID: 1, Payload: nil},
-				}, 0xfffefd, time)
+				}, 0xfffefd, at)
 			}
 		}
 	}
@@ -30,19 +32,19 @@ func TestChunks(t *testing.T) {
 // came of them.
 func FuzzChunks(f *testing.F) {
 	for i, size := range chunkSizes {
-		f.Add(uint32(size), uint32(3*i), chunkTimes[i%len(chunkTimes)], chunkTimes[(i*3)%len(chunkTimes)], uint32(i), byte(TypeVideo))
+		f.Add(uint32(size), uint32(3*i), uint32(chunkTimes[i%len(chunkTimes)]), uint32(chunkTimes[(i*3)%len(chunkTimes)]), uint32(i), byte(TypeVideo))
 	}
-	f.Fuzz(func(t *testing.T, size, second, was, time, id uint32, kind byte) {
+	f.Fuzz(func(t *testing.T, size, second, was, at, id uint32, kind byte) {
 		checkChunks(t, []Message{
-			{Type: MessageType(kind), StreamID: 1, Timestamp: was, Payload: pattern(int(size % (4 * ChunkSize)))},
-			{Type: TypeAudio, StreamID: 1, Timestamp: time, Payload: pattern(int(second % (2 * ChunkSize)))},
-		}, id, time)
+			{Type: MessageType(kind), StreamID: 1, Timestamp: media.Timestamp(was), Payload: pattern(int(size % (4 * ChunkSize)))},
+			{Type: TypeAudio, StreamID: 1, Timestamp: media.Timestamp(at), Payload: pattern(int(second % (2 * ChunkSize)))},
+		}, id, media.Timestamp(at))
 	})
 }
 
 // checkChunks lays messages out one behind another, and looks at each as Chunks
 // sees it, and as the decoder sees what is made of it for a stream and a time.
-func checkChunks(t *testing.T, messages []Message, id, time uint32) {
+func checkChunks(t *testing.T, messages []Message, id uint32, at media.Timestamp) {
 	t.Helper()
 	var laid Chunks
 	for _, m := range messages {
@@ -71,7 +73,7 @@ func checkChunks(t *testing.T, messages []Message, id, time uint32) {
 		if !bytes.Equal(whole, m.Payload) {
 			t.Fatalf("message %d: the pieces are %d bytes of %d", i, len(whole), len(m.Payload))
 		}
-		restamped = c.AppendRestamped(restamped, id, time)
+		restamped = c.AppendRestamped(restamped, id, at)
 		restreamed = c.AppendRestamped(restreamed, id, m.Timestamp)
 	}
 	if len(behind) > 0 {
@@ -89,7 +91,7 @@ func checkChunks(t *testing.T, messages []Message, id, time uint32) {
 		for i, m := range messages {
 			want := m
 			if want.StreamID = id; !made.keep {
-				want.Timestamp = time
+				want.Timestamp = at
 			}
 			var got Message
 			if err := r.next(&got); err != nil || !same(&got, &want) {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -96,7 +98,7 @@ func TestSendKeepsMessagesTogether(t *testing.T) {
 			for s := range senders {
 				wg.Go(func() {
 					for i := range each {
-						first := Message{Type: TypeAudio, StreamID: uint32(s), Timestamp: uint32(i), Payload: make([]byte, 1000)}
+						first := Message{Type: TypeAudio, StreamID: uint32(s), Timestamp: media.Timestamp(i), Payload: make([]byte, 1000)}
 						second := first
 						second.Type = TypeVideo
 						if err := server.SendWait(context.Background(), &first, &second); err != nil {
@@ -105,7 +107,7 @@ func TestSendKeepsMessagesTogether(t *testing.T) {
 					}
 				})
 			}
-			next := make([]uint32, senders)
+			next := make([]media.Timestamp, senders)
 			for range senders * each {
 				a, b := <-got, <-got
 				if a.Type != TypeAudio || b.Type != TypeVideo || a.StreamID != b.StreamID || a.Timestamp != b.Timestamp {
@@ -200,10 +202,10 @@ func TestOwnerWritesBetweenWholeMessages(t *testing.T) {
 				default:
 				}
 			})
-			var media []byte
+			var chunks []byte
 			const count = 200
 			for i := range count {
-				media = AppendChunks(media, &Message{Type: TypeVideo, StreamID: 1, Timestamp: uint32(i), Payload: make([]byte, 5000)}, ChunkSize)
+				chunks = AppendChunks(chunks, &Message{Type: TypeVideo, StreamID: 1, Timestamp: media.Timestamp(i), Payload: make([]byte, 5000)}, ChunkSize)
 			}
 			if err := server.Send(Status(1, "status", "first", "")); err != nil {
 				t.Fatal(err)
@@ -211,7 +213,7 @@ func TestOwnerWritesBetweenWholeMessages(t *testing.T) {
 			finished := make(chan error, 1)
 			go func() {
 				// An owner that stops in the middle of a message.
-				rest := media[:len(media)-100]
+				rest := chunks[:len(chunks)-100]
 				var queued []byte
 				for len(rest) > 0 || len(queued) > 0 {
 					var ok bool
@@ -229,14 +231,14 @@ func TestOwnerWritesBetweenWholeMessages(t *testing.T) {
 					k := min(n, len(queued))
 					queued, rest = queued[k:], rest[n-k:]
 				}
-				server.Detach(media[len(media)-100:])
+				server.Detach(chunks[len(chunks)-100:])
 				finished <- nil
 			}()
 			if m := <-got; m.Type != TypeCommand {
 				t.Fatalf("first came type %d", m.Type)
 			}
 			for i := range count {
-				if m := <-got; m.Timestamp != uint32(i) || len(m.Payload) != 5000 {
+				if m := <-got; m.Timestamp != media.Timestamp(i) || len(m.Payload) != 5000 {
 					t.Fatalf("message %d: %d bytes at %d", i, len(m.Payload), m.Timestamp)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // pieces is a reader, and a peer's socket, that gives its bytes in pieces: as
@@ -189,10 +190,10 @@ func FuzzAggregate(f *testing.F) {
 	for _, c := range aggregateCases {
 		f.Add(unhex(f, c.bytes), uint32(1000))
 	}
-	f.Fuzz(func(t *testing.T, b []byte, time uint32) {
+	f.Fuzz(func(t *testing.T, b []byte, at uint32) {
 		size, count := 0, 0
-		err := unpack(&Message{Type: TypeAggregate, StreamID: 5, Timestamp: time, Payload: b}, func(m *Message) error {
-			if count++; m.StreamID != 5 || m.Type == TypeAggregate || count == 1 && m.Timestamp != time {
+		err := unpack(&Message{Type: TypeAggregate, StreamID: 5, Timestamp: media.Timestamp(at), Payload: b}, func(m *Message) error {
+			if count++; m.StreamID != 5 || m.Type == TypeAggregate || count == 1 && uint32(m.Timestamp) != at {
 				t.Fatalf("message %d: %s", count, m.text())
 			}
 			size += 11 + len(m.Payload)

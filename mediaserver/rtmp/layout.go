@@ -1,5 +1,7 @@
 package rtmp
 
+import "flashpod.dev/flashpod/mediaserver/media"
+
 // Layout is a write of several messages in chunks of ChunkSize, whose payloads
 // lie where they are: it makes headers, and copies no media. It is kept and
 // used again for any connection, by one goroutine at a time.
@@ -26,15 +28,15 @@ func (l *Layout) Full() bool { return len(l.bufs) > maxVector-8 }
 
 // Add appends a message whose payload is front and then payload. front is
 // copied; payload is not, and stays as it is until the layout was sent.
-func (l *Layout) Add(kind MessageType, streamID, time uint32, front, payload []byte) {
-	m := Message{Type: kind, StreamID: streamID, Timestamp: time}
+func (l *Layout) Add(kind MessageType, streamID uint32, at media.Timestamp, front, payload []byte) {
+	m := Message{Type: kind, StreamID: streamID, Timestamp: at}
 	// What goes into the first chunk lies with its header.
-	at := len(l.heads)
+	begin := len(l.heads)
 	l.heads = appendHeader(l.heads, &m, len(front)+len(payload))
 	l.heads = append(l.heads, front[:min(len(front), ChunkSize)]...)
 	front = front[min(len(front), ChunkSize):]
-	l.put(l.heads[at:])
-	room := ChunkSize - (len(l.heads) - at - headerSize(time))
+	l.put(l.heads[begin:])
+	room := ChunkSize - (len(l.heads) - begin - headerSize(at))
 	for {
 		n := min(room, len(front))
 		l.put(front[:n])
@@ -45,9 +47,9 @@ func (l *Layout) Add(kind MessageType, streamID, time uint32, front, payload []b
 		if len(front)+len(payload) == 0 {
 			return
 		}
-		at = len(l.heads)
+		begin = len(l.heads)
 		l.heads = appendContinuation(l.heads, &m)
-		l.put(l.heads[at:])
+		l.put(l.heads[begin:])
 		room = ChunkSize
 	}
 }

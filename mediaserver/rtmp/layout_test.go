@@ -5,23 +5,25 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // A layout is on the wire what AppendChunks makes, whatever the sizes and
 // wherever the payload is divided.
 func TestLayoutIsWhatAppendChunksMakes(t *testing.T) {
 	l := NewLayout()
-	for _, time := range []uint32{0, 40, noTimestamp - 1, noTimestamp, 1 << 31} {
+	for _, at := range []media.Timestamp{0, 40, noTimestamp - 1, noTimestamp, 1 << 31} {
 		for _, front := range []int{0, 5, ChunkSize - 1, ChunkSize, ChunkSize + 1} {
 			for _, size := range []int{0, 1, ChunkSize - 5, ChunkSize, 3 * ChunkSize} {
 				l.Reset()
 				payload := pattern(front + size)
-				l.Add(TypeVideo, 7, time, payload[:front], payload[front:])
-				l.Add(TypeAudio, 7, time, nil, payload[:min(3, len(payload))])
-				want := AppendChunks(nil, &Message{TypeVideo, 7, time, payload}, ChunkSize)
-				want = AppendChunks(want, &Message{TypeAudio, 7, time, payload[:min(3, len(payload))]}, ChunkSize)
+				l.Add(TypeVideo, 7, at, payload[:front], payload[front:])
+				l.Add(TypeAudio, 7, at, nil, payload[:min(3, len(payload))])
+				want := AppendChunks(nil, &Message{TypeVideo, 7, at, payload}, ChunkSize)
+				want = AppendChunks(want, &Message{TypeAudio, 7, at, payload[:min(3, len(payload))]}, ChunkSize)
 				if got := l.AppendTo(nil); !bytes.Equal(got, want) || l.Size() != len(want) {
-					t.Fatalf("time %d, front %d, payload %d: %d bytes, want %d", time, front, size, len(got), len(want))
+					t.Fatalf("time %d, front %d, payload %d: %d bytes, want %d", at, front, size, len(got), len(want))
 				}
 			}
 		}
@@ -63,7 +65,7 @@ func TestSendLayout(t *testing.T) {
 	for ; c.HasRoom(func() { room <- struct{}{} }); rounds++ {
 		l.Reset()
 		for i := 0; !l.Full(); i++ {
-			l.Add(TypeVideo, 1, uint32(rounds), []byte{0x27, 1}, pattern(i*10))
+			l.Add(TypeVideo, 1, media.Timestamp(rounds), []byte{0x27, 1}, pattern(i*10))
 		}
 		want = l.AppendTo(want)
 		if err := c.SendLayout(l); err != nil {

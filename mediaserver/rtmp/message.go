@@ -8,6 +8,7 @@ import (
 	"github.com/yutopp/go-rtmp/message"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // MessageType says what a message carries [SPEC §5.4, §7.1].
@@ -36,7 +37,7 @@ const (
 type Message struct {
 	Type      MessageType
 	StreamID  uint32 // message stream id; 0: the connection itself
-	Timestamp uint32 // ms; wraps after 49.7 days
+	Timestamp media.Timestamp
 	Payload   []byte
 }
 
@@ -112,12 +113,12 @@ func UserControl(event uint16, values ...uint32) *Message {
 	return &Message{Type: TypeUserControl, Payload: b}
 }
 
-// NewData makes an AMF0 data message, timestamp in ms. It fails with what
-// amf.AppendAll fails with.
-func NewData(streamID, timestamp uint32, values ...amf.Value) (*Message, error) {
+// NewData makes an AMF0 data message. It fails with what amf.AppendAll
+// fails with.
+func NewData(streamID uint32, at media.Timestamp, values ...amf.Value) (*Message, error) {
 	payload, err := amf.AppendAll(nil, values...)
 	if err != nil {
 		return nil, fmt.Errorf("data message: %w", err)
 	}
-	return &Message{Type: TypeData, StreamID: streamID, Timestamp: timestamp, Payload: payload}, nil
+	return &Message{Type: TypeData, StreamID: streamID, Timestamp: at, Payload: payload}, nil
 }

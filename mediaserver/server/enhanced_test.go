@@ -8,20 +8,21 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // packet is one message of media.
 type packet struct {
 	kind    rtmp.MessageType
-	time    uint32
+	time    media.Timestamp
 	payload string
 }
 
 func (p packet) String() string { return fmt.Sprintf("%d at %d: %q", p.kind, p.time, p.payload) }
 
-func video(time uint32, payload string) packet { return packet{rtmp.TypeVideo, time, payload} }
-func sound(time uint32, payload string) packet { return packet{rtmp.TypeAudio, time, payload} }
+func video(at media.Timestamp, payload string) packet { return packet{rtmp.TypeVideo, at, payload} }
+func sound(at media.Timestamp, payload string) packet { return packet{rtmp.TypeAudio, at, payload} }
 
 // enhancedCases are publications of everything that Enhanced RTMP v2 has:
 // their headers in the order in which who comes late gets them, then a first

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -124,7 +125,7 @@ func TestPlayerWithAWindow(t *testing.T) {
 	joined(t, s, 1)
 	const messages = 60
 	payload := append([]byte{0xaf, 1}, make([]byte, 100<<10)...)
-	for n := range uint32(messages) {
+	for n := range media.Timestamp(messages) {
 		if err := publisher.conn.SendWait(context.Background(), &rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: n, Payload: payload}); err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -75,9 +76,9 @@ func (c *netStreams) on(id uint32, name string, args ...amf.Value) {
 	}
 }
 
-func (c *netStreams) audio(id, time uint32) {
+func (c *netStreams) audio(id uint32, at media.Timestamp) {
 	c.t.Helper()
-	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: id, Timestamp: time, Payload: []byte{0xaf, 1, 0}}); err != nil {
+	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: id, Timestamp: at, Payload: []byte{0xaf, 1, 0}}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -354,7 +355,7 @@ func TestSetBufferLength(t *testing.T) {
 	c := connectStreams(t, s, 1)
 	c.on(1, "publish", "long", "record")
 	c.expect("1 Publish.Start", "1 Record.Start")
-	for ms := uint32(0); ms <= 1800000; ms += 300000 {
+	for ms := media.Timestamp(0); ms <= 1800000; ms += 300000 {
 		c.audio(1, ms)
 	}
 	c.on(1, "closeStream")

@@ -13,6 +13,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -221,29 +222,29 @@ func (v *viewer) unpublish() {
 	v.expect("Record.Stop", "Unpublish.Success")
 }
 
-func (v *viewer) media(kind rtmp.MessageType, time uint32, payload ...byte) {
+func (v *viewer) media(kind rtmp.MessageType, at media.Timestamp, payload ...byte) {
 	v.t.Helper()
-	if err := v.conn.Send(&rtmp.Message{Type: kind, StreamID: 1, Timestamp: time, Payload: payload}); err != nil {
+	if err := v.conn.Send(&rtmp.Message{Type: kind, StreamID: 1, Timestamp: at, Payload: payload}); err != nil {
 		v.t.Fatal(err)
 	}
 }
 
-func (v *viewer) key(letter byte, time uint32) {
+func (v *viewer) key(letter byte, at media.Timestamp) {
 	v.t.Helper()
-	v.media(rtmp.TypeVideo, time, 0x12, letter)
+	v.media(rtmp.TypeVideo, at, 0x12, letter)
 }
-func (v *viewer) inter(letter byte, time uint32) {
+func (v *viewer) inter(letter byte, at media.Timestamp) {
 	v.t.Helper()
-	v.media(rtmp.TypeVideo, time, 0x22, letter)
+	v.media(rtmp.TypeVideo, at, 0x22, letter)
 }
-func (v *viewer) sound(letter byte, time uint32) {
+func (v *viewer) sound(letter byte, at media.Timestamp) {
 	v.t.Helper()
-	v.media(rtmp.TypeAudio, time, 0x2f, letter)
+	v.media(rtmp.TypeAudio, at, 0x2f, letter)
 }
 
-func (v *viewer) data(time uint32, values ...amf.Value) {
+func (v *viewer) data(at media.Timestamp, values ...amf.Value) {
 	v.t.Helper()
-	m, err := rtmp.NewData(1, time, values...)
+	m, err := rtmp.NewData(1, at, values...)
 	if err == nil {
 		err = v.conn.Send(m)
 	}
@@ -255,41 +256,41 @@ func (v *viewer) data(time uint32, values ...amf.Value) {
 // film is a recording to be made: a picture every so often, of which some are
 // keyframes and some are for nobody else, and sound. Times are in ms.
 type film struct {
-	length, frame, key uint32
+	length, frame, key media.Timestamp
 	aside              bool // every second picture is disposable
-	sound              uint32
-	cue                uint32 // data messages
-	padding            int    // bytes of a picture
+	sound              media.Timestamp
+	cue                media.Timestamp // data messages
+	padding            int             // bytes of a picture
 }
 
 // shoot makes a film, whose letter is that of its name.
 func shoot(t *testing.T, s *Server, name string, f film) {
 	t.Helper()
 	var tags []flv.Tag
-	tag := func(kind uint8, time uint32, payload ...byte) {
-		tags = append(tags, flv.Tag{Type: kind, Timestamp: time, Data: payload})
+	tag := func(kind uint8, at media.Timestamp, payload ...byte) {
+		tags = append(tags, flv.Tag{Type: kind, Timestamp: at, Data: payload})
 	}
-	due := func(time, every uint32) bool { return every > 0 && time%every == 0 }
-	for time := range f.length + 1 {
-		if due(time, f.cue) {
-			m, err := rtmp.NewData(1, time, "onCuePoint", float64(time))
+	due := func(at, every media.Timestamp) bool { return every > 0 && at%every == 0 }
+	for at := range f.length + 1 {
+		if due(at, f.cue) {
+			m, err := rtmp.NewData(1, at, "onCuePoint", float64(at))
 			if err != nil {
 				t.Fatal(err)
 			}
-			tag(flv.TypeScript, time, m.Payload...)
+			tag(flv.TypeScript, at, m.Payload...)
 		}
-		if due(time, f.frame) {
+		if due(at, f.frame) {
 			kind := byte(0x22)
 			switch {
-			case due(time, f.key):
+			case due(at, f.key):
 				kind = 0x12
-			case f.aside && time/f.frame%2 == 1:
+			case f.aside && at/f.frame%2 == 1:
 				kind = 0x32
 			}
-			tag(flv.TypeVideo, time, append([]byte{kind, name[0]}, make([]byte, f.padding)...)...)
+			tag(flv.TypeVideo, at, append([]byte{kind, name[0]}, make([]byte, f.padding)...)...)
 		}
-		if due(time, f.sound) {
-			tag(flv.TypeAudio, time, 0x2f, name[0])
+		if due(at, f.sound) {
+			tag(flv.TypeAudio, at, 0x2f, name[0])
 		}
 	}
 	shootTags(t, s, 0, name, tags...)
@@ -427,32 +428,32 @@ func TestPlayLiveArguments(t *testing.T) {
 	} {
 		base := at * 10000
 		v := view(t, s)
-		p.key('x', uint32(base)) // who comes now begins with it
+		p.key('x', media.Timestamp(base)) // who comes now begins with it
 		p.settled()
 		v.play(c.args...)
 		v.expect(c.want[:slices.Index(c.want, "data |RtmpSampleAccess")+1]...)
 		for _, w := range c.want[slices.Index(c.want, "data |RtmpSampleAccess")+1:] {
 			var kind string
-			var time int
-			if _, err := fmt.Sscanf(w, "%s x %d", &kind, &time); err != nil {
+			var ms int
+			if _, err := fmt.Sscanf(w, "%s x %d", &kind, &ms); err != nil {
 				v.expect(w)
 				continue
 			}
-			if time > 0 {
-				p.media(rtmp.TypeVideo, uint32(base+time), map[string]byte{"key": 0x12, "inter": 0x22}[kind], 'x')
+			if ms > 0 {
+				p.media(rtmp.TypeVideo, media.Timestamp(base+ms), map[string]byte{"key": 0x12, "inter": 0x22}[kind], 'x')
 			} else {
 				v.expect(fmt.Sprintf("key x %d", base))
 				continue
 			}
-			v.expect(fmt.Sprintf("%s x %d", kind, base+time))
-			if c.want[len(c.want)-1] == "eof" && time == 500 {
-				p.key('x', uint32(base+1000)) // beyond the length: it shows that this is over
+			v.expect(fmt.Sprintf("%s x %d", kind, base+ms))
+			if c.want[len(c.want)-1] == "eof" && ms == 500 {
+				p.key('x', media.Timestamp(base+1000)) // beyond the length: it shows that this is over
 			}
 		}
 		v.nothing()
 		v.play(false)
 		v.expect("Play.Stop")
-		p.inter('x', uint32(base+2500))
+		p.inter('x', media.Timestamp(base+2500))
 		p.settled()
 		v.nothing()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -39,7 +40,7 @@ func shootTags(t *testing.T, s *Server, instance int, name string, tags ...flv.T
 }
 
 // largePictures are n keyframes of 100 KB, one every so many ms.
-func largePictures(n, every uint32) (tags []flv.Tag) {
+func largePictures(n, every media.Timestamp) (tags []flv.Tag) {
 	frame := make([]byte, 100<<10)
 	copy(frame, []byte{0x17, 1, 0, 0, 0})
 	for i := range n {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
@@ -36,7 +37,7 @@ func put(t *testing.T, s *Server, instance int, name string, seconds int) {
 		t.Fatal(err)
 	}
 	for i := range seconds + 1 {
-		if err := w.Write(flv.Tag{Type: flv.TypeAudio, Timestamp: uint32(i * 1000), Data: []byte{0xaf, 1, 0}}); err != nil {
+		if err := w.Write(flv.Tag{Type: flv.TypeAudio, Timestamp: media.Timestamp(i * 1000), Data: []byte{0xaf, 1, 0}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -208,7 +209,7 @@ func TestDeletingWhatIsInUse(t *testing.T) {
 	p := connect(t, s, "app/one").hello()
 	p.on(1, "publish", "cam", "record")
 	p.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
-	for i := range uint32(100) {
+	for i := range media.Timestamp(100) {
 		audio(t, p, i*20)
 	}
 	for page := (web.RecordingPage{}); len(page.Recordings) == 0; { // it is named when something is in it

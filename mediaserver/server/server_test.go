@@ -20,6 +20,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1/manifest"
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -219,9 +220,9 @@ func joined(t *testing.T, s *Server, players int) {
 	}
 }
 
-func audio(t *testing.T, c *client, time uint32) {
+func audio(t *testing.T, c *client, at media.Timestamp) {
 	t.Helper()
-	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: time, Payload: []byte{0xaf, 1, 0}}); err != nil {
+	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: at, Payload: []byte{0xaf, 1, 0}}); err != nil {
 		t.Fatal(err)
 	}
 }

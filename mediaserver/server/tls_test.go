@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -94,7 +95,7 @@ func TestRTMPS(t *testing.T) {
 	if err := conn.SendCommand(1, "play", 0, nil, "cam"); err != nil {
 		t.Fatal(err)
 	}
-	times := make(chan uint32, 100)
+	times := make(chan media.Timestamp, 100)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -109,10 +110,10 @@ func TestRTMPS(t *testing.T) {
 	p := connect(t, s, "app/one").hello()
 	p.on(1, "publish", "cam", "live")
 	p.expect("event 0", "onStatus NetStream.Publish.Start")
-	for i := range uint32(50) {
+	for i := range media.Timestamp(50) {
 		audio(t, p, i)
 	}
-	for i := range uint32(50) {
+	for i := range media.Timestamp(50) {
 		if got := <-times; got != i {
 			t.Fatalf("message %d came as %d", i, got)
 		}

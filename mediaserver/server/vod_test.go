@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -197,7 +198,7 @@ func TestReceiveOfALiveStream(t *testing.T) {
 	deaf.expect("key x 0")
 	blind.expect("sound x 0")
 	slow.expect("key x 0", "sound x 0")
-	for at := uint32(100); at <= 2000; at += 100 {
+	for at := media.Timestamp(100); at <= 2000; at += 100 {
 		p.media(rtmp.TypeVideo, at, map[bool]byte{true: 0x12, false: 0x32}[at%1000 == 0], 'x')
 	}
 	p.sound('x', 2050)

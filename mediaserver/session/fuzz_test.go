@@ -16,6 +16,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -99,7 +100,7 @@ func newHouse(t testing.TB) *house {
 func (h *house) record(t testing.TB) {
 	t.Helper()
 	p := h.publish(t, "clip")
-	for ms := uint32(0); ms < 2000; ms += 100 {
+	for ms := media.Timestamp(0); ms < 2000; ms += 100 {
 		for _, m := range []rtmp.Message{
 			{Type: rtmp.TypeVideo, Timestamp: ms, Payload: []byte{0x17, 1, 0, 0, 0, 9, 9, 9}},
 			{Type: rtmp.TypeAudio, Timestamp: ms, Payload: []byte{0xaf, 1, 7, 7}},
@@ -347,7 +348,7 @@ func read(b []byte) (words []*rtmp.Message) {
 	for len(b) >= head && len(words) < 200 {
 		n := min(int(binary.BigEndian.Uint16(b[3:])), len(b)-head)
 		words = append(words, &rtmp.Message{
-			Type: kinds[int(b[0])%len(kinds)], StreamID: uint32(b[1] % 4), Timestamp: uint32(b[2]) * 40, Payload: b[head : head+n],
+			Type: kinds[int(b[0])%len(kinds)], StreamID: uint32(b[1] % 4), Timestamp: media.Timestamp(b[2]) * 40, Payload: b[head : head+n],
 		})
 		b = b[head+n:]
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -52,7 +53,7 @@ func (l *live) until(it item) *stream.Until {
 	return &stream.Until{
 		Length:      length,
 		Publication: !it.bounded(),
-		OnEnd: func(last uint32) {
+		OnEnd: func(last media.Timestamp) {
 			l.ns.session.turns.post(func() { l.ended(generation, last, it.length) })
 		},
 	}
@@ -60,7 +61,7 @@ func (l *live) until(it item) *stream.Until {
 
 // ended is the end of a live stream that was to end. Nothing comes of it when
 // the client went on meanwhile.
-func (l *live) ended(generation int, last uint32, length time.Duration) {
+func (l *live) ended(generation int, last media.Timestamp, length time.Duration) {
 	ns := l.ns
 	if ns.playing != l || l.generation != generation {
 		return
@@ -71,11 +72,11 @@ func (l *live) ended(generation int, last uint32, length time.Duration) {
 	}
 }
 
-func (l *live) active() bool            { return !l.over }
-func (l *live) reached() uint32         { return l.player.Reached() }
-func (l *live) pause() error            { l.player.Pause(true); return nil }
-func (l *live) resume(float64)          { l.player.Pause(false) }
-func (l *live) setBuffer(time.Duration) {} // what is live is sent as it comes
+func (l *live) active() bool             { return !l.over }
+func (l *live) reached() media.Timestamp { return l.player.Reached() }
+func (l *live) pause() error             { l.player.Pause(true); return nil }
+func (l *live) resume(float64)           { l.player.Pause(false) }
+func (l *live) setBuffer(time.Duration)  {} // what is live is sent as it comes
 
 func (l *live) receive(w wanted) {
 	l.player.Receive(w.audio, w.video)
@@ -96,7 +97,7 @@ func (l *live) bound() {
 	}
 }
 
-func (l *live) stop() (last uint32) {
+func (l *live) stop() (last media.Timestamp) {
 	l.player.Close()
 	l.keep()
 	return l.player.Reached()

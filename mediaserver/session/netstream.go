@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -34,8 +35,8 @@ type netStream struct {
 
 // timeline says where the timestamps of what plays next begin.
 type timeline struct {
-	continues bool   // at reached; else they are the stream's own
-	reached   uint32 // ms, the latest timestamp of what was played before
+	continues bool            // at reached; else they are the stream's own
+	reached   media.Timestamp // the latest of what was played before
 }
 
 func newNetStream(s *Session, id uint32) *netStream {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -14,8 +15,8 @@ import (
 type playing interface {
 	// active says whether it has not come to its end, or is paused there.
 	active() bool
-	// reached is the latest timestamp sent, in ms.
-	reached() uint32
+	// reached is the latest timestamp sent.
+	reached() media.Timestamp
 
 	pause() error
 	// resume goes on where it was paused or, with at not negative, at a time
@@ -32,7 +33,7 @@ type playing interface {
 	goOver(to PlayAnswer, it item, aligned bool, offset float64) (gone bool, err error)
 	// stop ends it, and returns the latest timestamp sent. Nothing of it is
 	// sent afterwards.
-	stop() (last uint32)
+	stop() (last media.Timestamp)
 }
 
 // seekable is what can be sought in.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"math"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -85,7 +84,7 @@ func (r *recorded) ended(p *playback.Playback, how playback.Result) {
 }
 
 func (r *recorded) active() bool               { return r.running || r.ns.paused }
-func (r *recorded) reached() uint32            { return r.playback.Reached() }
+func (r *recorded) reached() media.Timestamp   { return r.playback.Reached() }
 func (r *recorded) pause() error               { return r.halt() }
 func (r *recorded) setBuffer(d time.Duration)  { r.playback.SetBuffer(d) }
 func (r *recorded) bound()                     {} // it has an end
@@ -139,10 +138,10 @@ func (r *recorded) seek(at float64) {
 // fileTime turns a client's time in ms into the file's: they differ in a
 // playlist.
 func (r *recorded) fileTime(ms float64) time.Duration {
-	return max(0, milliseconds(ms)-time.Duration(int32(r.playback.Offset()))*time.Millisecond)
+	return max(0, milliseconds(ms)-r.playback.Offset())
 }
 
-func (r *recorded) stop() (last uint32) {
+func (r *recorded) stop() (last media.Timestamp) {
 	r.dropChange()
 	r.rest()
 	last = r.playback.Reached()
@@ -164,7 +163,7 @@ func (r *recorded) goOver(to PlayAnswer, it item, aligned bool, offset float64) 
 			return r.changeOver(false)
 		})
 	}
-	at, ok := r.playback.StopBefore(next, uint32(min(r.fileTime(max(offset, 0)).Milliseconds(), math.MaxUint32)))
+	at, ok := r.playback.StopBefore(next, r.fileTime(max(offset, 0)))
 	if !ok { // what was to come before this still is
 		next.Close()
 		return true, ns.fail(codePlayFailed, it.name, "Cannot switch to %s: it has no keyframe after the place that plays.", it.name)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -13,7 +14,7 @@ import (
 func TestStalledPlayerOfARecordedStreamIsClosed(t *testing.T) {
 	h := newHouse(t)
 	p := h.publish(t, "big")
-	for ms := uint32(0); ms < 20; ms++ {
+	for ms := media.Timestamp(0); ms < 20; ms++ {
 		picture := append([]byte{0x12}, make([]byte, 1<<20)...)
 		if err := p.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: ms, Payload: picture}); err != nil {
 			t.Fatal(err)

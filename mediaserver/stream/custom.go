@@ -1,6 +1,9 @@
 package stream
 
 import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -19,19 +22,19 @@ type custom struct {
 // may be written in part, or not at all, and is laid out again then: so step
 // works on a copy, and commit repeats it for what was written.
 type state struct {
-	started bool   // the shift is known
-	shift   uint32 // ms, added to the stream's timestamps
-	moved   bool   // the shift is no encoder's: time 0 means nothing here
+	started bool            // the shift is known
+	shift   media.Timestamp // added to the stream's timestamps
+	moved   bool            // the shift is no encoder's: time 0 means nothing here
 
-	sent bool   // there is a last
-	last uint32 // ms, the latest timestamp sent
+	sent bool            // there is a last
+	last media.Timestamp // the latest sent
 
 	// After a change of streams nothing goes back before floor.
 	floored bool
-	floor   uint32
+	floor   media.Timestamp
 
-	counting bool   // towards the end
-	first    uint32 // ms, where that began
+	counting bool            // towards the end
+	first    media.Timestamp // where that began
 
 	over bool
 	rate payload.FrameRate
@@ -47,7 +50,7 @@ func (p *Player) customize() *custom {
 
 // reached is the timestamp that a player without a custom was sent last, as
 // well as the log knows.
-func (p *Player) reached() uint32 {
+func (p *Player) reached() media.Timestamp {
 	if p.at.seg != nil && p.at.i > 0 {
 		return p.at.seg.packets[p.at.i-1].time
 	}
@@ -55,14 +58,14 @@ func (p *Player) reached() uint32 {
 }
 
 // begin makes timestamps begin at from.
-func (st *state) begin(from uint32) {
+func (st *state) begin(from media.Timestamp) {
 	st.started, st.moved, st.last = false, true, from
 }
 
 // start fixes the shift at the first media, which has a time of the stream.
-func (st *state) start(time uint32) {
+func (st *state) start(at media.Timestamp) {
 	if !st.started {
-		st.started, st.shift = true, st.last-time
+		st.started, st.shift = true, st.last-at
 	}
 }
 
@@ -74,12 +77,12 @@ func (c *custom) needed() bool {
 }
 
 // stamp turns a time of the stream into the player's.
-func (st *state) stamp(time uint32) uint32 {
+func (st *state) stamp(at media.Timestamp) media.Timestamp {
 	if !st.started {
 		return st.last
 	}
-	out := time + st.shift
-	if st.floored && int32(out-st.floor) < 0 {
+	out := at + st.shift
+	if st.floored && out.Before(st.floor) {
 		out = st.floor
 	}
 	return out
@@ -95,52 +98,52 @@ func (p *Player) stopCustom() {
 
 // step says whether a packet is sent and with which timestamp. head is the
 // beginning of its payload.
-func (st *state) step(p *Player, k packet, head []byte) (time uint32, send bool) {
+func (st *state) step(p *Player, k packet, head []byte) (at media.Timestamp, send bool) {
 	c := p.custom
 	sounds := k.kind == rtmp.TypeAudio || k.kind == rtmp.TypeVideo
-	media := sounds && k.flags&^flagKey == 0
+	frames := sounds && k.flags&^flagKey == 0
 	if sounds {
 		st.start(k.time)
 	}
-	time = st.stamp(k.time)
+	at = st.stamp(k.time)
 	if k.kind == rtmp.TypeData && k.time == 0 && st.moved {
-		time = st.last // its time was meant for a stream that begins at 0
+		at = st.last // its time was meant for a stream that begins at 0
 	}
-	if media && c.until.reached(st, time) {
+	if frames && c.until.reached(st, at) {
 		st.over = true
 		return 0, false
 	}
 	switch {
 	case !p.wants(k):
 		return 0, false
-	case media && c.next.supersedes(k):
+	case frames && c.next.supersedes(k):
 		return 0, false
-	case media && c.until.leavesOut(k):
+	case frames && c.until.leavesOut(k):
 		return 0, false
-	case k.kind == rtmp.TypeVideo && media && !st.rate.Take(k.time, head):
+	case k.kind == rtmp.TypeVideo && frames && !st.rate.Take(k.time, head):
 		return 0, false
 	}
 	if sounds && st.floored {
-		switch above := int32(k.time + st.shift - st.floor); {
+		switch above := (k.time + st.shift).Sub(st.floor); {
 		case above > floorLasts:
 			st.floored = false
-		case above < 0 && media && k.kind == rtmp.TypeAudio:
+		case above < 0 && frames && k.kind == rtmp.TypeAudio:
 			return 0, false // was heard already
 		}
 	}
-	if !st.sent && sounds || int32(time-st.last) > 0 {
-		st.last = time
+	if !st.sent && sounds || at.After(st.last) {
+		st.last = at
 	}
 	st.sent = st.sent || sounds
 	if c.until.ends(k, c.next != nil) {
 		st.over = true
 	}
-	return time, true
+	return at, true
 }
 
 // floorLasts is how far a stream is past the floor when no packet can be below
-// it any more, in ms.
-const floorLasts = 1000
+// it any more.
+const floorLasts = time.Second
 
 // customized adds what a player with a custom has not been sent yet.
 func (c *scratch) customized(p *Player) {
@@ -162,8 +165,8 @@ func (c *scratch) customized(p *Player) {
 		from := at
 		at.i++
 		k := from.seg.packets[from.i]
-		if time, send := st.step(p, k, from.seg.chunks(k).Head()); send {
-			c.packet(p, from.seg, k, time)
+		if stamp, send := st.step(p, k, from.seg.chunks(k).Head()); send {
+			c.packet(p, from.seg, k, stamp)
 		}
 		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
 	}
@@ -190,8 +193,8 @@ func (m mark) commit() {
 func (m mark) customLeft(n int) []byte {
 	p, k := m.p, m.seg.packets[m.from]
 	st := p.custom.state
-	time, _ := st.step(p, k, m.seg.chunks(k).Head())
-	return p.left(m.seg, k, time, n)
+	at, _ := st.step(p, k, m.seg.chunks(k).Head())
+	return p.left(m.seg, k, at, n)
 }
 
 // restamped is the player's opening with its stream id and timestamps. Openings
@@ -203,11 +206,11 @@ func (c *custom) restamped(p *Player) []byte {
 	var out []byte
 	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(p.opening); len(behind) > 0; {
 		m, behind = behind.Next()
-		time := own
+		at := own
 		if m.Type() == rtmp.TypeData && !st.moved {
-			time = m.Timestamp()
+			at = m.Timestamp()
 		}
-		out = m.AppendRestamped(out, p.id, time)
+		out = m.AppendRestamped(out, p.id, at)
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -45,8 +46,8 @@ func TestTimestampsContinue(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
-		begin, end uint32 // of the stream
-		from       uint32
+		begin, end media.Timestamp // of the stream
+		from       media.Timestamp
 	}{
 		{"as they are", 1000, 1000, 1000},
 		{"earlier", 50000, 50000, 7},
@@ -80,13 +81,13 @@ func TestTimestampsContinue(t *testing.T) {
 				defer player.Close()
 				go func() {
 					for i := 1; i < frames; i++ {
-						_ = p.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: c.begin + uint32(40*i), Payload: long(i)})
+						_ = p.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: c.begin + media.Timestamp(40*i), Payload: long(i)})
 						_ = p.Write(&rtmp.Message{Type: rtmp.TypeData, Payload: []byte("\x02\x00\x01x")})
 					}
 				}()
 				far.expect(t, fmt.Sprintf("type 18@%d at %d", id, c.from), fmt.Sprintf("video 170000@%d at %d", id, c.from))
 				for i := range frames {
-					want := c.from + uint32(40*i)
+					want := c.from + media.Timestamp(40*i)
 					m := <-far.got
 					if m.Type != rtmp.TypeVideo || m.Timestamp != want || m.StreamID != id || !bytes.Equal(m.Payload, long(i)) {
 						t.Fatalf("frame %d: %s, %d bytes, right: %v; want time %d", i, describe(m), len(m.Payload), bytes.Equal(m.Payload, long(i)), want)
@@ -106,7 +107,7 @@ func TestFrameRate(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		gop    string
-		every  uint32 // ms between frames
+		every  media.Timestamp // between frames
 		fps    float64
 		want   func(r sentFrames) bool
 		reason string
@@ -141,9 +142,9 @@ func TestFrameRate(t *testing.T) {
 			go func() { defer close(done); got = far.until(t) }()
 			for i := range 200 {
 				frame := map[byte]func(byte) []byte{'K': key, 'R': inter, 'S': spare}[c.gop[i%len(c.gop)]]
-				write(t, p, rtmp.TypeVideo, uint32(i)*c.every, frame(byte(i)))
+				write(t, p, rtmp.TypeVideo, media.Timestamp(i)*c.every, frame(byte(i)))
 				if i%10 == 0 {
-					write(t, p, rtmp.TypeAudio, uint32(i)*c.every, sound(byte(i)))
+					write(t, p, rtmp.TypeAudio, media.Timestamp(i)*c.every, sound(byte(i)))
 				}
 				player.isCustom() // a round: nobody is to fall behind
 			}
@@ -241,7 +242,7 @@ func TestPlayerThatWantsNothingKeepsUp(t *testing.T) {
 	defer player.Close()
 	player.Receive(false, false)
 	for i := range 20 {
-		write(t, p, rtmp.TypeVideo, uint32(i*1000), key(byte(i)))
+		write(t, p, rtmp.TypeVideo, media.Timestamp(i*1000), key(byte(i)))
 		player.isCustom() // a round
 	}
 	write(t, p, rtmp.TypeData, 0, endOfList)
@@ -254,8 +255,8 @@ func TestUntil(t *testing.T) {
 	film := func(t *testing.T, p *Publisher) {
 		write(t, p, rtmp.TypeVideo, 100, key(0))
 		for i := range 4 {
-			write(t, p, rtmp.TypeAudio, uint32(100+i*1500), sound(byte(i)))
-			write(t, p, rtmp.TypeVideo, uint32(100+i*1500), inter(byte(i)))
+			write(t, p, rtmp.TypeAudio, media.Timestamp(100+i*1500), sound(byte(i)))
+			write(t, p, rtmp.TypeVideo, media.Timestamp(100+i*1500), inter(byte(i)))
 		}
 	}
 	for _, c := range []struct {
@@ -263,7 +264,7 @@ func TestUntil(t *testing.T) {
 		until Until
 		feed  func(*testing.T, *Publisher)
 		want  []string
-		last  uint32
+		last  media.Timestamp
 	}{
 		{"length", Until{Length: 3 * time.Second}, film, []string{
 			"NetStream.Play.PublishNotify@1", "video 170100@1 at 100",
@@ -282,8 +283,8 @@ func TestUntil(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := New("a", newFanout(t), Options{GOPCache: true})
 			far := dial(t)
-			ended := make(chan uint32, 2)
-			c.until.OnEnd = func(last uint32) { ended <- last }
+			ended := make(chan media.Timestamp, 2)
+			c.until.OnEnd = func(last media.Timestamp) { ended <- last }
 			player := s.PlayWith(far.conn, 1, PlayOptions{Until: &c.until})
 			defer player.Close()
 			p, err := s.Publish()
@@ -319,10 +320,10 @@ func TestUntil(t *testing.T) {
 func TestUntilWithNobodyThere(t *testing.T) {
 	s := New("a", newFanout(t), Options{})
 	far := dial(t)
-	ended := make(chan uint32, 1)
+	ended := make(chan media.Timestamp, 1)
 	player := s.PlayWith(far.conn, 1, PlayOptions{
 		Continue: true, From: 77,
-		Until: &Until{Length: 20 * time.Millisecond, OnEnd: func(last uint32) { ended <- last }},
+		Until: &Until{Length: 20 * time.Millisecond, OnEnd: func(last media.Timestamp) { ended <- last }},
 	})
 	defer player.Close()
 	select {
@@ -341,8 +342,8 @@ func TestUntilWithASilentPublisher(t *testing.T) {
 	t.Parallel()
 	s, p := publish(t, newFanout(t), "a")
 	far := dial(t)
-	ended := make(chan uint32, 1)
-	player := s.PlayWith(far.conn, 1, PlayOptions{Until: &Until{Length: 50 * time.Millisecond, OnEnd: func(last uint32) { ended <- last }}})
+	ended := make(chan media.Timestamp, 1)
+	player := s.PlayWith(far.conn, 1, PlayOptions{Until: &Until{Length: 50 * time.Millisecond, OnEnd: func(last media.Timestamp) { ended <- last }}})
 	defer player.Close()
 	write(t, p, rtmp.TypeAudio, 500, sound(1))
 	write(t, p, rtmp.TypeAudio, 510, sound(2))
@@ -374,8 +375,8 @@ func endedPublication(t *testing.T, u Until) {
 	p.Close()
 	far.expect(t, "audio af0101@1 at 500", "NetStream.Play.UnpublishNotify@1")
 	player.isCustom() // the round that wrote it is over
-	ended := make(chan uint32, 1)
-	u.OnEnd = func(last uint32) { ended <- last }
+	ended := make(chan media.Timestamp, 1)
+	u.OnEnd = func(last media.Timestamp) { ended <- last }
 	player.Until(u)
 	select {
 	case last := <-ended:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -41,7 +42,7 @@ func TestJoinersGetTheHeadersOfEveryTrack(t *testing.T) {
 		"\x97\x02\x00\x00\x01\x01hvc1key 0 too", "\x96\x01av01\x01key 1 too", "\x96\x01vp09\x02key 2", "\x99hvc1unknown", "\x97\x09",
 	}
 	for i, f := range frames {
-		write(t, p, rtmp.TypeVideo, uint32(i), []byte(f))
+		write(t, p, rtmp.TypeVideo, media.Timestamp(i), []byte(f))
 	}
 	var want []string
 	for _, i := range []int{3, 4, 7, 1, 6, 0, 5, 2} {

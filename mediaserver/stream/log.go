@@ -3,6 +3,7 @@ package stream
 import (
 	"sync/atomic"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -27,7 +28,7 @@ const (
 // packet is one message in a segment, chunked and immutable.
 type packet struct {
 	start, end uint32 // in segment.buf
-	time       uint32 // ms
+	time       media.Timestamp
 	kind       rtmp.MessageType
 	flags      uint8
 }

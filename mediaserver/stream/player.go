@@ -3,6 +3,7 @@ package stream
 import (
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -17,9 +18,9 @@ type Player struct {
 
 	// Held by the loop from here on; s and group too, which Switch changes.
 	at      position
-	opening []byte // goes before the packet at the position; shared, immutable
-	opened  uint32 // timestamp of the opening's sequence headers, ms
-	waiting bool   // for a keyframe after since; at is not set then
+	opening []byte          // goes before the packet at the position; shared, immutable
+	opened  media.Timestamp // of the opening's sequence headers
+	waiting bool            // for a keyframe after since; at is not set then
 	since   uint64
 	joined  int64   // offset in the log where it began
 	custom  *custom // what it wants beyond the log's bytes; nil: nothing
@@ -29,17 +30,17 @@ type Player struct {
 	told    time.Time // when it was last told that it is too slow
 	over    bool      // it has come to its end: see Until
 	closed  bool
-	last    uint32 // ms; what it had reached by then
+	last    media.Timestamp // what it had reached by then
 }
 
 // PlayOptions are how a player begins. The zero value is a player that takes
 // the stream as it is.
 type PlayOptions struct {
-	// Continue makes the timestamps begin at From, in ms, whatever the
+	// Continue makes the timestamps begin at From, whatever the
 	// stream's own are: a live item of a playlist goes on where the last item
 	// ended. Data that comes before the first picture or sound has From too.
 	Continue bool
-	From     uint32
+	From     media.Timestamp
 	// What is not sent from the beginning: see Receive, FrameRate and Pause.
 	NoAudio, NoVideo bool
 	FrameRate        float64 // pictures a second; 0: all
@@ -109,13 +110,13 @@ func (p *Player) Close() {
 	f.release(p.sink)
 }
 
-// Reached is the latest timestamp sent, in ms, and the last one after Close.
-func (p *Player) Reached() (last uint32) {
+// Reached is the latest timestamp sent, and the last one after Close.
+func (p *Player) Reached() (last media.Timestamp) {
 	p.sink.loop.do(func() { last = p.reachedSoFar() })
 	return last
 }
 
-func (p *Player) reachedSoFar() uint32 {
+func (p *Player) reachedSoFar() media.Timestamp {
 	switch {
 	case p.closed:
 		return p.last
@@ -220,7 +221,7 @@ func (s *Stream) videoGone() bool {
 
 const (
 	// A player this far behind goes on at a newer keyframe.
-	maxLag      = 5000 // ms
+	maxLag      = 5 * time.Second
 	maxLagBytes = 8 << 20
 	// One that cannot, because none has come, is let go no further than this.
 	maxHeldBytes = 32 << 20
@@ -236,7 +237,7 @@ func (p *Player) keepUp(now time.Time) {
 		return
 	}
 	behind := p.s.log.end.Load() - p.at.offset()
-	late := int32(p.s.newest.Load() - p.at.seg.packets[p.at.i].time)
+	late := p.s.newest.Load().Sub(p.at.seg.packets[p.at.i].time)
 	if behind < maxLagBytes && late < maxLag {
 		return
 	}

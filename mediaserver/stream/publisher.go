@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -12,7 +13,7 @@ import (
 type Publisher struct {
 	s      *Stream
 	first  bool
-	offset uint32 // added to every timestamp
+	offset media.Timestamp // added to every one
 }
 
 // Publish makes the caller the publisher. It fails with ErrBusy.
@@ -44,7 +45,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	if p.first {
 		p.first = false
 		if !s.ended.IsZero() {
-			p.offset = s.endedAt + uint32(time.Since(s.ended).Milliseconds()) - m.Timestamp
+			p.offset = s.endedAt.Add(time.Since(s.ended)) - m.Timestamp
 		}
 	}
 	out := rtmp.Message{Type: m.Type, StreamID: 1, Timestamp: m.Timestamp + p.offset, Payload: m.Payload}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -35,6 +36,12 @@ const (
 	Throughput                // a write every 350 ms
 )
 
+// timestamp is one that is read without a lock.
+type timestamp struct{ ms atomic.Uint32 }
+
+func (t *timestamp) Load() media.Timestamp    { return media.Timestamp(t.ms.Load()) }
+func (t *timestamp) Store(at media.Timestamp) { t.ms.Store(uint32(at)) }
+
 // Options of a stream. The zero value works.
 type Options struct {
 	Latency Latency
@@ -51,7 +58,7 @@ type Stream struct {
 	opts   Options
 
 	players atomic.Int64
-	newest  atomic.Uint32            // timestamp of the newest media packet
+	newest  timestamp                // of the newest media packet
 	key     atomic.Pointer[keyframe] // newest keyframe of this publication; nil: none yet
 	groups  atomic.Pointer[[]*group] // loops that have players of this stream
 
@@ -68,9 +75,9 @@ type Stream struct {
 	keys      uint64
 	readers   map[*Reader]struct{}
 
-	ended   time.Time // when the last publication ended; zero before the first
-	endedAt uint32    // and with which timestamp
-	goodbye position  // of the notice that said so
+	ended   time.Time       // when the last publication ended; zero before the first
+	endedAt media.Timestamp // and with which timestamp
+	goodbye position        // of the notice that said so
 }
 
 // stored is a message that everybody who joins gets first.
@@ -84,7 +91,7 @@ type stored struct {
 type keyframe struct {
 	seq  uint64
 	at   position
-	time uint32
+	time media.Timestamp
 
 	// What goes before it, chunked once for all who join here. Guarded by
 	// Stream.mu.
@@ -139,7 +146,7 @@ func (s *Stream) wake(urgent bool) {
 // join says where somebody who comes now starts, and with which bytes first,
 // whose timestamp is opened. With wait, the start is the first keyframe after
 // sequence number seen. The caller holds s.mu.
-func (s *Stream) join() (at position, opening []byte, opened uint32, wait bool) {
+func (s *Stream) join() (at position, opening []byte, opened media.Timestamp, wait bool) {
 	k := s.key.Load()
 	switch {
 	case k != nil && s.opts.GOPCache:
@@ -161,9 +168,9 @@ func (s *Stream) openingAt(k *keyframe) []byte {
 	return k.opening
 }
 
-func (s *Stream) chunkStored(time uint32) []byte {
+func (s *Stream) chunkStored(at media.Timestamp) []byte {
 	var out []byte
-	for _, m := range s.storedMessages(time) {
+	for _, m := range s.storedMessages(at) {
 		out = rtmp.AppendChunks(out, &m, rtmp.ChunkSize)
 	}
 	return out
@@ -171,13 +178,13 @@ func (s *Stream) chunkStored(time uint32) []byte {
 
 // storedMessages are what everybody who joins at a time gets first. Data is of
 // time 0, whenever it was sent: ffmpeg takes any other for a subtitle.
-func (s *Stream) storedMessages(time uint32) []rtmp.Message {
+func (s *Stream) storedMessages(at media.Timestamp) []rtmp.Message {
 	var all []rtmp.Message
 	for _, d := range s.data {
 		all = append(all, rtmp.Message{Type: d.kind, StreamID: 1, Payload: d.payload})
 	}
 	for _, h := range s.headers.list {
-		all = append(all, rtmp.Message{Type: h.kind, StreamID: 1, Timestamp: time, Payload: h.payload})
+		all = append(all, rtmp.Message{Type: h.kind, StreamID: 1, Timestamp: at, Payload: h.payload})
 	}
 	return all
 }

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -151,9 +152,9 @@ func key(n byte) []byte   { return []byte{0x17, 1, n, 0, 0, 9} }
 func inter(n byte) []byte { return []byte{0x27, 1, n, 0, 0, 9} }
 func sound(n byte) []byte { return []byte{0xaf, 1, n} }
 
-func write(t testing.TB, p *Publisher, kind rtmp.MessageType, time uint32, payload []byte) {
+func write(t testing.TB, p *Publisher, kind rtmp.MessageType, at media.Timestamp, payload []byte) {
 	t.Helper()
-	if err := p.Write(&rtmp.Message{Type: kind, StreamID: 1, Timestamp: time, Payload: payload}); err != nil {
+	if err := p.Write(&rtmp.Message{Type: kind, StreamID: 1, Timestamp: at, Payload: payload}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -317,7 +318,7 @@ func TestSlowPlayerGetsWholeMessages(t *testing.T) {
 					for j := 6; j < len(big); j++ {
 						big[j] = byte(i)
 					}
-					if p.Write(&rtmp.Message{Type: rtmp.TypeAudio, Timestamp: uint32(i), Payload: big}) != nil {
+					if p.Write(&rtmp.Message{Type: rtmp.TypeAudio, Timestamp: media.Timestamp(i), Payload: big}) != nil {
 						return
 					}
 					if i%10 == 0 {
@@ -365,7 +366,7 @@ func TestPlayerThatFallsBehindJumpsToAKeyframe(t *testing.T) {
 	frame := make([]byte, 256<<10)
 	for i := range 120 {
 		copy(frame, key(byte(i)))
-		write(t, p, rtmp.TypeVideo, uint32(i*1000), frame)
+		write(t, p, rtmp.TypeVideo, media.Timestamp(i*1000), frame)
 		if i == 0 {
 			for m := range c.got {
 				if m.Type == rtmp.TypeVideo {
@@ -446,7 +447,7 @@ func TestReaderLags(t *testing.T) {
 	defer r.Close()
 	frame := append(sound(1), make([]byte, 1<<20)...)
 	for i := range 70 {
-		write(t, p, rtmp.TypeAudio, uint32(i), frame)
+		write(t, p, rtmp.TypeAudio, media.Timestamp(i), frame)
 	}
 	if _, err := r.Next(context.Background()); !errors.Is(err, ErrLagged) {
 		t.Fatalf("70 MiB behind: %v, want ErrLagged", err)
@@ -536,7 +537,7 @@ func TestLogOfALaterPublicationIsForgotten(t *testing.T) {
 	write(t, p, rtmp.TypeVideo, 0, key(0))
 	old := weak.Make(s.log.tail)
 	for i := range 3 {
-		write(t, p, rtmp.TypeVideo, uint32(i), append(key(1), make([]byte, segmentSize)...))
+		write(t, p, rtmp.TypeVideo, media.Timestamp(i), append(key(1), make([]byte, segmentSize)...))
 	}
 	runtime.GC()
 	if old.Value() != nil {
@@ -560,7 +561,7 @@ func TestLogIsForgottenWhenItsPlayersAreGone(t *testing.T) {
 		}
 		player.Close()
 		for i := range 3 {
-			write(t, p, rtmp.TypeAudio, uint32(i), append(sound(1), make([]byte, segmentSize)...))
+			write(t, p, rtmp.TypeAudio, media.Timestamp(i), append(sound(1), make([]byte, segmentSize)...))
 		}
 		runtime.GC()
 		if old.Value() != nil {
@@ -581,7 +582,7 @@ func TestClosedReaderHoldsNothing(t *testing.T) {
 	}
 	r.Close()
 	for i := range 3 {
-		write(t, p, rtmp.TypeAudio, uint32(i), append(sound(1), make([]byte, segmentSize)...))
+		write(t, p, rtmp.TypeAudio, media.Timestamp(i), append(sound(1), make([]byte, segmentSize)...))
 	}
 	runtime.GC()
 	if old.Value() != nil {

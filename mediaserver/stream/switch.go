@@ -1,6 +1,9 @@
 package stream
 
 import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -15,9 +18,9 @@ type SwitchOptions struct {
 	OnSwitch func()
 }
 
-// alignedWithin is how far apart, in ms, the timestamps of two streams may be
+// alignedWithin is how far apart the timestamps of two streams may be
 // when they are renditions of one programme: then they are left as they are.
-const alignedWithin = 10000
+const alignedWithin = 10 * time.Second
 
 // Switch goes over to another stream of the same Fanout, without a gap (play2).
 // The old one is sent until the new one has a keyframe that was published after
@@ -68,8 +71,8 @@ type change struct {
 	ready   bool
 	key     *keyframe // nil: at a place without
 	at      position
-	time    uint32 // ms, there
-	cut     int64  // offset in the old log, where the player leaves it
+	time    media.Timestamp // there
+	cut     int64           // offset in the old log, where the player leaves it
 	aligned bool
 }
 
@@ -134,14 +137,14 @@ func (n *change) findSound(video bool) bool {
 
 // align finds out whether the two streams have one clock.
 func (n *change) align(st *state) {
-	apart := int32(n.time + st.shift - st.last)
-	n.aligned = st.sent && -alignedWithin < apart && apart < alignedWithin
+	apart := (n.time + st.shift).Sub(st.last)
+	n.aligned = st.sent && apart.Abs() < alignedWithin
 }
 
 // late says whether a player is too slow for what is left of the old stream:
 // it is left out then, so that the new one's log need not be kept.
 func (n *change) late() bool {
-	return n.to.log.end.Load()-n.at.offset() > maxLagBytes || int32(n.to.newest.Load()-n.time) > maxLag
+	return n.to.log.end.Load()-n.at.offset() > maxLagBytes || n.to.newest.Load().Sub(n.time) > maxLag
 }
 
 // cuts says whether a position of the old stream is behind its last packet.
@@ -149,7 +152,7 @@ func (n *change) cuts(at position) bool { return n != nil && n.ready && at.offse
 
 // supersedes says whether the new stream has media of the old one's as well.
 func (n *change) supersedes(k packet) bool {
-	return n != nil && n.ready && n.aligned && int32(k.time-n.time) >= 0
+	return n != nil && n.ready && n.aligned && !k.time.Before(n.time)
 }
 
 // changeOver makes the player one of the new stream's. It runs in the loop.

@@ -3,6 +3,7 @@ package stream
 import (
 	"testing"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -17,7 +18,7 @@ type switcher struct {
 
 // newSwitcher begins stream a at 1000 and b at a time of its own, each with a
 // keyframe that the player does not go over at.
-func newSwitcher(t *testing.T, id uint32, begin uint32, video bool) *switcher {
+func newSwitcher(t *testing.T, id uint32, begin media.Timestamp, video bool) *switcher {
 	t.Helper()
 	f := newFanout(t)
 	x := &switcher{switched: make(chan struct{}, 2)}
@@ -65,7 +66,7 @@ func (x *switcher) check(t *testing.T, at, left *Stream, switches int) {
 func TestSwitch(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		begin uint32 // of b, where a is at 1000
+		begin media.Timestamp // of b, where a is at 1000
 		feed  func(t *testing.T, a, b *Publisher, x *switcher)
 		plain bool // what follows needs no care any more
 		want  []string
@@ -233,7 +234,7 @@ func TestSwitchBehindAMessageSentInPart(t *testing.T) {
 			for i := range frames {
 				big := make([]byte, 200<<10)
 				copy(big, inter(byte(i)))
-				_ = x.pa.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: uint32(1001 + i), Payload: big})
+				_ = x.pa.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: media.Timestamp(1001 + i), Payload: big})
 			}
 			_ = x.pb.Write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: 1200, Payload: key(103)})
 		}()

@@ -3,6 +3,8 @@ package stream
 import (
 	"math"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // Until says when a player comes to its end by itself.
@@ -15,13 +17,13 @@ type Until struct {
 	// Publication ends it with the publication, behind its UnpublishNotify.
 	// Without it a player stays for the next publisher, as FlashCom's do.
 	Publication bool
-	// OnEnd is told the last timestamp sent, in ms, or where the timestamps
-	// would have begun. Nothing of the stream is sent afterwards, and what is
+	// OnEnd is told the last timestamp sent, or where the timestamps would have
+	// begun. Nothing of the stream is sent afterwards, and what is
 	// sent on the connection from now on comes behind its last byte. It runs
 	// in the fan-out loop: it must not wait, nor call the player, but go on
 	// in a goroutine of its own. It is called once at most, and not after
 	// Close has returned.
-	OnEnd func(last uint32)
+	OnEnd func(last media.Timestamp)
 }
 
 // Until gives the player an end, in place of the one it had, if any. Length
@@ -42,8 +44,8 @@ type end struct {
 const untilLook = time.Second
 
 // pictureWait is how long a stream may go without a picture before it has
-// none, in ms.
-const pictureWait = 1000
+// none.
+const pictureWait = time.Second
 
 func (p *Player) setUntil(u Until) {
 	if p.over {
@@ -118,18 +120,18 @@ func (e *end) stop() {
 }
 
 // reached says whether media of a time, the player's own, is beyond the end.
-func (e *end) reached(st *state, time uint32) bool {
+func (e *end) reached(st *state, at media.Timestamp) bool {
 	if e == nil || e.Length < 0 {
 		return false
 	}
 	if !st.counting {
-		st.counting, st.first = true, time
+		st.counting, st.first = true, at
 	}
-	limit := min(e.Length.Milliseconds(), math.MaxInt32)
+	limit := min(e.Length, math.MaxInt32*time.Millisecond)
 	if e.Length == 0 {
 		limit = pictureWait
 	}
-	return int64(int32(time-st.first)) >= limit
+	return at.Sub(st.first) >= limit
 }
 
 // leavesOut says whether media is not what a single picture is.

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -180,19 +181,19 @@ func (c *scratch) player(p *Player) {
 
 // packet adds a packet for the player, with a timestamp of the player's own. Its
 // payload is not copied.
-func (c *scratch) packet(p *Player, seg *segment, k packet, time uint32) {
+func (c *scratch) packet(p *Player, seg *segment, k packet, at media.Timestamp) {
 	b := seg.chunks(k)
-	if p.id == 1 && time == k.time {
+	if p.id == 1 && at == k.time {
 		c.add(b)
 		return
 	}
-	for r := b.Restamp(p.id, time); r.More(); {
-		at := len(c.headers)
+	for r := b.Restamp(p.id, at); r.More(); {
+		begin := len(c.headers)
 		// Growing moves the array; headers that are laid out already stay valid
 		// in the old one.
 		var follows []byte
 		c.headers, follows = r.Next(c.headers)
-		c.add(c.headers[at:])
+		c.add(c.headers[begin:])
 		c.add(follows)
 	}
 }
@@ -283,9 +284,9 @@ func (m mark) split(n int) []byte {
 
 // left is what is not sent of a packet whose first n bytes are. It is copied
 // where it does not lie in one piece.
-func (p *Player) left(seg *segment, k packet, time uint32, n int) []byte {
+func (p *Player) left(seg *segment, k packet, at media.Timestamp, n int) []byte {
 	var c scratch
-	c.packet(p, seg, k, time)
+	c.packet(p, seg, k, at)
 	for i, b := range c.bufs {
 		if n >= len(b) {
 			n -= len(b)

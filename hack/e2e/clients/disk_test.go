@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -99,7 +100,7 @@ type encoder struct {
 	pub, view *player
 	film      []flv.Tag
 	at        int
-	base      uint32
+	base      media.Timestamp
 }
 
 func encode(t *testing.T, s *server, mode string, film []flv.Tag) *encoder {

@@ -21,6 +21,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -154,10 +155,10 @@ func (v *victim) live() {
 	go func() {
 		defer close(stopped)
 		began := time.Now()
-		media := v.media()
-		for i := range rounds * len(media) {
-			tag := media[i%len(media)]
-			tag.Timestamp += uint32(i / len(media) * 20_000)
+		tags := v.media()
+		for i := range rounds * len(tags) {
+			tag := tags[i%len(tags)]
+			tag.Timestamp += media.Timestamp(i / len(tags) * 20_000)
 			due := time.Duration(float64(tag.Timestamp)/speed) * time.Millisecond
 			select {
 			case <-time.After(time.Until(began.Add(due))):
@@ -307,8 +308,8 @@ func (v *victim) compare(fresh string, now map[string][]uint64) {
 		return
 	}
 	kept := 0
-	for i, media := 0, v.media(); i < len(got); i++ {
-		if tag := media[i%len(media)]; isPicture(tag.Type, tag.Data) {
+	for i, tags := 0, v.media(); i < len(got); i++ {
+		if tag := tags[i%len(tags)]; isPicture(tag.Type, tag.Data) {
 			kept++
 		}
 	}
@@ -337,11 +338,11 @@ func (v *victim) look(path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ms, ok := flv.Finished(f, info.Size())
-	if !ok || ms != x.Duration || x.Size != info.Size() {
-		t.Errorf("%s: %s says %d ms (finished: %v), and is %d ms long; %d of its %d bytes are whole", k.what, filepath.Base(path), ms, ok, x.Duration, x.Size, info.Size())
+	length, ok := flv.Finished(f, info.Size())
+	if !ok || length != x.Last.Duration() || x.Size != info.Size() {
+		t.Errorf("%s: %s says %v (finished: %v), and is %v long; %d of its %d bytes are whole", k.what, filepath.Base(path), length, ok, x.Last.Duration(), x.Size, info.Size())
 	}
-	places := map[int64]uint32{}
+	places := map[int64]media.Timestamp{}
 	for _, e := range x.Entries {
 		places[e.Offset] = e.Time
 	}
@@ -364,9 +365,9 @@ func (v *victim) look(path string) {
 		times, _ := index.Get("times")
 		offsets, _ := index.Get("filepositions")
 		at, _ := offsets.(*amf.Array)
-		for i, time := range times.(*amf.Array).Items {
-			if ms, ok := places[int64(at.Items[i].(float64))]; !ok || float64(ms)/1000 != time {
-				t.Errorf("%s: the index of %s has a keyframe of %v s at byte %v, where none is", k.what, filepath.Base(path), time, at.Items[i])
+		for i, second := range times.(*amf.Array).Items {
+			if ms, ok := places[int64(at.Items[i].(float64))]; !ok || float64(ms)/1000 != second {
+				t.Errorf("%s: the index of %s has a keyframe of %v s at byte %v, where none is", k.what, filepath.Base(path), second, at.Items[i])
 			}
 		}
 	} else if len(x.Entries) > 1 {
@@ -398,7 +399,7 @@ func (v *victim) play(k *killing, path string) {
 	t := v.t
 	t.Helper()
 	all := picturesOf(t, path)
-	middle, from := uint32(0), 0
+	middle, from := media.Timestamp(0), 0
 	if len(all) > 0 {
 		middle = all[len(all)/2].Timestamp
 	}
@@ -410,7 +411,7 @@ func (v *victim) play(k *killing, path string) {
 	p := dial(t, v.server.url)
 	defer p.conn.Close()
 	p.buffer(1, 3600_000)
-	for start, want := range map[uint32][]flv.Tag{0: all, middle: all[from:]} {
+	for start, want := range map[media.Timestamp][]flv.Tag{0: all, middle: all[from:]} {
 		p.play(k.name, float64(start))
 		n := 0
 		p.until(func(m rtmp.Message) bool {

@@ -117,15 +117,15 @@ func (b *bench) goPublishes(t *testing.T, url, mode string) error {
 		if err != nil {
 			return err
 		}
-		<-time.After(time.Until(began.Add(time.Duration(tag.Timestamp) * time.Millisecond)))
+		<-time.After(time.Until(began.Add(tag.Timestamp.Duration())))
 		body := bytes.NewReader(tag.Data)
 		switch tag.Type {
 		case flv.TypeAudio:
-			err = stream.Write(4, tag.Timestamp, &message.AudioMessage{Payload: body})
+			err = stream.Write(4, uint32(tag.Timestamp), &message.AudioMessage{Payload: body})
 		case flv.TypeVideo:
-			err = stream.Write(6, tag.Timestamp, &message.VideoMessage{Payload: body})
+			err = stream.Write(6, uint32(tag.Timestamp), &message.VideoMessage{Payload: body})
 		default:
-			err = stream.Write(5, tag.Timestamp, &message.DataMessage{Name: "@setDataFrame", Encoding: message.EncodingTypeAMF0, Body: body})
+			err = stream.Write(5, uint32(tag.Timestamp), &message.DataMessage{Name: "@setDataFrame", Encoding: message.EncodingTypeAMF0, Body: body})
 		}
 		if err != nil {
 			return err

@@ -65,9 +65,9 @@ func run(t *testing.T, name string, args ...string) string {
 	return start(t, name, args...).wait()
 }
 
-// media are the arguments that make ffmpeg a live encoder: a keyframe a
+// testPicture are the arguments that make ffmpeg a live encoder: a keyframe a
 // second, H.264 and AAC.
-func media(seconds int) []string {
+func testPicture(seconds int) []string {
 	return []string{"-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine=r=44100",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac",
 		"-t", strconv.Itoa(seconds)}
@@ -75,13 +75,13 @@ func media(seconds int) []string {
 
 func publish(t *testing.T, url string, seconds int) *client {
 	t.Helper()
-	return start(t, "ffmpeg", append(media(seconds), "-f", "flv", url)...)
+	return start(t, "ffmpeg", append(testPicture(seconds), "-f", "flv", url)...)
 }
 
 // film makes an FLV file as fast as it goes.
 func film(t *testing.T, path string, seconds int) {
 	t.Helper()
-	args := media(seconds)
+	args := testPicture(seconds)
 	args = append(args[:2:2], args[3:]...) // without -re
 	run(t, "ffmpeg", append(args, "-y", path)...)
 }

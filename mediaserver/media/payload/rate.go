@@ -1,5 +1,11 @@
 package payload
 
+import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
 // FrameRate thins out the pictures of a stream, so that what is left can always
 // be decoded:
 //
@@ -16,15 +22,15 @@ type FrameRate struct {
 	Broken bool    // a frame was left out that those up to the next keyframe need
 
 	keysOnly bool
-	running  bool    // there is a last frame
-	at       uint32  // its time, ms
-	credit   float64 // frames that may be sent; negative after those that had to be
-	from     uint32  // ms, where the count began
-	refs     int     // frames since that others refer to
+	running  bool            // there is a last frame
+	at       media.Timestamp // its time
+	credit   float64         // frames that may be sent; negative after those that had to be
+	from     media.Timestamp // where the count began
+	refs     int             // frames since that others refer to
 }
 
 const (
-	rateWindow    = 1000 // ms that the stream's rate is measured over
+	rateWindow    = time.Second // that the stream's rate is measured over
 	rateTolerance = 1.1
 	// Timestamps are whole milliseconds: a frame that comes when its time has
 	// nearly come is on time.
@@ -44,9 +50,9 @@ const (
 	keyframes               // decoding begins with it
 )
 
-// Take says whether the picture at a time in ms is kept; payload is its
+// Take says whether the picture at a time is kept; payload is its
 // beginning, or all of it. What is no picture is kept.
-func (r *FrameRate) Take(time uint32, payload []byte) bool {
+func (r *FrameRate) Take(at media.Timestamp, payload []byte) bool {
 	f := frameOf(payload)
 	if f == aside {
 		return true
@@ -57,7 +63,7 @@ func (r *FrameRate) Take(time uint32, payload []byte) bool {
 		}
 		return !r.Broken
 	}
-	r.measure(time, f)
+	r.measure(at, f)
 	send := false
 	switch f {
 	case keyframes:
@@ -75,20 +81,20 @@ func (r *FrameRate) Take(time uint32, payload []byte) bool {
 	return send
 }
 
-func (r *FrameRate) measure(time uint32, f frame) {
-	passed := int32(time - r.at)
-	r.at = time
+func (r *FrameRate) measure(at media.Timestamp, f frame) {
+	passed := at.Sub(r.at)
+	r.at = at
 	if !r.running || passed < 0 {
-		r.running, r.credit, r.from, r.refs = true, 1, time, 0
+		r.running, r.credit, r.from, r.refs = true, 1, at, 0
 		return
 	}
-	r.credit = min(r.credit+float64(passed)*r.Max/1000, 1)
+	r.credit = min(r.credit+float64(passed.Milliseconds())*r.Max/1000, 1)
 	if f != disposable {
 		r.refs++
 	}
-	if span := time - r.from; span >= rateWindow {
-		r.keysOnly = float64(r.refs)*1000 > r.Max*rateTolerance*float64(span)
-		r.from, r.refs = time, 0
+	if span := at.Sub(r.from); span >= rateWindow {
+		r.keysOnly = float64(r.refs)*1000 > r.Max*rateTolerance*float64(span.Milliseconds())
+		r.from, r.refs = at, 0
 	}
 }
 
