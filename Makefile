@@ -17,7 +17,11 @@ CLUSTER := hack/cluster/cluster.sh
 BUILD := hack/cluster/build.sh
 TAGS := clients,e2e,envtest
 # Modules of their own, whose dependencies are not the product's.
-MODULES := hack/image hack/gitops hack/chart
+MODULES := hack/image hack/gitops hack/chart hack/netpol
+# What is formatted. The linter formats nested modules, too.
+FOLDERS := api config controllers hack mediaserver
+# Tests wait for clocks, sockets and disks more than they compute.
+GO_TEST := go test -parallel 16
 # What could not run, and why; `make test` ends with it.
 LEFT_OUT := bin/left-out
 
@@ -67,22 +71,31 @@ clean: ## remove what was built in the checkout; data/ and the cache outside sta
 
 ##@ Tests
 
+# PKG=./mediaserver/rtmp tests one package, RUN=TestPings one test of it.
+PKG ?= ./...
+.PHONY: check
+check: ## what to run before each commit: format, vet and unit tests, without the race detector (PKG=./mediaserver/rtmp RUN=TestPings)
+	@bad=$$(gofmt -l $(FOLDERS)); if [[ -n $$bad ]]; then echo "not formatted (gofmt -w does it): $$bad" >&2; exit 1; fi
+	@go run ./hack/tools/rooms --check
+	@go vet -tags $(TAGS) $(PKG)
+	@$(GO_TEST) -vet off -timeout 5m $(if $(RUN),-run '$(RUN)') $(PKG)
+
+# Two at a time, because each waits as much as it computes; each says what it has to say when it is done. The clients and the
+# cluster come after: they show what a machine does that has nothing else to do.
 .PHONY: test
 test: ## run every test, installing and building what they need (as root)
 	@rm -f $(LEFT_OUT)
-	@$(MAKE) test-unit
-	@$(MAKE) test-envtest
-	@$(MAKE) test-gitops
-	@$(MAKE) test-chart
+	@echo "linting and running the tests in processes of their own and on API servers, two at a time"
+	@$(MAKE) -j 2 -k --output-sync=target test-unit lint test-chart test-envtest test-gitops
 	@$(MAKE) test-clients
 	@$(MAKE) test-e2e
 	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
 
 .PHONY: test-unit
-test-unit: lint ## vet, lint and run the unit tests under the race detector
+test-unit: ## run the unit tests under the race detector
 	@hack/tools/packages.sh race
 	@echo "running the unit tests"
-	@go test -race -timeout 10m ./...
+	@$(GO_TEST) -race -timeout 10m ./...
 	@go -C hack/image test -timeout 5m ./...
 
 .PHONY: lint
@@ -90,11 +103,9 @@ lint: ## vet and lint, and see that what is generated is up to date
 	@hack/tools/generate.sh --check
 	@lint=$$($(BUILD) lint); \
 	echo "vetting and linting"; \
-	go vet -tags $(TAGS) ./...; \
-	"$$lint" run ./...; \
+	"$$lint" run --allow-serial-runners ./...; \
 	for module in $(MODULES); do (cd $$module; \
-		go vet -tags $(TAGS) ./...; \
-		"$$lint" run --config "$(CURDIR)/.golangci.yml" ./...); done
+		"$$lint" run --allow-serial-runners --config "$(CURDIR)/.golangci.yml" ./...); done
 
 .PHONY: envtest-assets
 envtest-assets: ## build kube-apiserver, etcd and kubectl, and print their folder (for KUBEBUILDER_ASSETS)
