@@ -11,7 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// bandwidthMethods are the two dialects of bandwidth detection, reference §1.3:
+// bandwidthMethods are the two dialects of bandwidth detection, PROTOCOL.md §2:
 // which methods of the client are called, and with how many bytes.
 type bandwidthMethods struct {
 	check, done string

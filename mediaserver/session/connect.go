@@ -25,7 +25,7 @@ const (
 	capsEx = rtmp.CapsReconnect | rtmp.CapsMultitrack | rtmp.CapsModEx | rtmp.CapsTimestampNanoOffset
 )
 
-// connect answers the first command of every client: reference §2.5.1 for the
+// connect answers the first command of every client: PROTOCOL.md §1 for the
 // order, [SPEC §7.2.1.1] for the fields.
 func (s *Session) connect(cmd *rtmp.Command) error {
 	if s.inst != nil {

@@ -72,7 +72,7 @@ type played struct {
 	bytes    int64
 }
 
-// ended says that what plays is over, in the order of reference §2.5.7, or goes
+// ended says that what plays is over, in the order of PROTOCOL.md §8, or goes
 // on to the next of the playlist.
 func (ns *netStream) ended(r played) error {
 	s := ns.session

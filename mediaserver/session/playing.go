@@ -146,8 +146,8 @@ func (ns *netStream) refusePlay(name string, why *Refusal) error {
 	return ns.fail(codePlayFailed, name, "Failed to play %s: %s.", name, why.Error())
 }
 
-// announce sends what comes before the first picture: reference §2.5.3 and
-// §2.5.4. Flash's seek bars need StreamIsRecorded first.
+// announce sends what comes before the first picture: PROTOCOL.md §4 and §5.
+// Flash's seek bars need StreamIsRecorded first.
 func (ns *netStream) announce(answer PlayAnswer, how transition) error {
 	var ms []*rtmp.Message
 	switch how {

@@ -22,7 +22,7 @@ type publishing struct {
 }
 
 // publish(name, type) makes the client the publisher of a name;
-// publish(false) ends it. Statuses in the order of reference §2.5.2.
+// publish(false) ends it. Statuses in the order of PROTOCOL.md §3.
 func (ns *netStream) publish(cmd *rtmp.Command) error {
 	if len(cmd.Args) > 0 && cmd.Args[0] == false {
 		ns.end(true)

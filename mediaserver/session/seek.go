@@ -5,7 +5,7 @@ import (
 )
 
 // pause(flag, ms), and pauseRaw, which is what Flash Player really sends.
-// Reference §2.5.5; librtmp relies on StreamEOF behind Pause.Notify.
+// PROTOCOL.md §6; librtmp relies on StreamEOF behind Pause.Notify.
 func (ns *netStream) pause(cmd *rtmp.Command) error {
 	if ns.playing == nil {
 		return nil
@@ -52,7 +52,7 @@ func (ns *netStream) resume(cmd *rtmp.Command) error {
 	return nil
 }
 
-// seek(ms): reference §2.5.6. Of a paused stream, one picture is sent.
+// seek(ms): PROTOCOL.md §7. Of a paused stream, one picture is sent.
 func (ns *netStream) seek(cmd *rtmp.Command) error {
 	ms, ok := number(cmd.Args, 0)
 	film, can := ns.playing.(seekable)

@@ -6,7 +6,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// code is a status code of NetStream, reference §1.5.
+// code is a status code of NetStream: PROTOCOL.md §9.
 type code string
 
 const (
