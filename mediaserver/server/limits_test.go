@@ -1,15 +1,12 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"testing"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -106,31 +103,4 @@ func dial(t *testing.T, s *Server) net.Conn {
 		t.Fatal(err)
 	}
 	return nc
-}
-
-// A player that lets the server send 64 KiB without an acknowledgement, and
-// acknowledges what it gets, gets all of a stream: messages as large as the
-// window, written by a fan-out loop.
-func TestPlayerWithAWindow(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	player, publisher := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
-	if err := player.conn.Send(rtmp.SetPeerBandwidth(64<<10, 0)); err != nil {
-		t.Fatal(err)
-	}
-	publisher.on(1, "publish", "cam", "live")
-	publisher.expect("event 0", "onStatus NetStream.Publish.Start")
-	player.on(1, "play", "cam", -1000.0)
-	player.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
-	joined(t, s, 1)
-	const messages = 60
-	payload := append([]byte{0xaf, 1}, make([]byte, 100<<10)...)
-	for n := range media.Timestamp(messages) {
-		if err := publisher.conn.SendWait(context.Background(), &rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: n, Payload: payload}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for n := range messages {
-		player.expect(fmt.Sprintf("audio %d", n))
-	}
 }

@@ -305,16 +305,18 @@ func TestFoldersInsideFolders(t *testing.T) {
 			t.Errorf("delete %s: %d %s", path, status, body)
 		}
 	}
-	c := connectStreams(t, s, 2)
-	c.on(1, "publish", "two/y", "record")
-	c.expect("1 Publish.Start", "1 Record.NoAccess")
-	c.on(1, "publish", "two/y", "append")
-	c.expect("1 Unpublish.Success", "1 Publish.Start", "1 Record.NoAccess")
-	c.on(2, "play", "two/y", 0.0)
-	c.expect("2 Play.StreamNotFound")
+	c, v := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
+	for _, mode := range []string{"record", "append"} {
+		c.on(1, "publish", "two/y", mode)
+		c.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.NoAccess")
+		c.on(1, "publish", false)
+		c.expect("onStatus NetStream.Unpublish.Success")
+	}
+	v.on(1, "play", "two/y", 0.0)
+	v.expect("onStatus NetStream.Play.StreamNotFound")
 	// A name that only begins like that folder's is as good as any.
 	c.on(1, "publish", "twofold/y", "record")
-	c.expect("1 Unpublish.Success", "1 Publish.Start", "1 Record.Start")
+	c.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
 	if status, body := ask(t, s, "GET", "/recordings/app/one%2Ftwo/y"); status != 200 {
 		t.Errorf("find y: %d %s", status, body)
 	}

@@ -3,103 +3,49 @@ package session_test
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
-	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// patience is how long anything here may take before it counts as stuck.
-const patience = 20 * time.Second
-
-// house is an instance with a recorded stream, clip, and one client that is
+// street is a house with a recorded stream, clip, and one client that is
 // well-behaved, for strangers to disturb.
-type house struct {
-	inst    *instance.Instance
-	unix    net.Listener // for strangers: it runs out of no ports
+type street struct {
+	*house
 	witness *rtmp.NetConnection
 }
 
-// Connect implements session.Directory.
-func (h *house) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
-	switch {
-	case r.Application != "app":
-		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedNoApplication}})
-	case r.Instance != session.DefaultInstance:
-		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedNoInstance}})
-	default:
-		h.inst.Connect(r, peer, answer)
-	}
-}
-
-func newHouse(t testing.TB) *house {
+func newStreet(t testing.TB, w way) *street {
 	t.Helper()
-	dir := t.TempDir()
-	store, err := recording.Open(filepath.Join(dir, "streams"), nil, recording.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fanout := stream.NewFanout(1)
-	h := &house{}
-	if h.inst, err = instance.New(instance.Config{Application: "app", Name: session.DefaultInstance, Fanout: fanout, Store: store}); err != nil {
-		t.Fatal(err)
-	}
-	if h.unix, err = net.Listen("unix", filepath.Join(dir, "s")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		h.witness.Close()
-		h.unix.Close()
-		h.inst.Close()
-		fanout.Close()
-		if err := store.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	h.record(t)
-
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tcp.Close()
-	accepted := make(chan error, 1)
-	go func() {
-		nc, err := tcp.Accept()
-		if err == nil {
-			go session.New(nc, h, session.Config{}).Serve()
-		}
-		accepted <- err
-	}()
+	h, _ := run(t, w, open.named("app", session.DefaultInstance))
+	s := &street{house: h}
+	s.record(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if h.witness, err = rtmp.Connect(ctx, "rtmp://"+tcp.Addr().String()+"/app", rtmp.Config{}); err != nil {
-		t.Fatal(errors.Join(err, <-accepted))
-	}
-	if _, err := h.witness.CreateStream(ctx); err != nil {
+	var err error
+	if s.witness, err = rtmp.Connect(ctx, "rtmp://"+h.RTMPAddr().String()+"/app", rtmp.Config{}); err != nil {
 		t.Fatal(err)
 	}
-	return h
+	t.Cleanup(s.witness.Close)
+	if _, err := s.witness.CreateStream(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // record makes the recorded stream: two seconds of keyframes and sound.
-func (h *house) record(t testing.TB) {
+func (s *street) record(t testing.TB) {
 	t.Helper()
-	p := h.publish(t, "clip")
+	p := s.publish(t, "clip")
 	for ms := media.Timestamp(0); ms < 2000; ms += 100 {
 		for _, m := range []rtmp.Message{
 			{Type: rtmp.TypeVideo, Timestamp: ms, Payload: []byte{0x17, 1, 0, 0, 0, 9, 9, 9}},
@@ -110,47 +56,17 @@ func (h *house) record(t testing.TB) {
 			}
 		}
 	}
-	h.unpublish(t, p)
-}
-
-// publish records a stream that no client publishes.
-func (h *house) publish(t testing.TB, name string) session.Publication {
-	t.Helper()
-	answers := make(chan session.PublishAnswer, 1)
-	h.inst.Publish(session.PublishRequest{Name: name, Mode: session.PublishRecord}, func(a session.PublishAnswer) { answers <- a })
-	a := <-answers
-	if a.Refusal != nil || !a.Recorded {
-		t.Fatalf("%+v", a)
-	}
-	return a.Publication
-}
-
-func (h *house) unpublish(t testing.TB, p session.Publication) {
-	t.Helper()
-	ended := make(chan error, 1)
-	p.Close(func(err error) { ended <- err })
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
+	s.unpublish(t, p)
 }
 
 // receive lets a stranger in, who says what it has to say, hangs up, and reads
 // to the end. Its session must end too and leave nothing behind, and the
 // witness must be served as before.
-func (h *house) receive(t testing.TB, words []*rtmp.Message) {
+func (h *street) receive(t testing.TB, words []*rtmp.Message) {
 	t.Helper()
 	goroutines := runtime.NumGoroutine()
-	far, err := net.Dial("unix", h.unix.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	far, _, served := h.visit(t, session.Config{})
 	defer far.Close()
-	near, err := h.unix.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan struct{})
-	go func() { defer close(served); session.New(near, h, session.Config{}).Serve() }()
 	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +85,7 @@ func (h *house) receive(t testing.TB, words []*rtmp.Message) {
 	go func() { defer close(heard); _, _ = io.Copy(io.Discard, far) }()
 	// A session may end before it has heard all of it.
 	if _, err := far.Write(b); err == nil {
-		_ = far.(*net.UnixConn).CloseWrite()
+		_ = far.CloseWrite()
 	}
 	select {
 	case <-served:
@@ -186,7 +102,7 @@ func stacks() []byte {
 }
 
 // undisturbed looks for what a stranger left behind.
-func (h *house) undisturbed(t testing.TB, goroutines int) {
+func (h *street) undisturbed(t testing.TB, goroutines int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -201,7 +117,7 @@ func (h *house) undisturbed(t testing.TB, goroutines int) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		s := h.inst.Stats()
+		s := h.Stats()[0]
 		if s.Connections == 1 && s.Streams == 0 && s.Players == 0 && s.Recordings == 0 && runtime.NumGoroutine() <= goroutines {
 			return
 		}
@@ -315,9 +231,13 @@ func strangers() (list []stranger) {
 }
 
 func TestStrangers(t *testing.T) {
-	h := newHouse(t)
-	for _, s := range strangers() {
-		t.Run(s.name, func(t *testing.T) { h.receive(t, s.words) })
+	for _, w := range []way{here, overShortPipe} {
+		t.Run(string(w), func(t *testing.T) {
+			h := newStreet(t, w)
+			for _, s := range strangers() {
+				t.Run(s.name, func(t *testing.T) { h.receive(t, s.words) })
+			}
+		})
 	}
 }
 
@@ -359,6 +279,6 @@ func FuzzCommands(f *testing.F) {
 	for _, s := range strangers() {
 		f.Add(written(s.words))
 	}
-	h := newHouse(f)
+	h := newStreet(f, here)
 	f.Fuzz(func(t *testing.T, b []byte) { h.receive(t, read(b)) })
 }

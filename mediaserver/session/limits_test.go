@@ -1,10 +1,8 @@
 package session_test
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"io"
-	"net"
 	"testing"
 	"time"
 
@@ -14,7 +12,8 @@ import (
 
 // Who does not get to the point is shown out, at whatever it stops.
 func TestWhoNeverConnects(t *testing.T) {
-	h := newHouse(t)
+	t.Parallel()
+	h, _ := run(t, here, open) // what is behind the session does not hear of it
 	hello := append([]byte{3}, make([]byte, 2*1536)...)
 	for _, c := range []struct {
 		name  string
@@ -29,23 +28,13 @@ func TestWhoNeverConnects(t *testing.T) {
 		{"wants RTMPE", append([]byte{6}, hello[1:]...), "handshake failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			far, err := net.Dial("unix", h.unix.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer far.Close()
-			near, err := h.unix.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
+			t.Parallel()
 			refused := make(chan string, 10)
-			s := session.New(near, h, session.Config{
+			far, _, served := h.visit(t, session.Config{
 				RTMP:           rtmp.Config{HandshakeTimeout: 100 * time.Millisecond},
 				ConnectTimeout: 100 * time.Millisecond,
 				Refused:        func(reason string) { refused <- reason },
 			})
-			served := make(chan struct{})
-			go func() { defer close(served); s.Serve() }()
 			if _, err := far.Write(c.bytes); err != nil {
 				t.Fatal(err)
 			}
@@ -63,32 +52,20 @@ func TestWhoNeverConnects(t *testing.T) {
 	}
 }
 
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
 // createStream ends somewhere, and what is deleted can be had again.
 func TestStreamsOfAConnection(t *testing.T) {
-	h := newHouse(t)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	streams := map[uint32]*rtmp.NetStream{}
-	for n := uint32(2); n <= session.MaxNetStreams; n++ { // the first is the client's own
-		s, err := h.witness.CreateStream(ctx)
-		if err != nil || s.ID() != n {
-			t.Fatalf("stream %d: %v, %v", n, s, err)
-		}
-		streams[n] = s
+	t.Parallel()
+	h, _ := run(t, here, open)            // the instance does not hear of it
+	c := connect(t, h, "app/one").hello() // with stream 1
+	for n := 2; n <= session.MaxNetStreams; n++ {
+		c.send("createStream", 2, nil)
 	}
-	var refused *rtmp.StatusError
-	if _, err := h.witness.CreateStream(ctx); !errors.As(err, &refused) || refused.Code != "NetConnection.Call.Failed" {
-		t.Fatalf("one more: %v", err)
+	for n := 2; n <= session.MaxNetStreams; n++ {
+		c.expect(fmt.Sprintf("_result [%d]", n))
 	}
-	if err := streams[7].Close(); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := h.witness.CreateStream(ctx); err != nil || s.ID() != 7 {
-		t.Errorf("after one was deleted: %v, %v", s, err)
-	}
+	c.send("createStream", 2, nil)
+	c.expect("_error NetConnection.Call.Failed")
+	c.send("deleteStream", 2, nil, 7.0)
+	c.send("createStream", 2, nil)
+	c.expect("_result [7]")
 }

@@ -1,4 +1,4 @@
-package server
+package session_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 // netConnection is a connection to app/one with n streams.
-func netConnection(ctx context.Context, t *testing.T, s *Server, n int) (*rtmp.NetConnection, []*rtmp.NetStream) {
+func netConnection(ctx context.Context, t *testing.T, s *house, n int) (*rtmp.NetConnection, []*rtmp.NetStream) {
 	t.Helper()
 	nc, err := rtmp.Connect(ctx, "rtmp://"+s.RTMPAddr().String()+"/app/one/x", rtmp.Config{})
 	if err != nil {
@@ -29,10 +29,11 @@ func netConnection(ctx context.Context, t *testing.T, s *Server, n int) (*rtmp.N
 
 // One connection publishes, plays what it publishes, and plays the recording of
 // it, with a stream for each.
-func TestOneConnectionPublishesAndPlays(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+func TestOneConnectionPublishesAndPlays(t *testing.T) { twice(t, testOneConnectionPublishesAndPlays) }
+
+func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, streams := netConnection(ctx, t, s, 3)
 	published, live, recorded := streams[0], streams[1], streams[2]
@@ -52,6 +53,7 @@ func TestOneConnectionPublishesAndPlays(t *testing.T) {
 	if err := live.Play(ctx, "cam", rtmp.PlayLive); err != nil {
 		t.Fatal(err)
 	}
+	joined(t, s, 1)
 	film := []packet{video(0, "\x17\x01\x00\x00\x00first"), video(500, "\x27\x01\x00\x00\x00then"), video(1000, "\x17\x01\x00\x00\x00second")}
 	for _, p := range film {
 		if err := published.Send(ctx, &rtmp.Message{Type: p.kind, Timestamp: p.time, Payload: []byte(p.payload)}); err != nil {
@@ -92,10 +94,11 @@ func TestOneConnectionPublishesAndPlays(t *testing.T) {
 }
 
 // The server calls methods of the client, and waits for their answers.
-func TestServerCallsTheClient(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+func TestServerCallsTheClient(t *testing.T) { twice(t, testServerCallsTheClient) }
+
+func testServerCallsTheClient(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	nc, _ := netConnection(ctx, t, s, 0)
 	rounds, done := 0, make(chan []amf.Value, 1)

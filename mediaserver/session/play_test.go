@@ -1,4 +1,4 @@
-package server
+package session_test
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type viewer struct {
 	got  chan string
 }
 
-func view(t *testing.T, s *Server) *viewer {
+func view(t *testing.T, s *house) *viewer {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -143,7 +143,7 @@ func (v *viewer) next() string {
 			return "end"
 		}
 		return w
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		v.t.Fatal("nothing came")
 		return ""
 	}
@@ -264,7 +264,7 @@ type film struct {
 }
 
 // shoot makes a film, whose letter is that of its name.
-func shoot(t *testing.T, s *Server, name string, f film) {
+func shoot(t *testing.T, s *house, name string, f film) {
 	t.Helper()
 	var tags []flv.Tag
 	tag := func(kind uint8, at media.Timestamp, payload ...byte) {
@@ -293,7 +293,7 @@ func shoot(t *testing.T, s *Server, name string, f film) {
 			tag(flv.TypeAudio, at, 0x2f, name[0])
 		}
 	}
-	shootTags(t, s, 0, name, tags...)
+	shootTags(t, s, name, tags...)
 }
 
 // What comes before the media.
@@ -334,10 +334,11 @@ func clip(letter string, from, to, shift int) (all []string) {
 
 var halves = film{length: 3000, frame: 500, key: 1000}
 
-func TestPlayArguments(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	dir := s.Served()[0].Streams
+func TestPlayArguments(t *testing.T) { twice(t, testPlayArguments) }
+
+func testPlayArguments(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	dir := s.folders[0]
 	shoot(t, s, "a", halves)
 	shoot(t, s, "cues", film{length: 3000, frame: 1000, key: 1000, cue: 1500})
 	for name, content := range map[string][]byte{"damaged.flv": []byte("FLV\x01\x05 and not much more of it"), "damaged.mp4": []byte("no box"),
@@ -409,9 +410,10 @@ func TestPlayArguments(t *testing.T) {
 	}
 }
 
-func TestPlayLiveArguments(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlayLiveArguments(t *testing.T) { twice(t, testPlayLiveArguments) }
+
+func testPlayLiveArguments(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "cam", halves) // there as well, and not what is meant
 	p := view(t, s)
 	p.publish("cam", "live")
@@ -424,7 +426,7 @@ func TestPlayLiveArguments(t *testing.T) {
 		{[]amf.Value{"cam", -1.0, -1.0}, words(opensLive, clip("x", 0, 2000, 0))},
 		{[]amf.Value{"cam", -1000.0, -1000.0, false}, words(joinsLive, clip("x", 0, 2000, 0))},
 		{[]amf.Value{"cam?x=y", -1.0, 0.0}, words(opensLive, "key x 0", completes)},
-		{[]amf.Value{"cam", -2.0, 1000.0}, words(opensLive, clip("x", 0, 500, 0), completes)},
+		{[]amf.Value{"cam", -2.0, 9000.0}, words(opensLive, clip("x", 0, 500, 0), completes)}, // by the clock, too, when nothing comes
 	} {
 		base := at * 10000
 		v := view(t, s)
@@ -447,7 +449,7 @@ func TestPlayLiveArguments(t *testing.T) {
 			}
 			v.expect(fmt.Sprintf("%s x %d", kind, base+ms))
 			if c.want[len(c.want)-1] == "eof" && ms == 500 {
-				p.key('x', media.Timestamp(base+1000)) // beyond the length: it shows that this is over
+				p.key('x', media.Timestamp(base+9000)) // beyond the length: it shows that this is over
 			}
 		}
 		v.nothing()
@@ -460,8 +462,11 @@ func TestPlayLiveArguments(t *testing.T) {
 }
 
 func TestPublicationWithAPrefixPlaysByItsName(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+	twice(t, testPublicationWithAPrefixPlaysByItsName)
+}
+
+func testPublicationWithAPrefixPlaysByItsName(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	p := view(t, s)
 	for _, name := range []string{"mp4:b", "mp4:d.f4v", "flv:e", "mp3:f"} {
 		p.publish(name, "record")
@@ -475,9 +480,10 @@ func TestPublicationWithAPrefixPlaysByItsName(t *testing.T) {
 	}
 }
 
-func TestPlayFalseStopsARecordedStream(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlayFalseStopsARecordedStream(t *testing.T) { twice(t, testPlayFalseStopsARecordedStream) }
+
+func testPlayFalseStopsARecordedStream(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", film{length: 60000, frame: 500, key: 1000})
 	v := view(t, s)
 	v.play("a", 0.0)
@@ -490,16 +496,18 @@ func TestPlayFalseStopsARecordedStream(t *testing.T) {
 	v.expect(words(opensRecorded, clip("a", 59000, 60000, 0), completes)...)
 }
 
-func TestPlaylists(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlaylists(t *testing.T) { twice(t, testPlaylists) }
+
+func testPlaylists(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", halves)
 	shoot(t, s, "b", halves)
-	if err := os.WriteFile(filepath.Join(s.Served()[0].Streams, "damaged.flv"), []byte("FLV"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.folders[0], "damaged.flv"), []byte("FLV"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	switches := words("data Play.Switch", joinsRecorded)
 	t.Run("two", func(t *testing.T) {
+		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
 		v.play("a", 0.0, 1500.0)
@@ -508,6 +516,7 @@ func TestPlaylists(t *testing.T) {
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), switches, clip("b", 1000, 3000, 500), switches, "key a 3500", completes)...)
 	})
 	t.Run("missing and damaged", func(t *testing.T) {
+		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
 		v.play("a", 0.0, 1500.0)
@@ -517,32 +526,35 @@ func TestPlaylists(t *testing.T) {
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "Play.FileStructureInvalid", switches, clip("b", 0, 500, 1500), completes)...)
 	})
 	t.Run("missing at the end", func(t *testing.T) {
+		t.Parallel()
 		v := view(t, s)
 		v.play("a", 0.0, 0.0)
 		v.play("none", 0.0, -1.0, false)
 		v.expect(words(opensRecorded, "key a 0", "Play.StreamNotFound", "Play.Stop", "eof")...)
 	})
 	t.Run("live for a while, then recorded", func(t *testing.T) {
+		t.Parallel()
 		p, v := view(t, s), view(t, s)
-		p.publish("cam", "live")
+		p.publish("cam1", "live")
 		p.key('x', 7000)
 		p.settled()
 		v.buffer(10000)
-		v.play("cam", -1.0, 1000.0)
+		v.play("cam1", -1.0, 15000.0) // by the clock, too, when nothing comes
 		v.play("b", 0.0, 500.0, false)
 		v.expect(words(opensLive, "key x 7000")...)
 		v.nothing() // so that the second is in the list before the first is over
 		p.inter('x', 7500)
-		p.inter('x', 8000)
+		p.inter('x', 22000)
 		v.expect(words("inter x 7500", switches, clip("b", 0, 500, 7500), completes)...)
 	})
 	t.Run("endless live, then recorded when it is over", func(t *testing.T) {
+		t.Parallel()
 		p, v := view(t, s), view(t, s)
-		p.publish("cam", "live")
+		p.publish("cam2", "live")
 		p.key('x', 7000)
 		p.settled()
 		v.buffer(10000)
-		v.play("cam", -1.0)
+		v.play("cam2", -1.0)
 		v.expect(words(opensLive, "key x 7000")...)
 		v.play("b", 0.0, 500.0, false)
 		v.nothing()
@@ -551,6 +563,7 @@ func TestPlaylists(t *testing.T) {
 		v.expect(words("inter x 7500", "Play.UnpublishNotify", switches, clip("b", 0, 500, 7500), completes)...)
 	})
 	t.Run("nobody publishes the live one", func(t *testing.T) {
+		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
 		v.play("nobody", -1.0, 50.0)
@@ -558,18 +571,20 @@ func TestPlaylists(t *testing.T) {
 		v.expect(words(opensLive, switches, clip("b", 0, 500, 0), completes)...)
 	})
 	t.Run("recorded, then live", func(t *testing.T) {
+		t.Parallel()
 		p, v := view(t, s), view(t, s)
-		p.publish("cam", "live")
+		p.publish("cam3", "live")
 		p.key('x', 9000)
 		p.settled()
 		v.buffer(10000)
 		v.play("a", 0.0, 1500.0)
-		v.play("cam", -1.0, -1.0, false)
+		v.play("cam3", -1.0, -1.0, false)
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "data Play.Switch", joinsLive, "key x 1500")...)
 		p.inter('x', 9500)
 		v.expect("inter x 2000")
 	})
 	t.Run("seek in the second", func(t *testing.T) {
+		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
 		v.play("a", 0.0, 1500.0)
@@ -579,6 +594,7 @@ func TestPlaylists(t *testing.T) {
 		v.expect(words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded, clip("b", 2000, 3000, 500), completes)...)
 	})
 	t.Run("as many as it holds", func(t *testing.T) {
+		t.Parallel()
 		v := view(t, s)
 		v.play("nobody", -1.0)
 		v.expect(opensLive...)
@@ -638,17 +654,4 @@ func tinyMP3() (out []byte) {
 		out = append(out, f...)
 	}
 	return out
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for late := time.After(10 * time.Second); !is(); {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("not so: %s", what)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package server
+package session_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // commands connects a client that hands out the commands it gets.
-func commands(t *testing.T, s *Server, app string) (*rtmp.Conn, func(name string) *rtmp.Command) {
+func commands(t *testing.T, s *house, app string) (*rtmp.Conn, func(name string) *rtmp.Command) {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -55,8 +55,9 @@ func tell(t *testing.T, conn *rtmp.Conn, name string, txn float64, object amf.Va
 	}
 }
 
-func TestBandwidthDetection(t *testing.T) {
-	t.Parallel()
+func TestBandwidthDetection(t *testing.T) { twice(t, testBandwidthDetection) }
+
+func testBandwidthDetection(t *testing.T, w way) {
 	for _, c := range []struct {
 		ask, check, done string
 		sizes            []int
@@ -67,7 +68,7 @@ func TestBandwidthDetection(t *testing.T) {
 		{"_checkbw", "_onbwcheck", "_onbwdone", []int{0, 4 << 10, 16 << 10}, 1, 2},
 	} {
 		t.Run(c.ask, func(t *testing.T) {
-			s, _ := run(t, open)
+			s, _ := run(t, w, open)
 			conn, next := commands(t, s, "app/one")
 			for range 2 { // the table of calls is as it was after the first
 				tell(t, conn, c.ask, 2, nil)
@@ -107,8 +108,11 @@ func TestBandwidthDetection(t *testing.T) {
 // A client without the method hears that detection is over, and asks what else
 // it wants.
 func TestBandwidthDetectionThatTheClientCannotDo(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+	twice(t, testBandwidthDetectionThatTheClientCannotDo)
+}
+
+func testBandwidthDetectionThatTheClientCannotDo(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	conn, next := commands(t, s, "app/one")
 	tell(t, conn, "checkBandwidth", 2, nil)
 	next("_result")

@@ -1,4 +1,4 @@
-package server
+package session_test
 
 import (
 	"fmt"
@@ -12,14 +12,16 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // long is a film that is much longer than what is sent ahead.
 var long = film{length: 60000, frame: 500, key: 1000}
 
-func TestPauseAndResumeARecordedStream(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPauseAndResumeARecordedStream(t *testing.T) { twice(t, testPauseAndResumeARecordedStream) }
+
+func testPauseAndResumeARecordedStream(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", long)
 	v := view(t, s)
 	v.on(1, "pause", true, 0.0) // nothing plays
@@ -58,9 +60,10 @@ func TestPauseAndResumeARecordedStream(t *testing.T) {
 	}
 }
 
-func TestSeek(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestSeek(t *testing.T) { twice(t, testSeek) }
+
+func testSeek(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", long)
 	sought := words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded)
 	v := view(t, s)
@@ -100,9 +103,10 @@ func TestSeek(t *testing.T) {
 	v.expect(words("recorded", "begin", "Unpause.Notify", "data onMetaData", clip("a", 4000, 5000, 0), completes)...)
 }
 
-func TestReceiveOfARecordedStream(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestReceiveOfARecordedStream(t *testing.T) { twice(t, testReceiveOfARecordedStream) }
+
+func testReceiveOfARecordedStream(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", film{length: 4000, frame: 500, key: 1000, sound: 1000})
 	shoot(t, s, "f", film{length: 6000, frame: 100, key: 2000, aside: true})
 	shoot(t, s, "k", film{length: 6000, frame: 100, key: 500})
@@ -132,16 +136,19 @@ func TestReceiveOfARecordedStream(t *testing.T) {
 		{true, 5.0, "f", 0, 4, 27, 1}, // what others refer to is not left out: 5 a second, and that is enough
 		{true, 1.0, "k", 0, 6, 8, 0},  // a second until the rate is known, then keyframes, every other
 	} {
-		v := view(t, s)
-		v.buffer(60000)
-		v.on(1, "receiveAudio", c.audio)
-		v.on(1, "receiveVideo", c.video)
-		v.nothing() // nothing plays
-		v.play(c.film, 0.0)
-		got := v.until("eof")
-		if a, b, d, e := all(got, "sound"), all(got, "key"), all(got, "inter"), all(got, "aside"); a != c.sounds || b != c.keys || d != c.inters || e != c.asides {
-			t.Errorf("%v %v of %s: %d sounds, %d keyframes, %d inter, %d disposable; want %d %d %d %d", c.audio, c.video, c.film, a, b, d, e, c.sounds, c.keys, c.inters, c.asides)
-		}
+		t.Run(fmt.Sprint(c.audio, c.video, c.film), func(t *testing.T) {
+			t.Parallel()
+			v := view(t, s)
+			v.buffer(60000)
+			v.on(1, "receiveAudio", c.audio)
+			v.on(1, "receiveVideo", c.video)
+			v.nothing() // nothing plays
+			v.play(c.film, 0.0)
+			got := v.until("eof")
+			if a, b, d, e := all(got, "sound"), all(got, "key"), all(got, "inter"), all(got, "aside"); a != c.sounds || b != c.keys || d != c.inters || e != c.asides {
+				t.Errorf("%v %v of %s: %d sounds, %d keyframes, %d inter, %d disposable; want %d %d %d %d", c.audio, c.video, c.film, a, b, d, e, c.sounds, c.keys, c.inters, c.asides)
+			}
+		})
 	}
 
 	v := view(t, s)
@@ -178,9 +185,10 @@ func TestReceiveOfARecordedStream(t *testing.T) {
 	}
 }
 
-func TestReceiveOfALiveStream(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestReceiveOfALiveStream(t *testing.T) { twice(t, testReceiveOfALiveStream) }
+
+func testReceiveOfALiveStream(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	p := view(t, s)
 	p.publish("cam", "live")
 	p.key('x', 0)
@@ -229,9 +237,10 @@ func TestReceiveOfALiveStream(t *testing.T) {
 }
 
 // What is ahead of its time is no more than the client has room for.
-func TestPacing(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPacing(t *testing.T) { twice(t, testPacing) }
+
+func testPacing(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", film{length: 60000, frame: 100, key: 1000})
 	for _, c := range []struct{ buffer, least int }{{0, 1000}, {2000, 2000}, {5000, 5000}} {
 		t.Run(fmt.Sprint(c.buffer), func(t *testing.T) {
@@ -264,9 +273,10 @@ func TestPacing(t *testing.T) {
 	})
 }
 
-func TestDataIsRecordedAndPlayed(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestDataIsRecordedAndPlayed(t *testing.T) { twice(t, testDataIsRecordedAndPlayed) }
+
+func testDataIsRecordedAndPlayed(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	p := view(t, s)
 	p.publish("talk", "record")
 	p.data(0, "@setDataFrame", "onMetaData", amf.NewObject("title", "talk"))
@@ -291,9 +301,10 @@ func TestDataIsRecordedAndPlayed(t *testing.T) {
 	v.expect(words(opensRecorded, "data say 200", "data onCuePoint 1000", "data say 1700", completes)...)
 }
 
-func TestLiveDataForWhoComesLater(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestLiveDataForWhoComesLater(t *testing.T) { twice(t, testLiveDataForWhoComesLater) }
+
+func testLiveDataForWhoComesLater(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	p := view(t, s)
 	p.publish("cam", "live")
 	p.data(0, "@setDataFrame", "onMetaData", "a")
@@ -311,9 +322,10 @@ func TestLiveDataForWhoComesLater(t *testing.T) {
 }
 
 // Several streams of one connection, of all kinds, each for itself.
-func TestManyKindsOfStreamsAtOnce(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestManyKindsOfStreamsAtOnce(t *testing.T) { twice(t, testManyKindsOfStreamsAtOnce) }
+
+func testManyKindsOfStreamsAtOnce(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", film{length: 2000, frame: 500, key: 1000})
 	shoot(t, s, "b", long)
 	v := view(t, s)
@@ -370,7 +382,7 @@ type stalled struct {
 
 func (c *stalled) read() { c.once.Do(func() { close(c.gate) }) }
 
-func stall(t *testing.T, s *Server, streams int) *stalled {
+func stall(t *testing.T, s *house, streams int) *stalled {
 	t.Helper()
 	nc, err := net.Dial("tcp", s.RTMPAddr().String())
 	if err != nil {
@@ -405,10 +417,11 @@ func stall(t *testing.T, s *Server, streams int) *stalled {
 
 // Who stops reading is sent no more, holds nobody up, and gets all of it, in
 // order, when it reads again.
-func TestStalledPlayerOfARecordedStream(t *testing.T) {
-	t.Parallel()
+func TestStalledPlayerOfARecordedStream(t *testing.T) { twice(t, testStalledPlayerOfARecordedStream) }
+
+func testStalledPlayerOfARecordedStream(t *testing.T, w way) {
 	var out lines
-	s, _ := runWith(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil))}, open)
+	s, _ := runWith(t, w, session.Config{Log: out.log(slog.LevelInfo)}, open)
 	big := film{length: 20000, frame: 100, key: 1000, padding: 100 << 10} // 20 MB
 	shoot(t, s, "a", big)
 	shoot(t, s, "b", big)

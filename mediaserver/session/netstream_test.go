@@ -1,20 +1,20 @@
-package server
+package session_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // netStreams is a client whose messages come as words with the id of their
@@ -25,7 +25,7 @@ type netStreams struct {
 	got  chan string
 }
 
-func connectStreams(t *testing.T, s *Server, streams int) *netStreams {
+func connectStreams(t *testing.T, s *house, streams int) *netStreams {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *netStreams) next() string {
 	select {
 	case w := <-c.got:
 		return w
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		c.t.Fatal("nothing came")
 		return ""
 	}
@@ -135,9 +135,10 @@ func (c *netStreams) plays(id uint32, name string) {
 	c.expect(fmt.Sprint(id, " Play.Reset"), fmt.Sprint(id, " Play.Start"), fmt.Sprint(id, " [|RtmpSampleAccess false false]"))
 }
 
-func TestManyNetStreamsOnOneConnection(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestManyNetStreamsOnOneConnection(t *testing.T) { twice(t, testManyNetStreamsOnOneConnection) }
+
+func testManyNetStreamsOnOneConnection(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	c := connectStreams(t, s, 5)
 	c.on(1, "publish", "a", "live")
 	c.expect("1 Publish.Start")
@@ -195,11 +196,12 @@ func TestManyNetStreamsOnOneConnection(t *testing.T) {
 	c.expect("6 Unpublish.Success")
 }
 
-func TestPublishModes(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open, "{application: never, instance: one, recording: {mode: 'Off'}, access: {publish: {mode: Anyone}}}",
-		"{application: all, instance: one, recording: {mode: All}, access: {publish: {mode: Anyone}}}")
-	dir := s.Served()[0].Streams
+func TestPublishModes(t *testing.T) { twice(t, testPublishModes) }
+
+func testPublishModes(t *testing.T, w way) {
+	s, _ := run(t, w, open, open.named("never", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordOff }),
+		open.named("all", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordAll }))
+	dir := s.folders[0]
 	if err := os.Mkdir(filepath.Join(dir, "folder.flv"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -272,8 +274,11 @@ func TestPublishModes(t *testing.T) {
 }
 
 func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+	twice(t, testPlayersStayWhenTheirPublisherIsLost)
+}
+
+func testPlayersStayWhenTheirPublisherIsLost(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	v := connectStreams(t, s, 1)
 	v.plays(1, "cam")
 	joined(t, s, 1)
@@ -305,8 +310,11 @@ func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
 // Who comes back on another connection gets the name; who was silent hears of
 // it when it speaks again, and loses nothing else.
 func TestSilentPublisherIsToldThatItWasTakenOver(t *testing.T) {
-	t.Parallel()
-	s, _ := runWith(t, Config{PublisherTimeout: time.Nanosecond}, open)
+	twice(t, testSilentPublisherIsToldThatItWasTakenOver)
+}
+
+func testSilentPublisherIsToldThatItWasTakenOver(t *testing.T, w way) {
+	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))
 	many, encoder := connectStreams(t, s, 2), connectStreams(t, s, 1)
 	for _, old := range []*netStreams{many, encoder} {
 		old.on(1, "publish", "cam")
@@ -325,9 +333,10 @@ func TestSilentPublisherIsToldThatItWasTakenOver(t *testing.T) {
 	many.expect("1 Publish.Start")
 }
 
-func TestCallsOfEncodersAndPlayers(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestCallsOfEncodersAndPlayers(t *testing.T) { twice(t, testCallsOfEncodersAndPlayers) }
+
+func testCallsOfEncodersAndPlayers(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	c := connectStreams(t, s, 1)
 	c.call("releaseStream", 3, nil, "cam")
 	c.expect("0 _result [{}]")
@@ -349,9 +358,10 @@ func TestCallsOfEncodersAndPlayers(t *testing.T) {
 }
 
 // Half an hour comes at once for a client that can hold it.
-func TestSetBufferLength(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestSetBufferLength(t *testing.T) { twice(t, testSetBufferLength) }
+
+func testSetBufferLength(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	c := connectStreams(t, s, 1)
 	c.on(1, "publish", "long", "record")
 	c.expect("1 Publish.Start", "1 Record.Start")
@@ -388,10 +398,11 @@ func TestSetBufferLength(t *testing.T) {
 	c.expect(rest...)
 }
 
-func TestSilentPublisherIsToldOnce(t *testing.T) {
-	t.Parallel()
+func TestSilentPublisherIsToldOnce(t *testing.T) { twice(t, testSilentPublisherIsToldOnce) }
+
+func testSilentPublisherIsToldOnce(t *testing.T, w way) {
 	var out lines
-	s, stop := runWith(t, Config{PublisherIdle: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&out, nil))}, open)
+	s, stop := runWith(t, w, session.Config{PublisherIdle: 20 * time.Millisecond, Log: out.log(slog.LevelInfo)}, open)
 	c := connectStreams(t, s, 2)
 	c.on(1, "publish", "quiet", "live")
 	c.expect("1 Publish.Start", "1 Publish.Idle")
@@ -415,9 +426,10 @@ func TestSilentPublisherIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestClearDataFrame(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestClearDataFrame(t *testing.T) { twice(t, testClearDataFrame) }
+
+func testClearDataFrame(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	c := connectStreams(t, s, 3)
 	c.on(1, "publish", "cam", "live")
 	c.expect("1 Publish.Start")
@@ -437,40 +449,24 @@ func TestClearDataFrame(t *testing.T) {
 	c.expect("3 [onCuePoint b]")
 }
 
-func TestSampleAccessAsConfigured(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, "{application: app, instance: one, delivery: {sampleAccess: {video: true}}}")
+func TestSampleAccessAsConfigured(t *testing.T) { twice(t, testSampleAccessAsConfigured) }
+
+func testSampleAccessAsConfigured(t *testing.T, w way) {
+	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.SampleAccess.Video = true }))
 	c := connectStreams(t, s, 1)
 	c.on(1, "play", "cam")
 	c.expect("1 Play.Reset", "1 Play.Start", "1 [|RtmpSampleAccess false true]")
 }
 
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // A recording that failed has no other end.
-func TestRecordingThatFailedIsNotStopped(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestRecordingThatFailedIsNotStopped(t *testing.T) { twice(t, testRecordingThatFailedIsNotStopped) }
+
+func testRecordingThatFailedIsNotStopped(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	c := connectStreams(t, s, 1)
 	c.on(1, "publish", "x", "record")
 	c.expect("1 Publish.Start", "1 Record.Start")
-	if err := os.Remove(filepath.Join(s.Served()[0].Streams, "x.flv.part")); err != nil {
+	if err := os.Remove(filepath.Join(s.folders[0], "x.flv.part")); err != nil {
 		t.Fatal(err)
 	}
 	c.audio(1, 0)

@@ -1,11 +1,13 @@
-package server
+package session_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/instance"
 )
 
 const transitionComplete = "data Play.TransitionComplete"
@@ -41,13 +43,35 @@ func seamless(t *testing.T, words []string, every int) {
 	}
 }
 
+// nextKey is when the keyframe of another film is due that takes the place of
+// the one whose words these are, at an offset or later: it is the first behind
+// what was sent.
+func nextKey(words []string, offset int) int {
+	sent := 0
+	if all := picturesOf(words); len(all) > 0 {
+		sent = all[len(all)-1].time + 1
+	}
+	return (max(sent, offset) + 999) / 1000 * 1000
+}
+
+// onTheClock checks that a word is the keyframe with which a film goes on that
+// was played from a time, in ms, for no longer than so long.
+func onTheClock(t *testing.T, word, film string, from int, played time.Duration) {
+	t.Helper()
+	all := picturesOf([]string{word})
+	if len(all) != 1 || all[0].word != "key" || all[0].film != film || all[0].time < from || all[0].time > from+int(played.Milliseconds())+1000 {
+		t.Errorf("played from %d for %v, it goes on with %q", from, played, word)
+	}
+}
+
 // renditions are films of one programme with a picture every 100 ms, much
 // longer than what is sent ahead.
-var renditions = film{length: 20000, frame: 100, key: 1000}
+var renditions = film{length: 60000, frame: 100, key: 1000}
 
-func TestPlay2Append(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlay2Append(t *testing.T) { twice(t, testPlay2Append) }
+
+func testPlay2Append(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", halves)
 	shoot(t, s, "b", halves)
 	v := view(t, s)
@@ -65,9 +89,10 @@ func TestPlay2Append(t *testing.T) {
 }
 
 // Who lost a connection goes on with the time where that was.
-func TestPlay2Resume(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlay2Resume(t *testing.T) { twice(t, testPlay2Resume) }
+
+func testPlay2Resume(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", halves)
 	v := view(t, s)
 	v.buffer(10000)
@@ -75,9 +100,10 @@ func TestPlay2Resume(t *testing.T) {
 	v.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("a", 2000, 3000, 0), completes)...)
 }
 
-func TestPlay2StopAndWhatIsWrong(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlay2StopAndWhatIsWrong(t *testing.T) { twice(t, testPlay2StopAndWhatIsWrong) }
+
+func testPlay2StopAndWhatIsWrong(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", renditions)
 	v := view(t, s)
 	v.play("a", 0.0)
@@ -103,9 +129,10 @@ func TestPlay2StopAndWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestPlay2SwitchesRecordedStreams(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlay2SwitchesRecordedStreams(t *testing.T) { twice(t, testPlay2SwitchesRecordedStreams) }
+
+func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", renditions)
 	shoot(t, s, "b", renditions)
 	shoot(t, s, "c", renditions)
@@ -117,11 +144,15 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 		v.play("a", 0.0)
 		all := v.until("key a 1000")
 		v.play2("streamName", "b", "oldStreamName", "a", "start", -2.0, "len", -1.0, "offset", -1.0, "transition", "switch")
-		heard := v.until("Play.Transition")
-		all = append(all, heard...)
+		all = append(all, v.until("Play.Transition")...)
+		first := nextKey(all, 0)
 		all = append(all, v.until(transitionComplete)...)
 		all = append(all, v.until("data onMetaData")...)
-		all = append(all, v.until("key b 5000")...)
+		if w, want := v.next(), fmt.Sprintf("key b %d", first); w != want {
+			t.Fatalf("got %q, want %q", w, want)
+		}
+		all = append(all, fmt.Sprintf("key b %d", first))
+		all = append(all, v.until(fmt.Sprintf("key b %d", first+3000))...)
 		seamless(t, all, 100)
 	})
 	t.Run("no earlier than the offset", func(t *testing.T) {
@@ -131,8 +162,10 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 		v.play("a", 0.0)
 		v.until("data onMetaData")
 		v.play2("streamName", "b", "offset", 4500.0, "transition", "switch")
-		all := v.until(transitionComplete)
-		all = append(all, v.until("key b 5000")...)
+		all := v.until("Play.Transition")
+		first := nextKey(all, 4500)
+		all = append(all, v.until(transitionComplete)...)
+		all = append(all, v.until(fmt.Sprintf("key b %d", first))...)
 		seamless(t, all, 100)
 	})
 	t.Run("another while it is pending", func(t *testing.T) {
@@ -140,7 +173,7 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 		v := view(t, s)
 		v.play("a", 0.0)
 		all := v.until("key a 0")
-		v.play2("streamName", "b", "offset", 3000.0, "transition", "switch")
+		v.play2("streamName", "b", "offset", 30000.0, "transition", "switch")
 		v.play2("streamName", "short", "transition", "switch") // has no keyframe any more: b it is
 		v.play2("streamName", "c", "offset", 2000.0, "transition", "switch")
 		all = append(all, v.until("Play.Transition")...)
@@ -158,7 +191,7 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 		v := view(t, s)
 		v.play("a", 0.0)
 		v.until("key a 0")
-		v.play2("streamName", "b", "offset", 3000.0, "transition", "switch")
+		v.play2("streamName", "b", "offset", 30000.0, "transition", "switch")
 		v.until("Play.Transition")
 		v.on(1, "seek", 7000.0)
 		v.until(transitionComplete)
@@ -167,19 +200,19 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 	t.Run("pause while it is pending", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
+		began := time.Now()
 		v.play("a", 4000.0)
 		v.until("key a 5000") // was sent ahead
-		v.play2("streamName", "b", "offset", 8000.0, "transition", "switch")
+		v.play2("streamName", "b", "offset", 30000.0, "transition", "switch")
 		v.until("Play.Transition")
 		v.on(1, "pause", true, 4300.0)
 		v.until(transitionComplete)
 		v.expect("Pause.Notify", "eof")
 		v.nothing()
+		played := time.Since(began)
 		v.on(1, "pause", false)
 		v.expect("recorded", "begin", "Unpause.Notify", "data onMetaData")
-		if w := v.next(); w != "key b 4000" && w != "key b 5000" { // where the client is by the clock
-			t.Errorf("goes on with %q", w)
-		}
+		onTheClock(t, v.next(), "b", 4000, played)
 	})
 	t.Run("while paused", func(t *testing.T) {
 		t.Parallel()
@@ -199,13 +232,13 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 		v := view(t, s)
 		v.play("a", 0.0)
 		v.until("key a 0")
-		v.play2("streamName", "b", "offset", 8000.0, "transition", "switch")
+		v.play2("streamName", "b", "offset", 30000.0, "transition", "switch")
 		v.until("Play.Transition")
 		v.on(1, "closeStream")
 		v.settled()
 		v.nothing()
-		v.play("c", 19900.0)
-		v.expect(words(opensRecorded, "key c 19000")...)
+		v.play("c", 59900.0)
+		v.expect(words(opensRecorded, "key c 59000")...)
 	})
 	t.Run("swap comes at once", func(t *testing.T) {
 		t.Parallel()
@@ -264,9 +297,10 @@ func TestPlay2SwitchesRecordedStreams(t *testing.T) {
 	})
 }
 
-func TestPlay2SwitchesLiveStreams(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, "{application: app, instance: one, limits: {maxStreams: 2}, access: {publish: {mode: Anyone}}}")
+func TestPlay2SwitchesLiveStreams(t *testing.T) { twice(t, testPlay2SwitchesLiveStreams) }
+
+func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
+	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.MaxStreams = 2 }))
 	shoot(t, s, "film", halves)
 	p, q := view(t, s), view(t, s)
 	p.publish("p", "live")
@@ -343,9 +377,10 @@ func TestPlay2SwitchesLiveStreams(t *testing.T) {
 }
 
 // play2 takes its options as an ECMA array as well.
-func TestPlay2TakesAnArray(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
+func TestPlay2TakesAnArray(t *testing.T) { twice(t, testPlay2TakesAnArray) }
+
+func testPlay2TakesAnArray(t *testing.T, w way) {
+	s, _ := run(t, w, open)
 	shoot(t, s, "a", halves)
 	v := view(t, s)
 	v.on(1, "play2", &amf.ECMAArray{Properties: amf.NewObject("streamName", "a", "start", 0.0, "len", 0.0, "transition", "append").Properties})

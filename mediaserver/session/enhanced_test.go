@@ -1,4 +1,4 @@
-package server
+package session_test
 
 import (
 	"context"
@@ -86,9 +86,9 @@ var enhancedCases = map[string]struct{ headers, first, second []packet }{
 }
 
 // player plays a name on a connection of its own.
-func player(t *testing.T, s *Server, name string, start time.Duration) <-chan packet {
+func player(t *testing.T, s *house, name string, start time.Duration) <-chan packet {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := rtmp.Connect(ctx, "rtmp://"+s.RTMPAddr().String()+"/app/one/"+name, rtmp.Config{})
 	if err != nil {
@@ -120,18 +120,20 @@ func gets(t *testing.T, who string, got <-chan packet, want ...packet) {
 			if p != w {
 				t.Fatalf("%s: message %d is %v, want %v", who, i, p, w)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("%s: message %d does not come: %v", who, i, w)
 		}
 	}
 }
 
-func TestEnhancedRTMP(t *testing.T) {
-	t.Parallel()
+func TestEnhancedRTMP(t *testing.T) { twice(t, testEnhancedRTMP) }
+
+func testEnhancedRTMP(t *testing.T, w way) {
 	for name, c := range enhancedCases {
 		t.Run(name, func(t *testing.T) {
-			s, _ := run(t, open)
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			t.Parallel()
+			s, _ := run(t, w, open)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 			defer cancel()
 			early := player(t, s, "cam", rtmp.PlayLive)
 			joined(t, s, 1)
@@ -170,9 +172,10 @@ func TestEnhancedRTMP(t *testing.T) {
 	}
 }
 
-func TestEnhancedCapabilities(t *testing.T) {
-	t.Parallel()
-	s, stop := run(t, open)
+func TestEnhancedCapabilities(t *testing.T) { twice(t, testEnhancedCapabilities) }
+
+func testEnhancedCapabilities(t *testing.T, w way) {
+	s, stop := run(t, w, open)
 	for name, c := range map[string]struct {
 		says     []any
 		answered bool
@@ -239,7 +242,7 @@ func TestEnhancedCapabilities(t *testing.T) {
 }
 
 // answer connects and returns the first object of the answer.
-func answer(t *testing.T, s *Server, says ...any) *amf.Object {
+func answer(t *testing.T, s *house, says ...any) *amf.Object {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/app", rtmp.Config{})
 	if err != nil {

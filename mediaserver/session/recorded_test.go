@@ -1,11 +1,9 @@
-package server
+package session_test
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,31 +11,11 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
-
-// shootTags makes a recorded stream of an instance by hand.
-func shootTags(t *testing.T, s *Server, instance int, name string, tags ...flv.Tag) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(s.Served()[instance].Streams, name+".flv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w, err := flv.Create(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tag := range tags {
-		if err := w.Write(tag); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Finish(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // largePictures are n keyframes of 100 KB, one every so many ms.
 func largePictures(n, every media.Timestamp) (tags []flv.Tag) {
@@ -52,9 +30,12 @@ func largePictures(n, every media.Timestamp) (tags []flv.Tag) {
 // TestSeveralRecordedStreamsShareAConnection has two playbacks wait for the
 // same full socket, again and again: both come to their end.
 func TestSeveralRecordedStreamsShareAConnection(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	shootTags(t, s, 0, "film", largePictures(300, 40)...)
+	twice(t, testSeveralRecordedStreamsShareAConnection)
+}
+
+func testSeveralRecordedStreamsShareAConnection(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	shootTags(t, s, "film", largePictures(200, 40)...)
 
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
 	if err != nil {
@@ -110,10 +91,11 @@ func (c *netStreams) times(status string) (all []int) {
 
 // TestPlaylistThatGoesOnLater adds to a playlist that has come to its end: time
 // goes on where it was.
-func TestPlaylistThatGoesOnLater(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	put(t, s, 0, "x", 1)
+func TestPlaylistThatGoesOnLater(t *testing.T) { twice(t, testPlaylistThatGoesOnLater) }
+
+func testPlaylistThatGoesOnLater(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	put(t, s, "x", 1)
 	c := connectStreams(t, s, 1)
 	if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {
 		t.Fatal(err)
@@ -135,10 +117,11 @@ func TestPlaylistThatGoesOnLater(t *testing.T) {
 
 // TestRecordedInPlaceOfLive goes from a live stream to a recorded one: time goes
 // on.
-func TestRecordedInPlaceOfLive(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	put(t, s, 0, "x", 1)
+func TestRecordedInPlaceOfLive(t *testing.T) { twice(t, testRecordedInPlaceOfLive) }
+
+func testRecordedInPlaceOfLive(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	put(t, s, "x", 1)
 	p, c := connectStreams(t, s, 1), connectStreams(t, s, 1)
 	p.on(1, "publish", "cam")
 	p.expect("1 Publish.Start")
@@ -154,10 +137,11 @@ func TestRecordedInPlaceOfLive(t *testing.T) {
 
 // TestPlayEndsAPublication plays in every way on a stream that publishes: one
 // stream does one thing.
-func TestPlayEndsAPublication(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	put(t, s, 0, "x", 0)
+func TestPlayEndsAPublication(t *testing.T) { twice(t, testPlayEndsAPublication) }
+
+func testPlayEndsAPublication(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	put(t, s, "x", 0)
 	c := connectStreams(t, s, 1)
 	play := []func(){
 		func() { c.on(1, "play", "x", 0.0) },
@@ -180,20 +164,28 @@ func TestPlayEndsAPublication(t *testing.T) {
 }
 
 // TestViewersWhoLeaveAreNoErrors leaves in the middle of a recorded stream.
-func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
-	t.Parallel()
+func TestViewersWhoLeaveAreNoErrors(t *testing.T) { twice(t, testViewersWhoLeaveAreNoErrors) }
+
+func testViewersWhoLeaveAreNoErrors(t *testing.T, w way) {
 	var log lines
-	s, stop := runWith(t, Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))}, open)
-	shootTags(t, s, 0, "film", largePictures(1000, 10)...)
-	for range 20 {
-		c := connectStreams(t, s, 1)
-		if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {
-			t.Fatal(err)
+	s, stop := runWith(t, w, session.Config{Log: log.log(slog.LevelInfo)}, open)
+	shootTags(t, s, "film", largePictures(200, 10)...)
+	t.Run("viewers", func(t *testing.T) {
+		for range 4 {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for range 5 {
+					c := connectStreams(t, s, 1)
+					if err := c.conn.Send(rtmp.UserControl(rtmp.EventSetBufferLength, 1, 3600000)); err != nil {
+						t.Fatal(err)
+					}
+					c.on(1, "play", "film", 0.0)
+					c.expect("1 Play.Reset", "1 Play.Start")
+					c.conn.Close()
+				}
+			})
 		}
-		c.on(1, "play", "film", 0.0)
-		c.expect("1 Play.Reset", "1 Play.Start")
-		c.conn.Close()
-	}
+	})
 	stop()
 	if strings.Contains(log.String(), "ERROR") {
 		t.Error(log.String())
@@ -202,9 +194,10 @@ func TestViewersWhoLeaveAreNoErrors(t *testing.T) {
 
 // TestSwitchesThatNeverComeAbout asks for one live stream after another, none of
 // which anybody publishes: only the last is waited for.
-func TestSwitchesThatNeverComeAbout(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxStreams: 4}}")
+func TestSwitchesThatNeverComeAbout(t *testing.T) { twice(t, testSwitchesThatNeverComeAbout) }
+
+func testSwitchesThatNeverComeAbout(t *testing.T, w way) {
+	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.MaxStreams = 4 }))
 	p, c := connectStreams(t, s, 2), connectStreams(t, s, 1)
 	p.on(1, "publish", "cam")
 	p.expect("1 Publish.Start")
@@ -239,10 +232,11 @@ func TestSwitchesThatNeverComeAbout(t *testing.T) {
 
 // TestSwitchAtATimeOfThePlaylist gives a switch the client's own time, which in a
 // playlist is not the file's.
-func TestSwitchAtATimeOfThePlaylist(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	put(t, s, 0, "x", 20)
+func TestSwitchAtATimeOfThePlaylist(t *testing.T) { twice(t, testSwitchAtATimeOfThePlaylist) }
+
+func testSwitchAtATimeOfThePlaylist(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	put(t, s, "x", 20)
 	c := connectStreams(t, s, 1)
 	change := func(offset float64) {
 		c.on(1, "play2", amf.NewObject("streamName", "x", "oldStreamName", "x", "start", 0.0, "transition", "switch", "offset", offset))

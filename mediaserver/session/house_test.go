@@ -1,0 +1,355 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long anything here may take before it counts as stuck.
+const patience = 20 * time.Second
+
+// way is how sessions reach their instances.
+type way string
+
+const (
+	here          way = "here"              // in this process
+	overPipe      way = "over a pipe"       // see pipe
+	overShortPipe way = "over a short pipe" // for what would take too long else
+)
+
+// twice runs a test in each way, side by side with all others.
+func twice(t *testing.T, test func(*testing.T, way)) {
+	t.Parallel()
+	for _, w := range []way{here, overPipe} {
+		t.Run(string(w), func(t *testing.T) {
+			t.Parallel()
+			test(t, w)
+		})
+	}
+}
+
+// place is an instance to be.
+type place struct {
+	application, instance string
+	rules                 instance.Rules
+}
+
+// open is an instance where anyone may do anything, and nobody is so slow that
+// a name is taken over.
+var open = place{"app", "one", instance.Rules{Stream: stream.Options{GOPCache: true}, PublisherTimeout: 10 * time.Minute}}
+
+// with is a place of other rules.
+func (p place) with(change func(*instance.Rules)) place {
+	change(&p.rules)
+	return p
+}
+
+// named is a place like this one that has another name.
+func (p place) named(application, name string) place {
+	p.application, p.instance = application, name
+	return p
+}
+
+// house is instances behind a listener that gives each connection a session.
+type house struct {
+	fanout    *stream.Fanout
+	instances []*instance.Instance
+	stores    []*recording.Store
+	folders   []string // of the stores
+
+	cfg  session.Config
+	dir  session.Directory // what sessions ask: the house, or a pipe to it
+	pipe *pipe             // nil: there is none
+	tcp  net.Listener
+
+	serving  sync.WaitGroup
+	mu       sync.Mutex // nothing else is taken while it is held
+	sessions map[*session.Session]struct{}
+}
+
+// run opens a house with the places until the test ends, or stop is called.
+func run(t testing.TB, w way, places ...place) (h *house, stop func()) {
+	t.Helper()
+	return runWith(t, w, session.Config{}, places...)
+}
+
+// runWith is run with a configuration of the sessions, whose log is that of the
+// instances too.
+func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house, stop func()) {
+	t.Helper()
+	h = &house{fanout: stream.NewFanout(0), cfg: cfg, sessions: map[*session.Session]struct{}{}}
+	h.dir = h
+	if delay, ok := pipeDelay[w]; ok {
+		h.pipe = newPipe(h, t.Name(), delay)
+		h.dir = h.pipe
+	}
+	for _, p := range places {
+		h.add(t, p)
+	}
+	var err error
+	if h.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	accepting := make(chan struct{})
+	go func() {
+		defer close(accepting)
+		for {
+			nc, err := h.tcp.Accept()
+			if err != nil {
+				return
+			}
+			h.serve(nc, h.cfg)
+		}
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			h.tcp.Close()
+			<-accepting
+			h.close(t)
+		})
+	}
+	t.Cleanup(stop)
+	return h, stop
+}
+
+func (h *house) add(t testing.TB, p place) {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := recording.Open(dir, h.cfg.Log, recording.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := instance.New(instance.Config{
+		Application: p.application, Name: p.instance, Fanout: h.fanout, Store: store, Rules: p.rules, Log: h.cfg.Log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.instances, h.stores, h.folders = append(h.instances, i), append(h.stores, store), append(h.folders, dir)
+}
+
+// serve gives a connection a session. served is closed when that has ended.
+func (h *house) serve(nc net.Conn, cfg session.Config) (s *session.Session, served <-chan struct{}) {
+	s = session.New(nc, h.dir, cfg)
+	ended := make(chan struct{})
+	h.mu.Lock()
+	h.sessions[s] = struct{}{}
+	h.mu.Unlock()
+	h.serving.Go(func() {
+		defer close(ended)
+		s.Serve()
+		h.mu.Lock()
+		delete(h.sessions, s)
+		h.mu.Unlock()
+	})
+	return s, ended
+}
+
+// close has everybody told to go, cuts off those who stay, and looks for what
+// sessions have left behind.
+func (h *house) close(t testing.TB) {
+	for _, i := range h.instances {
+		i.Shutdown("The server is shutting down.")
+	}
+	const drain = 5 * time.Second
+	late := time.AfterFunc(drain, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for s := range h.sessions {
+			s.Close()
+		}
+	})
+	h.serving.Wait()
+	late.Stop()
+	eventually(t, "all that sessions had is given back", func() bool {
+		if h.pipe != nil && !h.pipe.settled() {
+			return false
+		}
+		for _, s := range h.Stats() {
+			if s.Connections+s.Streams+s.Players+s.Playbacks+s.Recordings > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	for n, i := range h.instances {
+		i.Close()
+		if err := h.stores[n].Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	h.fanout.Close()
+}
+
+// Connect implements session.Directory.
+func (h *house) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	why := session.RefusedNoApplication
+	for _, i := range h.instances {
+		if i.Application() != r.Application {
+			continue
+		}
+		if i.Name() == r.Instance {
+			i.Connect(r, peer, answer)
+			return
+		}
+		why = session.RefusedNoInstance
+	}
+	answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: why}})
+}
+
+// Stats are those of the instances, in the order of their places.
+func (h *house) Stats() (all []instance.Stats) {
+	for _, i := range h.instances {
+		all = append(all, i.Stats())
+	}
+	return all
+}
+
+// RTMPAddr is where clients connect.
+func (h *house) RTMPAddr() net.Addr { return h.tcp.Addr() }
+
+// visit is a connection without a network: there is always room for one more.
+// The client's end is closed when the test ends.
+func (h *house) visit(t testing.TB, cfg session.Config) (far *net.UnixConn, s *session.Session, served <-chan struct{}) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "visit")
+		if ends[i], err = net.FileConn(f); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	t.Cleanup(func() { ends[0].Close() })
+	s, served = h.serve(ends[1], cfg)
+	return ends[0].(*net.UnixConn), s, served
+}
+
+// publish records a stream that no client publishes.
+func (h *house) publish(t testing.TB, name string) session.Publication {
+	t.Helper()
+	answers := make(chan session.PublishAnswer, 1)
+	h.instances[0].Publish(session.PublishRequest{Name: name, Mode: session.PublishRecord}, func(a session.PublishAnswer) { answers <- a })
+	a := <-answers
+	if a.Refusal != nil || !a.Recorded {
+		t.Fatalf("%+v", a)
+	}
+	return a.Publication
+}
+
+func (h *house) unpublish(t testing.TB, p session.Publication) {
+	t.Helper()
+	ended := make(chan error, 1)
+	p.Close(func(err error) { ended <- err })
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put makes a recording of some seconds of sound in the first place.
+func put(t *testing.T, h *house, name string, seconds int) {
+	t.Helper()
+	var tags []flv.Tag
+	for i := range seconds + 1 {
+		tags = append(tags, flv.Tag{Type: flv.TypeAudio, Timestamp: media.Timestamp(i * 1000), Data: []byte{0xaf, 1, 0}})
+	}
+	shootTags(t, h, name, tags...)
+}
+
+// shootTags makes a recorded stream of the first place by hand.
+func shootTags(t *testing.T, h *house, name string, tags ...flv.Tag) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(h.folders[0], name+".flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := flv.Create(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range tags {
+		if err := errors.Join(w.Write(tag), w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// joined waits until so many play: they are told that they do a moment before
+// they get what is published.
+func joined(t *testing.T, h *house, players int) {
+	t.Helper()
+	eventually(t, "so many play", func() bool { return h.Stats()[0].Players == players })
+}
+
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patience); !is(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not so: %s\n%s", what, stacks())
+		}
+	}
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *lines) count(what string) int { return strings.Count(l.String(), what) }
+
+// log writes to the lines what is of a level, or above it.
+func (l *lines) log(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,225 @@
+package session_test
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// pipeDelay is how long each message takes that goes over a pipe.
+var pipeDelay = map[way]time.Duration{overPipe: 100 * time.Millisecond, overShortPipe: time.Millisecond}
+
+// pipe is what a link to another server will be: sessions on this side, an
+// instance on the other. Every request, answer and event goes through one queue
+// for its direction, behind those that were there before it, and takes a while;
+// one in seven takes four times as long, and all behind it. Which ones that
+// are, the seed says.
+//
+// What goes over is plain values: they are encoded and decoded on the way, and
+// of the cause of a refusal there is no more than its text. What carries media
+// (a publication's Write, a live stream's log, a file) is in this process, as
+// session.Instance has it, and so are counters.
+//
+// What an instance hands out goes over for a session that has gone meanwhile,
+// too: whoever asked gives it back.
+type pipe struct {
+	far         session.Directory
+	there, back *queue
+}
+
+func newPipe(far session.Directory, seed string, delay time.Duration) *pipe {
+	h := fnv.New32()
+	_, _ = h.Write([]byte(seed)) // never fails
+	n := int(h.Sum32() % stallEvery)
+	return &pipe{far, &queue{delay: delay, sent: n}, &queue{delay: delay, sent: stallEvery - 1 - n}}
+}
+
+// settled says whether nothing is on its way.
+func (p *pipe) settled() bool { return p.there.empty() && p.back.empty() }
+
+// Connect implements session.Directory.
+func (p *pipe) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	r = carried(r)
+	p.there.send(func() {
+		p.far.Connect(r, farPeer{p, peer}, func(a session.ConnectAnswer) {
+			b := session.ConnectAnswer{Refusal: carriedRefusal(a.Refusal)}
+			if a.Instance != nil {
+				b.Instance = farInstance{p, a.Instance}
+			}
+			p.back.send(func() { answer(b) })
+		})
+	})
+}
+
+// farPeer is a session as its instance sees it.
+type farPeer struct {
+	p    *pipe
+	peer session.Peer
+}
+
+func (f farPeer) Bytes() (in, out uint64) { return f.peer.Bytes() }
+
+func (f farPeer) Shutdown(reason string) { f.p.back.send(func() { f.peer.Shutdown(reason) }) }
+
+// farInstance is an instance as its sessions see it.
+type farInstance struct {
+	p    *pipe
+	inst session.Instance
+}
+
+func (f farInstance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
+	asked, ended := carried(r), r.RecordingEnded
+	if ended != nil {
+		asked.RecordingEnded = func(why *session.Refusal) {
+			why = carriedRefusal(why)
+			f.p.back.send(func() { ended(why) })
+		}
+	}
+	f.p.there.send(func() {
+		f.inst.Publish(asked, func(a session.PublishAnswer) {
+			b := session.PublishAnswer{Recorded: a.Recorded, NotRecorded: carriedRefusal(a.NotRecorded), Refusal: carriedRefusal(a.Refusal)}
+			if a.Publication != nil {
+				b.Publication = farPublication{f.p, a.Publication}
+			}
+			f.p.back.send(func() { answer(b) })
+		})
+	})
+}
+
+func (f farInstance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
+	r = carried(r)
+	f.p.there.send(func() {
+		f.inst.Play(r, func(a session.PlayAnswer) {
+			a.Refusal = carriedRefusal(a.Refusal)
+			if release := a.Release; release != nil {
+				a.Release = func() { f.p.there.send(release) }
+			}
+			f.p.back.send(func() { answer(a) })
+		})
+	})
+}
+
+func (f farInstance) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
+	r = carried(r)
+	f.p.there.send(func() {
+		f.inst.Length(r, func(a session.LengthAnswer) {
+			a.Refusal = carriedRefusal(a.Refusal)
+			f.p.back.send(func() { answer(a) })
+		})
+	})
+}
+
+func (f farInstance) Refused(r session.PublishRequest, why *session.Refusal) {
+	r, why = carried(r), carriedRefusal(why)
+	f.p.there.send(func() { f.inst.Refused(r, why) })
+}
+
+func (f farInstance) Leave(c session.Client) {
+	f.p.there.send(func() { f.inst.Leave(c) })
+}
+
+// farPublication is a publication whose media is written here.
+type farPublication struct {
+	p *pipe
+	session.Publication
+}
+
+func (f farPublication) Close(ended func(error)) {
+	f.p.there.send(func() {
+		f.Publication.Close(func(err error) {
+			if err != nil {
+				err = errors.New(err.Error())
+			}
+			f.p.back.send(func() { ended(err) })
+		})
+	})
+}
+
+// carried is what arrives of a value: its functions do not.
+func carried[T any](v T) (arrives T) {
+	var b bytes.Buffer
+	if err := errors.Join(gob.NewEncoder(&b).Encode(v), gob.NewDecoder(&b).Decode(&arrives)); err != nil {
+		panic(err) // it is no plain value
+	}
+	return arrives
+}
+
+func carriedRefusal(why *session.Refusal) *session.Refusal {
+	if why == nil {
+		return nil
+	}
+	plain := *why
+	plain.Cause = nil
+	plain = carried(plain)
+	if why.Cause != nil {
+		plain.Cause = errors.New(why.Cause.Error())
+	}
+	return &plain
+}
+
+const (
+	stallEvery = 7 // messages
+	stallTimes = 3 // the delay more
+)
+
+// queue is one direction of a pipe. What is sent is run when its time has come,
+// one after another.
+type queue struct {
+	delay time.Duration
+
+	mu      sync.Mutex // nothing else is taken while it is held
+	waiting []delayed
+	sent    int
+	last    time.Time // when the last one is due
+}
+
+type delayed struct {
+	run func()
+	due time.Time
+}
+
+func (q *queue) send(run func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	due := time.Now().Add(q.delay)
+	if q.sent++; q.sent%stallEvery == 0 {
+		due = due.Add(stallTimes * q.delay)
+	}
+	if due.Before(q.last) {
+		due = q.last
+	}
+	q.last = due
+	q.waiting = append(q.waiting, delayed{run, due})
+	if len(q.waiting) == 1 {
+		go q.run()
+	}
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) == 0
+}
+
+// run runs what waits, each as long as it is still at the head of the queue.
+func (q *queue) run() {
+	for {
+		q.mu.Lock()
+		one := q.waiting[0]
+		q.mu.Unlock()
+		<-time.After(time.Until(one.due))
+		one.run()
+		q.mu.Lock()
+		q.waiting = q.waiting[1:]
+		over := len(q.waiting) == 0
+		q.mu.Unlock()
+		if over {
+			return
+		}
+	}
+}
