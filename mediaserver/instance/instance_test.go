@@ -205,7 +205,9 @@ func TestOwnerMayBeAskedInItsOwnTurn(t *testing.T) {
 // Who looks at an instance does not need its owner.
 func TestStatsOfAnOwnerThatIsBusy(t *testing.T) {
 	i, _ := newInstance(t, nil)
-	connect(t, i, &client{id: "a"})
+	if why := connect(t, i, &client{id: "a"}); why != nil {
+		t.Fatal(why)
+	}
 	busy, free := make(chan struct{}), make(chan struct{})
 	i.post(func(*owner) { close(busy); <-free })
 	<-busy

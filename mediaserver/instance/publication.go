@@ -48,10 +48,10 @@ func (p *publication) Clear(handler string) bool {
 func (p *publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()) }
 
 // Close implements session.Publication. The name is free for another publisher
-// at once; its next recording waits for this one.
+// at once; its next recording waits for this one, and so does closing again.
 func (p *publication) Close(ended func(error)) {
 	if p.closed.Swap(true) {
-		ended(nil)
+		go func() { <-p.finished; ended(nil) }()
 		return
 	}
 	p.pub.Close()

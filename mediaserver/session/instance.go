@@ -123,7 +123,8 @@ type Publication interface {
 	// Close ends the publication: players get their UnpublishNotify, the
 	// recording is finished, and the name is free again. ended, called as
 	// answers are, is told why the recording is not whole, nil when it is.
-	// Closing again does nothing but answer.
+	// Closing again, as after a takeover, does nothing but answer when it has
+	// ended.
 	Close(ended func(error))
 }
 
