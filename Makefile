@@ -92,10 +92,10 @@ test: ## run every test, installing and building what they need (as root)
 	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
 
 .PHONY: test-unit
-test-unit: ## run the unit tests under the race detector
+test-unit: ## run the unit tests under the race detector, with what finds a goroutine that waits for itself (the tag debug)
 	@hack/tools/packages.sh race
 	@echo "running the unit tests"
-	@$(GO_TEST) -race -timeout 10m ./...
+	@$(GO_TEST) -race -tags debug -timeout 10m ./...
 	@go -C hack/image test -timeout 5m ./...
 
 .PHONY: lint

@@ -215,8 +215,8 @@ func TestStatsOfAnOwnerThatIsBusy(t *testing.T) {
 	if s := i.Stats(); s.Connections != 1 {
 		t.Errorf("%+v", s)
 	}
-	if waiting, _ := i.Behind(); waiting != 1 {
-		t.Errorf("%d tasks wait, want 1", waiting)
+	if b := i.Behind(); b.Queue != 1 || b.Oldest == 0 || b.Turn == 0 {
+		t.Errorf("behind %+v, want one task that waits and one that runs", b)
 	}
 	close(free)
 }

@@ -31,6 +31,7 @@ type entry struct {
 type tasks struct {
 	mu      sync.Mutex // nothing else is taken while it is held
 	waiting []task
+	began   time.Time // when the task that runs did; zero: none runs
 	closed  bool
 	wake    chan struct{} // of capacity one
 }
@@ -71,7 +72,7 @@ func (i *Instance) own() {
 			t.mu.Lock()
 			if len(t.waiting) == 0 {
 				closed := t.closed
-				t.waiting = nil
+				t.waiting, t.began = nil, time.Time{}
 				t.mu.Unlock()
 				if closed {
 					return
@@ -80,23 +81,33 @@ func (i *Instance) own() {
 			}
 			next := t.waiting[0]
 			t.waiting[0] = task{}
-			t.waiting = t.waiting[1:]
+			t.waiting, t.began = t.waiting[1:], time.Now()
 			t.mu.Unlock()
 			next.run(o)
 		}
 	}
 }
 
-// Behind says how many tasks wait for the owner, and for how long the oldest
-// has: all but nothing in an instance that is well.
-func (i *Instance) Behind() (waiting int, oldest time.Duration) {
+// Behind is how far the owner is behind: all but nothing in an instance that is
+// well.
+type Behind struct {
+	Queue  int           // tasks that wait
+	Oldest time.Duration // how long the first of them has; 0: none waits
+	Turn   time.Duration // how long the task that runs has; 0: none runs
+}
+
+// Behind looks at the owner without asking it.
+func (i *Instance) Behind() (b Behind) {
 	t := &i.tasks
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.waiting) > 0 {
-		oldest = time.Since(t.waiting[0].since)
+	if b.Queue = len(t.waiting); b.Queue > 0 {
+		b.Oldest = time.Since(t.waiting[0].since)
 	}
-	return len(t.waiting), oldest
+	if !t.began.IsZero() {
+		b.Turn = time.Since(t.began)
+	}
+	return b
 }
 
 // use finds or makes the entry of a name, for one use more. Each use is matched

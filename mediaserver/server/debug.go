@@ -67,8 +67,8 @@ func (d *debugging) close() {
 func (s *Server) Behind() []debug.Behind {
 	var all []debug.Behind
 	for _, i := range s.all() {
-		waiting, oldest := i.Behind()
-		all = append(all, debug.Behind{Who: "owner of " + i.Application() + "/" + i.Name(), Queue: waiting, Oldest: oldest})
+		b := i.Behind()
+		all = append(all, debug.Behind{Who: "owner of " + i.Application() + "/" + i.Name(), Queue: b.Queue, Oldest: b.Oldest, Turn: b.Turn})
 	}
 	for i, l := range s.fanout.Behind() {
 		all = append(all, debug.Behind{Who: fmt.Sprintf("fan-out loop %d", i), Queue: l.Queue, Oldest: l.Oldest, Turn: l.Turn})
