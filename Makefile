@@ -22,6 +22,8 @@ MODULES := hack/image hack/gitops hack/chart hack/netpol
 FOLDERS := api config controllers hack mediaserver
 # Tests wait for clocks, sockets and disks more than they compute.
 GO_TEST := go test -parallel 16
+# Tests of the operator run again when one of their files has changed; FRESH=1 make ... runs them in any case.
+ONCE := hack/tools/once.sh
 # What could not run, and why; `make test` ends with it.
 LEFT_OUT := bin/left-out
 
@@ -80,15 +82,16 @@ check: ## what to run before each commit: format, vet and unit tests, without th
 	@go vet -tags $(TAGS) $(PKG)
 	@$(GO_TEST) -vet off -timeout 5m $(if $(RUN),-run '$(RUN)') $(PKG)
 
-# Two at a time, because each waits as much as it computes; each says what it has to say when it is done. The clients and the
-# cluster come after: they show what a machine does that has nothing else to do.
+# Two at a time, because each waits as much as it computes; each says what it has to say when it is done. What is known to work
+# is not run again: see hack/tools/once.sh.
+TWO_AT_A_TIME = $(MAKE) -j 2 -k --output-sync=target
 .PHONY: test
-test: ## run every test, installing and building what they need (as root)
+test: ## run every test, installing and building what they need (as root); FRESH=1 those of the operator, too, when nothing has changed
 	@rm -f $(LEFT_OUT)
-	@echo "linting and running the tests in processes of their own and on API servers, two at a time"
-	@$(MAKE) -j 2 -k --output-sync=target test-unit lint test-chart test-envtest test-gitops
-	@$(MAKE) test-clients
-	@$(MAKE) test-e2e
+	@echo "linting, and testing without clients: two things at a time, each prints when it is done"
+	@$(TWO_AT_A_TIME) test-unit lint test-chart test-envtest test-gitops
+	@echo "testing with real clients, and on a real cluster"
+	@$(TWO_AT_A_TIME) test-e2e test-clients
 	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
 
 .PHONY: test-unit
@@ -120,19 +123,19 @@ fuzz: ## run each fuzz target of the media server for FUZZTIME (10m)
 test-envtest: ## test the API, the operator and the admission policies against a real API server
 	@assets=$$($(BUILD) envtest); \
 	echo "running the API server tests"; \
-	KUBEBUILDER_ASSETS=$$assets go test -tags envtest -count 1 -timeout 15m ./api/... ./controllers/... ./config/...
+	KUBEBUILDER_ASSETS=$$assets $(ONCE) go test -tags envtest -count 1 -timeout 15m ./api/... ./controllers/... ./config/...
 
 .PHONY: test-gitops
 test-gitops: ## ask kstatus and Argo CD's Lua what they make of an AppInstance in each state
 	@assets=$$($(BUILD) envtest); \
 	echo "running the GitOps tests"; \
-	KUBEBUILDER_ASSETS=$$assets go -C hack/gitops test -tags envtest -count 1 -timeout 10m ./...
+	KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/gitops test -tags envtest -count 1 -timeout 10m ./...
 
 .PHONY: test-chart
 test-chart: ## lint, render, install, upgrade, roll back and uninstall the charts on a real API server
-	@assets=$$($(BUILD) envtest); \
+	@assets=$$($(BUILD) envtest); helm=$$($(BUILD) helm); \
 	echo "running the chart tests"; \
-	KUBEBUILDER_ASSETS=$$assets go -C hack/chart test -tags envtest -count 1 -timeout 15m ./...
+	HELM=$$helm KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/chart test -tags envtest -count 1 -timeout 15m ./...
 
 .PHONY: test-clients
 test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer, VLC, nginx-rtmp and go-rtmp

@@ -14,6 +14,12 @@ declare -A groups=(
 	[node]="containerd runc containernetworking-plugins nftables iptables iproute2 openssl procps util-linux curl"
 )
 
+# Two targets of make may ask at once: the second finds what the first has installed.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/flashpod
+mkdir -p "$cache"
+exec 8>"$cache/.packages.lock"
+flock 8
+
 missing=()
 for group in "$@"; do
 	for package in ${groups[$group]:?"packages.sh: no group \"$group\""}; do
