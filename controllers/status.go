@@ -143,12 +143,5 @@ func url(a *v1alpha1.AppInstance, address string) string {
 	if a.Spec.TLS != nil {
 		scheme = "rtmps://"
 	}
-	u := scheme + address + "/" + a.Spec.Application
-	if i := a.EffectiveInstance(); i != defaultInstance {
-		u += "/" + i
-	}
-	return u
+	return scheme + address + "/" + a.Path().InURL()
 }
-
-// defaultInstance is the instance that clients may leave out of the URL.
-const defaultInstance = "_definst_"

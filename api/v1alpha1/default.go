@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 )
 
 // SetDefaults fills in what the schema's defaults fill in, and the instance's
@@ -34,6 +36,11 @@ func (a *AppInstance) SetDefaults() {
 		def(&s.TLS.Port, 443)
 	}
 	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
+}
+
+// Path is what the instance is called by in URLs and folders.
+func (a *AppInstance) Path() apppath.Path {
+	return apppath.Path{Application: a.Spec.Application, Instance: a.EffectiveInstance()}
 }
 
 // EffectiveInstance is spec.instance or, when that is not set, metadata.name.

@@ -35,7 +35,7 @@ func loadManifests(names []string, log *slog.Logger) ([]v1alpha1.AppInstance, er
 			log.Warn("no AppInstance in this file", "file", name)
 		}
 		for _, doc := range found {
-			path := doc.Spec.Application + "/" + doc.Spec.Instance
+			path := doc.Path().String()
 			if other, taken := claimed[path]; taken {
 				return nil, fmt.Errorf("manifests %s and %s both claim %s: give one another spec.application or spec.instance", other, name, path)
 			}

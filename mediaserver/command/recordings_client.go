@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,8 +16,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/server"
-	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
@@ -120,12 +119,11 @@ func (c *recordingsClient) remove(ctx context.Context, instance, name, key strin
 }
 
 func recordingPath(instance, name string) (string, error) {
-	application, i, _ := strings.Cut(instance, "/")
-	if application == "" {
+	i, ok := apppath.Parse(instance)
+	if !ok {
 		return "", usage(errors.New("which instance? add --instance APPLICATION/INSTANCE"))
 	}
-	i = cmp.Or(i, session.DefaultInstance)
-	return "/recordings/" + url.PathEscape(application) + "/" + url.PathEscape(i) + "/" + url.PathEscape(name), nil
+	return "/recordings/" + url.PathEscape(i.Application) + "/" + url.PathEscape(i.Instance) + "/" + url.PathEscape(name), nil
 }
 
 // errUnauthorized is the answer to who has not shown the right key.

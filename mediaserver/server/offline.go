@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/recording"
-	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
@@ -42,14 +42,11 @@ func OpenRecordings(data, instance string, log *slog.Logger) (all []web.Recordin
 	}()
 	pattern := filepath.Join(data, "*", "streams", "*")
 	if instance != "" {
-		application, name, _ := strings.Cut(instance, "/")
-		if name == "" {
-			name = session.DefaultInstance
-		}
-		if local := filepath.Join(application, "streams", filepath.FromSlash(name)); !filepath.IsLocal(local) || strings.ContainsAny(local, `*?[\`) {
+		path, ok := apppath.Parse(instance)
+		if local := filepath.Join(path.Application, "streams", filepath.FromSlash(path.Instance)); !ok || !filepath.IsLocal(local) || strings.ContainsAny(local, `*?[\`) {
 			return nil, nil, fmt.Errorf("instance %q: not a name of one", instance)
 		}
-		pattern = filepath.Join(data, application, "streams", filepath.FromSlash(name))
+		pattern = filepath.Join(data, path.Application, "streams", filepath.FromSlash(path.Instance))
 	}
 	dirs, err := filepath.Glob(pattern)
 	if err != nil {

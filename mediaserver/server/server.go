@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -95,10 +96,7 @@ type Served struct {
 // Path is what follows the host in an RTMP URL: application/instance, without
 // the instance where clients may omit it.
 func (s Served) Path() string {
-	if s.Instance == session.DefaultInstance {
-		return s.Application
-	}
-	return s.Application + "/" + s.Instance
+	return apppath.Path{Application: s.Application, Instance: s.Instance}.InURL()
 }
 
 // New prepares the data folder and an instance for each document. Nothing

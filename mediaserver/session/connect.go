@@ -43,7 +43,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
 	defer cancel()
 	answer, err := await(ctx, func(answer func(ConnectAnswer)) {
-		s.dir.Connect(ConnectRequest{s.client, to.application, to.instance}, s, answer)
+		s.dir.Connect(ConnectRequest{s.client, to.Application, to.Instance}, s, answer)
 	}, func(late ConnectAnswer) {
 		if late.Instance != nil {
 			late.Instance.Leave(s.client)
@@ -74,7 +74,7 @@ var errPending = errors.New("the instance has not answered")
 
 // welcome tells a client that it was let in.
 func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error {
-	s.log = s.log.With("application", to.application, "instance", to.instance)
+	s.log = s.log.With("application", to.Application, "instance", to.Instance)
 	said := []any{"agent", s.client.Agent}
 	peer, enhanced := rtmp.ParseEnhanced(args)
 	if enhanced {
@@ -129,10 +129,10 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 	switch why.Code {
 	case RefusedNoApplication:
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.application), string(why.Code))
+			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.Application), string(why.Code))
 	case RefusedNoInstance:
 		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.instance, to.application), string(why.Code))
+			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.Instance, to.Application), string(why.Code))
 	case RefusedLimit:
 		return s.refuse(cmd, "NetConnection.Connect.Failed", reject+"Resource limit violation: "+why.Error()+".", "instance is full")
 	case RefusedStopping:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -98,7 +99,7 @@ func (k oneKey) Check(key string) *session.Refusal {
 func TestWhoIsRefused(t *testing.T) { twice(t, testWhoIsRefused) }
 
 func testWhoIsRefused(t *testing.T, w way) {
-	s, _ := run(t, w, open, open.named("full", session.DefaultInstance).with(func(r *instance.Rules) {
+	s, _ := run(t, w, open, open.named("full", apppath.DefaultInstance).with(func(r *instance.Rules) {
 		r.MaxConnections, r.MaxStreams, r.Keys = 1, 1, oneKey("secret")
 	}))
 	for app, want := range map[string]string{

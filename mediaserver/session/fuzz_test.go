@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -26,7 +27,7 @@ type street struct {
 
 func newStreet(t testing.TB, w way) *street {
 	t.Helper()
-	h, _ := run(t, w, open.named("app", session.DefaultInstance))
+	h, _ := run(t, w, open.named("app", apppath.DefaultInstance))
 	s := &street{house: h}
 	s.record(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

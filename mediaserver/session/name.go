@@ -4,11 +4,9 @@ import (
 	"errors"
 	"net/url"
 	"strings"
-)
 
-// DefaultInstance is the instance meant by a URL that names only an
-// application (Flash Communication Server's own name for it).
-const DefaultInstance = "_definst_"
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+)
 
 const (
 	maxAppLength  = 512 // bytes of app, query included
@@ -17,27 +15,22 @@ const (
 
 // target is what the app argument of connect names.
 type target struct {
-	application, instance string
-	query                 url.Values
+	apppath.Path
+	query url.Values
 }
 
-// parseApp splits "application/instance?query". The instance is all that
-// follows the first slash; omitted, it is DefaultInstance. Encoders put the
-// query here, into tcUrl, or behind the stream name.
+// parseApp splits "application/instance?query". Encoders put the query here,
+// into tcUrl, or behind the stream name.
 func parseApp(app string) (target, error) {
 	if len(app) > maxAppLength {
 		return target{}, errors.New("app is longer than 512 bytes")
 	}
-	path, query := splitQuery(app)
-	path = strings.Trim(path, "/")
-	application, instance, _ := strings.Cut(path, "/")
-	if application == "" {
+	before, query := splitQuery(app)
+	path, ok := apppath.Parse(before)
+	if !ok {
 		return target{}, errors.New("no application named: connect to rtmp://host/application/instance")
 	}
-	if instance == "" {
-		instance = DefaultInstance
-	}
-	return target{application, instance, query}, nil
+	return target{path, query}, nil
 }
 
 // parseName splits a stream name as publishers give it, "name?key=…".

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -17,7 +18,7 @@ func TestStalledPlayerOfARecordedStreamIsClosed(t *testing.T) {
 }
 
 func testStalledPlayerOfARecordedStreamIsClosed(t *testing.T, w way) {
-	h, _ := run(t, w, open.named("app", session.DefaultInstance))
+	h, _ := run(t, w, open.named("app", apppath.DefaultInstance))
 	p := h.publish(t, "big")
 	for ms := media.Timestamp(0); ms < 20; ms++ {
 		picture := append([]byte{0x12}, make([]byte, 1<<20)...)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -157,8 +158,8 @@ func (h *recordings) list(ctx context.Context, r *http.Request) (any, error) {
 	}
 	wanted := h.all()
 	if path := query.Get("instance"); path != "" {
-		application, name, _ := strings.Cut(path, "/")
-		one, err := h.instance(application, cmp.Or(name, session.DefaultInstance))
+		p, _ := apppath.Parse(path) // where no application is named, none is found
+		one, err := h.instance(p.Application, p.Instance)
 		if err != nil {
 			return nil, err
 		}
