@@ -122,25 +122,22 @@ func (c *Conn) awaitRoom() (int, error) {
 	}
 }
 
-// tryLimited is TryWritev within the peer's window.
-func (c *Conn) tryLimited(bufs [][]byte) (n int, err error) {
+// tryLimited is writeNow within the peer's window.
+func (c *Conn) tryLimited(bufs [][]byte) (n int, full bool, err error) {
 	room, err := c.room()
 	if room == 0 || err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	for i, b := range bufs {
 		if len(b) > room {
 			bufs[i] = b[:room]
-			n, err = writeVector(c.raw, bufs[:i+1])
+			n, full, err = c.writeNow(bufs[:i+1])
 			bufs[i] = b // the list is the caller's
-			c.sent.Add(uint64(n))
-			return n, err
+			return n, full, err
 		}
 		room -= len(b)
 	}
-	n, err = writeVector(c.raw, bufs)
-	c.sent.Add(uint64(n))
-	return n, err
+	return c.writeNow(bufs)
 }
 
 // acknowledged takes an acknowledgement: how many bytes the peer has received

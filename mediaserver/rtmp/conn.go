@@ -62,6 +62,7 @@ const defaultWindow = 2500000
 type Conn struct {
 	nc     net.Conn
 	raw    syscall.RawConn // nil when nc has no socket of its own: TLS, pipes
+	sealed *tlsSocket      // below nc, when nc is TLS from NewTLSListener
 	cfg    Config
 	client bool
 
@@ -99,6 +100,7 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 			c.raw = raw
 		}
 	}
+	c.sealed = attachTLS(nc, func() { go c.flushKept() })
 	c.out.chunkSize = defaultChunkSize
 	return c
 }

@@ -13,21 +13,26 @@ var errBufferFull = errors.New("rtmp: read buffer is full")
 
 var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
 
+// glance is how much is read at first where a read waits with a buffer in its
+// hands: little enough for every TLS player to have.
+const glance = 256
+
 // input is a read buffer over a connection. It has memory only while it holds
 // bytes: thousands of players that say nothing share a few buffers.
 type input struct {
 	r   io.Reader
 	raw syscall.RawConn // nil when the connection has none
 
-	// ready is called before each read, to set deadlines; timeout decides
+	// before is called before each read, to set deadlines; timeout decides
 	// whether to go on after one passed.
 	before  func() error
 	timeout func() error
 	count   func(n int)
 
-	buf  *[readBufferSize]byte
-	from int // unread bytes are buf[from:to]
-	to   int
+	buf   *[readBufferSize]byte
+	first *[glance]byte // for reads that wait; nil until there is one
+	from  int           // unread bytes are buf[from:to]
+	to    int
 
 	n   int
 	err error
@@ -124,8 +129,7 @@ func (in *input) release() {
 
 func (in *input) read() (int, error) {
 	if in.raw == nil {
-		in.borrow()
-		return in.r.Read(in.buf[in.to:])
+		return in.readWaiting()
 	}
 	in.n, in.err = 0, nil
 	if err := in.raw.Read(in.readable); err != nil {
@@ -135,6 +139,23 @@ func (in *input) read() (int, error) {
 		return 0, io.EOF
 	}
 	return in.n, in.err
+}
+
+// readWaiting reads from what has no socket to ask: with a buffer, when one is
+// held already, and else a little first.
+func (in *input) readWaiting() (int, error) {
+	if in.buf != nil {
+		return in.r.Read(in.buf[in.to:])
+	}
+	if in.first == nil {
+		in.first = new([glance]byte)
+	}
+	n, err := in.r.Read(in.first[:])
+	if n > 0 {
+		in.borrow()
+		copy(in.buf[:], in.first[:n])
+	}
+	return n, err
 }
 
 // readable is called when there may be something to read. It borrows a buffer

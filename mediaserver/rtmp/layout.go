@@ -112,17 +112,16 @@ func (c *Conn) SendLayout(l *Layout) error {
 	if o.err != nil {
 		return o.err
 	}
-	if o.owner != nil || o.flushing || len(o.queue) > 0 || c.raw == nil || c.window.limit.Load() > 0 {
+	if o.owner != nil || o.flushing || len(o.queue) > 0 || !c.direct() || c.window.limit.Load() > 0 {
 		return c.enqueue(nil, l)
 	}
 	for sent := 0; sent < len(l.bufs); sent += maxVector {
-		n, err := writeVector(c.raw, l.bufs[sent:])
-		c.sent.Add(uint64(n))
+		n, full, err := c.writeNow(l.bufs[sent:min(sent+maxVector, len(l.bufs))])
 		if err != nil {
 			c.fail(err)
 			return err
 		}
-		if left := l.after(sent, n); left != nil {
+		if left := l.after(sent, n); left != nil || full {
 			o.queue = left
 			c.flushQueue()
 			return nil

@@ -159,11 +159,11 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 // rest. The caller holds mu; there is neither owner nor flusher.
 func (c *Conn) writeQueue() {
 	o := &c.out
-	if c.raw != nil && len(o.queue) > 0 {
+	full := false
+	if c.direct() && len(o.queue) > 0 {
 		n, err := c.room()
 		if err == nil && n > 0 {
-			n, err = writeVector(c.raw, [][]byte{o.queue[:min(n, len(o.queue))]})
-			c.sent.Add(uint64(n))
+			n, full, err = c.writeNow([][]byte{o.queue[:min(n, len(o.queue))]})
 		}
 		if err != nil {
 			c.fail(err)
@@ -171,12 +171,41 @@ func (c *Conn) writeQueue() {
 		}
 		o.queue = o.queue[:copy(o.queue, o.queue[n:])]
 	}
-	if len(o.queue) > 0 {
+	if len(o.queue) > 0 || full {
 		c.flushQueue()
 		return
 	}
 	o.settle()
 	c.finishWrite()
+}
+
+// direct says whether the connection can write without waiting.
+func (c *Conn) direct() bool { return c.raw != nil || c.sealed != nil }
+
+// writeNow writes bufs, one after another, as far as the socket takes them
+// without waiting, and returns how many bytes it took. full says that it has
+// taken more than it could send: a flusher is needed for that. Two calls never
+// run at once, nor one while a flusher does.
+func (c *Conn) writeNow(bufs [][]byte) (n int, full bool, err error) {
+	if c.sealed != nil {
+		n, full, err = c.sealed.write(bufs)
+	} else {
+		n, err = writeVector(c.raw, bufs)
+	}
+	c.sent.Add(uint64(n))
+	return n, full, err
+}
+
+// flushKept has a flusher send what lies between TLS and the socket, unless one
+// is about to.
+func (c *Conn) flushKept() {
+	o := &c.out
+	o.mu.Lock()
+	defer o.unlock()
+	if !o.flushing { // even behind the last message: TLS says goodbye after it
+		o.flushing = true
+		go c.flush(nil)
+	}
 }
 
 // flushQueue starts a flusher for what is queued. The caller holds mu; there is
@@ -243,6 +272,11 @@ func (c *Conn) flush(b []byte) {
 			o.unlock()
 			return
 		}
+		if c.sealed != nil && c.sealed.busy() {
+			b = nil // TLS said something of its own since
+			o.unlock()
+			continue
+		}
 		if o.owner != nil || len(o.queue) == 0 {
 			o.flushing = false
 			o.settle()
@@ -268,23 +302,42 @@ func (c *Conn) slow(err error) error {
 }
 
 func (c *Conn) writeAll(b []byte) error {
+	if c.sealed != nil {
+		if err := c.sealed.drain(c.cfg.WriteTimeout); err != nil {
+			return err
+		}
+	}
 	for len(b) > 0 {
 		room, err := c.awaitRoom()
 		if err != nil {
 			return err
 		}
-		if err := c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
-			return err
-		}
-		n, err := c.nc.Write(b[:min(len(b), flushPiece, room)])
+		n, err := c.writeWaiting(b[:min(len(b), flushPiece, room)])
 		c.sent.Add(uint64(n))
 		if err != nil {
 			return err
 		}
 		b = b[n:]
 	}
+	if c.sealed != nil {
+		return nil
+	}
 	// A deadline that stays would end a write of somebody else's.
 	return c.nc.SetWriteDeadline(time.Time{})
+}
+
+// writeWaiting writes a flusher's piece.
+func (c *Conn) writeWaiting(b []byte) (int, error) {
+	if c.sealed != nil {
+		if err := c.sealed.writeWaiting(b, c.cfg.WriteTimeout); err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	}
+	if err := c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
+		return 0, err
+	}
+	return c.nc.Write(b)
 }
 
 // CloseWrite tells the peer, once everything queued is sent, that nothing more

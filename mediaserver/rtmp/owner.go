@@ -43,17 +43,32 @@ func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 // does not wait, allocate, or keep bufs. It fails with ErrSlow when the peer
 // has acknowledged nothing for the write timeout.
 //
-// A connection without a socket of its own (TLS) takes up to 256 KiB when it
+// Of a TLS connection it encrypts a little more than the socket takes; a
+// flusher sends that, and wake is called after it. Until then n is 0.
+//
+// A connection without a socket of its own (a pipe) takes up to 256 KiB when it
 // has nothing to write, and else 0; wake is called when it can take more.
 func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
-	if c.raw != nil {
-		if c.window.limit.Load() != 0 {
-			return c.tryLimited(bufs)
-		}
-		n, err = writeVector(c.raw, bufs)
-		c.sent.Add(uint64(n))
-		return n, err
+	if !c.direct() {
+		return c.trySlowly(bufs)
 	}
+	if c.sealed != nil && c.sealed.busy() {
+		return 0, nil
+	}
+	var full bool
+	if c.window.limit.Load() != 0 {
+		n, full, err = c.tryLimited(bufs)
+	} else {
+		n, full, err = c.writeNow(bufs)
+	}
+	if full {
+		c.flushKept()
+	}
+	return n, err
+}
+
+// trySlowly is TryWritev for a connection that can only write and wait.
+func (c *Conn) trySlowly(bufs [][]byte) (n int, err error) {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 	"flashpod.dev/flashpod/mediaserver/web"
@@ -174,7 +174,7 @@ func (s *Server) listenTLS() error {
 		return listenError("RTMPS", "--rtmps-address", s.cfg.RTMPSAddress, err)
 	}
 	s.cert = openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.cfg.clock, s.log)
-	s.rtmps = tls.NewListener(ln, s.cert.config())
+	s.rtmps = rtmp.NewTLSListener(ln, s.cert.config())
 	return nil
 }
 
