@@ -33,6 +33,7 @@ type player struct {
 	hello []byte // S0, S1 and S2 as far as they have come
 	parse *parser
 	hear  func(*player, message) // nil: it does not listen
+	send  func(b []byte) error   // by TLS; nil: to its socket
 
 	got, acked uint64 // bytes
 	base       uint64 // got, when a measurement began
@@ -82,13 +83,26 @@ func (l *loader) add(words []byte, hear func(*player, message)) error {
 	} else {
 		l.ready++
 	}
+	return l.watch(p)
+}
+
+// watch has a player's socket looked at.
+func (l *loader) watch(p *player) error {
 	e := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(len(l.players))}
-	if err := syscall.EpollCtl(l.ep, syscall.EPOLL_CTL_ADD, fd, &e); err != nil {
-		closeSocket(fd)
+	if err := syscall.EpollCtl(l.ep, syscall.EPOLL_CTL_ADD, p.fd, &e); err != nil {
+		closeSocket(p.fd)
 		return fmt.Errorf("epoll: %w", err)
 	}
 	l.players = append(l.players, p)
 	return nil
+}
+
+// say sends a player's words.
+func (p *player) say(b []byte) error {
+	if p.send != nil {
+		return p.send(b)
+	}
+	return sendAll(p.fd, b)
 }
 
 // atOnce is how many players may be on their way in: a listener's queue of
@@ -176,18 +190,22 @@ func (l *loader) read(p *player) error {
 	case n == 0:
 		return errors.New("the server closed it")
 	}
+	return l.heard(p, l.sink[:n], listens)
+}
+
+// heard counts what a player was sent, and takes it apart if it listens.
+func (l *loader) heard(p *player, b []byte, listens bool) error {
 	l.now = clock()
-	p.got += uint64(n)
+	p.got += uint64(len(b))
 	if p.words != nil && p.got-p.acked >= ackEvery {
 		p.acked = p.got
-		if err := sendAll(p.fd, ackWords(p.got)); err != nil {
+		if err := p.say(ackWords(p.got)); err != nil {
 			return err
 		}
 	}
 	if !listens {
 		return nil
 	}
-	b := l.sink[:n]
 	if p.stage == shaking {
 		if b = l.shake(p, b); p.stage == shaking {
 			return nil
@@ -213,7 +231,7 @@ func (l *loader) shake(p *player, b []byte) []byte {
 		return nil
 	}
 	// C2 echoes S1.
-	err := sendAll(p.fd, append(p.hello[1:1+1536:1+1536], connectWords(l.to.String(), l.app)...))
+	err := p.say(append(p.hello[1:1+1536:1+1536], connectWords(l.to.String(), l.app)...))
 	p.hello, p.parse, p.stage = nil, newParser(), connecting
 	if err != nil {
 		l.drop(p, err)
@@ -239,10 +257,10 @@ func (l *loader) message(p *player, m message) error {
 		}
 		if p.stage == connecting {
 			p.stage = creating
-			return sendAll(p.fd, createStreamWords())
+			return p.say(createStreamWords())
 		}
 		p.stage, p.asked = starting, clock()
-		return sendAll(p.fd, p.words)
+		return p.say(p.words)
 	case starting:
 		if isPicture(m) {
 			p.stage = playing

@@ -26,6 +26,7 @@ var rows = []row{
 	{"many", "9,000 players on one core: every byte, nobody dropped, memory a player", manyRow},
 	{"balanced", "500 players at the default: added latency, CPU per MB against nginx-rtmp", balancedRow},
 	{"audience", "latency and round interval as the audience grows", audienceRow},
+	{"tls", "1,000 players by TLS against as many plain ones", tlsRow},
 	{"cores", "two cores against one", coresRow},
 	{"record", "recording a stream against not recording it", recordRow},
 	{"vod", "1,000 players of one recorded file, each elsewhere in it", vodRow},

@@ -15,9 +15,10 @@ import (
 // target is a running server.
 type target struct {
 	*child
-	addr netip.AddrPort
-	app  string
-	dir  string // its data folder
+	addr   netip.AddrPort
+	secure netip.AddrPort // by TLS; not valid without
+	app    string
+	dir    string // its data folder
 }
 
 const manifest = `apiVersion: media.flashpod.dev/v1alpha1
@@ -33,6 +34,11 @@ spec:
 // serve starts flashpod with a latency mode on cores, as its pod does, and
 // waits until it is ready.
 func (b *bench) serve(latency string, cores ...int) (*target, error) {
+	return b.serveWith(latency, nil, cores...)
+}
+
+// serveWith is serve with flags of its own.
+func (b *bench) serveWith(latency string, flags []string, cores ...int) (*target, error) {
 	dir, err := os.MkdirTemp(b.dir, "server-")
 	if err != nil {
 		return nil, err
@@ -49,6 +55,7 @@ func (b *bench) serve(latency string, cores ...int) (*target, error) {
 	t := &target{app: "bench", dir: filepath.Join(dir, "data")}
 	cmd := exec.Command(b.binary, "serve", "-f", file, "--data", t.dir,
 		"--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-format", "json", "--drain-timeout", "1s")
+	cmd.Args = append(cmd.Args, flags...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if len(cores) == 0 {
 		cores = []int{serverCore}
@@ -56,44 +63,55 @@ func (b *bench) serve(latency string, cores ...int) (*target, error) {
 	if t.child, err = startOn(cmd, cores...); err != nil {
 		return nil, fmt.Errorf("start %s: %w", b.binary, err)
 	}
-	if t.addr, err = awaitReady(t.child, log.Name()); err != nil {
+	if t.addr, t.secure, err = awaitReady(t.child, log.Name()); err != nil {
 		t.stop()
 		return nil, err
 	}
 	return t, nil
 }
 
-// awaitReady reads the address from the line "ready" of a log.
-func awaitReady(c *child, log string) (netip.AddrPort, error) {
+// awaitReady reads the addresses from the line "ready" of a log.
+func awaitReady(c *child, log string) (plain, secure netip.AddrPort, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	tooLate := time.After(10 * time.Second)
 	for {
 		select {
 		case <-tick.C:
-			if addr, ok := readyAddress(log); ok {
-				return netip.ParseAddrPort(addr)
+			line, ok := readyLine(log)
+			if !ok {
+				continue
 			}
+			if line.RTMPS != "" {
+				if secure, err = netip.ParseAddrPort(line.RTMPS); err != nil {
+					return plain, secure, err
+				}
+			}
+			plain, err = netip.ParseAddrPort(line.RTMP)
+			return plain, secure, err
 		case <-c.done:
 			said, _ := os.ReadFile(log)
-			return netip.AddrPort{}, fmt.Errorf("the server ended at once: %s", said)
+			return plain, secure, fmt.Errorf("the server ended at once: %s", said)
 		case <-tooLate:
-			return netip.AddrPort{}, errors.New("the server was not ready within 10 s")
+			return plain, secure, errors.New("the server was not ready within 10 s")
 		}
 	}
 }
 
-func readyAddress(log string) (string, bool) {
+// logLine is a line of the server's log, as far as it matters here.
+type logLine struct{ Msg, RTMP, RTMPS string }
+
+func readyLine(log string) (line logLine, ok bool) {
 	f, err := os.Open(log)
 	if err != nil {
-		return "", false
+		return line, false
 	}
 	defer f.Close()
 	for in := bufio.NewScanner(f); in.Scan(); {
-		var line struct{ Msg, RTMP string }
+		line = logLine{}
 		if json.Unmarshal(in.Bytes(), &line) == nil && line.Msg == "ready" {
-			return line.RTMP, true
+			return line, true
 		}
 	}
-	return "", false
+	return line, false
 }

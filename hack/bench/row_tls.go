@@ -1,0 +1,176 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// tlsPairs is how often plain and TLS players take turns.
+const tlsPairs = 3
+
+// tlsRow holds players by TLS against plain ones of the same server, in turns.
+func tlsRow(b *bench) ([]result, error) {
+	n := b.players(1000)
+	var out []result
+	for _, latency := range []string{"Balanced", "Throughput"} {
+		r := result{what: fmt.Sprintf("CPU per MB to %d players by TLS, %s", n, latency), target: "below 2.00×"}
+		var plain, sealed, ratios []float64
+		var plainRSS, sealedRSS int64
+		for range tlsPairs {
+			p, prss, err := b.audienceBy(latency, n, false)
+			if err != nil {
+				return out, err
+			}
+			s, srss, err := b.audienceBy(latency, n, true)
+			if err != nil {
+				return out, err
+			}
+			plain, sealed, ratios = append(plain, p), append(sealed, s), append(ratios, s/p)
+			plainRSS, sealedRSS = prss, srss
+		}
+		r.ratio = median(ratios)
+		r.figure, r.floor = fmt.Sprintf("%.0f µs", median(sealed)), fmt.Sprintf("plain %.0f", median(plain))
+		r.verdict = judge(r.ratio < 2)
+		out = append(out, r, result{
+			what:   fmt.Sprintf("memory a player by TLS, all of the server's divided, %s", latency),
+			figure: kb(float64(sealedRSS) / float64(n)), floor: "plain " + kb(float64(plainRSS)/float64(n)),
+		})
+	}
+	return out, nil
+}
+
+// audienceBy is CPU per MB of media and memory with n players of one stream.
+func (b *bench) audienceBy(latency string, n int, secure bool) (us float64, rss int64, err error) {
+	t, err := b.serveTLS(latency)
+	if err != nil {
+		return 0, 0, err
+	}
+	a := &audience{target: t}
+	defer a.end()
+	if a.feed, err = publish(t, "live", "s"); err != nil {
+		return 0, 0, err
+	}
+	if a.load, err = newLoader(t.addr, t.app); err != nil {
+		return 0, 0, err
+	}
+	words := playWords("s", -2000)
+	if secure {
+		for range n {
+			if err := a.load.addSecure(t.secure, words); err != nil {
+				return 0, 0, err
+			}
+			a.load.step(0) // those who are in already take what they are sent
+		}
+	} else if err := a.load.open(n, same(words)); err != nil {
+		return 0, 0, err
+	}
+	a.load.run(settle)
+	if us, err = a.cost(b.window); err != nil {
+		return 0, 0, err
+	}
+	rss, err = rssOf(a.pid())
+	return us, rss, err
+}
+
+// serveTLS is serve with a certificate.
+func (b *bench) serveTLS(latency string) (*target, error) {
+	cert, key := filepath.Join(b.dir, "tls.crt"), filepath.Join(b.dir, "tls.key")
+	if err := writeCertificate(cert, key); err != nil {
+		return nil, err
+	}
+	return b.serveWith(latency, []string{"--rtmps-address", "127.0.0.1:0", "--tls-cert-file", cert, "--tls-key-file", key})
+}
+
+func writeCertificate(certFile, keyFile string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600),
+		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+}
+
+// addSecure brings one player in by TLS and waits for its first picture. From
+// then on what comes is counted and thrown away undeciphered, as a plain
+// player's bytes are.
+func (l *loader) addSecure(to netip.AddrPort, words []byte) error {
+	fd, err := dial(to)
+	if err != nil {
+		return err
+	}
+	p := &player{fd: fd, stage: shaking, words: words}
+	c := tls.Client(fdConn(fd), &tls.Config{InsecureSkipVerify: true}) // the certificate is this run's own
+	p.send = func(b []byte) error {
+		_, err := c.Write(b)
+		return err
+	}
+	l.opening++
+	if err := p.send(firstWords()); err != nil {
+		closeSocket(fd)
+		return err
+	}
+	for p.stage < playing {
+		n, err := c.Read(l.sink)
+		if err == nil {
+			err = l.heard(p, l.sink[:n], true)
+		}
+		if err != nil {
+			closeSocket(fd)
+			return fmt.Errorf("a player by TLS: %w", err)
+		}
+	}
+	return l.watch(p)
+}
+
+// fdConn is a blocking socket as TLS needs it. Deadlines are the socket's own.
+type fdConn int
+
+func (c fdConn) Read(b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(int(c), b)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		case n == 0:
+			return 0, errors.New("the server closed it")
+		}
+		return n, nil
+	}
+}
+
+func (c fdConn) Write(b []byte) (int, error)    { return len(b), sendAll(int(c), b) }
+func (c fdConn) Close() error                   { closeSocket(int(c)); return nil }
+func (fdConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (fdConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (fdConn) SetDeadline(time.Time) error      { return nil }
+func (fdConn) SetReadDeadline(time.Time) error  { return nil }
+func (fdConn) SetWriteDeadline(time.Time) error { return nil }
