@@ -29,6 +29,13 @@ func connect(t *testing.T, s *house, app string, more ...any) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := hear(t, conn)
+	c.send("connect", 1, amf.NewObject(append([]any{"app", app, "tcUrl", "rtmp://h/" + app, "objectEncoding", 0}, more...)...))
+	return c
+}
+
+// hear is the client at the end of a connection.
+func hear(t *testing.T, conn *rtmp.Conn) *client {
 	c := &client{t: t, conn: conn, got: make(chan string, 1000), info: make(chan *amf.Object, 1000)}
 	done := make(chan struct{})
 	go func() {
@@ -42,7 +49,6 @@ func connect(t *testing.T, s *house, app string, more ...any) *client {
 		})
 	}()
 	t.Cleanup(func() { conn.Close(); <-done })
-	c.send("connect", 1, amf.NewObject(append([]any{"app", app, "tcUrl", "rtmp://h/" + app, "objectEncoding", 0}, more...)...))
 	return c
 }
 

@@ -1,7 +1,11 @@
 package session
 
 // What tests through the door need to know of the inside.
-const MaxNetStreams = maxNetStreams
+const (
+	MaxNetStreams   = maxNetStreams
+	MaxWaiting      = maxWaiting
+	MaxWaitingBytes = maxWaitingBytes
+)
 
 // CommandNames are the commands that a session knows.
 func CommandNames() (names []string) {

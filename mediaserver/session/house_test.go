@@ -98,7 +98,7 @@ func run(t testing.TB, w way, places ...place) (h *house, stop func()) {
 // instances too.
 func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house, stop func()) {
 	t.Helper()
-	h = &house{fanout: stream.NewFanout(0), cfg: cfg, sessions: map[*session.Session]struct{}{}}
+	h = newHouse(cfg)
 	h.dir = h
 	if delay, ok := pipeDelay[w]; ok {
 		h.pipe = newPipe(h, t.Name(), delay)
@@ -107,6 +107,16 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 	for _, p := range places {
 		h.add(t, p)
 	}
+	return h, h.open(t)
+}
+
+func newHouse(cfg session.Config) *house {
+	return &house{fanout: stream.NewFanout(0), cfg: cfg, sessions: map[*session.Session]struct{}{}}
+}
+
+// open lets clients in, until the test ends or stop is called.
+func (h *house) open(t testing.TB) (stop func()) {
+	t.Helper()
 	var err error
 	if h.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -131,7 +141,7 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 		})
 	}
 	t.Cleanup(stop)
-	return h, stop
+	return stop
 }
 
 func (h *house) add(t testing.TB, p place) {
@@ -285,7 +295,12 @@ func put(t *testing.T, h *house, name string, seconds int) {
 // shootTags makes a recorded stream of the first place by hand.
 func shootTags(t *testing.T, h *house, name string, tags ...flv.Tag) {
 	t.Helper()
-	f, err := os.Create(filepath.Join(h.folders[0], name+".flv"))
+	writeFLV(t, filepath.Join(h.folders[0], name+".flv"), tags...)
+}
+
+func writeFLV(t *testing.T, path string, tags ...flv.Tag) {
+	t.Helper()
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
