@@ -3,15 +3,12 @@ package server
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -81,126 +78,6 @@ func listed(t *testing.T, s *Server, path string) (names []string, page web.Reco
 		names = append(names, r.Application+"/"+r.Instance+" "+r.Name)
 	}
 	return names, page
-}
-
-func TestRecordingsAreListed(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open, locked, "{application: a, instance: _definst_}")
-	for _, name := range []string{"b", "a b", "folder/ä?#%"} {
-		put(t, s, 0, name, 3)
-	}
-	put(t, s, 1, "film", 5)
-	put(t, s, 2, "first", 1)
-	want := []string{"a/_definst_ first", "app/locked/up film", "app/one a b", "app/one b", "app/one folder/ä?#%"}
-	got, page := listed(t, s, "/recordings")
-	if !slices.Equal(got, want) || page.Next != "" {
-		t.Errorf("%q, next %q; want %q", got, page.Next, want)
-	}
-	film := page.Recordings[1]
-	if film.Bytes < 32<<10 || film.Seconds == nil || *film.Seconds != 5 || film.Recording || time.Since(film.Modified) > time.Hour {
-		t.Errorf("%+v", film)
-	}
-	for limit := range 5 {
-		var paged []string
-		for path := "/recordings?limit=" + string(rune('1'+limit)); path != ""; path = page.Next {
-			got, page = listed(t, s, path)
-			paged = append(paged, got...)
-		}
-		if !slices.Equal(paged, want) {
-			t.Errorf("by %d: %q", limit+1, paged)
-		}
-	}
-	if got, _ = listed(t, s, "/recordings?instance=a"); !slices.Equal(got, want[:1]) {
-		t.Errorf("of a: %q", got)
-	}
-	if got, _ = listed(t, s, "/recordings?instance=app/one&limit=2&after=app/one/a%2520b"); !slices.Equal(got, want[3:]) {
-		t.Errorf("of app/one: %q", got)
-	}
-	for path, want := range map[string]int{
-		"/recordings/app/locked%2Fup/film":           200,
-		"/recordings/app/one/folder/%C3%A4%3F%23%25": 200,
-		"/recordings/app/one/nothing":                404,
-		"/recordings/app/two/b":                      404,
-		"/recordings/app/one/%2e%2e%2fone%2fb":       400,
-		"/recordings/app/one/folder%2f..%2fb":        400,
-		"/recordings/app/one/.lock":                  400,
-		"/recordings?limit=0":                        400,
-		"/recordings?limit=1001":                     400,
-		"/recordings?after=b":                        400,
-		"/recordings?instance=app/two":               404,
-	} {
-		code, body := ask(t, s, "GET", path)
-		if code != want || code != 200 && !strings.HasPrefix(body, `{"error":"`) {
-			t.Errorf("%s: %d %s; want %d", path, code, body, want)
-		}
-	}
-}
-
-func TestWhoMayDelete(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open, locked)
-	b, err := os.ReadFile(s.Served()[1].KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := strings.TrimSpace(string(b))
-	const anyone, withKey = "/recordings/app/one/x", "/recordings/app/locked%2Fup/x"
-	for _, c := range []struct {
-		path   string
-		header []string
-		want   int
-	}{
-		{anyone, []string{"X-Forwarded-For", "192.0.2.1"}, 403},
-		{anyone, []string{"Host", "media.example.com"}, 403},
-		{anyone, nil, 204},
-		{anyone, []string{"Host", "localhost:8080"}, 204},
-		{withKey, nil, 401},
-		{withKey, []string{"Authorization", "Bearer wrong"}, 401},
-		{withKey, []string{"Authorization", "Bearer " + key + "x"}, 401},
-		{withKey, []string{"Authorization", "Bearer "}, 401},
-		{withKey, []string{"Authorization", "Basic " + key}, 401},
-		{withKey + "?key=" + key, nil, 401}, // it would be in logs
-		{withKey, []string{"Authorization", "bearer " + key, "X-Forwarded-For", "192.0.2.1"}, 204},
-		{"/recordings/app/one/y", nil, 404},
-		{"/recordings/app/one/..%2f..%2f.lock", nil, 400},
-		{"/recordings", nil, 405},
-	} {
-		put(t, s, 0, "x", 1)
-		put(t, s, 1, "x", 1)
-		code, body := ask(t, s, "DELETE", c.path, c.header...)
-		if code != c.want {
-			t.Errorf("%s %q: %d %s; want %d", c.path, c.header, code, body, c.want)
-		}
-		got, _ := listed(t, s, "/recordings")
-		if want := 2; c.want == 204 && len(got) != want-1 || c.want != 204 && len(got) != want {
-			t.Errorf("%s %q: %q are left", c.path, c.header, got)
-		}
-	}
-}
-
-// A request from another machine, which a test on one cannot send.
-func TestDeletingFromElsewhere(t *testing.T) {
-	t.Parallel()
-	s, _ := run(t, open)
-	put(t, s, 0, "x", 1)
-	h := web.RecordingsHandler(s.Recordings, slog.New(slog.DiscardHandler))
-	for _, c := range []struct {
-		from, host string
-		want       int
-	}{
-		{"192.0.2.1:4000", "127.0.0.1:8080", 403},
-		{"[2001:db8::1]:4000", "localhost", 403},
-		{"[::1]:4000", "[2001:db8::2]:8080", 403},
-		{"[::1]:4000", "[::1]:8080", 204},
-	} {
-		r := httptest.NewRequest("DELETE", "/recordings/app/one/x", nil)
-		r.RemoteAddr, r.Host = c.from, c.host
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		if w.Code != c.want {
-			t.Errorf("from %s to %s: %d %s; want %d", c.from, c.host, w.Code, w.Body, c.want)
-		}
-	}
 }
 
 func TestDeletingWhatIsInUse(t *testing.T) {
