@@ -34,7 +34,7 @@ const (
 
 // Next divides the first message from those behind it. There is one.
 func (c Chunks) Next() (first, behind Chunks) {
-	size, at := c.length(), c.Timestamp()
+	size, at := c.Size(), c.Timestamp()
 	n := headerSize(at) + size + max(0, size-1)/ChunkSize*continuationSize(at)
 	return c[:n:n], c[n:]
 }
@@ -53,13 +53,13 @@ func (c Chunks) Timestamp() media.Timestamp {
 // Head is the part of the payload that lies in the first chunk.
 func (c Chunks) Head() []byte {
 	at := headerSize(c.Timestamp())
-	n := at + min(c.length(), ChunkSize)
+	n := at + min(c.Size(), ChunkSize)
 	return c[at:n:n]
 }
 
 // Payload is the whole payload. That of more than one chunk is a copy.
 func (c Chunks) Payload() []byte {
-	size := c.length()
+	size := c.Size()
 	if size <= ChunkSize {
 		return c.Head()
 	}
@@ -78,7 +78,8 @@ func (c Chunks) Message() Message {
 	}
 }
 
-func (c Chunks) length() int { return int(uint24(c[lengthAt:])) }
+// Size is how long the payload is, in bytes.
+func (c Chunks) Size() int { return int(uint24(c[lengthAt:])) }
 
 // Pieces walks over the payload, chunk by chunk.
 type Pieces struct {
@@ -91,7 +92,7 @@ type Pieces struct {
 // has none.
 func (c Chunks) Pieces() Pieces {
 	at := c.Timestamp()
-	return Pieces{rest: c[headerSize(at):], left: c.length(), skip: continuationSize(at)}
+	return Pieces{rest: c[headerSize(at):], left: c.Size(), skip: continuationSize(at)}
 }
 
 // More says whether there is a piece.
@@ -152,7 +153,7 @@ func (r *Restamped) Next(dst []byte) (out, follows []byte) {
 }
 
 func (r *Restamped) appendHeader(dst []byte) []byte {
-	return appendHeader(dst, &Message{Type: r.of.Type(), StreamID: r.streamID, Timestamp: r.time}, r.of.length())
+	return appendHeader(dst, &Message{Type: r.of.Type(), StreamID: r.streamID, Timestamp: r.time}, r.of.Size())
 }
 
 // AppendRestamped appends a copy of the message for another message stream,

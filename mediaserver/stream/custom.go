@@ -150,7 +150,7 @@ func (c *scratch) customized(p *Player) {
 	cu := p.custom
 	st := cu.state
 	if len(p.opening) > 0 {
-		c.add(cu.restamped(p))
+		c.add(p.laidOpening())
 		st.start(p.opened)
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
@@ -166,7 +166,7 @@ func (c *scratch) customized(p *Player) {
 		at.i++
 		k := from.seg.packets[from.i]
 		if stamp, send := st.step(p, k, from.seg.chunks(k).Head()); send {
-			c.packet(p, from.seg, k, stamp)
+			c.packet(p, from.seg, from.i, stamp)
 		}
 		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
 	}
@@ -194,23 +194,15 @@ func (m mark) customLeft(n int) []byte {
 	p, k := m.p, m.seg.packets[m.from]
 	st := p.custom.state
 	at, _ := st.step(p, k, m.seg.chunks(k).Head())
-	return p.left(m.seg, k, at, n)
+	return p.left(m.seg, m.from, at, n)
 }
 
-// restamped is the player's opening with its stream id and timestamps. Openings
-// are rare: a copy does no harm.
-func (c *custom) restamped(p *Player) []byte {
+// openingTime is the player's timestamp of a message of its opening.
+func (c *custom) openingTime(p *Player, m rtmp.Chunks) media.Timestamp {
 	st := c.state
-	st.start(p.opened)
-	own := st.stamp(p.opened)
-	var out []byte
-	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(p.opening); len(behind) > 0; {
-		m, behind = behind.Next()
-		at := own
-		if m.Type() == rtmp.TypeData && !st.moved {
-			at = m.Timestamp()
-		}
-		out = m.AppendRestamped(out, p.id, at)
+	if m.Type() == rtmp.TypeData && !st.moved {
+		return m.Timestamp()
 	}
-	return out
+	st.start(p.opened)
+	return st.stamp(p.opened)
 }

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // Fanout is the set of loops that write to players. One serves all streams of
@@ -16,13 +14,13 @@ type Fanout struct {
 	wg    sync.WaitGroup
 
 	mu    sync.Mutex
-	sinks map[*rtmp.Conn]*sink
+	sinks map[Conn]*sink
 	next  int
 }
 
 // sink is a connection that plays: one at least of its NetStreams.
 type sink struct {
-	conn *rtmp.Conn
+	conn Conn
 	loop *loop
 	uses int // guarded by Fanout.mu
 
@@ -46,7 +44,7 @@ func NewFanout(n int) *Fanout {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	f := &Fanout{sinks: map[*rtmp.Conn]*sink{}}
+	f := &Fanout{sinks: map[Conn]*sink{}}
 	for range n {
 		l := newLoop()
 		f.loops = append(f.loops, l)
@@ -64,7 +62,7 @@ func (f *Fanout) Close() {
 }
 
 // sink returns the connection's sink, made at its first player.
-func (f *Fanout) sink(conn *rtmp.Conn) *sink {
+func (f *Fanout) sink(conn Conn) *sink {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, ok := f.sinks[conn]

@@ -42,6 +42,8 @@ type segment struct {
 	n       atomic.Int32 // packets that may be read
 	next    atomic.Pointer[segment]
 
+	framings atomic.Pointer[[]*framing] // other encodings than RTMP's; nil: none
+
 	used int // bytes of buf; the writer's own
 }
 
@@ -82,6 +84,8 @@ type log struct {
 	tail *segment
 	// bytes of the whole log, for those who measure how far behind they are
 	end atomic.Int64
+
+	encodings []Encoding // that packets are framed in
 }
 
 func newLog() log {
@@ -101,6 +105,7 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 		s = newSegment(s.base+int64(s.used), max(size, need), segmentPackets)
 		l.tail.next.Store(s)
 		l.tail, n = s, 0
+		s.frame(l.encodings)
 	}
 	room := s.buf[s.used:s.used:len(s.buf)]
 	written := len(rtmp.AppendChunks(room, m, rtmp.ChunkSize))
@@ -110,6 +115,11 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 		time:  m.Timestamp,
 		kind:  m.Type,
 		flags: flags,
+	}
+	for _, e := range l.encodings {
+		if f := s.framing(e); f != nil {
+			f.add(n, Frame{m.Type, m.Timestamp, len(m.Payload)})
+		}
 	}
 	s.used += written
 	s.n.Store(n + 1)

@@ -12,7 +12,7 @@ import (
 // same for all players of a connection.
 type Player struct {
 	s     *Stream
-	id    uint32 // message stream id
+	form  form
 	sink  *sink
 	group *group
 
@@ -43,8 +43,10 @@ type PlayOptions struct {
 	From     media.Timestamp
 	// What is not sent from the beginning: see Receive, FrameRate and Pause.
 	NoAudio, NoVideo bool
-	FrameRate        float64 // pictures a second; 0: all
-	Paused           bool
+	// Encoding is how packets look on the connection; nil: as RTMP has them.
+	Encoding  Encoding
+	FrameRate float64 // pictures a second; 0: all
+	Paused    bool
 	// Until is how the player comes to an end by itself; nil: it does not.
 	Until *Until
 }
@@ -53,13 +55,13 @@ type PlayOptions struct {
 // client was told so (NetStream.Play.Start) and has been sent SetChunkSize
 // before. The connection's socket belongs to a fan-out loop until its last
 // player is closed.
-func (s *Stream) Play(conn *rtmp.Conn, id uint32) *Player {
+func (s *Stream) Play(conn Conn, id uint32) *Player {
 	return s.PlayWith(conn, id, PlayOptions{})
 }
 
 // PlayWith is Play with options.
-func (s *Stream) PlayWith(conn *rtmp.Conn, id uint32, opts PlayOptions) *Player {
-	p := &Player{s: s, id: id, audio: !opts.NoAudio, video: !opts.NoVideo, paused: opts.Paused}
+func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
+	p := &Player{s: s, form: form{opts.Encoding, id}, audio: !opts.NoAudio, video: !opts.NoVideo, paused: opts.Paused}
 	p.sink = s.fanout.sink(conn)
 	l := p.sink.loop
 	l.do(func() {
@@ -68,6 +70,7 @@ func (s *Stream) PlayWith(conn *rtmp.Conn, id uint32, opts PlayOptions) *Player 
 		p.since = s.keys
 		p.joined = p.offset()
 		p.group = s.groupOf(l)
+		s.useEncoding(opts.Encoding)
 		s.mu.Unlock()
 		switch {
 		case p.paused:
@@ -104,10 +107,18 @@ func (p *Player) Close() {
 		p.stopCustom()
 		p.at, p.opening, p.waiting = position{}, nil, true // a timer may remember the player
 		p.sink.players = remove(p.sink.players, p)
-		p.group.leave(p)
-		p.s.players.Add(-1)
+		p.leave()
 	})
 	f.release(p.sink)
+}
+
+// leave takes the player out of its stream. It runs in the loop.
+func (p *Player) leave() {
+	p.group.leave(p)
+	p.s.players.Add(-1)
+	p.s.mu.Lock()
+	p.s.leaveEncoding(p.form.encoding)
+	p.s.mu.Unlock()
 }
 
 // Reached is the latest timestamp sent, and the last one after Close.
@@ -253,13 +264,13 @@ func (p *Player) keepUp(now time.Time) {
 	if now.Sub(p.told) > tellSlowEvery {
 		p.told = now
 		// The error is the connection's end, which its session sees as well.
-		_ = p.sink.conn.Send(rtmp.Status(p.id, "warning", "NetStream.Play.InsufficientBW",
+		_ = p.sink.conn.Send(rtmp.Status(p.form.id, "warning", "NetStream.Play.InsufficientBW",
 			"The connection is too slow for the stream: some of it was left out.", "details", p.s.name))
 	}
 }
 
 // plain says whether the player takes the log's bytes as they are.
-func (p *Player) plain() bool { return p.id == 1 && p.audio && p.video && p.custom == nil }
+func (p *Player) plain() bool { return p.form.native() && p.audio && p.video && p.custom == nil }
 
 // wants says whether a packet goes to the player.
 func (p *Player) wants(k packet) bool {

@@ -74,6 +74,7 @@ type Stream struct {
 	version   int // of headers and data: what a cached opening is good for
 	keys      uint64
 	readers   map[*Reader]struct{}
+	encodings map[Encoding]int // players that have them
 
 	ended   time.Time       // when the last publication ended; zero before the first
 	endedAt media.Timestamp // and with which timestamp

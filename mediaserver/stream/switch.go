@@ -162,10 +162,12 @@ func (p *Player) changeOver() {
 	c.next = nil
 	s.switching--
 
-	p.group.leave(p)
-	p.s.players.Add(-1)
+	p.leave()
 	p.s, p.group = n.to, n.group
 	p.s.players.Add(1)
+	p.s.mu.Lock()
+	p.s.useEncoding(p.form.encoding)
+	p.s.mu.Unlock()
 	switch {
 	case p.paused:
 		p.at, p.opening, p.waiting = position{}, nil, true
@@ -193,8 +195,7 @@ func (p *Player) changeOver() {
 	rest := append([]byte(nil), s.rest...)
 	for _, m := range n.Notice {
 		said := *m
-		said.StreamID, said.Timestamp = p.id, st.last
-		rest = rtmp.AppendChunks(rest, &said, rtmp.ChunkSize)
+		rest = p.form.appendTo(rest, rtmp.AppendChunks(nil, &said, rtmp.ChunkSize), st.last)
 	}
 	s.rest = rest
 	if n.OnSwitch != nil {

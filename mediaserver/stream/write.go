@@ -22,7 +22,8 @@ type scratch struct {
 	bufs    [][]byte
 	marks   []mark
 	control []byte
-	headers []byte // patched message headers
+	headers []byte // made for one player
+	joint   joint
 	total   int
 }
 
@@ -140,7 +141,8 @@ func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 func (c *scratch) reset() {
 	clear(c.bufs)
 	clear(c.marks)
-	c.bufs, c.marks, c.control, c.headers, c.total = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0], 0
+	c.bufs, c.marks, c.control, c.headers = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0]
+	c.joint, c.total = joint{}, 0
 }
 
 func (c *scratch) add(b []byte) {
@@ -157,7 +159,7 @@ func (c *scratch) full() bool {
 // player adds what a player has not been sent yet.
 func (c *scratch) player(p *Player) {
 	if len(p.opening) > 0 {
-		c.add(p.shifted(p.opening))
+		c.add(p.laidOpening())
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
 	for at := p.at; !c.full(); {
@@ -172,22 +174,27 @@ func (c *scratch) player(p *Player) {
 		} else {
 			at.i++
 			if k := from.seg.packets[from.i]; p.wants(k) {
-				c.packet(p, from.seg, k, k.time)
+				c.packet(p, from.seg, from.i, k.time)
 			}
 		}
 		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
 	}
 }
 
-// packet adds a packet for the player, with a timestamp of the player's own. Its
-// payload is not copied.
-func (c *scratch) packet(p *Player, seg *segment, k packet, at media.Timestamp) {
+// packet adds packet i of a segment for the player, with a timestamp of the
+// player's own. Its payload is not copied.
+func (c *scratch) packet(p *Player, seg *segment, i int32, at media.Timestamp) {
+	if p.form.encoding != nil {
+		c.framed(p.form.encoding, seg, i, at)
+		return
+	}
+	k := seg.packets[i]
 	b := seg.chunks(k)
-	if p.id == 1 && at == k.time {
+	if p.form.native() && at == k.time {
 		c.add(b)
 		return
 	}
-	for r := b.Restamp(p.id, at); r.More(); {
+	for r := b.Restamp(p.form.id, at); r.More(); {
 		begin := len(c.headers)
 		// Growing moves the array; headers that are laid out already stay valid
 		// in the old one.
@@ -198,16 +205,20 @@ func (c *scratch) packet(p *Player, seg *segment, k packet, at media.Timestamp) 
 	}
 }
 
-// shifted is an opening for the player's message stream id. Openings are rare:
-// a copy does no harm.
-func (p *Player) shifted(opening []byte) []byte {
-	if p.id == 1 {
-		return opening
+// laidOpening is the opening as the player gets it. Openings are rare: a copy
+// does no harm.
+func (p *Player) laidOpening() []byte {
+	if p.form.native() && p.custom == nil {
+		return p.opening
 	}
 	var out []byte
-	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(opening); len(behind) > 0; {
+	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(p.opening); len(behind) > 0; {
 		m, behind = behind.Next()
-		out = m.AppendRestamped(out, p.id, m.Timestamp())
+		at := m.Timestamp()
+		if p.custom != nil {
+			at = p.custom.openingTime(p, m)
+		}
+		out = p.form.appendTo(out, m, at)
 	}
 	return out
 }
@@ -250,11 +261,7 @@ func (l *loop) partial(s *sink, lead, n int) {
 		case n == begin:
 			return // nothing of it was written
 		case m.seg == nil:
-			whole := m.p.shifted(m.p.opening)
-			if m.p.custom != nil {
-				whole = m.p.custom.restamped(m.p)
-			}
-			s.rest = whole[n-begin:]
+			s.rest = m.p.laidOpening()[n-begin:]
 			m.done()
 		case m.p.custom != nil:
 			s.rest = m.customLeft(n - begin)
@@ -270,8 +277,12 @@ func (l *loop) partial(s *sink, lead, n int) {
 // returns what is left of that packet.
 func (m mark) split(n int) []byte {
 	packets := m.seg.packets[m.from:m.to]
-	start := packets[0].start
-	at := start + uint32(n)
+	if len(packets) == 1 { // the only one, in whatever form
+		m.done()
+		return m.p.left(m.seg, m.from, packets[0].time, n)
+	}
+	// Several are marked together only as they lie in the log.
+	at := packets[0].start + uint32(n)
 	i := sort.Search(len(packets), func(i int) bool { return packets[i].end > at })
 	k := packets[i]
 	m.p.at = position{m.seg, m.from + int32(i)}
@@ -279,14 +290,14 @@ func (m mark) split(n int) []byte {
 		return nil
 	}
 	m.p.at.i++
-	return m.p.left(m.seg, k, k.time, int(at-k.start))
+	return m.seg.chunks(k)[at-k.start:]
 }
 
-// left is what is not sent of a packet whose first n bytes are. It is copied
+// left is what is not sent of packet i, whose first n bytes are. It is copied
 // where it does not lie in one piece.
-func (p *Player) left(seg *segment, k packet, at media.Timestamp, n int) []byte {
+func (p *Player) left(seg *segment, i int32, at media.Timestamp, n int) []byte {
 	var c scratch
-	c.packet(p, seg, k, at)
+	c.packet(p, seg, i, at)
 	for i, b := range c.bufs {
 		if n >= len(b) {
 			n -= len(b)
