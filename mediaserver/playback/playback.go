@@ -11,12 +11,12 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// leastBurst is sent ahead of time whatever the client's buffer: a player with
+// minBurst is sent ahead of time whatever the client's buffer: a player with
 // a small one would stall at the first hiccup.
-const leastBurst = time.Second
+const minBurst = time.Second
 
-// Sink is who is played to: a *rtmp.Conn.
-type Sink interface {
+// Conn is the connection that is played to: a *rtmp.Conn.
+type Conn interface {
 	// HasRoom says whether more may be sent; if not, room is called, without
 	// waiting, once it may.
 	HasRoom(room func()) bool
@@ -31,13 +31,14 @@ type Options struct {
 	// own.
 	Continue bool
 	From     media.Timestamp
-	Length   time.Duration // how much of it; negative: all; 0: a single frame
+	Length   time.Duration // how much of it; 0: all
+	Picture  bool          // a single picture, and no more
 	Buffer   time.Duration // how far ahead of time to send
 	// DataOnly sends nothing but the data messages, all at once.
 	DataOnly bool
-	// OnEnd is called when everything was sent or something failed, from a
-	// goroutine of its own, with the number of the run that ended. A run that
-	// was halted does not end.
+	// OnEnd is called when everything was sent or something failed, with the
+	// number of the run that ended: once, from any goroutine and with no lock
+	// held. It must not wait. A run that was halted does not end.
 	OnEnd func(*Playback, Result)
 }
 
@@ -50,19 +51,25 @@ type Result struct {
 }
 
 // Playback is a recorded stream that is played. Its methods may be called from
-// any goroutine.
+// any goroutine; none of them waits for the disk.
 //
-// It has no goroutine of its own: a timer calls turn when something is due,
-// and the connection when it has room again.
+// It has no goroutine of its own: a timer has a turn done by one of the file's
+// Workers when something is due, and the connection when it has room again.
 type Playback struct {
 	opts Options
-	sink Sink
+	conn Conn
 	file *File
 
 	waits atomic.Bool // the connection tells when there is room
 
+	queued bool // waits for a worker; guarded by Workers.mu
+
+	// mu is never held while the file is read. The connection's locks may be
+	// taken while it is.
 	mu      sync.Mutex
 	timer   *time.Timer
+	turning bool // a turn runs, if only to read what nobody wants any more
+	again   bool // and another is due behind it
 	running bool
 	run     int // counts runs
 	closed  bool
@@ -70,10 +77,10 @@ type Playback struct {
 	buffer       time.Duration
 	audio, video bool
 	rate         payload.FrameRate
-	opening      bool            // what introduces the media is still to be sent
+	preamble     bool            // what introduces the media is still to be sent
 	filled       fill            // whether the client has its buffer
 	single       bool            // one picture, then the end
-	quiet        bool            // nobody is told of the end
+	quiet        bool            // its end is not told
 	sent         int64           // bytes of payload
 	at           media.Position  // of what is sent next
 	offset       media.Timestamp // added to the file's timestamps
@@ -87,12 +94,15 @@ type Playback struct {
 	position media.Timestamp // where the client is, when nothing runs
 }
 
-// Open prepares to play a file to a sink; Run starts. The file is the
+// Open prepares to play a file to a connection; Run starts. The file is the
 // playback's from now on: Close gives it back.
-func Open(file *File, sink Sink, opts Options) *Playback {
-	p := &Playback{opts: opts, sink: sink, file: file, audio: true, video: true}
-	p.buffer = max(opts.Buffer, leastBurst)
-	p.timer = time.AfterFunc(time.Hour, p.turn)
+func Open(file *File, conn Conn, opts Options) *Playback {
+	p := &Playback{opts: opts, conn: conn, file: file, audio: true, video: true}
+	p.buffer = max(opts.Buffer, minBurst)
+	if file.Workers == nil {
+		file.Workers = NewWorkers(1)
+	}
+	p.timer = time.AfterFunc(time.Hour, func() { file.Workers.turn(p) })
 	p.timer.Stop()
 	return p
 }
@@ -101,7 +111,7 @@ func Open(file *File, sink Sink, opts Options) *Playback {
 func (p *Playback) SetBuffer(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.buffer = max(d, leastBurst)
+	p.buffer = max(d, minBurst)
 	p.nudge()
 }
 
@@ -112,12 +122,12 @@ func (p *Playback) SetReceive(audio, video bool) {
 	p.audio, p.video = audio, video
 }
 
-// SetFrameRate thins out the pictures to a rate a second; negative or 0 for all
-// of them. See [payload.FrameRate].
+// SetFrameRate thins out the pictures to a rate a second; 0: all of them. See
+// [payload.FrameRate].
 func (p *Playback) SetFrameRate(fps float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rate = payload.FrameRate{Max: max(fps, 0), Broken: p.rate.Broken}
+	p.rate = payload.FrameRate{Max: fps, Broken: p.rate.Broken}
 }
 
 // Position is where the client should be by now: not what was sent last, which
@@ -157,11 +167,11 @@ func (p *Playback) Offset() time.Duration {
 // sequence headers, then frames, as far ahead of time as the buffer says. It
 // returns the run's number.
 func (p *Playback) Run(at time.Duration) int {
-	return p.begin(at, p.opts.Length == 0, false)
+	return p.begin(at, p.opts.Picture, false)
 }
 
 // Snapshot sends one picture, for a client that seeks while it pauses. It is a
-// run that ends unheard.
+// run whose end is not told.
 func (p *Playback) Snapshot(at time.Duration) { p.begin(at, true, true) }
 
 func (p *Playback) begin(at time.Duration, single, quiet bool) int {
@@ -170,13 +180,13 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 	return p.beginLocked(at, single, quiet)
 }
 
-// beginLocked is begin for those who hold mu.
+// beginLocked is begin for callers that hold mu.
 func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	end := p.file.Duration()
 	from := fileTime(min(at, end+time.Millisecond))
 	p.run++
 	p.running = !p.closed
-	p.opening, p.filled, p.single, p.quiet = true, filling, single, quiet
+	p.preamble, p.filled, p.single, p.quiet = true, filling, single, quiet
 	p.at = p.file.Seek(from)
 	p.base, p.last, p.since, p.sent = p.at.Time, p.at.Time, time.Now(), 0
 	p.rate = payload.FrameRate{Max: p.rate.Max} // it begins with a keyframe
@@ -229,7 +239,7 @@ func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	defer p.mu.Unlock()
 	p.run++
 	p.running = run && !p.closed
-	p.opening, p.filled, p.single, p.quiet = true, goesOn, false, false
+	p.preamble, p.filled, p.single, p.quiet = true, goesOn, false, false
 	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, fileTime(position)
 	p.offset, p.base, p.since, p.limit = offset, base, since, fileTime(p.file.Duration())
 	if limit.Duration() < was.file.Duration() {
@@ -266,13 +276,14 @@ func (p *Playback) halt() {
 	p.running = false
 }
 
-// Close ends the playback and gives its file back.
+// Close ends the playback and gives its file back, once nobody reads it any more.
 func (p *Playback) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.halt()
-	if !p.closed {
-		p.closed = true
+	last := !p.closed && !p.turning
+	p.closed = true
+	p.mu.Unlock()
+	if last {
 		p.file.Close()
 	}
 }

@@ -88,10 +88,10 @@ type played struct {
 	fails  error
 }
 
-// HasRoom implements Sink.
+// HasRoom implements Conn.
 func (p *played) HasRoom(func()) bool { return true }
 
-// SendLayout implements Sink: it takes the chunks apart again.
+// SendLayout implements Conn: it takes the chunks apart again.
 func (p *played) SendLayout(l *rtmp.Layout) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,7 +143,7 @@ func play(t testing.TB, f *film, o Options) (*Playback, *played) {
 func TestPlayFromTheMiddleInRealTime(t *testing.T) {
 	f := tenSeconds(t)
 	synctest.Test(t, func(t *testing.T) {
-		pb, p := play(t, f, Options{Length: -1, Buffer: 2 * time.Second})
+		pb, p := play(t, f, Options{Buffer: 2 * time.Second})
 		pb.Run(5500 * time.Millisecond)
 		r := <-p.end
 		got := p.list()
@@ -178,7 +178,7 @@ func TestPlayFromTheMiddleInRealTime(t *testing.T) {
 func TestHaltAndResume(t *testing.T) {
 	f := tenSeconds(t)
 	synctest.Test(t, func(t *testing.T) {
-		pb, p := play(t, f, Options{Length: -1})
+		pb, p := play(t, f, Options{})
 		pb.Run(0)
 		<-time.After(3 * time.Second)
 		pb.Halt()
@@ -213,18 +213,19 @@ func TestHaltAndResume(t *testing.T) {
 func TestPlayPart(t *testing.T) {
 	f := tenSeconds(t)
 	for _, c := range []struct {
-		length time.Duration
-		at     time.Duration
-		last   string
-		count  int
+		length  time.Duration
+		picture bool
+		at      time.Duration
+		last    string
+		count   int
 	}{
-		{time.Second, 2 * time.Second, "key 3000@7", 3 + 51},
-		{0, 4 * time.Second, "key 4000@7", 4},
-		{-1, time.Hour, "", 3},
-		{time.Hour, 9 * time.Second, "sound 9965@7", 3 + 50},
+		{time.Second, false, 2 * time.Second, "key 3000@7", 3 + 51},
+		{0, true, 4 * time.Second, "key 4000@7", 4},
+		{0, false, time.Hour, "", 3},
+		{time.Hour, false, 9 * time.Second, "sound 9965@7", 3 + 50},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			pb, p := play(t, f, Options{Length: c.length})
+			pb, p := play(t, f, Options{Length: c.length, Picture: c.picture})
 			pb.Run(c.at)
 			if r := <-p.end; r.Err != nil {
 				t.Error(r.Err)
@@ -240,7 +241,7 @@ func TestPlayPart(t *testing.T) {
 func TestReceiveChooses(t *testing.T) {
 	f := tenSeconds(t)
 	synctest.Test(t, func(t *testing.T) {
-		pb, p := play(t, f, Options{Length: -1})
+		pb, p := play(t, f, Options{})
 		pb.SetReceive(true, false)
 		pb.Run(0)
 		<-p.end
@@ -258,7 +259,7 @@ func TestReceiveChooses(t *testing.T) {
 func TestConnectionThatFails(t *testing.T) {
 	fails := errors.New("gone")
 	end := make(chan Result, 1)
-	pb := Open(tenSeconds(t).open(), &played{fails: fails}, Options{Length: -1, OnEnd: func(_ *Playback, r Result) { end <- r }})
+	pb := Open(tenSeconds(t).open(), &played{fails: fails}, Options{OnEnd: func(_ *Playback, r Result) { end <- r }})
 	defer pb.Close()
 	pb.Run(0)
 	if r := <-end; !errors.Is(r.Err, fails) {
@@ -266,15 +267,18 @@ func TestConnectionThatFails(t *testing.T) {
 	}
 }
 
-// TestCloseGivesTheFileBack closes a playback twice.
+// TestCloseGivesTheFileBack closes a playback twice. A turn may be reading still.
 func TestCloseGivesTheFileBack(t *testing.T) {
 	f := tenSeconds(t)
-	pb, _ := play(t, f, Options{Length: -1})
-	pb.Run(0)
-	for range 2 {
-		pb.Close()
-		if n := f.closed.Load(); n != 1 {
-			t.Errorf("the file was closed %d times", n)
+	synctest.Test(t, func(t *testing.T) {
+		pb, _ := play(t, f, Options{})
+		pb.Run(0)
+		for range 2 {
+			pb.Close()
+			synctest.Wait()
+			if n := f.closed.Load(); n != 1 {
+				t.Errorf("the file was closed %d times", n)
+			}
 		}
-	}
+	})
 }

@@ -13,17 +13,17 @@ import (
 const (
 	// A turn sends about this much of a stream at once, or a third of what the
 	// client has buffered. It is what makes a thousand players cheap, and less
-	// than any client has: the least burst is three of it.
-	pieceTime     = 350 * time.Millisecond
-	mostPieceTime = time.Second
+	// than any client has: the smallest burst is three of it.
+	pieceTime    = 350 * time.Millisecond
+	maxPieceTime = time.Second
 	// Turns begin at multiples of this: one wake-up of the process for all that
 	// are due costs far less than one for each.
 	tick = 175 * time.Millisecond
 	// A frame is sent no earlier before its time than this and the buffer.
 	slack = 500 * time.Millisecond
 	// Bounds of a piece. The largest fits into a socket that was emptied.
-	leastPiece = 16 << 10
-	mostPiece  = 128 << 10
+	minPiece = 16 << 10
+	maxPiece = 128 << 10
 	// What one turn may send before others have theirs.
 	piecesPerTurn = 4
 	// A single picture of a stream without any is so much sound.
@@ -35,18 +35,21 @@ const (
 // nudge lets a turn come soon. It does not wait and takes no lock.
 func (p *Playback) nudge() { p.timer.Reset(0) }
 
-// turn sends what is due and sets the timer for what is next. The timer calls
-// it, in a goroutine of its own.
-func (p *Playback) turn() {
-	w := takeWorker()
+// turn sends what is due and sets the timer for what is next. One that comes
+// while another runs is done behind it.
+func (p *Playback) turn(w *worker) {
 	p.mu.Lock()
-	if !p.running {
+	if p.turning || !p.running {
+		p.again = p.turning
 		p.mu.Unlock()
-		w.give()
 		return
 	}
+	p.turning = true
+	run := p.run
 	over, err := p.send(w)
-	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
+	p.turning = false
+	over = over && p.goesOn(run)
+	r := Result{Run: run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
 	quiet := p.quiet
 	if over {
 		if !quiet {
@@ -54,26 +57,47 @@ func (p *Playback) turn() {
 		}
 		p.running = false
 	}
+	if p.again {
+		p.again = false
+		p.nudge()
+	}
+	closed := p.closed
 	p.mu.Unlock()
-	w.give()
+	if closed {
+		p.file.Close() // Close has left it to us
+	}
 	if over && !quiet && p.opts.OnEnd != nil {
 		p.opts.OnEnd(p, r)
 	}
 }
 
+// goesOn says whether a run was neither halted nor replaced. The caller holds mu.
+func (p *Playback) goesOn(run int) bool { return p.running && p.run == run }
+
+// unlocked reads the file, which may take as long as the disk likes, with mu
+// released. It returns whether what was read is still wanted. The caller holds
+// mu.
+func (p *Playback) unlocked(read func()) bool {
+	run := p.run
+	p.mu.Unlock()
+	read()
+	p.mu.Lock()
+	return p.goesOn(run)
+}
+
 // send sends pieces until nothing is due, the connection is full, or the
-// stream is over.
+// stream is over. It gives up when the run is over meanwhile.
 func (p *Playback) send(w *worker) (over bool, err error) {
+	run := p.run
 	for range piecesPerTurn {
 		if !p.hasRoom() {
 			return false, nil
 		}
 		w.layout.Reset()
-		if p.opening {
-			if err := p.introduce(w.layout); err != nil {
+		if p.preamble {
+			if err := p.introduce(w.layout); err != nil || !p.goesOn(run) {
 				return true, err
 			}
-			p.opening = false
 		}
 		if p.opts.DataOnly {
 			return true, p.sendData(w.layout)
@@ -83,11 +107,11 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 			w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferReady, p.opts.StreamID))
 		}
 		next, over, err := p.lay(w)
-		if err != nil {
+		if err != nil || !p.goesOn(run) {
 			return true, err
 		}
 		if w.layout.Size() > 0 {
-			if err := p.sink.SendLayout(w.layout); err != nil {
+			if err := p.conn.SendLayout(w.layout); err != nil {
 				return true, err
 			}
 		}
@@ -121,13 +145,13 @@ const (
 // BufferEmpty, as FMS calls what is the server's side of it. librtmp takes it as
 // the moment to ask for the next one; BufferReady follows when that begins.
 func (p *Playback) tellFull(w *worker) error {
-	if p.filled != filling || p.buffer <= leastBurst {
+	if p.filled != filling || p.buffer <= minBurst {
 		return nil
 	}
 	p.filled = toldFull
 	w.layout.Reset()
 	w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferEmpty, p.opts.StreamID))
-	return p.sink.SendLayout(w.layout)
+	return p.conn.SendLayout(w.layout)
 }
 
 // hasRoom says whether the connection takes more. If not, a turn comes once it
@@ -135,9 +159,9 @@ func (p *Playback) tellFull(w *worker) error {
 func (p *Playback) hasRoom() bool {
 	if p.waits.Swap(true) {
 		// It will be told already, unless that has just been.
-		return p.sink.HasRoom(nil)
+		return p.conn.HasRoom(nil)
 	}
-	if p.sink.HasRoom(p.roomy) {
+	if p.conn.HasRoom(p.roomy) {
 		p.waits.Store(false)
 		return true
 	}
@@ -162,16 +186,19 @@ func (p *Playback) latest(now time.Time) media.Timestamp {
 // lay lays out the next piece and moves behind it. next is the time of what
 // comes then, as far as is known.
 func (p *Playback) lay(w *worker) (next media.Timestamp, over bool, err error) {
-	b, now := w.batch, time.Now()
-	b.Buf = b.Buf[:cap(b.Buf)][:p.piece(now)]
-	after, err := p.file.Read(p.file.Bytes, p.at, b)
-	if errors.Is(err, io.EOF) {
+	b, at := w.batch, p.at
+	b.Buf = b.Buf[:cap(b.Buf)][:p.piece(time.Now())]
+	var after media.Position
+	wanted := p.unlocked(func() { after, err = p.file.Read(p.file.Bytes, at, b) })
+	switch {
+	case !wanted:
 		return 0, true, nil
-	}
-	if err != nil {
+	case errors.Is(err, io.EOF):
+		return 0, true, nil
+	case err != nil:
 		return 0, true, err
 	}
-	latest := p.latest(now)
+	latest := p.latest(time.Now())
 	for _, f := range b.Frames {
 		if f.Time > p.until {
 			return 0, true, nil
@@ -195,37 +222,42 @@ func (p *Playback) lay(w *worker) (next media.Timestamp, over bool, err error) {
 
 // piece is how many bytes to read.
 func (p *Playback) piece(now time.Time) int {
-	span := min(max(p.buffer/3, pieceTime), mostPieceTime)
-	want := min(int64(mostPiece), int64(p.file.Rate*float64(span.Milliseconds())))
+	span := min(max(p.buffer/3, pieceTime), maxPieceTime)
+	want := min(int64(maxPiece), int64(p.file.Rate*float64(span.Milliseconds())))
 	if p.early(p.last, now) < -span {
-		want = mostPiece // there is a buffer to fill
+		want = maxPiece // there is a buffer to fill
 	}
 	if p.single {
-		want = leastPiece
+		want = minPiece
 	}
-	return int(max(want, leastPiece))
+	return int(max(want, minPiece))
 }
 
 // introduce lays out metadata, of time 0 (ffmpeg takes any other for a
 // subtitle), and the sequence headers in force, with the timestamp of what
 // follows them.
-func (p *Playback) introduce(l *rtmp.Layout) error {
-	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
-	headers, err := p.file.Headers(p.file.Bytes, p.at)
-	if err != nil {
+func (p *Playback) introduce(l *rtmp.Layout) (err error) {
+	at := p.at
+	var headers []media.Frame
+	wanted := p.unlocked(func() { headers, err = p.file.Headers(p.file.Bytes, at) })
+	if err != nil || !wanted {
 		return err
 	}
+	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
 	for _, h := range headers {
-		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, p.at.Time+p.offset, h.Head, h.Data)
+		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, at.Time+p.offset, h.Head, h.Data)
 	}
+	p.preamble = false
 	return nil
 }
 
 // sendData sends the data messages of the file, all at once.
-func (p *Playback) sendData(l *rtmp.Layout) error {
+func (p *Playback) sendData(l *rtmp.Layout) (err error) {
 	if file, ok := p.file.File.(media.DataFile); ok {
-		frames, err := file.Data(p.file.Bytes, p.at, maxDataBytes)
-		if err != nil {
+		at := p.at
+		var frames []media.Frame
+		wanted := p.unlocked(func() { frames, err = file.Data(p.file.Bytes, at, maxDataBytes) })
+		if err != nil || !wanted {
 			return err
 		}
 		for _, f := range frames {
@@ -236,7 +268,7 @@ func (p *Playback) sendData(l *rtmp.Layout) error {
 			p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
 		}
 	}
-	return p.sink.SendLayout(l)
+	return p.conn.SendLayout(l)
 }
 
 func (p *Playback) wanted(f media.Frame) bool {

@@ -9,7 +9,7 @@ import (
 func TestStandSendsNothing(t *testing.T) {
 	f := tenSeconds(t)
 	for range 2000 {
-		pb, p := play(t, f, Options{Length: -1})
+		pb, p := play(t, f, Options{})
 		pb.Stand(5 * time.Second)
 		sent := len(p.list())
 		pb.Close()
@@ -26,7 +26,7 @@ func TestStandSendsNothing(t *testing.T) {
 // paused client where it would be: there, and not at the keyframe before.
 func TestPositionWhileAPictureIsSent(t *testing.T) {
 	f := tenSeconds(t)
-	pb, _ := play(t, f, Options{Length: -1})
+	pb, _ := play(t, f, Options{})
 	for range 200 {
 		pb.Snapshot(5500 * time.Millisecond)
 		if at := pb.Position(); at != 5500*time.Millisecond {

@@ -32,7 +32,7 @@ func TestTimesThatAreWeeksAway(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			sink := &restless{}
 			end := make(chan Result, 1)
-			pb := Open(f.open(), sink, Options{Length: -1, OnEnd: func(_ *Playback, r Result) { end <- r }})
+			pb := Open(f.open(), sink, Options{OnEnd: func(_ *Playback, r Result) { end <- r }})
 			defer pb.Close()
 			pb.Run(0)
 			<-time.After(24 * time.Hour)

@@ -91,7 +91,7 @@ func (s *Store) OpenFile(name string) (*playback.File, error) {
 		return nil, err
 	}
 	s.playbacks.Add(1)
-	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Release: o.closePlayed}, nil
+	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Workers: s.opts.Workers, Release: o.closePlayed}, nil
 }
 
 // closePlayed releases what OpenFile opened.

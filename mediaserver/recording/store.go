@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/playback"
 )
 
 // Errors that callers decide on.
@@ -49,6 +50,9 @@ type Options struct {
 	// IndexMemory is how many bytes the indexes may take that are kept for
 	// files that nobody plays; default 64 MiB.
 	IndexMemory int64
+	// Workers do the turns of what is played from here; nil: each playback has
+	// one of its own.
+	Workers *playback.Workers
 	// Others are the folders of other instances inside this one, as paths with
 	// slashes from here. What is in them is theirs: here it has no name.
 	Others []string

@@ -47,13 +47,9 @@ func (ns *netStream) startRecorded(answer PlayAnswer, it item) *recorded {
 // open prepares to play a file.
 func (r *recorded) open(file *playback.File, it item, from timeline) *playback.Playback {
 	ns := r.ns
-	length := it.length
-	if !it.bounded() {
-		length = -1
-	}
 	return playback.Open(file, ns.session.conn, playback.Options{
 		StreamID: ns.id, Continue: from.continues, From: from.reached,
-		Length: length, DataOnly: it.data, Buffer: ns.buffer,
+		Length: it.length, Picture: it.picture, DataOnly: it.data, Buffer: ns.buffer,
 		OnEnd: func(p *playback.Playback, how playback.Result) {
 			ns.session.turns.post(func() { r.ended(p, how) })
 		},
