@@ -162,31 +162,39 @@ func (s *Store) Delete(name string) error {
 	if err != nil {
 		return err
 	}
-	// Held all the time: nobody begins to append to the file meanwhile.
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
 	for _, file := range files {
-		if _, busy := s.recording[file]; busy {
+		// Reserved, so that no recorder begins to append to it meanwhile.
+		if err := s.reserve(file, nil); errors.Is(err, ErrBusy) {
 			return fmt.Errorf("%w: %s (end its publication first)", ErrBusy, name)
+		} else if err != nil {
+			return err
 		}
-		_, err := s.stat(file)
-		if errors.Is(err, ErrNotFound) {
-			continue
+		err := s.remove(file)
+		s.unreserve(file)
+		if !errors.Is(err, ErrNotFound) {
+			return err
 		}
-		if err == nil {
-			err = s.root.Remove(file)
-		}
-		if err != nil {
-			return fmt.Errorf("delete recording: %w", err)
-		}
-		s.dropIndex(file)
-		delete(s.lengths, file)
-		return nil
 	}
 	return s.notFound(name)
+}
+
+// remove deletes a file that was reserved, and forgets what is known of it.
+func (s *Store) remove(file string) error {
+	_, err := s.stat(file)
+	if errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		err = s.root.Remove(file)
+	}
+	if err != nil {
+		return fmt.Errorf("delete recording: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropIndex(file)
+	delete(s.lengths, file)
+	return nil
 }
 
 // notFound says where to look when there is another file of that name.
@@ -226,7 +234,7 @@ func (s *Store) info(file string, scan bool) (Info, error) {
 	one := Info{Bytes: info.Size(), Modified: info.ModTime(), Duration: -1}
 	s.mu.Lock()
 	// A recorder whose file has no name yet is about to replace this one.
-	if r, ok := s.recording[file]; ok {
+	if r := s.recording[file]; r != nil {
 		one.Recording = true
 		one.Duration = time.Duration(r.length.Load())
 	}

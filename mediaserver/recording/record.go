@@ -61,13 +61,14 @@ type Recorder struct {
 // keeps the file from being written; then the source is closed and ended is
 // not called.
 func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*Recorder, error) {
-	r := &Recorder{store: s, src: src, done: make(chan struct{}), synced: s.opts.Now()}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &Recorder{store: s, src: src, cancel: cancel, done: make(chan struct{}), synced: s.opts.Now()}
 	if err := r.open(name, mode); err != nil {
+		cancel()
+		close(r.done)
 		src.Close()
 		return nil, fmt.Errorf("record %s: %w", name, s.gone(err))
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
 	go func() {
 		defer close(r.done)
 		r.err = r.run(ctx)
@@ -78,8 +79,9 @@ func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*
 }
 
 // Stop waits until what the source still has is written and the file is
-// finished, or until ctx ends: then the rest is given up, and a disk that does not
-// take the end of the file soon is not waited for. It returns why the recording is not whole, if it is not.
+// finished, or until ctx ends: then the rest is given up, and a disk that does
+// not take the end of the file soon is not waited for. It returns why the
+// recording is not whole, if it is not.
 func (r *Recorder) Stop(ctx context.Context) error {
 	select {
 	case <-r.done:
@@ -117,44 +119,52 @@ func (r *Recorder) open(name string, mode Mode) error {
 		return err
 	}
 	if err := r.openFile(mode); err != nil {
-		s.forget(r)
+		s.unreserve(r.file)
 		return err
 	}
 	return nil
 }
 
-// claim takes the name of the file for this recorder alone.
+// claim reserves the name of the file for this recorder alone.
 func (s *Store) claim(r *Recorder, base string, mode Mode) error {
+	r.file = base + extension
+	if mode != ModeDated {
+		return s.reserve(r.file, r)
+	}
+	stamp := base + "-" + s.opts.Now().UTC().Format(dated)
+	r.file = stamp + extension
+	for n := 2; ; n++ {
+		switch err := s.reserve(r.file, r); {
+		case err == nil:
+			if _, err := s.root.Lstat(r.file); err != nil {
+				return nil // it is not there, or opening it says what is wrong
+			}
+			s.unreserve(r.file)
+		case !errors.Is(err, ErrBusy):
+			return err
+		}
+		r.file = fmt.Sprintf("%s-%d%s", stamp, n, extension)
+	}
+}
+
+// reserve keeps all others from writing and deleting a file: for a recorder or,
+// with nil, for who deletes it. It fails with ErrBusy or ErrClosed.
+func (s *Store) reserve(file string, r *Recorder) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
 	}
-	r.file = base + extension
-	if mode == ModeDated {
-		stamp := base + "-" + s.opts.Now().UTC().Format(dated)
-		r.file = stamp + extension
-		for n := 2; s.taken(r.file); n++ {
-			r.file = fmt.Sprintf("%s-%d%s", stamp, n, extension)
-		}
-	}
-	if _, busy := s.recording[r.file]; busy {
+	if _, busy := s.recording[file]; busy {
 		return ErrBusy
 	}
-	s.recording[r.file] = r
+	s.recording[file] = r
 	return nil
 }
 
-// taken says whether a file is there or being made. The caller holds mu.
-func (s *Store) taken(file string) bool {
-	_, busy := s.recording[file]
-	_, err := s.root.Lstat(file)
-	return busy || err == nil
-}
-
-func (s *Store) forget(r *Recorder) {
+func (s *Store) unreserve(file string) {
 	s.mu.Lock()
-	delete(s.recording, r.file)
+	delete(s.recording, file)
 	s.mu.Unlock()
 }
 

@@ -67,9 +67,11 @@ type Store struct {
 
 	playbacks atomic.Int64 // that are open
 
+	// mu is held for moments: nothing else is taken, and no file touched, while
+	// it is.
 	mu         sync.Mutex
 	closed     bool
-	recording  map[string]*Recorder // by file
+	recording  map[string]*Recorder // by file; nil for one that is being deleted
 	indexes    map[string]*indexed  // by file
 	indexBytes int64                // of all of them
 	opened     map[string]*opened   // by file
@@ -156,7 +158,9 @@ func (s *Store) Close(ctx context.Context) error {
 	s.closed = true
 	var running []*Recorder
 	for _, r := range s.recording {
-		running = append(running, r)
+		if r != nil {
+			running = append(running, r)
+		}
 	}
 	s.mu.Unlock()
 	var errs []error

@@ -111,7 +111,7 @@ func (r *Recorder) appear() error {
 
 func (r *Recorder) finish() error {
 	s := r.store
-	defer s.forget(r)
+	defer s.unreserve(r.file)
 	if r.temp != "" && !r.media {
 		return errors.Join(r.f.Close(), s.root.Remove(r.temp)) // nothing came
 	}
