@@ -79,14 +79,6 @@ func (c *client) send(name string, txn float64, object amf.Value, args ...amf.Va
 	}
 }
 
-// settled waits until everything that was sent before is done: commands are
-// taken one after another.
-func (c *client) settled() {
-	c.t.Helper()
-	c.send("FCUnsubscribe", 99, nil)
-	c.expect("_result [{}]")
-}
-
 func (c *client) on(id uint32, name string, args ...amf.Value) {
 	c.t.Helper()
 	if err := c.conn.SendCommand(id, name, 0, nil, args...); err != nil {

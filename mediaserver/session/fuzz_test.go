@@ -44,9 +44,9 @@ func newStreet(t testing.TB, w way) *street {
 }
 
 // record makes the recorded stream: two seconds of keyframes and sound.
-func (s *street) record(t testing.TB) {
+func (h *street) record(t testing.TB) {
 	t.Helper()
-	p := s.publish(t, "clip")
+	p := h.publish(t, "clip")
 	for ms := media.Timestamp(0); ms < 2000; ms += 100 {
 		for _, m := range []rtmp.Message{
 			{Type: rtmp.TypeVideo, Timestamp: ms, Payload: []byte{0x17, 1, 0, 0, 0, 9, 9, 9}},
@@ -57,7 +57,7 @@ func (s *street) record(t testing.TB) {
 			}
 		}
 	}
-	s.unpublish(t, p)
+	h.unpublish(t, p)
 }
 
 // receive lets a stranger in, who says what it has to say, hangs up, and reads
@@ -67,7 +67,6 @@ func (h *street) receive(t testing.TB, words []*rtmp.Message) {
 	t.Helper()
 	goroutines := runtime.NumGoroutine()
 	far, _, served := h.visit(t, session.Config{})
-	defer far.Close()
 	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}

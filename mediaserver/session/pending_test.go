@@ -156,10 +156,10 @@ func TestTimeOfAPendingConnect(t *testing.T) {
 					t.Fatal(err)
 				}
 				v := &visitor{client: hear(t, conn), desk: d, served: served, refused: refused}
-				time.Sleep(connectTimeout - time.Second)
+				<-time.After(connectTimeout - time.Second)
 				v.connect()
 				connect := taken(t, d.connects)
-				time.Sleep(c.after)
+				<-time.After(c.after)
 				connect.answer(session.ConnectAnswer{Instance: d})
 				if !c.refused {
 					v.hello()

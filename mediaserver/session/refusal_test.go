@@ -17,8 +17,8 @@ func (c *client) told(status, description string) {
 	}
 }
 
-// secret is a cause, which no client is told.
-var secret = errors.New("open /secret: input/output error")
+// errSecret is a cause, which no client is told.
+var errSecret = errors.New("open /secret: input/output error")
 
 const limitReached = "limit reached: spec.limits.maxStreams is 1"
 
@@ -38,7 +38,7 @@ func TestRefusedConnects(t *testing.T) {
 		{why: session.Refusal{Code: session.RefusedLimit, Reason: "limit reached: spec.limits.maxConnections is 1", Limit: "spec.limits.maxConnections"}, status: "Failed",
 			says: "[ Server.Reject ] : Resource limit violation: limit reached: spec.limits.maxConnections is 1.", isCounted: "instance is full"},
 		{why: session.Refusal{Code: session.RefusedStopping}, status: "AppShutdown", says: "The instance is stopping.", isCounted: "instance is stopping"},
-		{why: session.Refusal{Code: session.RefusedFailed, Cause: secret}, status: "Failed", says: "failed.", isCounted: "failed"},
+		{why: session.Refusal{Code: session.RefusedFailed, Cause: errSecret}, status: "Failed", says: "failed.", isCounted: "failed"},
 	} {
 		t.Run(string(c.why.Code), func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +73,7 @@ func TestRefusedPublications(t *testing.T) {
 		{session.Refusal{Code: session.RefusedTaken}, "cam is already published."},
 		{session.Refusal{Code: session.RefusedLimit, Reason: "stream cam: " + limitReached, Limit: "spec.limits.maxStreams"}, "Cannot publish: stream cam: " + limitReached + "."},
 		{session.Refusal{Code: session.RefusedStopping}, "Cannot publish: instance is stopping."},
-		{session.Refusal{Code: session.RefusedFailed, Cause: secret}, "Cannot publish: failed."},
+		{session.Refusal{Code: session.RefusedFailed, Cause: errSecret}, "Cannot publish: failed."},
 	} {
 		v.on(1, "publish", "cam?key=k", "live")
 		taken(t, v.desk.publishes).answer(session.PublishAnswer{Refusal: &c.why})
@@ -121,7 +121,7 @@ func TestRefusedRecordings(t *testing.T) {
 		{session.Refusal{Code: session.RefusedReadOnly, Reason: "read-only file system"}, "NoAccess", "read-only file system."},
 		{session.Refusal{Code: session.RefusedFileBusy, Reason: "the file is in use"}, "NoAccess", "the file is in use."},
 		{session.Refusal{Code: session.RefusedDiskFull, Reason: "the disk is full"}, "Failed", "the disk is full."},
-		{session.Refusal{Code: session.RefusedFailed, Reason: "input/output error", Cause: secret}, "Failed", "input/output error."},
+		{session.Refusal{Code: session.RefusedFailed, Reason: "input/output error", Cause: errSecret}, "Failed", "input/output error."},
 	} {
 		for _, how := range []string{"at its beginning", "on its way"} {
 			v.on(1, "publish", "cam", "record")
@@ -152,8 +152,8 @@ func TestRefusedPlays(t *testing.T) {
 	}{
 		{session.Refusal{Code: session.RefusedNotFound}, "StreamNotFound", "Failed to play cam; stream not found."},
 		{session.Refusal{Code: session.RefusedBadName}, "StreamNotFound", "Failed to play cam; stream not found."},
-		{session.Refusal{Code: session.RefusedDamaged, Cause: secret}, "FileStructureInvalid", "Failed to play cam: the file is damaged, or of a kind that cannot be played."},
-		{session.Refusal{Code: session.RefusedFailed, Cause: secret}, "Failed", "Failed to play cam: the file cannot be read."},
+		{session.Refusal{Code: session.RefusedDamaged, Cause: errSecret}, "FileStructureInvalid", "Failed to play cam: the file is damaged, or of a kind that cannot be played."},
+		{session.Refusal{Code: session.RefusedFailed, Cause: errSecret}, "Failed", "Failed to play cam: the file cannot be read."},
 		{session.Refusal{Code: session.RefusedLimit, Reason: "stream cam: " + limitReached, Limit: "spec.limits.maxStreams"}, "Failed", "Failed to play cam: stream cam: " + limitReached + "."},
 		{session.Refusal{Code: session.RefusedStopping}, "Failed", "Failed to play cam: instance is stopping."},
 	} {
@@ -173,7 +173,7 @@ func TestRefusedLengths(t *testing.T) {
 	}
 	for _, code := range []session.RefusalCode{session.RefusedFailed, session.RefusedDamaged} {
 		v.send("getStreamLength", 3, nil, "cam")
-		taken(t, v.desk.lengths).answer(session.LengthAnswer{Refusal: &session.Refusal{Code: code, Cause: secret}})
+		taken(t, v.desk.lengths).answer(session.LengthAnswer{Refusal: &session.Refusal{Code: code, Cause: errSecret}})
 		v.told("_error NetConnection.Call.Failed", "The recorded stream cannot be read.")
 	}
 }
