@@ -169,7 +169,7 @@ func TestViewersWhoLeaveAreNoErrors(t *testing.T) { twice(t, testViewersWhoLeave
 func testViewersWhoLeaveAreNoErrors(t *testing.T, w way) {
 	var log lines
 	s, stop := runWith(t, w, session.Config{Log: log.log(slog.LevelInfo)}, open)
-	shootTags(t, s, "film", largePictures(200, 10)...)
+	shootTags(t, s, "film", largePictures(100, 10)...)
 	t.Run("viewers", func(t *testing.T) {
 		for range 4 {
 			t.Run("", func(t *testing.T) {
