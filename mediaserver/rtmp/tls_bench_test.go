@@ -92,6 +92,8 @@ func newAudience(b *testing.B, n int, sealed bool) *audience {
 // CPU a MB. It lets the far ends read what there is before each round.
 func (a *audience) write(b *testing.B, data []byte, total int) float64 {
 	b.Helper()
+	tick := time.NewTicker(100 * time.Microsecond)
+	defer tick.Stop()
 	bufs := [][]byte{nil}
 	var used time.Duration
 	written := 0
@@ -111,7 +113,7 @@ func (a *audience) write(b *testing.B, data []byte, total int) float64 {
 				if time.Now().After(deadline) {
 					b.Fatal("the far end does not read")
 				}
-				time.Sleep(100 * time.Microsecond)
+				<-tick.C
 			}
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -356,8 +355,6 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
-
-func (l *lines) count(what string) int { return strings.Count(l.String(), what) }
 
 // log writes to the lines what is of a level, or above it.
 func (l *lines) log(level slog.Level) *slog.Logger {

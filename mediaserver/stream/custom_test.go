@@ -343,7 +343,7 @@ func TestUntilWithASilentPublisher(t *testing.T) {
 	s, p := publish(t, newFanout(t), "a")
 	far := dial(t)
 	ended := make(chan media.Timestamp, 1)
-	player := s.PlayWith(far.conn, 1, PlayOptions{Until: &Until{Length: 50 * time.Millisecond, OnEnd: func(last media.Timestamp) { ended <- last }}})
+	player := s.PlayWith(far.conn, 1, PlayOptions{Until: &Until{Length: time.Second, OnEnd: func(last media.Timestamp) { ended <- last }}})
 	defer player.Close()
 	write(t, p, rtmp.TypeAudio, 500, sound(1))
 	write(t, p, rtmp.TypeAudio, 510, sound(2))
