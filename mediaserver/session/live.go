@@ -46,12 +46,9 @@ func (ns *netStream) startLive(answer PlayAnswer, it item) *live {
 func (l *live) until(it item) *stream.Until {
 	l.generation++
 	generation := l.generation
-	length := it.length
-	if !it.bounded() {
-		length = -1
-	}
 	return &stream.Until{
-		Length:      length,
+		Length:      it.length,
+		OnePicture:  it.picture,
 		Publication: !it.bounded(),
 		OnEnd: func(last media.Timestamp) {
 			l.ns.session.turns.post(func() { l.ended(generation, last, it.length) })
@@ -80,13 +77,7 @@ func (l *live) setBuffer(time.Duration)  {} // what is live is sent as it comes
 
 func (l *live) receive(w wanted) {
 	l.player.Receive(w.audio, w.video)
-	if w.video {
-		fps := w.fps
-		if fps == 0 {
-			fps = -1
-		}
-		l.player.FrameRate(fps)
-	}
+	l.player.FrameRate(w.fps)
 }
 
 // bound lets a player that would go on for ever end with its publication.

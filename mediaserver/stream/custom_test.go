@@ -112,7 +112,7 @@ func TestFrameRate(t *testing.T) {
 		want   func(r sentFrames) bool
 		reason string
 	}{
-		{"all", "KRSRS", 40, -1, func(r sentFrames) bool { return r.spares == 80 && r.refs == 80 && r.keys == 40 }, "everything"},
+		{"all", "KRSRS", 40, 0, func(r sentFrames) bool { return r.spares == 80 && r.refs == 80 && r.keys == 40 }, "everything"},
 		{"faster than the stream", "KRSRS", 40, 30, func(r sentFrames) bool { return r.spares == 80 && r.refs == 80 && r.keys == 40 }, "everything"},
 		{"spares suffice", "KRSRS", 40, 20, func(r sentFrames) bool {
 			return r.refs == 80 && r.keys == 40 && r.spares >= 38 && r.spares <= 42
@@ -202,22 +202,26 @@ func count(t *testing.T, list []string, gop string) (r sentFrames) {
 }
 
 func TestFrameRateThatEndsMendsAtAKeyframe(t *testing.T) {
+	t.Parallel()
 	s, p := publish(t, newFanout(t), "a")
-	write(t, p, rtmp.TypeVideo, 0, key(1))
+	write(t, p, rtmp.TypeVideo, 0, key(0))
 	far := dial(t)
 	player := s.Play(far.conn, 1)
 	defer player.Close()
-	far.expect(t, "video 170101@1 at 0")
+	player.FrameRate(1)
+	for i := range 40 { // a second of them is sent, and then those that need others are not
+		write(t, p, rtmp.TypeVideo, media.Timestamp(40+40*i), inter(byte(i)))
+	}
+	write(t, p, rtmp.TypeData, 0, endOfList)
+	if got := far.until(t); len(got) < 20 || len(got) > 30 {
+		t.Fatalf("%d pictures were sent of 1.6 s", len(got))
+	}
 	player.FrameRate(0)
-	write(t, p, rtmp.TypeVideo, 40, inter(2))
-	write(t, p, rtmp.TypeAudio, 50, sound(3))
-	far.expect(t, "audio af0103@1 at 50")
-	player.FrameRate(-1)
-	write(t, p, rtmp.TypeVideo, 80, inter(4))
-	write(t, p, rtmp.TypeAudio, 90, sound(5))
-	write(t, p, rtmp.TypeVideo, 120, key(6))
-	write(t, p, rtmp.TypeVideo, 160, inter(7))
-	far.expect(t, "audio af0105@1 at 90", "video 170106@1 at 120", "video 270107@1 at 160")
+	write(t, p, rtmp.TypeVideo, 2000, inter(4))
+	write(t, p, rtmp.TypeAudio, 2010, sound(5))
+	write(t, p, rtmp.TypeVideo, 2040, key(6))
+	write(t, p, rtmp.TypeVideo, 2080, inter(7))
+	far.expect(t, "audio af0105@1 at 2010", "video 170106@1 at 2040", "video 270107@1 at 2080")
 	if player.isCustom() {
 		t.Error("the player is still looked after packet by packet")
 	}
@@ -269,13 +273,13 @@ func TestUntil(t *testing.T) {
 		{"length", Until{Length: 3 * time.Second}, film, []string{
 			"NetStream.Play.PublishNotify@1", "video 170100@1 at 100",
 			"audio af0100@1 at 100", "video 270100@1 at 100", "audio af0101@1 at 1600", "video 270101@1 at 1600"}, 1600},
-		{"one picture", Until{}, film, []string{"NetStream.Play.PublishNotify@1", "video 170100@1 at 100"}, 100},
-		{"no picture", Until{}, func(t *testing.T, p *Publisher) {
+		{"one picture", Until{OnePicture: true}, film, []string{"NetStream.Play.PublishNotify@1", "video 170100@1 at 100"}, 100},
+		{"no picture", Until{OnePicture: true}, func(t *testing.T, p *Publisher) {
 			write(t, p, rtmp.TypeAudio, 500, sound(1))
 			write(t, p, rtmp.TypeAudio, 1499, sound(1))
 			write(t, p, rtmp.TypeAudio, 1500, sound(1))
 		}, []string{"NetStream.Play.PublishNotify@1"}, 0},
-		{"publication", Until{Length: -1, Publication: true}, func(t *testing.T, p *Publisher) {
+		{"publication", Until{Publication: true}, func(t *testing.T, p *Publisher) {
 			write(t, p, rtmp.TypeAudio, 500, sound(1))
 			p.Close()
 		}, []string{"NetStream.Play.PublishNotify@1", "audio af0101@1 at 500", "NetStream.Play.UnpublishNotify@1"}, 500},
@@ -361,7 +365,7 @@ func TestUntilWithASilentPublisher(t *testing.T) {
 // A playlist that grows while its live item has gone already goes on at once;
 // one whose item has a length, when that time is over.
 func TestUntilOfAPublicationThatIsOver(t *testing.T) {
-	for _, u := range []Until{{Length: -1, Publication: true}, {Length: 20 * time.Millisecond}} {
+	for _, u := range []Until{{Publication: true}, {Length: 20 * time.Millisecond}} {
 		t.Run(u.Length.String(), func(t *testing.T) { endedPublication(t, u) })
 	}
 }
@@ -386,4 +390,54 @@ func endedPublication(t *testing.T, u Until) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("it does not end")
 	}
+}
+
+// Whoever is told of an end, or of a change of streams, may ask the player, and
+// say something behind it: nothing waits for a callback.
+func TestCallbacksMayCallThePlayer(t *testing.T) {
+	t.Parallel()
+	f := newFanout(t)
+	a, pa := publish(t, f, "a")
+	b, pb := publish(t, f, "b")
+	write(t, pa, rtmp.TypeAudio, 10, sound(1))
+	write(t, pb, rtmp.TypeAudio, 20, sound(2))
+	far := dial(t)
+	player := a.Play(far.conn, 1)
+	defer player.Close()
+	told := make(chan string, 2)
+	tell := func(code string) {
+		if err := far.conn.Send(rtmp.Status(1, "status", code, "")); err != nil {
+			t.Error(err)
+		}
+		told <- code
+	}
+	player.Switch(b, SwitchOptions{
+		Notice: []*rtmp.Message{rtmp.Status(1, "status", "changed", "")},
+		OnSwitch: func() {
+			if player.Playing() != b {
+				t.Error("it plays the old stream still")
+			}
+			player.Until(Until{Publication: true, OnEnd: func(last media.Timestamp) {
+				if player.Reached() != last {
+					t.Error("it has reached something else than its end")
+				}
+				tell("ended")
+			}})
+			tell("switched")
+		},
+	})
+	await := func(want string) {
+		select {
+		case got := <-told:
+			if got != want {
+				t.Errorf("told of %s, want %s", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not told: %s", want)
+		}
+	}
+	await("switched")
+	pb.Close()
+	await("ended")
+	far.expect(t, "changed@1", "switched@1", "NetStream.Play.UnpublishNotify@1", "ended@1")
 }

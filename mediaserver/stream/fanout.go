@@ -46,14 +46,15 @@ func NewFanout(n int) *Fanout {
 	}
 	f := &Fanout{sinks: map[Conn]*sink{}}
 	for range n {
-		l := newLoop()
+		l := newLoop(f.wg.Go)
 		f.loops = append(f.loops, l)
 		f.wg.Go(l.run)
 	}
 	return f
 }
 
-// Close ends the loops. All players have been closed before.
+// Close ends the loops, and returns when nobody is told anything any more. All
+// players have been closed before.
 func (f *Fanout) Close() {
 	for _, l := range f.loops {
 		close(l.stop)

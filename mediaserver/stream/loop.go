@@ -20,8 +20,9 @@ const (
 // loop writes to its share of the connections that play. Everything that its
 // sinks, groups and players hold for it is touched by its goroutine alone.
 type loop struct {
-	stop chan struct{}
-	wake chan struct{}
+	stop  chan struct{}
+	wake  chan struct{}
+	start func(func()) // a goroutine that is waited for when the loop ends
 
 	mu     sync.Mutex
 	tasks  []func()
@@ -36,6 +37,7 @@ type loop struct {
 	blocked []*sink
 	scratch scratch
 	load    load
+	events  events
 	spare   struct { // swapped with the lists above, so that none is allocated
 		tasks   []func()
 		dirty   []*group
@@ -44,8 +46,8 @@ type loop struct {
 	}
 }
 
-func newLoop() *loop {
-	return &loop{stop: make(chan struct{}), wake: make(chan struct{}, 1)}
+func newLoop(start func(func())) *loop {
+	return &loop{stop: make(chan struct{}), wake: make(chan struct{}, 1), start: start}
 }
 
 // do runs f in the loop and waits for it.
@@ -102,6 +104,7 @@ func (l *loop) run() {
 		}
 		started := time.Now()
 		wait := l.turn(started)
+		l.events.deliver(l.start)
 		l.load.took(started, time.Now())
 		l.mu.Lock()
 		l.turning = time.Time{}

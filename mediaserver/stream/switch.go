@@ -13,8 +13,11 @@ type SwitchOptions struct {
 	// Notice is sent between the last message of the old stream and the first
 	// of the new one. Stream ids and timestamps are set.
 	Notice []*rtmp.Message
-	// OnSwitch is called when the player belongs to the new stream. It runs in
-	// the fan-out loop: it must not wait, nor call the player.
+	// OnSwitch is told when the player belongs to the new stream: what is sent
+	// on the connection from now on comes behind the notice. It is called once
+	// at most, without a lock and in no goroutine of the fan-out's loops, behind
+	// what other callbacks of the connection were told before. It only posts:
+	// those behind it wait for it. Close may have returned by then.
 	OnSwitch func()
 }
 
@@ -198,7 +201,5 @@ func (p *Player) changeOver() {
 		rest = p.form.appendTo(rest, rtmp.AppendChunks(nil, &said, rtmp.ChunkSize), st.last)
 	}
 	s.rest = rest
-	if n.OnSwitch != nil {
-		n.OnSwitch()
-	}
+	s.loop.events.note(n.OnSwitch)
 }

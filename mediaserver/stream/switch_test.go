@@ -2,6 +2,7 @@ package stream
 
 import (
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -58,8 +59,15 @@ func (x *switcher) check(t *testing.T, at, left *Stream, switches int) {
 	if groups := left.groups.Load(); groups != nil && len(*groups) > 0 {
 		t.Errorf("%s still wakes a loop", left.Name())
 	}
-	if len(x.switched) != switches {
-		t.Errorf("OnSwitch was called %d times, want %d", len(x.switched), switches)
+	for i := range switches {
+		select {
+		case <-x.switched:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("OnSwitch was called %d times, want %d", i, switches)
+		}
+	}
+	if len(x.switched) > 0 {
+		t.Errorf("OnSwitch was called more than %d times", switches)
 	}
 }
 

@@ -11,18 +11,19 @@ import (
 type Until struct {
 	// Length ends it when the timestamps have come so far from the first
 	// picture or sound sent. Where nobody publishes, or a publisher is silent
-	// for a second, it ends when so much time has passed. 0 sends one picture and no sound (and of a stream that has
-	// no picture for a second, nothing); negative is no limit.
+	// for a second, it ends when so much time has passed. 0 is no limit.
 	Length time.Duration
+	// OnePicture ends it behind one picture: no sound is sent, and of a stream
+	// that has no picture for a second, nothing.
+	OnePicture bool
 	// Publication ends it with the publication, behind its UnpublishNotify.
 	// Without it a player stays for the next publisher, as FlashCom's do.
 	Publication bool
 	// OnEnd is told the last timestamp sent, or where the timestamps would have
 	// begun. Nothing of the stream is sent afterwards, and what is
-	// sent on the connection from now on comes behind its last byte. It runs
-	// in the fan-out loop: it must not wait, nor call the player, but go on
-	// in a goroutine of its own. It is called once at most, and not after
-	// Close has returned.
+	// sent on the connection from now on comes behind its last byte. It is
+	// called once at most, as SwitchOptions.OnSwitch is; of an end that came
+	// before it, Close may have returned by then.
 	OnEnd func(last media.Timestamp)
 }
 
@@ -109,7 +110,8 @@ func (p *Player) finish() {
 	p.stopCustom()
 	p.at, p.opening, p.waiting = position{}, nil, true
 	if c := p.custom; c.until.OnEnd != nil {
-		c.until.OnEnd(c.state.last)
+		onEnd, last := c.until.OnEnd, c.state.last
+		p.sink.loop.events.note(func() { onEnd(last) })
 	}
 }
 
@@ -121,14 +123,14 @@ func (e *end) stop() {
 
 // reached says whether media of a time, the player's own, is beyond the end.
 func (e *end) reached(st *state, at media.Timestamp) bool {
-	if e == nil || e.Length < 0 {
+	if e == nil || e.Length <= 0 && !e.OnePicture {
 		return false
 	}
 	if !st.counting {
 		st.counting, st.first = true, at
 	}
 	limit := min(e.Length, math.MaxInt32*time.Millisecond)
-	if e.Length == 0 {
+	if e.OnePicture {
 		limit = pictureWait
 	}
 	return at.Sub(st.first) >= limit
@@ -136,11 +138,11 @@ func (e *end) reached(st *state, at media.Timestamp) bool {
 
 // leavesOut says whether media is not what a single picture is.
 func (e *end) leavesOut(k packet) bool {
-	return e != nil && e.Length == 0 && k.flags&flagKey == 0
+	return e != nil && e.OnePicture && k.flags&flagKey == 0
 }
 
 // ends says whether a packet that is sent is the last.
 func (e *end) ends(k packet, switching bool) bool {
-	return e != nil && (e.Length == 0 && k.flags&flagKey != 0 ||
+	return e != nil && (e.OnePicture && k.flags&flagKey != 0 ||
 		e.Publication && k.flags&flagEnd != 0 && !switching)
 }
