@@ -421,7 +421,7 @@ func testSilentPublisherIsToldOnce(t *testing.T, w way) {
 	c.expect("2 Publish.Idle")
 	c.conn.Close()
 	stop()
-	if n := out.count("level=WARN msg=\"publisher is silent\""); n < 9 {
+	if n := strings.Count(out.String(), "level=WARN msg=\"publisher is silent\""); n < 9 {
 		t.Errorf("%d log lines in %s", n, &out)
 	}
 }
