@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -134,9 +136,10 @@ func (s *Server) drain() {
 // cutOff closes the connections that are still open.
 func (s *Server) cutOff(since time.Time) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.log.Warn("clients that did not go are cut off", "clients", len(s.conns), "after", time.Since(since).Round(time.Millisecond))
-	for one := range s.conns {
+	left := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	s.log.Warn("clients that did not go are cut off", "clients", len(left), "after", time.Since(since).Round(time.Millisecond))
+	for _, one := range left {
 		one.Close()
 	}
 }

@@ -80,7 +80,7 @@ type Server struct {
 	open      atomic.Int64 // connections
 	accepting sync.WaitGroup
 	sessions  sync.WaitGroup
-	mu        sync.Mutex
+	mu        sync.Mutex // nothing else is taken while it is held
 	conns     map[*session.Session]struct{}
 	refused   map[string]uint64
 }
