@@ -3,51 +3,61 @@ package session_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// Who does not get to the point is shown out, at whatever it stops.
+// Who does not get to the point is shown out, at whatever it stops, when it has
+// had its time.
 func TestWhoNeverConnects(t *testing.T) {
 	t.Parallel()
-	h, _ := run(t, here, open) // what is behind the session does not hear of it
+	const forHandshake, forConnect = 10 * time.Second, 15 * time.Second
 	hello := append([]byte{3}, make([]byte, 2*1536)...)
 	for _, c := range []struct {
 		name  string
 		bytes []byte
 		want  string
+		after time.Duration
 	}{
-		{"says nothing", nil, "closed before the handshake"},
-		{"stops in the handshake", hello[:700], "handshake failed"},
-		{"stops before the end of the handshake", hello[:2000], "handshake failed"},
-		{"stops behind the handshake", hello, "never connected to an instance"},
-		{"stops in connect", rtmp.AppendChunks(hello, say(0, "connect", nil), 128)[:len(hello)+20], "never connected to an instance"},
-		{"wants RTMPE", append([]byte{6}, hello[1:]...), "handshake failed"},
+		{"says nothing", nil, "closed before the handshake", forHandshake},
+		{"stops in the handshake", hello[:700], "handshake failed", forHandshake},
+		{"stops before the end of the handshake", hello[:2000], "handshake failed", forHandshake},
+		{"stops behind the handshake", hello, "never connected to an instance", forConnect},
+		{"stops in connect", rtmp.AppendChunks(hello, say(0, "connect", nil), 128)[:len(hello)+20], "never connected to an instance", forConnect},
+		{"wants RTMPE", append([]byte{6}, hello[1:]...), "handshake failed", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			refused := make(chan string, 10)
-			far, _, served := h.visit(t, session.Config{
-				RTMP:           rtmp.Config{HandshakeTimeout: 100 * time.Millisecond},
-				ConnectTimeout: 100 * time.Millisecond,
-				Refused:        func(reason string) { refused <- reason },
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				defer far.Close()
+				refused := make(chan string, 10)
+				s := session.New(near, newDesk(), session.Config{
+					RTMP:           rtmp.Config{HandshakeTimeout: forHandshake},
+					ConnectTimeout: forConnect,
+					Refused:        func(reason string) { refused <- reason },
+				})
+				began := time.Now()
+				served := make(chan struct{})
+				go func() { defer close(served); s.Serve() }()
+				// It may be shown out while it still speaks.
+				go func() { _, _ = far.Write(c.bytes) }()
+				if _, err := io.Copy(io.Discard, far); err != nil {
+					t.Error(err)
+				}
+				<-served
+				if took := time.Since(began); took != c.after {
+					t.Errorf("shown out after %v, want %v", took, c.after)
+				}
+				if got := <-refused; got != c.want || len(refused) > 0 {
+					t.Errorf("refused because of %q, want %q", got, c.want)
+				}
 			})
-			if _, err := far.Write(c.bytes); err != nil {
-				t.Fatal(err)
-			}
-			if err := far.SetReadDeadline(time.Now().Add(patience)); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.Copy(io.Discard, far); isTimeout(err) {
-				t.Fatal("the connection is still open")
-			}
-			<-served
-			if got := <-refused; got != c.want {
-				t.Errorf("refused because of %q, want %q", got, c.want)
-			}
 		})
 	}
 }
