@@ -77,7 +77,7 @@ func TestRepairOfATornFinish(t *testing.T) {
 				t.Errorf("it says %v, %v; it is %v", d, ok, w.Duration())
 			}
 			g := temp(t)
-			for n := 0; n < metaReserve+stampEnd; n += 499 {
+			for n := 0; n < metaReserve+stampEnd; n += 1499 {
 				if err := os.WriteFile(g.Name(), before, 0o600); err != nil {
 					t.Fatal(err)
 				}
