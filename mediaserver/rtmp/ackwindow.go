@@ -49,7 +49,7 @@ type sendWindow struct {
 	heard  bool   // an acknowledgement
 	widest atomic.Uint64
 
-	// Held by who writes: one goroutine at a time, see output.
+	// Held by the writer, of which there is one at a time: see output.
 	seen    uint64 // acked, when it was last looked at
 	since   time.Time
 	widened time.Time
@@ -95,7 +95,7 @@ func (c *Conn) room() (int, error) {
 	}
 	w.starved.Store(true)
 	if w.acked.Load() != acked || w.limit.Load() != limit {
-		return c.room() // just now, and who told it saw nobody waiting
+		return c.room() // just now, and Serve saw nobody waiting
 	}
 	return 0, nil
 }
@@ -145,7 +145,7 @@ func (c *Conn) tryLimited(bufs [][]byte) (n int, full bool, err error) {
 func (c *Conn) acknowledged(sequence uint32) {
 	w := &c.window
 	sent := c.sent.Load()
-	// Counted as if the handshake were not in it: who does count it seems to
+	// Counted as if the handshake were not in it: a peer that does count it seems to
 	// be ahead by 3 KB, which is little, and stops nobody.
 	behind := uint32(sent) - (sequence + handshakeBytes)
 	if int32(behind) < 0 {
@@ -190,7 +190,7 @@ func (c *Conn) peerBandwidth(size uint32, limit limitType) error {
 	return c.reply(WindowAckSize(size))
 }
 
-// applyWindow begins the limit when it is due, and wakes who waits for room.
+// applyWindow begins the limit when it is due, and wakes the writer that waits for room.
 func (c *Conn) applyWindow() {
 	w := &c.window
 	if w.heard && w.asked > 0 && w.asked <= maxSendWindow && w.limit.Load() == 0 {

@@ -4,7 +4,7 @@ import "flashpod.dev/flashpod/mediaserver/media"
 
 // Layout is a write of several messages in chunks of ChunkSize, whose payloads
 // lie where they are: it makes headers, and copies no media. It is kept and
-// used again for any connection, by one goroutine at a time.
+// used again for any connection; two methods never run at once.
 type Layout struct {
 	bufs  [][]byte
 	heads []byte
@@ -76,7 +76,7 @@ func (l *Layout) AppendTo(dst []byte) []byte {
 // nothing to send. If not, room is called once there is, or when the connection
 // ends: from any goroutine, within whichever call of the connection made room,
 // and without a lock. It may call the connection, and must not wait. Each
-// call's room counts, so a caller who waits already passes nil.
+// call's room counts, so a caller that waits already passes nil.
 func (c *Conn) HasRoom(room func()) bool {
 	o := &c.out
 	o.mu.Lock()
@@ -90,7 +90,7 @@ func (c *Conn) HasRoom(room func()) bool {
 	return false
 }
 
-// tellRoom has those told who wait for room. The caller holds mu.
+// tellRoom has HasRoom's callbacks called. The caller holds mu.
 func (o *output) tellRoom() {
 	o.due = append(o.due, o.room...)
 	o.room = nil

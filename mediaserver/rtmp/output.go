@@ -47,8 +47,8 @@ type output struct {
 	err        error    // the connection cannot send any more
 }
 
-// unlock frees mu, and then does what became due while it was held: tells those
-// who wait for room, wakes the owner, closes the connection. All of them may
+// unlock frees mu, and then does what became due while it was held: tells
+// callers of HasRoom, wakes the owner, closes the connection. All of them may
 // call the connection.
 func (o *output) unlock() {
 	due := o.due
@@ -82,7 +82,7 @@ func (c *Conn) Send(ms ...*Message) error {
 	return c.enqueue(ms, nil)
 }
 
-// SendWait is Send for those who have more to say than the peer can take: it
+// SendWait is Send for callers that have more to say than the peer can take: it
 // waits until less than 256 KiB is queued, or ctx ends. A message is never
 // sent in part.
 func (c *Conn) SendWait(ctx context.Context, ms ...*Message) error {
@@ -202,7 +202,7 @@ func (c *Conn) flushKept() {
 	o := &c.out
 	o.mu.Lock()
 	defer o.unlock()
-	if !o.flushing { // even behind the last message: TLS says goodbye after it
+	if !o.flushing { // even behind the last message: TLS has its own to say then
 		o.flushing = true
 		go c.flush(nil)
 	}
@@ -223,8 +223,8 @@ func (o *output) takeQueue() []byte {
 	return b
 }
 
-// settle has those told who wait for room, if there is some. The caller holds
-// mu.
+// settle has waiting callers told that there is room, if there is some. The
+// caller holds mu.
 func (o *output) settle() {
 	if o.drained != nil && len(o.queue) < waitAbove {
 		close(o.drained)
@@ -249,7 +249,7 @@ func (o *output) end(err error) {
 		close(o.drained)
 		o.drained = nil
 	}
-	o.tellRoom() // who waited finds the error
+	o.tellRoom() // a caller that waited finds the error
 }
 
 // fail ends the output and has the connection closed. The caller holds mu.
@@ -322,7 +322,7 @@ func (c *Conn) writeAll(b []byte) error {
 	if c.sealed != nil {
 		return nil
 	}
-	// A deadline that stays would end a write of somebody else's.
+	// A deadline that stays would end a later write.
 	return c.nc.SetWriteDeadline(time.Time{})
 }
 

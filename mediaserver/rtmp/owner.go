@@ -5,8 +5,8 @@ import "net"
 // pumpSize is how much a connection without a socket of its own takes at once.
 const pumpSize = 256 << 10
 
-// Attach gives the connection's socket to an owner, who writes to many
-// connections from one loop: from now on Send only queues, and calls wake. The
+// Attach gives the connection's socket to an owner, a loop that writes to many
+// connections: from now on Send only queues, and calls wake. The
 // owner never makes two of its calls (TakeQueued, TryWritev, Detach) at once.
 //
 // wake is called from any goroutine, and from within Attach and Send, without a

@@ -93,7 +93,7 @@ func attachTLS(nc net.Conn, stuck func()) *tlsSocket {
 }
 
 // SetDeadline implements net.Conn. Writes do not wait, and what is kept has
-// deadlines of its own: those that TLS sets when it says goodbye would end it.
+// deadlines of its own: those that TLS sets as it ends would cut it off.
 func (s *tlsSocket) SetDeadline(t time.Time) error {
 	if s.tls == nil {
 		return s.Conn.SetDeadline(t)
@@ -234,7 +234,7 @@ func (s *tlsSocket) drain(timeout time.Duration) error {
 		b, sent := s.kept, s.sent
 		if s.err != nil || len(b) == 0 {
 			if s.draining && s.err == nil {
-				// A deadline that stays would end a write of somebody else's.
+				// A deadline that stays would end a later write.
 				s.err = s.Conn.SetWriteDeadline(time.Time{})
 			}
 			s.draining = false

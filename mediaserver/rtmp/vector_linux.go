@@ -9,8 +9,8 @@ import (
 // maxVector is the most buffers that one call takes (IOV_MAX).
 const maxVector = 1024
 
-// vector writes to a socket without waiting. Those who write borrow one, so
-// that a write allocates nothing and a connection that is silent holds nothing.
+// vector writes to a socket without waiting. A write borrows one, so that
+// it allocates nothing and a connection that is silent holds nothing.
 type vector struct {
 	iov  [16]syscall.Iovec // enough for most writes
 	more []syscall.Iovec

@@ -3,8 +3,8 @@ package stream
 import "flashpod.dev/flashpod/mediaserver/rtmp"
 
 // Conn is a connection that plays, as far as a fan-out loop uses it.
-// [*rtmp.Conn] is the first; whoever carries media by another protocol brings
-// one of its own, with an Encoding. Values are compared: a connection is one
+// [*rtmp.Conn] is the first; a package that carries media by another protocol
+// brings one of its own, with an Encoding. Values are compared: a connection is one
 // value.
 //
 // The loop never makes two of its calls (TakeQueued, TryWritev, Detach) at once,

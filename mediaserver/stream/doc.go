@@ -8,7 +8,7 @@
 // taken and nothing is copied or allocated per packet and player.
 //
 // What a client may ask for beyond the log's bytes (another clock, fewer
-// pictures, an end, another stream) makes a player custom: it is looked after
+// pictures, an end, another stream) gives a player a rewriter: it is looked after
 // packet by packet, headers are made for it, and payloads are still the log's
 // own. A player that has got what it asked for is a plain one again.
 //
@@ -16,6 +16,12 @@
 // what no cursor and no cached GOP points to is gone. Cursors that fall too far
 // behind are moved forward, so memory is bounded by the log and not by the
 // number of slow players.
+//
+// Connections and encodings are interfaces: see [Conn] and [Encoding]. RTMP's are
+// the first, and the log lies in RTMP's chunks; headers of another encoding are
+// made beside it, once, and payloads are the same bytes for all.
+//
+// What players tell their sessions are events: see [Until] and [SwitchOptions].
 //
 // The package knows messages and sockets. It knows nothing of commands, names,
 // keys or files: instance owns the names, session the commands, and recording

@@ -74,7 +74,7 @@ func newFraming(e Encoding, packets int) *framing {
 }
 
 // add frames packet i. What is beyond MaxOverhead is not kept: moving buf would
-// move it away from those who read it.
+// move it away from the loops that read it.
 func (f *framing) add(i int32, frame Frame) {
 	room := f.buf[f.used:f.used]
 	b, ok := f.encoding.AppendHeader(room, frame)

@@ -13,22 +13,22 @@ type Fanout struct {
 	loops []*loop
 	wg    sync.WaitGroup
 
-	mu    sync.Mutex
-	sinks map[Conn]*sink
+	mu    sync.Mutex // nothing else is taken, and no connection called, while it is held
+	conns map[Conn]*attachedConn
 	next  int
 }
 
-// sink is a connection that plays: one at least of its NetStreams.
-type sink struct {
-	conn Conn
+// attachedConn is a connection that plays: one at least of its NetStreams.
+type attachedConn struct {
+	Conn
 	loop *loop
-	uses int // guarded by Fanout.mu
+	uses int // players; guarded by Fanout.mu
 
 	queued atomic.Bool // is in loop.queued
 
 	// Held by the loop.
 	players  []*Player
-	rest     []byte // of a message that was written in part; goes before all else
+	rest     []byte // of a packet that was written in part; goes before all else
 	blocked  bool   // the socket took less than there was
 	tryAt    time.Time
 	progress time.Time
@@ -44,7 +44,7 @@ func NewFanout(n int) *Fanout {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	f := &Fanout{sinks: map[Conn]*sink{}}
+	f := &Fanout{conns: map[Conn]*attachedConn{}}
 	for range n {
 		l := newLoop(f.wg.Go)
 		f.loops = append(f.loops, l)
@@ -62,35 +62,38 @@ func (f *Fanout) Close() {
 	f.wg.Wait()
 }
 
-// sink returns the connection's sink, made at its first player.
-func (f *Fanout) sink(conn Conn) *sink {
+// attach takes a connection over for a player. Two players of a connection never
+// come at once.
+func (f *Fanout) attach(conn Conn) *attachedConn {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	s, ok := f.sinks[conn]
+	a, ok := f.conns[conn]
 	if !ok {
-		s = &sink{conn: conn, loop: f.loops[f.next%len(f.loops)]}
+		a = &attachedConn{Conn: conn, loop: f.loops[f.next%len(f.loops)]}
 		f.next++
-		f.sinks[conn] = s
-		conn.Attach(func() { s.loop.queue(s) })
+		f.conns[conn] = a
 	}
-	s.uses++
-	return s
+	a.uses++
+	f.mu.Unlock()
+	if !ok {
+		conn.Attach(func() { a.loop.queue(a) })
+	}
+	return a
 }
 
-// release gives the connection its socket back after its last player.
-func (f *Fanout) release(s *sink) {
+// detach gives the connection its socket back after its last player.
+func (f *Fanout) detach(a *attachedConn) {
 	f.mu.Lock()
-	s.uses--
-	last := s.uses == 0
+	a.uses--
+	last := a.uses == 0
 	if last {
-		delete(f.sinks, s.conn)
+		delete(f.conns, a.Conn)
 	}
 	f.mu.Unlock()
 	if last {
-		s.loop.do(func() {
-			s.dead = true // a wake-up on its way finds nothing to do
-			s.conn.Detach(s.rest)
-			s.rest = nil
+		a.loop.do(func() {
+			a.dead = true // a wake-up on its way finds nothing to do
+			a.Detach(a.rest)
+			a.rest = nil
 		})
 	}
 }

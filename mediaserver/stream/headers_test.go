@@ -35,7 +35,7 @@ func TestJoinersGetTheHeadersOfEveryTrack(t *testing.T) {
 	version := s.version
 	write(t, p, rtmp.TypeVideo, 0, []byte("\x96\x04av01\x01colour 1"))
 	if s.version != version {
-		t.Error("a header that came before throws the cached opening away")
+		t.Error("a header that came before throws the cached preamble away")
 	}
 	frames := []string{
 		"\x91hvc1key 0", "\x96\x01av01\x01key 1", "\xa1hvc1inter 0",

@@ -7,12 +7,12 @@ const (
 	loadWindow = 200 * time.Millisecond
 	// Between these shares of its time a loop leaves things as they are; above,
 	// it lets rounds of all its streams stretch, and below, come together again.
-	// What is left is for those who publish, join and call.
+	// What is left is for publishers, new players and commands.
 	busyShare = 0.6
 	idleShare = 0.4
 
 	firstStretch = 5 * time.Millisecond
-	leastStretch = time.Millisecond
+	minStretch   = time.Millisecond
 )
 
 // load is how busy a loop is. A stream knows what its own rounds cost; that the
@@ -37,7 +37,7 @@ func (l *load) took(started, ended time.Time) {
 	case share > busyShare:
 		l.stretch = min(max(l.stretch*3/2, firstStretch), maxInterval)
 	case share < idleShare:
-		if l.stretch = l.stretch * 3 / 4; l.stretch < leastStretch {
+		if l.stretch = l.stretch * 3 / 4; l.stretch < minStretch {
 			l.stretch = 0
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// A log starts with nothing, for the streams that somebody waits for and
+	// A log starts with nothing, for the streams that players wait for and
 	// nobody publishes; then small, for the many that carry only a voice; and
 	// goes on in larger segments.
 	firstSegmentSize = 64 << 10
@@ -82,7 +82,8 @@ func (p *position) ready() (n int32) {
 // log is the writer's end of the chain.
 type log struct {
 	tail *segment
-	// bytes of the whole log, for those who measure how far behind they are
+	// bytes of the whole log, by which players and readers know how far behind
+	// they are
 	end atomic.Int64
 
 	encodings []Encoding // that packets are framed in

@@ -18,31 +18,33 @@ const (
 )
 
 // loop writes to its share of the connections that play. Everything that its
-// sinks, groups and players hold for it is touched by its goroutine alone.
+// connections, groups and players hold for it is touched by its goroutine alone.
 type loop struct {
 	stop  chan struct{}
 	wake  chan struct{}
 	start func(func()) // a goroutine that is waited for when the loop ends
 
+	// mu is held to add to these lists or to empty them; nothing is taken, and
+	// nobody called, under it.
 	mu     sync.Mutex
 	tasks  []func()
-	dirty  []*group // streams that have grown
-	queued []*sink  // connections that Send was called on
-	// For whoever wants to know how far behind the loop is.
+	dirty  []*group        // streams that have grown
+	queued []*attachedConn // connections that Send was called on
+	// How far behind the loop is: see Behind.
 	waiting time.Time // since when one of the lists is not empty
 	turning time.Time // when the turn began that runs; zero: none does
 
 	// The goroutine's own.
 	due     []*group // grown, waiting for their time
-	blocked []*sink
+	blocked []*attachedConn
 	scratch scratch
 	load    load
 	events  events
 	spare   struct { // swapped with the lists above, so that none is allocated
 		tasks   []func()
 		dirty   []*group
-		queued  []*sink
-		blocked []*sink
+		queued  []*attachedConn
+		blocked []*attachedConn
 	}
 }
 
@@ -74,13 +76,13 @@ func (l *loop) markDirty(g *group) {
 	l.signal()
 }
 
-func (l *loop) queue(s *sink) {
-	if s.queued.Swap(true) {
+func (l *loop) queue(a *attachedConn) {
+	if a.queued.Swap(true) {
 		return
 	}
 	l.mu.Lock()
 	l.waits()
-	l.queued = append(l.queued, s)
+	l.queued = append(l.queued, a)
 	l.mu.Unlock()
 	l.signal()
 }
@@ -128,10 +130,10 @@ func (l *loop) turn(now time.Time) time.Duration {
 	}
 	l.due = append(l.due, l.spare.dirty...)
 	clear(l.spare.dirty)
-	for i, s := range l.spare.queued {
-		s.queued.Store(false)
-		l.unblock(s)
-		l.write(s)
+	for i, a := range l.spare.queued {
+		a.queued.Store(false)
+		l.unblock(a)
+		l.write(a)
 		l.spare.queued[i] = nil
 	}
 
@@ -163,8 +165,8 @@ func (l *loop) round(g *group) {
 	// Backwards: a player that goes over to another stream meanwhile leaves its
 	// place to the last one, which has had its turn.
 	for i := len(g.players) - 1; i >= 0; i-- {
-		if i < len(g.players) && !g.players[i].sink.blocked {
-			l.write(g.players[i].sink)
+		if i < len(g.players) && !g.players[i].conn.blocked {
+			l.write(g.players[i].conn)
 		}
 	}
 	cost := time.Since(started)
@@ -172,14 +174,14 @@ func (l *loop) round(g *group) {
 	g.began = started
 }
 
-// unblock lets a sink that was full be tried before the others: it was woken,
+// unblock lets a connection that was full be tried before the others: it was woken,
 // perhaps because its peer has acknowledged what it waited for.
-func (l *loop) unblock(s *sink) {
-	if !s.blocked {
+func (l *loop) unblock(a *attachedConn) {
+	if !a.blocked {
 		return
 	}
-	s.blocked = false
-	if i := slices.Index(l.blocked, s); i >= 0 {
+	a.blocked = false
+	if i := slices.Index(l.blocked, a); i >= 0 {
 		l.blocked = slices.Delete(l.blocked, i, i+1)
 	}
 }
@@ -188,13 +190,13 @@ func (l *loop) unblock(s *sink) {
 func (l *loop) retry(now time.Time) bool {
 	was := l.blocked
 	l.blocked = l.spare.blocked[:0]
-	for _, s := range was {
-		if now.Before(s.tryAt) {
-			l.blocked = append(l.blocked, s)
+	for _, a := range was {
+		if now.Before(a.tryAt) {
+			l.blocked = append(l.blocked, a)
 			continue
 		}
-		s.blocked = false
-		l.write(s) // puts it back when it is full still
+		a.blocked = false
+		l.write(a) // puts it back when it is full still
 	}
 	clear(was)
 	l.spare.blocked = was[:0]

@@ -8,29 +8,29 @@ import (
 )
 
 // Player is a cursor that a fan-out loop moves along a stream, onto one
-// NetStream of one connection. Its methods are called from one goroutine, the
-// same for all players of a connection.
+// NetStream of one connection. Two methods never run at once, of all players of
+// a connection. They wait for the loop, and so none of them is called in it.
 type Player struct {
 	s     *Stream
 	form  form
-	sink  *sink
+	conn  *attachedConn
 	group *group
 
 	// Held by the loop from here on; s and group too, which Switch changes.
-	at      position
-	opening []byte          // goes before the packet at the position; shared, immutable
-	opened  media.Timestamp // of the opening's sequence headers
-	waiting bool            // for a keyframe after since; at is not set then
-	since   uint64
-	joined  int64   // offset in the log where it began
-	custom  *custom // what it wants beyond the log's bytes; nil: nothing
-	paused  bool
-	audio   bool
-	video   bool
-	told    time.Time // when it was last told that it is too slow
-	over    bool      // it has come to its end: see Until
-	closed  bool
-	last    media.Timestamp // what it had reached by then
+	at       position
+	preamble []byte          // goes before the packet at the position; shared, immutable
+	begins   media.Timestamp // of the preamble's sequence headers
+	waiting  bool            // for a keyframe after since; at is not set then
+	since    uint64
+	joined   int64     // offset in the log where it began
+	rewriter *rewriter // what it wants beyond the log's bytes; nil: nothing
+	paused   bool
+	audio    bool
+	video    bool
+	told     time.Time // when it was last told that it is too slow
+	over     bool      // it has come to its end: see Until
+	closed   bool
+	last     media.Timestamp // what it had reached by then
 }
 
 // PlayOptions are how a player begins. The zero value is a player that takes
@@ -62,11 +62,11 @@ func (s *Stream) Play(conn Conn, id uint32) *Player {
 // PlayWith is Play with options.
 func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 	p := &Player{s: s, form: form{opts.Encoding, id}, audio: !opts.NoAudio, video: !opts.NoVideo, paused: opts.Paused}
-	p.sink = s.fanout.sink(conn)
-	l := p.sink.loop
+	p.conn = s.fanout.attach(conn)
+	l := p.conn.loop
 	l.do(func() {
 		s.mu.Lock()
-		p.at, p.opening, p.opened, p.waiting = s.join()
+		p.at, p.preamble, p.begins, p.waiting = s.join()
 		p.since = s.keys
 		p.joined = p.offset()
 		p.group = s.groupOf(l)
@@ -74,42 +74,45 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 		s.mu.Unlock()
 		switch {
 		case p.paused:
-			p.at, p.opening, p.waiting = position{}, nil, true
+			p.at, p.preamble, p.waiting = position{}, nil, true
 		case p.waiting && !p.video:
 			p.resync() // there is no picture to wait for
 		}
 		s.players.Add(1)
 		p.group.players = append(p.group.players, p)
-		p.sink.players = append(p.sink.players, p)
+		p.conn.players = append(p.conn.players, p)
 		if opts.Continue {
-			p.customize().state.begin(opts.From)
+			p.rewrite().state.begin(opts.From)
 		}
 		if opts.FrameRate > 0 {
-			p.customize().state.rate.Max = opts.FrameRate
+			p.rewrite().state.rate.Max = opts.FrameRate
 		}
 		if opts.Until != nil {
 			p.setUntil(*opts.Until)
 		}
-		l.write(p.sink)
+		l.write(p.conn)
 	})
 	return p
 }
 
-// Close stops sending. Nothing is sent for this player after it returned.
+// Close stops sending. Nothing is sent for this player after it returned. A
+// second Close does nothing.
 func (p *Player) Close() {
-	var f *Fanout
-	p.sink.loop.do(func() {
-		f = p.s.fanout
+	var f *Fanout // nil: it is closed already
+	p.conn.loop.do(func() {
 		if p.closed {
 			return
 		}
+		f = p.s.fanout
 		p.last, p.closed = p.reachedSoFar(), true
-		p.stopCustom()
-		p.at, p.opening, p.waiting = position{}, nil, true // a timer may remember the player
-		p.sink.players = remove(p.sink.players, p)
+		p.stopRewriter()
+		p.at, p.preamble, p.waiting = position{}, nil, true // a timer may remember the player
+		p.conn.players = remove(p.conn.players, p)
 		p.leave()
 	})
-	f.release(p.sink)
+	if f != nil {
+		f.detach(p.conn)
+	}
 }
 
 // leave takes the player out of its stream. It runs in the loop.
@@ -123,7 +126,7 @@ func (p *Player) leave() {
 
 // Reached is the latest timestamp sent, and the last one after Close.
 func (p *Player) Reached() (last media.Timestamp) {
-	p.sink.loop.do(func() { last = p.reachedSoFar() })
+	p.conn.loop.do(func() { last = p.reachedSoFar() })
 	return last
 }
 
@@ -131,8 +134,8 @@ func (p *Player) reachedSoFar() media.Timestamp {
 	switch {
 	case p.closed:
 		return p.last
-	case p.custom != nil:
-		return p.custom.state.last
+	case p.rewriter != nil:
+		return p.rewriter.state.last
 	}
 	return p.reached()
 }
@@ -141,27 +144,27 @@ func (p *Player) reachedSoFar() media.Timestamp {
 // the player goes on at a keyframe. A Switch that has not come about does so
 // at once.
 func (p *Player) Pause(paused bool) {
-	p.sink.loop.do(func() {
+	p.conn.loop.do(func() {
 		if p.paused == paused || p.over {
 			return
 		}
 		p.paused = paused
-		if p.custom != nil && p.custom.next != nil {
-			p.custom.next.ready = false // the place is another now
+		if p.rewriter != nil && p.rewriter.next != nil {
+			p.rewriter.next.ready = false // the place is another now
 		}
 		if !paused {
 			p.resync()
 			return
 		}
-		p.at, p.opening, p.waiting = position{}, nil, true
-		p.sink.loop.write(p.sink)
+		p.at, p.preamble, p.waiting = position{}, nil, true
+		p.conn.loop.write(p.conn)
 	})
 }
 
 // Receive chooses what is sent of the stream. Sequence headers and data always
 // are; video comes back with a keyframe.
 func (p *Player) Receive(audio, video bool) {
-	p.sink.loop.do(func() {
+	p.conn.loop.do(func() {
 		back := video && !p.video
 		p.audio, p.video = audio, video
 		if back && !p.paused && !p.over {
@@ -178,13 +181,13 @@ func (p *Player) resync() {
 	defer s.mu.Unlock()
 	p.since = s.keys
 	if p.waiting = s.hasVideo && p.video; p.waiting {
-		p.at, p.opening = position{}, nil
+		p.at, p.preamble = position{}, nil
 		return
 	}
-	p.opened = s.newest.Load()
-	p.at, p.opening = s.log.head(), s.chunkStored(p.opened)
-	if s.publisher == nil && s.goodbye.seg != nil {
-		p.at = s.goodbye // it left while the player did not listen
+	p.begins = s.newest.Load()
+	p.at, p.preamble = s.log.head(), s.chunkStored(p.begins)
+	if s.publisher == nil && s.unpublishNotice.seg != nil {
+		p.at = s.unpublishNotice // it left while the player did not listen
 	}
 }
 
@@ -197,7 +200,7 @@ func (p *Player) place() bool {
 	k := p.s.key.Load()
 	if k == nil || k.seq <= p.since {
 		// A publisher that left and came back may bring no video at all, and
-		// who waits should still hear the notices: see resync.
+		// a player that waits should still hear the notices: see resync.
 		if p.s.videoGone() {
 			p.resync()
 		}
@@ -218,9 +221,9 @@ func (p *Player) offset() int64 {
 // startAt puts the player before a keyframe of its stream. It runs in the loop.
 func (p *Player) startAt(k *keyframe) {
 	p.s.mu.Lock()
-	p.opening = p.s.openingAt(k)
+	p.preamble = p.s.preambleAt(k)
 	p.s.mu.Unlock()
-	p.at, p.opened, p.waiting = k.at, k.time, false
+	p.at, p.begins, p.waiting = k.at, k.time, false
 }
 
 // videoGone says whether the publication that a player waits on is over.
@@ -263,14 +266,14 @@ func (p *Player) keepUp(now time.Time) {
 	}
 	if now.Sub(p.told) > tellSlowEvery {
 		p.told = now
-		// The error is the connection's end, which its session sees as well.
-		_ = p.sink.conn.Send(rtmp.Status(p.form.id, "warning", "NetStream.Play.InsufficientBW",
+		// The error is the connection's end, which its session hears of as well.
+		_ = p.conn.Send(rtmp.Status(p.form.id, "warning", "NetStream.Play.InsufficientBW",
 			"The connection is too slow for the stream: some of it was left out.", "details", p.s.name))
 	}
 }
 
 // plain says whether the player takes the log's bytes as they are.
-func (p *Player) plain() bool { return p.form.native() && p.audio && p.video && p.custom == nil }
+func (p *Player) plain() bool { return p.form.native() && p.audio && p.video && p.rewriter == nil }
 
 // wants says whether a packet goes to the player.
 func (p *Player) wants(k packet) bool {

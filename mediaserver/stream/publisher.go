@@ -9,7 +9,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// Publisher appends to a stream. Its methods are called from one goroutine.
+// Publisher appends to a stream. Two of its methods never run at once.
 type Publisher struct {
 	s      *Stream
 	first  bool
@@ -18,7 +18,7 @@ type Publisher struct {
 
 // Publish makes the caller the publisher. It fails with ErrBusy.
 //
-// Those who play already are told (NetStream.Play.PublishNotify), and the
+// Players that are there already are told (NetStream.Play.PublishNotify), and the
 // timestamps they see go on where the last publisher's ended.
 func (s *Stream) Publish() (*Publisher, error) {
 	s.mu.Lock()
@@ -28,7 +28,7 @@ func (s *Stream) Publish() (*Publisher, error) {
 	}
 	p := &Publisher{s: s, first: true}
 	s.publisher = p
-	s.goodbye = position{} // it would keep all that is published from now on
+	s.unpublishNotice = position{} // it would keep all that is published from now on
 	s.notice("NetStream.Play.PublishNotify", s.name+" is now published.", 0)
 	return p, nil
 }
@@ -69,7 +69,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	s.newest.Store(out.Timestamp)
 	if flags&flagKey != 0 {
 		s.keys++
-		s.key.Store(&keyframe{seq: s.keys, at: at, time: out.Timestamp, openingVersion: -1})
+		s.key.Store(&keyframe{seq: s.keys, at: at, time: out.Timestamp, preambleVersion: -1})
 	} else if k := s.key.Load(); k != nil && s.log.end.Load()-k.at.offset() > maxGOP {
 		s.key.Store(nil)
 	}
@@ -77,7 +77,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	return nil
 }
 
-// video says what a video message is, and keeps what joiners need of it.
+// video says what a video message is, and keeps what new players need of it.
 func (s *Stream) video(data []byte) (flags uint8) {
 	s.hasVideo = true
 	v, ok := payload.ParseVideo(data)
@@ -139,8 +139,8 @@ func (s *Stream) dataMessage(m *rtmp.Message) (payload []byte, forward bool) {
 	return m.Payload, true
 }
 
-// Clear forgets the stored data of a handler, so that who joins from now on
-// does not get it, and says whether there was any.
+// Clear forgets the stored data of a handler, so that players
+// that come from now on do not get it, and says whether there was any.
 func (p *Publisher) Clear(handler string) bool {
 	s := p.s
 	s.mu.Lock()
@@ -183,7 +183,8 @@ func (s *Stream) store(key string, m *rtmp.Message) {
 }
 
 // Close ends the publication. Players stay, and are told
-// (NetStream.Play.UnpublishNotify); readers come to their end.
+// (NetStream.Play.UnpublishNotify); readers come to their end. A second Close
+// does nothing.
 func (p *Publisher) Close() {
 	s := p.s
 	s.mu.Lock()
@@ -192,7 +193,7 @@ func (p *Publisher) Close() {
 		return
 	}
 	s.publisher = nil
-	s.goodbye = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
+	s.unpublishNotice = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
 	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.DefaultTrack{}, headers{}
 	s.data, s.dataBytes = nil, 0

@@ -17,14 +17,14 @@ var ErrLagged = errors.New("reader fell more than 64 MiB behind the stream")
 const maxReaderLag = 64 << 20
 
 // Reader reads one publication message by message: a recorder, or whatever
-// else wants payloads and not chunks. Its methods are called from one
-// goroutine, except Close.
+// else wants payloads and not chunks. Two Nexts never run
+// at once.
 type Reader struct {
-	s       *Stream
-	opening []rtmp.Message
-	at      position
-	waiting bool
-	wake    chan struct{}
+	s        *Stream
+	preamble []rtmp.Message
+	at       position
+	waiting  bool
+	wake     chan struct{}
 }
 
 // NewReader starts where a player would: stored data, sequence headers, then
@@ -35,11 +35,11 @@ func (s *Stream) NewReader() *Reader {
 	r := &Reader{s: s, wake: make(chan struct{}, 1)}
 	switch k := s.key.Load(); {
 	case k != nil:
-		r.at, r.opening = k.at, s.storedMessages(k.time)
+		r.at, r.preamble = k.at, s.storedMessages(k.time)
 	case s.hasVideo:
-		r.at, r.opening, r.waiting = s.log.head(), s.storedMessages(s.newest.Load()), true
+		r.at, r.preamble, r.waiting = s.log.head(), s.storedMessages(s.newest.Load()), true
 	default:
-		r.at, r.opening = s.log.head(), s.storedMessages(s.newest.Load())
+		r.at, r.preamble = s.log.head(), s.storedMessages(s.newest.Load())
 	}
 	s.readers[r] = struct{}{}
 	return r
@@ -48,9 +48,9 @@ func (s *Stream) NewReader() *Reader {
 // Next waits for a message. Its payload is immutable and may be kept. It fails
 // with io.EOF at the end of the publication, ErrLagged, or ctx's error.
 func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
-	if len(r.opening) > 0 {
-		m := r.opening[0]
-		r.opening = r.opening[1:]
+	if len(r.preamble) > 0 {
+		m := r.preamble[0]
+		r.preamble = r.preamble[1:]
 		return m, nil
 	}
 	for {
@@ -84,16 +84,16 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 
 // Pending says whether Next would return at once.
 func (r *Reader) Pending() bool {
-	return len(r.opening) > 0 || r.at.ready() > r.at.i
+	return len(r.preamble) > 0 || r.at.ready() > r.at.i
 }
 
-// Close lets go of the log. It may be called from any goroutine; Next is not
-// called any more.
+// Close lets go of the log. It may be called from any goroutine, and more than
+// once, when no Next runs and none will.
 func (r *Reader) Close() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	delete(r.s.readers, r)
 	// A publisher that was taken over keeps its recorder, and that its reader,
 	// while another publishes into the log.
-	r.at, r.opening = position{}, nil
+	r.at, r.preamble = position{}, nil
 }

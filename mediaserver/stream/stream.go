@@ -18,10 +18,10 @@ var ErrBusy = errors.New("stream is published already")
 var ErrClosed = errors.New("publication is closed")
 
 const (
-	// A stream without keyframes for this long has no GOP worth keeping:
-	// who joins waits for the next one.
+	// A stream that has brought so much since its last keyframe has no GOP worth
+	// keeping: new players wait for the next one.
 	maxGOP = 32 << 20 // bytes
-	// Data kept for those who join (@setDataFrame).
+	// Data kept for new players (@setDataFrame).
 	maxStoredData  = 64      // handlers
 	maxStoredBytes = 1 << 20 // all together
 )
@@ -62,6 +62,8 @@ type Stream struct {
 	key     atomic.Pointer[keyframe] // newest keyframe of this publication; nil: none yet
 	groups  atomic.Pointer[[]*group] // loops that have players of this stream
 
+	// mu is held for moments. A loop's list of what has grown (loop.mu) is taken
+	// under it; nothing else is, and nobody is called.
 	mu        sync.Mutex
 	log       log
 	publisher *Publisher
@@ -71,17 +73,17 @@ type Stream struct {
 	headers   headers
 	data      []stored // by handler name, in the order they came
 	dataBytes int
-	version   int // of headers and data: what a cached opening is good for
+	version   int // of headers and data: what a cached preamble is good for
 	keys      uint64
 	readers   map[*Reader]struct{}
 	encodings map[Encoding]int // players that have them
 
-	ended   time.Time       // when the last publication ended; zero before the first
-	endedAt media.Timestamp // and with which timestamp
-	goodbye position        // of the notice that said so
+	ended           time.Time       // when the last publication ended; zero before the first
+	endedAt         media.Timestamp // and with which timestamp
+	unpublishNotice position        // of the notice that said so
 }
 
-// stored is a message that everybody who joins gets first.
+// stored is a message that new players get first.
 type stored struct {
 	key     string
 	kind    rtmp.MessageType
@@ -94,10 +96,10 @@ type keyframe struct {
 	at   position
 	time media.Timestamp
 
-	// What goes before it, chunked once for all who join here. Guarded by
+	// What goes before it, chunked once for all players that begin here. Guarded by
 	// Stream.mu.
-	opening        []byte
-	openingVersion int
+	preamble        []byte
+	preambleVersion int
 }
 
 // New makes a stream whose players are served by f.
@@ -144,29 +146,29 @@ func (s *Stream) wake(urgent bool) {
 	}
 }
 
-// join says where somebody who comes now starts, and with which bytes first,
-// whose timestamp is opened. With wait, the start is the first keyframe after
+// join says where a player that comes now starts, and with which bytes first,
+// whose timestamp is begins. With wait, the start is the first keyframe after
 // sequence number seen. The caller holds s.mu.
-func (s *Stream) join() (at position, opening []byte, opened media.Timestamp, wait bool) {
+func (s *Stream) join() (at position, preamble []byte, begins media.Timestamp, wait bool) {
 	k := s.key.Load()
 	switch {
 	case k != nil && s.opts.GOPCache:
-		return k.at, s.openingAt(k), k.time, false
+		return k.at, s.preambleAt(k), k.time, false
 	case s.hasVideo:
 		return position{}, nil, 0, true
 	default:
-		opened = s.newest.Load()
-		return s.log.head(), s.chunkStored(opened), opened, false
+		begins = s.newest.Load()
+		return s.log.head(), s.chunkStored(begins), begins, false
 	}
 }
 
-// openingAt is what goes before a keyframe: stored data, then headers
+// preambleAt is what goes before a keyframe: stored data, then headers
 // with the keyframe's own timestamp. The caller holds s.mu.
-func (s *Stream) openingAt(k *keyframe) []byte {
-	if k.openingVersion != s.version {
-		k.opening, k.openingVersion = s.chunkStored(k.time), s.version
+func (s *Stream) preambleAt(k *keyframe) []byte {
+	if k.preambleVersion != s.version {
+		k.preamble, k.preambleVersion = s.chunkStored(k.time), s.version
 	}
-	return k.opening
+	return k.preamble
 }
 
 func (s *Stream) chunkStored(at media.Timestamp) []byte {
@@ -177,7 +179,7 @@ func (s *Stream) chunkStored(at media.Timestamp) []byte {
 	return out
 }
 
-// storedMessages are what everybody who joins at a time gets first. Data is of
+// storedMessages are what a player that begins at a time gets first. Data is of
 // time 0, whenever it was sent: ffmpeg takes any other for a subtitle.
 func (s *Stream) storedMessages(at media.Timestamp) []rtmp.Message {
 	var all []rtmp.Message

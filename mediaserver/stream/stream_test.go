@@ -286,6 +286,7 @@ func TestSeveralStreamsOnOneConnection(t *testing.T) {
 	write(t, pb, rtmp.TypeAudio, 2, sound(2))
 	c.expect(t, "audio af0102@2 at 2")
 	one.Close()
+	one.Close() // does not take the socket from the other
 	write(t, pa, rtmp.TypeAudio, 3, sound(3))
 	write(t, pb, rtmp.TypeAudio, 4, sound(4))
 	c.expect(t, "audio af0104@2 at 4")
@@ -504,7 +505,7 @@ func TestPlayerInTheMiddleOfAMessageHoldsLittle(t *testing.T) {
 			copy(frame, key(byte(i)))
 			write(t, p, rtmp.TypeVideo, 0, frame)
 		}
-		player.sink.loop.do(func() { behind, rest = s.log.end.Load()-player.offset(), len(player.sink.rest) })
+		player.conn.loop.do(func() { behind, rest = s.log.end.Load()-player.offset(), len(player.conn.rest) })
 		return behind, rest
 	}
 	for _, rest := more(1); rest == 0; _, rest = more(1) {

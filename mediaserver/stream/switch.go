@@ -40,31 +40,31 @@ const alignedWithin = 10 * time.Second
 // A pause makes it come about at once. Close and another Switch before it has
 // come about call it off; Playing tells.
 func (p *Player) Switch(to *Stream, opts SwitchOptions) {
-	l := p.sink.loop
+	l := p.conn.loop
 	l.do(func() {
 		if p.closed || p.over {
 			return
 		}
 		p.cancelSwitch()
-		n := &change{to: to, SwitchOptions: opts}
+		n := &transition{to: to, SwitchOptions: opts}
 		to.mu.Lock()
 		n.group, n.since = to.groupOf(l), to.keys
 		to.mu.Unlock()
 		n.group.players = append(n.group.players, p) // to be woken
-		p.customize().next = n
-		p.sink.switching++
-		l.write(p.sink)
+		p.rewrite().next = n
+		p.conn.switching++
+		l.write(p.conn)
 	})
 }
 
 // Playing is the stream that the player belongs to now.
 func (p *Player) Playing() (s *Stream) {
-	p.sink.loop.do(func() { s = p.s })
+	p.conn.loop.do(func() { s = p.s })
 	return s
 }
 
-// change is a Switch that has not come about.
-type change struct {
+// transition is a Switch that has not come about.
+type transition struct {
 	SwitchOptions
 	to    *Stream
 	group *group // of to; the player is in it, and in its own
@@ -79,41 +79,41 @@ type change struct {
 	aligned bool
 }
 
-// cancelSwitch forgets a change that has not come about. It runs in the loop.
+// cancelSwitch forgets a transition that has not come about. It runs in the loop.
 func (p *Player) cancelSwitch() {
-	if p.custom == nil || p.custom.next == nil {
+	if p.rewriter == nil || p.rewriter.next == nil {
 		return
 	}
-	p.custom.next.group.leave(p)
-	p.custom.next = nil
-	p.sink.switching--
+	p.rewriter.next.group.leave(p)
+	p.rewriter.next = nil
+	p.conn.switching--
 }
 
 // transitions moves the connection's players that can go over to another
 // stream. It runs in the loop, between two writes.
-func (s *sink) transitions() {
-	for _, p := range s.players {
-		if p.custom == nil || p.custom.next == nil {
+func (a *attachedConn) transitions() {
+	for _, p := range a.players {
+		if p.rewriter == nil || p.rewriter.next == nil {
 			continue
 		}
-		n := p.custom.next
+		n := p.rewriter.next
 		if !n.ready && !n.find(p) {
 			continue
 		}
 		if p.waiting || p.at.offset() >= n.cut || n.late() {
 			// The notice goes behind what the session has said.
-			rest, ok := s.conn.TakeQueued(append([]byte(nil), s.rest...))
+			rest, ok := a.TakeQueued(append([]byte(nil), a.rest...))
 			if !ok {
 				return
 			}
-			s.rest = rest
+			a.rest = rest
 			p.changeOver()
 		}
 	}
 }
 
 // find looks for the place to come in.
-func (n *change) find(p *Player) bool {
+func (n *transition) find(p *Player) bool {
 	k := n.to.key.Load()
 	switch n.key = nil; {
 	case p.paused: // it will begin where it resumes
@@ -125,12 +125,12 @@ func (n *change) find(p *Player) bool {
 	}
 	n.ready = true
 	n.cut = p.s.log.end.Load()
-	n.align(&p.custom.state)
+	n.align(&p.rewriter.state)
 	return true
 }
 
 // findSound takes the head of a stream that has no keyframes to wait for.
-func (n *change) findSound(video bool) bool {
+func (n *transition) findSound(video bool) bool {
 	to := n.to
 	to.mu.Lock()
 	defer to.mu.Unlock()
@@ -139,31 +139,31 @@ func (n *change) findSound(video bool) bool {
 }
 
 // align finds out whether the two streams have one clock.
-func (n *change) align(st *state) {
+func (n *transition) align(st *state) {
 	apart := (n.time + st.shift).Sub(st.last)
 	n.aligned = st.sent && apart.Abs() < alignedWithin
 }
 
 // late says whether a player is too slow for what is left of the old stream:
 // it is left out then, so that the new one's log need not be kept.
-func (n *change) late() bool {
+func (n *transition) late() bool {
 	return n.to.log.end.Load()-n.at.offset() > maxLagBytes || n.to.newest.Load().Sub(n.time) > maxLag
 }
 
 // cuts says whether a position of the old stream is behind its last packet.
-func (n *change) cuts(at position) bool { return n != nil && n.ready && at.offset() >= n.cut }
+func (n *transition) cuts(at position) bool { return n != nil && n.ready && at.offset() >= n.cut }
 
 // supersedes says whether the new stream has media of the old one's as well.
-func (n *change) supersedes(k packet) bool {
+func (n *transition) supersedes(k packet) bool {
 	return n != nil && n.ready && n.aligned && !k.time.Before(n.time)
 }
 
 // changeOver makes the player one of the new stream's. It runs in the loop.
 func (p *Player) changeOver() {
-	c, s := p.custom, p.sink
+	c, a := p.rewriter, p.conn
 	n := c.next
 	c.next = nil
-	s.switching--
+	a.switching--
 
 	p.leave()
 	p.s, p.group = n.to, n.group
@@ -173,14 +173,14 @@ func (p *Player) changeOver() {
 	p.s.mu.Unlock()
 	switch {
 	case p.paused:
-		p.at, p.opening, p.waiting = position{}, nil, true
+		p.at, p.preamble, p.waiting = position{}, nil, true
 	case n.key != nil:
 		p.startAt(n.key)
 	default:
 		p.s.mu.Lock()
-		p.opening = p.s.chunkStored(n.time)
+		p.preamble = p.s.chunkStored(n.time)
 		p.s.mu.Unlock()
-		p.at, p.opened, p.waiting = n.at, n.time, false
+		p.at, p.begins, p.waiting = n.at, n.time, false
 	}
 	p.joined = p.offset()
 
@@ -195,11 +195,11 @@ func (p *Player) changeOver() {
 	st.rate = payload.FrameRate{Max: st.rate.Max, Broken: st.rate.Broken}
 
 	// Whole messages may go behind the rest of one: before all that comes.
-	rest := append([]byte(nil), s.rest...)
+	rest := append([]byte(nil), a.rest...)
 	for _, m := range n.Notice {
 		said := *m
 		rest = p.form.appendTo(rest, rtmp.AppendChunks(nil, &said, rtmp.ChunkSize), st.last)
 	}
-	s.rest = rest
-	s.loop.events.note(n.OnSwitch)
+	a.rest = rest
+	a.loop.events.note(n.OnSwitch)
 }

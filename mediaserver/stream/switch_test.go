@@ -114,8 +114,8 @@ func TestSwitch(t *testing.T) {
 			c.feed(t, x.pa, x.pb, x)
 			x.expect(t, c.want...)
 			x.check(t, x.b, x.a, 1)
-			if custom := x.player.isCustom(); custom == c.plain {
-				t.Errorf("looked after packet by packet: %v", custom)
+			if rewriter := x.player.isRewritten(); rewriter == c.plain {
+				t.Errorf("looked after packet by packet: %v", rewriter)
 			}
 			// The old stream is heard no more.
 			write(t, x.pa, rtmp.TypeAudio, 1200, sound(4))

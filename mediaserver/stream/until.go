@@ -30,7 +30,7 @@ type Until struct {
 // Until gives the player an end, in place of the one it had, if any. Length
 // counts from now. A player that has ended already does not end again.
 func (p *Player) Until(u Until) {
-	p.sink.loop.do(func() { p.setUntil(u) })
+	p.conn.loop.do(func() { p.setUntil(u) })
 }
 
 // end is an Until that a player has.
@@ -52,7 +52,7 @@ func (p *Player) setUntil(u Until) {
 	if p.over {
 		return
 	}
-	c := p.customize()
+	c := p.rewrite()
 	if c.until != nil {
 		c.until.stop()
 	}
@@ -72,26 +72,26 @@ func (p *Player) missedEnd() bool {
 	s := p.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.publisher != nil || s.goodbye.seg == nil || p.waiting {
+	if s.publisher != nil || s.unpublishNotice.seg == nil || p.waiting {
 		return false
 	}
-	at := s.goodbye.offset()
+	at := s.unpublishNotice.offset()
 	return at >= p.joined && at < p.at.offset()
 }
 
 // arm has the clock looked at after d, should nothing come.
 func (p *Player) arm(e *end, d time.Duration) {
-	l := p.sink.loop
+	l := p.conn.loop
 	e.timer = time.AfterFunc(d, func() { l.post(func() { p.timeUp(e) }) })
 }
 
-// timeUp ends a player that nobody publishes for, or nobody any more. It runs in
-// the loop.
+// timeUp ends a player whose stream has no publisher, or one that is silent. It
+// runs in the loop.
 func (p *Player) timeUp(e *end) {
-	if p.closed || p.over || p.custom == nil || p.custom.until != e {
+	if p.closed || p.over || p.rewriter == nil || p.rewriter.until != e {
 		return
 	}
-	st, came := &p.custom.state, p.s.log.end.Load()
+	st, came := &p.rewriter.state, p.s.log.end.Load()
 	silent := came == e.seen && p.offset() == came // and the player has all of it
 	e.seen = came
 	if p.paused || st.counting && p.s.Live() && !silent {
@@ -107,11 +107,11 @@ func (p *Player) finish() {
 		return
 	}
 	p.over = true
-	p.stopCustom()
-	p.at, p.opening, p.waiting = position{}, nil, true
-	if c := p.custom; c.until.OnEnd != nil {
+	p.stopRewriter()
+	p.at, p.preamble, p.waiting = position{}, nil, true
+	if c := p.rewriter; c.until.OnEnd != nil {
 		onEnd, last := c.until.OnEnd, c.state.last
-		p.sink.loop.events.note(func() { onEnd(last) })
+		p.conn.loop.events.note(func() { onEnd(last) })
 	}
 }
 

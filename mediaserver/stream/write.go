@@ -31,19 +31,19 @@ type scratch struct {
 type mark struct {
 	p        *Player
 	seg      *segment
-	from, to int32 // packets of seg; from == to: the player's opening
+	from, to int32 // packets of seg; from == to: the player's preamble
 	end      int   // bytes of the write up to here
 }
 
 // write sends as much to a connection as its socket takes.
-func (l *loop) write(s *sink) {
-	if s.dead || s.blocked {
+func (l *loop) write(a *attachedConn) {
+	if a.dead || a.blocked {
 		return
 	}
 	defer l.scratch.reset()
 	for {
 		now := time.Now()
-		lead, ok := l.gather(s, now)
+		lead, ok := l.gather(a, now)
 		if !ok {
 			return // the connection still writes something of its own, and wakes us
 		}
@@ -53,37 +53,37 @@ func (l *loop) write(s *sink) {
 			for _, m := range c.marks {
 				m.done()
 			}
-			if s.again {
+			if a.again {
 				continue
 			}
 			return
 		}
-		n, err := s.conn.TryWritev(c.bufs)
+		n, err := a.TryWritev(c.bufs)
 		if err != nil {
-			s.dead = true
-			_ = s.conn.CloseWithError(err) // its session ends, and closes the players
+			a.dead = true
+			_ = a.CloseWithError(err) // its session ends, and closes the players
 			return
 		}
-		if n > 0 || s.progress.IsZero() {
-			s.progress = now
+		if n > 0 || a.progress.IsZero() {
+			a.progress = now
 		}
 		if n < c.total {
-			l.partial(s, lead, n)
-			if now.Sub(s.progress) > writeTimeout {
-				s.dead = true
-				_ = s.conn.CloseWithError(fmt.Errorf("%w: it took nothing for %v", rtmp.ErrSlow, writeTimeout))
+			l.partial(a, lead, n)
+			if now.Sub(a.progress) > writeTimeout {
+				a.dead = true
+				_ = a.CloseWithError(fmt.Errorf("%w: it took nothing for %v", rtmp.ErrSlow, writeTimeout))
 				return
 			}
-			s.blocked = true
-			s.tryAt = now.Add(min(now.Sub(s.progress)/16, maxRetry))
-			l.blocked = append(l.blocked, s)
+			a.blocked = true
+			a.tryAt = now.Add(min(now.Sub(a.progress)/16, maxRetry))
+			l.blocked = append(l.blocked, a)
 			return
 		}
-		s.rest, s.progress = nil, time.Time{} // it waits for us, and not we for it
+		a.rest, a.progress = nil, time.Time{} // it waits for us, and not we for it
 		for _, m := range c.marks {
 			m.done()
 		}
-		if n < maxWriteBytes && len(c.bufs) < maxWriteBuffers && !s.again {
+		if n < maxWriteBytes && len(c.bufs) < maxWriteBuffers && !a.again {
 			return
 		}
 	}
@@ -92,31 +92,31 @@ func (l *loop) write(s *sink) {
 // gather lays out one write: the rest of the last one, or else what the session
 // said, then media. It returns the length of the part that is not media; ok is false
 // when nothing may be written now.
-func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
+func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 	c := &l.scratch
 	c.reset()
-	if s.again = false; s.switching > 0 {
-		s.transitions()
+	if a.again = false; a.switching > 0 {
+		a.transitions()
 	}
-	if len(s.rest) > 0 {
+	if len(a.rest) > 0 {
 		// All else stays where it is, and where its own limits count, until
 		// the socket has taken this. It may take its time: players that wait
 		// for it hold no more of their streams than others.
-		for _, p := range s.players {
+		for _, p := range a.players {
 			if !p.paused && !p.over && !p.waiting {
 				p.keepUp(now)
 			}
 		}
-		c.add(s.rest)
-		s.again = true
+		c.add(a.rest)
+		a.again = true
 		return c.total, true
 	}
-	if c.control, ok = s.conn.TakeQueued(c.control); !ok {
+	if c.control, ok = a.TakeQueued(c.control); !ok {
 		return 0, false
 	}
 	c.add(c.control)
 	lead = c.total
-	for _, p := range s.players {
+	for _, p := range a.players {
 		if p.paused || p.over || !p.place() {
 			continue
 		}
@@ -124,12 +124,12 @@ func (l *loop) gather(s *sink, now time.Time) (lead int, ok bool) {
 		if p.waiting {
 			continue
 		}
-		if p.custom != nil {
-			if p.custom.needed() {
-				c.customized(p)
+		if p.rewriter != nil {
+			if p.rewriter.needed() {
+				c.rewritten(p)
 				continue
 			}
-			p.custom = nil
+			p.rewriter = nil
 		}
 		c.player(p)
 	}
@@ -158,8 +158,8 @@ func (c *scratch) full() bool {
 
 // player adds what a player has not been sent yet.
 func (c *scratch) player(p *Player) {
-	if len(p.opening) > 0 {
-		c.add(p.laidOpening())
+	if len(p.preamble) > 0 {
+		c.add(p.laidPreamble())
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
 	for at := p.at; !c.full(); {
@@ -205,18 +205,18 @@ func (c *scratch) packet(p *Player, seg *segment, i int32, at media.Timestamp) {
 	}
 }
 
-// laidOpening is the opening as the player gets it. Openings are rare: a copy
+// laidPreamble is the preamble as the player gets it. Preambles are rare: a copy
 // does no harm.
-func (p *Player) laidOpening() []byte {
-	if p.form.native() && p.custom == nil {
-		return p.opening
+func (p *Player) laidPreamble() []byte {
+	if p.form.native() && p.rewriter == nil {
+		return p.preamble
 	}
 	var out []byte
-	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(p.opening); len(behind) > 0; {
+	for m, behind := rtmp.Chunks(nil), rtmp.Chunks(p.preamble); len(behind) > 0; {
 		m, behind = behind.Next()
 		at := m.Timestamp()
-		if p.custom != nil {
-			at = p.custom.openingTime(p, m)
+		if p.rewriter != nil {
+			at = p.rewriter.preambleTime(p, m)
 		}
 		out = p.form.appendTo(out, m, at)
 	}
@@ -226,11 +226,11 @@ func (p *Player) laidOpening() []byte {
 // done moves the player's cursor behind what was written.
 func (m mark) done() {
 	if m.seg == nil {
-		m.p.opening = nil
+		m.p.preamble = nil
 	} else {
 		m.p.at = position{m.seg, m.to}
 	}
-	if m.p.custom != nil {
+	if m.p.rewriter != nil {
 		m.commit()
 	}
 }
@@ -238,19 +238,19 @@ func (m mark) done() {
 // partial keeps what is left of a message that was written in part, and moves
 // cursors behind everything that was begun. A message must not be torn: what
 // comes next goes behind its last byte.
-func (l *loop) partial(s *sink, lead, n int) {
+func (l *loop) partial(a *attachedConn, lead, n int) {
 	c := &l.scratch
 	switch {
-	case n < len(s.rest):
+	case n < len(a.rest):
 		// A socket that stays full is tried again and again: nothing is copied
 		// for it.
-		s.rest = s.rest[n:]
+		a.rest = a.rest[n:]
 		return
 	case n < lead:
-		s.rest = append([]byte(nil), c.control[n:]...)
+		a.rest = append([]byte(nil), c.control[n:]...)
 		return
 	}
-	s.rest = nil
+	a.rest = nil
 	begin := lead
 	for _, m := range c.marks {
 		switch {
@@ -261,13 +261,13 @@ func (l *loop) partial(s *sink, lead, n int) {
 		case n == begin:
 			return // nothing of it was written
 		case m.seg == nil:
-			s.rest = m.p.laidOpening()[n-begin:]
+			a.rest = m.p.laidPreamble()[n-begin:]
 			m.done()
-		case m.p.custom != nil:
-			s.rest = m.customLeft(n - begin)
+		case m.p.rewriter != nil:
+			a.rest = m.rewrittenLeft(n - begin)
 			m.done()
 		default:
-			s.rest = m.split(n - begin)
+			a.rest = m.split(n - begin)
 		}
 		return
 	}

@@ -8,14 +8,14 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// custom is what a player wants beyond the log's bytes: other timestamps, fewer
+// rewriter is what a player wants beyond the log's bytes: other timestamps, fewer
 // pictures, an end, another stream. A player that has it is looked after packet
 // by packet; the payloads are still the log's own, and only headers are made.
 // It belongs to the loop, as everything of a player does.
-type custom struct {
+type rewriter struct {
 	state state
 	until *end
-	next  *change // to another stream, waiting for its keyframe
+	next  *transition // to another stream, waiting for its keyframe
 }
 
 // state is what one packet after another makes of a player. What is laid out
@@ -40,15 +40,15 @@ type state struct {
 	rate payload.FrameRate
 }
 
-// customize returns the player's custom, made when there is none.
-func (p *Player) customize() *custom {
-	if p.custom == nil {
-		p.custom = &custom{state: state{started: true, last: p.reached(), sent: p.offset() > p.joined && !p.waiting}}
+// rewrite returns the player's rewriter, made when there is none.
+func (p *Player) rewrite() *rewriter {
+	if p.rewriter == nil {
+		p.rewriter = &rewriter{state: state{started: true, last: p.reached(), sent: p.offset() > p.joined && !p.waiting}}
 	}
-	return p.custom
+	return p.rewriter
 }
 
-// reached is the timestamp that a player without a custom was sent last, as
+// reached is the timestamp that a player without a rewriter was sent last, as
 // well as the log knows.
 func (p *Player) reached() media.Timestamp {
 	if p.at.seg != nil && p.at.i > 0 {
@@ -70,7 +70,7 @@ func (st *state) start(at media.Timestamp) {
 }
 
 // needed says whether the player's bytes may differ from the log's.
-func (c *custom) needed() bool {
+func (c *rewriter) needed() bool {
 	st := &c.state
 	return !st.started || st.moved || st.shift != 0 || st.floored || st.over ||
 		st.rate.Needed() || c.until != nil || c.next != nil
@@ -88,18 +88,18 @@ func (st *state) stamp(at media.Timestamp) media.Timestamp {
 	return out
 }
 
-// stopCustom lets go of what a custom has outside of the loop.
-func (p *Player) stopCustom() {
+// stopRewriter lets go of what a rewriter has outside of the loop.
+func (p *Player) stopRewriter() {
 	p.cancelSwitch()
-	if p.custom != nil && p.custom.until != nil {
-		p.custom.until.stop()
+	if p.rewriter != nil && p.rewriter.until != nil {
+		p.rewriter.until.stop()
 	}
 }
 
 // step says whether a packet is sent and with which timestamp. head is the
 // beginning of its payload.
 func (st *state) step(p *Player, k packet, head []byte) (at media.Timestamp, send bool) {
-	c := p.custom
+	c := p.rewriter
 	sounds := k.kind == rtmp.TypeAudio || k.kind == rtmp.TypeVideo
 	frames := sounds && k.flags&^flagKey == 0
 	if sounds {
@@ -145,13 +145,13 @@ func (st *state) step(p *Player, k packet, head []byte) (at media.Timestamp, sen
 // it any more.
 const floorLasts = time.Second
 
-// customized adds what a player with a custom has not been sent yet.
-func (c *scratch) customized(p *Player) {
-	cu := p.custom
+// rewritten adds what a player with a rewriter has not been sent yet.
+func (c *scratch) rewritten(p *Player) {
+	cu := p.rewriter
 	st := cu.state
-	if len(p.opening) > 0 {
-		c.add(p.laidOpening())
-		st.start(p.opened)
+	if len(p.preamble) > 0 {
+		c.add(p.laidPreamble())
+		st.start(p.begins)
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
 	for at := p.at; !c.full() && !st.over; {
@@ -171,15 +171,15 @@ func (c *scratch) customized(p *Player) {
 		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
 	}
 	if cu.next != nil && cu.next.ready {
-		p.sink.again = true
+		p.conn.again = true
 	}
 }
 
 // commit makes what a mark lays out happen, and tells of the player's end.
 func (m mark) commit() {
-	c := m.p.custom
+	c := m.p.rewriter
 	if m.seg == nil {
-		c.state.start(m.p.opened)
+		c.state.start(m.p.begins)
 		return
 	}
 	k := m.seg.packets[m.from]
@@ -189,20 +189,20 @@ func (m mark) commit() {
 	}
 }
 
-// customLeft is what is not sent of a packet whose first n bytes are.
-func (m mark) customLeft(n int) []byte {
+// rewrittenLeft is what is not sent of a packet whose first n bytes are.
+func (m mark) rewrittenLeft(n int) []byte {
 	p, k := m.p, m.seg.packets[m.from]
-	st := p.custom.state
+	st := p.rewriter.state
 	at, _ := st.step(p, k, m.seg.chunks(k).Head())
 	return p.left(m.seg, m.from, at, n)
 }
 
-// openingTime is the player's timestamp of a message of its opening.
-func (c *custom) openingTime(p *Player, m rtmp.Chunks) media.Timestamp {
+// preambleTime is the player's timestamp of a message of its preamble.
+func (c *rewriter) preambleTime(p *Player, m rtmp.Chunks) media.Timestamp {
 	st := c.state
 	if m.Type() == rtmp.TypeData && !st.moved {
 		return m.Timestamp()
 	}
-	st.start(p.opened)
-	return st.stamp(p.opened)
+	st.start(p.begins)
+	return st.stamp(p.begins)
 }

@@ -146,7 +146,7 @@ func TestFrameRate(t *testing.T) {
 				if i%10 == 0 {
 					write(t, p, rtmp.TypeAudio, media.Timestamp(i)*c.every, sound(byte(i)))
 				}
-				player.isCustom() // a round: nobody is to fall behind
+				player.isRewritten() // a round: nobody is to fall behind
 			}
 			write(t, p, rtmp.TypeData, 0, endOfList)
 			<-done
@@ -222,17 +222,17 @@ func TestFrameRateThatEndsMendsAtAKeyframe(t *testing.T) {
 	write(t, p, rtmp.TypeVideo, 2040, key(6))
 	write(t, p, rtmp.TypeVideo, 2080, inter(7))
 	far.expect(t, "audio af0105@1 at 2010", "video 170106@1 at 2040", "video 270107@1 at 2080")
-	if player.isCustom() {
+	if player.isRewritten() {
 		t.Error("the player is still looked after packet by packet")
 	}
 }
 
-// isCustom asks after a round, in which a custom that is not needed any more
+// isRewritten asks after a round, in which a rewriter that is not needed any more
 // goes.
-func (p *Player) isCustom() (is bool) {
-	p.sink.loop.do(func() {
-		p.sink.loop.write(p.sink)
-		is = p.custom != nil
+func (p *Player) isRewritten() (is bool) {
+	p.conn.loop.do(func() {
+		p.conn.loop.write(p.conn)
+		is = p.rewriter != nil
 	})
 	return is
 }
@@ -247,7 +247,7 @@ func TestPlayerThatWantsNothingKeepsUp(t *testing.T) {
 	player.Receive(false, false)
 	for i := range 20 {
 		write(t, p, rtmp.TypeVideo, media.Timestamp(i*1000), key(byte(i)))
-		player.isCustom() // a round
+		player.isRewritten() // a round
 	}
 	write(t, p, rtmp.TypeData, 0, endOfList)
 	if got := far.until(t); len(got) > 0 {
@@ -378,7 +378,7 @@ func endedPublication(t *testing.T, u Until) {
 	write(t, p, rtmp.TypeAudio, 500, sound(1))
 	p.Close()
 	far.expect(t, "audio af0101@1 at 500", "NetStream.Play.UnpublishNotify@1")
-	player.isCustom() // the round that wrote it is over
+	player.isRewritten() // the round that wrote it is over
 	ended := make(chan media.Timestamp, 1)
 	u.OnEnd = func(last media.Timestamp) { ended <- last }
 	player.Until(u)
