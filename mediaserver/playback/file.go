@@ -6,19 +6,21 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 )
 
-// File is what is played: a recorded file that was opened for one playback. Several may share what lies behind it.
+// File is what is played: a recorded file that was opened for one playback.
+// Several may share what lies behind it.
 type File struct {
 	media.File
 	Bytes      io.ReaderAt // of the file, for media.File to read from
 	OnMetaData []byte      // the data message that introduces the media, in AMF0
 	Rate       float64     // bytes a millisecond, on the average
-	// Workers do the playback's turns; nil: a worker of its own does.
-	Workers *Workers
+	// Queue is where the playback gets places for its turns; nil: one of its own.
+	Queue *Queue
 	// Release gives back what was opened; nil when there is nothing to give.
 	Release func()
 }
 
-// Close gives the file back. It is called once, when nobody reads any more.
+// Close gives the file back. It is called once, when nobody reads any more, and
+// with no lock held.
 func (f *File) Close() {
 	if f.Release != nil {
 		f.Release()

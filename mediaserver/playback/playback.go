@@ -53,26 +53,30 @@ type Result struct {
 // Playback is a recorded stream that is played. Its methods may be called from
 // any goroutine; none of them waits for the disk.
 //
-// It has no goroutine of its own: a timer has a turn done by one of the file's
-// Workers when something is due, and the connection when it has room again.
+// It has no goroutine of its own: a timer calls turn when something is due,
+// and the connection when it has room again. A turn reads the file while it
+// holds no lock, and sends what it read only if the run is still the same.
 type Playback struct {
-	opts Options
-	conn Conn
-	file *File
+	opts  Options
+	conn  Conn
+	file  *File
+	queue *Queue
 
 	waits atomic.Bool // the connection tells when there is room
+	place place       // among the playbacks that have turns; guarded by Workers.mu
 
-	queued bool // waits for a worker; guarded by Workers.mu
-
-	// mu is never held while the file is read. The connection's locks may be
-	// taken while it is.
-	mu      sync.Mutex
-	timer   *time.Timer
-	turning bool // a turn runs, if only to read what nobody wants any more
-	again   bool // and another is due behind it
-	running bool
-	run     int // counts runs
-	closed  bool
+	// mu is held while the connection is asked and sent to, and while a place is
+	// taken: the connection's locks and Workers.mu may be taken under it. It is
+	// never held while the file is read or given back.
+	mu       sync.Mutex
+	timer    *time.Timer
+	running  bool
+	run      int  // counts runs
+	turning  bool // a turn runs or waits for a place
+	again    bool // and another is to come behind it
+	reading  bool // the turn reads the file, without mu
+	closed   bool
+	released bool // the file was given back
 
 	buffer       time.Duration
 	audio, video bool
@@ -97,12 +101,12 @@ type Playback struct {
 // Open prepares to play a file to a connection; Run starts. The file is the
 // playback's from now on: Close gives it back.
 func Open(file *File, conn Conn, opts Options) *Playback {
-	p := &Playback{opts: opts, conn: conn, file: file, audio: true, video: true}
+	p := &Playback{opts: opts, conn: conn, file: file, queue: file.Queue, audio: true, video: true}
 	p.buffer = max(opts.Buffer, minBurst)
-	if file.Workers == nil {
-		file.Workers = NewWorkers(1)
+	if p.queue == nil {
+		p.queue = NewWorkers().NewQueue()
 	}
-	p.timer = time.AfterFunc(time.Hour, func() { file.Workers.turn(p) })
+	p.timer = time.AfterFunc(time.Hour, p.turn)
 	p.timer.Stop()
 	return p
 }
@@ -276,16 +280,31 @@ func (p *Playback) halt() {
 	p.running = false
 }
 
-// Close ends the playback and gives its file back, once nobody reads it any more.
+// Close ends the playback and gives its file back, at once or at the end of a
+// read that runs. Nothing is sent any more when it returns. A second call does
+// nothing.
 func (p *Playback) Close() {
 	p.mu.Lock()
 	p.halt()
-	last := !p.closed && !p.turning
 	p.closed = true
+	if p.turning && p.queue.cancel(p) {
+		p.turning = false
+	}
+	unused := p.unused()
 	p.mu.Unlock()
-	if last {
+	if unused {
 		p.file.Close()
 	}
+}
+
+// unused says, once, that the file may be given back. The caller holds mu, and
+// closes the file without it.
+func (p *Playback) unused() bool {
+	if !p.closed || p.reading || p.released {
+		return false
+	}
+	p.released = true
+	return true
 }
 
 // fileTime is a time of a file, which is neither negative nor more than 32 bits

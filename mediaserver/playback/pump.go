@@ -32,12 +32,18 @@ const (
 	maxDataBytes = 4 << 20
 )
 
-// nudge lets a turn come soon. It does not wait and takes no lock.
-func (p *Playback) nudge() { p.timer.Reset(0) }
+// nudge lets a turn come soon, behind the one that runs. The caller holds mu.
+func (p *Playback) nudge() {
+	if p.turning {
+		p.again = true
+		return
+	}
+	p.timer.Reset(0)
+}
 
-// turn sends what is due and sets the timer for what is next. One that comes
-// while another runs is done behind it.
-func (p *Playback) turn(w *worker) {
+// turn sends what is due and sets the timer for what is next. The timer calls
+// it, in a goroutine of its own.
+func (p *Playback) turn() {
 	p.mu.Lock()
 	if p.turning || !p.running {
 		p.again = p.turning
@@ -45,78 +51,64 @@ func (p *Playback) turn(w *worker) {
 		return
 	}
 	p.turning = true
-	run := p.run
+	w := p.queue.begin(p)
+	p.mu.Unlock()
+	if w != nil {
+		p.turns(w)
+	}
+}
+
+// turns does the playback's turn in the place that it has got, and then those of
+// others that have waited for one.
+func (p *Playback) turns(w *worker) {
+	for p != nil {
+		p, w = p.take(w)
+	}
+}
+
+// take does one turn, and returns the one that follows in its place.
+func (p *Playback) take(w *worker) (next *Playback, memory *worker) {
+	p.mu.Lock()
 	over, err := p.send(w)
-	p.turning = false
-	over = over && p.goesOn(run)
-	r := Result{Run: run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
-	quiet := p.quiet
+	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
+	tell := over && !p.quiet && p.opts.OnEnd != nil
 	if over {
-		if !quiet {
+		if !p.quiet {
 			p.position = p.last
 		}
 		p.running = false
 	}
-	if p.again {
-		p.again = false
+	p.turning = false
+	if p.again && p.running {
 		p.nudge()
 	}
-	closed := p.closed
+	p.again = false
+	next, memory = p.queue.end(p, w)
+	unused := p.unused()
 	p.mu.Unlock()
-	if closed {
-		p.file.Close() // Close has left it to us
+	if unused {
+		p.file.Close()
 	}
-	if over && !quiet && p.opts.OnEnd != nil {
+	if tell {
 		p.opts.OnEnd(p, r)
 	}
-}
-
-// goesOn says whether a run was neither halted nor replaced. The caller holds mu.
-func (p *Playback) goesOn(run int) bool { return p.running && p.run == run }
-
-// unlocked reads the file, which may take as long as the disk likes, with mu
-// released. It returns whether what was read is still wanted. The caller holds
-// mu.
-func (p *Playback) unlocked(read func()) bool {
-	run := p.run
-	p.mu.Unlock()
-	read()
-	p.mu.Lock()
-	return p.goesOn(run)
+	return next, memory
 }
 
 // send sends pieces until nothing is due, the connection is full, or the
-// stream is over. It gives up when the run is over meanwhile.
+// stream is over. The caller holds mu, which send gives up while it reads.
 func (p *Playback) send(w *worker) (over bool, err error) {
-	run := p.run
 	for range piecesPerTurn {
-		if !p.hasRoom() {
+		if !p.running || !p.hasRoom() {
 			return false, nil
 		}
-		w.layout.Reset()
-		if p.preamble {
-			if err := p.introduce(w.layout); err != nil || !p.goesOn(run) {
-				return true, err
-			}
+		from := piece{run: p.run, at: p.at, preamble: p.preamble, size: p.pieceSize(time.Now())}
+		if !p.read(w, &from) {
+			return false, nil // what is wanted now is read in another turn
 		}
-		if p.opts.DataOnly {
-			return true, p.sendData(w.layout)
-		}
-		if p.filled == toldFull {
-			p.filled = goesOn
-			w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferReady, p.opts.StreamID))
-		}
-		next, over, err := p.lay(w)
-		if err != nil || !p.goesOn(run) {
+		next, over, err := p.sendPiece(w, &from)
+		if over || err != nil {
 			return true, err
-		}
-		if w.layout.Size() > 0 {
-			if err := p.conn.SendLayout(w.layout); err != nil {
-				return true, err
-			}
-		}
-		if over {
-			return true, nil
 		}
 		now := time.Now()
 		if wait := p.early(next, now); wait > 0 {
@@ -128,8 +120,77 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 			return false, nil
 		}
 	}
-	p.nudge()
+	p.again = true
 	return false, nil
+}
+
+// piece is a part of the file: where it is, and what was read there. Its frames
+// are in the worker's batch.
+type piece struct {
+	run      int // that it is for
+	at       media.Position
+	preamble bool // with what introduces the media
+	size     int  // bytes
+
+	headers []media.Frame
+	data    []media.Frame // all of the file, in data only mode
+	after   media.Position
+	err     error
+}
+
+// read reads a piece without mu, which the caller holds: a disk may hang. It says
+// whether the run is still the one that the piece was read for.
+func (p *Playback) read(w *worker, r *piece) (wanted bool) {
+	p.reading = true
+	p.mu.Unlock()
+	p.readFile(w.batch, r)
+	p.mu.Lock()
+	p.reading = false
+	return p.running && p.run == r.run
+}
+
+func (p *Playback) readFile(b *media.Batch, r *piece) {
+	if r.preamble {
+		if r.headers, r.err = p.file.Headers(p.file.Bytes, r.at); r.err != nil {
+			return
+		}
+	}
+	if p.opts.DataOnly {
+		if file, ok := p.file.File.(media.DataFile); ok {
+			r.data, r.err = file.Data(p.file.Bytes, r.at, maxDataBytes)
+		}
+		return
+	}
+	b.Buf = b.Buf[:cap(b.Buf)][:r.size]
+	r.after, r.err = p.file.Read(p.file.Bytes, r.at, b)
+}
+
+// sendPiece sends a piece, or as much of it as is due. next is the time of what
+// comes then, as far as is known.
+func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bool, err error) {
+	if r.err != nil && !errors.Is(r.err, io.EOF) {
+		return 0, true, r.err
+	}
+	w.layout.Reset()
+	if r.preamble {
+		p.introduce(w.layout, r.headers)
+	}
+	if p.opts.DataOnly {
+		p.layData(w.layout, r.data)
+		return 0, true, p.conn.SendLayout(w.layout)
+	}
+	if p.filled == toldFull {
+		p.filled = goesOn
+		w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferReady, p.opts.StreamID))
+	}
+	next, over = 0, true
+	if r.err == nil {
+		next, over = p.lay(w, r.after)
+	}
+	if w.layout.Size() > 0 {
+		err = p.conn.SendLayout(w.layout)
+	}
+	return next, over, err
 }
 
 // fill is how far a run has come with the buffer of its client.
@@ -168,9 +229,10 @@ func (p *Playback) hasRoom() bool {
 	return false
 }
 
+// roomy lets a turn come, for the connection. It takes no lock.
 func (p *Playback) roomy() {
 	p.waits.Store(false)
-	p.nudge()
+	p.timer.Reset(0)
 }
 
 // early is how long it is until a frame of a time may be sent.
@@ -183,29 +245,17 @@ func (p *Playback) latest(now time.Time) media.Timestamp {
 	return fileTime(p.base.Duration() + now.Sub(p.since) + p.buffer + slack)
 }
 
-// lay lays out the next piece and moves behind it. next is the time of what
-// comes then, as far as is known.
-func (p *Playback) lay(w *worker) (next media.Timestamp, over bool, err error) {
-	b, at := w.batch, p.at
-	b.Buf = b.Buf[:cap(b.Buf)][:p.piece(time.Now())]
-	var after media.Position
-	wanted := p.unlocked(func() { after, err = p.file.Read(p.file.Bytes, at, b) })
-	switch {
-	case !wanted:
-		return 0, true, nil
-	case errors.Is(err, io.EOF):
-		return 0, true, nil
-	case err != nil:
-		return 0, true, err
-	}
+// lay lays out the frames of a piece and moves behind it. next is the time of
+// what comes then, as far as is known.
+func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, over bool) {
 	latest := p.latest(time.Now())
-	for _, f := range b.Frames {
+	for _, f := range w.batch.Frames {
 		if f.Time > p.until {
-			return 0, true, nil
+			return 0, true
 		}
 		if w.layout.Full() || f.Time > latest {
 			p.at = f.Position()
-			return f.Time, false, nil
+			return f.Time, false
 		}
 		if p.wanted(f) {
 			w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
@@ -213,15 +263,15 @@ func (p *Playback) lay(w *worker) (next media.Timestamp, over bool, err error) {
 		}
 		p.last = max(p.last, f.Time)
 		if p.single && (isPicture(f) || f.Time > p.base.Add(snapshotTime)) {
-			return 0, true, nil
+			return 0, true
 		}
 	}
 	p.at = after
-	return p.last, false, nil
+	return p.last, false
 }
 
-// piece is how many bytes to read.
-func (p *Playback) piece(now time.Time) int {
+// pieceSize is how many bytes to read.
+func (p *Playback) pieceSize(now time.Time) int {
 	span := min(max(p.buffer/3, pieceTime), maxPieceTime)
 	want := min(int64(maxPiece), int64(p.file.Rate*float64(span.Milliseconds())))
 	if p.early(p.last, now) < -span {
@@ -236,39 +286,23 @@ func (p *Playback) piece(now time.Time) int {
 // introduce lays out metadata, of time 0 (ffmpeg takes any other for a
 // subtitle), and the sequence headers in force, with the timestamp of what
 // follows them.
-func (p *Playback) introduce(l *rtmp.Layout) (err error) {
-	at := p.at
-	var headers []media.Frame
-	wanted := p.unlocked(func() { headers, err = p.file.Headers(p.file.Bytes, at) })
-	if err != nil || !wanted {
-		return err
-	}
+func (p *Playback) introduce(l *rtmp.Layout, headers []media.Frame) {
+	p.preamble = false
 	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
 	for _, h := range headers {
-		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, at.Time+p.offset, h.Head, h.Data)
+		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, p.at.Time+p.offset, h.Head, h.Data)
 	}
-	p.preamble = false
-	return nil
 }
 
-// sendData sends the data messages of the file, all at once.
-func (p *Playback) sendData(l *rtmp.Layout) (err error) {
-	if file, ok := p.file.File.(media.DataFile); ok {
-		at := p.at
-		var frames []media.Frame
-		wanted := p.unlocked(func() { frames, err = file.Data(p.file.Bytes, at, maxDataBytes) })
-		if err != nil || !wanted {
-			return err
+// layData lays out the data messages of the file, all at once.
+func (p *Playback) layData(l *rtmp.Layout, frames []media.Frame) {
+	for _, f := range frames {
+		if f.Time > p.until {
+			break
 		}
-		for _, f := range frames {
-			if f.Time > p.until {
-				break
-			}
-			l.Add(rtmp.TypeData, p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
-			p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
-		}
+		l.Add(rtmp.TypeData, p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
+		p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
 	}
-	return p.conn.SendLayout(l)
 }
 
 func (p *Playback) wanted(f media.Frame) bool {

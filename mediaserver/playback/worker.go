@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -9,22 +10,62 @@ import (
 )
 
 const (
-	// defaultWorkers is how many turns of an instance's playbacks run at once.
-	// Processors have enough with far fewer; what bounds them is a slow disk.
-	defaultWorkers = 32
+	// maxTurns is how many turns have a place at once: processors have enough
+	// with far fewer, and the others wait for a slow disk.
+	maxTurns = 64
 	// keepBatch is the largest buffer of a worker that is kept.
 	keepBatch = 1 << 20
 )
 
-// Workers do the turns of the playbacks of one instance. However slow its disk
-// is, no more turns than workers wait for it; those that are due wait in a queue,
-// without a goroutine each, and the playbacks of other instances do not wait at
-// all.
+// Workers bound the turns that the playbacks of a server take at once, and the
+// memory that they work with. Each instance has a [Queue] of its own.
+//
+// An instance may have as many turns at once as there are places free, and
+// always one. So a disk that hangs keeps half of the places, a second one half
+// of what is left, and playbacks of all other instances go on. There are never
+// more turns than places and instances.
 type Workers struct {
-	mu      sync.Mutex // nothing else is taken while it is held
-	free    int        // how many more may work
+	mu      sync.Mutex // no other lock is taken while it is held
+	turns   int        // that run
 	idle    []*worker
-	waiting []due
+	waiting []*Queue // that have playbacks which wait, the next to be served first
+}
+
+// NewWorkers makes workers. They have no goroutines: nothing is to be closed.
+func NewWorkers() *Workers { return &Workers{} }
+
+// NewQueue makes the queue of one instance.
+func (w *Workers) NewQueue() *Queue { return &Queue{workers: w} }
+
+// Queue is where the playbacks of one instance get places for their turns. A
+// playback that waits for one costs no goroutine, and no memory but its own.
+type Queue struct {
+	workers *Workers
+
+	// Guarded by workers.mu.
+	waiting list // playbacks that have no place yet, the first to get one first
+	running list // playbacks whose turns run, in the order in which they began
+}
+
+// Behind is how far the playbacks of an instance are behind.
+type Behind struct {
+	Queue  int           // playbacks whose turn waits for a place
+	Oldest time.Duration // how long the first of them has waited; 0: none waits
+	Turn   time.Duration // how long the oldest of the turns that run has taken; 0: none runs
+}
+
+// Behind waits for no turn.
+func (q *Queue) Behind() Behind {
+	q.workers.mu.Lock()
+	defer q.workers.mu.Unlock()
+	b := Behind{Queue: q.waiting.len}
+	if p := q.waiting.first; p != nil {
+		b.Oldest = time.Since(p.place.since)
+	}
+	if p := q.running.first; p != nil {
+		b.Turn = time.Since(p.place.since)
+	}
+	return b
 }
 
 // worker is the memory that a turn works with.
@@ -33,87 +74,150 @@ type worker struct {
 	layout *rtmp.Layout
 }
 
-// due is a playback whose turn has come.
-type due struct {
-	p     *Playback
-	since time.Time
-}
-
-// NewWorkers makes n workers; 0 means 32.
-func NewWorkers(n int) *Workers {
-	if n <= 0 {
-		n = defaultWorkers
+// begin takes a place for a turn of a playback. Where there is none, it returns
+// nil: the turn comes in the place of one that ends.
+func (q *Queue) begin(p *Playback) *worker {
+	w := q.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.place.since = time.Now()
+	if q.waiting.len == 0 && q.mayBegin() {
+		return q.start(p)
 	}
-	return &Workers{free: n}
-}
-
-// Behind says how many playbacks wait for their turn, and for how long the first
-// of them has.
-func (ws *Workers) Behind() (queue int, oldest time.Duration) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	if len(ws.waiting) > 0 {
-		oldest = time.Since(ws.waiting[0].since)
+	if q.waiting.len == 0 {
+		w.waiting = append(w.waiting, q)
 	}
-	return len(ws.waiting), oldest
+	q.waiting.push(p)
+	return nil
 }
 
-// turn has a playback's turn done: by the calling goroutine, with those that
-// wait behind it, or by one that works already.
-func (ws *Workers) turn(p *Playback) {
-	ws.mu.Lock()
-	if ws.free == 0 {
-		if !p.queued {
-			p.queued = true
-			ws.waiting = append(ws.waiting, due{p, time.Now()})
+// end gives a playback's place back. It returns the turn that begins in it, if
+// one has waited.
+func (q *Queue) end(p *Playback, used *worker) (next *Playback, memory *worker) {
+	w := q.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	q.running.remove(p)
+	w.turns--
+	w.keep(used)
+	for {
+		p := w.next()
+		switch {
+		case p == nil:
+			return next, memory
+		case next == nil:
+			next, memory = p, p.queue.start(p)
+		default: // of a queue that had to wait until one more place was free
+			go p.turns(p.queue.start(p))
 		}
-		ws.mu.Unlock()
-		return
-	}
-	ws.free--
-	w := ws.last()
-	ws.mu.Unlock()
-	for p != nil {
-		p.turn(w)
-		w.clear()
-		p = ws.next(w)
 	}
 }
 
-// last is the worker that was idle last: its memory is the likeliest to be in
-// the processor's cache still. The caller holds mu.
-func (ws *Workers) last() *worker {
-	n := len(ws.idle)
+// cancel takes a playback out of the queue, if it waits there.
+func (q *Queue) cancel(p *Playback) (cancelled bool) {
+	w := q.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.place.in != &q.waiting {
+		return false
+	}
+	q.waiting.remove(p)
+	if q.waiting.len == 0 {
+		w.waiting = slices.DeleteFunc(w.waiting, func(one *Queue) bool { return one == q })
+	}
+	return true
+}
+
+// next takes the playback out of its queue whose turn may begin; nil when there
+// is none. Queues have their turns one after another. The caller holds mu.
+func (w *Workers) next() *Playback {
+	for i, q := range w.waiting {
+		if !q.mayBegin() {
+			continue
+		}
+		p := q.waiting.first
+		q.waiting.remove(p)
+		w.waiting = slices.Delete(w.waiting, i, i+1)
+		if q.waiting.len > 0 {
+			w.waiting = append(w.waiting, q)
+		}
+		return p
+	}
+	return nil
+}
+
+// mayBegin says whether there is a place for one more turn. The caller holds
+// workers.mu.
+func (q *Queue) mayBegin() bool {
+	return q.running.len == 0 || q.running.len < maxTurns-q.workers.turns
+}
+
+// start begins a turn with the memory that was given back last: it is the
+// likeliest to be in the processor's cache still, and no more is made than there
+// are turns at once. The caller holds workers.mu.
+func (q *Queue) start(p *Playback) *worker {
+	w := q.workers
+	w.turns++
+	p.place.since = time.Now()
+	q.running.push(p)
+	n := len(w.idle)
 	if n == 0 {
 		return &worker{batch: media.NewBatch(maxPiece), layout: rtmp.NewLayout()}
 	}
-	w := ws.idle[n-1]
-	ws.idle = ws.idle[:n-1]
-	return w
+	one := w.idle[n-1]
+	w.idle = w.idle[:n-1]
+	return one
 }
 
-// next is the playback that has waited longest; nil: none waits, and the worker
-// is idle.
-func (ws *Workers) next(w *worker) *Playback {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	if len(ws.waiting) == 0 {
-		ws.waiting = nil
-		ws.free++
-		ws.idle = append(ws.idle, w)
-		return nil
+// keep remembers a worker for the next turn. The caller holds mu.
+func (w *Workers) keep(one *worker) {
+	if len(w.idle) >= maxTurns {
+		return // one of those beyond the places, while disks hung
 	}
-	p := ws.waiting[0].p
-	ws.waiting[0] = due{}
-	ws.waiting = ws.waiting[1:]
-	p.queued = false
-	return p
+	one.layout.Reset()
+	if cap(one.batch.Buf) > keepBatch {
+		one.batch = media.NewBatch(maxPiece)
+	}
+	w.idle = append(w.idle, one)
 }
 
-// clear lets go of what was sent, and of memory that is too large to keep.
-func (w *worker) clear() {
-	w.layout.Reset()
-	if cap(w.batch.Buf) > keepBatch {
-		w.batch = media.NewBatch(maxPiece)
+// place is where a playback stands that has, or waits for, a turn. It is guarded
+// by workers.mu.
+type place struct {
+	in         *list // nil: nowhere
+	prev, next *Playback
+	since      time.Time // when it came there
+}
+
+// list is of playbacks by their places, so that none is allocated for a turn.
+type list struct {
+	first, last *Playback
+	len         int
+}
+
+func (l *list) push(p *Playback) {
+	p.place.in, p.place.prev, p.place.next = l, l.last, nil
+	if l.last == nil {
+		l.first = p
+	} else {
+		l.last.place.next = p
 	}
+	l.last = p
+	l.len++
+}
+
+func (l *list) remove(p *Playback) {
+	before, behind := p.place.prev, p.place.next
+	if before == nil {
+		l.first = behind
+	} else {
+		before.place.next = behind
+	}
+	if behind == nil {
+		l.last = before
+	} else {
+		behind.place.prev = before
+	}
+	p.place.in, p.place.prev, p.place.next = nil, nil, nil
+	l.len--
 }

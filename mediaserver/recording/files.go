@@ -91,7 +91,7 @@ func (s *Store) OpenFile(name string) (*playback.File, error) {
 		return nil, err
 	}
 	s.playbacks.Add(1)
-	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Workers: s.opts.Workers, Release: o.closePlayed}, nil
+	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Queue: s.queue, Release: o.closePlayed}, nil
 }
 
 // closePlayed releases what OpenFile opened.
@@ -103,6 +103,9 @@ func (o *opened) closePlayed() {
 // Playbacks is how many recorded streams are being played, paused ones
 // included.
 func (s *Store) Playbacks() int { return int(s.playbacks.Load()) }
+
+// Behind is how far the playbacks are behind. It waits for none of them.
+func (s *Store) Behind() playback.Behind { return s.queue.Behind() }
 
 // open opens the file that a name plays. The caller releases it.
 func (s *Store) open(name string) (*opened, error) {
@@ -136,7 +139,8 @@ func (s *Store) open(name string) (*opened, error) {
 	return o, nil
 }
 
-// release gives the file back. The last one closes it.
+// release gives the file back. The last one has it closed, and does not wait for
+// that: a disk that hangs may take its time there, too.
 func (o *opened) release() {
 	s := o.store
 	s.mu.Lock()
@@ -147,7 +151,7 @@ func (o *opened) release() {
 	}
 	s.mu.Unlock()
 	if last {
-		o.f.Close()
+		go o.f.Close()
 	}
 }
 

@@ -50,8 +50,8 @@ type Options struct {
 	// IndexMemory is how many bytes the indexes may take that are kept for
 	// files that nobody plays; default 64 MiB.
 	IndexMemory int64
-	// Workers do the turns of what is played from here; nil: each playback has
-	// one of its own.
+	// Workers do the turns of what is played from here, and from all other stores
+	// of a server; nil: workers of this store alone do.
 	Workers *playback.Workers
 	// Others are the folders of other instances inside this one, as paths with
 	// slashes from here. What is in them is theirs: here it has no name.
@@ -65,7 +65,8 @@ type Store struct {
 	log  *slog.Logger
 	opts Options
 
-	playbacks atomic.Int64 // that are open
+	queue     *playback.Queue // of the playbacks
+	playbacks atomic.Int64    // that are open
 
 	// mu is held for moments: nothing else is taken, and no file touched, while
 	// it is.
@@ -96,6 +97,9 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if opts.IndexMemory == 0 {
 		opts.IndexMemory = 64 << 20
 	}
+	if opts.Workers == nil {
+		opts.Workers = playback.NewWorkers()
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -103,7 +107,10 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{root: root, log: log, opts: opts, recording: map[string]*Recorder{}, indexes: map[string]*indexed{}, opened: map[string]*opened{}, lengths: map[string]length{}}
+	s := &Store{
+		root: root, log: log, opts: opts, queue: opts.Workers.NewQueue(), recording: map[string]*Recorder{},
+		indexes: map[string]*indexed{}, opened: map[string]*opened{}, lengths: map[string]length{},
+	}
 	if err := s.mend(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("mend recordings: %w", err)

@@ -70,6 +70,10 @@ func (s *Server) Behind() []debug.Behind {
 		b := i.Behind()
 		all = append(all, debug.Behind{Who: "owner of " + i.Application() + "/" + i.Name(), Queue: b.Queue, Oldest: b.Oldest, Turn: b.Turn})
 	}
+	for _, i := range s.all() {
+		b := i.Store().Behind()
+		all = append(all, debug.Behind{Who: "playbacks of " + i.Application() + "/" + i.Name(), Queue: b.Queue, Oldest: b.Oldest, Turn: b.Turn})
+	}
 	for i, l := range s.fanout.Behind() {
 		all = append(all, debug.Behind{Who: fmt.Sprintf("fan-out loop %d", i), Queue: l.Queue, Oldest: l.Oldest, Turn: l.Turn})
 	}

@@ -25,8 +25,11 @@ func TestDebugging(t *testing.T) {
 			t.Errorf("%s answers %d, without %q:\n%.300s", path, code, want, body)
 		}
 	}
-	if _, body := get(t, base+"/debug/behind"); !strings.Contains(body, "fan-out loop 0") {
-		t.Errorf("no loop in\n%s", body)
+	_, body := get(t, base+"/debug/behind")
+	for _, who := range []string{"fan-out loop 0", "playbacks of app/one"} {
+		if !strings.Contains(body, who) {
+			t.Errorf("no %s in\n%s", who, body)
+		}
 	}
 	// The port of operators and Prometheus has none of it.
 	if code, _ := get(t, "http://"+s.HTTPAddr().String()+"/debug/pprof/"); code != http.StatusNotFound {

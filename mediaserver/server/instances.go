@@ -9,7 +9,6 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/instance"
-	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -44,9 +43,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	}
 
 	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
-	// Of its own: a disk that hangs under one instance keeps no other waiting.
-	workers := playback.NewWorkers(0)
-	store, err := recording.Open(dir, log, recording.Options{Others: others, Now: s.cfg.clock.now, Workers: workers})
+	store, err := recording.Open(dir, log, recording.Options{Others: others, Now: s.cfg.clock.now, Workers: s.turns})
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}

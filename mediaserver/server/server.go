@@ -15,6 +15,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -65,6 +66,7 @@ type Server struct {
 	cfg    Config
 	log    *slog.Logger
 	fanout *stream.Fanout
+	turns  *playback.Workers // of recorded streams that are played
 
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
@@ -119,6 +121,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		cfg:       cfg,
 		log:       cfg.Log,
 		fanout:    stream.NewFanout(0),
+		turns:     playback.NewWorkers(),
 		instances: map[string]map[string]*instance.Instance{},
 		unlock:    unlock,
 		conns:     map[*session.Session]struct{}{},
