@@ -32,8 +32,9 @@ const (
 // is something. With an owner (see Attach), Send only queues, and the owner
 // writes.
 type output struct {
-	// mu is held for moments only: no lock is taken under it, nothing is called
-	// back, closed or waited for. What becomes due meanwhile is done by unlock.
+	// mu is held for moments only: of locks, only those of TLS and its socket
+	// are taken under it, and nothing is called back, closed or waited for. What
+	// becomes due meanwhile is done by unlock.
 	mu         sync.Mutex
 	due        []func() // to be called once mu is free
 	queue      []byte   // whole messages, chunked
