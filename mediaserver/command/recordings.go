@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 )
 
 const keyVariable = "FLASHPOD_PUBLISH_KEY"
@@ -65,10 +67,15 @@ func recordingsListCommand(from *recordingsSource) *cobra.Command {
 
 // list is what the command does without a subcommand, too.
 func (s *recordingsSource) list(cmd *cobra.Command, _ []string) error {
-	return s.with(cmd, func(ctx context.Context, c *recordingsClient) error {
-		all, err := c.list(ctx, s.instance)
+	return s.with(cmd, func(ctx context.Context, from library) error {
+		var of *apppath.Path
+		if s.instance != "" {
+			one, _ := apppath.Parse(s.instance) // where no application is named, none is found
+			of = &one
+		}
+		all, err := from.list(ctx, of)
 		if err != nil {
-			return err
+			return fmt.Errorf("list recordings: %w", err)
 		}
 		if s.output == "json" {
 			return printJSON(cmd.OutOrStdout(), all)
@@ -77,14 +84,14 @@ func (s *recordingsSource) list(cmd *cobra.Command, _ []string) error {
 	})
 }
 
-// with runs f with a client of what the flags name.
-func (s *recordingsSource) with(cmd *cobra.Command, f func(context.Context, *recordingsClient) error) error {
+// with runs f with what the flags name.
+func (s *recordingsSource) with(cmd *cobra.Command, f func(context.Context, library) error) error {
 	if s.output != "table" && s.output != "json" {
 		return usage(fmt.Errorf("--output %q: choose table or json", s.output))
 	}
-	c, done, err := s.open()
+	from, err := s.open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(cmd.Context(), c), done())
+	return errors.Join(f(cmd.Context(), from), from.close())
 }

@@ -2,8 +2,11 @@ package command
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"flashpod.dev/flashpod/mediaserver/web"
 )
 
 func recordingsInfoCommand(from *recordingsSource) *cobra.Command {
@@ -12,10 +15,14 @@ func recordingsInfoCommand(from *recordingsSource) *cobra.Command {
 		Short: "Describe one recorded stream",
 		Args:  arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return from.with(cmd, func(ctx context.Context, c *recordingsClient) error {
-				one, err := c.find(ctx, from.instance, args[0])
+			return from.with(cmd, func(ctx context.Context, l library) error {
+				of, err := from.one()
+				var one web.Recording
+				if err == nil {
+					one, err = l.find(ctx, of, args[0])
+				}
 				if err != nil {
-					return err
+					return fmt.Errorf("recording %s: %w", args[0], err)
 				}
 				if from.output == "json" {
 					return printJSON(cmd.OutOrStdout(), one)

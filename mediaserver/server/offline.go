@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/recording"
-	"flashpod.dev/flashpod/mediaserver/web"
 )
 
 // OpenRecordings opens the recorded streams of a data folder from which no
@@ -19,7 +19,7 @@ import (
 // instances there are, only manifests know: each folder below streams is taken
 // for one, unless instance names another ("application/name"; "": all). The
 // caller calls done, which frees the folder.
-func OpenRecordings(data, instance string, log *slog.Logger) (all []web.Recordings, done func() error, err error) {
+func OpenRecordings(data, instance string, log *slog.Logger) (all []catalogue.Shelf, done func() error, err error) {
 	if _, err := os.Stat(data); err != nil {
 		return nil, nil, fmt.Errorf("data folder: %w", err)
 	}
@@ -27,7 +27,7 @@ func OpenRecordings(data, instance string, log *slog.Logger) (all []web.Recordin
 	if err != nil {
 		return nil, nil, err
 	}
-	var opened []web.Recordings
+	var opened []catalogue.Shelf
 	free := func() error {
 		var errs []error
 		for _, one := range opened {
@@ -65,7 +65,7 @@ func OpenRecordings(data, instance string, log *slog.Logger) (all []web.Recordin
 		if err != nil {
 			return nil, nil, fmt.Errorf("recordings of %s/%s: %w", application, name, err)
 		}
-		opened = append(opened, web.Recordings{Application: application, Instance: name, Store: store})
+		opened = append(opened, catalogue.Shelf{Application: application, Instance: name, Store: store})
 	}
 	if instance != "" && len(opened) == 0 {
 		return nil, nil, fmt.Errorf("data folder %s has no recordings of instance %s", data, instance)

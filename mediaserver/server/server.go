@@ -14,6 +14,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -273,11 +274,11 @@ func (s *Server) Certificate() (web.Certificate, bool) {
 }
 
 // Recordings implements web.Source.
-func (s *Server) Recordings() []web.Recordings {
-	all := make([]web.Recordings, 0, len(s.served))
+func (s *Server) Recordings() []catalogue.Shelf {
+	all := make([]catalogue.Shelf, 0, len(s.served))
 	for _, one := range s.served {
 		i := s.instances[one.Application][one.Instance]
-		r := web.Recordings{Application: one.Application, Instance: one.Instance, Store: i.Store()}
+		r := catalogue.Shelf{Application: one.Application, Instance: one.Instance, Store: i.Store()}
 		if one.KeyFile != "" {
 			r.Authorize = i.Authorize
 		}

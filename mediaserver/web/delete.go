@@ -2,56 +2,60 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 func (h *recordings) remove(_ context.Context, r *http.Request) (any, error) {
-	i, err := h.instance(r.PathValue("application"), r.PathValue("instance"))
-	if err != nil {
-		return nil, err
-	}
-	name := r.PathValue("name")
-	log := h.log.With("application", i.Application, "instance", i.Instance, "stream", name, "remote", r.RemoteAddr)
-	if err := h.mayDelete(i, r); err != nil {
+	of, name := pathOf(r), r.PathValue("name")
+	log := h.log.With("application", of.Application, "instance", of.Instance, "stream", name, "remote", r.RemoteAddr)
+	err := h.catalogue.Delete(callerOf(r), of, name)
+	var refused *catalogue.RefusedError
+	if errors.As(err, &refused) {
+		err = explain(refused)
 		log.Warn("deleting a recording refused", "reason", err)
-		return nil, err
 	}
-	if err := i.Store.Delete(name); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	log.Info("recording deleted")
 	return nil, nil
 }
 
-func (h *recordings) mayDelete(i Recordings, r *http.Request) error {
-	if i.Authorize == nil {
-		if !local(r) {
-			return fail(http.StatusForbidden, "%s/%s has no publish key, so recordings are deleted from the server's own machine only (in a pod: kubectl port-forward)", i.Application, i.Instance)
-		}
-		return nil
-	}
+// callerOf is the client of a request, with the key that it shows.
+func callerOf(r *http.Request) catalogue.Caller {
+	by := catalogue.Caller{Local: local(r)}
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", i.Application, i.Instance)
+	if strings.EqualFold(scheme, "Bearer") {
+		key = strings.TrimSpace(key)
+		by.Key = &key
 	}
-	why := i.Authorize(strings.TrimSpace(key))
-	if why == nil {
-		return nil
+	return by
+}
+
+// explain tells a client why it may not delete, and what to do.
+func explain(e *catalogue.RefusedError) error {
+	switch e.Objection {
+	case catalogue.Elsewhere:
+		return fail(http.StatusForbidden, "%s/%s has no publish key, so recordings are deleted from the server's own machine only (in a pod: kubectl port-forward)", e.Application, e.Instance)
+	case catalogue.KeyMissing:
+		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", e.Application, e.Instance)
 	}
-	switch why.Code {
+	switch e.Refusal.Code {
 	case session.RefusedNoKeyGiven:
-		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s, and none was given: send it as Authorization: Bearer KEY", i.Application, i.Instance)
+		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s, and none was given: send it as Authorization: Bearer KEY", e.Application, e.Instance)
 	case session.RefusedKeyReplaced:
-		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", i.Application, i.Instance)
+		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", e.Application, e.Instance)
 	case session.RefusedWrongKey:
-		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", i.Application, i.Instance)
+		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", e.Application, e.Instance)
 	default: // where the key should lie is not said to strangers
-		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", i.Application, i.Instance, why)
+		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", e.Application, e.Instance, e.Refusal)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/instance"
 )
 
@@ -22,7 +23,7 @@ type Source interface {
 	// Refused counts connections that never became clients, by reason.
 	Refused() map[string]uint64
 	// Recordings has one entry per instance. The caller may change the slice.
-	Recordings() []Recordings
+	Recordings() []catalogue.Shelf
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
@@ -39,7 +40,7 @@ type Certificate struct {
 //	/healthz     200 as long as the process answers
 //	/readyz      200 while clients are welcome, 503 with the reason otherwise
 //	/metrics     Prometheus text format
-//	/recordings  recorded streams: see RecordingsHandler
+//	/recordings  recorded streams: as JSON
 //	/            a list of the above and of what is served
 func Handler(src Source, version string, log *slog.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
@@ -63,7 +64,7 @@ func Handler(src Source, version string, log *slog.Logger) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
 	}))
-	recorded := RecordingsHandler(src.Recordings, log)
+	recorded := recordingsHandler(catalogue.New(src.Recordings), log)
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,24 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/recording"
-	"flashpod.dev/flashpod/mediaserver/session"
 )
-
-// Recordings are the recorded streams of one instance.
-type Recordings struct {
-	Application, Instance string
-	Store                 *recording.Store
-	// Authorize checks the publish key of a request to delete. Nil where anyone
-	// may publish: then requests from this machine may delete.
-	Authorize func(key string) *session.Refusal
-}
 
 // Recording is one recorded stream in JSON.
 type Recording struct {
@@ -53,8 +42,7 @@ const (
 	lookTimeout  = 30 * time.Second
 )
 
-// RecordingsHandler serves the recorded streams that all lists, which is asked
-// at each request:
+// recordingsHandler serves recorded streams:
 //
 //	GET    /recordings   a page of them, by instance and name; ?limit= (100, at
 //	                     most 1000), ?after= (see next), ?instance=app/name
@@ -65,8 +53,8 @@ const (
 // instance's publish key, as "Authorization: Bearer KEY"; where anyone may
 // publish there is none, and only requests from this machine are heard. Errors
 // are JSON: {"error": "what, and what to do"}.
-func RecordingsHandler(all func() []Recordings, log *slog.Logger) http.Handler {
-	h := &recordings{all: all, log: log, lookers: make(chan struct{}, maxLookers)}
+func recordingsHandler(c *catalogue.Catalogue, log *slog.Logger) http.Handler {
+	h := &recordings{catalogue: c, log: log, lookers: make(chan struct{}, maxLookers)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /recordings", h.look(h.list))
 	mux.HandleFunc("GET /recordings/{application}/{instance}/{name...}", h.look(h.one))
@@ -75,9 +63,9 @@ func RecordingsHandler(all func() []Recordings, log *slog.Logger) http.Handler {
 }
 
 type recordings struct {
-	all     func() []Recordings
-	log     *slog.Logger
-	lookers chan struct{}
+	catalogue *catalogue.Catalogue
+	log       *slog.Logger
+	lookers   chan struct{}
 }
 
 // failure is an error with its HTTP status.
@@ -132,10 +120,11 @@ func (h *recordings) look(f func(context.Context, *http.Request) (any, error)) h
 
 func statusOf(err error) int {
 	var f *failure
+	var notServed *catalogue.NotServedError
 	switch {
 	case errors.As(err, &f):
 		return f.status
-	case errors.Is(err, recording.ErrNotFound):
+	case errors.As(err, &notServed), errors.Is(err, recording.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, recording.ErrBadName):
 		return http.StatusBadRequest
@@ -156,58 +145,38 @@ func (h *recordings) list(ctx context.Context, r *http.Request) (any, error) {
 			return nil, fail(http.StatusBadRequest, "limit %.20q: choose a number from 1 to %d", l, maxLimit)
 		}
 	}
-	wanted := h.all()
+	q := catalogue.Query{Limit: limit}
 	if path := query.Get("instance"); path != "" {
 		p, _ := apppath.Parse(path) // where no application is named, none is found
-		one, err := h.instance(p.Application, p.Instance)
-		if err != nil {
-			return nil, err
-		}
-		wanted = []Recordings{one}
+		q.Of = &p
 	}
-	from, after, err := parseAfter(query.Get("after"))
+	var err error
+	if q.After, err = parseAfter(query.Get("after")); err != nil {
+		return nil, err
+	}
+	found, more, err := h.catalogue.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(wanted, compare)
-	page := RecordingPage{Recordings: []Recording{}}
-	for _, one := range wanted {
-		name := ""
-		switch c := compare(one, from); {
-		case c < 0:
-			continue
-		case c == 0:
-			name = after
-		}
-		found, more, err := one.Store.List(ctx, name, limit-len(page.Recordings))
-		if err != nil {
-			return nil, err
-		}
-		for _, info := range found {
-			page.Recordings = append(page.Recordings, one.describe(info))
-		}
-		if more {
-			last := page.Recordings[len(page.Recordings)-1]
-			query.Set("after", formatAfter(last))
-			page.Next = "/recordings?" + query.Encode()
-			break
-		}
+	page := RecordingPage{Recordings: make([]Recording, 0, len(found))}
+	for _, one := range found {
+		page.Recordings = append(page.Recordings, Describe(one))
+	}
+	if more {
+		query.Set("after", formatAfter(found[len(found)-1].Place()))
+		page.Next = "/recordings?" + query.Encode()
 	}
 	return page, nil
 }
 
-func compare(a, b Recordings) int {
-	return cmp.Or(strings.Compare(a.Application, b.Application), strings.Compare(a.Instance, b.Instance))
-}
-
 // formatAfter names a recording as its own URL does.
-func formatAfter(r Recording) string {
-	return url.PathEscape(r.Application) + "/" + url.PathEscape(r.Instance) + "/" + url.PathEscape(r.Name)
+func formatAfter(p catalogue.Place) string {
+	return url.PathEscape(p.Application) + "/" + url.PathEscape(p.Instance) + "/" + url.PathEscape(p.Name)
 }
 
-func parseAfter(s string) (from Recordings, name string, err error) {
+func parseAfter(s string) (after catalogue.Place, err error) {
 	if s == "" {
-		return from, "", nil
+		return after, nil
 	}
 	parts := strings.SplitN(s, "/", 3)
 	for i := range parts {
@@ -216,40 +185,32 @@ func parseAfter(s string) (from Recordings, name string, err error) {
 		}
 	}
 	if len(parts) != 3 || err != nil {
-		return from, "", fail(http.StatusBadRequest, "after %.64q: it is APPLICATION/INSTANCE/NAME, as the page before gives it in next", s)
+		return after, fail(http.StatusBadRequest, "after %.64q: it is APPLICATION/INSTANCE/NAME, as the page before gives it in next", s)
 	}
-	return Recordings{Application: parts[0], Instance: parts[1]}, parts[2], nil
+	return catalogue.Place{Application: parts[0], Instance: parts[1], Name: parts[2]}, nil
 }
 
-func (h *recordings) instance(application, name string) (Recordings, error) {
-	for _, one := range h.all() {
-		if one.Application == application && one.Instance == name {
-			return one, nil
-		}
-	}
-	return Recordings{}, fail(http.StatusNotFound, "instance %.64s/%.64s is not served here", application, name)
-}
-
-func (i Recordings) describe(info recording.Info) Recording {
+// Describe is a recording in JSON.
+func Describe(r catalogue.Recording) Recording {
 	one := Recording{
-		Application: i.Application, Instance: i.Instance, Name: info.Name,
-		Bytes: info.Bytes, Modified: info.Modified.UTC(), Recording: info.Recording,
+		Application: r.Application, Instance: r.Instance, Name: r.Name,
+		Bytes: r.Bytes, Modified: r.Modified.UTC(), Recording: r.Recording,
 	}
-	if info.Duration >= 0 {
-		s := info.Duration.Seconds()
+	if r.Duration >= 0 {
+		s := r.Duration.Seconds()
 		one.Seconds = &s
 	}
 	return one
 }
 
+func pathOf(r *http.Request) apppath.Path {
+	return apppath.Path{Application: r.PathValue("application"), Instance: r.PathValue("instance")}
+}
+
 func (h *recordings) one(_ context.Context, r *http.Request) (any, error) {
-	i, err := h.instance(r.PathValue("application"), r.PathValue("instance"))
+	one, err := h.catalogue.Find(pathOf(r), r.PathValue("name"))
 	if err != nil {
 		return nil, err
 	}
-	info, err := i.Store.Find(r.PathValue("name"))
-	if err != nil {
-		return nil, err
-	}
-	return i.describe(info), nil
+	return Describe(one), nil
 }

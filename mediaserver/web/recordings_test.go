@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
@@ -49,12 +50,12 @@ func newShelf(t *testing.T, application, instance string) *shelf {
 }
 
 // open is the shelf where anyone may publish, and delete on this machine.
-func (s *shelf) open() web.Recordings {
-	return web.Recordings{Application: s.application, Instance: s.instance, Store: s.store}
+func (s *shelf) open() catalogue.Shelf {
+	return catalogue.Shelf{Application: s.application, Instance: s.instance, Store: s.store}
 }
 
 // keyed is the shelf where that needs a key.
-func (s *shelf) keyed(key string) web.Recordings {
+func (s *shelf) keyed(key string) catalogue.Shelf {
 	r := s.open()
 	r.Authorize = func(k string) *session.Refusal {
 		switch k {
@@ -127,7 +128,7 @@ func (l *lines) String() string {
 func TestRecordingsAreListed(t *testing.T) {
 	t.Parallel()
 	one, locked, def := newShelf(t, "app", "one"), newShelf(t, "app", "locked/up"), newShelf(t, "a", apppath.DefaultInstance)
-	base := serve(t, &source{recordings: []web.Recordings{one.open(), locked.open(), def.open()}})
+	base := serve(t, &source{recordings: []catalogue.Shelf{one.open(), locked.open(), def.open()}})
 	for _, name := range []string{"b", "a b", "folder/ä?#%"} {
 		one.put(name, 3)
 	}
@@ -183,7 +184,7 @@ func TestWhoMayDelete(t *testing.T) {
 	one, locked := newShelf(t, "app", "one"), newShelf(t, "app", "locked/up")
 	const key = "TheKey"
 	var log lines
-	base := serve(t, &source{recordings: []web.Recordings{one.open(), locked.keyed(key)}, log: slog.New(slog.NewTextHandler(&log, nil))})
+	base := serve(t, &source{recordings: []catalogue.Shelf{one.open(), locked.keyed(key)}, log: slog.New(slog.NewTextHandler(&log, nil))})
 	one.put("x", 1)
 	locked.put("x", 1)
 	const anyone, withKey = "/recordings/app/one/x", "/recordings/app/locked%2Fup/x"
@@ -243,7 +244,7 @@ func TestWhyAKeyDeletesNothing(t *testing.T) {
 	} {
 		r := shelf.open()
 		r.Authorize = func(string) *session.Refusal { return &c.why }
-		code, body := ask(t, serve(t, &source{recordings: []web.Recordings{r}}), "DELETE", "/recordings/app/one/x", "Authorization", "Bearer k")
+		code, body := ask(t, serve(t, &source{recordings: []catalogue.Shelf{r}}), "DELETE", "/recordings/app/one/x", "Authorization", "Bearer k")
 		var said struct{ Error string }
 		if err := json.Unmarshal([]byte(body), &said); err != nil || code != c.status || said.Error != c.says {
 			t.Errorf("%s: %d %s; want %d %q", c.why.Code, code, body, c.status, c.says)
@@ -258,7 +259,7 @@ func TestWhyAKeyDeletesNothing(t *testing.T) {
 func TestStoreThatIsNotReady(t *testing.T) {
 	t.Parallel()
 	shelf := newShelf(t, "app", "one")
-	base := serve(t, &source{recordings: []web.Recordings{shelf.open()}})
+	base := serve(t, &source{recordings: []catalogue.Shelf{shelf.open()}})
 	fanout := stream.NewFanout(1)
 	defer fanout.Close()
 	live := stream.New("cam", fanout, stream.Options{})
@@ -301,7 +302,7 @@ func TestDeletingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	one := newShelf(t, "app", "one")
 	one.put("x", 1)
-	h := (&source{recordings: []web.Recordings{one.open()}}).handler()
+	h := (&source{recordings: []catalogue.Shelf{one.open()}}).handler()
 	for _, c := range []struct {
 		from, host string
 		want       int

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web"
@@ -31,14 +32,16 @@ type source struct {
 	stats      []instance.Stats
 	refused    map[string]uint64
 	cert       *web.Certificate // nil: there is no RTMPS
-	recordings []web.Recordings
+	recordings []catalogue.Shelf
 	log        *slog.Logger // nil: none
 }
 
-func (s *source) Ready() error                 { return s.notReady }
-func (s *source) Stats() []instance.Stats      { return s.stats }
-func (s *source) Refused() map[string]uint64   { return s.refused }
-func (s *source) Recordings() []web.Recordings { return append([]web.Recordings(nil), s.recordings...) }
+func (s *source) Ready() error               { return s.notReady }
+func (s *source) Stats() []instance.Stats    { return s.stats }
+func (s *source) Refused() map[string]uint64 { return s.refused }
+func (s *source) Recordings() []catalogue.Shelf {
+	return append([]catalogue.Shelf(nil), s.recordings...)
+}
 
 func (s *source) Certificate() (web.Certificate, bool) {
 	if s.cert == nil {

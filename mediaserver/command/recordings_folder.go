@@ -1,0 +1,60 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/catalogue"
+	"flashpod.dev/flashpod/mediaserver/server"
+	"flashpod.dev/flashpod/mediaserver/web"
+)
+
+const pageSize = 1000 // recordings that are asked for at once
+
+// recordingsFolder is a data folder from which no server serves.
+type recordingsFolder struct {
+	catalogue *catalogue.Catalogue
+	done      func() error
+}
+
+func openFolder(data, instance string) (library, error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	shelves, done, err := server.OpenRecordings(data, instance, log)
+	if err != nil {
+		return nil, err
+	}
+	return &recordingsFolder{catalogue.New(func() []catalogue.Shelf { return shelves }), done}, nil
+}
+
+func (f *recordingsFolder) close() error { return f.done() }
+
+func (f *recordingsFolder) list(ctx context.Context, of *apppath.Path) ([]web.Recording, error) {
+	all := []web.Recording{}
+	for q, more := (catalogue.Query{Of: of, Limit: pageSize}), true; more; {
+		var page []catalogue.Recording
+		var err error
+		if page, more, err = f.catalogue.List(ctx, q); err != nil {
+			return nil, err
+		}
+		for _, one := range page {
+			all = append(all, web.Describe(one))
+			q.After = one.Place()
+		}
+	}
+	return all, nil
+}
+
+func (f *recordingsFolder) find(_ context.Context, of apppath.Path, name string) (web.Recording, error) {
+	one, err := f.catalogue.Find(of, name)
+	if err != nil {
+		return web.Recording{}, err
+	}
+	return web.Describe(one), nil
+}
+
+// remove needs no key: whoever may write to the folder could delete the file.
+func (f *recordingsFolder) remove(_ context.Context, of apppath.Path, name, _ string) error {
+	return f.catalogue.Delete(catalogue.Caller{Local: true}, of, name)
+}
