@@ -48,35 +48,9 @@ func foreignFields(kind string, o client.Object) (client.Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	taken := fieldpath.NewSet()
-	kept := make([]metav1.ManagedFieldsEntry, 0, len(entries))
-	for i, m := range entries {
-		if i == mine || m.Subresource != "" || m.Manager == FieldManager {
-			kept = append(kept, m)
-			continue
-		}
-		theirs, err := fieldsOf(m)
-		if err != nil {
-			return nil, err
-		}
-		undo := fieldpath.NewSet()
-		theirs.Iterate(func(p fieldpath.Path) {
-			// What both own is as we want it already.
-			if within(root, p) && !within(restartedAt, p) && !above(p, restartedAt) && !own.Has(p) {
-				undo.Insert(p.Copy())
-			}
-		})
-		if undo.Empty() {
-			kept = append(kept, m)
-			continue
-		}
-		taken = taken.Union(undo)
-		if rest := theirs.Difference(undo); !rest.Empty() {
-			if m.FieldsV1, err = fieldsV1(rest); err != nil {
-				return nil, err
-			}
-			kept = append(kept, m)
-		}
+	kept, taken, err := withoutTheirs(entries, mine, own, root)
+	if err != nil {
+		return nil, err
 	}
 	if taken.Empty() {
 		return nil, nil
@@ -95,6 +69,42 @@ func foreignFields(kind string, o client.Object) (client.Patch, error) {
 		return nil, fmt.Errorf("fields of others in %s %s: %w", kind, o.GetName(), err)
 	}
 	return client.RawPatch(types.MergePatchType, raw), nil
+}
+
+// withoutTheirs are the entries of managed fields without what others own below
+// root and ours, at index mine, does not; and what was taken from them.
+func withoutTheirs(entries []metav1.ManagedFieldsEntry, mine int, own *fieldpath.Set, root fieldpath.Path) (kept []metav1.ManagedFieldsEntry, taken *fieldpath.Set, err error) {
+	taken = fieldpath.NewSet()
+	kept = make([]metav1.ManagedFieldsEntry, 0, len(entries))
+	for i, m := range entries {
+		if i == mine || m.Subresource != "" || m.Manager == FieldManager {
+			kept = append(kept, m)
+			continue
+		}
+		theirs, err := fieldsOf(m)
+		if err != nil {
+			return nil, nil, err
+		}
+		undo := fieldpath.NewSet()
+		theirs.Iterate(func(p fieldpath.Path) {
+			// What both own is as we want it already.
+			if within(root, p) && !within(restartedAt, p) && !above(p, restartedAt) && !own.Has(p) {
+				undo.Insert(p.Copy())
+			}
+		})
+		if undo.Empty() {
+			kept = append(kept, m)
+			continue
+		}
+		taken = taken.Union(undo)
+		if rest := theirs.Difference(undo); !rest.Empty() {
+			if m.FieldsV1, err = fieldsV1(rest); err != nil {
+				return nil, nil, err
+			}
+			kept = append(kept, m)
+		}
+	}
+	return kept, taken, nil
 }
 
 func within(root, p fieldpath.Path) bool {

@@ -21,15 +21,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	key, certificate := publishKeyVerdict(o), certificateVerdict(o)
 	s.URL = url(a, address)
 
-	s.Origin = &v1alpha1.OriginStatus{}
-	if set := o.statefulSet; set != nil && o.standing.statefulSet == ours {
-		if o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) {
-			s.Origin.Ready = 1
-		}
-		if c := set.Spec.Template.Spec.Containers; len(c) > 0 {
-			s.Origin.Image = c[0].Image
-		}
-	}
+	s.Origin = originStatus(o)
 	s.Edges = nil // there are none yet
 	s.Storage = &v1alpha1.StorageStatus{}
 	if o.claim != nil {
@@ -52,10 +44,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	default:
 		reconciling = good(sum.reason, sum.message)
 	}
-	for _, c := range []struct {
-		kind string
-		verdict
-	}{
+	setConditions(&s, a.Generation, []condition{
 		{v1alpha1.ConditionReady, sum},
 		{v1alpha1.ConditionReconciling, reconciling},
 		{v1alpha1.ConditionStalled, stuck},
@@ -68,16 +57,42 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionSuspended, suspended},
 		{v1alpha1.ConditionUpgradePending, p.upgrade.wait},
 		{v1alpha1.ConditionUnmarkedReference, unmarked(o)},
-	} {
+	})
+	return s
+}
+
+// originStatus is what is seen of the origin.
+func originStatus(o *observed) *v1alpha1.OriginStatus {
+	s := &v1alpha1.OriginStatus{}
+	if set := o.statefulSet; set != nil && o.standing.statefulSet == ours {
+		if o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) {
+			s.Ready = 1
+		}
+		if c := set.Spec.Template.Spec.Containers; len(c) > 0 {
+			s.Image = c[0].Image
+		}
+	}
+	return s
+}
+
+// condition is a verdict with the condition that says it.
+type condition struct {
+	kind string
+	verdict
+}
+
+// setConditions writes the verdicts, and takes away the conditions that have
+// none.
+func setConditions(s *v1alpha1.AppInstanceStatus, generation int64, all []condition) {
+	for _, c := range all {
 		if c.none() {
 			meta.RemoveStatusCondition(&s.Conditions, c.kind)
 			continue
 		}
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
-			Type: c.kind, Status: c.status, Reason: c.reason, Message: short(c.message, maxMessage), ObservedGeneration: a.Generation,
+			Type: c.kind, Status: c.status, Reason: c.reason, Message: short(c.message, maxMessage), ObservedGeneration: generation,
 		})
 	}
-	return s
 }
 
 // ready sums up: the first that is missing is named.

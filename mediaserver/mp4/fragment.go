@@ -142,20 +142,9 @@ func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
 		return r.err
 	}
 	for n := range count {
-		duration, size, flags, cts := head.DefaultSampleDuration, head.DefaultSampleSize, head.DefaultSampleFlags, int64(0)
-		if r.flags&trunDurations != 0 {
-			duration = r.u32()
-		}
-		if r.flags&trunSizes != 0 {
-			size = r.u32()
-		}
-		if r.flags&trunFlags != 0 {
-			flags = r.u32()
-		} else if n == 0 && firstSaid {
+		duration, size, flags, cts := runEntry(r, head)
+		if n == 0 && firstSaid && r.flags&trunFlags == 0 {
 			flags = first
-		}
-		if r.flags&trunCTS != 0 {
-			cts = int64(int32(r.u32()))
 		}
 		if r.err != nil {
 			break
@@ -174,6 +163,25 @@ func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
 	}
 	f.end = at
 	return r.err
+}
+
+// runEntry reads what a run says of its next sample, and takes from the head of
+// its track what the run does not.
+func runEntry(r *table, head *mp4.Tfhd) (duration, size, flags uint32, cts int64) {
+	duration, size, flags = head.DefaultSampleDuration, head.DefaultSampleSize, head.DefaultSampleFlags
+	if r.flags&trunDurations != 0 {
+		duration = r.u32()
+	}
+	if r.flags&trunSizes != 0 {
+		size = r.u32()
+	}
+	if r.flags&trunFlags != 0 {
+		flags = r.u32()
+	}
+	if r.flags&trunCTS != 0 {
+		cts = int64(int32(r.u32()))
+	}
+	return duration, size, flags, cts
 }
 
 // readFragments goes through the boxes from one byte on. A tail that is no box,

@@ -64,21 +64,9 @@ func (t *track) index(w *window, fileSize int64) error {
 	if t.tables.stsz.end == 0 {
 		return nil // fragments say it
 	}
-	size := sizes.u32()
-	var count uint32
-	if size == 0 {
-		count = sizes.count(4)
-	} else if count = sizes.u32(); int64(count)*int64(size) > fileSize {
-		return invalid("%v says %d samples of %d bytes, more than the file has", t, count, size)
-	}
-	if sizes.err != nil {
-		return sizes.err
-	}
-	if count > maxSamples {
-		return invalid("%v says %d samples, and %d are read at most: split the recording", t, count, maxSamples)
-	}
-	if count == 0 {
-		return nil
+	size, count, err := t.sampleCount(sizes, fileSize)
+	if err != nil || count == 0 {
+		return err
 	}
 	t.samples = make([]sample, 0, count)
 	durations, offsets := newRuns(w, t.tables.stts), newRuns(w, t.tables.ctts)
@@ -125,6 +113,24 @@ func (t *track) index(w *window, fileSize int64) error {
 		}
 	}
 	return nil
+}
+
+// sampleCount reads how many samples there are, and the size that all of them
+// have; 0: each has its own, which follows.
+func (t *track) sampleCount(sizes *table, fileSize int64) (size, count uint32, err error) {
+	size = sizes.u32()
+	if size == 0 {
+		count = sizes.count(4)
+	} else if count = sizes.u32(); int64(count)*int64(size) > fileSize {
+		return 0, 0, invalid("%v says %d samples of %d bytes, more than the file has", t, count, size)
+	}
+	if sizes.err != nil {
+		return 0, 0, sizes.err
+	}
+	if count > maxSamples {
+		return 0, 0, invalid("%v says %d samples, and %d are read at most: split the recording", t, count, maxSamples)
+	}
+	return size, count, nil
 }
 
 // chunks says where samples are: chunks have offsets, and hold some samples
