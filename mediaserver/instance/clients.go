@@ -21,9 +21,8 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 	if o.closing {
 		return stopping()
 	}
-	most := o.rules.Load().MaxConnections
-	if most > 0 && o.seen.connections() >= most {
-		return limit("", "spec.limits.maxConnections", most)
+	if max := o.rules.Load().MaxConnections; max > 0 && o.seen.connections() >= max {
+		return limit("", "spec.limits.maxConnections", max)
 	}
 	o.seen.come(r.ID, peer)
 	return nil

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -55,7 +56,7 @@ type Rules struct {
 }
 
 // Instance is one running instance. All methods may be called from any
-// goroutine; none but Close waits. It implements session.Instance.
+// goroutine; none but Close and Authorize waits. It implements session.Instance.
 type Instance struct {
 	application, name string
 
@@ -67,9 +68,10 @@ type Instance struct {
 
 	// ctx ends the waiting for disks: see Abandon.
 	ctx     context.Context
-	abandon context.CancelFunc
+	abandon context.CancelCauseFunc
 
 	tasks   tasks
+	disk    disk
 	reentry reentry
 	stopped chan struct{} // closed by the owner
 
@@ -96,7 +98,7 @@ func New(cfg Config) (*Instance, error) {
 		refused: newRefused(),
 	}
 	i.tasks.wake = make(chan struct{}, 1)
-	i.ctx, i.abandon = context.WithCancel(context.Background())
+	i.ctx, i.abandon = context.WithCancelCause(context.Background())
 	i.SetRules(cfg.Rules)
 	go i.own()
 	return i, nil
@@ -120,11 +122,13 @@ func (i *Instance) Name() string { return i.name }
 func (i *Instance) Store() *recording.Store { return i.store }
 
 // Abandon ends the waiting for disks: what a recording has not written by now is
-// given up, and so is the opening of files.
-func (i *Instance) Abandon() { i.abandon() }
+// given up, and so is the opening of one.
+func (i *Instance) Abandon() { i.abandon(errAbandoned) }
 
-// Close ends the owner, and waits for what it has been asked to do. The caller
-// has ended the sessions first.
+var errAbandoned = errors.New("the server ends, and the disk has not answered")
+
+// Close ends the owner, and waits for what it has been asked to do; not for
+// disks. The caller has ended the sessions first.
 func (i *Instance) Close() {
 	i.reentry.check("Close")
 	t := &i.tasks
@@ -136,5 +140,5 @@ func (i *Instance) Close() {
 	default:
 	}
 	<-i.stopped
-	i.abandon()
+	i.abandon(errAbandoned)
 }

@@ -16,7 +16,9 @@ func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) 
 			answer(o.play(r))
 			return
 		}
-		go i.playRecorded(r, answer)
+		if !i.disk.do(func() { i.playRecorded(r, answer) }) {
+			answer(session.PlayAnswer{Refusal: diskBusy()})
+		}
 	})
 	if !ok {
 		answer(session.PlayAnswer{Refusal: stopping()})
@@ -55,14 +57,17 @@ func (i *Instance) playRecorded(r session.PlayRequest, answer func(session.PlayA
 
 // Length implements session.Instance.
 func (i *Instance) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
-	go func() {
+	ok := i.disk.do(func() {
 		d, err := i.store.Length(r.Name)
 		if err != nil {
 			answer(session.LengthAnswer{Refusal: notPlayed(err)})
 			return
 		}
 		answer(session.LengthAnswer{Length: d})
-	}()
+	})
+	if !ok {
+		answer(session.LengthAnswer{Refusal: diskBusy()})
+	}
 }
 
 // notPlayed is the refusal that an error of opening a recorded stream means.

@@ -47,6 +47,19 @@ func (p *publication) Clear(handler string) bool {
 // LastWrite implements session.Publication.
 func (p *publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()) }
 
+// silent says whether nothing has come for so long. A publisher that waits for
+// its file has nothing to say yet.
+func (p *publication) silent(timeout time.Duration) bool {
+	if p.opened != nil {
+		select {
+		case <-p.opened:
+		default:
+			return false
+		}
+	}
+	return time.Since(p.LastWrite()) >= timeout
+}
+
 // Close implements session.Publication. The name is free for another publisher
 // at once; its next recording waits for this one, and so does closing again.
 func (p *publication) Close(ended func(error)) {

@@ -35,13 +35,34 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 		publish()
 		return
 	}
-	go func() { // a look at keys may wait for a disk
+	ok := i.disk.do(func() { // a look at keys may wait for it
 		if why := i.Authorize(r.Credentials.Key); why != nil {
 			refuse(why)
 			return
 		}
 		publish()
-	}()
+	})
+	if !ok {
+		refuse(diskBusy())
+	}
+}
+
+// MayPublish implements session.Instance.
+func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Refusal)) {
+	if i.rules.Load().Keys == nil {
+		answer(nil)
+		return
+	}
+	ok := i.disk.do(func() {
+		why := i.Authorize(r.Credentials.Key)
+		if why != nil {
+			i.Refused(r, why)
+		}
+		answer(why)
+	})
+	if !ok {
+		answer(diskBusy())
+	}
 }
 
 func (o *owner) publish(r session.PublishRequest, answer func(session.PublishAnswer), refuse func(*session.Refusal)) {
@@ -52,7 +73,7 @@ func (o *owner) publish(r session.PublishRequest, answer func(session.PublishAns
 	}
 	rules, before := o.rules.Load(), e.publication
 	pub, err := e.stream.Publish()
-	if errors.Is(err, stream.ErrBusy) && before != nil && time.Since(before.LastWrite()) >= rules.PublisherTimeout {
+	if errors.Is(err, stream.ErrBusy) && before != nil && before.silent(rules.PublisherTimeout) {
 		o.log.Info("publisher was silent: another takes over", "stream", r.Name)
 		before.Close(func(err error) {
 			if err != nil {
@@ -117,8 +138,12 @@ func (t *recordTask) run(ctx context.Context) {
 	ctx, cancel := context.WithTimeoutCause(ctx, diskTimeout, errDisk)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- t.open(ctx) }()
 	var err error
+	if !t.p.inst.disk.do(func() { done <- t.open(ctx) }) {
+		close(t.p.opened)
+		t.reader.Close()
+		done <- errDisk
+	}
 	select {
 	case err = <-done:
 	case <-ctx.Done():
@@ -129,6 +154,7 @@ func (t *recordTask) run(ctx context.Context) {
 		t.p.inst.log.Error("recording did not start", "stream", t.p.name, "err", err)
 		a.NotRecorded = notRecorded(err)
 	}
+	t.p.wrote.Store(time.Now().UnixNano()) // its publisher has waited for us
 	t.answer(a)
 }
 
@@ -160,6 +186,11 @@ func (t *recordTask) open(ctx context.Context) error {
 	if err != nil {
 		i.seen.recording.Add(-1)
 		return err
+	}
+	if ctx.Err() != nil {
+		// Its publisher was told that there is no recording.
+		_ = r.Stop(ctx)
+		return context.Cause(ctx)
 	}
 	p.recorder = r
 	i.seen.count(func(t *Totals) { t.Recordings++ })

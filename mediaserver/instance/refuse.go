@@ -20,6 +20,7 @@ type Keys interface {
 
 // Authorize checks a publish key, as Keys.Check does. It may wait for a disk.
 func (i *Instance) Authorize(key string) *session.Refusal {
+	i.reentry.check("Authorize")
 	keys := i.rules.Load().Keys
 	if keys == nil {
 		return nil
@@ -39,8 +40,8 @@ func stopping() *session.Refusal {
 }
 
 // limit refuses what would exceed a limit of the manifest.
-func limit(what, field string, most int) *session.Refusal {
-	reason := fmt.Sprintf("limit reached: %s is %d", field, most)
+func limit(what, field string, max int) *session.Refusal {
+	reason := fmt.Sprintf("limit reached: %s is %d", field, max)
 	if what != "" {
 		reason = what + ": " + reason
 	}
@@ -102,7 +103,7 @@ func (i *Instance) Refused(r session.PublishRequest, why *session.Refusal) {
 	if !tell {
 		return
 	}
-	args := []any{"client", r.ID, "address", r.Address, "stream", printable(r.Name), "reason", string(why.Code)}
+	args := []any{"client", r.ID, "address", r.Address, "stream", session.Printable(r.Name), "reason", string(why.Code)}
 	if why.Code == session.RefusedLimit {
 		args = append(args, "said", why.Reason) // which limit
 	}
@@ -113,12 +114,4 @@ func (i *Instance) Refused(r session.PublishRequest, why *session.Refusal) {
 		args = append(args, "refusedBefore", untold)
 	}
 	i.log.Warn("publish refused", args...)
-}
-
-// printable makes a client's own word fit for a log line.
-func printable(s string) string {
-	if len(s) > 64 {
-		s = s[:64] + "…"
-	}
-	return s
 }

@@ -2,7 +2,6 @@ package rtmp
 
 import (
 	"crypto/tls"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -144,20 +143,4 @@ func (c *Conn) endedBy(err error) error {
 	default:
 		return err
 	}
-}
-
-// Linger ends the connection gently: what is queued is sent, the peer is told
-// that nothing more comes, and what it still sends is thrown away until it
-// closes, or until the time is over. Closing at once, with bytes unread, would
-// take back what is on its way to it. It is called after Serve has returned.
-func (c *Conn) Linger(d time.Duration) {
-	defer c.Close()
-	if err := c.CloseWrite(); err != nil {
-		return
-	}
-	if err := c.nc.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return
-	}
-	// Whatever ends it, nothing is left to say.
-	_, _ = io.Copy(io.Discard, c.nc)
 }

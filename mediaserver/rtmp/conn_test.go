@@ -367,8 +367,9 @@ func TestHandshakeRefuses(t *testing.T) {
 	})
 }
 
-// A client that is refused must hear why, whatever it was still sending.
-func TestLingerDeliversWhatWasQueued(t *testing.T) {
+// A client that is refused must hear why, whatever it was still sending: the
+// server says so, half-closes, and reads on.
+func TestCloseWriteDeliversWhatWasQueued(t *testing.T) {
 	server, client := shaken(t, false, Config{})
 	got := collect(t, client)
 	for range 20 {
@@ -376,15 +377,17 @@ func TestLingerDeliversWhatWasQueued(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	refused := errors.New("refused")
-	if err := server.Serve(func(*Message) error { return refused }); !errors.Is(err, refused) {
-		t.Fatal(err)
-	}
-	if err := server.Send(Status(0, "error", "why", "")); err != nil {
-		t.Fatal(err)
-	}
-	lingered := make(chan struct{})
-	go func() { server.Linger(5 * time.Second); close(lingered) }()
+	served := make(chan error, 1)
+	go func() {
+		said := false
+		served <- server.Serve(func(*Message) error {
+			if said {
+				return nil
+			}
+			said = true
+			return errors.Join(server.Send(Status(0, "error", "why", "")), server.CloseWrite())
+		})
+	}()
 	if m, ok := <-got; !ok || m.Type != TypeCommand {
 		t.Fatalf("the reason did not arrive: %v, %v", m, ok)
 	}
@@ -392,7 +395,9 @@ func TestLingerDeliversWhatWasQueued(t *testing.T) {
 		t.Error("more came behind it")
 	}
 	client.Close()
-	<-lingered
+	if err := <-served; !errors.Is(err, io.EOF) {
+		t.Errorf("%v, want the client's end", err)
+	}
 }
 
 func TestAMF3MessagesComeAsAMF0(t *testing.T) {

@@ -93,6 +93,10 @@ func (s *Server) count(reason string) {
 // timeout is over.
 const finishTime = 2 * time.Second
 
+// sessionGrace is how long sessions may take to end when their disks were given
+// up.
+const sessionGrace = 3 * time.Second
+
 // drain ends everything in order. A client that does not go by the drain timeout
 // is cut off; publications and recordings end as their sessions do, and what a disk
 // has not taken soon after that is given up.
@@ -124,7 +128,11 @@ func (s *Server) drain() {
 	case <-gone:
 	case <-timeout.C:
 		s.cutOff(started)
-		<-gone
+		select {
+		case <-gone:
+		case <-time.After(finishTime + sessionGrace):
+			s.log.Error("sessions have not ended, and are left alone")
+		}
 	}
 	// Last, so that readiness and metrics tell the story until the end.
 	s.web.Close()

@@ -1,9 +1,14 @@
 package server
 
 import (
+	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // hungDisk is a disk that stops answering: recorders ask for the time whenever
@@ -76,6 +81,69 @@ func TestDrainIsOnTimeWhenADiskHangs(t *testing.T) {
 	stop()
 	<-told
 	if took, most := time.Since(started), drain+finishTime+2*time.Second; took > most {
+		t.Errorf("the drain took %v, more than %v", took, most)
+	}
+}
+
+// A key whose disk hangs keeps a drain no longer: here it is a pipe that nobody
+// writes to.
+func TestDrainIsOnTimeWhenAKeyHangs(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const drain = 500 * time.Millisecond
+	_, stop := runWith(t, Config{PublishKeyFile: key, DrainTimeout: drain}, keyed)
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The server looks at its key every second, and waits there.
+	w, err := os.OpenFile(key, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { os.Remove(key); w.Close() }() // in this order: nobody opens it again
+	started := time.Now()
+	stop()
+	if took, most := time.Since(started), drain+finishTime+2*time.Second; took > most {
+		t.Errorf("the drain took %v, more than %v", took, most)
+	}
+}
+
+// However many recordings hang, their time is one.
+func TestManyHungRecordings(t *testing.T) {
+	t.Parallel()
+	disk := newHungDisk(t)
+	const drain, many = 500 * time.Millisecond, 12
+	s, stop := runWith(t, Config{DrainTimeout: drain, clock: clock{time: disk.now}}, open)
+	c := connect(t, s, "app/one").hello()
+	for id := uint32(2); id <= many; id++ {
+		c.send("createStream", 2, nil)
+	}
+	for id := uint32(1); id <= many; id++ {
+		c.on(id, "publish", string(rune('a'+id)), "record")
+	}
+	for started := 0; started < many; {
+		if word, _ := c.next(); word == "onStatus NetStream.Record.Start" {
+			started++
+		}
+	}
+	disk.hang()
+	for id := uint32(1); id <= many; id++ {
+		if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: id, Payload: []byte{0xaf, 1, 0}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range many {
+		<-disk.reached
+	}
+	started := time.Now()
+	stop()
+	if took, most := time.Since(started), drain+finishTime+3*time.Second; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }

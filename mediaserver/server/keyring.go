@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -81,10 +82,13 @@ func (k *keyring) own() {
 	}
 }
 
-// close ends the owner.
-func (k *keyring) close() {
+// close ends the owner, and waits for it until ctx ends: its disk may hang.
+func (k *keyring) close(ctx context.Context) {
 	close(k.stop)
-	<-k.stopped
+	select {
+	case <-k.stopped:
+	case <-ctx.Done():
+	}
 }
 
 // Check implements instance.Keys.

@@ -289,18 +289,22 @@ func (s *Server) Recordings() []catalogue.Shelf {
 
 // close ends what New has begun. Disks that hang are waited for until ctx ends.
 func (s *Server) close(ctx context.Context) {
-	for _, i := range s.all() {
-		i.Close()
-		if err := i.Store().Close(ctx); err != nil {
-			s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
-		}
+	var all sync.WaitGroup
+	for _, i := range s.all() { // at once: they may wait for different disks
+		all.Go(func() {
+			i.Close()
+			if err := i.Store().Close(ctx); err != nil {
+				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
+			}
+		})
 	}
 	for _, k := range s.keys {
-		k.close()
+		all.Go(func() { k.close(ctx) })
 	}
 	if s.cert != nil {
-		s.cert.close()
+		all.Go(func() { s.cert.close(ctx) })
 	}
+	all.Wait()
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {
 		s.log.Error("unlock data folder", "err", err)

@@ -73,10 +73,13 @@ func (c *certificate) own() {
 	}
 }
 
-// close ends the owner.
-func (c *certificate) close() {
+// close ends the owner, and waits for it until ctx ends: its disk may hang.
+func (c *certificate) close(ctx context.Context) {
 	close(c.stop)
-	<-c.stopped
+	select {
+	case <-c.stopped:
+	case <-ctx.Done():
+	}
 }
 
 // look reads the files, and takes what they hold when that has changed.

@@ -2,8 +2,24 @@ package session
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 )
+
+// errPending says that an instance has not answered in time.
+var errPending = errors.New("the instance has not answered")
+
+// patience is how long a turn waits for the instance: as long as the client is
+// there, and no longer than PendingTimeout.
+func (s *Session) patience() (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
+}
+
+// noAnswer is the refusal in place of an answer that has not come.
+func (s *Session) noAnswer() *Refusal {
+	return &Refusal{Code: RefusedNoAnswer, Reason: fmt.Sprintf("the instance has not answered for %v", s.cfg.PendingTimeout)}
+}
 
 // await asks, and waits for the answer or for the end of ctx, whose cause it
 // returns. An answer that comes after that is handed to late, which gives back

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -26,7 +27,7 @@ func (s *Session) command(cmd *rtmp.Command) error {
 	if _, ok := streamCommands[cmd.Name]; ok {
 		return s.failCall(cmd, fmt.Sprintf("%s needs a stream: call createStream first, and send it on the stream's id (it came on %d).", cmd.Name, cmd.StreamID))
 	}
-	return s.failCall(cmd, fmt.Sprintf("Method not found (%s).", printable(cmd.Name)))
+	return s.failCall(cmd, fmt.Sprintf("Method not found (%s).", Printable(cmd.Name)))
 }
 
 // connectionCommands may come on any message stream.
@@ -86,7 +87,7 @@ func (s *Session) answerNothing(cmd *rtmp.Command) error { return s.answer(cmd) 
 
 // failCall sends the _error of a call.
 func (s *Session) failCall(cmd *rtmp.Command, description string) error {
-	s.log.Debug("call failed", "command", printable(cmd.Name), "reason", description)
+	s.log.Debug("call failed", "command", Printable(cmd.Name), "reason", description)
 	if cmd.Transaction == 0 {
 		return nil
 	}
@@ -168,10 +169,14 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if !ok {
 		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
 	}
-	answer, err := await(s.ctx, func(answer func(LengthAnswer)) {
+	ctx, cancel := s.patience()
+	defer cancel()
+	answer, err := await(ctx, func(answer func(LengthAnswer)) {
 		s.inst.Length(LengthRequest{s.client, strings.Trim(withoutQuery(raw), "/")}, answer)
 	}, func(LengthAnswer) {})
 	switch why := answer.Refusal; {
+	case errors.Is(err, errPending):
+		return s.failCall(cmd, "The length is not known: "+s.noAnswer().Reason+".")
 	case err != nil:
 		return nil // the client has gone
 	case why == nil:
@@ -179,7 +184,7 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	case why.Code == RefusedNotFound, why.Code == RefusedBadName:
 		return s.answer(cmd, 0.0)
 	default:
-		s.log.Error("getStreamLength", "stream", raw, "err", why.Cause)
+		s.log.Error("getStreamLength", "stream", raw, "reason", why, "err", why.Cause)
 		return s.failCall(cmd, "The recorded stream cannot be read.")
 	}
 }
@@ -210,10 +215,11 @@ func withoutQuery(name string) string {
 	return name
 }
 
-// printable makes a client's own word fit for a log line.
-func printable(s string) string {
-	if len(s) > 64 {
-		s = s[:64] + "…"
+// Printable makes a client's own word fit for a log line.
+func Printable(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
 	}
-	return s
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

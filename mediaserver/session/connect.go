@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -39,8 +38,8 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	if err != nil {
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", err.Error(), "bad application name")
 	}
-	s.client.Agent = printable(property(args, "flashVer", ""))
-	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
+	s.client.Agent = Printable(property(args, "flashVer", ""))
+	ctx, cancel := s.patience()
 	defer cancel()
 	answer, err := await(ctx, func(answer func(ConnectAnswer)) {
 		s.dir.Connect(ConnectRequest{s.client, to.Application, to.Instance}, s, answer)
@@ -52,14 +51,13 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	switch {
 	case errors.Is(err, errPending):
 		return s.refuse(cmd, "NetConnection.Connect.Failed", fmt.Sprintf(
-			"The instance has not answered for %v.", s.cfg.PendingTimeout), "instance did not answer")
+			"The instance has not answered for %v.", s.cfg.PendingTimeout), string(RefusedNoAnswer))
 	case err != nil:
 		return nil // the client has gone
 	case answer.Refusal != nil:
 		return s.refused(cmd, to, answer.Refusal)
 	}
 	s.inst = answer.Instance
-	s.connected.Store(true)
 	s.query = to.query
 	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil {
 		for k, v := range u.Query() {
@@ -68,9 +66,6 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	}
 	return s.welcome(cmd, args, to)
 }
-
-// errPending says that an instance has not answered a connect.
-var errPending = errors.New("the instance has not answered")
 
 // welcome tells a client that it was let in.
 func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error {
@@ -109,7 +104,9 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	}
 	// Many players start only once they were told that bandwidth detection
 	// is over.
-	return s.conn.SendCommand(0, "onBWDone", 0, nil)
+	err := s.conn.SendCommand(0, "onBWDone", 0, nil)
+	s.connected.Store(true) // from here on it may be told to go
+	return err
 }
 
 // greet sends what comes before the answer to connect. The chunk size goes
@@ -144,6 +141,7 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 // refuse answers connect with _error and the reason, tells the client to
 // close, and ends the connection.
 func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) error {
+	defer s.dismiss()
 	s.cfg.Refused(counted)
 	s.log.Warn("connect refused", "code", code, "reason", description)
 	err := s.conn.Send(
@@ -158,9 +156,5 @@ func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) e
 	if err := s.conn.SendCommand(0, "_error", cmd.Transaction, nil, info); err != nil {
 		return err
 	}
-	if err := s.conn.SendCommand(0, "close", 0, nil); err != nil {
-		return err
-	}
-	s.dismiss()
-	return nil
+	return s.conn.SendCommand(0, "close", 0, nil)
 }

@@ -47,6 +47,8 @@ func (d *desk) Publish(r session.PublishRequest, answer func(session.PublishAnsw
 	d.publishes <- asked[session.PublishRequest, session.PublishAnswer]{r, answer}
 }
 
+func (d *desk) MayPublish(_ session.PublishRequest, answer func(*session.Refusal)) { answer(nil) }
+
 func (d *desk) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
 	d.plays <- asked[session.PlayRequest, session.PlayAnswer]{r, answer}
 }

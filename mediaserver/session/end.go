@@ -36,16 +36,16 @@ func (s *Session) shutdown(reason string) {
 		// next will serve it.
 		last = slices.Insert(last, 0, rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason))
 	}
-	if err := s.conn.Send(last...); err != nil {
-		s.Close()
-		return
-	}
 	s.turns.post(func() {
 		for _, ns := range s.streams {
 			ns.playlist = nil
 			ns.stopPlaying()
 		}
 	})
+	if err := s.conn.Send(last...); err != nil {
+		s.Close()
+		return
+	}
 	s.hangUp(shutdownGrace)
 }
 
@@ -71,8 +71,15 @@ func (s *Session) hangUp(after time.Duration) {
 // end gives back all that the client held, and logs the end. It is the last turn
 // of Serve; events that come later find nothing.
 func (s *Session) end(err error, d time.Duration) {
+	var finish []func(tell bool)
 	for _, ns := range s.streams {
+		if ns.publishing != nil {
+			finish = append(finish, ns.leaveName())
+		}
 		ns.end(false)
+	}
+	for _, f := range finish { // all of them have begun: a disk that hangs costs its time once
+		f(false)
 	}
 	clear(s.streams)
 	if s.inst != nil {

@@ -21,7 +21,7 @@ import (
 type Client struct {
 	ID      string // unique in this process
 	Address string // of the client, host:port
-	Agent   string // what it calls itself (flashVer), 64 bytes at most
+	Agent   string // what it calls itself (flashVer), cut to some 64 bytes
 }
 
 // ConnectRequest is what connect asks.
@@ -38,7 +38,8 @@ type ConnectAnswer struct {
 
 // Peer is a connected client as its instance sees it.
 type Peer interface {
-	// Bytes returns what the connection has received and sent so far.
+	// Bytes returns what the connection has received and sent so far. It does
+	// not wait: a link keeps the figures that it was sent last.
 	Bytes() (in, out uint64)
 	// Shutdown tells the client that the instance goes away, and ends the
 	// connection soon after. It does not wait for the client, nor for what the
@@ -55,6 +56,9 @@ type Directory interface {
 // Instance is a running instance of an application, for one client that it has
 // let in.
 type Instance interface {
+	// MayPublish asks whether Publish would be refused for what the client
+	// shows of itself. It changes nothing but the count of refusals.
+	MayPublish(PublishRequest, func(*Refusal))
 	// Publish asks for a name to publish.
 	Publish(PublishRequest, func(PublishAnswer))
 	// Play asks for a stream to play.
@@ -95,7 +99,8 @@ type PublishRequest struct {
 	Mode        PublishMode
 	Credentials Credentials
 	// RecordingEnded is called, at most once and as answers are, when a
-	// recording ends by itself (a full disk); it is not called for Close.
+	// recording has ended by itself (a full disk), or could not be finished;
+	// before Close says that it has ended.
 	RecordingEnded func(*Refusal)
 }
 
@@ -115,12 +120,13 @@ type Publication interface {
 	// or another publisher has taken the name over.
 	Write(*rtmp.Message) error
 	// Clear forgets the data that was set for a handler, and says whether
-	// there was any.
+	// there was any: as Write, it is about the log in this process.
 	Clear(handler string) bool
 	// LastWrite is when the last message came or, before the first, when the
 	// publication began.
 	LastWrite() time.Time
-	// Close ends the publication: players get their UnpublishNotify, the
+	// Close ends the publication, and is answered even if the instance is
+	// lost: players get their UnpublishNotify, the
 	// recording is finished, and the name is free again. ended, called as
 	// answers are, is told why the recording is not whole, nil when it is.
 	// Closing again, as after a takeover, does nothing but answer when it has

@@ -72,6 +72,16 @@ type farInstance struct {
 	inst session.Instance
 }
 
+func (f farInstance) MayPublish(r session.PublishRequest, answer func(*session.Refusal)) {
+	r = carried(r)
+	f.p.there.send(func() {
+		f.inst.MayPublish(r, func(why *session.Refusal) {
+			why = carriedRefusal(why)
+			f.p.back.send(func() { answer(why) })
+		})
+	})
+}
+
 func (f farInstance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
 	asked, ended := carried(r), r.RecordingEnded
 	if ended != nil {

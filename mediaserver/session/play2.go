@@ -88,7 +88,7 @@ func (ns *netStream) replace(it item, old string, aligned bool, offset float64) 
 				return ns.accepted(it, func() error { return nil })
 			}
 		}
-		return ns.fail(codePlayFailed, it.name, "Cannot replace %s: it neither plays nor waits in the playlist.", printable(old))
+		return ns.fail(codePlayFailed, it.name, "Cannot replace %s: it neither plays nor waits in the playlist.", Printable(old))
 	}
 	answer, ok := ns.ask(it, true)
 	switch {

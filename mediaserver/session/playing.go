@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,9 +62,14 @@ const (
 // gone.
 func (ns *netStream) ask(it item, mustExist bool) (answer PlayAnswer, ok bool) {
 	s := ns.session
-	answer, err := await(s.ctx, func(answer func(PlayAnswer)) {
+	ctx, cancel := s.patience()
+	defer cancel()
+	answer, err := await(ctx, func(answer func(PlayAnswer)) {
 		s.inst.Play(PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: mustExist, Credentials: s.credentials(it.query)}, answer)
 	}, PlayAnswer.release)
+	if errors.Is(err, errPending) {
+		return PlayAnswer{Refusal: s.noAnswer()}, true
+	}
 	return answer, err == nil
 }
 
@@ -136,10 +142,10 @@ func (ns *netStream) refusePlay(name string, why *Refusal) error {
 		log.Info("play refused", "stream", name, "reason", string(RefusedNotFound))
 		return ns.fail(codePlayNotFound, name, "Failed to play %s; stream not found.", name)
 	case RefusedDamaged:
-		log.Warn("play refused", "stream", name, "err", why.Cause)
+		log.Warn("play refused", "stream", name, "reason", why, "err", why.Cause)
 		return ns.fail(codePlayInvalid, name, "Failed to play %s: the file is damaged, or of a kind that cannot be played.", name)
 	case RefusedFailed:
-		log.Error("play", "stream", name, "err", why.Cause)
+		log.Error("play", "stream", name, "reason", why, "err", why.Cause)
 		return ns.fail(codePlayFailed, name, "Failed to play %s: the file cannot be read.", name)
 	}
 	log.Warn("play refused", "stream", name, "reason", why.Error())

@@ -1,10 +1,12 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -16,8 +18,11 @@ type publishing struct {
 	Publication
 	ns      *netStream
 	name    string
-	records bool        // as its publisher asked
-	failed  atomic.Bool // the recording has ended by itself; set before its publisher is told
+	asked   bool                    // its publisher wants a recording
+	records bool                    // and there is one
+	failed  atomic.Pointer[Refusal] // why the recording has ended by itself; nil: it has not
+	told    bool                    // of that
+	over    atomic.Bool             // another has the name: its session knows, or will in a turn
 	idle    *idleWatch
 }
 
@@ -34,16 +39,17 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		s.inst.Refused(request, bad)
 		return ns.fail(codePublishBadName, request.Name, "%s.", bad.Error())
 	}
-	ns.end(true) // whatever this stream did before
-	p := &publishing{ns: ns, name: request.Name}
-	asked := request.Mode != PublishLive
-	request.RecordingEnded = func(why *Refusal) {
-		p.failed.Store(true)
-		if asked {
-			s.turns.post(func() { p.recordingEnded(why) })
-		}
+	if ok, err := ns.leaveFor(request); !ok {
+		return err
 	}
-	answer, err := await(s.ctx, func(answer func(PublishAnswer)) {
+	p := &publishing{ns: ns, name: request.Name, asked: request.Mode != PublishLive}
+	request.RecordingEnded = func(why *Refusal) {
+		p.failed.Store(why)
+		s.turns.post(p.recordingEnded)
+	}
+	ctx, cancel := s.patience()
+	defer cancel()
+	answer, err := await(ctx, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
 		if late.Publication != nil {
@@ -51,12 +57,14 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		}
 	})
 	switch {
+	case errors.Is(err, errPending):
+		return ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, s.noAnswer()))
 	case err != nil:
 		return nil // the client has gone
 	case answer.Refusal != nil:
 		return ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, answer.Refusal))
 	}
-	p.Publication, p.records = answer.Publication, asked && answer.Recorded
+	p.Publication, p.records = answer.Publication, p.asked && answer.Recorded
 	p.idle = p.watchIdle()
 	ns.publishing, ns.name = p, request.Name
 	s.routeMedia(ns.id, p)
@@ -70,10 +78,33 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	switch {
 	case p.records:
 		return ns.tell(codeRecordStart, p.name, "Recording %s.", p.name)
-	case asked && answer.NotRecorded != nil:
+	case p.asked && answer.NotRecorded != nil:
 		return ns.notRecorded(p.name, answer.NotRecorded)
 	}
 	return nil
+}
+
+// leaveFor ends what the stream does, before it publishes: but not for a client
+// that may not publish. It returns false when the client was told so, or is gone.
+func (ns *netStream) leaveFor(request PublishRequest) (ok bool, err error) {
+	if ns.publishing == nil && ns.playing == nil {
+		return true, nil // Publish asks the same
+	}
+	s := ns.session
+	ctx, cancel := s.patience()
+	defer cancel()
+	why, err := await(ctx, func(answer func(*Refusal)) { s.inst.MayPublish(request, answer) }, func(*Refusal) {})
+	switch {
+	case errors.Is(err, errPending):
+		why = s.noAnswer()
+	case err != nil:
+		return false, nil
+	}
+	if why != nil {
+		return false, ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, why))
+	}
+	ns.end(true)
+	return true, nil
 }
 
 // publishRequest is what publish asks for, and why that cannot be understood.
@@ -99,7 +130,7 @@ func (ns *netStream) publishRequest(cmd *rtmp.Command) (r PublishRequest, bad *R
 		return r, nil
 	}
 	return r, &Refusal{Code: RefusedBadRequest, Reason: fmt.Sprintf(
-		"Cannot publish as %q: use live, record, append or appendWithGap", printable(string(r.Mode)))}
+		"Cannot publish as %q: use live, record, append or appendWithGap", Printable(string(r.Mode)))}
 }
 
 // credentials finds the key where encoders put it: behind the stream name, else
@@ -137,9 +168,15 @@ func (ns *netStream) notRecorded(name string, why *Refusal) error {
 	return ns.fail(codeRecordFailed, name, "Not recorded: %s.", why.Error())
 }
 
-// recordingEnded tells a publisher that its recording has ended by itself. Only
-// one that asked for it is told: ffmpeg would take it for the end of its stream.
-func (p *publishing) recordingEnded(why *Refusal) {
+// recordingEnded tells a publisher, once, that its recording has ended by itself.
+// Only one that asked for it is told: ffmpeg would take it for the end of its
+// stream.
+func (p *publishing) recordingEnded() {
+	why := p.failed.Load()
+	if why == nil || p.told || !p.asked {
+		return
+	}
+	p.told = true
 	if err := p.ns.fail(codeRecordFailed, p.name, "Recording ended: %s.", why.Error()); err != nil {
 		p.ns.session.log.Debug("tell of failed recording", "err", err)
 	}
@@ -147,28 +184,45 @@ func (p *publishing) recordingEnded(why *Refusal) {
 
 // unpublish gives the name back and, when the client is still there to hear it,
 // says so once the recording is finished.
-func (ns *netStream) unpublish(tell bool) {
+func (ns *netStream) unpublish(tell bool) { ns.leaveName()(tell) }
+
+// leaveName begins to end a publication. What it returns waits for the end, and
+// tells of it.
+func (ns *netStream) leaveName() (finish func(tell bool)) {
 	s, p := ns.session, ns.publishing
 	ns.publishing = nil
 	s.routeMedia(ns.id, nil)
 	p.idle.stop()
-	// The instance bounds how long a recording takes to finish, and so this.
 	ended := make(chan error, 1)
 	p.Close(func(err error) { ended <- err })
-	if err := <-ended; err != nil {
-		s.log.Error("recording not finished cleanly", "stream", p.name, "err", err)
+	return func(tell bool) {
+		var err error
+		select {
+		case err = <-ended:
+		case <-time.After(closeTimeout):
+			err = errPending
+		}
+		if err != nil {
+			s.log.Error("recording not finished cleanly", "stream", p.name, "err", err)
+		}
+		s.log.Info("unpublished", "stream", p.name)
+		if tell {
+			p.tellEnd()
+		}
 	}
-	s.log.Info("unpublished", "stream", p.name)
-	if !tell {
-		return
-	}
+}
+
+// tellEnd tells a publisher that its publication is over.
+func (p *publishing) tellEnd() {
+	p.recordingEnded()
+	ns := p.ns
 	var said []*rtmp.Message
-	if p.records && !p.failed.Load() {
+	if p.records && p.failed.Load() == nil {
 		said = append(said, ns.status(codeRecordStop, p.name, "Stopped recording %s.", p.name))
 	}
 	said = append(said, ns.status(codeUnpublishSuccess, p.name, "%s is now unpublished.", p.name))
-	if err := s.conn.Send(said...); err != nil {
-		s.log.Debug("tell of unpublishing", "err", err)
+	if err := ns.session.conn.Send(said...); err != nil {
+		ns.session.log.Debug("tell of unpublishing", "err", err)
 	}
 }
 
@@ -214,7 +268,7 @@ func (s *Session) clearData(m *rtmp.Message) error {
 	case err != nil || !ok:
 		return p.ns.fail(codeClearFailed, p.name, "@clearDataFrame needs the name of a handler.")
 	case !p.Clear(handler):
-		return p.ns.fail(codeClearFailed, p.name, "Nothing is set for %s.", printable(handler))
+		return p.ns.fail(codeClearFailed, p.name, "Nothing is set for %s.", Printable(handler))
 	}
-	return p.ns.tell(codeClearSuccess, p.name, "%s is cleared.", printable(handler))
+	return p.ns.tell(codeClearSuccess, p.name, "%s is cleared.", Printable(handler))
 }

@@ -22,6 +22,7 @@ type reader struct {
 	s           *Session
 	unconnected *time.Timer // ends a connection that sends no connect
 	asked       bool        // connect has come
+	publishes   bool        // and a publish
 }
 
 // handle takes one message. An error ends the connection.
@@ -41,8 +42,10 @@ func (r *reader) handle(m *rtmp.Message) error {
 		if cmd.Name == "connect" {
 			r.asked = true
 			r.unconnected.Stop()
-		} else if !r.asked {
-			return fmt.Errorf("command %s before connect", printable(cmd.Name))
+		}
+		r.publishes = r.publishes || cmd.Name == "publish"
+		if !r.asked {
+			return fmt.Errorf("command %s before connect", Printable(cmd.Name))
 		}
 		return r.turn(len(m.Payload), func() error { return s.command(cmd) })
 	case rtmp.TypeUserControl:
@@ -98,8 +101,8 @@ func (r *reader) userControl(m *rtmp.Message) error {
 
 func (r *reader) media(m *rtmp.Message) error {
 	s := r.s
-	if !r.asked {
-		return nil
+	if !r.publishes && !s.connected.Load() {
+		return nil // it belongs to nothing
 	}
 	clears := m.Type == rtmp.TypeData && isClear(m.Payload)
 	if !clears && s.turns.settled() {
@@ -125,7 +128,7 @@ func (s *Session) publish(m *rtmp.Message) {
 	if p == nil {
 		return
 	}
-	if err := p.Write(m); err != nil {
+	if err := p.Write(m); err != nil && !p.over.Swap(true) {
 		s.turns.post(func() { p.takenOver(err) })
 	}
 }

@@ -1,9 +1,6 @@
 package session
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // RefusalCode is why something is refused, in a few fixed words: those of
 // publications are a label of a metric.
@@ -38,6 +35,7 @@ const (
 	RefusedNotFound     RefusalCode = "not recorded"
 	RefusedDamaged      RefusalCode = "file is damaged"
 	RefusedFailed       RefusalCode = "failed" // Cause says how
+	RefusedNoAnswer     RefusalCode = "instance did not answer"
 )
 
 // Refusal is why an instance does not do what a client asks for. It is an
@@ -61,9 +59,3 @@ func (r *Refusal) Error() string {
 
 // Unwrap returns the cause.
 func (r *Refusal) Unwrap() error { return r.Cause }
-
-// Is lets errors.Is compare refusals by their codes.
-func (r *Refusal) Is(target error) bool {
-	var other *Refusal
-	return errors.As(target, &other) && other.Cause == nil && other.Code == r.Code
-}

@@ -26,8 +26,8 @@ type Config struct {
 	// ConnectTimeout is how long a client may take from the handshake to its
 	// connect; default 15 s.
 	ConnectTimeout time.Duration
-	// PendingTimeout is how long a connect may wait for the instance's answer;
-	// default 30 s.
+	// PendingTimeout is how long a connect, publish or play may wait for the
+	// instance's answer; default 30 s.
 	PendingTimeout time.Duration
 }
 
@@ -36,6 +36,12 @@ const (
 	shutdownGrace = 2 * time.Second
 	// lingerFor is how long a client that was refused may take to close.
 	lingerFor = 2 * time.Second
+	// lastWords is how long what a client has said before it went may wait for
+	// the instance.
+	lastWords = 2 * time.Second
+	// closeTimeout is how long a publication may take to end: more than an
+	// instance waits for its disk.
+	closeTimeout = 15 * time.Second
 	// maxNetStreams bounds what createStream hands out on one connection.
 	maxNetStreams = 256
 	// defaultConnect is as much as clients take at most: what they have to say
@@ -59,7 +65,8 @@ type Session struct {
 	dir  Directory
 	cfg  Config
 
-	// ctx ends with the connection: a turn that waits for an answer hangs on it.
+	// ctx ends with the connection, or soon after: requests that wait for an
+	// answer hang on it.
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -145,11 +152,16 @@ func (s *Session) Serve() {
 	started := time.Now()
 	err := s.conn.Serve(r.handle)
 	r.unconnected.Stop()
-	s.cancel()
 	s.calls.Close()
 	ended := make(chan struct{})
 	s.turns.post(func() { defer close(ended); s.end(err, time.Since(started)) })
-	<-ended
+	// What the client said before it went is done first.
+	select {
+	case <-ended:
+	case <-time.After(lastWords):
+		s.cancel()
+		<-ended
+	}
 }
 
 // Close ends the connection at once. It may be called from any goroutine.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -130,7 +131,7 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, recording.ErrBusy):
 		return http.StatusConflict
-	case errors.Is(err, recording.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, recording.ErrClosed), errors.Is(err, fs.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

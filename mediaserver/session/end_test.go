@@ -1,0 +1,87 @@
+package session_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+func TestWhatWasSaidBeforeTheEndIsDone(t *testing.T) { twice(t, testWhatWasSaidBeforeTheEndIsDone) }
+
+// A client that says all it has to say at once, waits for nothing and hangs up
+// has recorded all of it.
+func testWhatWasSaidBeforeTheEndIsDone(t *testing.T, w way) {
+	s, stop := run(t, w, open)
+	c := connect(t, s, "app/one")
+	c.send("createStream", 2, nil)
+	c.on(1, "publish", "tail", "record")
+	for i := range media.Timestamp(40) {
+		audio(t, c, i*100)
+	}
+	if err := c.conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for word := ""; word != "end"; word, _ = c.next() {
+	}
+	if d, err := s.stores[0].Length("tail"); err != nil || d != 3900*time.Millisecond {
+		t.Errorf("recorded %v, %v; want 3.9s", d, err)
+	}
+	stop()
+}
+
+func TestWrongKeyEndsNothing(t *testing.T) { twice(t, testWrongKeyEndsNothing) }
+
+// A client that may not publish keeps what it plays and what it publishes.
+func testWrongKeyEndsNothing(t *testing.T, w way) {
+	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.Keys = oneKey("secret") }))
+	p := connectStreams(t, s, 1)
+	p.on(1, "publish", "cam?key=secret")
+	p.expect("1 Publish.Start")
+	p.on(1, "publish", "other?key=wrong")
+	p.expect("1 Publish.BadName")
+	v := connectStreams(t, s, 1)
+	v.plays(1, "cam")
+	joined(t, s, 1)
+	v.on(1, "publish", "other")
+	v.expect("1 Publish.BadName")
+	p.audio(1, 0)
+	v.expect("1 audio 0")
+}
+
+// hasty lets clients in and shuts them down in the same breath.
+type hasty struct{ *house }
+
+func (h hasty) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	h.house.Connect(r, peer, func(a session.ConnectAnswer) {
+		answer(a)
+		peer.Shutdown("bye")
+	})
+}
+
+// The instance may shut a client down in the owner's own turn of its connect. The
+// client hears first that it was let in.
+func TestShutdownInTheTurnOfConnect(t *testing.T) {
+	t.Parallel()
+	h := newHouse(session.Config{})
+	h.dir = hasty{h}
+	h.add(t, open)
+	h.open(t)
+	for range 20 {
+		c := connect(t, h, "app/one", "capsEx", float64(rtmp.CapsReconnect), "fourCcList", amf.NewArray("*"))
+		var all []string
+		for word := ""; word != "end"; word, _ = c.next() {
+			all = append(all, word)
+		}
+		want := []string{"", "event 0", success, "onBWDone []", "onStatus NetConnection.Connect.ReconnectRequest", "onStatus NetConnection.Connect.AppShutdown"}
+		if !slices.Equal(all, want) {
+			t.Fatalf("heard %q, want %q", all, want)
+		}
+		c.conn.Close()
+	}
+}
