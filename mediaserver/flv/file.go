@@ -41,7 +41,7 @@ func (f *File) Seek(to media.Timestamp) media.Position {
 	}
 	e := f.x.Seek(to)
 	if e.Offset == f.x.First {
-		e.Time = f.x.began // nobody waits for what is not there
+		e.Time = f.x.began // players do not wait for what is not there
 	}
 	return media.Position{Time: e.Time, At: e.Offset}
 }
@@ -88,7 +88,7 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		if err != nil && !errors.Is(err, io.EOF) {
 			return at, fmt.Errorf("byte %d: %w", at.At, err)
 		}
-		next, first, err := takeTags(buf[:n], at, b)
+		next, first, err := appendTags(buf[:n], at, b)
 		switch {
 		case err != nil:
 			return at, err
@@ -101,9 +101,9 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 	}
 }
 
-// takeTags appends the whole tags of buf to the frames. Without one, first is
+// appendTags appends the whole tags of buf to the frames. Without one, first is
 // how many bytes the first takes.
-func takeTags(buf []byte, at media.Position, b *media.Batch) (next media.Position, first int, err error) {
+func appendTags(buf []byte, at media.Position, b *media.Batch) (next media.Position, first int, err error) {
 	first = tagHeaderSize + trailerSize
 	for len(buf) >= tagHeaderSize {
 		h, err := parseTagHeader(buf)

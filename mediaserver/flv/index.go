@@ -112,7 +112,7 @@ func Scan(f io.ReaderAt, size int64) (*Index, error) {
 	}
 }
 
-// tag takes one whole tag into the index; front is the beginning of its data.
+// tag adds one whole tag to the index; front is the beginning of its data.
 func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 	at := x.Size
 	front = front[:min(len(front), h.size)]
@@ -226,8 +226,8 @@ func appendHeader(list []Header, h Header) []Header {
 }
 
 // thinned forgets every other header of a kind for the same tracks, but not the
-// last. Where nearly all differ, nobody can tell what they are good for, and the
-// older half goes.
+// last. Where nearly all differ, the older half goes: what they are good for is
+// not known.
 func thinned(list []Header) []Header {
 	type subject struct {
 		kind   payload.Kind

@@ -71,7 +71,8 @@ func (w *Writer) Size() int64 { return w.index.Size }
 // Buffered is how much of it is not in the file yet.
 func (w *Writer) Buffered() int { return len(w.buf) }
 
-// SetMeta takes the value of the stream's own onMetaData, for the file's.
+// SetMeta sets what the file's onMetaData has of the stream's own; it is false for
+// data that is none.
 func (w *Writer) SetMeta(data []byte) bool {
 	m := parseMeta(data)
 	if m == nil {
@@ -134,13 +135,13 @@ func (w *Writer) Finish() error {
 	return w.f.Sync()
 }
 
-// Repair mends a file of size bytes that Create or Append began and nobody
-// finished: the torn tail is cut, metadata and index are written anew. It
-// returns how many bytes were cut, and leaves alone, mended false, what is
-// finished or was not written by this package.
+// Repair mends a file of size bytes that Create or Append began and did not
+// finish: the torn tail is cut, metadata and index are written anew. It returns
+// how many bytes were cut, and leaves alone, mended false, what is finished or was
+// not written by this package.
 //
-// What is finished or another's is known by its front, so that looking through
-// a thousand files is quick.
+// What is finished or another program's is known by its front, so that looking
+// through a thousand files is quick.
 func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
 	meta, torn, err := front(f)
 	if err != nil {
@@ -191,9 +192,9 @@ func front(f io.ReaderAt) (meta *amf.ECMAArray, torn bool, err error) {
 	if err := checkFileHeader(b[:]); err != nil || n < len(b) {
 		return nil, false, err
 	}
-	const most = 1 << 20 // where Append found another's room
+	const maxMeta = 1 << 20 // where Append found another's room
 	h, err := parseTagHeader(b[fileHeaderSize:])
-	if err != nil || h.kind != TypeScript || h.size > most {
+	if err != nil || h.kind != TypeScript || h.size > maxMeta {
 		return nil, false, nil
 	}
 	data := make([]byte, h.size)

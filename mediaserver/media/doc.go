@@ -4,7 +4,7 @@
 //
 // A frame is one RTMP message without its header. Its payload lies where it
 // was read to, once, and goes from there to the socket: nothing here copies
-// media, and nobody who plays allocates for a frame.
+// media, and no player allocates for a frame.
 //
 // A Timestamp is the time of a frame, and of a message on the wire.
 //

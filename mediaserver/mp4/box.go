@@ -162,7 +162,7 @@ func (w *window) decode(b box, dst mp4.IBox, ctx mp4.Context) error {
 type table struct {
 	r       io.ReaderAt
 	at, end int64
-	buf     []byte // what was read and not taken
+	buf     []byte // what was read and not returned yet
 	room    []byte
 	version uint8
 	flags   uint32
@@ -181,10 +181,12 @@ func (w *window) table(b box) *table {
 	return t
 }
 
-// left is how many bytes were not taken.
+// left is how many bytes were not read.
 func (t *table) left() int64 { return int64(len(t.buf)) + t.end - t.at }
 
-func (t *table) take(n int) []byte {
+// next returns the next n bytes, nil when there are fewer. They are valid until it
+// is called again.
+func (t *table) next(n int) []byte {
 	if len(t.buf) < n {
 		if t.err != nil || t.left() < int64(n) {
 			if t.err == nil {
@@ -209,14 +211,14 @@ func (t *table) take(n int) []byte {
 
 // u32 returns the next number, 0 when there is none.
 func (t *table) u32() uint32 {
-	if p := t.take(4); p != nil {
+	if p := t.next(4); p != nil {
 		return binary.BigEndian.Uint32(p)
 	}
 	return 0
 }
 
 func (t *table) u64() uint64 {
-	if p := t.take(8); p != nil {
+	if p := t.next(8); p != nil {
 		return binary.BigEndian.Uint64(p)
 	}
 	return 0

@@ -122,7 +122,7 @@ func readCodec(w *window, stsd box, video bool) (*codec, error) {
 	}
 	rest = min(rest, len(p))
 	e := entryBoxes{w: w}
-	if err := w.walk(entry.start+int64(rest), entry.end, e.take); err != nil {
+	if err := w.walk(entry.start+int64(rest), entry.end, e.add); err != nil {
 		return nil, err
 	}
 	if video {
@@ -142,7 +142,7 @@ type entryBoxes struct {
 	list []box
 }
 
-func (e *entryBoxes) take(b box) error {
+func (e *entryBoxes) add(b box) error {
 	if b.is("wave") { // QuickTime puts esds there
 		return e.w.walk(b.start, b.end, func(b box) error {
 			e.list = append(e.list, b)
@@ -163,7 +163,7 @@ func (e *entryBoxes) find(kind string) (box, bool) {
 }
 
 // config reads the box that describes a codec, without its first bytes.
-func (e *entryBoxes) config(kind, codec string, skip, least int) ([]byte, error) {
+func (e *entryBoxes) config(kind, codec string, skip, minSize int) ([]byte, error) {
 	b, ok := e.find(kind)
 	if !ok {
 		return nil, invalid("%s without %s, which a decoder needs first", codec, kind)
@@ -172,8 +172,8 @@ func (e *entryBoxes) config(kind, codec string, skip, least int) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	if len(p) < skip+least {
-		return nil, invalid("%v has %d bytes, fewer than the least of %d", b, len(p), skip+least)
+	if len(p) < skip+minSize {
+		return nil, invalid("%v has %d bytes, fewer than the least of %d", b, len(p), skip+minSize)
 	}
 	return p[skip:], nil
 }
@@ -283,7 +283,7 @@ func (c *codec) readESDS(e *entryBoxes) error {
 
 var aacRates = [...]int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
 
-// readAAC takes from AudioSpecificConfig what metadata says [ISO/IEC 14496-3
+// readAAC reads from AudioSpecificConfig what metadata says [ISO/IEC 14496-3
 // §1.6.2.1]. Where it says it in another way, the sample entry's words stay.
 func (c *codec) readAAC() {
 	c.objectType = int(c.config[0] >> 3)
@@ -297,7 +297,7 @@ func (c *codec) readAAC() {
 
 var ac3Channels = [8]int{2, 1, 2, 3, 3, 4, 4, 5}
 
-// readAC3 takes the number of channels from the box (ETSI TS 102 366 annex F),
+// readAC3 reads the number of channels from the box (ETSI TS 102 366 annex F),
 // because sample entries say 2 whatever there is. Frames describe themselves:
 // there is no sequence header.
 func (c *codec) readAC3(e *entryBoxes) error {

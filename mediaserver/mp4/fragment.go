@@ -108,6 +108,16 @@ func (m *movie) fill(head *mp4.Tfhd) {
 	}
 }
 
+// entrySize is how many bytes a sample takes in a trun with some flags.
+func entrySize(flags uint32) (size int64) {
+	for _, bit := range []uint32{trunDurations, trunSizes, trunFlags, trunCTS} {
+		if flags&bit != 0 {
+			size += 4
+		}
+	}
+	return size
+}
+
 // trun reads a run of samples. t is nil when the track is not played: its data
 // counts all the same.
 func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
@@ -121,12 +131,7 @@ func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
 	if firstSaid {
 		first = r.u32()
 	}
-	entry := int64(0)
-	for _, bit := range []uint32{trunDurations, trunSizes, trunFlags, trunCTS} {
-		if r.flags&bit != 0 {
-			entry += 4
-		}
-	}
+	entry := entrySize(r.flags)
 	if r.err == nil && int64(count)*entry > r.left() {
 		return invalid("%v says %d samples, and has room for %d", b, count, r.left()/entry)
 	}

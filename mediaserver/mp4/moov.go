@@ -27,7 +27,7 @@ type track struct {
 	first   int64           // ms; of the first sample, by the track's own times
 	last    media.Timestamp // of the last sample, from first on
 	next    int64           // decoding time behind the last sample
-	early   int64           // ms; the least composition time offset, when it is negative
+	early   int64           // ms; the smallest composition time offset, when it is negative
 	bytes   int64           // of all samples
 	total   *int            // samples of all tracks
 }
@@ -168,7 +168,7 @@ func (m *movie) readTrack(w *window, trak box) (*track, error) {
 		case "elst":
 			elst = b
 		default:
-			t.tables.take(b)
+			t.tables.add(b)
 		}
 		return nil
 	}
@@ -195,7 +195,7 @@ func (m *movie) readTrack(w *window, trak box) (*track, error) {
 	return t, t.readEdits(w, elst, m.timescale)
 }
 
-// readEdits takes from an edit list what encoders write: how long nothing is
+// readEdits reads from an edit list what encoders write: how long nothing is
 // shown at first, and where in the track showing begins. With B-frames that is
 // behind the time of the first picture [ISO §8.6.6]. Other edits are passed
 // over: the track is played as it is.

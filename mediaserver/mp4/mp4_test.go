@@ -476,7 +476,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 // TestBatchOfTinySamples reads a file of which a buffer holds more samples than
-// anybody wants at once: all of them lie at the same byte.
+// a turn can send: all of them lie at the same byte.
 func TestBatchOfTinySamples(t *testing.T) {
 	const count = 100000
 	chunk := make([]uint32, count)

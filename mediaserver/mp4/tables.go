@@ -8,7 +8,7 @@ type tables struct {
 	stts, ctts, stsc, stsz, stco, co64, stss box
 }
 
-func (t *tables) take(b box) {
+func (t *tables) add(b box) {
 	switch string(b.kind[:]) {
 	case "stts":
 		t.stts = b
@@ -58,13 +58,28 @@ func (r *runs) next() (value uint32, ok bool) {
 	return r.value, true
 }
 
+// sizes reads how many samples there are, and of what size; 0: each has its own,
+// which follow in the table.
+func (t *track) sizes(sizes *table, fileSize int64) (size, count uint32, err error) {
+	size = sizes.u32()
+	if size == 0 {
+		count = sizes.count(4)
+	} else if count = sizes.u32(); int64(count)*int64(size) > fileSize {
+		return 0, 0, invalid("%v says %d samples of %d bytes, more than the file has", t, count, size)
+	}
+	if sizes.err == nil && count > maxSamples {
+		return 0, 0, invalid("%v says %d samples, and %d are read at most: split the recording", t, count, maxSamples)
+	}
+	return size, count, sizes.err
+}
+
 // index reads the samples that the tables of a track say.
 func (t *track) index(w *window, fileSize int64) error {
 	sizes := w.table(t.tables.stsz)
 	if t.tables.stsz.end == 0 {
 		return nil // fragments say it
 	}
-	size, count, err := t.sampleCount(sizes, fileSize)
+	size, count, err := t.sizes(sizes, fileSize)
 	if err != nil || count == 0 {
 		return err
 	}
@@ -113,24 +128,6 @@ func (t *track) index(w *window, fileSize int64) error {
 		}
 	}
 	return nil
-}
-
-// sampleCount reads how many samples there are, and the size that all of them
-// have; 0: each has its own, which follows.
-func (t *track) sampleCount(sizes *table, fileSize int64) (size, count uint32, err error) {
-	size = sizes.u32()
-	if size == 0 {
-		count = sizes.count(4)
-	} else if count = sizes.u32(); int64(count)*int64(size) > fileSize {
-		return 0, 0, invalid("%v says %d samples of %d bytes, more than the file has", t, count, size)
-	}
-	if sizes.err != nil {
-		return 0, 0, sizes.err
-	}
-	if count > maxSamples {
-		return 0, 0, invalid("%v says %d samples, and %d are read at most: split the recording", t, count, maxSamples)
-	}
-	return size, count, nil
 }
 
 // chunks says where samples are: chunks have offsets, and hold some samples

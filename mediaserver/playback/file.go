@@ -19,7 +19,7 @@ type File struct {
 	Release func()
 }
 
-// Close gives the file back. It is called once, when nobody reads any more, and
+// Close gives the file back. It is called once, when no read runs any more, and
 // with no lock held.
 func (f *File) Close() {
 	if f.Release != nil {

@@ -157,7 +157,7 @@ func TestDisksThatHang(t *testing.T) {
 		}
 	}
 	if len(workers.waiting) > 0 {
-		t.Error("queues wait in which nobody is")
+		t.Error("queues wait that are empty")
 	}
 }
 

@@ -31,7 +31,7 @@ var (
 	metadata  = []byte("\x02\x00\x0aonMetaData\x08\x00\x00\x00\x00\x00\x00\x09")
 )
 
-// film is a recorded file in memory. It counts who has closed it.
+// film is a recorded file in memory. It counts how often it was closed.
 type film struct {
 	file   *flv.File
 	bytes  []byte

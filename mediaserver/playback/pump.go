@@ -62,12 +62,12 @@ func (p *Playback) turn() {
 // others that have waited for one.
 func (p *Playback) turns(w *worker) {
 	for p != nil {
-		p, w = p.take(w)
+		p, w = p.work(w)
 	}
 }
 
-// take does one turn, and returns the one that follows in its place.
-func (p *Playback) take(w *worker) (next *Playback, memory *worker) {
+// work does one turn, and returns the one that follows in its place.
+func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	p.mu.Lock()
 	over, err := p.send(w)
 	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
@@ -319,7 +319,7 @@ func (p *Playback) wanted(f media.Frame) bool {
 			return true
 		}
 		p.rate.Broken = p.rate.Broken || !p.video
-		return p.video && p.rate.Take(f.Time, front(f))
+		return p.video && p.rate.Keep(f.Time, front(f))
 	}
 	return true
 }

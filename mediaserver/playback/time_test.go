@@ -11,7 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// restless is a sink that has had enough after many turns.
+// restless is a connection that has had enough after many turns.
 type restless struct{ turns atomic.Int64 }
 
 const manyTurns = 1000
@@ -30,13 +30,13 @@ func TestTimesThatAreWeeksAway(t *testing.T) {
 		}
 		f := newFilm(t, tags)
 		synctest.Test(t, func(t *testing.T) {
-			sink := &restless{}
+			conn := &restless{}
 			end := make(chan Result, 1)
-			pb := Open(f.open(), sink, Options{OnEnd: func(_ *Playback, r Result) { end <- r }})
+			pb := Open(f.open(), conn, Options{OnEnd: func(_ *Playback, r Result) { end <- r }})
 			defer pb.Close()
 			pb.Run(0)
 			<-time.After(24 * time.Hour)
-			if n := sink.turns.Load(); n >= manyTurns {
+			if n := conn.turns.Load(); n >= manyTurns {
 				t.Errorf("times %d: %d turns in a day", times, n)
 			}
 			pb.Run(times[1].Duration())

@@ -17,8 +17,8 @@ const (
 	keepBatch = 1 << 20
 )
 
-// Workers bound the turns that the playbacks of a server take at once, and the
-// memory that they work with. Each instance has a [Queue] of its own.
+// Workers bound the turns of a server's playbacks that run at once, and the memory
+// that they work with. Each instance has a [Queue] of its own.
 //
 // An instance may have as many turns at once as there are places free, and
 // always one. So a disk that hangs keeps half of the places, a second one half
@@ -113,7 +113,7 @@ func (q *Queue) end(p *Playback, used *worker) (next *Playback, memory *worker) 
 	}
 }
 
-// cancel takes a playback out of the queue, if it waits there.
+// cancel removes a playback from the queue, if it waits there.
 func (q *Queue) cancel(p *Playback) (cancelled bool) {
 	w := q.workers
 	w.mu.Lock()
@@ -128,7 +128,7 @@ func (q *Queue) cancel(p *Playback) (cancelled bool) {
 	return true
 }
 
-// next takes the playback out of its queue whose turn may begin; nil when there
+// next removes the playback from its queue whose turn may begin; nil when there
 // is none. Queues have their turns one after another. The caller holds mu.
 func (w *Workers) next() *Playback {
 	for i, q := range w.waiting {

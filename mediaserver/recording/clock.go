@@ -22,7 +22,7 @@ const (
 type clock struct {
 	begun    bool
 	offset   media.Timestamp      // added to the publisher's timestamps
-	start    media.Timestamp      // file time of what comes first
+	start    media.Timestamp      // file time of the first message
 	last     media.Timestamp      // largest file time so far
 	video    [256]media.Timestamp // of the last video tag, by track
 	audio    [256]media.Timestamp

@@ -1,5 +1,5 @@
 // Package recording is the recorded streams of one application instance: files
-// in one folder, recorded from live streams as FLV or put there by somebody.
+// in one folder, recorded from live streams as FLV or put there by an operator.
 //
 // A stream called "name" is the file "name.flv"; names may have folders in
 // them. What a name means when it is recorded more than once:

@@ -179,12 +179,12 @@ func (s *Store) index(file string, f *os.File) (*indexed, error) {
 // keepIndex remembers what is known of a file, as far as there is memory for it.
 // The caller holds mu.
 func (s *Store) keepIndex(file string, x *indexed) {
-	const most = 1000
+	const maxIndexes = 1000
 	s.dropIndex(file)
 	if x.memory > s.opts.IndexMemory {
 		return
 	}
-	if len(s.indexes) >= most || s.indexBytes+x.memory > s.opts.IndexMemory {
+	if len(s.indexes) >= maxIndexes || s.indexBytes+x.memory > s.opts.IndexMemory {
 		clear(s.indexes) // better than none, and simpler than the best
 		s.indexBytes = 0
 	}

@@ -18,7 +18,7 @@ import (
 type Info struct {
 	Name      string // plays this file, and no other
 	Bytes     int64
-	Duration  time.Duration // negative: nobody has looked yet
+	Duration  time.Duration // negative: it was not read yet
 	Modified  time.Time
 	Recording bool // it is being written now
 }
@@ -154,8 +154,8 @@ func (s *Store) Find(name string) (Info, error) {
 	return Info{}, s.notFound(name)
 }
 
-// Delete removes a recorded stream. Those who play it go on: the file is gone
-// when the last of them is. It fails with ErrNotFound, ErrBadName, or ErrBusy
+// Delete removes a recorded stream. Its players go on: the file is gone when the
+// last of them is. It fails with ErrNotFound, ErrBadName, or ErrBusy
 // for one that is being recorded.
 func (s *Store) Delete(name string) error {
 	files, err := s.filesOf(name)

@@ -106,7 +106,7 @@ func TestList(t *testing.T) {
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, _, err := s.List(gone, "", 3); !errors.Is(err, context.Canceled) {
-		t.Errorf("listed for nobody: %v", err)
+		t.Errorf("listed for a caller that has gone: %v", err)
 	}
 	close(src)
 	if err := r.Stop(context.Background()); err != nil {
@@ -141,7 +141,7 @@ func TestDelete(t *testing.T) {
 		}
 	}
 
-	// Whoever plays it goes on to its end.
+	// A player of it goes on to its end.
 	f, err := s.OpenFile("a")
 	if err != nil {
 		t.Fatal(err)

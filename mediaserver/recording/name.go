@@ -32,7 +32,7 @@ func (s *Store) split(name string) (prefix, base, ending string, err error) {
 	return prefix, base, ending, nil
 }
 
-// splitName takes a name apart: "mp4:films/one.f4v" is of the formats with the
+// splitName splits a name: "mp4:films/one.f4v" is of the formats with the
 // prefix mp4:, the path films/one, and wants the ending .f4v. A name without a
 // prefix may end like FLV only; any other ending is part of the path.
 func splitName(name string) (prefix, base, ending string, err error) {
@@ -91,7 +91,7 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 			}
 		}
 	}
-	if file, info, err = s.newestTake(base); info != nil || err != nil {
+	if file, info, err = s.newestVersion(base); info != nil || err != nil {
 		return file, info, err
 	}
 	if prefix == "" && ending == "" && formatOf(base) != nil {
@@ -102,9 +102,9 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 	return "", nil, fmt.Errorf("%w: %s", ErrNotFound, name)
 }
 
-// newestTake returns the recording of a stream that was written last; info is
+// newestVersion returns the recording of a stream that was written last; info is
 // nil when there is none.
-func (s *Store) newestTake(base string) (file string, info fs.FileInfo, err error) {
+func (s *Store) newestVersion(base string) (file string, info fs.FileInfo, err error) {
 	if i, err := s.stat(base + extension); err == nil {
 		file, info = base+extension, i
 	}
@@ -112,9 +112,9 @@ func (s *Store) newestTake(base string) (file string, info fs.FileInfo, err erro
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
 	}
-	var newest take
+	var newest version
 	for _, e := range entries {
-		t, ok := takeOf(e.Name(), path.Base(base))
+		v, ok := versionOf(e.Name(), path.Base(base))
 		if !ok {
 			continue
 		}
@@ -123,44 +123,44 @@ func (s *Store) newestTake(base string) (file string, info fs.FileInfo, err erro
 			continue
 		}
 		// Files of one instant differ in their names only.
-		if info == nil || i.ModTime().After(info.ModTime()) || i.ModTime().Equal(info.ModTime()) && newest.before(t) {
-			file, info, newest = path.Join(path.Dir(base), e.Name()), i, t
+		if info == nil || i.ModTime().After(info.ModTime()) || i.ModTime().Equal(info.ModTime()) && newest.before(v) {
+			file, info, newest = path.Join(path.Dir(base), e.Name()), i, v
 		}
 	}
 	return file, info, nil
 }
 
-// take tells recordings of mode All of one stream apart: when it began, and
+// version tells recordings of mode All of one stream apart: when it began, and
 // which of those that began in the same second it is.
-type take struct {
+type version struct {
 	began time.Time
 	n     int
 }
 
-func (t take) before(u take) bool {
-	return t.began.Before(u.began) || t.began.Equal(u.began) && t.n < u.n
+func (v version) before(u version) bool {
+	return v.began.Before(u.began) || v.began.Equal(u.began) && v.n < u.n
 }
 
-// takeOf reads the name of a file; ok is false when it is no recording of mode
+// versionOf reads the name of a file; ok is false when it is no recording of mode
 // All of that stream.
-func takeOf(file, stream string) (t take, ok bool) {
+func versionOf(file, stream string) (v version, ok bool) {
 	rest, ok := strings.CutPrefix(file, stream+"-")
 	if !ok {
-		return t, false
+		return v, false
 	}
 	if rest, ok = strings.CutSuffix(rest, extension); !ok {
-		return t, false
+		return v, false
 	}
 	stamp, number, several := strings.Cut(rest, "-")
 	var err error
-	if t.began, err = time.Parse(dated, stamp); err != nil {
-		return t, false
+	if v.began, err = time.Parse(dated, stamp); err != nil {
+		return v, false
 	}
-	t.n = 1
+	v.n = 1
 	if several {
-		if t.n, err = strconv.Atoi(number); err != nil {
-			return t, false
+		if v.n, err = strconv.Atoi(number); err != nil {
+			return v, false
 		}
 	}
-	return t, true
+	return v, true
 }

@@ -26,7 +26,8 @@ const (
 )
 
 // Source is what a recorder reads: one publication of a stream. Next fails
-// with io.EOF at its end. Pending says whether Next would return at once.
+// with io.EOF at its end. Pending says whether Next would return at once. Close is
+// called once, behind all other calls; there are never two at once.
 type Source interface {
 	Next(ctx context.Context) (rtmp.Message, error)
 	Pending() bool
@@ -48,7 +49,7 @@ type Recorder struct {
 	// What has come: more than sequence headers, and one of video.
 	media, video bool
 
-	length atomic.Int64 // a time.Duration, for those who list
+	length atomic.Int64 // a time.Duration, for List
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -57,7 +58,8 @@ type Recorder struct {
 
 // Record starts to record a source under a name. ended is called once, from
 // the recorder's goroutine, when it has ended for whatever reason, with nil
-// when the file is whole. It fails with ErrBadName, ErrBusy, ErrClosed, or what
+// when the file is whole; no lock is held then, and Stop still waits: ended must
+// not call it. It fails with ErrBadName, ErrBusy, ErrClosed, or what
 // keeps the file from being written; then the source is closed and ended is
 // not called.
 func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*Recorder, error) {
@@ -148,7 +150,7 @@ func (s *Store) claim(r *Recorder, base string, mode Mode) error {
 }
 
 // reserve keeps all others from writing and deleting a file: for a recorder or,
-// with nil, for who deletes it. It fails with ErrBusy or ErrClosed.
+// with nil, for a caller that deletes it. It fails with ErrBusy or ErrClosed.
 func (s *Store) reserve(file string, r *Recorder) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

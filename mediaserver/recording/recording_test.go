@@ -218,7 +218,7 @@ func TestEmptyPublicationLeavesNothing(t *testing.T) {
 	}
 }
 
-// Until it would play, a recording has no name: who dies before leaves nothing.
+// Until it would play, a recording has no name: a server that dies before leaves nothing.
 func TestRecordingAppearsWithItsFirstPicture(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})

@@ -48,7 +48,7 @@ type Options struct {
 	// 64 MiB.
 	MinFree int64
 	// IndexMemory is how many bytes the indexes may take that are kept for
-	// files that nobody plays; default 64 MiB.
+	// files that are not played; default 64 MiB.
 	IndexMemory int64
 	// Workers do the turns of what is played from here, and from all other stores
 	// of a server; nil: workers of this store alone do.
@@ -68,8 +68,8 @@ type Store struct {
 	queue     *playback.Queue // of the playbacks
 	playbacks atomic.Int64    // that are open
 
-	// mu is held for moments: nothing else is taken, and no file touched, while
-	// it is.
+	// mu is held for moments: no other lock is taken, and no file touched, while it
+	// is.
 	mu         sync.Mutex
 	closed     bool
 	recording  map[string]*Recorder // by file; nil for one that is being deleted

@@ -74,7 +74,7 @@ func (r *Recorder) flush() error {
 	if err := r.w.Flush(); err != nil {
 		return diskError(err)
 	}
-	if r.worthy() {
+	if r.playable() {
 		if err := r.appear(); err != nil {
 			return err
 		}
@@ -90,10 +90,10 @@ func (r *Recorder) flush() error {
 	return diskError(syscall.Fdatasync(int(r.f.Fd())))
 }
 
-// worthy says whether the file would play, if the server died now: one that
+// playable says whether the file would play, if the server died now: one that
 // has a header of pictures should have a picture too, unless none comes for a
 // second.
-func (r *Recorder) worthy() bool {
+func (r *Recorder) playable() bool {
 	return r.media && (!r.video || r.clock.pictures || r.w.Duration() > time.Second)
 }
 

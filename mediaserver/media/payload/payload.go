@@ -71,7 +71,7 @@ const (
 	Command                        // video: a mark of the server's, no picture
 )
 
-// Payload is the header of an audio or video payload, taken apart.
+// Payload is the header of an audio or video payload, parsed.
 type Payload struct {
 	Kind  Kind
 	Codec FourCC // 0 when every track names its own
@@ -82,7 +82,7 @@ type Payload struct {
 	body   []byte // behind the header; of a multitrack message, its tracks
 }
 
-// ParseVideo takes a video payload apart. ok is false when it ends inside its
+// ParseVideo parses a video payload. ok is false when it ends inside its
 // header. The result refers to p; nothing is allocated.
 func ParseVideo(p []byte) (v Payload, ok bool) {
 	if len(p) == 0 {
@@ -134,7 +134,7 @@ func (p Payload) legacyVideo(b []byte) (Payload, bool) {
 	return p, true
 }
 
-// ParseAudio takes an audio payload apart. ok is false when it ends inside its
+// ParseAudio parses an audio payload. ok is false when it ends inside its
 // header, or is empty: silence. The result refers to p; nothing is allocated.
 func ParseAudio(p []byte) (a Payload, ok bool) {
 	if len(p) == 0 {
@@ -244,7 +244,7 @@ func (p *Payload) codec(packet, multi byte, b []byte) (byte, bool) {
 	return packet, true
 }
 
-// IsHeader says whether the payload is kept for those who come later: a
+// IsHeader says whether the payload is kept for players that come later: a
 // sequence start, metadata of pictures or the places of speakers. It stays in
 // force, for its tracks, until the next of its kind.
 func (p *Payload) IsHeader() bool {

@@ -40,19 +40,19 @@ const (
 // Needed says whether any frame may have to be left out.
 func (r *FrameRate) Needed() bool { return r.Max > 0 || r.Broken }
 
-// frame is what a video packet is to those after it.
+// frame is what a video packet is to the packets after it.
 type frame int
 
 const (
 	aside      frame = iota // no picture
-	reference               // others need it
-	disposable              // nobody does
+	reference               // later ones need it
+	disposable              // none needs it
 	keyframes               // decoding begins with it
 )
 
-// Take says whether the picture at a time is kept; payload is its
+// Keep says whether the picture at a time is kept; payload is its
 // beginning, or all of it. What is no picture is kept.
-func (r *FrameRate) Take(at media.Timestamp, payload []byte) bool {
+func (r *FrameRate) Keep(at media.Timestamp, payload []byte) bool {
 	f := frameOf(payload)
 	if f == aside {
 		return true
@@ -64,21 +64,21 @@ func (r *FrameRate) Take(at media.Timestamp, payload []byte) bool {
 		return !r.Broken
 	}
 	r.measure(at, f)
-	send := false
+	keep := false
 	switch f {
 	case keyframes:
-		send = !r.keysOnly || r.credit >= creditEnough
+		keep = !r.keysOnly || r.credit >= creditEnough
 		r.Broken = r.keysOnly
 	case reference:
 		r.Broken = r.Broken || r.keysOnly
-		send = !r.Broken
+		keep = !r.Broken
 	case disposable:
-		send = !r.Broken && r.credit >= creditEnough
+		keep = !r.Broken && r.credit >= creditEnough
 	}
-	if send {
+	if keep {
 		r.credit = max(r.credit-1, -1)
 	}
-	return send
+	return keep
 }
 
 func (r *FrameRate) measure(at media.Timestamp, f frame) {

@@ -112,7 +112,7 @@ type DefaultTrack struct {
 	known bool
 }
 
-// Keyframe takes the next video payload of the stream, and says whether it is
+// Keyframe is told the next video payload of the stream, and says whether it is
 // a keyframe of the default track.
 func (d *DefaultTrack) Keyframe(v *Payload) bool {
 	switch v.Kind {

@@ -1,0 +1,47 @@
+package playback
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// bottomless is a connection that takes everything at once.
+type bottomless struct{ bytes atomic.Int64 }
+
+func (*bottomless) HasRoom(func()) bool { return true }
+
+func (b *bottomless) SendLayout(l *rtmp.Layout) error {
+	b.bytes.Add(int64(l.Size()))
+	return nil
+}
+
+// BenchmarkPlay plays a file of 100 MB as fast as turns go, again and again.
+func BenchmarkPlay(b *testing.B) {
+	var tags []flv.Tag
+	frame := append([]byte{0x27, 1, 0, 0, 0}, make([]byte, 10<<10)...)
+	key := append([]byte{0x17, 1, 0, 0, 0}, make([]byte, 10<<10)...)
+	for i := range media.Timestamp(10000) {
+		data := frame
+		if i%25 == 0 {
+			data = key
+		}
+		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: i * 40, Data: data})
+	}
+	f := newFilm(b, tags)
+	end, conn := make(chan Result, 1), &bottomless{}
+	pb := Open(f.open(), conn, Options{Buffer: time.Hour, OnEnd: func(_ *Playback, r Result) { end <- r }})
+	defer pb.Close()
+	b.SetBytes(int64(len(f.bytes)))
+	b.ReportAllocs()
+	for b.Loop() {
+		pb.Run(0)
+		if r := <-end; r.Err != nil {
+			b.Fatal(r.Err)
+		}
+	}
+}
