@@ -106,7 +106,7 @@ func TestDrainIsOnTimeWhenAKeyHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { os.Remove(key); w.Close() }() // in this order: nobody opens it again
+	defer func() { _ = os.Remove(key); w.Close() }() // in this order: nobody opens it again
 	started := time.Now()
 	stop()
 	if took, most := time.Since(started), drain+finishTime+2*time.Second; took > most {
