@@ -30,5 +30,9 @@ func lockData(dir string) (unlock func() error, err error) {
 		}
 		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
 	}
-	return f.Close, nil
+	return func() error {
+		// Closing is not enough: a child of this process that is just being
+		// started has the file as well, for a moment, and the lock with it.
+		return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+	}, nil
 }
