@@ -22,46 +22,36 @@ const diskTimeout = 10 * time.Second
 // another connection, long before the old one is known to be dead. A recording
 // that cannot start does not stop the live stream.
 func (i *Instance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
-	refuse := func(why *session.Refusal) {
-		i.Refused(r, why)
-		answer(session.PublishAnswer{Refusal: why})
-	}
-	publish := func() {
+	i.MayPublish(r, func(why *session.Refusal) {
+		if why != nil {
+			answer(session.PublishAnswer{Refusal: why})
+			return
+		}
+		refuse := func(why *session.Refusal) {
+			i.Refused(r, why)
+			answer(session.PublishAnswer{Refusal: why})
+		}
 		if !i.post(func(o *owner) { o.publish(r, answer, refuse) }) {
 			refuse(stopping())
 		}
-	}
-	if i.rules.Load().Keys == nil {
-		publish()
-		return
-	}
-	ok := i.disk.do(func() { // a look at keys may wait for it
-		if why := i.Authorize(r.Credentials.Key); why != nil {
-			refuse(why)
-			return
-		}
-		publish()
 	})
-	if !ok {
-		refuse(diskBusy())
-	}
 }
 
 // MayPublish implements session.Instance.
 func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Refusal)) {
-	if i.rules.Load().Keys == nil {
-		answer(nil)
-		return
-	}
-	ok := i.disk.do(func() {
-		why := i.Authorize(r.Credentials.Key)
+	decided := func(why *session.Refusal) {
 		if why != nil {
 			i.Refused(r, why)
 		}
 		answer(why)
-	})
-	if !ok {
-		answer(diskBusy())
+	}
+	if i.rules.Load().Keys == nil {
+		decided(nil)
+		return
+	}
+	// A look at keys may wait for the disk.
+	if !i.disk.do(func() { decided(i.Authorize(r.Credentials.Key)) }) {
+		decided(diskBusy())
 	}
 }
 

@@ -10,10 +10,12 @@ import (
 // errPending says that an instance has not answered in time.
 var errPending = errors.New("the instance has not answered")
 
-// patience is how long a turn waits for the instance: as long as the client is
-// there, and no longer than PendingTimeout.
-func (s *Session) patience() (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
+// ask asks the instance and waits for its answer: as long as the client is there,
+// and no longer than PendingTimeout, when it fails with errPending.
+func ask[T any](s *Session, request func(answer func(T)), late func(T)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
+	defer cancel()
+	return await(ctx, request, late)
 }
 
 // noAnswer is the refusal in place of an answer that has not come.

@@ -169,9 +169,7 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if !ok {
 		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
 	}
-	ctx, cancel := s.patience()
-	defer cancel()
-	answer, err := await(ctx, func(answer func(LengthAnswer)) {
+	answer, err := ask(s, func(answer func(LengthAnswer)) {
 		s.inst.Length(LengthRequest{s.client, strings.Trim(withoutQuery(raw), "/")}, answer)
 	}, func(LengthAnswer) {})
 	switch why := answer.Refusal; {

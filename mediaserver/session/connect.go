@@ -39,9 +39,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", err.Error(), "bad application name")
 	}
 	s.client.Agent = Printable(property(args, "flashVer", ""))
-	ctx, cancel := s.patience()
-	defer cancel()
-	answer, err := await(ctx, func(answer func(ConnectAnswer)) {
+	answer, err := ask(s, func(answer func(ConnectAnswer)) {
 		s.dir.Connect(ConnectRequest{s.client, to.Application, to.Instance}, s, answer)
 	}, func(late ConnectAnswer) {
 		if late.Instance != nil {

@@ -62,9 +62,7 @@ const (
 // gone.
 func (ns *netStream) ask(it item, mustExist bool) (answer PlayAnswer, ok bool) {
 	s := ns.session
-	ctx, cancel := s.patience()
-	defer cancel()
-	answer, err := await(ctx, func(answer func(PlayAnswer)) {
+	answer, err := ask(s, func(answer func(PlayAnswer)) {
 		s.inst.Play(PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: mustExist, Credentials: s.credentials(it.query)}, answer)
 	}, PlayAnswer.release)
 	if errors.Is(err, errPending) {

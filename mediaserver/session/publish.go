@@ -47,9 +47,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		p.failed.Store(why)
 		s.turns.post(p.recordingEnded)
 	}
-	ctx, cancel := s.patience()
-	defer cancel()
-	answer, err := await(ctx, func(answer func(PublishAnswer)) {
+	answer, err := ask(s, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
 		if late.Publication != nil {
@@ -91,9 +89,7 @@ func (ns *netStream) leaveFor(request PublishRequest) (ok bool, err error) {
 		return true, nil // Publish asks the same
 	}
 	s := ns.session
-	ctx, cancel := s.patience()
-	defer cancel()
-	why, err := await(ctx, func(answer func(*Refusal)) { s.inst.MayPublish(request, answer) }, func(*Refusal) {})
+	why, err := ask(s, func(answer func(*Refusal)) { s.inst.MayPublish(request, answer) }, func(*Refusal) {})
 	switch {
 	case errors.Is(err, errPending):
 		why = s.noAnswer()
