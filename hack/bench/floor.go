@@ -81,12 +81,13 @@ func (f *floor) end() {
 }
 
 // cost measures a floor: CPU in µs per MB.
-func (b *bench) floorCost(n int, via, file string) (float64, error) {
+func (b *bench) floorCost(n int, via, file string, how pace) (float64, error) {
 	f, err := b.startFloor(n, via, file)
 	if err != nil {
 		return 0, err
 	}
 	defer f.end()
+	f.load.pace = how
 	f.load.run(time.Second)
 	return measure(f.child, f.load, b.window)
 }

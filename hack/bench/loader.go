@@ -56,7 +56,16 @@ type loader struct {
 	why     error     // the first of the dead
 	first   []float64 // ms from play to first picture
 	leave   bool      // players go at their first picture
+	pace    pace
 }
+
+// pace is what a loader does while nothing comes.
+type pace int
+
+const (
+	sleeping pace = iota
+	spinning      // it looks again at once
+)
 
 func newLoader(to netip.AddrPort, app string) (*loader, error) {
 	ep, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
@@ -128,10 +137,21 @@ func (l *loader) open(n int, words func(i int) []byte) error {
 		case l.dead > 0:
 			return fmt.Errorf("%d players lost their connection while they came in: %w", l.dead, l.why)
 		case time.Since(progress) > socketTimeoutSecs*time.Second:
-			return fmt.Errorf("no player came in for %d s: %d play, %d wait", socketTimeoutSecs, l.ready, l.opening)
+			return fmt.Errorf("no player came in for %d s: %d play, %d wait (%s)", socketTimeoutSecs, l.ready, l.opening, l.stages())
 		}
 	}
 	return nil
+}
+
+// stages says how many players wait for what.
+func (l *loader) stages() string {
+	var n [playing]int
+	for _, p := range l.players {
+		if p.stage < playing {
+			n[p.stage]++
+		}
+	}
+	return fmt.Sprintf("for the handshake %d, connect %d, createStream %d, a picture %d", n[shaking], n[connecting], n[creating], n[starting])
 }
 
 // same is one play command for all.
@@ -143,6 +163,10 @@ func (l *loader) run(d time.Duration) {
 		left := time.Until(end)
 		if left <= 0 {
 			return
+		}
+		if l.pace == spinning {
+			l.step(0)
+			continue
 		}
 		l.step(max(1, int(left.Milliseconds())))
 	}

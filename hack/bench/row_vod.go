@@ -65,11 +65,11 @@ func vodRow(b *bench) ([]result, error) {
 	}
 	t.stop()
 
-	pread, err := b.floorCost(n, viaPread, file)
+	pread, err := b.floorCost(n, viaPread, file, sleeping)
 	if err != nil {
 		return nil, err
 	}
-	sendfile, err := b.floorCost(n, viaSendfile, file)
+	sendfile, err := b.floorCost(n, viaSendfile, file, sleeping)
 	if err != nil {
 		return nil, err
 	}
