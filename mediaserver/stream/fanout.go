@@ -20,22 +20,32 @@ type Fanout struct {
 
 // attachedConn is a connection that plays: one at least of its NetStreams.
 type attachedConn struct {
+	// What a round looks at lies side by side, as in a Player.
 	Conn
+	players   []*Player
+	one       [1]*Player  // what players lies in, as long as there is one
+	queued    atomic.Bool // is in loop.queued
+	blocked   bool        // the socket took less than there was
+	begun     bool        // progress is set, and perhaps rest
+	dead      bool
+	again     bool  // a player can go over to another stream, once what was laid out is written
+	switching int32 // players that wait to go over to another stream
+
+	// Held by the loop, as all but queued, loop and uses.
+	rest     []byte // of a packet that was written in part; goes before all else
+	tryAt    time.Time
+	progress time.Time // when the socket took something last, of what is begun
+
 	loop *loop
 	uses int // players; guarded by Fanout.mu
+}
 
-	queued atomic.Bool // is in loop.queued
-
-	// Held by the loop.
-	players  []*Player
-	rest     []byte // of a packet that was written in part; goes before all else
-	blocked  bool   // the socket took less than there was
-	tryAt    time.Time
-	progress time.Time
-	dead     bool
-
-	switching int  // players that wait to go over to another stream
-	again     bool // one of them can, once what was laid out is written
+// begin has bytes written before all else. The time that the socket may take for
+// them runs from now on, if it does not already.
+func (a *attachedConn) begin(rest []byte) {
+	if a.rest = rest; !a.begun {
+		a.begun, a.progress = true, time.Now()
+	}
 }
 
 // NewFanout starts n loops; 0 means one for each processor that Go uses. Close
@@ -69,6 +79,7 @@ func (f *Fanout) attach(conn Conn) *attachedConn {
 	a, ok := f.conns[conn]
 	if !ok {
 		a = &attachedConn{Conn: conn, loop: f.loops[f.next%len(f.loops)]}
+		a.players = a.one[:0]
 		f.next++
 		f.conns[conn] = a
 	}

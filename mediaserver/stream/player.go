@@ -11,26 +11,27 @@ import (
 // NetStream of one connection. Two methods never run at once, of all players of
 // a connection. They wait for the loop, and so none of them is called in it.
 type Player struct {
-	s     *Stream
-	form  form
-	conn  *attachedConn
-	group *group
-
-	// Held by the loop from here on; s and group too, which Switch changes.
+	// Held by the loop. What a round looks at lies side by side: of thousands of
+	// players nothing is in the processor's cache.
+	conn     *attachedConn
 	at       position
-	preamble []byte          // goes before the packet at the position; shared, immutable
-	begins   media.Timestamp // of the preamble's sequence headers
-	waiting  bool            // for a keyframe after since; at is not set then
-	since    uint64
-	joined   int64     // offset in the log where it began
+	preamble []byte    // goes before the packet at the position; shared, immutable
 	rewriter *rewriter // what it wants beyond the log's bytes; nil: nothing
+	waiting  bool      // for a keyframe after since; at is not set then
 	paused   bool
+	over     bool // it has come to its end: see Until
 	audio    bool
 	video    bool
-	told     time.Time // when it was last told that it is too slow
-	over     bool      // it has come to its end: see Until
 	closed   bool
-	last     media.Timestamp // what it had reached by then
+	s        *Stream // Switch changes it, and group
+	form     form
+
+	group  *group
+	begins media.Timestamp // of the preamble's sequence headers
+	since  uint64
+	joined int64           // offset in the log where it began
+	told   time.Time       // when it was last told that it is too slow
+	last   media.Timestamp // what it had reached when it was closed
 }
 
 // PlayOptions are how a player begins. The zero value is a player that takes

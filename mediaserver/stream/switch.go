@@ -106,7 +106,7 @@ func (a *attachedConn) transitions() {
 			if !ok {
 				return
 			}
-			a.rest = rest
+			a.begin(rest)
 			p.changeOver()
 		}
 	}
@@ -200,6 +200,6 @@ func (p *Player) changeOver() {
 		said := *m
 		rest = p.form.appendTo(rest, rtmp.AppendChunks(nil, &said, rtmp.ChunkSize), st.last)
 	}
-	a.rest = rest
+	a.begin(rest)
 	a.loop.events.note(n.OnSwitch)
 }

@@ -64,10 +64,11 @@ func (l *loop) write(a *attachedConn) {
 			_ = a.CloseWithError(err) // its session ends, and closes the players
 			return
 		}
-		if n > 0 || a.progress.IsZero() {
-			a.progress = now
-		}
 		if n < c.total {
+			if n > 0 || !a.begun {
+				a.progress = now
+			}
+			a.begun = true
 			l.partial(a, lead, n)
 			if now.Sub(a.progress) > writeTimeout {
 				a.dead = true
@@ -79,7 +80,9 @@ func (l *loop) write(a *attachedConn) {
 			l.blocked = append(l.blocked, a)
 			return
 		}
-		a.rest, a.progress = nil, time.Time{} // it waits for us, and not we for it
+		if a.begun { // it waits for us, and not we for it
+			a.begun, a.rest = false, nil
+		}
 		for _, m := range c.marks {
 			m.done()
 		}
@@ -98,7 +101,7 @@ func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 	if a.again = false; a.switching > 0 {
 		a.transitions()
 	}
-	if len(a.rest) > 0 {
+	if a.begun && len(a.rest) > 0 {
 		// All else stays where it is, and where its own limits count, until
 		// the socket has taken this. It may take its time: players that wait
 		// for it hold no more of their streams than others.
