@@ -59,13 +59,20 @@ const defaultWindow = 2500000
 // all other methods may be called from any goroutine, except where it says
 // otherwise.
 type Conn struct {
+	// What a fan-out loop looks at in every round lies side by side: of thousands
+	// of connections nothing is in the processor's cache.
+	socket socket        // of nc, unless it has none of its own: TLS, pipes
+	sealed *tlsSocket    // below nc, when nc is TLS from NewTLSListener
+	said   atomic.Bool   // TakeQueued has something to do, or to wait for
+	sent   atomic.Uint64 // bytes
+	window sendWindow
+
 	nc     net.Conn
-	raw    syscall.RawConn // nil when nc has no socket of its own: TLS, pipes
-	sealed *tlsSocket      // below nc, when nc is TLS from NewTLSListener
+	raw    syscall.RawConn // to read from the socket; nil: there is none
 	cfg    Config
 	client bool
 
-	received, sent atomic.Uint64 // bytes
+	received atomic.Uint64 // bytes
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -79,8 +86,7 @@ type Conn struct {
 	whole    bool   // a message has come since
 	pinged   bool   // and no message has come since
 
-	window sendWindow
-	out    output
+	out output
 }
 
 // NewServerConn makes the server's side of a connection.
@@ -94,11 +100,7 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 		nc: nc, cfg: cfg.withDefaults(), client: client,
 		closed: make(chan struct{}), ackEvery: defaultWindow,
 	}
-	if sc, ok := nc.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			c.raw = raw
-		}
-	}
+	c.raw = c.socket.use(nc)
 	c.sealed = attachTLS(nc, func() { go c.flushKept() })
 	c.out.chunkSize = defaultChunkSize
 	return c
@@ -129,7 +131,7 @@ func (c *Conn) CloseWithError(cause error) error {
 	c.closeOnce.Do(func() {
 		c.cause = cause
 		close(c.closed)
-		err = c.nc.Close()
+		err = c.socket.close(c.nc.Close)
 	})
 	return err
 }

@@ -147,6 +147,7 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 	if laid != nil {
 		o.queue = laid.AppendTo(o.queue)
 	}
+	c.said.Store(true)
 	switch {
 	case o.owner != nil:
 		o.wake()
@@ -181,7 +182,7 @@ func (c *Conn) writeQueue() {
 }
 
 // direct says whether the connection can write without waiting.
-func (c *Conn) direct() bool { return c.raw != nil || c.sealed != nil }
+func (c *Conn) direct() bool { return c.socket.used || c.sealed != nil }
 
 // writeNow writes bufs, one after another, as far as the socket takes them
 // without waiting, and returns how many bytes it took. full says that it has
@@ -191,7 +192,7 @@ func (c *Conn) writeNow(bufs [][]byte) (n int, full bool, err error) {
 	if c.sealed != nil {
 		n, full, err = c.sealed.write(bufs)
 	} else {
-		n, err = writeVector(c.raw, bufs)
+		n, err = c.socket.write(bufs)
 	}
 	c.sent.Add(uint64(n))
 	return n, full, err
@@ -204,7 +205,7 @@ func (c *Conn) flushKept() {
 	o.mu.Lock()
 	defer o.unlock()
 	if !o.flushing { // even behind the last message: TLS has its own to say then
-		o.flushing = true
+		c.beginFlush()
 		go c.flush(nil)
 	}
 }
@@ -212,9 +213,15 @@ func (c *Conn) flushKept() {
 // flushQueue starts a flusher for what is queued. The caller holds mu; there is
 // neither owner nor flusher.
 func (c *Conn) flushQueue() {
-	c.out.flushing = true
+	c.beginFlush()
 	first := c.out.takeQueue()
 	go c.flush(first)
+}
+
+// beginFlush gives the socket to a flusher. The caller holds mu.
+func (c *Conn) beginFlush() {
+	c.out.flushing = true
+	c.said.Store(true)
 }
 
 // takeQueue empties the queue and returns what was in it.

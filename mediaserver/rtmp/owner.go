@@ -23,12 +23,16 @@ func (c *Conn) Attach(wake func()) {
 // written before media. ok is false while the connection still writes
 // something itself; nothing may be written then, and wake is called after it.
 func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
+	if !c.said.Load() {
+		return dst, true // no lock to take, in most rounds
+	}
 	o := &c.out
 	o.mu.Lock()
 	defer o.unlock()
 	if o.flushing {
 		return dst, false
 	}
+	c.said.Store(false) // who says something from now on wakes the owner
 	if len(o.queue) > 0 {
 		dst = append(dst, o.queue...)
 		o.queue = nil // a player hears little after this: thousands keep nothing for it
@@ -87,7 +91,7 @@ func (c *Conn) trySlowly(bufs [][]byte) (n int, err error) {
 	for _, p := range bufs {
 		b = append(b, p[:min(len(p), pumpSize-len(b))]...)
 	}
-	o.flushing = true
+	c.beginFlush()
 	go c.flush(b)
 	return len(b), nil
 }

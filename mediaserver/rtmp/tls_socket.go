@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -42,15 +41,11 @@ func (l socketListener) Accept() (net.Conn, error) {
 // newTLSSocket puts a tlsSocket between TLS and a connection that has a socket
 // of its own; any other is returned as it is.
 func newTLSSocket(nc net.Conn) net.Conn {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
+	s := &tlsSocket{Conn: nc}
+	if s.socket.use(nc) == nil {
 		return nc
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nc
-	}
-	return &tlsSocket{Conn: nc, raw: raw}
+	return s
 }
 
 // tlsSocket is the socket below a TLS connection. What TLS writes, records of
@@ -61,9 +56,9 @@ func newTLSSocket(nc net.Conn) net.Conn {
 // As long as no Conn is above it, it is a plain net.Conn.
 type tlsSocket struct {
 	net.Conn
-	raw   syscall.RawConn
-	tls   *tls.Conn
-	stuck func() // records are kept that no writer knows of; it must not wait
+	socket socket
+	tls    *tls.Conn
+	stuck  func() // records are kept that no writer knows of; it must not wait
 
 	// mu is held while the kernel takes what it can at once; nothing else is
 	// taken or called under it.
@@ -92,6 +87,9 @@ func attachTLS(nc net.Conn, stuck func()) *tlsSocket {
 	return s
 }
 
+// Close implements net.Conn.
+func (s *tlsSocket) Close() error { return s.socket.close(s.Conn.Close) }
+
 // SetDeadline implements net.Conn. Writes do not wait, and what is kept has
 // deadlines of its own: those that TLS sets as it ends would cut it off.
 func (s *tlsSocket) SetDeadline(t time.Time) error {
@@ -118,7 +116,7 @@ func (s *tlsSocket) Write(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	n := 0
 	if s.err == nil && !s.gathering && !s.draining && len(s.kept) == 0 {
-		n, s.err = writeVector(s.raw, [][]byte{b})
+		n, s.err = s.socket.write([][]byte{b})
 	}
 	if len(s.kept)+len(b)-n > maxSealed && s.err == nil {
 		s.err = ErrSlow
@@ -185,7 +183,7 @@ func (s *tlsSocket) send() (full bool, err error) {
 	if s.err != nil || s.draining {
 		return s.draining, s.err
 	}
-	if s.sent, s.err = writeVector(s.raw, [][]byte{s.kept}); s.err != nil {
+	if s.sent, s.err = s.socket.write([][]byte{s.kept}); s.err != nil {
 		return false, s.err
 	}
 	if s.sent < len(s.kept) {
