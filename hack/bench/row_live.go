@@ -248,39 +248,56 @@ func ingestRow(b *bench) ([]result, error) {
 	if a.feed, err = publish(t, "live", streamNames(n)...); err != nil {
 		return nil, err
 	}
-	var ws []*witnesses
-	for i := range 10 {
-		w, err := watch(t, streamNames(n)[i*n/10])
-		if err != nil {
-			return nil, err
-		}
-		if err := w.join(); err != nil {
-			w.leave()
-			return nil, err
-		}
-		ws = append(ws, w)
+	v, err := a.ingest(n, b.window)
+	if err != nil {
+		return nil, err
 	}
-	wait := time.After(settle)
-	<-wait
+	share := float64(v.cpu) / float64(v.took)
+	published := bytesPerSecond() * float64(n) * v.took.Seconds()
+	// A frame that waits for another publisher's is sent late, not lost.
+	onTime := float64(v.sent) >= 0.97*frameRate*b.window.Seconds()
+	return []result{{
+		what: fmt.Sprintf("%d publishers of 1.1 Mbit/s on one core", n),
+		figure: fmt.Sprintf("%.0f %% of the core, %.0f µs a MB; of %d streams that were watched %d of %d frames were lost",
+			100*share, perMB(v.cpu, uint64(published)), watched, v.lost, watched*v.fewest+v.lost),
+		target: "all of it taken", verdict: judge(onTime && v.lost == 0 && v.fewest >= v.sent-frameRate && share < 1),
+	}}, nil
+}
+
+// watched is how many of many streams have a witness.
+const watched = 10
+
+// ingested is what many publishers cost, and what of theirs comes.
+type ingested struct {
+	cpu, took time.Duration
+	sent      int // frames of each publisher
+	fewest    int // frames that a witness saw
+	lost      int // frames, of all that witnesses should have seen
+}
+
+// ingest measures n publishers, with witnesses evenly among their streams.
+func (a *audience) ingest(n int, window time.Duration) (ingested, error) {
+	ws, err := watchSome(a.target, n)
+	if err != nil {
+		return ingested{}, err
+	}
+	<-time.After(settle)
 	for _, w := range ws {
 		w.begin()
 	}
 	first := a.feed.frames.Load()
-	before, err := used(t.pid())
-	if err != nil {
-		return nil, err
+	before, err := used(a.pid())
+	var after usage
+	if err == nil {
+		<-time.After(window)
+		after, err = used(a.pid())
 	}
-	<-time.After(b.window)
-	after, err := used(t.pid())
-	if err != nil {
-		return nil, err
-	}
-	sent := a.feed.frames.Load() - first
-	lost, fewest := 0, int(sent)
+	v := ingested{cpu: after.cpu - before.cpu, took: after.at.Sub(before.at), sent: int(a.feed.frames.Load() - first)}
+	v.fewest = v.sent
 	for _, w := range ws {
 		w.leave()
-		lost += w.lost
-		fewest = min(fewest, w.frames)
+		v.lost += w.lost
+		v.fewest = min(v.fewest, w.frames)
 		if err == nil {
 			err = w.dead
 		}
@@ -288,20 +305,27 @@ func ingestRow(b *bench) ([]result, error) {
 	if err == nil {
 		err = a.feed.failure()
 	}
-	if err != nil {
-		return nil, err
+	return v, err
+}
+
+// watchSome has a witness each at some of the streams of n publishers, evenly
+// among them.
+func watchSome(t *target, n int) ([]*witnesses, error) {
+	var ws []*witnesses
+	for i := range watched {
+		w, err := watch(t, streamNames(n)[i*n/watched])
+		if err == nil {
+			ws = append(ws, w)
+			err = w.join()
+		}
+		if err != nil {
+			for _, w := range ws {
+				w.leave()
+			}
+			return nil, err
+		}
 	}
-	cpu := after.cpu - before.cpu
-	share := float64(cpu) / float64(after.at.Sub(before.at))
-	published := bytesPerSecond() * float64(n) * after.at.Sub(before.at).Seconds()
-	// A frame that waits for another publisher's is sent late, not lost.
-	onTime := float64(sent) >= 0.97*frameRate*b.window.Seconds()
-	return []result{{
-		what: fmt.Sprintf("%d publishers of 1.1 Mbit/s on one core", n),
-		figure: fmt.Sprintf("%.0f %% of the core, %.0f µs a MB; of 10 streams that were watched %d of %d frames were lost",
-			100*share, perMB(cpu, uint64(published)), lost, 10*fewest+lost),
-		target: "all of it taken", verdict: judge(onTime && lost == 0 && fewest >= int(sent)-frameRate && share < 1),
-	}}, nil
+	return ws, nil
 }
 
 func streamNames(n int) []string {

@@ -32,39 +32,10 @@ func vodRow(b *bench) ([]result, error) {
 		return nil, err
 	}
 	file := filepath.Join(t.dir, "bench", "streams", "_definst_", "film.flv")
-	a := &audience{target: t}
-	defer func() { a.end() }()
-	if err := writeFLV(file, vodSeconds*frameRate); err != nil {
-		return nil, err
-	}
-	if a.load, err = newLoader(t.addr, t.app); err != nil {
-		return nil, err
-	}
-	// Nobody comes to the end while it is measured.
-	places := float64(vodSeconds-60) * 1000 / float64(n)
-	if err := a.load.open(n, func(i int) []byte { return playWords("film", float64(i)*places) }); err != nil {
-		return nil, err
-	}
-	a.load.run(settle)
-	ours, err := measure(a.child, a.load, b.window)
+	v, err := vodAt(t, file, n, b.window)
 	if err != nil {
 		return nil, err
 	}
-	rss, err := rssOf(t.pid())
-	if err != nil {
-		return nil, err
-	}
-	rate := float64(a.load.since()) / b.window.Seconds() / float64(n) / bytesPerSecond()
-	s, err := startSeekers(t, vodSeekers)
-	if err != nil {
-		return nil, err
-	}
-	a.load.run(b.window)
-	if err := s.leave(); err != nil {
-		return nil, err
-	}
-	t.stop()
-
 	pread, err := b.floorCost(n, viaPread, file, sleeping)
 	if err != nil {
 		return nil, err
@@ -74,22 +45,64 @@ func vodRow(b *bench) ([]result, error) {
 		return nil, err
 	}
 	floor := min(pread, sendfile)
-	slowest := max(percentile(s.plays, 99), percentile(s.seeks, 99))
+	slowest := max(percentile(v.plays, 99), percentile(v.seeks, 99))
 	return []result{
 		{
 			what:   fmt.Sprintf("CPU per MB to %d players of one file, each elsewhere", n),
-			figure: fmt.Sprintf("%.0f µs at %.2f times the stream's rate", ours, rate),
-			floor:  fmt.Sprintf("floor: pread and send %.0f, sendfile %.0f", pread, sendfile), ratio: ours / floor,
-			target: "at most 1.50×", verdict: judge(ours/floor <= 1.5),
+			figure: fmt.Sprintf("%.0f µs at %.2f times the stream's rate", v.us, v.rate),
+			floor:  fmt.Sprintf("floor: pread and send %.0f, sendfile %.0f", pread, sendfile), ratio: v.us / floor,
+			target: "at most 1.50×", verdict: judge(v.us/floor <= 1.5),
 		},
 		{
 			what: fmt.Sprintf("first picture among %d players", n),
 			figure: fmt.Sprintf("play p50 %.1f p99 %.1f ms, seek p50 %.1f p99 %.1f ms (%d and %d tries)",
-				median(s.plays), percentile(s.plays, 99), median(s.seeks), percentile(s.seeks, 99), len(s.plays), len(s.seeks)),
+				median(v.plays), percentile(v.plays, 99), median(v.seeks), percentile(v.seeks, 99), len(v.plays), len(v.seeks)),
 			target: "within 100 ms", verdict: judge(slowest <= 100),
 		},
-		{what: "memory a player of a file, all of the server's divided", figure: kb(float64(rss) / float64(n))},
+		{what: "memory a player of a file, all of the server's divided", figure: kb(float64(v.rss) / float64(n))},
 	}, nil
+}
+
+// vod is what an audience of one file costs and sees.
+type vod struct {
+	us           float64 // CPU per MB
+	rate         float64 // of the stream's own, as each player gets it
+	rss          int64
+	plays, seeks []float64 // ms until the first picture
+}
+
+// vodAt measures n players of a file, which it writes, then those among them
+// who seek, on a server that it ends.
+func vodAt(t *target, file string, n int, window time.Duration) (v vod, err error) {
+	a := &audience{target: t}
+	defer func() { a.end() }()
+	if err := writeFLV(file, vodSeconds*frameRate); err != nil {
+		return v, err
+	}
+	if a.load, err = newLoader(t.addr, t.app); err != nil {
+		return v, err
+	}
+	// Nobody comes to the end while it is measured.
+	places := float64(vodSeconds-60) * 1000 / float64(n)
+	if err := a.load.open(n, func(i int) []byte { return playWords("film", float64(i)*places) }); err != nil {
+		return v, err
+	}
+	a.load.run(settle)
+	if v.us, err = measure(a.child, a.load, window); err != nil {
+		return v, err
+	}
+	if v.rss, err = rssOf(t.pid()); err != nil {
+		return v, err
+	}
+	v.rate = float64(a.load.since()) / window.Seconds() / float64(n) / bytesPerSecond()
+	s, err := startSeekers(t, vodSeekers)
+	if err != nil {
+		return v, err
+	}
+	a.load.run(window)
+	err = s.leave()
+	v.plays, v.seeks = s.plays, s.seeks
+	return v, err
 }
 
 // writeFLV records the stream as a server would.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -29,21 +30,10 @@ const (
 // closes are followed by others.
 func stall(ctx context.Context, s *server, n int) error {
 	c := newCrew(s)
-	publisher, err := s.dial(ctx, 0)
+	stopFeed, err := c.feed(ctx, "s")
 	if err != nil {
 		return err
 	}
-	defer publisher.close()
-	if err := publisher.command("publish", "s", "live"); err != nil {
-		return err
-	}
-	if _, err := publisher.await(ctx, "NetStream.Publish.Start"); err != nil {
-		return err
-	}
-	feeding, endFeed := context.WithCancel(ctx)
-	fed := make(chan error, 1)
-	go func() { fed <- c.sendFrames(feeding, publisher, stallSize, 50) }()
-	stopFeed := sync.OnceValue(func() error { endFeed(); return <-fed })
 	defer func() { _ = stopFeed() }() // for the returns before it is asked
 
 	w := &witness{live: true}
@@ -53,77 +43,78 @@ func stall(ctx context.Context, s *server, n int) error {
 	}
 	defer healthy.close()
 
-	h := &herd{crew: c}
+	h := &herd{crew: c, table: table{out: os.Stdout}}
 	defer h.close()
-	t := table{out: os.Stdout}
 	fmt.Printf("a stream of %.1f Mbit/s, a healthy player, and %d who stop reading\n\n", float64(stallSize)*25*8/1e6, n)
-	watch := func(name string, d time.Duration, keep int) (list []sample, err error) {
-		tick := time.NewTicker(2 * time.Second)
-		defer tick.Stop()
-		for until := time.Now().Add(d); time.Now().Before(until); {
-			one, err := s.sample(ctx)
-			if err != nil {
-				return list, err
-			}
-			t.row(name, one)
-			list = append(list, one)
-			// The publisher and the healthy one are clients as well.
-			if missing := keep - (one.connections - 2); missing > 0 {
-				h.come(ctx, missing)
-			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return list, ctx.Err()
-			}
-		}
-		return list, nil
-	}
-	before, err := watch("before", calmFor, 0)
-	if err != nil {
+	v := stalled{players: n}
+	if v.before, err = h.watch(ctx, "before", calmFor, 0); err != nil {
 		return err
 	}
-	h.come(ctx, n)
-	during, err := watch("stalled", stallFor, n)
-	if err != nil {
+	h.add(ctx, n)
+	if v.during, err = h.watch(ctx, "stalled", stallFor, n); err != nil {
 		return err
 	}
-	came := h.size()
-	for until := time.Now().Add(closedWithin); ; {
-		one, err := s.sample(ctx)
-		if err != nil {
-			return err
-		}
-		if one.connections == 2 {
-			break
-		}
-		if time.Now().After(until) {
-			return fmt.Errorf("%d of %d players who do not read are still connected after %v", one.connections-2, came, closedWithin)
-		}
-		if !pause(ctx, time.Second) {
-			return ctx.Err()
-		}
+	v.all = h.size()
+	if err := h.closed(ctx); err != nil {
+		return err
 	}
-	after, err := watch("after", calmFor, 0)
-	if err != nil {
+	if v.after, err = h.watch(ctx, "after", calmFor, 0); err != nil {
 		return err
 	}
 	if err := stopFeed(); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
+	return v.verdict(os.Stdout, w)
+}
+
+// feed publishes a stream until ctx ends or stop is called, which says how it
+// went.
+func (c *crew) feed(ctx context.Context, name string) (stop func() error, err error) {
+	publisher, err := c.server.dial(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err = publisher.command("publish", name, "live"); err == nil {
+		_, err = publisher.await(ctx, "NetStream.Publish.Start")
+	}
+	if err != nil {
+		publisher.close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	fed := make(chan error, 1)
+	go func() { fed <- c.sendFrames(ctx, publisher, stallSize, 50) }()
+	return sync.OnceValue(func() error {
+		cancel()
+		defer publisher.close()
+		return <-fed
+	}), nil
+}
+
+// stalled is what the server held before players stopped reading, while they
+// did not read, and after they were gone.
+type stalled struct {
+	players               int // who do not read, at once
+	all                   int // and all in all, with those in the place of others
+	before, during, after []sample
+}
+
+// verdict prints the figures, and fails when the server held too much or the
+// healthy player was let down.
+func (v stalled) verdict(out io.Writer, w *witness) error {
 	frames, told, wrong := w.result()
-	memory := [3]float64{medianMemory(before), medianMemory(during), medianMemory(after)}
-	fmt.Printf("\nmemory %.1f MB before, %.1f MB with %d players who do not read (%.1f KB each), %.1f MB after\n",
-		memory[0]/1e6, memory[1]/1e6, n, (memory[1]-memory[0])/1e3/float64(n), memory[2]/1e6)
-	fmt.Printf("%d such players came, and the server closed every one\n", came)
-	fmt.Printf("the healthy player was sent %d frames, told that it is slow: %v\n", frames, told)
-	ratio, ok := standing(during)
+	before, during, after := medianMemory(v.before), medianMemory(v.during), medianMemory(v.after)
+	fmt.Fprintf(out, "\nmemory %.1f MB before, %.1f MB with %d players who do not read (%.1f KB each), %.1f MB after\n",
+		before/1e6, during/1e6, v.players, (during-before)/1e3/float64(v.players), after/1e6)
+	fmt.Fprintf(out, "%d such players connected, and the server closed every one\n", v.all)
+	fmt.Fprintf(out, "the healthy player was sent %d frames, told that it is slow: %v\n", frames, told)
+	ratio, ok := standing(v.during)
 	if !ok {
 		return errors.Join(wrong, errors.New("too few of them stood still together to say anything of memory: the machine is too slow"))
 	}
-	peak := slices.MaxFunc(during, func(a, b sample) int { return cmp.Compare(a.memory, b.memory) })
-	each := (float64(peak.memory) - memory[0]) / float64(n)
-	fmt.Printf("while the first %d stood still memory became %.2f times what it was; at its peak, with others in their place, it was %.1f KB each\n", n, ratio, each/1e3)
+	peak := slices.MaxFunc(v.during, func(a, b sample) int { return cmp.Compare(a.memory, b.memory) })
+	each := (float64(peak.memory) - before) / float64(v.players)
+	fmt.Fprintf(out, "while the first %d stood still memory became %.2f times what it was; at its peak, with others in their place, it was %.1f KB each\n", v.players, ratio, each/1e3)
 	if wrong == nil && told {
 		wrong = errors.New("the healthy player was told that it is slow")
 	}
@@ -158,13 +149,18 @@ func standing(during []sample) (ratio float64, ok bool) {
 // herd is the players who do not read. They keep their sockets open until the
 // end, so that it is the server who closes them.
 type herd struct {
-	crew *crew
-	mu   sync.Mutex
-	all  []*peer
+	crew  *crew
+	table table
+	mu    sync.Mutex
+	all   []*peer
 }
 
-// come brings n more, as far as the server takes them.
-func (h *herd) come(ctx context.Context, n int) {
+// others are the clients who are not of the herd: the publisher and the healthy
+// player.
+const others = 2
+
+// add connects n more players, as far as the server takes them.
+func (h *herd) add(ctx context.Context, n int) {
 	var wg sync.WaitGroup
 	places := make(chan struct{}, arrivals)
 	for range n {
@@ -173,7 +169,7 @@ func (h *herd) come(ctx context.Context, n int) {
 			defer func() { <-places }()
 			p, found, err := h.crew.play(ctx, 8<<10, nil, "s", -1000)
 			if err != nil || !found {
-				return // those who are missing come with the next
+				return // those who are missing are added with the next
 			}
 			p.deaf.Store(true)
 			h.mu.Lock()
@@ -182,6 +178,49 @@ func (h *herd) come(ctx context.Context, n int) {
 		})
 	}
 	wg.Wait()
+}
+
+// watch looks at the server for a time, in which it keeps so many players in
+// the herd: those that the server closes are followed by others.
+func (h *herd) watch(ctx context.Context, phase string, d time.Duration, keep int) (list []sample, err error) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for until := time.Now().Add(d); time.Now().Before(until); {
+		one, err := h.crew.server.sample(ctx)
+		if err != nil {
+			return list, err
+		}
+		h.table.row(phase, one)
+		list = append(list, one)
+		if missing := keep - (one.connections - others); missing > 0 {
+			h.add(ctx, missing)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return list, ctx.Err()
+		}
+	}
+	return list, nil
+}
+
+// closed waits until the server has closed every one of them.
+func (h *herd) closed(ctx context.Context) error {
+	for until := time.Now().Add(closedWithin); ; {
+		one, err := h.crew.server.sample(ctx)
+		if err != nil {
+			return err
+		}
+		if one.connections == others {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("%d of %d players who do not read are still connected after %v", one.connections-others, h.size(), closedWithin)
+		}
+		if !pause(ctx, time.Second) {
+			return ctx.Err()
+		}
+	}
 }
 
 func (h *herd) size() int {
