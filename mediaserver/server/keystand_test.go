@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // hand is a clock that the test turns.
@@ -45,28 +46,10 @@ func (h *hand) tick() {
 }
 
 // said is a log that a test reads.
-type said struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+type said struct{ servertest.Log }
 
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
-}
-
-func (s *said) count(what string) int {
-	return strings.Count(s.String(), what)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-func (s *said) log() *slog.Logger { return slog.New(slog.NewTextHandler(s, nil)) }
+func (s *said) count(what string) int { return s.Count(what) }
+func (s *said) log() *slog.Logger     { return s.Logger(slog.LevelInfo) }
 
 // secret is a key as kubelet mounts it: a link to a link that is swapped.
 type secret struct {

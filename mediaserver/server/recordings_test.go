@@ -1,17 +1,13 @@
 package server
 
 import (
-	"encoding/json"
-	"io"
-	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
@@ -20,60 +16,18 @@ const locked = "{application: app, instance: locked/up}"
 // put makes a recording of some seconds of sound in an instance's folder.
 func put(t *testing.T, s *Server, instance int, name string, seconds int) {
 	t.Helper()
-	path := filepath.Join(s.Served()[instance].Streams, filepath.FromSlash(name)+".flv")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w, err := flv.Create(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range seconds + 1 {
-		if err := w.Write(flv.Tag{Type: flv.TypeAudio, Timestamp: media.Timestamp(i * 1000), Data: []byte{0xaf, 1, 0}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Finish(); err != nil {
-		t.Fatal(err)
-	}
+	servertest.WriteFLV(t, filepath.Join(s.Served()[instance].Streams, filepath.FromSlash(name)+".flv"), servertest.Sound(seconds)...)
 }
 
 // ask sends one request; its path goes out as it is written.
 func ask(t *testing.T, s *Server, method, path string, header ...string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequest(method, "http://"+s.HTTPAddr().String()+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		if header[i] == "Host" {
-			r.Host = header[i+1]
-		}
-		r.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
+	return servertest.Ask(t, method, "http://"+s.HTTPAddr().String()+path, header...)
 }
 
 func listed(t *testing.T, s *Server, path string) (names []string, page web.RecordingPage) {
 	t.Helper()
-	code, body := ask(t, s, "GET", path)
-	if err := json.Unmarshal([]byte(body), &page); err != nil || code != 200 {
-		t.Fatalf("%s: %d %s", path, code, body)
-	}
+	page = servertest.AskFor[web.RecordingPage](t, "http://"+s.HTTPAddr().String()+path)
 	for _, r := range page.Recordings {
 		names = append(names, r.Application+"/"+r.Instance+" "+r.Name)
 	}

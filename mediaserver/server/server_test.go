@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/manifest"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 func TestMain(m *testing.M) {
@@ -138,16 +138,7 @@ func TestDrainTellsClientsAndFinishesRecordings(t *testing.T) {
 
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
-	r, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode, string(b)
+	return servertest.Ask(t, "GET", url)
 }
 
 func TestHTTP(t *testing.T) {

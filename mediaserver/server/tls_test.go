@@ -20,6 +20,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // writePair writes a self-signed certificate of that name and its key, good for
@@ -181,15 +182,7 @@ func TestRTMPSWithoutCertificate(t *testing.T) {
 				}
 			}
 			// A client has its alert before it is counted.
-			counted := time.NewTicker(time.Millisecond)
-			defer counted.Stop()
-			for late := time.After(10 * time.Second); s.Refused()["no certificate"] != 5; {
-				select {
-				case <-counted.C:
-				case <-late:
-					t.Fatalf("counted %v", s.Refused())
-				}
-			}
+			servertest.Eventually(t, "five are counted as turned away", func() bool { return s.Refused()["no certificate"] == 5 })
 			connect(t, s, "app/one").hello()
 			base := "http://" + s.HTTPAddr().String()
 			if code, body := get(t, base+"/readyz"); code != 200 {
@@ -295,13 +288,7 @@ func TestFilesAreLookedAtByThemselves(t *testing.T) {
 		TLSCertFile: filepath.Join(dir, "tls.crt"), TLSKeyFile: filepath.Join(dir, "tls.key")}, keyed)
 	writePair(t, dir, "good.example", time.Now())
 	key.write("b")
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	for late := time.After(10 * time.Second); log.count("certificate for RTMPS") == 0 || log.count("publish key has changed") == 0; {
-		select {
-		case <-look.C:
-		case <-late:
-			t.Fatalf("nothing is noticed:\n%s", log)
-		}
-	}
+	servertest.Eventually(t, "both are noticed", func() bool {
+		return log.count("certificate for RTMPS") > 0 && log.count("publish key has changed") > 0
+	})
 }

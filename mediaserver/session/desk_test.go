@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -88,7 +89,7 @@ func come(t *testing.T, cfg session.Config) *visitor {
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
 	}
-	v.client, v.served = hear(t, conn), served
+	v.client, v.served = hear(t, conn, servertest.Word), served
 	return v
 }
 
@@ -120,7 +121,7 @@ func (v *visitor) pinged() {
 	before := v.conn.BytesIn()
 	v.say(rtmp.UserControl(rtmp.EventPingRequest, 7))
 	eventually(v.t, "a ping is answered", func() bool { return v.conn.BytesIn() > before })
-	if len(v.got) > 0 {
+	if v.Heard() > 0 {
 		w, _ := v.next()
 		v.t.Fatalf("got %q as well", w)
 	}
@@ -139,7 +140,7 @@ func taken[T any](t *testing.T, from <-chan T) T {
 	case one := <-from:
 		return one
 	case <-time.After(patience):
-		t.Fatalf("nothing came\n%s", stacks())
+		t.Fatalf("nothing came\n%s", servertest.Stacks())
 		panic("unreachable")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -90,15 +91,10 @@ func (h *street) receive(t testing.TB, words []*rtmp.Message) {
 	select {
 	case <-served:
 	case <-time.After(patience):
-		t.Fatalf("the session does not end\n%s", stacks())
+		t.Fatalf("the session does not end\n%s", servertest.Stacks())
 	}
 	<-heard
 	h.undisturbed(t, goroutines)
-}
-
-func stacks() []byte {
-	b := make([]byte, 1<<20)
-	return b[:runtime.Stack(b, true)]
 }
 
 // undisturbed looks for what a stranger left behind.
@@ -108,7 +104,7 @@ func (h *street) undisturbed(t testing.TB, goroutines int) {
 	defer cancel()
 	s, err := h.witness.CreateStream(ctx)
 	if err != nil {
-		t.Fatalf("createStream of another connection: %v\n%s", err, stacks())
+		t.Fatalf("createStream of another connection: %v\n%s", err, servertest.Stacks())
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -124,7 +120,7 @@ func (h *street) undisturbed(t testing.TB, goroutines int) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("the session is over, and left %+v, %d goroutines for %d\n%s", s, runtime.NumGoroutine(), goroutines, stacks())
+			t.Fatalf("the session is over, and left %+v, %d goroutines for %d\n%s", s, runtime.NumGoroutine(), goroutines, servertest.Stacks())
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package session_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -17,8 +15,8 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/instance"
-	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -26,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long anything here may take before it counts as stuck.
-const patience = 20 * time.Second
+const patience = servertest.Patience
 
 // way is how sessions reach their instances.
 type way string
@@ -284,38 +282,13 @@ func (h *house) unpublish(t testing.TB, p session.Publication) {
 // put makes a recording of some seconds of sound in the first place.
 func put(t *testing.T, h *house, name string, seconds int) {
 	t.Helper()
-	var tags []flv.Tag
-	for i := range seconds + 1 {
-		tags = append(tags, flv.Tag{Type: flv.TypeAudio, Timestamp: media.Timestamp(i * 1000), Data: []byte{0xaf, 1, 0}})
-	}
-	shootTags(t, h, name, tags...)
+	shootTags(t, h, name, servertest.Sound(seconds)...)
 }
 
 // shootTags makes a recorded stream of the first place by hand.
 func shootTags(t *testing.T, h *house, name string, tags ...flv.Tag) {
 	t.Helper()
-	writeFLV(t, filepath.Join(h.folders[0], name+".flv"), tags...)
-}
-
-func writeFLV(t *testing.T, path string, tags ...flv.Tag) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w, err := flv.Create(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tag := range tags {
-		if err := errors.Join(w.Write(tag), w.Flush()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Finish(); err != nil {
-		t.Fatal(err)
-	}
+	servertest.WriteFLV(t, filepath.Join(h.folders[0], name+".flv"), tags...)
 }
 
 // joined waits until so many play: they are told that they do a moment before
@@ -327,36 +300,11 @@ func joined(t *testing.T, h *house, players int) {
 
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for late := time.After(patience); !is(); {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("not so: %s\n%s", what, stacks())
-		}
-	}
+	servertest.Eventually(t, what, is)
 }
 
 // lines is a log that may be read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+type lines struct{ servertest.Log }
 
 // log writes to the lines what is of a level, or above it.
-func (l *lines) log(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
-}
+func (l *lines) log(level slog.Level) *slog.Logger { return l.Logger(level) }

@@ -1,7 +1,6 @@
 package session_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,48 +13,19 @@ import (
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // netStreams is a client whose messages come as words with the id of their
 // stream before them.
-type netStreams struct {
-	t    *testing.T
-	conn *rtmp.Conn
-	got  chan string
-}
+type netStreams struct{ *client }
 
 func connectStreams(t *testing.T, s *house, streams int) *netStreams {
 	t.Helper()
-	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &netStreams{t: t, conn: conn, got: make(chan string, 1000)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(c.got)
-		_ = conn.Serve(func(m *rtmp.Message) error {
-			switch m.Type {
-			case rtmp.TypeCommand, rtmp.TypeAudio:
-				word, _ := describe(m)
-				c.got <- fmt.Sprint(m.StreamID, " ", strings.TrimPrefix(word, "onStatus NetStream."))
-			case rtmp.TypeData:
-				values, _ := amf.DecodeAll(m.Payload)
-				for i, v := range values {
-					if _, ok := v.(*amf.Object); ok {
-						values[i] = "{}"
-					}
-				}
-				c.got <- fmt.Sprint(m.StreamID, " ", values)
-			}
-			return nil
-		})
-	}()
-	t.Cleanup(func() { conn.Close(); <-done })
-	c.call("connect", 1, amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one"))
-	c.expect("0 "+success, "0 onBWDone []")
+	c := &netStreams{hear(t, servertest.Dial(t, s.RTMPAddr()), wordOfStream)}
+	c.Connect("app/one")
+	c.expect("0 "+servertest.Success, "0 onBWDone []")
 	for i := range streams {
 		c.call("createStream", 2, nil)
 		c.expect(fmt.Sprintf("0 _result [%d]", i+1))
@@ -63,24 +33,30 @@ func connectStreams(t *testing.T, s *house, streams int) *netStreams {
 	return c
 }
 
-func (c *netStreams) call(name string, txn float64, object amf.Value, args ...amf.Value) {
-	c.t.Helper()
-	tell(c.t, c.conn, name, txn, object, args...)
+func wordOfStream(m *rtmp.Message) string {
+	switch m.Type {
+	case rtmp.TypeCommand, rtmp.TypeAudio:
+		return fmt.Sprint(m.StreamID, " ", strings.TrimPrefix(servertest.Word(m), "onStatus NetStream."))
+	case rtmp.TypeData:
+		values, _ := amf.DecodeAll(m.Payload)
+		for i, v := range values {
+			if _, ok := v.(*amf.Object); ok {
+				values[i] = "{}"
+			}
+		}
+		return fmt.Sprint(m.StreamID, " ", values)
+	}
+	return ""
 }
 
-// on says something on a stream.
-func (c *netStreams) on(id uint32, name string, args ...amf.Value) {
+func (c *netStreams) call(name string, txn float64, object amf.Value, args ...amf.Value) {
 	c.t.Helper()
-	if err := c.conn.SendCommand(id, name, 0, nil, args...); err != nil {
-		c.t.Fatal(err)
-	}
+	c.Send(name, txn, object, args...)
 }
 
 func (c *netStreams) audio(id uint32, at media.Timestamp) {
 	c.t.Helper()
-	if err := c.conn.Send(&rtmp.Message{Type: rtmp.TypeAudio, StreamID: id, Timestamp: at, Payload: []byte{0xaf, 1, 0}}); err != nil {
-		c.t.Fatal(err)
-	}
+	c.Audio(id, at)
 }
 
 func (c *netStreams) data(id uint32, values ...amf.Value) {
@@ -96,22 +72,8 @@ func (c *netStreams) data(id uint32, values ...amf.Value) {
 
 func (c *netStreams) next() string {
 	c.t.Helper()
-	select {
-	case w := <-c.got:
-		return w
-	case <-time.After(patience):
-		c.t.Fatal("nothing came")
-		return ""
-	}
-}
-
-func (c *netStreams) expect(want ...string) {
-	c.t.Helper()
-	for _, w := range want {
-		if got := c.next(); got != w {
-			c.t.Fatalf("got %q, want %q", got, w)
-		}
-	}
+	w, _ := c.Next()
+	return w
 }
 
 // expectAll is expect where players and publishers are told side by side.
@@ -326,9 +288,7 @@ func testSilentPublisherIsToldThatItWasTakenOver(t *testing.T, w way) {
 		old.expect("1 Publish.BadName")
 		p.conn.Close()
 	}
-	if w := encoder.next(); w != "" { // its connection is over
-		t.Errorf("got %q", w)
-	}
+	encoder.expect("end") // its connection is over
 	many.on(1, "publish", "other")
 	many.expect("1 Publish.Start")
 }

@@ -12,6 +12,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -155,7 +156,7 @@ func TestTimeOfAPendingConnect(t *testing.T) {
 				if err := conn.Handshake(); err != nil {
 					t.Fatal(err)
 				}
-				v := &visitor{client: hear(t, conn), desk: d, served: served, refused: refused}
+				v := &visitor{client: hear(t, conn, servertest.Word), desk: d, served: served, refused: refused}
 				<-time.After(connectTimeout - time.Second)
 				v.connect()
 				connect := taken(t, d.connects)
@@ -284,7 +285,7 @@ func (s *shutdowns) Connect(r session.ConnectRequest, peer session.Peer, answer 
 func storeWith(t *testing.T, name string) *recording.Store {
 	t.Helper()
 	dir := t.TempDir()
-	writeFLV(t, filepath.Join(dir, name+".flv"), flv.Tag{Type: flv.TypeAudio, Data: []byte{0xaf, 1, 0}})
+	servertest.WriteFLV(t, filepath.Join(dir, name+".flv"), flv.Tag{Type: flv.TypeAudio, Data: []byte{0xaf, 1, 0}})
 	store, err := recording.Open(dir, nil, recording.Options{})
 	if err != nil {
 		t.Fatal(err)

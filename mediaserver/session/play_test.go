@@ -1,7 +1,6 @@
 package session_test
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -9,43 +8,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // viewer is a client that hears every message as a word: "key a 1000" is a
 // keyframe of the film a with timestamp 1000. Words of a stream other than 1
 // have its id before them.
-type viewer struct {
-	t    *testing.T
-	conn *rtmp.Conn
-	got  chan string
-}
+type viewer struct{ *client }
 
 func view(t *testing.T, s *house) *viewer {
 	t.Helper()
-	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+s.RTMPAddr().String()+"/x", rtmp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &viewer{t: t, conn: conn, got: make(chan string, 10000)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(v.got)
-		_ = conn.Serve(func(m *rtmp.Message) error {
-			v.got <- wordOf(m)
-			return nil
-		})
-	}()
-	t.Cleanup(func() { conn.Close(); <-done })
-	v.call("connect", 1, amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one"))
-	v.expect("0: begin", "0: "+success, "0: onBWDone []")
+	v := &viewer{hear(t, servertest.Dial(t, s.RTMPAddr()), wordOf)}
+	v.Connect("app/one")
+	v.expect("0: begin", "0: "+servertest.Success, "0: onBWDone []")
 	v.create(1)
 	return v
 }
@@ -60,8 +41,7 @@ func wordOf(m *rtmp.Message) (word string) {
 			word, id = name, binary.BigEndian.Uint32(m.Payload[2:])
 		}
 	case rtmp.TypeCommand:
-		word, _ = describe(m)
-		word = strings.TrimPrefix(word, "onStatus NetStream.")
+		word = strings.TrimPrefix(servertest.Word(m), "onStatus NetStream.")
 	case rtmp.TypeData:
 		values, _ := amf.DecodeAll(m.Payload)
 		word = fmt.Sprintf("data %v %d", values[0], m.Timestamp)
@@ -100,7 +80,7 @@ func pictureOf(p []byte) string {
 
 func (v *viewer) call(name string, txn float64, object amf.Value, args ...amf.Value) {
 	v.t.Helper()
-	tell(v.t, v.conn, name, txn, object, args...)
+	v.Send(name, txn, object, args...)
 }
 
 // create makes the NetStreams up to an id.
@@ -108,13 +88,6 @@ func (v *viewer) create(id int) {
 	v.t.Helper()
 	v.call("createStream", 2, nil)
 	v.expect(fmt.Sprintf("0: _result [%d]", id))
-}
-
-func (v *viewer) on(id uint32, name string, args ...amf.Value) {
-	v.t.Helper()
-	if err := v.conn.SendCommand(id, name, 0, nil, args...); err != nil {
-		v.t.Fatal(err)
-	}
 }
 
 func (v *viewer) play(args ...amf.Value) {
@@ -137,40 +110,14 @@ func (v *viewer) buffer(ms uint32) {
 
 func (v *viewer) next() string {
 	v.t.Helper()
-	select {
-	case w, ok := <-v.got:
-		if !ok {
-			return "end"
-		}
-		return w
-	case <-time.After(patience):
-		v.t.Fatal("nothing came")
-		return ""
-	}
-}
-
-func (v *viewer) expect(want ...string) {
-	v.t.Helper()
-	for i, w := range want {
-		if got := v.next(); got != w {
-			v.t.Fatalf("got %q, want %q, of %q", got, w, want[i:])
-		}
-	}
+	w, _ := v.Next()
+	return w
 }
 
 // until returns what comes up to a word, and the word.
-func (v *viewer) until(last string) (all []string) {
+func (v *viewer) until(last string) []string {
 	v.t.Helper()
-	for {
-		w := v.next()
-		all = append(all, w)
-		if w == last {
-			return all
-		}
-		if w == "end" {
-			v.t.Fatalf("%q ends without %q", all, last)
-		}
-	}
+	return v.Until(last)
 }
 
 // untilKey returns what comes up to a keyframe of a film, and it: which one
@@ -406,7 +353,7 @@ func testPlayArguments(t *testing.T, w way) {
 			v.buffer(10000)
 			for _, c := range some {
 				t.Run(fmt.Sprint(c.args), func(t *testing.T) {
-					v.t = t
+					v.t, v.T = t, t
 					v.play(c.args...)
 					v.expect(c.want...)
 					v.nothing()

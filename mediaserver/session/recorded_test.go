@@ -14,6 +14,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -46,7 +47,7 @@ func testSeveralRecordedStreamsShareAConnection(t *testing.T, w way) {
 	go func() {
 		defer close(done)
 		_ = conn.Serve(func(m *rtmp.Message) error {
-			if word, _ := describe(m); word == "onStatus NetStream.Play.Stop" {
+			if word := servertest.Word(m); word == "onStatus NetStream.Play.Stop" {
 				ended <- m.StreamID
 			}
 			return nil

@@ -392,22 +392,18 @@ func stall(t *testing.T, s *house, streams int) *stalled {
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
 	}
-	c := &stalled{viewer: &viewer{t: t, conn: conn, got: make(chan string, 10000)}, gate: make(chan struct{})}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(c.got)
-		_ = conn.Serve(func(m *rtmp.Message) error {
-			w := wordOf(m)
-			c.got <- w
-			if strings.HasSuffix(w, "onMetaData") {
-				<-c.gate
-			}
-			return nil
-		})
-	}()
-	t.Cleanup(func() { conn.Close(); c.read(); <-done })
-	c.call("connect", 1, amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one"))
+	c := &stalled{gate: make(chan struct{})}
+	var held bool // what comes next waits for the gate
+	c.viewer = &viewer{hear(t, conn, func(m *rtmp.Message) string {
+		if held {
+			<-c.gate
+		}
+		w := wordOf(m)
+		held = strings.HasSuffix(w, "onMetaData")
+		return w
+	})}
+	t.Cleanup(c.read)
+	c.Connect("app/one")
 	c.until("0: onBWDone []")
 	for id := range streams {
 		c.create(id + 1)

@@ -1,26 +1,22 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
-	"flashpod.dev/flashpod/mediaserver/flv"
-	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 	"flashpod.dev/flashpod/mediaserver/web"
@@ -72,57 +68,16 @@ func (s *shelf) keyed(key string) catalogue.Shelf {
 // put makes a recording of some seconds of sound.
 func (s *shelf) put(name string, seconds int) {
 	s.t.Helper()
-	path := filepath.Join(s.dir, filepath.FromSlash(name)+".flv")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		s.t.Fatal(err)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer f.Close()
-	w, err := flv.Create(f)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for i := range seconds + 1 {
-		if err := w.Write(flv.Tag{Type: flv.TypeAudio, Timestamp: media.Timestamp(i * 1000), Data: []byte{0xaf, 1, 0}}); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := w.Finish(); err != nil {
-		s.t.Fatal(err)
-	}
+	servertest.WriteFLV(s.t, filepath.Join(s.dir, filepath.FromSlash(name)+".flv"), servertest.Sound(seconds)...)
 }
 
 func listed(t *testing.T, base, path string) (names []string, page web.RecordingPage) {
 	t.Helper()
-	code, body := ask(t, base, "GET", path)
-	if err := json.Unmarshal([]byte(body), &page); err != nil || code != 200 {
-		t.Fatalf("%s: %d %s", path, code, body)
-	}
+	page = servertest.AskFor[web.RecordingPage](t, base+path)
 	for _, r := range page.Recordings {
 		names = append(names, r.Application+"/"+r.Instance+" "+r.Name)
 	}
 	return names, page
-}
-
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestRecordingsAreListed(t *testing.T) {
@@ -183,8 +138,8 @@ func TestWhoMayDelete(t *testing.T) {
 	t.Parallel()
 	one, locked := newShelf(t, "app", "one"), newShelf(t, "app", "locked/up")
 	const key = "TheKey"
-	var log lines
-	base := serve(t, &source{recordings: []catalogue.Shelf{one.open(), locked.keyed(key)}, log: slog.New(slog.NewTextHandler(&log, nil))})
+	var log servertest.Log
+	base := serve(t, &source{recordings: []catalogue.Shelf{one.open(), locked.keyed(key)}, log: log.Logger(slog.LevelInfo)})
 	one.put("x", 1)
 	locked.put("x", 1)
 	const anyone, withKey = "/recordings/app/one/x", "/recordings/app/locked%2Fup/x"
