@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -121,7 +120,7 @@ func (s *Store) open(name string) (*opened, error) {
 	}
 	s.mu.Unlock()
 	f, err := s.root.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if isMissing(err) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
 	}
 	if err != nil {

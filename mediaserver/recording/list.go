@@ -218,10 +218,16 @@ func (s *Store) notFound(name string) error {
 // is no file as well.
 func (s *Store) stat(file string) (fs.FileInfo, error) {
 	info, err := s.root.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.Mode().IsRegular() {
+	if isMissing(err) || err == nil && !info.Mode().IsRegular() {
 		return nil, ErrNotFound
 	}
 	return info, err
+}
+
+// isMissing says whether an error means that there is nothing at a path: a path
+// through a file, as if that were a folder, leads nowhere too.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // info looks at one file. With scan, it reads all of one that does not say how

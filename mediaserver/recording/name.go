@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -109,7 +108,7 @@ func (s *Store) newestVersion(base string) (file string, info fs.FileInfo, err e
 		file, info = base+extension, i
 	}
 	entries, err := fs.ReadDir(s.root.FS(), path.Dir(base))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !isMissing(err) {
 		return "", nil, err
 	}
 	var newest version

@@ -1,0 +1,32 @@
+package recording
+
+import (
+	"errors"
+	"testing"
+)
+
+// A path through a recording, as if that were a folder, is a name of nothing:
+// that is no error of the disk, which a server would tell its log.
+func TestPathsThroughFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	record(t, s, "rec", ModeRecord, seconds(1, 0))
+	for _, name := range []string{"rec.flv/x", "rec.flv/x/y", "rec.flv/x.flv", "flv:rec.flv/x", "mp4:rec.flv/x", "mp3:rec.flv/x.mp3", "rec.flv/x.mp4"} {
+		if _, err := s.OpenFile(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("open %s: %v", name, err)
+		}
+		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("length of %s: %v", name, err)
+		}
+		if _, err := s.Find(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("find %s: %v", name, err)
+		}
+		if err := s.Delete(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("delete %s: %v", name, err)
+		}
+	}
+	if _, err := s.Find("rec"); err != nil {
+		t.Error(err)
+	}
+}
