@@ -7,6 +7,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
+	"flashpod.dev/flashpod/mediaserver/journal"
 	"flashpod.dev/flashpod/mediaserver/server"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
@@ -16,19 +17,24 @@ const pageSize = 1000 // recordings that are asked for at once
 // recordingsFolder is a data folder from which no server serves.
 type recordingsFolder struct {
 	catalogue *catalogue.Catalogue
+	log       *journal.Journal
 	done      func() error
 }
 
 func openFolder(data, instance string) (library, error) {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	shelves, done, err := server.OpenRecordings(data, instance, log)
+	log := journal.New(os.Stderr, journal.Options{})
+	shelves, done, err := server.OpenRecordings(data, instance, slog.New(log.Handler()))
 	if err != nil {
+		log.Close(lastLines)
 		return nil, err
 	}
-	return &recordingsFolder{catalogue.New(func() []catalogue.Shelf { return shelves }), done}, nil
+	return &recordingsFolder{catalogue.New(func() []catalogue.Shelf { return shelves }), log, done}, nil
 }
 
-func (f *recordingsFolder) close() error { return f.done() }
+func (f *recordingsFolder) close() error {
+	defer f.log.Close(lastLines)
+	return f.done()
+}
 
 func (f *recordingsFolder) list(ctx context.Context, of *apppath.Path) ([]web.Recording, error) {
 	all := []web.Recording{}

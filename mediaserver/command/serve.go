@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"flashpod.dev/flashpod/mediaserver/journal"
 	"flashpod.dev/flashpod/mediaserver/server"
 )
 
@@ -88,15 +89,18 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 }
 
 func (s *serving) run(cmd *cobra.Command) error {
-	log, err := newLogger(s.logLevel, s.logFormat)
+	lines, err := openLog(s.logLevel, s.logFormat)
 	if err != nil {
 		return err
 	}
+	// Before the process says why it ends, which is to be its last line.
+	defer lines.Close(lastLines)
+	log := slog.New(lines.Handler())
 	docs, err := loadManifests(s.files, log)
 	if err != nil {
 		return err
 	}
-	s.cfg.Log = log
+	s.cfg.Log, s.cfg.LeftOut = log, lines.LeftOut
 	srv, err := server.New(s.cfg, docs)
 	if err != nil {
 		return err
@@ -112,17 +116,16 @@ func (s *serving) run(cmd *cobra.Command) error {
 	return srv.Run(cmd.Context())
 }
 
-func newLogger(level, format string) (*slog.Logger, error) {
+// lastLines is how long whoever reads the log may take to read the end of it.
+const lastLines = 2 * time.Second
+
+func openLog(level, format string) (*journal.Journal, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: choose debug, info, warn or error", level)
 	}
-	opts := &slog.HandlerOptions{Level: l}
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	if format != "text" && format != "json" {
+		return nil, fmt.Errorf("--log-format %q: choose text or json", format)
 	}
-	return nil, fmt.Errorf("--log-format %q: choose text or json", format)
+	return journal.New(os.Stderr, journal.Options{Level: l, JSON: format == "json"}), nil
 }

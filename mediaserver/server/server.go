@@ -58,6 +58,9 @@ type Config struct {
 	DrainTimeout   time.Duration // for clients to go by themselves; default 10 s
 	Version        string
 	Log            *slog.Logger
+	// LeftOut counts lines that the log does not have, by reason; nil: it has
+	// them all. It does not wait.
+	LeftOut func() map[string]uint64
 
 	clock clock
 }
@@ -263,6 +266,14 @@ func (s *Server) Refused() map[string]uint64 {
 		out[reason] = n
 	}
 	return out
+}
+
+// LeftOut implements web.Source.
+func (s *Server) LeftOut() map[string]uint64 {
+	if s.cfg.LeftOut == nil {
+		return nil
+	}
+	return s.cfg.LeftOut()
 }
 
 // Certificate implements web.Source.

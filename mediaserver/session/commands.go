@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/journal"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -169,8 +170,12 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if !ok {
 		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
 	}
+	name, _, err := parseName(raw)
+	if err != nil {
+		return s.answer(cmd, 0.0) // nothing is recorded under what is no name
+	}
 	answer, err := ask(s, func(answer func(LengthAnswer)) {
-		s.inst.Length(LengthRequest{s.client, strings.Trim(withoutQuery(raw), "/")}, answer)
+		s.inst.Length(LengthRequest{s.client, name}, answer)
 	}, func(LengthAnswer) {})
 	switch why := answer.Refusal; {
 	case errors.Is(err, errPending):
@@ -182,7 +187,7 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	case why.Code == RefusedNotFound, why.Code == RefusedBadName:
 		return s.answer(cmd, 0.0)
 	default:
-		s.log.Error("getStreamLength", "stream", raw, "reason", why, "err", why.Cause)
+		s.log.Error("getStreamLength", "stream", name, "reason", why, "err", why.Cause)
 		return s.failCall(cmd, "The recorded stream cannot be read.")
 	}
 }
@@ -213,11 +218,6 @@ func withoutQuery(name string) string {
 	return name
 }
 
-// Printable makes a client's own word fit for a log line.
-func Printable(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+// Printable makes a client's own word fit for a log line, or for an answer in
+// which it is one of several: keys are masked, and it has 64 characters at most.
+func Printable(s string) string { return journal.Clean(s, 64) }

@@ -22,7 +22,7 @@ func (ns *netStream) play(cmd *rtmp.Command) error {
 	}
 	it, reset, err := playCommand(cmd, raw)
 	if err != nil {
-		return ns.fail(codePlayFailed, withoutQuery(raw), "Cannot play: %s.", err.Error())
+		return ns.refuseName(raw, err)
 	}
 	if reset {
 		ns.end(true)
@@ -30,6 +30,12 @@ func (ns *netStream) play(cmd *rtmp.Command) error {
 	}
 	ns.leavePublishing()
 	return ns.enqueue(it)
+}
+
+// refuseName tells a client, and the log, that what it wants to play is no name.
+func (ns *netStream) refuseName(raw string, why error) error {
+	ns.session.log.Info("play refused", "stream", Printable(raw), "reason", why.Error())
+	return ns.fail(codePlayFailed, withoutQuery(raw), "Cannot play: %s.", why.Error())
 }
 
 // stop ends everything: play(false), and play2 to stop.

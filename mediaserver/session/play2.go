@@ -24,7 +24,7 @@ func (ns *netStream) play2(cmd *rtmp.Command) error {
 	raw := property(options, "streamName", "")
 	it, err := newItem(raw, property(options, "start", -2.0), property(options, "len", -1.0))
 	if err != nil {
-		return ns.fail(codePlayFailed, withoutQuery(raw), "Cannot play: %s.", err.Error())
+		return ns.refuseName(raw, err)
 	}
 	ns.leavePublishing()
 	old := withoutQuery(property(options, "oldStreamName", ""))

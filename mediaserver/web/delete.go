@@ -14,7 +14,7 @@ import (
 
 func (h *recordings) remove(_ context.Context, r *http.Request) (any, error) {
 	of, name := pathOf(r), r.PathValue("name")
-	log := h.log.With("application", of.Application, "instance", of.Instance, "stream", name, "remote", r.RemoteAddr)
+	log := h.log.With("application", of.Application, "instance", of.Instance, "stream", name, "address", r.RemoteAddr)
 	err := h.catalogue.Delete(callerOf(r), of, name)
 	var refused *catalogue.RefusedError
 	if errors.As(err, &refused) {

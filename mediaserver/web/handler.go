@@ -22,6 +22,8 @@ type Source interface {
 	Stats() []instance.Stats
 	// Refused counts connections that never became clients, by reason.
 	Refused() map[string]uint64
+	// LeftOut counts lines that are not in the log, by reason.
+	LeftOut() map[string]uint64
 	// Recordings has one entry per instance. The caller may change the slice.
 	Recordings() []catalogue.Shelf
 	// Certificate is what RTMPS clients are shown; false where there is no

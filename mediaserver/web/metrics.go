@@ -41,6 +41,7 @@ type collector struct {
 	instances           []*prometheus.Desc
 	refused             *prometheus.Desc
 	refusedPublications *prometheus.Desc
+	leftOut             *prometheus.Desc
 	notAfter            *prometheus.Desc
 	usable              *prometheus.Desc
 	build               prometheus.Metric
@@ -53,6 +54,8 @@ func newCollector(src Source, version string) *collector {
 			"Connections that never became clients, by reason.", []string{"reason"}, nil),
 		refusedPublications: prometheus.NewDesc("flashpod_refused_publications_total",
 			"Publications that were refused, by reason.", []string{"application", "instance", "reason"}, nil),
+		leftOut: prometheus.NewDesc("flashpod_log_lines_dropped_total",
+			"Lines that are not in the log, by reason.", []string{"reason"}, nil),
 		notAfter: prometheus.NewDesc("flashpod_certificate_not_after_timestamp_seconds",
 			"When the certificate that RTMPS clients are shown expires; absent when there is none.", nil, nil),
 		usable: prometheus.NewDesc("flashpod_certificate_usable",
@@ -71,7 +74,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications, c.notAfter, c.usable} {
+	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications, c.leftOut, c.notAfter, c.usable} {
 		ch <- d
 	}
 	ch <- c.build.Desc()
@@ -99,6 +102,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for reason, n := range c.src.Refused() {
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)
+	}
+	for reason, n := range c.src.LeftOut() {
+		ch <- prometheus.MustNewConstMetric(c.leftOut, prometheus.CounterValue, float64(n), reason)
 	}
 	ch <- c.build
 }

@@ -98,7 +98,7 @@ func (h *recordings) look(f func(context.Context, *http.Request) (any, error)) h
 		status := http.StatusOK
 		if err != nil {
 			if status = statusOf(err); status == http.StatusInternalServerError {
-				h.log.Error("recordings over HTTP", "method", r.Method, "path", r.URL.Path, "err", err)
+				h.log.Error("recordings over HTTP", "method", r.Method, "path", r.URL.Path, "address", r.RemoteAddr, "err", err)
 			}
 			answer = map[string]string{"error": err.Error()}
 		}

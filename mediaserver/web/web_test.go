@@ -31,6 +31,7 @@ type source struct {
 	notReady   error
 	stats      []instance.Stats
 	refused    map[string]uint64
+	leftOut    map[string]uint64
 	cert       *web.Certificate // nil: there is no RTMPS
 	recordings []catalogue.Shelf
 	log        *slog.Logger // nil: none
@@ -39,6 +40,7 @@ type source struct {
 func (s *source) Ready() error               { return s.notReady }
 func (s *source) Stats() []instance.Stats    { return s.stats }
 func (s *source) Refused() map[string]uint64 { return s.refused }
+func (s *source) LeftOut() map[string]uint64 { return s.leftOut }
 func (s *source) Recordings() []catalogue.Shelf {
 	return append([]catalogue.Shelf(nil), s.recordings...)
 }
@@ -107,7 +109,9 @@ var stats = []instance.Stats{
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	_, metrics := ask(t, serve(t, &source{stats: stats, refused: map[string]uint64{"no such application": 12}}), "GET", "/metrics")
+	_, metrics := ask(t, serve(t, &source{
+		stats: stats, refused: map[string]uint64{"no such application": 12}, leftOut: map[string]uint64{"too many of a kind": 13},
+	}), "GET", "/metrics")
 	for _, want := range []string{
 		`flashpod_connections{application="app",instance="one"} 1`,
 		`flashpod_streams{application="app",instance="one"} 2`,
@@ -123,6 +127,7 @@ func TestMetrics(t *testing.T) {
 		`flashpod_refused_publications_total{application="app",instance="one",reason="name is taken"} 0`,
 		`flashpod_connections{application="a",instance="in\"st"} 0`,
 		`flashpod_refused_connections_total{reason="no such application"} 12`,
+		`flashpod_log_lines_dropped_total{reason="too many of a kind"} 13`,
 		`flashpod_build_info{version="v1.2"} 1`,
 		"# TYPE flashpod_connections gauge",
 		"# TYPE flashpod_connections_total counter",

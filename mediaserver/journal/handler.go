@@ -1,0 +1,180 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// address is the attribute that names a stranger.
+const address = "address"
+
+// handler implements slog.Handler.
+type handler struct {
+	journal *Journal
+	scopes  []scope // the first has no group
+	from    string  // whom the lines are about; "": the server itself
+}
+
+// scope is what WithGroup and WithAttrs have said: attributes within a group.
+type scope struct {
+	group string
+	attrs []slog.Attr // clean
+}
+
+// Enabled implements slog.Handler.
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool {
+	return l >= h.journal.opts.Level.Level()
+}
+
+// WithAttrs implements slog.Handler.
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	with := *h
+	with.scopes = slices.Clone(h.scopes)
+	last := &with.scopes[len(with.scopes)-1]
+	last.attrs = append(slices.Clip(last.attrs), cleanAttrs(attrs)...)
+	for _, a := range attrs {
+		with.from = stranger(a, with.from)
+	}
+	return &with
+}
+
+// WithGroup implements slog.Handler.
+func (h *handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	with := *h
+	with.scopes = append(slices.Clip(h.scopes), scope{group: name})
+	return &with
+}
+
+// Handle implements slog.Handler. It does not wait.
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
+	from := h.from
+	r.Attrs(func(a slog.Attr) bool {
+		from = stranger(a, from)
+		return true
+	})
+	j := h.journal
+	ok, first := j.pace.allow(kind{from, clip(r.Message, maxKind), r.Level}, time.Now())
+	if first {
+		j.wake() // it is to be summed up
+	}
+	if !ok {
+		return nil
+	}
+	j.put(h.format(r), r.Level >= slog.LevelError && from == "")
+	return nil
+}
+
+// format makes the line.
+func (h *handler) format(r slog.Record) []byte {
+	attrs := make([]slog.Attr, 0, r.NumAttrs())
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, cleanAttr(a))
+		return true
+	})
+	for i := len(h.scopes) - 1; i >= 0; i-- {
+		s := h.scopes[i]
+		attrs = append(slices.Clip(s.attrs), attrs...)
+		if s.group != "" && len(attrs) > 0 {
+			attrs = []slog.Attr{{Key: s.group, Value: slog.GroupValue(attrs...)}}
+		}
+	}
+	clean := slog.NewRecord(r.Time, r.Level, Clean(r.Message, maxMessage), r.PC)
+	clean.AddAttrs(attrs...)
+	return h.journal.format(clean)
+}
+
+// maxMessage is how many characters a message has, as opposed to a value: words
+// of the program's own, and the stack of a panic that net/http has seen.
+const maxMessage = 4096
+
+// stranger is the address that an attribute names, without its port; otherwise
+// the one that was known.
+func stranger(a slog.Attr, known string) string {
+	if a.Key != address {
+		return known
+	}
+	switch v := a.Value; v.Kind() {
+	case slog.KindString:
+		return network(v.String())
+	case slog.KindAny:
+		if at, ok := v.Any().(net.Addr); ok {
+			return network(at.String())
+		}
+	}
+	return known
+}
+
+// network is what one party has of addresses: one of IPv4, 2^64 of IPv6.
+func network(hostPort string) string {
+	at, err := netip.ParseAddrPort(hostPort)
+	if err != nil {
+		host, _, err := net.SplitHostPort(hostPort)
+		if err != nil {
+			host = hostPort
+		}
+		return clip(host, maxKind)
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
+}
+
+// format writes a record whose values are clean, as one line.
+func (j *Journal) format(r slog.Record) []byte {
+	var b bytes.Buffer
+	opts := &slog.HandlerOptions{Level: j.opts.Level}
+	var h slog.Handler = slog.NewTextHandler(&b, opts)
+	if j.opts.JSON {
+		h = slog.NewJSONHandler(&b, opts)
+	}
+	if err := h.Handle(context.Background(), r); err != nil {
+		return fmt.Appendf(nil, "log: %v\n", err)
+	}
+	if j.opts.JSON {
+		return visible(b.Bytes())
+	}
+	return b.Bytes()
+}
+
+// visible escapes what JSON may have in a string and a terminal would obey, or
+// show as something else: control characters of the second block, marks that turn
+// the direction of writing. Text is quoted with all that escaped.
+func visible(line []byte) []byte {
+	clean := true
+	for _, c := range line {
+		clean = clean && c < 0x7f
+	}
+	if clean {
+		return line
+	}
+	out := make([]byte, 0, len(line)+64)
+	for i := 0; i < len(line); {
+		r, n := utf8.DecodeRune(line[i:])
+		switch {
+		case r == '\n' || unicode.IsPrint(r) || r == utf8.RuneError:
+			out = append(out, line[i:i+n]...)
+		case r > 0xffff:
+			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		i += n
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package journal
+
+import (
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Options of a journal. The zero value works.
+type Options struct {
+	Level slog.Leveler // of the lines that are written, and above; default slog.LevelInfo
+	JSON  bool         // a JSON object a line, instead of words and values
+	// Queue is how many bytes of lines wait for whoever reads the log; default
+	// 1 MiB. A quarter of it is kept for errors of the server's own.
+	Queue int
+}
+
+// Journal writes a log. All methods may be called from any goroutine; none but
+// Close waits.
+type Journal struct {
+	opts  Options
+	out   io.Writer
+	pace  pace
+	queue queue
+	woken chan struct{}
+	done  chan struct{} // closed when all is written that will be
+}
+
+// New makes a journal that writes to out, from a goroutine of its own. Close ends
+// it.
+func New(out io.Writer, opts Options) *Journal {
+	if opts.Level == nil {
+		opts.Level = slog.LevelInfo
+	}
+	if opts.Queue <= 0 {
+		opts.Queue = 1 << 20
+	}
+	j := &Journal{
+		opts: opts, out: out, pace: pace{kinds: map[kind]*spent{}}, queue: queue{max: opts.Queue},
+		woken: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	go j.write()
+	return j
+}
+
+// Handler is where lines come in. An attribute "address" that one of them has, or
+// that its logger was made with, says which stranger it is about; one without
+// it is the server's own.
+func (j *Journal) Handler() slog.Handler { return &handler{journal: j, scopes: make([]scope, 1)} }
+
+// Why lines are left out.
+const (
+	LeftOutFull = "log is read too slowly"
+	LeftOutLike = "too many of a kind"
+)
+
+// LeftOut counts the lines that are not in the log, by reason.
+func (j *Journal) LeftOut() map[string]uint64 {
+	like, _ := j.pace.state()
+	return map[string]uint64{LeftOutFull: j.queue.lost(), LeftOutLike: like}
+}
+
+// Close has everything written that was logged so far, and waits for that no
+// longer than so long. What is logged later is left out.
+func (j *Journal) Close(within time.Duration) {
+	j.queue.close()
+	j.wake()
+	select {
+	case <-j.done:
+	case <-time.After(within):
+	}
+}
+
+func (j *Journal) put(line []byte, own bool) {
+	j.queue.put(line, own)
+	j.wake()
+}
+
+func (j *Journal) wake() {
+	select {
+	case j.woken <- struct{}{}:
+	default:
+	}
+}
+
+// write writes lines as long as there are any, and sums up from time to time what
+// was left out.
+func (j *Journal) write() {
+	defer close(j.done)
+	var due <-chan time.Time // nil: nothing is to be summed up
+	for last := false; ; {
+		lines, closed := j.queue.take()
+		switch {
+		case len(lines) > 0:
+			_, err := j.out.Write(lines)
+			if j.queue.written(err == nil); err == nil {
+				j.tellLost(false)
+			}
+			continue
+		case closed && last:
+			return
+		case closed:
+			last = true
+			j.sumUp()
+			j.tellLost(true)
+			continue
+		}
+		if _, untold := j.pace.state(); untold && due == nil {
+			due = time.After(summaryEvery)
+		}
+		select {
+		case <-j.woken:
+		case <-due:
+			due = nil
+			j.sumUp()
+		}
+	}
+}
+
+// tellLost tells what was left out because there was no room.
+func (j *Journal) tellLost(last bool) {
+	if n := j.queue.untold(last); n > 0 {
+		j.tell(slog.LevelWarn, "lines were left out: the log is read too slowly", slog.Uint64("lines", n))
+	}
+}
+
+// sumUp tells what was left out because it was like other lines.
+func (j *Journal) sumUp() {
+	for _, s := range j.pace.summaries() {
+		attrs := []slog.Attr{slog.String("like", s.message), slog.Uint64("lines", s.lines)}
+		switch {
+		case s.from != "":
+			attrs = append(attrs, slog.String(address, s.from))
+		case s.addresses > 1:
+			attrs = append(attrs, slog.Int("addresses", s.addresses))
+		}
+		j.tell(s.level, "more lines like another were left out", attrs...)
+	}
+}
+
+// tell writes a line of the journal's own.
+func (j *Journal) tell(l slog.Level, message string, attrs ...slog.Attr) {
+	r := slog.NewRecord(time.Now(), l, message, 0)
+	r.AddAttrs(cleanAttrs(attrs)...)
+	j.queue.putNote(j.format(r))
+}
