@@ -175,7 +175,7 @@ func testEnhancedRTMP(t *testing.T, w way) {
 func TestEnhancedCapabilities(t *testing.T) { twice(t, testEnhancedCapabilities) }
 
 func testEnhancedCapabilities(t *testing.T, w way) {
-	s, stop := run(t, w, open)
+	s, _ := run(t, w, open)
 	for name, c := range map[string]struct {
 		says     []any
 		answered bool
@@ -218,7 +218,14 @@ func testEnhancedCapabilities(t *testing.T, w way) {
 			}
 		})
 	}
-	// Who said that it follows is asked to come again, before it is told to go.
+}
+
+// A client that said that it follows is asked to connect again before it is told
+// to go.
+func TestReconnectRequest(t *testing.T) { twice(t, testReconnectRequest) }
+
+func testReconnectRequest(t *testing.T, w way) {
+	s, stop := run(t, w, open)
 	follows := connect(t, s, "app/one", "capsEx", 1).hello()
 	other := connect(t, s, "app/one", "capsEx", 14).hello()
 	left := make(chan struct{}, 2)

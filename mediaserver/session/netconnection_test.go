@@ -27,6 +27,21 @@ func netConnection(ctx context.Context, t *testing.T, s *house, n int) (*rtmp.Ne
 	return nc, streams
 }
 
+// picturesOn are what comes on each of the streams.
+func picturesOn(streams []*rtmp.NetStream) (got []chan packet) {
+	for _, stream := range streams {
+		pictures := make(chan packet, 100)
+		got = append(got, pictures)
+		stream.OnMedia(func(m *rtmp.Message) error {
+			if m.Type == rtmp.TypeVideo {
+				pictures <- packet{m.Type, m.Timestamp, string(m.Payload)}
+			}
+			return nil
+		})
+	}
+	return got
+}
+
 // One connection publishes, plays what it publishes, and plays the recording of
 // it, with a stream for each.
 func TestOneConnectionPublishesAndPlays(t *testing.T) { twice(t, testOneConnectionPublishesAndPlays) }
@@ -37,16 +52,7 @@ func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
 	defer cancel()
 	_, streams := netConnection(ctx, t, s, 3)
 	published, live, recorded := streams[0], streams[1], streams[2]
-	var got [3]chan packet
-	for i, stream := range streams {
-		got[i] = make(chan packet, 100)
-		stream.OnMedia(func(m *rtmp.Message) error {
-			if m.Type == rtmp.TypeVideo {
-				got[i] <- packet{m.Type, m.Timestamp, string(m.Payload)}
-			}
-			return nil
-		})
-	}
+	got := picturesOn(streams)
 	if err := published.Publish(ctx, "cam", "record"); err != nil {
 		t.Fatal(err)
 	}

@@ -91,6 +91,17 @@ func (c *netStreams) expectAll(want ...string) {
 	}
 }
 
+// publishes two seconds of sound on the first stream, where it is told so much
+// before, and ends that.
+func (c *netStreams) publishes(name, mode string, told ...string) {
+	c.t.Helper()
+	c.on(1, "publish", name, mode)
+	c.expect(told...)
+	c.audio(1, 1000)
+	c.audio(1, 3000)
+	c.on(1, "publish", false)
+}
+
 func (c *netStreams) plays(id uint32, name string) {
 	c.t.Helper()
 	c.on(id, "play", name)
@@ -161,39 +172,26 @@ func testManyNetStreamsOnOneConnection(t *testing.T, w way) {
 func TestPublishModes(t *testing.T) { twice(t, testPublishModes) }
 
 func testPublishModes(t *testing.T, w way) {
-	s, _ := run(t, w, open, open.named("never", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordOff }),
-		open.named("all", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordAll }))
-	dir := s.folders[0]
-	if err := os.Mkdir(filepath.Join(dir, "folder.flv"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	c := connectStreams(t, s, 2)
+	s, _ := run(t, w, open)
+	c := connectStreams(t, s, 1)
 	length := func(name string, want float64) {
 		t.Helper()
 		c.call("getStreamLength", 9, nil, name)
 		c.expect(fmt.Sprintf("0 _result [%v]", want))
 	}
-	publish := func(name, mode string, want ...string) {
-		t.Helper()
-		c.on(1, "publish", name, mode)
-		c.expect(want...)
-		c.audio(1, 1000)
-		c.audio(1, 3000)
-		c.on(1, "publish", false)
-	}
-	publish("cam", "live", "1 Publish.Start")
+	c.publishes("cam", "live", "1 Publish.Start")
 	c.expect("1 Unpublish.Success")
 	length("cam", 0)
 	for _, one := range []struct {
 		mode string
 		want float64
 	}{{"append", 2}, {"record", 2}} { // append makes what is not there, record begins anew
-		publish("cam", one.mode, "1 Publish.Start", "1 Record.Start")
+		c.publishes("cam", one.mode, "1 Publish.Start", "1 Record.Start")
 		c.expect("1 Record.Stop", "1 Unpublish.Success")
 		length("/cam?x=y", one.want)
 	}
 	for _, mode := range []string{"append", "appendWithGap"} {
-		publish("cam", mode, "1 Publish.Start", "1 Record.Start")
+		c.publishes("cam", mode, "1 Publish.Start", "1 Record.Start")
 		c.expect("1 Record.Stop", "1 Unpublish.Success")
 	}
 	c.call("getStreamLength", 9, nil, "cam")
@@ -203,15 +201,25 @@ func testPublishModes(t *testing.T, w way) {
 	}
 	length("none", 0)
 	length("../cam", 0)
+}
 
-	// What cannot be recorded is live all the same.
-	publish("a:b", "record", "1 Publish.Start", "1 Record.NoAccess")
+// What cannot be recorded is live all the same.
+func TestPublishWhatCannotBeRecorded(t *testing.T) { twice(t, testPublishWhatCannotBeRecorded) }
+
+func testPublishWhatCannotBeRecorded(t *testing.T, w way) {
+	s, _ := run(t, w, open, open.named("never", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordOff }),
+		open.named("all", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordAll }))
+	if err := os.Mkdir(filepath.Join(s.folders[0], "folder.flv"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := connectStreams(t, s, 2)
+	c.publishes("a:b", "record", "1 Publish.Start", "1 Record.NoAccess")
 	c.expect("1 Unpublish.Success")
-	publish("folder", "append", "1 Publish.Start", "1 Record.Failed")
+	c.publishes("folder", "append", "1 Publish.Start", "1 Record.Failed")
 	c.expect("1 Unpublish.Success")
 	c.on(2, "publish", "flv:cam", "record")
 	c.expect("2 Publish.Start", "2 Record.Start")
-	publish("cam", "record", "1 Publish.Start", "1 Record.NoAccess") // the same file
+	c.publishes("cam", "record", "1 Publish.Start", "1 Record.NoAccess") // the same file
 	c.expect("1 Unpublish.Success")
 	c.on(1, "publish", "cam", "loud")
 	c.expect("1 Publish.BadName")

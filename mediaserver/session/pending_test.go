@@ -185,6 +185,15 @@ func TestTimeOfAPendingConnect(t *testing.T) {
 	}
 }
 
+// goes is a visitor who leaves while an answer pends; until then the session
+// reads on.
+func (v *visitor) goes() {
+	v.t.Helper()
+	v.pinged()
+	v.conn.Close()
+	v.over()
+}
+
 // An instance that does not answer keeps nobody from reading: pings are
 // answered, that the client goes is noticed, and what is handed out afterwards
 // is given back.
@@ -195,9 +204,7 @@ func TestInstanceThatDoesNotAnswer(t *testing.T) {
 		v := welcome(t, session.Config{})
 		v.on(1, "publish", "cam", "record")
 		asked := taken(t, v.desk.publishes)
-		v.pinged()
-		v.conn.Close()
-		v.over()
+		v.goes()
 		taken(t, v.desk.left)
 		p := newPaper()
 		asked.answer(session.PublishAnswer{Publication: p})
@@ -208,9 +215,7 @@ func TestInstanceThatDoesNotAnswer(t *testing.T) {
 		v := welcome(t, session.Config{})
 		v.on(1, "play", "cam")
 		asked := taken(t, v.desk.plays)
-		v.pinged()
-		v.conn.Close()
-		v.over()
+		v.goes()
 		taken(t, v.desk.left)
 		fanout := stream.NewFanout(1)
 		defer fanout.Close()
@@ -223,9 +228,7 @@ func TestInstanceThatDoesNotAnswer(t *testing.T) {
 		v := welcome(t, session.Config{})
 		v.on(1, "play", "film", 0.0)
 		asked := taken(t, v.desk.plays)
-		v.pinged()
-		v.conn.Close()
-		v.over()
+		v.goes()
 		store := storeWith(t, "film")
 		file, err := store.OpenFile("film")
 		if err != nil {
@@ -244,30 +247,30 @@ func TestInstanceThatDoesNotAnswer(t *testing.T) {
 		v := welcome(t, session.Config{})
 		v.send("getStreamLength", 3, nil, "film")
 		asked := taken(t, v.desk.lengths)
-		v.pinged()
-		v.conn.Close()
-		v.over()
+		v.goes()
 		asked.answer(session.LengthAnswer{Length: time.Second})
 	})
-	t.Run("a publisher that is told to go", func(t *testing.T) {
-		t.Parallel()
-		d := &shutdowns{desk: newDesk(), peers: make(chan session.Peer, 1)}
-		h := newHouse(session.Config{})
-		h.dir = d
-		h.open(t)
-		c := connect(t, h, "app/one")
-		d.letIn(t)
-		c.hello()
-		c.on(1, "publish", "cam", "live")
-		asked := taken(t, d.publishes)
-		taken(t, d.peers).Shutdown("Over.")
-		c.expect("onStatus NetConnection.Connect.AppShutdown", "end")
-		c.conn.Close()
-		taken(t, d.left)
-		p := newPaper()
-		asked.answer(session.PublishAnswer{Publication: p})
-		taken(t, p.closed)
-	})
+}
+
+// A publisher that is told to go before its instance has answered, and leaves.
+func TestPublisherIsToldToGoUnanswered(t *testing.T) {
+	t.Parallel()
+	d := &shutdowns{desk: newDesk(), peers: make(chan session.Peer, 1)}
+	h := newHouse(session.Config{})
+	h.dir = d
+	h.open(t)
+	c := connect(t, h, "app/one")
+	d.letIn(t)
+	c.hello()
+	c.on(1, "publish", "cam", "live")
+	asked := taken(t, d.publishes)
+	taken(t, d.peers).Shutdown("Over.")
+	c.expect("onStatus NetConnection.Connect.AppShutdown", "end")
+	c.conn.Close()
+	taken(t, d.left)
+	p := newPaper()
+	asked.answer(session.PublishAnswer{Publication: p})
+	taken(t, p.closed)
 }
 
 // shutdowns is a desk that knows its clients.

@@ -129,15 +129,22 @@ func testPlay2StopAndWhatIsWrong(t *testing.T, w way) {
 	}
 }
 
+// withRenditions is a house with three of them, and with a film that is over
+// before any of those has its second keyframe.
+func withRenditions(t *testing.T, w way) *house {
+	t.Helper()
+	s, _ := run(t, w, open)
+	for _, name := range []string{"a", "b", "c"} {
+		shoot(t, s, name, renditions)
+	}
+	shoot(t, s, "short", film{length: 500, frame: 100, key: 1000})
+	return s
+}
+
 func TestPlay2SwitchesRecordedStreams(t *testing.T) { twice(t, testPlay2SwitchesRecordedStreams) }
 
 func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
-	s, _ := run(t, w, open)
-	shoot(t, s, "a", renditions)
-	shoot(t, s, "b", renditions)
-	shoot(t, s, "c", renditions)
-	shoot(t, s, "short", film{length: 500, frame: 100, key: 1000})
-
+	s := withRenditions(t, w)
 	t.Run("at a keyframe", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
@@ -186,6 +193,12 @@ func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
 		all = append(all, v.untilKey("b")...) // of 4000, or a later one when that was sent already
 		seamless(t, all, 100)
 	})
+}
+
+func TestPlay2SwitchPendsMeanwhile(t *testing.T) { twice(t, testPlay2SwitchPendsMeanwhile) }
+
+func testPlay2SwitchPendsMeanwhile(t *testing.T, w way) {
+	s := withRenditions(t, w)
 	t.Run("seek while it is pending", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
@@ -240,6 +253,12 @@ func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
 		v.play("c", 59900.0)
 		v.expect(words(opensRecorded, "key c 59000")...)
 	})
+}
+
+func TestPlay2SwapsAndPlaylists(t *testing.T) { twice(t, testPlay2SwapsAndPlaylists) }
+
+func testPlay2SwapsAndPlaylists(t *testing.T, w way) {
+	s := withRenditions(t, w)
 	t.Run("swap comes at once", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
@@ -297,31 +316,41 @@ func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
 	})
 }
 
-func TestPlay2SwitchesLiveStreams(t *testing.T) { twice(t, testPlay2SwitchesLiveStreams) }
-
-func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
-	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.MaxStreams = 2 }))
-	shoot(t, s, "film", halves)
-	p, q := view(t, s), view(t, s)
+// onAir is a house with room for two live streams, where p and q are published,
+// with a keyframe of 1000.
+func onAir(t *testing.T, w way) (s *house, p, q *viewer) {
+	t.Helper()
+	s, _ = run(t, w, open.with(func(r *instance.Rules) { r.MaxStreams = 2 }))
+	p, q = view(t, s), view(t, s)
 	p.publish("p", "live")
 	q.publish("q", "live")
 	p.key('p', 1000)
 	q.key('q', 1000)
 	p.settled()
 	q.settled()
-	begun := func(t *testing.T) *viewer {
-		v := view(t, s)
-		v.play("p", -1.0)
-		v.expect(words(opensLive, "key p 1000")...)
-		return v
-	}
+	return s, p, q
+}
+
+// playsP is a viewer of p from that keyframe on.
+func playsP(t *testing.T, s *house) *viewer {
+	t.Helper()
+	v := view(t, s)
+	v.play("p", -1.0)
+	v.expect(words(opensLive, "key p 1000")...)
+	return v
+}
+
+func TestPlay2SwitchesLiveStreams(t *testing.T) { twice(t, testPlay2SwitchesLiveStreams) }
+
+func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
+	s, p, q := onAir(t, w)
 	toQ := func(v *viewer) {
 		v.t.Helper()
 		v.play2("streamName", "q", "oldStreamName", "p", "start", -1.0, "len", -1.0, "transition", "switch")
 		v.expect("Play.Transition")
 		v.nothing()
 	}
-	v, paused, closed, pauses, mixed := begun(t), begun(t), begun(t), begun(t), begun(t)
+	v, paused, closed, pauses := playsP(t, s), playsP(t, s), playsP(t, s), playsP(t, s)
 	toQ(v)
 	paused.on(1, "pause", true)
 	paused.expect("Pause.Notify", "eof")
@@ -342,16 +371,6 @@ func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 		w.expect("begin", "Unpause.Notify")
 		w.settled()
 	}
-	// A live stream gives way to a recorded one, and that to a live one.
-	mixed.until("inter p 1100")
-	mixed.buffer(10000)
-	mixed.play2("streamName", "film", "start", 0.0, "len", 500.0, "transition", "switch")
-	mixed.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("film"[:1], 0, 500, 1100))...)
-	mixed.play2("streamName", "p", "start", -1.0, "transition", "switch")
-	mixed.until(transitionComplete)
-	mixed.expect(joinsLive...)
-	mixed.expect("key p 1600", "inter p 1700")
-
 	q.key('q', 1200)
 	v.expect(transitionComplete, "key q 1200")
 	paused.expect("key q 1200")
@@ -364,7 +383,7 @@ func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 	closed.nothing()
 
 	// What is held for a switch is given back with it: there is room for others.
-	for _, w := range []*viewer{v, paused, closed, pauses, mixed} {
+	for _, w := range []*viewer{v, paused, closed, pauses} {
 		w.conn.Close()
 	}
 	p.on(1, "closeStream")
@@ -374,6 +393,26 @@ func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 	eventually(t, "all are gone", func() bool { return s.Stats()[0].Connections == 2 })
 	p.publish("r", "live")
 	q.publish("s", "live")
+}
+
+// A live stream gives way to a recorded one, and that to a live one.
+func TestPlay2SwitchesLiveAndRecordedStreams(t *testing.T) {
+	twice(t, testPlay2SwitchesLiveAndRecordedStreams)
+}
+
+func testPlay2SwitchesLiveAndRecordedStreams(t *testing.T, w way) {
+	s, p, _ := onAir(t, w)
+	shoot(t, s, "film", halves)
+	v := playsP(t, s)
+	p.inter('p', 1100)
+	v.until("inter p 1100")
+	v.buffer(10000)
+	v.play2("streamName", "film", "start", 0.0, "len", 500.0, "transition", "switch")
+	v.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("film"[:1], 0, 500, 1100))...)
+	v.play2("streamName", "p", "start", -1.0, "transition", "switch")
+	v.until(transitionComplete)
+	v.expect(joinsLive...)
+	v.expect("key p 1600", "inter p 1700")
 }
 
 // play2 takes its options as an ECMA array as well.

@@ -250,6 +250,7 @@ var (
 	joinsRecorded      = append([]string{"recorded", "begin"}, introducesRecorded...)
 	opensLive          = []string{"begin", "Play.Reset", "Play.Start", "data |RtmpSampleAccess"}
 	joinsLive          = []string{"begin", "Play.Start", "data |RtmpSampleAccess"}
+	switches           = append([]string{"data Play.Switch"}, joinsRecorded...)
 	completes          = []string{"data Play.Complete", "Play.Stop", "eof"}
 )
 
@@ -281,26 +282,18 @@ func clip(letter string, from, to, shift int) (all []string) {
 
 var halves = film{length: 3000, frame: 500, key: 1000}
 
-func TestPlayArguments(t *testing.T) { twice(t, testPlayArguments) }
+// playCase is what comes for the arguments of play.
+type playCase struct {
+	args []amf.Value
+	want []string
+}
 
-func testPlayArguments(t *testing.T, w way) {
-	s, _ := run(t, w, open)
-	dir := s.folders[0]
-	shoot(t, s, "a", halves)
-	shoot(t, s, "cues", film{length: 3000, frame: 1000, key: 1000, cue: 1500})
-	for name, content := range map[string][]byte{"damaged.flv": []byte("FLV\x01\x05 and not much more of it"), "damaged.mp4": []byte("no box"),
-		"m.mp4": tinyMP4(), "s.mp3": tinyMP3()} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+// playCases are of recordings in a house that testPlayArguments fills.
+func playCases() []playCase {
 	whole := words(opensRecorded, clip("a", 0, 3000, 0), completes)
 	from := func(from, to int) []string { return words(opensRecorded, clip("a", from, to, 0), completes) }
 	cues := []string{"data onCuePoint 0", "data onCuePoint 1500", "data onCuePoint 3000"}
-	cases := []struct {
-		args []amf.Value
-		want []string
-	}{
+	return []playCase{
 		{[]amf.Value{"a"}, whole},
 		{[]amf.Value{"a", -2.0}, whole},
 		{[]amf.Value{"a", -2000.0}, whole},
@@ -346,7 +339,22 @@ func testPlayArguments(t *testing.T, w way) {
 		{[]amf.Value{7.0}, []string{"Play.Failed"}},
 		{nil, []string{"Play.Failed"}},
 	}
-	for some := range slices.Chunk(cases, 6) {
+}
+
+func TestPlayArguments(t *testing.T) { twice(t, testPlayArguments) }
+
+func testPlayArguments(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	dir := s.folders[0]
+	shoot(t, s, "a", halves)
+	shoot(t, s, "cues", film{length: 3000, frame: 1000, key: 1000, cue: 1500})
+	for name, content := range map[string][]byte{"damaged.flv": []byte("FLV\x01\x05 and not much more of it"), "damaged.mp4": []byte("no box"),
+		"m.mp4": tinyMP4(), "s.mp3": tinyMP3()} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for some := range slices.Chunk(playCases(), 6) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			v := view(t, s)
@@ -459,7 +467,6 @@ func testPlaylists(t *testing.T, w way) {
 	if err := os.WriteFile(filepath.Join(s.folders[0], "damaged.flv"), []byte("FLV"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	switches := words("data Play.Switch", joinsRecorded)
 	t.Run("two", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
@@ -486,6 +493,16 @@ func testPlaylists(t *testing.T, w way) {
 		v.play("none", 0.0, -1.0, false)
 		v.expect(words(opensRecorded, "key a 0", "Play.StreamNotFound", "Play.Stop", "eof")...)
 	})
+}
+
+func TestPlaylistsOfLiveAndRecordedStreams(t *testing.T) {
+	twice(t, testPlaylistsOfLiveAndRecordedStreams)
+}
+
+func testPlaylistsOfLiveAndRecordedStreams(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	shoot(t, s, "a", halves)
+	shoot(t, s, "b", halves)
 	t.Run("live for a while, then recorded", func(t *testing.T) {
 		t.Parallel()
 		p, v := view(t, s), view(t, s)
@@ -537,6 +554,14 @@ func testPlaylists(t *testing.T, w way) {
 		p.inter('x', 9500)
 		v.expect("inter x 2000")
 	})
+}
+
+func TestPlaylistIsSoughtInAndFull(t *testing.T) { twice(t, testPlaylistIsSoughtInAndFull) }
+
+func testPlaylistIsSoughtInAndFull(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	shoot(t, s, "a", halves)
+	shoot(t, s, "b", halves)
 	t.Run("seek in the second", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
