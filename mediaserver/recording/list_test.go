@@ -35,9 +35,13 @@ func names(page []Info) (all []string) {
 	return all
 }
 
-func TestList(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, Options{})
+// stocked is a store with recordings of its own, among them one that is being
+// recorded, and files of others, some of which are no recordings. stop ends the
+// recording.
+func stocked(t *testing.T) (s *Store, dir string, stop func()) {
+	t.Helper()
+	dir = t.TempDir()
+	s = open(t, dir, Options{})
 	for _, name := range []string{"b", "a b", "folder/c", "folder.d", "ä"} {
 		record(t, s, name, ModeRecord, seconds(3, 0))
 	}
@@ -58,8 +62,20 @@ func TestList(t *testing.T) {
 	for _, m := range seconds(1, 0) {
 		src <- m
 	}
+	return s, dir, func() {
+		t.Helper()
+		close(src)
+		if err := r.Stop(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	s, dir, stop := stocked(t)
 	var page []Info
-	for len(page) < 8 { // until it has appeared
+	for len(page) < 8 { // until the one that is being recorded has appeared
+		var err error
 		if page, _, err = s.List(context.Background(), "", 100); err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +108,25 @@ func TestList(t *testing.T) {
 			t.Errorf("found %+v, %v; listed %+v", found, err, one)
 		}
 	}
+	stop()
+	if one, err := s.Find("now"); err != nil || one.Recording || one.Duration != 965*time.Millisecond {
+		t.Errorf("when it is recorded: %+v, %v", one, err)
+	}
+	// Another file of that name has another length.
+	record(t, s, "b", ModeRecord, seconds(5, 0))
+	if one, err := s.Find("b"); err != nil || one.Duration != 4965*time.Millisecond {
+		t.Errorf("recorded anew: %+v, %v", one, err)
+	}
+}
+
+func TestListInPages(t *testing.T) {
+	s, _, stop := stocked(t)
+	stop()
+	want := []string{"a b", "b", "broken", "elsewhere", "folder.d", "folder/c", "now", "ä"}
 	var paged []string
 	for after, more := "", true; more; {
+		var page []Info
+		var err error
 		if page, more, err = s.List(context.Background(), after, 3); err != nil || len(page) == 0 {
 			t.Fatalf("after %q: %v, %v", after, page, err)
 		}
@@ -107,18 +140,6 @@ func TestList(t *testing.T) {
 	cancel()
 	if _, _, err := s.List(gone, "", 3); !errors.Is(err, context.Canceled) {
 		t.Errorf("listed for a caller that has gone: %v", err)
-	}
-	close(src)
-	if err := r.Stop(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if one, err := s.Find("now"); err != nil || one.Recording || one.Duration != 965*time.Millisecond {
-		t.Errorf("when it is recorded: %+v, %v", one, err)
-	}
-	// Another file of that name has another length.
-	record(t, s, "b", ModeRecord, seconds(5, 0))
-	if one, err := s.Find("b"); err != nil || one.Duration != 4965*time.Millisecond {
-		t.Errorf("recorded anew: %+v, %v", one, err)
 	}
 }
 
@@ -141,7 +162,21 @@ func TestDelete(t *testing.T) {
 		}
 	}
 
-	// A player of it goes on to its end.
+	if err := s.Delete("cam-20261124T100000Z"); err != nil {
+		t.Error(err)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{"a.flv", "kept.flv"}) {
+		t.Errorf("files %v", got)
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
+	}
+}
+
+// A player of what is deleted goes on to its end.
+func TestDeleteWhileItPlays(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	record(t, s, "a", ModeRecord, seconds(10, 0))
 	f, err := s.OpenFile("a")
 	if err != nil {
 		t.Fatal(err)
@@ -160,13 +195,13 @@ func TestDelete(t *testing.T) {
 	if f.Close(); frames != 2+500 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d frames came, %v", frames, err)
 	}
+}
 
-	if err := s.Delete("cam-20261124T100000Z"); err != nil {
-		t.Error(err)
-	}
-	if got := files(t, dir); !slices.Equal(got, []string{"kept.flv"}) {
-		t.Errorf("files %v", got)
-	}
+// What is being recorded cannot be deleted before its end.
+func TestDeleteWhileItIsRecorded(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	foreign(t, filepath.Join(dir, "kept.flv"))
 	src := make(source)
 	r, err := s.Record("kept", ModeAppend, src, func(error) {})
 	if err != nil {
@@ -186,8 +221,8 @@ func TestDelete(t *testing.T) {
 	if err := s.Delete("kept"); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(outside); err != nil {
-		t.Error(err)
+	if got := files(t, dir); len(got) > 0 {
+		t.Errorf("files %v", got)
 	}
 }
 

@@ -11,19 +11,6 @@ import (
 // However a connection comes to have room, and whoever brings that about, a
 // callback may call the connection: none is called with its lock held.
 func TestCallbacksMayCallTheConnection(t *testing.T) {
-	crowd := func(t *testing.T, c *Conn) {
-		t.Helper()
-		// More than counts for room: an owner leaves it where it is.
-		if err := c.Send(&Message{Type: TypeVideo, Payload: make([]byte, 2*roomBelow)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	taken := func(t *testing.T, c *Conn) {
-		t.Helper()
-		if _, ok := c.TakeQueued(nil); !ok {
-			t.Error("the connection writes something itself")
-		}
-	}
 	for _, c := range []struct {
 		name  string
 		pipe  bool // a connection without a socket of its own
@@ -31,23 +18,17 @@ func TestCallbacksMayCallTheConnection(t *testing.T) {
 		drive func(t *testing.T, server, client *Conn)
 		fails bool // what the callback sends
 	}{
-		{"the owner takes what is queued", false, true, func(t *testing.T, server, _ *Conn) { taken(t, server) }, false},
+		{"the owner takes what is queued", false, true, func(t *testing.T, server, _ *Conn) {
+			if _, ok := server.TakeQueued(nil); !ok {
+				t.Error("the connection writes something itself")
+			}
+		}, false},
 		{"the owner lets go", false, true, func(_ *testing.T, server, _ *Conn) { server.Detach(nil) }, false},
 		{"the owner lets go of a pipe", true, true, func(_ *testing.T, server, client *Conn) {
 			server.Detach(nil)
 			go func() { _, _ = io.Copy(io.Discard, client.nc) }()
 		}, false},
-		{"the queue is too long", false, true, func(t *testing.T, server, _ *Conn) {
-			var err error
-			for range 100 {
-				if err = server.Send(&Message{Type: TypeVideo, Payload: make([]byte, 1<<20)}); err != nil {
-					break
-				}
-			}
-			if !errors.Is(err, ErrSlow) {
-				t.Errorf("100 MiB are queued: %v", err)
-			}
-		}, true},
+		{"the queue is too long", false, true, func(t *testing.T, server, _ *Conn) { queueTooMuch(t, server) }, true},
 		{"the peer reads at last", true, false, func(_ *testing.T, _, client *Conn) {
 			go func() { _, _ = io.Copy(io.Discard, client.nc) }()
 		}, false},
@@ -65,7 +46,10 @@ func TestCallbacksMayCallTheConnection(t *testing.T) {
 			if c.owned {
 				server.Attach(func() {})
 			}
-			crowd(t, server)
+			// More than counts for room: an owner leaves it where it is.
+			if err := server.Send(&Message{Type: TypeVideo, Payload: make([]byte, 2*roomBelow)}); err != nil {
+				t.Fatal(err)
+			}
 			told := make(chan error, 1)
 			if server.HasRoom(func() {
 				err := server.Send(UserControl(EventStreamBegin, 1))
@@ -128,5 +112,20 @@ func TestWakeMayCallTheConnection(t *testing.T) {
 		if took.Load() == 0 {
 			t.Error("nothing was taken")
 		}
+	}
+}
+
+// queueTooMuch sends to a peer that does not read until the connection takes no
+// more.
+func queueTooMuch(t *testing.T, c *Conn) {
+	t.Helper()
+	var err error
+	for range 100 {
+		if err = c.Send(&Message{Type: TypeVideo, Payload: make([]byte, 1<<20)}); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, ErrSlow) {
+		t.Errorf("100 MiB are queued: %v", err)
 	}
 }

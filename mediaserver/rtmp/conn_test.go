@@ -195,13 +195,8 @@ func TestOwnerWritesBetweenWholeMessages(t *testing.T) {
 			if err := server.Send(SetChunkSize(ChunkSize)); err != nil {
 				t.Fatal(err)
 			}
-			wake := make(chan struct{}, 1)
-			server.Attach(func() {
-				select {
-				case wake <- struct{}{}:
-				default:
-				}
-			})
+			wake, ring := bell()
+			server.Attach(ring)
 			var chunks []byte
 			const count = 200
 			for i := range count {
@@ -211,29 +206,7 @@ func TestOwnerWritesBetweenWholeMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			finished := make(chan error, 1)
-			go func() {
-				// An owner that stops in the middle of a message.
-				rest := chunks[:len(chunks)-100]
-				var queued []byte
-				for len(rest) > 0 || len(queued) > 0 {
-					var ok bool
-					if len(queued) == 0 {
-						if queued, ok = server.TakeQueued(queued[:0]); !ok {
-							<-wake
-							continue
-						}
-					}
-					n, err := server.TryWritev([][]byte{queued, rest})
-					if err != nil {
-						finished <- err
-						return
-					}
-					k := min(n, len(queued))
-					queued, rest = queued[k:], rest[n-k:]
-				}
-				server.Detach(chunks[len(chunks)-100:])
-				finished <- nil
-			}()
+			go func() { finished <- stopInAMessage(server, wake, chunks) }()
 			if m := <-got; m.Type != TypeCommand {
 				t.Fatalf("first came type %d", m.Type)
 			}
@@ -253,6 +226,30 @@ func TestOwnerWritesBetweenWholeMessages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stopInAMessage is an owner that writes chunks and what is queued, and lets go
+// in the middle of the last message.
+func stopInAMessage(c *Conn, wake <-chan struct{}, chunks []byte) error {
+	rest := chunks[:len(chunks)-100]
+	var queued []byte
+	for len(rest) > 0 || len(queued) > 0 {
+		var ok bool
+		if len(queued) == 0 {
+			if queued, ok = c.TakeQueued(queued[:0]); !ok {
+				<-wake
+				continue
+			}
+		}
+		n, err := c.TryWritev([][]byte{queued, rest})
+		if err != nil {
+			return err
+		}
+		k := min(n, len(queued))
+		queued, rest = queued[k:], rest[n-k:]
+	}
+	c.Detach(chunks[len(chunks)-100:])
+	return nil
 }
 
 func TestAcknowledgements(t *testing.T) {

@@ -268,10 +268,13 @@ func TestCommandsOfAStream(t *testing.T) {
 	nc.Close()
 }
 
-// Each end calls the other, and a method answers with a value or an error.
-func TestMethodsOfBothEnds(t *testing.T) {
-	answers := make(chan *Command, 10)
-	url := answering(t, welcome(func(c *Conn, cmd *Command) error {
+// sums is a server that adds two numbers, and calls the client while it is
+// called: with transactions 10 to 14, and once without one. It has no other
+// method. What the client answers comes out of answers.
+func sums(t *testing.T) (url string, answers chan *Command) {
+	t.Helper()
+	answers = make(chan *Command, 10)
+	return answering(t, welcome(func(c *Conn, cmd *Command) error {
 		switch cmd.Name {
 		case "_result", "_error":
 			answers <- cmd
@@ -290,7 +293,12 @@ func TestMethodsOfBothEnds(t *testing.T) {
 			return c.SendCommand(0, "_result", cmd.Transaction, nil, a+b)
 		}
 		return c.SendCommand(0, "_error", cmd.Transaction, nil, amf.NewObject("level", "error", "code", "NetConnection.Call.Failed", "description", "no "+cmd.Name))
-	}))
+	})), answers
+}
+
+// Each end calls the other, and a method answers with a value or an error.
+func TestMethodsOfBothEnds(t *testing.T) {
+	url, answers := sums(t)
 	conn, u, err := Dial(t.Context(), url, Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -92,13 +92,8 @@ func TestOwnerWritesToTLS(t *testing.T) {
 			if err := server.Send(SetChunkSize(ChunkSize)); err != nil {
 				t.Fatal(err)
 			}
-			wake := make(chan struct{}, 1)
-			server.Attach(func() {
-				select {
-				case wake <- struct{}{}:
-				default:
-				}
-			})
+			wake, ring := bell()
+			server.Attach(ring)
 			const count = 100
 			var pieces [][]byte
 			for i := range count {
@@ -107,28 +102,7 @@ func TestOwnerWritesToTLS(t *testing.T) {
 				pieces = append(pieces, b[:headerBytes], b[headerBytes:])
 			}
 			finished := make(chan error, 1)
-			go func() {
-				for len(pieces) > 0 {
-					if _, ok := server.TakeQueued(nil); !ok {
-						<-wake
-						continue
-					}
-					n, err := server.TryWritev(pieces[:min(len(pieces), 7)])
-					if err != nil {
-						finished <- err
-						return
-					}
-					for len(pieces) > 0 && n >= len(pieces[0]) {
-						n -= len(pieces[0])
-						pieces = pieces[1:]
-					}
-					if n > 0 {
-						pieces[0] = pieces[0][n:]
-					}
-				}
-				server.Detach(nil)
-				finished <- nil
-			}()
+			go func() { finished <- writeAsOwner(server, wake, pieces) }()
 			for i := range count {
 				m := <-got
 				if m.Timestamp != media.Timestamp(i) || !bytes.Equal(m.Payload, pattern(i*i*13%100000)) {
@@ -149,6 +123,41 @@ func TestOwnerWritesToTLS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bell is rung by whoever has something for an owner, who waits at the channel.
+func bell() (rung <-chan struct{}, ring func()) {
+	c := make(chan struct{}, 1)
+	return c, func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// writeAsOwner writes the pieces of whole messages as an owner does, a few at a
+// time, and lets go of the connection.
+func writeAsOwner(c *Conn, wake <-chan struct{}, pieces [][]byte) error {
+	for len(pieces) > 0 {
+		if _, ok := c.TakeQueued(nil); !ok {
+			<-wake
+			continue
+		}
+		n, err := c.TryWritev(pieces[:min(len(pieces), 7)])
+		if err != nil {
+			return err
+		}
+		for len(pieces) > 0 && n >= len(pieces[0]) {
+			n -= len(pieces[0])
+			pieces = pieces[1:]
+		}
+		if n > 0 {
+			pieces[0] = pieces[0][n:]
+		}
+	}
+	c.Detach(nil)
+	return nil
 }
 
 // A peer that does not read is given nothing more, and what is kept for it is
@@ -233,13 +242,9 @@ func TestTLSSocketKeepsTheOrder(t *testing.T) {
 	_ = near.(*net.TCPConn).SetWriteBuffer(4 << 10)
 	s, _ := newTLSSocket(near).(*tlsSocket)
 	s.tls = tls.Server(s, tlsConfig())
-	stuck := make(chan struct{}, 1)
-	s.stuck = func() {
-		select {
-		case stuck <- struct{}{}:
-		default:
-		}
-	}
+	stuck, ring := bell()
+	s.stuck = ring
+	const rounds = 300
 	var tlsLock sync.Mutex // as TLS has one for what it sends
 	number := uint32(0)
 	record := func(size int) {
@@ -254,19 +259,7 @@ func TestTLSSocketKeepsTheOrder(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	over := make(chan struct{})
-	wg.Go(func() { // a flusher
-		for {
-			select {
-			case <-stuck:
-				if err := s.drain(time.Minute); err != nil {
-					t.Error(err)
-				}
-			case <-over:
-				return
-			}
-		}
-	})
-	const rounds = 300
+	wg.Go(func() { flushWhen(t, s, stuck, over) })
 	var writers sync.WaitGroup
 	writers.Go(func() { // as the one that reads does
 		for range rounds {
@@ -292,22 +285,43 @@ func TestTLSSocketKeepsTheOrder(t *testing.T) {
 			}
 		}
 	})
+	numbered(t, far, rounds)
+	go func() { _, _ = io.Copy(io.Discard, far) }()
+	writers.Wait()
+	close(over)
+	wg.Wait()
+}
+
+// flushWhen is a flusher, until it is over.
+func flushWhen(t *testing.T, s *tlsSocket, stuck <-chan struct{}, over <-chan struct{}) {
+	for {
+		select {
+		case <-stuck:
+			if err := s.drain(time.Minute); err != nil {
+				t.Error(err)
+			}
+		case <-over:
+			return
+		}
+	}
+}
+
+// numbered reads so many records, each of which begins with its number and its
+// size, in 4 bytes each.
+func numbered(t *testing.T, r io.Reader, records uint32) {
+	t.Helper()
 	var head [8]byte
-	for next := range uint32(rounds) {
-		if _, err := io.ReadFull(far, head[:]); err != nil {
+	for next := range records {
+		if _, err := io.ReadFull(r, head[:]); err != nil {
 			t.Fatal(err)
 		}
 		if got := binary.BigEndian.Uint32(head[:]); got != next {
 			t.Fatalf("record %d came for %d", got, next)
 		}
-		if _, err := io.CopyN(io.Discard, far, int64(binary.BigEndian.Uint32(head[4:]))); err != nil {
+		if _, err := io.CopyN(io.Discard, r, int64(binary.BigEndian.Uint32(head[4:]))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	go func() { _, _ = io.Copy(io.Discard, far) }()
-	writers.Wait()
-	close(over)
-	wg.Wait()
 }
 
 // A TLS connection on which nothing happens holds little, and one that is

@@ -66,23 +66,15 @@ func shown(t *testing.T, s *Server) (string, error) {
 	return nc.ConnectionState().PeerCertificates[0].Subject.CommonName, nc.Close()
 }
 
+// A player by TLS gets what a publisher without it sends.
 func TestRTMPS(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	h := newHand()
-	certFile, keyFile := writePair(t, dir, "one.example", h.now())
-	s, _ := runWith(t, Config{RTMPSAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile, clock: h.clock()}, open)
-	dial := func() *tls.Conn {
-		t.Helper()
-		nc, err := tls.Dial("tcp", s.RTMPSAddr().String(), &tls.Config{InsecureSkipVerify: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return nc
+	certFile, keyFile := writePair(t, t.TempDir(), "one.example", time.Now())
+	s, _ := runWith(t, Config{RTMPSAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile}, open)
+	nc, err := tls.Dial("tcp", s.RTMPSAddr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
 	}
-
-	// A player by TLS gets what a publisher without it sends.
-	nc := dial()
 	conn := rtmp.NewClientConn(nc, rtmp.Config{})
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
@@ -121,8 +113,18 @@ func TestRTMPS(t *testing.T) {
 	}
 	conn.Close()
 	<-ended
+}
 
-	// A renewed certificate counts for the next connection.
+// A renewed certificate counts for the next connection.
+func TestRTMPSCertificateIsRenewed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := newHand()
+	certFile, keyFile := writePair(t, dir, "one.example", h.now())
+	s, _ := runWith(t, Config{RTMPSAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile, clock: h.clock()}, open)
+	if name, err := shown(t, s); name != "one.example" {
+		t.Errorf("shows %q, %v", name, err)
+	}
 	writePair(t, dir, "two.example", h.now())
 	h.tick()
 	if name, err := shown(t, s); name != "two.example" {
@@ -130,46 +132,49 @@ func TestRTMPS(t *testing.T) {
 	}
 }
 
+// spoiled are ways in which a pair of files is none.
+var spoiled = map[string]struct {
+	spoil func(t *testing.T, certFile, keyFile string)
+	want  string // in the log
+}{
+	"missing": {func(t *testing.T, certFile, _ string) {
+		if err := os.Remove(certFile); err != nil {
+			t.Fatal(err)
+		}
+	}, "tls.crt: no such file"},
+	"no key": {func(t *testing.T, _, keyFile string) {
+		if err := os.Remove(keyFile); err != nil {
+			t.Fatal(err)
+		}
+	}, "tls.key: no such file"},
+	"unreadable": {func(t *testing.T, certFile, _ string) {
+		if err := errors.Join(os.Remove(certFile), os.Mkdir(certFile, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}, "tls.crt: is a directory"},
+	"garbage": {func(t *testing.T, certFile, _ string) {
+		if err := os.WriteFile(certFile, []byte("garbage"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}, "failed to find any PEM data in certificate input"},
+	"empty": {func(t *testing.T, certFile, _ string) {
+		if err := os.WriteFile(certFile, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}, "failed to find any PEM data in certificate input"},
+	"of another key": {func(t *testing.T, certFile, _ string) {
+		cert, _ := makePair(t, "other.example", time.Now())
+		if err := os.WriteFile(certFile, cert, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}, "private key does not match public key"},
+}
+
 // A certificate that is missing or bad takes nothing down but RTMPS, whose
 // clients are told by TLS; a good one is used as soon as it is there.
 func TestRTMPSWithoutCertificate(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		spoil func(t *testing.T, certFile, keyFile string)
-		want  string // in the log
-	}{
-		"missing": {func(t *testing.T, certFile, _ string) {
-			if err := os.Remove(certFile); err != nil {
-				t.Fatal(err)
-			}
-		}, "tls.crt: no such file"},
-		"no key": {func(t *testing.T, _, keyFile string) {
-			if err := os.Remove(keyFile); err != nil {
-				t.Fatal(err)
-			}
-		}, "tls.key: no such file"},
-		"unreadable": {func(t *testing.T, certFile, _ string) {
-			if err := errors.Join(os.Remove(certFile), os.Mkdir(certFile, 0o700)); err != nil {
-				t.Fatal(err)
-			}
-		}, "tls.crt: is a directory"},
-		"garbage": {func(t *testing.T, certFile, _ string) {
-			if err := os.WriteFile(certFile, []byte("garbage"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, "failed to find any PEM data in certificate input"},
-		"empty": {func(t *testing.T, certFile, _ string) {
-			if err := os.WriteFile(certFile, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, "failed to find any PEM data in certificate input"},
-		"of another key": {func(t *testing.T, certFile, _ string) {
-			cert, _ := makePair(t, "other.example", time.Now())
-			if err := os.WriteFile(certFile, cert, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, "private key does not match public key"},
-	} {
+	for name, c := range spoiled {
 		t.Run(name, func(t *testing.T) {
 			dir, h, log := t.TempDir(), newHand(), &said{}
 			certFile, keyFile := writePair(t, dir, "bad.example", h.now())

@@ -255,14 +255,17 @@ func TestPlayerThatWantsNothingKeepsUp(t *testing.T) {
 	}
 }
 
-func TestUntil(t *testing.T) {
-	film := func(t *testing.T, p *Publisher) {
-		write(t, p, rtmp.TypeVideo, 100, key(0))
-		for i := range 4 {
-			write(t, p, rtmp.TypeAudio, media.Timestamp(100+i*1500), sound(byte(i)))
-			write(t, p, rtmp.TypeVideo, media.Timestamp(100+i*1500), inter(byte(i)))
-		}
+// film is a keyframe, and sound and a picture every second and a half.
+func film(t *testing.T, p *Publisher) {
+	t.Helper()
+	write(t, p, rtmp.TypeVideo, 100, key(0))
+	for i := range 4 {
+		write(t, p, rtmp.TypeAudio, media.Timestamp(100+i*1500), sound(byte(i)))
+		write(t, p, rtmp.TypeVideo, media.Timestamp(100+i*1500), inter(byte(i)))
 	}
+}
+
+func TestUntil(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		until Until

@@ -29,9 +29,8 @@ type client struct {
 	near *net.TCPConn // below conn
 }
 
-// dial makes a real TCP connection with both ends of the RTMP handshake done
-// and the greeting's chunk size set.
-func dial(t testing.TB) *client {
+// sockets are the two ends of a connection.
+func sockets(t testing.TB) (near *net.TCPConn, far net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,15 +45,23 @@ func dial(t testing.TB) *client {
 		}
 		accepted <- nc
 	}()
-	far, err := net.Dial("tcp", ln.Addr().String())
+	far, err = net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	near := <-accepted
-	if near == nil {
+	one := <-accepted
+	if one == nil {
 		t.Fatal("accept failed")
 	}
-	c := &client{conn: rtmp.NewServerConn(near, rtmp.Config{}), got: make(chan rtmp.Message, 64), near: near.(*net.TCPConn)}
+	return one.(*net.TCPConn), far
+}
+
+// dial makes a real TCP connection with both ends of the RTMP handshake done
+// and the greeting's chunk size set.
+func dial(t testing.TB) *client {
+	t.Helper()
+	near, far := sockets(t)
+	c := &client{conn: rtmp.NewServerConn(near, rtmp.Config{}), got: make(chan rtmp.Message, 64), near: near}
 	shaken := make(chan error, 1)
 	go func() { shaken <- c.conn.Handshake() }()
 	player := rtmp.NewClientConn(far, rtmp.Config{})
