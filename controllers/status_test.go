@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,68 @@ func crashed(t corev1.ContainerStateTerminated) *corev1.Pod {
 		LastTerminationState: corev1.ContainerState{Terminated: &t}})
 }
 
-func TestStatusNamesWhatIsMissing(t *testing.T) {
+// readyCase is what the condition Ready says of a world in which something is
+// not as it should be.
+type readyCase struct {
+	name, spec string
+	change     func(*observed)
+	status     metav1.ConditionStatus
+	reason     string
+	says       string
+	stalled    bool
+}
+
+const minimal = "{application: a}"
+
+func podCases() []readyCase {
+	return []readyCase{
+		{"all there", minimal, func(*observed) {}, "True", "Serving", "rtmp://192.0.2.1/a/lobby", false},
+		{"nothing", minimal, func(o *observed) { o.statefulSet = nil }, "False", "Starting", "being made", false},
+		{"no pod", minimal, func(o *observed) { o.pod = nil }, "False", "Starting", "not there yet", false},
+		{"pod refused", minimal, func(o *observed) { o.pod = nil; o.refused = "exceeded quota" }, "False", "PodRefused", "exceeded quota", true},
+		{"old revision", minimal, func(o *observed) { o.statefulSet.Status.UpdateRevision = "r3" }, "False", "Restarting", "replaced", false},
+		{"revision not made yet", minimal, func(o *observed) { o.statefulSet.Generation = 2 }, "False", "Restarting", "replaced", false},
+		{"pod goes", minimal, func(o *observed) { o.pod.DeletionTimestamp = &metav1.Time{Time: time.Now()} }, "False", "Restarting", "goes", false},
+		{"image", minimal, func(o *observed) { o.pod = waiting("ImagePullBackOff") }, "False", "ImagePullFailed", "image media:1", true},
+		{"image that was mended", minimal, func(o *observed) {
+			o.pod, o.statefulSet.Status.UpdateRevision = waiting("ImagePullBackOff"), "r3"
+		}, "False", "Restarting", "replaced", false},
+		{"image that is just mended", minimal, func(o *observed) {
+			o.pod, o.statefulSet.Generation = waiting("ImagePullBackOff"), 7
+		}, "False", "Restarting", "replaced", false},
+		{"starting", minimal, func(o *observed) { o.pod = waiting("ContainerCreating") }, "False", "Starting", "starting", false},
+		{"crashing", minimal, func(o *observed) {
+			o.pod = crashed(corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", Message: "first\nflashpod: disk full\n"})
+		}, "False", "Crashing", "exit code 1: flashpod: disk full", true},
+		{"out of memory", minimal, func(o *observed) {
+			o.pod = crashed(corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"})
+		}, "False", "Crashing", "spec.resources.limits.memory", true},
+		{"unschedulable", minimal, func(o *observed) {
+			o.pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available"}}
+		}, "False", "Unschedulable", "0/1 nodes", true},
+		{"no address", minimal, func(o *observed) { o.service.Status = corev1.ServiceStatus{} }, "False", "AddressPending", "load balancer", false},
+		{"suspended", "{application: a, suspend: true}", func(*observed) {}, "True", "Suspended", "spec.suspend", false},
+		{"node port", minimal, func(o *observed) {
+			o.service.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{NodePort: 30001}}}
+		}, "True", "Serving", "any node", false},
+	}
+}
+
+func claimCases() []readyCase {
+	class := "fast"
+	claimPending := func(o *observed, name *string, c *storagev1.StorageClass) {
+		o.claim.Status.Phase, o.claim.Spec.StorageClassName, o.storageClass = corev1.ClaimPending, name, c
+	}
+	return []readyCase{
+		{"no claim", minimal, func(o *observed) { o.claim = nil }, "False", "ClaimMissing", "volume", false},
+		{"no class", minimal, func(o *observed) { claimPending(o, nil, nil) }, "False", "ClaimPending", "no default one", true},
+		{"class missing", minimal, func(o *observed) { claimPending(o, &class, nil) }, "False", "StorageClassMissing", "storage class fast", true},
+		{"claim waits", minimal, func(o *observed) { claimPending(o, &class, &storagev1.StorageClass{}) }, "False", "ClaimPending", "fast", false},
+		{"claim of somebody else", minimal, func(o *observed) { o.claim.Labels = nil }, "True", "Serving", "", false},
+	}
+}
+
+func secretCases(t *testing.T) []readyCase {
 	pair := func(until time.Duration) *corev1.Secret {
 		cert, key, err := selfsigned.Until("lobby", time.Now().Add(until))
 		if err != nil {
@@ -54,53 +116,8 @@ func TestStatusNamesWhatIsMissing(t *testing.T) {
 		return &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": cert, "tls.key": key}}
 	}
 	const month = 30 * 24 * time.Hour
-	const plain, tls, mine = "{application: a}", "{application: a, tls: {secretName: cert}}", "{application: a, access: {publish: {secretName: mine}}}"
-	class := "fast"
-	claimPending := func(o *observed, name *string, c *storagev1.StorageClass) {
-		o.claim.Status.Phase, o.claim.Spec.StorageClassName, o.storageClass = corev1.ClaimPending, name, c
-	}
-	for _, c := range []struct {
-		name, spec string
-		change     func(*observed)
-		status     metav1.ConditionStatus
-		reason     string
-		says       string
-		stalled    bool
-	}{
-		{"all there", plain, func(*observed) {}, "True", "Serving", "rtmp://192.0.2.1/a/lobby", false},
-		{"nothing", plain, func(o *observed) { o.statefulSet = nil }, "False", "Starting", "being made", false},
-		{"no pod", plain, func(o *observed) { o.pod = nil }, "False", "Starting", "not there yet", false},
-		{"pod refused", plain, func(o *observed) { o.pod = nil; o.refused = "exceeded quota" }, "False", "PodRefused", "exceeded quota", true},
-		{"old revision", plain, func(o *observed) { o.statefulSet.Status.UpdateRevision = "r3" }, "False", "Restarting", "replaced", false},
-		{"revision not made yet", plain, func(o *observed) { o.statefulSet.Generation = 2 }, "False", "Restarting", "replaced", false},
-		{"pod goes", plain, func(o *observed) { o.pod.DeletionTimestamp = &metav1.Time{Time: time.Now()} }, "False", "Restarting", "goes", false},
-		{"image", plain, func(o *observed) { o.pod = waiting("ImagePullBackOff") }, "False", "ImagePullFailed", "image media:1", true},
-		{"image that was mended", plain, func(o *observed) {
-			o.pod, o.statefulSet.Status.UpdateRevision = waiting("ImagePullBackOff"), "r3"
-		}, "False", "Restarting", "replaced", false},
-		{"image that is just mended", plain, func(o *observed) {
-			o.pod, o.statefulSet.Generation = waiting("ImagePullBackOff"), 7
-		}, "False", "Restarting", "replaced", false},
-		{"starting", plain, func(o *observed) { o.pod = waiting("ContainerCreating") }, "False", "Starting", "starting", false},
-		{"crashing", plain, func(o *observed) {
-			o.pod = crashed(corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", Message: "first\nflashpod: disk full\n"})
-		}, "False", "Crashing", "exit code 1: flashpod: disk full", true},
-		{"out of memory", plain, func(o *observed) {
-			o.pod = crashed(corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"})
-		}, "False", "Crashing", "spec.resources.limits.memory", true},
-		{"unschedulable", plain, func(o *observed) {
-			o.pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available"}}
-		}, "False", "Unschedulable", "0/1 nodes", true},
-		{"no claim", plain, func(o *observed) { o.claim = nil }, "False", "ClaimMissing", "volume", false},
-		{"no class", plain, func(o *observed) { claimPending(o, nil, nil) }, "False", "ClaimPending", "no default one", true},
-		{"class missing", plain, func(o *observed) { claimPending(o, &class, nil) }, "False", "StorageClassMissing", "storage class fast", true},
-		{"claim waits", plain, func(o *observed) { claimPending(o, &class, &storagev1.StorageClass{}) }, "False", "ClaimPending", "fast", false},
-		{"claim of somebody else", plain, func(o *observed) { o.claim.Labels = nil }, "True", "Serving", "", false},
-		{"no address", plain, func(o *observed) { o.service.Status = corev1.ServiceStatus{} }, "False", "AddressPending", "load balancer", false},
-		{"suspended", "{application: a, suspend: true}", func(*observed) {}, "True", "Suspended", "spec.suspend", false},
-		{"node port", plain, func(o *observed) {
-			o.service.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{NodePort: 30001}}}
-		}, "True", "Serving", "any node", false},
+	const tls, mine = "{application: a, tls: {secretName: cert}}", "{application: a, access: {publish: {secretName: mine}}}"
+	return []readyCase{
 		{"tls", tls, func(o *observed) { o.certificate = pair(month) }, "True", "Serving", "rtmps://192.0.2.1/a/lobby", false},
 		{"tls that ends soon", tls, func(o *observed) { o.certificate = pair(time.Hour) }, "True", "Serving", "rtmps://192.0.2.1/a/lobby", false},
 		{"tls that has ended", tls, func(o *observed) { o.certificate = pair(-time.Hour) }, "False", "CertificateInvalid", "has expired", true},
@@ -121,13 +138,22 @@ func TestStatusNamesWhatIsMissing(t *testing.T) {
 			o.secret = &corev1.Secret{Type: keySecretType, Data: map[string][]byte{"key": []byte(" ")}}
 		}, "False", "KeyEmpty", "mine", true},
 		{"no entry", mine, func(o *observed) { o.secret = &corev1.Secret{Type: keySecretType} }, "False", "KeyMissing", `no entry "key"`, true},
+	}
+}
+
+func applyCases() []readyCase {
+	return []readyCase{
 		{"cluster IP", "{application: a, service: {type: ClusterIP}}", func(o *observed) { o.service.Spec.Type = corev1.ServiceTypeClusterIP }, "True", "Serving", "rtmp://lobby.ns.svc/a/lobby", false},
-		{"cannot apply", plain, func(o *observed) { o.applyErr = errors.New("no") }, "False", "ApplyFailed", "no", false},
-		{"another's Service", plain, func(o *observed) { o.service = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "lobby"}} }, "False", "NameConflict", "Service lobby", true},
-		{"another's account", plain, func(o *observed) {
+		{"cannot apply", minimal, func(o *observed) { o.applyErr = errors.New("no") }, "False", "ApplyFailed", "no", false},
+		{"another's Service", minimal, func(o *observed) { o.service = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "lobby"}} }, "False", "NameConflict", "Service lobby", true},
+		{"another's account", minimal, func(o *observed) {
 			o.serviceAccount = &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "lobby.media"}}
 		}, "False", "NameConflict", "ServiceAccount lobby.media", true},
-	} {
+	}
+}
+
+func TestStatusNamesWhatIsMissing(t *testing.T) {
+	for _, c := range slices.Concat(podCases(), claimCases(), applyCases(), secretCases(t)) {
 		t.Run(c.name, func(t *testing.T) {
 			o := observe(t, c.spec)
 			serving(o)

@@ -2,12 +2,21 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // podCases are about the pod. They are written as fields of the spec.
 func podCases() []verdict {
-	all := []verdict{
+	all := slices.Concat(imageCases(), resourceCases(), placementCases(), annotationCases())
+	for i := range all {
+		all[i].text = "metadata: {name: a}\nspec:\n  application: a\n  " + all[i].text
+	}
+	return all
+}
+
+func imageCases() []verdict {
+	return []verdict{
 		{"images", "image: registry.example.com:5000/flashpod/media_server:1.2", "", ""},
 		{"image by digest", "image: flashpod.dev/media@sha256:" + strings.Repeat("0f", 32), "", ""},
 		{"image on a v6 address", "image: '[::1]:5000/media'", "", ""},
@@ -17,7 +26,11 @@ func podCases() []verdict {
 		{"pull secrets", "imagePullSecrets: [{name: registry}, {name: other.registry}]", "", ""},
 		{"pull secret without a name", "imagePullSecrets: [{name: registry}, {}]", "spec.imagePullSecrets[1].name: Invalid value: \"\": must name a Secret", "spec.imagePullSecrets[1].name: Invalid value: must name a Secret"},
 		{"pull secret that is no name", "imagePullSecrets: [{name: My Registry}]", "spec.imagePullSecrets[0].name: Invalid value: \"My Registry\": must name a Secret", "spec.imagePullSecrets[0].name: Invalid value: must name a Secret"},
+	}
+}
 
+func resourceCases() []verdict {
+	return []verdict{
 		{"resources", "resources: {requests: {cpu: 1, memory: 512Mi, ephemeral-storage: 1Gi}, limits: {cpu: 1000m, memory: 1Gi, example.com/card: 1, hugepages-2Mi: 4Mi}}", "", ""},
 		{"resource claims", "resources: {claims: [{name: card}]}", "spec.resources.claims: Forbidden: must not be set: the pod has no resourceClaims", "spec.resources.claims: Invalid value: must not be set: the pod has no resourceClaims"},
 		{"cpu above its limit", "resources: {requests: {cpu: 2}, limits: {cpu: 500m}}", "spec.resources.requests[cpu]: Invalid value: \"2\": must not be more than limits.cpu", "spec.resources.requests[cpu]: Invalid value: must not be more than limits.cpu"},
@@ -28,7 +41,11 @@ func podCases() []verdict {
 		{"cpu with a point", "resources: {requests: {cpu: 0.5}}", "spec.resources.requests[cpu]: 0.5: must be a quantity", "spec.resources.requests.cpu: Invalid value"},
 		{"unknown resource", "resources: {limits: {gpu: 1}}", "spec.resources.limits: Invalid value: \"gpu\": keys must be cpu, memory", "spec.resources.limits: Invalid value: keys must be cpu, memory, ephemeral-storage, hugepages-SIZE or a device such as example.com/card; these are not: [\"gpu\"]"},
 		{"unknown request", "resources: {requests: {mem: 1Gi}}", "spec.resources.requests: Invalid value: \"mem\": keys must be cpu, memory", "spec.resources.requests: Invalid value: keys must be cpu, memory, ephemeral-storage, hugepages-SIZE or a device such as example.com/card; these are not: [\"mem\"]"},
+	}
+}
 
+func placementCases() []verdict {
+	return []verdict{
 		{"nodes", "nodeSelector: {kubernetes.io/arch: arm64, disk: ''}", "", ""},
 		{"label key with a space", "nodeSelector: {my disk: ssd}", `spec.nodeSelector: Invalid value: "my disk": keys must be label keys, such as kubernetes.io/arch`, `spec.nodeSelector: Invalid value: keys must be label keys, such as kubernetes.io/arch; these are not: ["my disk"]`},
 		{"label value with a space", "nodeSelector: {disk: very fast}", `spec.nodeSelector[disk]: Invalid value: "very fast": values must be of letters, digits`, `spec.nodeSelector: Invalid value: values must be of letters, digits, '-', '_' and '.', with a letter or digit at both ends; that of ["disk"] is not`},
@@ -57,7 +74,11 @@ func podCases() []verdict {
 		{"spread with a policy", "topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, nodeAffinityPolicy: Obey}]", "spec.topologySpreadConstraints[0].nodeAffinityPolicy: Unsupported value", "spec.topologySpreadConstraints[0].nodeAffinityPolicy: Unsupported value"},
 		{"priority", "priorityClassName: system-node-critical", "", ""},
 		{"priority that is no name", "priorityClassName: very high", "spec.priorityClassName: Invalid value: \"very high\": must be the name of a PriorityClass", "spec.priorityClassName: Invalid value: \"very high\": must be the name of a PriorityClass"},
+	}
+}
 
+func annotationCases() []verdict {
+	return []verdict{
 		{"annotations of the pod", "podAnnotations: {prometheus.io/scrape: 'true', kubectl.kubernetes.io/restartedAt: now}", "", ""},
 		{"annotation of the pod with a space", "podAnnotations: {my key: x}", `spec.podAnnotations: Invalid value: "my key": keys must be annotation keys`, `spec.podAnnotations: Invalid value: keys must be annotation keys, such as example.com/team; these are not: ["my key"]`},
 		{"our own annotation of the pod", "podAnnotations: {media.flashpod.dev/document-hash: x}", "spec.podAnnotations: Invalid value: \"media.flashpod.dev/document-hash\": keys of media.flashpod.dev are the operator's own", "spec.podAnnotations: Invalid value: keys of media.flashpod.dev are the operator's own: leave out [\"media.flashpod.dev/document-hash\"]"},
@@ -68,10 +89,6 @@ func podCases() []verdict {
 		{"too many networks", "service: {loadBalancerSourceRanges: [" + many(65, "10.0.%d.0/24, ") + "]}", "spec.service.loadBalancerSourceRanges: Too many", "spec.service.loadBalancerSourceRanges: Too many"},
 		{"too many resources", "resources: {limits: {" + many(17, "example.com/card%d: 1, ") + "}}", "spec.resources.limits: Too many", "spec.resources.limits: Too many"},
 	}
-	for i := range all {
-		all[i].text = "metadata: {name: a}\nspec:\n  application: a\n  " + all[i].text
-	}
-	return all
 }
 
 // many is n of a kind in a row.
