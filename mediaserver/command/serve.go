@@ -3,12 +3,15 @@ package command
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/journal"
 	"flashpod.dev/flashpod/mediaserver/server"
 )
@@ -101,6 +104,7 @@ func (s *serving) run(cmd *cobra.Command) error {
 		return err
 	}
 	s.cfg.Log, s.cfg.LeftOut = log, lines.LeftOut
+	boundMemory()
 	srv, err := server.New(s.cfg, docs)
 	if err != nil {
 		return err
@@ -114,6 +118,14 @@ func (s *serving) run(cmd *cobra.Command) error {
 		banner(cmd.OutOrStdout(), srv, s.cfg.Version)
 	}
 	return srv.Run(cmd.Context())
+}
+
+// boundMemory has garbage collected before the container's limit ends the
+// process, where nobody has said so (GOMEMLIMIT).
+func boundMemory() {
+	if limit, ok := budget.Container(); ok && debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(limit / 10 * 9)
+	}
 }
 
 // lastLines is how long whoever reads the log may take to read the end of it.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -31,7 +32,9 @@ type Config struct {
 	Fanout *stream.Fanout
 	Store  *recording.Store
 	Rules  Rules
-	Log    *slog.Logger
+	// Budgets bound what clients make the process spend; nil: nothing does.
+	Budgets *budget.Budgets
+	Log     *slog.Logger
 }
 
 // Rules are what a manifest says of an instance, as far as it can change while
@@ -62,6 +65,7 @@ type Instance struct {
 
 	fanout  *stream.Fanout
 	store   *recording.Store
+	budgets *budget.Budgets
 	log     *slog.Logger
 	started time.Time
 	rules   atomic.Pointer[Rules]
@@ -87,12 +91,15 @@ func New(cfg Config) (*Instance, error) {
 	case cfg.Fanout == nil || cfg.Store == nil:
 		return nil, fmt.Errorf("new instance %s/%s: needs a fan-out and a store", cfg.Application, cfg.Name)
 	}
+	if cfg.Budgets == nil {
+		cfg.Budgets = &budget.Budgets{}
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	i := &Instance{
 		application: cfg.Application, name: cfg.Name,
-		fanout: cfg.Fanout, store: cfg.Store, log: cfg.Log, started: time.Now(),
+		fanout: cfg.Fanout, store: cfg.Store, budgets: cfg.Budgets, log: cfg.Log, started: time.Now(),
 		stopped: make(chan struct{}),
 		seen:    newSeen(),
 		refused: newRefused(),

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/playback"
 )
@@ -53,6 +54,9 @@ type Options struct {
 	// Workers do the turns of what is played from here, and from all other stores
 	// of a server; nil: workers of this store alone do.
 	Workers *playback.Workers
+	// Indexes pays for the indexes of files, in bytes, and Samples for what was read
+	// of them and is on its way to a player; nil: no bound but the store's own.
+	Indexes, Samples *budget.Budget
 	// Others are the folders of other instances inside this one, as paths with
 	// slashes from here. What is in them is theirs: here it has no name.
 	Others []string

@@ -73,7 +73,7 @@ func (s *Server) serve(nc net.Conn) {
 			return
 		}
 	}
-	one := session.New(nc, s, session.Config{Log: s.log, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
+	one := session.New(nc, s, session.Config{Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
 	s.mu.Unlock()

@@ -43,7 +43,9 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	}
 
 	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
-	store, err := recording.Open(dir, log, recording.Options{Others: others, Now: s.cfg.clock.now, Workers: s.turns})
+	store, err := recording.Open(dir, log, recording.Options{
+		Others: others, Now: s.cfg.clock.now, Workers: s.turns, Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples,
+	})
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}
@@ -67,7 +69,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
 		rules.Keys, served.KeyFile = keys, keys.file
 	}
-	cfg := instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Log: log}
+	cfg := instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log}
 	i, err := instance.New(cfg)
 	if err != nil {
 		return err

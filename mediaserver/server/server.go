@@ -14,6 +14,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/playback"
@@ -61,6 +62,10 @@ type Config struct {
 	// LeftOut counts lines that the log does not have, by reason; nil: it has
 	// them all. It does not wait.
 	LeftOut func() map[string]uint64
+	// Budgets bound what clients make the process spend. Default: of the memory
+	// that the process may have (see budget.Memory), and as many files as
+	// connections may be open.
+	Budgets *budget.Budgets
 
 	clock clock
 }
@@ -116,6 +121,11 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	if cfg.MaxConnections <= 0 {
 		cfg.MaxConnections = fewerThanFiles()
+	}
+	if cfg.Budgets == nil {
+		memory, says := budget.Memory()
+		cfg.Budgets = budget.For(memory, int64(max(cfg.MaxConnections, fewerThanFiles())), cfg.Log)
+		cfg.Log.Debug("budgets are made from the memory that there is", "bytes", memory, "says", says)
 	}
 	unlock, err := lockData(cfg.Data)
 	if err != nil {
@@ -275,6 +285,9 @@ func (s *Server) LeftOut() map[string]uint64 {
 	}
 	return s.cfg.LeftOut()
 }
+
+// Budgets implements web.Source.
+func (s *Server) Budgets() []*budget.Budget { return s.cfg.Budgets.All() }
 
 // Certificate implements web.Source.
 func (s *Server) Certificate() (web.Certificate, bool) {

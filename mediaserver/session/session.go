@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -17,6 +18,8 @@ import (
 type Config struct {
 	RTMP rtmp.Config
 	Log  *slog.Logger
+	// Budgets bound what the client makes the process spend; nil: nothing does.
+	Budgets *budget.Budgets
 	// Refused is told why a connection never became a client, in a few fixed
 	// words.
 	Refused func(reason string)

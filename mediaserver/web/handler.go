@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/instance"
 )
@@ -24,6 +25,8 @@ type Source interface {
 	Refused() map[string]uint64
 	// LeftOut counts lines that are not in the log, by reason.
 	LeftOut() map[string]uint64
+	// Budgets are those that clients spend of.
+	Budgets() []*budget.Budget
 	// Recordings has one entry per instance. The caller may change the slice.
 	Recordings() []catalogue.Shelf
 	// Certificate is what RTMPS clients are shown; false where there is no

@@ -42,6 +42,7 @@ type collector struct {
 	refused             *prometheus.Desc
 	refusedPublications *prometheus.Desc
 	leftOut             *prometheus.Desc
+	budgets             [3]*prometheus.Desc // used, max, refused
 	notAfter            *prometheus.Desc
 	usable              *prometheus.Desc
 	build               prometheus.Metric
@@ -56,6 +57,11 @@ func newCollector(src Source, version string) *collector {
 			"Publications that were refused, by reason.", []string{"application", "instance", "reason"}, nil),
 		leftOut: prometheus.NewDesc("flashpod_log_lines_dropped_total",
 			"Lines that are not in the log, by reason.", []string{"reason"}, nil),
+		budgets: [3]*prometheus.Desc{
+			prometheus.NewDesc("flashpod_budget_used", "How much of a budget is taken now: bytes, names or files.", []string{"budget"}, nil),
+			prometheus.NewDesc("flashpod_budget_max", "How much there is of a budget.", []string{"budget"}, nil),
+			prometheus.NewDesc("flashpod_budget_refused_total", "How often a client was refused something because a budget was used up.", []string{"budget"}, nil),
+		},
 		notAfter: prometheus.NewDesc("flashpod_certificate_not_after_timestamp_seconds",
 			"When the certificate that RTMPS clients are shown expires; absent when there is none.", nil, nil),
 		usable: prometheus.NewDesc("flashpod_certificate_usable",
@@ -74,7 +80,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	for _, d := range []*prometheus.Desc{c.refused, c.refusedPublications, c.leftOut, c.notAfter, c.usable} {
+	for _, d := range append([]*prometheus.Desc{c.refused, c.refusedPublications, c.leftOut, c.notAfter, c.usable}, c.budgets[:]...) {
 		ch <- d
 	}
 	ch <- c.build.Desc()
@@ -99,6 +105,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			usable = 1
 		}
 		ch <- prometheus.MustNewConstMetric(c.usable, prometheus.GaugeValue, usable)
+	}
+	for _, b := range c.src.Budgets() {
+		ch <- prometheus.MustNewConstMetric(c.budgets[0], prometheus.GaugeValue, float64(b.Used()), b.Name())
+		ch <- prometheus.MustNewConstMetric(c.budgets[1], prometheus.GaugeValue, float64(b.Max()), b.Name())
+		ch <- prometheus.MustNewConstMetric(c.budgets[2], prometheus.CounterValue, float64(b.Refused()), b.Name())
 	}
 	for reason, n := range c.src.Refused() {
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)

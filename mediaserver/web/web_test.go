@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -35,6 +36,14 @@ type source struct {
 	cert       *web.Certificate // nil: there is no RTMPS
 	recordings []catalogue.Shelf
 	log        *slog.Logger // nil: none
+}
+
+// Budgets has one of which something is taken, and was refused.
+func (s *source) Budgets() []*budget.Budget {
+	b := budget.New("messages", 100)
+	b.Take(40)
+	b.Take(61)
+	return []*budget.Budget{b}
 }
 
 func (s *source) Ready() error               { return s.notReady }
@@ -128,6 +137,9 @@ func TestMetrics(t *testing.T) {
 		`flashpod_connections{application="a",instance="in\"st"} 0`,
 		`flashpod_refused_connections_total{reason="no such application"} 12`,
 		`flashpod_log_lines_dropped_total{reason="too many of a kind"} 13`,
+		`flashpod_budget_used{budget="messages"} 40`,
+		`flashpod_budget_max{budget="messages"} 100`,
+		`flashpod_budget_refused_total{budget="messages"} 1`,
 		`flashpod_build_info{version="v1.2"} 1`,
 		"# TYPE flashpod_connections gauge",
 		"# TYPE flashpod_connections_total counter",

@@ -1,0 +1,69 @@
+package budget
+
+import "log/slog"
+
+// Budgets is all that a process may spend on clients. The zero value and a nil
+// pointer have no bounds.
+type Budgets struct {
+	// Messages counts bytes of messages that have come in part or wait for their
+	// turn, and of values decoded from them. Strangers is the part of it that is
+	// for connections which publish nothing.
+	Messages, Strangers *Budget
+	// Answers counts bytes queued for a client beyond what its socket takes. The
+	// log of a live stream is not among them.
+	Answers *Budget
+	// Indexes counts bytes of indexes of files: being built, kept or in use.
+	Indexes *Budget
+	// Samples counts bytes that were read from files and that no socket has taken
+	// yet.
+	Samples *Budget
+	// Waiting counts names that players wait for and nobody publishes.
+	Waiting *Budget
+	// Files counts open files: sockets of connections, RTMP and HTTP. What is left
+	// of the files that the process may open is for recordings.
+	Files *Budget
+
+	Questions *Questions
+	Guesses   *Guesses
+}
+
+const mib = 1 << 20
+
+// For divides what a process has: bytes of memory, of which most are for live
+// media, and files that clients may keep open. log, which may be nil, hears of
+// each budget that is used up, at most every ten seconds.
+func For(memory, files int64, log *slog.Logger) *Budgets {
+	of := func(name string, max int64) *Budget {
+		return &Budget{name: name, max: max, log: log}
+	}
+	// share is a part of the memory: not less than serving needs, and not more
+	// than anybody has use for, however large the machine is.
+	share := func(part, min, max int64) int64 { return clamp(memory/part, min, max) }
+	b := &Budgets{
+		Messages:  of("messages", share(16, 16*mib, 1024*mib)),
+		Answers:   of("answers", share(32, 8*mib, 64*mib)),
+		Indexes:   of("indexes", share(16, 8*mib, 64*mib)),
+		Samples:   of("samples", share(16, 8*mib, 64*mib)),
+		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
+		Files:     of("files", files),
+		Questions: NewQuestions(0),
+		Guesses:   NewGuesses(),
+	}
+	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
+	return b
+}
+
+// All are the budgets that there are, for metrics. A nil Budgets has none.
+func (b *Budgets) All() (all []*Budget) {
+	if b == nil {
+		return nil
+	}
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Waiting, b.Files} {
+		if one != nil {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+func clamp(n, low, high int64) int64 { return max(low, min(n, high)) }
