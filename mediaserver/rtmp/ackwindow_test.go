@@ -190,7 +190,7 @@ func TestPeerBandwidthIsAnsweredOnce(t *testing.T) {
 	}
 	serving(t, server)
 	peer.send(SetPeerBandwidth(2500000, 2), SetPeerBandwidth(70000, 2), SetPeerBandwidth(70000, 2), UserControl(EventPingRequest, 7))
-	in := newChunkReader(&input{r: peer, before: func() error { return nil }, timeout: func() error { return nil }, count: func(int) {}}, 1<<20, 8)
+	in := newChunkReader(&input{r: peer, before: func() error { return nil }, timeout: func() error { return nil }, count: func(int) {}}, upTo(1<<20), 8)
 	for _, want := range []*Message{WindowAckSize(2500000), WindowAckSize(70000), UserControl(EventPingResponse, 7)} {
 		var m Message
 		if err := in.next(&m); err != nil || m.Type != want.Type || string(m.Payload) != string(want.Payload) {
@@ -274,7 +274,7 @@ func TestAcknowledgesInTheMiddleOfAMessage(t *testing.T) {
 	const window = 10000
 	peer.send(WindowAckSize(window))
 	b := AppendChunks(nil, &Message{Type: TypeVideo, Payload: make([]byte, 40000)}, defaultChunkSize)
-	in := newChunkReader(&input{r: peer, before: func() error { return nil }, timeout: func() error { return nil }, count: func(int) {}}, 1<<20, 8)
+	in := newChunkReader(&input{r: peer, before: func() error { return nil }, timeout: func() error { return nil }, count: func(int) {}}, upTo(1<<20), 8)
 	if err := peer.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}

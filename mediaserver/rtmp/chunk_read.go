@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 )
@@ -24,10 +25,11 @@ const (
 type chunkReader struct {
 	in         *input
 	chunkSize  int // the peer's
-	maxMessage int
+	limits     *limits
 	maxStreams int
 	streams    map[uint32]*chunkStream
-	held       int  // bytes of messages that have come in part, of all chunk streams
+	held       int // bytes of messages that have come in part, of all chunk streams
+	memory     holding
 	leavesOut  bool // the peer does not repeat extended timestamps
 }
 
@@ -44,11 +46,12 @@ type chunkStream struct {
 
 	payload []byte // of the current message, as far as it has come
 	begun   bool
+	since   time.Time // when its first bytes were waited for; zero: they were there
 }
 
-func newChunkReader(in *input, maxMessage, maxStreams int) *chunkReader {
+func newChunkReader(in *input, limits *limits, maxStreams int) *chunkReader {
 	return &chunkReader{
-		in: in, chunkSize: defaultChunkSize, maxMessage: maxMessage, maxStreams: maxStreams,
+		in: in, chunkSize: defaultChunkSize, limits: limits, maxStreams: maxStreams,
 		streams: map[uint32]*chunkStream{},
 	}
 }
@@ -137,8 +140,8 @@ func (r *chunkReader) messageHeader(s *chunkStream, form byte) error {
 	if s.begun {
 		return nil
 	}
-	if s.size > r.maxMessage {
-		return fmt.Errorf("%w: %d bytes, %d at most", ErrTooBig, s.size, r.maxMessage)
+	if err := r.limits.allowMessage(s.kind, s.size); err != nil {
+		return err
 	}
 	if form == 0 {
 		s.time = s.delta
@@ -210,12 +213,16 @@ func (r *chunkReader) data(s *chunkStream, m *Message) (done bool, err error) {
 		s.finish(m, b)
 		return true, nil
 	}
+	if len(s.payload) == 0 {
+		s.since = time.Now()
+	}
 	// Messages that are interleaved are few, and one of them large at most: on
 	// each of 64 chunk streams the largest would be half a gigabyte.
-	if r.held += n; r.held > 2*r.maxMessage {
-		return false, fmt.Errorf("%w: %d bytes of messages that do not end, %d at most", ErrTooBig, r.held, 2*r.maxMessage)
+	r.held += n
+	if err := r.limits.allow(r.held, func(now *Limits) int { return now.Held }); err != nil {
+		return false, fmt.Errorf("messages that do not end: %w", err)
 	}
-	if s.payload, err = r.in.appendTo(s.payload, n); err != nil {
+	if err := r.gather(s, n); err != nil {
 		return false, unexpected(err)
 	}
 	if len(s.payload) < s.size {
@@ -224,10 +231,24 @@ func (r *chunkReader) data(s *chunkStream, m *Message) (done bool, err error) {
 	payload := s.payload
 	r.drop(s)
 	s.finish(m, payload)
-	if cap(s.payload) > keepPayload || len(r.streams) > keepStreams {
-		s.payload = nil
-	}
 	return true, nil
+}
+
+// gather appends the next n bytes to what has come of a message. Memory grows
+// with the bytes that really come.
+func (r *chunkReader) gather(s *chunkStream, n int) error {
+	for n > 0 {
+		b, err := r.in.some(n)
+		if err != nil {
+			return err
+		}
+		if s.payload, err = r.memory.grow(s.payload, len(b), s.size, r.limits.now.Load()); err != nil {
+			return err
+		}
+		s.payload = append(s.payload, b...)
+		n -= len(b)
+	}
+	return nil
 }
 
 func (s *chunkStream) finish(m *Message, payload []byte) {
@@ -235,11 +256,18 @@ func (s *chunkStream) finish(m *Message, payload []byte) {
 	s.begun = false
 }
 
-// drop forgets what has come of a message.
+// drop forgets what has come of a message, and keeps its buffer where the peer
+// has use for it.
 func (r *chunkReader) drop(s *chunkStream) {
 	r.held -= len(s.payload)
-	s.begun = false
-	s.payload = s.payload[:0]
+	s.begun, s.since = false, time.Time{}
+	now := r.limits.now.Load()
+	if now.Keeps && cap(s.payload) <= keepPayload && len(r.streams) <= keepStreams {
+		s.payload = s.payload[:0]
+		return
+	}
+	r.memory.drop(s.payload, now)
+	s.payload = nil
 }
 
 // abort drops a message that is half there [SPEC §5.4.2].

@@ -23,7 +23,14 @@ func reader(b []byte, slowly bool) *chunkReader {
 		r = iotest.OneByteReader(r)
 	}
 	nothing := func() error { return nil }
-	return newChunkReader(&input{r: r, before: nothing, timeout: nothing, count: func(int) {}}, 1<<20, 8)
+	return newChunkReader(&input{r: r, before: nothing, timeout: nothing, count: func(int) {}}, upTo(1<<20), 8)
+}
+
+// upTo are limits for tests of what lies below them.
+func upTo(size int) *limits {
+	l := &limits{}
+	l.now.Store(&Limits{Message: size, Media: size, Held: 2 * size, Keeps: true})
+	return l
 }
 
 func unhex(t testing.TB, s string) []byte {
@@ -241,7 +248,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportAllocs()
 	src := bytes.NewReader(stream)
 	nothing := func() error { return nil }
-	r := newChunkReader(&input{r: src, before: nothing, timeout: nothing, count: func(int) {}}, 1<<20, 8)
+	r := newChunkReader(&input{r: src, before: nothing, timeout: nothing, count: func(int) {}}, upTo(1<<20), 8)
 	r.chunkSize = ChunkSize
 	var m Message
 	for b.Loop() {

@@ -7,11 +7,15 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 // Config of a connection. Zero values stand for the defaults.
 type Config struct {
-	MaxMessageSize  int // bytes; default 8 MiB, several times the largest keyframes
+	// MaxMessageSize is the largest message, in bytes, until SetLimits says
+	// otherwise; default 8 MiB, several times the largest keyframes.
+	MaxMessageSize  int
 	MaxChunkStreams int // default 64
 
 	HandshakeTimeout time.Duration // default 10 s
@@ -25,6 +29,11 @@ type Config struct {
 	WriteTimeout time.Duration
 	// MaxQueue bounds what Send may have waiting, in bytes. Default 4 MiB.
 	MaxQueue int
+
+	// Answers pays for what is queued for the peer because its socket takes no
+	// more, but for audio and video; nil: nobody has to. The first
+	// 16 KiB of a connection cost nothing.
+	Answers *budget.Budget
 
 	// TLS is how a client of an rtmps URL trusts its server; nil: as the
 	// system does.
@@ -50,6 +59,12 @@ func (c Config) withDefaults() Config {
 		c.MaxQueue = 4 << 20
 	}
 	return c
+}
+
+// limits are those of a peer of which nothing more is known: a server's own
+// peers, and both sides of tests.
+func (c Config) limits() Limits {
+	return Limits{Message: c.MaxMessageSize, Media: c.MaxMessageSize, Held: 2 * c.MaxMessageSize, Keeps: true}
 }
 
 // defaultWindow is the acknowledgement window until the peer names one: FMS's.
@@ -85,6 +100,9 @@ type Conn struct {
 	counted  uint64 // received, when the deadline was last moved
 	whole    bool   // a message has come since
 	pinged   bool   // and no message has come since
+	reader   *chunkReader
+
+	limits limits
 
 	out output
 }
@@ -101,8 +119,9 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 		closed: make(chan struct{}), ackEvery: defaultWindow,
 	}
 	c.raw = c.socket.use(nc)
+	c.SetLimits(c.cfg.limits())
 	c.sealed = attachTLS(nc, func() { go c.flushKept() })
-	c.out.chunkSize = defaultChunkSize
+	c.out.chunkSize, c.out.budget = defaultChunkSize, c.cfg.Answers
 	return c
 }
 
@@ -132,6 +151,9 @@ func (c *Conn) CloseWithError(cause error) error {
 		c.cause = cause
 		close(c.closed)
 		err = c.socket.close(c.nc.Close)
+		c.out.mu.Lock()
+		c.out.payBack()
+		c.out.mu.Unlock()
 	})
 	return err
 }

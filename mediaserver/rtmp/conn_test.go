@@ -263,7 +263,7 @@ func TestAcknowledgements(t *testing.T) {
 	go func() { // the client's side by hand: Serve keeps acknowledgements to itself
 		defer close(done)
 		nothing := func() error { return nil }
-		r := newChunkReader(&input{r: client.nc, before: nothing, timeout: nothing, count: func(int) {}}, 1<<20, 8)
+		r := newChunkReader(&input{r: client.nc, before: nothing, timeout: nothing, count: func(int) {}}, upTo(1<<20), 8)
 		var m Message
 		for r.next(&m) == nil {
 			if m.Type == TypeAck {

@@ -17,10 +17,14 @@ var (
 	ErrEncrypted = errors.New("RTMPE is not supported: use plain RTMP, or RTMPS")
 	// ErrProtocol says that the peer broke the rules of the protocol.
 	ErrProtocol = errors.New("protocol violation")
-	// ErrTooBig says that a message is larger than Config.MaxMessageSize.
+	// ErrTooBig says that a message is larger than the peer's Limits.
 	ErrTooBig = errors.New("message is too big")
 	// ErrSilent says that the peer neither sent anything nor answered a ping.
 	ErrSilent = errors.New("peer is silent")
+	// ErrEndless says that a message has been coming for too long.
+	ErrEndless = errors.New("message does not end")
+	// ErrUsedUp says that a budget of the process is used up.
+	ErrUsedUp = errors.New("the server has no room for it now")
 	// ErrSlow says that the peer takes less than it is sent.
 	ErrSlow = errors.New("peer is too slow")
 )

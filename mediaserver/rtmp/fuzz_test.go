@@ -137,7 +137,7 @@ func FuzzChunkReader(f *testing.F) {
 	}
 	nothing := func() error { return nil }
 	over := func(r io.Reader) *chunkReader {
-		return newChunkReader(&input{r: r, before: nothing, timeout: nothing, count: func(int) {}}, 1<<20, 8)
+		return newChunkReader(&input{r: r, before: nothing, timeout: nothing, count: func(int) {}}, upTo(1<<20), 8)
 	}
 	f.Fuzz(func(t *testing.T, b, cuts []byte, chunk uint16) {
 		whole, err := readAll(over(&pieces{rest: b}))

@@ -61,21 +61,18 @@ func (in *input) take(n int) ([]byte, error) {
 	return b, err
 }
 
-// appendTo appends the next n bytes to dst. Memory grows with the bytes that
-// really come.
-func (in *input) appendTo(dst []byte, n int) ([]byte, error) {
-	for n > 0 {
-		if !in.has(1) {
-			if err := in.fill(); err != nil {
-				return dst, err
-			}
+// some takes up to n of the next bytes: those that are there, and one at least.
+// They are valid until the next call.
+func (in *input) some(n int) ([]byte, error) {
+	if !in.has(1) {
+		if err := in.fill(); err != nil {
+			return nil, err
 		}
-		k := min(n, in.to-in.from)
-		dst = append(dst, in.buf[in.from:in.from+k]...)
-		in.from += k
-		n -= k
 	}
-	return dst, nil
+	n = min(n, in.to-in.from)
+	b := in.buf[in.from : in.from+n]
+	in.from += n
+	return b, nil
 }
 
 // fill reads what there is, and waits for something when there is nothing.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 const (
@@ -38,10 +39,15 @@ type output struct {
 	mu         sync.Mutex
 	due        []func() // to be called once mu is free
 	queue      []byte   // whole messages, chunked
-	chunkSize  int      // of what is queued next
-	flushing   bool     // a flusher writes; it alone may touch the socket
-	owner      func()   // its wake function; nil: there is none
-	closeWrite bool     // half-close when everything is sent
+	flight     int      // bytes that a flusher writes
+	answers    int      // bytes of both that are no media
+	paid       int      // taken of the budget for them
+	budget     *budget.Budget
+	over       bool   // the connection is closed: nothing is paid for any more
+	chunkSize  int    // of what is queued next
+	flushing   bool   // a flusher writes; it alone may touch the socket
+	owner      func() // its wake function; nil: there is none
+	closeWrite bool   // half-close when everything is sent
 	drained    chan struct{}
 	room       []func() // called once there is room: see HasRoom
 	window     uint32   // the last WindowAckSize that was queued
@@ -132,8 +138,13 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 		c.fail(err)
 		return err
 	}
+	said := 0
 	for _, m := range ms {
+		before := len(o.queue)
 		o.queue = AppendChunks(o.queue, m, o.chunkSize)
+		if m.Type != TypeAudio && m.Type != TypeVideo {
+			said += len(o.queue) - before
+		}
 		if len(m.Payload) != 4 {
 			continue
 		}
@@ -153,6 +164,13 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 		o.wake()
 	case !o.flushing:
 		c.writeQueue()
+	}
+	if o.err != nil {
+		return nil // whoever serves the connection hears of it
+	}
+	if err := c.answered(said); err != nil {
+		c.fail(err)
+		return err
 	}
 	return nil
 }
@@ -227,7 +245,7 @@ func (c *Conn) beginFlush() {
 // takeQueue empties the queue and returns what was in it.
 func (o *output) takeQueue() []byte {
 	b := o.queue
-	o.queue = nil
+	o.queue, o.flight = nil, len(b)
 	return b
 }
 
@@ -253,6 +271,7 @@ func (o *output) end(err error) {
 		o.err = err
 	}
 	o.queue = nil
+	o.payBack()
 	if o.drained != nil {
 		close(o.drained)
 		o.drained = nil
@@ -273,6 +292,7 @@ func (c *Conn) flush(b []byte) {
 	for {
 		err := c.writeAll(b)
 		o.mu.Lock()
+		o.flight = 0
 		if err != nil {
 			o.flushing = false
 			c.fail(c.slow(err))
@@ -288,6 +308,7 @@ func (c *Conn) flush(b []byte) {
 		if o.owner != nil || len(o.queue) == 0 {
 			o.flushing = false
 			o.settle()
+			_ = c.answered(0) // less than there was
 			if o.owner == nil {
 				c.finishWrite()
 			}
@@ -297,6 +318,7 @@ func (c *Conn) flush(b []byte) {
 		}
 		b = o.takeQueue()
 		o.settle()
+		_ = c.answered(0) // less than there was
 		o.unlock()
 	}
 }

@@ -37,6 +37,7 @@ func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 		dst = append(dst, o.queue...)
 		o.queue = nil // a player hears little after this: thousands keep nothing for it
 		o.settle()
+		_ = c.answered(0) // less than there was
 	}
 	return dst, true
 }

@@ -24,7 +24,9 @@ import (
 func (c *Conn) Serve(handle func(*Message) error) error {
 	in := &input{r: c.nc, raw: c.raw, before: c.beforeRead, timeout: c.readTimeout, count: func(n int) { c.received.Add(uint64(n)) }}
 	defer in.release()
-	r := newChunkReader(in, c.cfg.MaxMessageSize, c.cfg.MaxChunkStreams)
+	r := newChunkReader(in, &c.limits, c.cfg.MaxChunkStreams)
+	defer r.memory.end()
+	c.reader = r
 	var m Message
 	for {
 		if err := r.next(&m); err != nil {
@@ -61,6 +63,9 @@ func (c *Conn) beforeRead() error {
 }
 
 func (c *Conn) moveDeadline(now time.Time) error {
+	if err := c.reader.overdue(now, c.cfg.ReadTimeout); err != nil {
+		return err
+	}
 	c.counted, c.whole = c.received.Load(), false
 	c.deadline = now.Add(c.cfg.ReadTimeout / 2)
 	return c.nc.SetReadDeadline(c.deadline)
@@ -133,7 +138,12 @@ func (c *Conn) dispatch(r *chunkReader, m *Message, handle func(*Message) error)
 		}
 		return handle(m)
 	case TypeAggregate:
-		return unpack(m, func(sub *Message) error { return c.dispatch(r, sub, handle) })
+		return unpack(m, func(sub *Message) error {
+			if err := c.limits.allowMessage(sub.Type, len(sub.Payload)); err != nil {
+				return err
+			}
+			return c.dispatch(r, sub, handle)
+		})
 	}
 	return handle(m)
 }
