@@ -33,17 +33,33 @@ func (s *Store) gone(err error) error {
 
 // free fails with ErrDiskFull when too little space is left.
 func (s *Store) free() error {
-	d, err := s.root.Open(".")
-	if err != nil {
-		return err
-	}
-	defer d.Close()
 	var st syscall.Statfs_t
-	if err := syscall.Fstatfs(int(d.Fd()), &st); err != nil {
+	if err := s.ask(func(fd int) error { return syscall.Fstatfs(fd, &st) }); err != nil {
 		return fmt.Errorf("free space: %w", err)
 	}
 	if free := int64(st.Bavail) * st.Bsize; free < s.opts.MinFree {
 		return fmt.Errorf("%w: %d MiB left, %d MiB are kept free", ErrDiskFull, free>>20, s.opts.MinFree>>20)
 	}
+	// Some file systems make files as they need them, and say that there are none.
+	if st.Files > 0 && st.Ffree < minFiles {
+		return fmt.Errorf("%w: it has room for %d files, and %d are kept free", ErrDiskFull, st.Ffree, minFiles)
+	}
 	return nil
+}
+
+// minFiles is how many files recordings leave free on the disk.
+const minFiles = 256
+
+// ask has a question about the folder answered by a file that is open already:
+// no more than that one is needed, when others have taken all.
+func (s *Store) ask(question func(fd int) error) error {
+	raw, err := s.dir.SyscallConn()
+	if err != nil {
+		return err
+	}
+	answer := errors.New("no answer")
+	if err := raw.Control(func(fd uintptr) { answer = question(int(fd)) }); err != nil {
+		return err
+	}
+	return answer
 }

@@ -19,8 +19,15 @@
 // OpenFile opens what a name stands for, and package playback plays it.
 //
 // A recorder writes in a goroutine of its own, so that a slow disk stops no
-// player; what it has written is on its way to the disk within a second. Files
-// whose writer died are mended when the store is opened.
+// player; what it has written is on its way to the disk within a second. A folder
+// is made with the first packet that is written into it, and goes with its last
+// file.
+//
+// A journal in the folder (".recording", a small file for each recording that is
+// being written) tells the next server what was not finished. That is mended
+// before it is played, and beside the start, which costs the same whatever lies in
+// the folder. A file that no journal tells of says itself, to one small read, that
+// it is not finished.
 //
 // List, Find and Delete are for operators: there a name means its own file, and
 // never the newest of several.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,6 +37,10 @@ type length struct {
 	duration time.Duration
 	size     int64
 	modified time.Time
+}
+
+func (l length) describes(info fs.FileInfo) bool {
+	return l.size == info.Size() && l.modified.Equal(info.ModTime())
 }
 
 // nameOf is the name that plays a file, and no other; ok is false when none
@@ -145,6 +150,7 @@ func (s *Store) Find(name string) (Info, error) {
 		return Info{}, err
 	}
 	for _, file := range files {
+		s.settle(file)
 		one, err := s.info(file, true)
 		if !errors.Is(err, ErrNotFound) {
 			one.Name, _ = nameOf(file)
@@ -190,6 +196,7 @@ func (s *Store) remove(file string) error {
 	if err != nil {
 		return fmt.Errorf("delete recording: %w", err)
 	}
+	s.tidy(path.Dir(file))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropIndex(file)
@@ -249,7 +256,7 @@ func (s *Store) info(file string, scan bool) (Info, error) {
 	if one.Recording {
 		return one, nil
 	}
-	if !ok || known.size != info.Size() || !known.modified.Equal(info.ModTime()) {
+	if !ok || !known.describes(info) {
 		if known, ok = s.measure(file, info, scan); !ok {
 			return one, nil
 		}
@@ -261,7 +268,7 @@ func (s *Store) info(file string, scan bool) (Info, error) {
 // measure finds out how long a file plays. One that cannot be read has no
 // length, and is listed nevertheless.
 func (s *Store) measure(file string, info fs.FileInfo, scan bool) (l length, ok bool) {
-	f, err := s.root.Open(file)
+	f, err := s.openRegular(file)
 	if err != nil {
 		return l, false
 	}
@@ -278,13 +285,18 @@ func (s *Store) measure(file string, info fs.FileInfo, scan bool) (l length, ok 
 		}
 		l.duration = x.file.Duration()
 	}
+	s.keepLength(file, l)
+	return l, true
+}
+
+// keepLength remembers how long a file plays.
+func (s *Store) keepLength(file string, l length) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.lengths) >= maxLengths {
 		clear(s.lengths)
 	}
 	s.lengths[file] = l
-	s.mu.Unlock()
-	return l, true
 }
 
 // said returns the length that is known without reading the file.

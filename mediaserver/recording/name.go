@@ -78,6 +78,7 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 	if err != nil {
 		return "", nil, err
 	}
+	s.settleName(base)
 	if ending != "" && ending != extension {
 		if info, err := s.stat(base + ending); err == nil {
 			return base + ending, info, nil
@@ -90,8 +91,12 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 			}
 		}
 	}
-	if file, info, err = s.newestVersion(base); info != nil || err != nil {
+	if file, info, err = s.newestVersion(base); info != nil && err == nil {
+		info, err = s.whole(file, info)
 		return file, info, err
+	}
+	if err != nil {
+		return "", nil, err
 	}
 	if prefix == "" && ending == "" && formatOf(base) != nil {
 		if info, err := s.stat(base); err == nil {

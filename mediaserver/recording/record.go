@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -37,10 +38,13 @@ type Source interface {
 // Recorder writes one recording.
 type Recorder struct {
 	store *Store
+	name  string // of the stream
+	base  string // of its files
 	file  string // where it will be
 	temp  string // where it is, as long as it is empty; or ""
+	mark  *mark  // in the journal
 	f     *os.File
-	w     *flv.Writer
+	w     *flv.Writer // nil: there is no folder yet, and no file
 	src   Source
 	clock clock
 
@@ -49,7 +53,8 @@ type Recorder struct {
 	// What has come: more than sequence headers, and one of video.
 	media, video bool
 
-	length atomic.Int64 // a time.Duration, for List
+	length      atomic.Int64 // a time.Duration, for List
+	interrupted atomic.Bool
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -64,7 +69,7 @@ type Recorder struct {
 // not called.
 func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*Recorder, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Recorder{store: s, src: src, cancel: cancel, done: make(chan struct{}), synced: s.opts.Now()}
+	r := &Recorder{store: s, name: name, src: src, cancel: cancel, done: make(chan struct{}), synced: s.opts.Now()}
 	if err := r.open(name, mode); err != nil {
 		cancel()
 		close(r.done)
@@ -102,6 +107,10 @@ func (r *Recorder) Stop(ctx context.Context) error {
 // lastGrace is how long a recording that is given up may take to finish its file.
 const lastGrace = 500 * time.Millisecond
 
+// MarkInterrupted says, before Stop, that the publisher does not wish the end of
+// its recording: it got lost, or the server goes. See [Store.Interrupted].
+func (r *Recorder) MarkInterrupted() { r.interrupted.Store(true) }
+
 // open finds the file, claims it, and makes the writer.
 func (r *Recorder) open(name string, mode Mode) error {
 	s := r.store
@@ -109,13 +118,9 @@ func (r *Recorder) open(name string, mode Mode) error {
 	if err != nil {
 		return err
 	}
+	r.base = base
 	if err := s.free(); err != nil {
 		return err
-	}
-	if dir := path.Dir(base); dir != "." {
-		if err := s.root.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
 	}
 	if err := s.claim(r, base, mode); err != nil {
 		return err
@@ -135,6 +140,7 @@ func (s *Store) claim(r *Recorder, base string, mode Mode) error {
 	}
 	stamp := base + "-" + s.opts.Now().UTC().Format(dated)
 	r.file = stamp + extension
+	var taken *TakenError
 	for n := 2; ; n++ {
 		switch err := s.reserve(r.file, r); {
 		case err == nil:
@@ -142,26 +148,58 @@ func (s *Store) claim(r *Recorder, base string, mode Mode) error {
 				return nil // it is not there, or opening it says what is wrong
 			}
 			s.unreserve(r.file)
-		case !errors.Is(err, ErrBusy):
+		case !errors.Is(err, ErrBusy), errors.As(err, &taken):
 			return err
 		}
 		r.file = fmt.Sprintf("%s-%d%s", stamp, n, extension)
 	}
 }
 
+// TakenError says that two live streams would be one recording: "mp4:cam" is
+// recorded into the files of "cam". It is an ErrBusy.
+type TakenError struct{ Stream, By string }
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("%.64s and %.64s are two streams and one recording, which %.64s has: publish under a name that differs by more than mp4:, mp3:, flv: or .flv", e.Stream, e.By, e.By)
+}
+
+// Unwrap implements the interface of errors.
+func (e *TakenError) Unwrap() error { return ErrBusy }
+
 // reserve keeps all others from writing and deleting a file: for a recorder or,
-// with nil, for a caller that deletes it. It fails with ErrBusy or ErrClosed.
+// with nil, for a caller that deletes it. A torn file is mended first. It fails
+// with ErrBusy or ErrClosed.
 func (s *Store) reserve(file string, r *Recorder) error {
+	for {
+		torn, err := s.tryReserve(file, r)
+		if !torn {
+			return err
+		}
+		s.settle(file)
+	}
+}
+
+func (s *Store) tryReserve(file string, r *Recorder) (torn bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return ErrClosed
+		return false, ErrClosed
+	}
+	if r != nil {
+		for _, other := range s.recording {
+			if other != nil && other.base == r.base && other.name != r.name {
+				return false, &TakenError{Stream: r.name, By: other.name}
+			}
+		}
 	}
 	if _, busy := s.recording[file]; busy {
-		return ErrBusy
+		return false, ErrBusy
+	}
+	if s.torn[file] != nil {
+		return true, nil
 	}
 	s.recording[file] = r
-	return nil
+	return false, nil
 }
 
 func (s *Store) unreserve(file string) {
@@ -170,10 +208,12 @@ func (s *Store) unreserve(file string) {
 	s.mu.Unlock()
 }
 
+// openFile opens the file that is continued, or a new one where there is a
+// folder for it: others get theirs with the first packet.
 func (r *Recorder) openFile(mode Mode) (err error) {
-	root := r.store.root
+	s := r.store
 	if mode == ModeAppend || mode == ModeAppendWithGap {
-		r.f, err = root.OpenFile(r.file, os.O_RDWR, 0)
+		r.f, err = s.root.OpenFile(r.file, os.O_RDWR|syscall.O_NONBLOCK, 0)
 		if err == nil {
 			return r.continueFile(mode)
 		}
@@ -181,24 +221,80 @@ func (r *Recorder) openFile(mode Mode) (err error) {
 			return err
 		}
 	}
-	r.temp = r.file + partial
-	if r.f, err = root.OpenFile(r.temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644); err != nil {
+	there, err := s.mayCreate(path.Dir(r.file))
+	if err != nil || !there {
+		return err
+	}
+	return r.create()
+}
+
+// create makes the file under a name that it has until something is in it.
+func (r *Recorder) create() (err error) {
+	s := r.store
+	if r.temp, err = s.freeTemp(r.file); err != nil {
+		return err
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	if r.f, err = s.root.OpenFile(r.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
+		s.end(r.mark, false)
 		return err
 	}
 	if r.w, err = flv.Create(r.f); err != nil {
 		r.f.Close()
-		return errors.Join(err, root.Remove(r.temp))
+		err = errors.Join(err, s.root.Remove(r.temp))
+		s.end(r.mark, false)
 	}
-	return nil
+	return err
+}
+
+// begin has the journal say that the file is written.
+func (r *Recorder) begin() error {
+	r.mark = &mark{Stream: r.base, File: r.file, Temp: r.temp, Began: r.store.opts.Now()}
+	return r.store.begin(r.mark)
+}
+
+// freeTemp is a name for a recording until something is in it. What a server
+// before has left under the first one is looked after.
+func (s *Store) freeTemp(file string) (string, error) {
+	const most = 100
+	for n := 1; n <= most; n++ {
+		temp := tempOf(file, n)
+		if _, err := s.root.Lstat(temp); errors.Is(err, fs.ErrNotExist) {
+			return temp, nil
+		}
+		if err := s.rescue(temp, file); err != nil {
+			s.log.Warn("file is in the way of recordings", "file", temp, "err", err)
+		}
+		if _, err := s.root.Lstat(temp); errors.Is(err, fs.ErrNotExist) {
+			return temp, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %d files called like %s are in the way: move them away", ErrBusy, most, tempOf(file, 1))
 }
 
 func (r *Recorder) continueFile(mode Mode) error {
-	info, err := r.f.Stat()
+	err := r.goOn(mode)
 	if err == nil {
-		r.w, err = flv.Append(r.f, info.Size())
+		err = r.begin()
 	}
 	if err != nil {
 		r.f.Close()
+		r.w = nil
+	}
+	return err
+}
+
+func (r *Recorder) goOn(mode Mode) error {
+	info, err := r.f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %.64q is no file", ErrBadName, r.name)
+	}
+	if r.w, err = flv.Append(r.f, info.Size()); err != nil {
 		return err
 	}
 	gap := time.Duration(0)

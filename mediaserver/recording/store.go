@@ -3,17 +3,15 @@ package recording
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
-	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/playback"
 )
 
@@ -66,6 +64,7 @@ type Options struct {
 // called from any goroutine.
 type Store struct {
 	root *os.Root
+	dir  *os.File // the same, to ask the disk how it is
 	log  *slog.Logger
 	opts Options
 
@@ -81,10 +80,15 @@ type Store struct {
 	indexBytes int64                // of all of them
 	opened     map[string]*opened   // by file
 	lengths    map[string]length    // by file, of what was listed
+	torn       map[string]*torn     // by file
+	marks      map[string][]*mark   // by the base of the stream's name
+
+	mended chan struct{} // closed when what was torn at start is looked after
 }
 
-// Open opens a folder, made when missing, and mends the files whose writer
-// died. Close closes it.
+// Open opens a folder, made when missing, however much lies in it. What a server
+// before was recording when it ended is mended behind that, and before it is
+// played. Close closes the folder.
 func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -114,52 +118,17 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	s := &Store{
 		root: root, log: log, opts: opts, queue: opts.Workers.NewQueue(), recording: map[string]*Recorder{},
 		indexes: map[string]*indexed{}, opened: map[string]*opened{}, lengths: map[string]length{},
+		torn: map[string]*torn{}, marks: map[string][]*mark{}, mended: make(chan struct{}),
 	}
-	if err := s.mend(); err != nil {
+	if s.dir, err = root.Open("."); err != nil {
 		root.Close()
-		return nil, fmt.Errorf("mend recordings: %w", err)
+		return nil, err
 	}
+	if err := s.readJournal(); err != nil { // it helps, and nobody is kept out for want of it
+		log.Error("journal of recordings cannot be read: what was being recorded is mended when it is played", "err", err)
+	}
+	go s.mendAll(slices.Sorted(maps.Keys(s.torn)))
 	return s, nil
-}
-
-// mend looks through the folder for what a killed process left. A file that
-// cannot be mended is told of and left alone.
-func (s *Store) mend() error {
-	return fs.WalkDir(s.root.FS(), ".", func(file string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && s.another(file):
-			return fs.SkipDir
-		case d.IsDir():
-			return nil
-		case strings.HasSuffix(file, extension+partial):
-			return s.root.Remove(file)
-		case !strings.HasSuffix(file, extension):
-			return nil
-		}
-		if err := s.mendFile(file); err != nil {
-			s.log.Error("recording cannot be mended", "file", file, "err", err)
-		}
-		return nil
-	})
-}
-
-func (s *Store) mendFile(file string) error {
-	f, err := s.root.OpenFile(file, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	cut, mended, err := flv.Repair(f, info.Size())
-	if mended && err == nil {
-		s.log.Info("recording mended after its server ended", "file", file, "bytes", info.Size()-cut, "cut", cut)
-	}
-	return err
 }
 
 // Close waits for the recordings that still run, whose sources have ended, or
@@ -180,6 +149,12 @@ func (s *Store) Close(ctx context.Context) error {
 		all.Go(func() { errs[i] = r.Stop(ctx) })
 	}
 	all.Wait()
-	errs[len(running)] = s.root.Close()
-	return errors.Join(errs...)
+	select {
+	case <-s.mended:
+	case <-ctx.Done(): // the next start goes on with it
+	}
+	if err := s.dir.Close(); !errors.Is(err, os.ErrClosed) { // it may be closed twice
+		errs[len(running)] = err
+	}
+	return errors.Join(append(errs, s.root.Close())...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path"
 	"syscall"
 	"time"
 
@@ -30,7 +31,7 @@ const flushAbove = 256 << 10
 
 func (r *Recorder) copy(ctx context.Context) error {
 	for {
-		if !r.src.Pending() || r.w.Buffered() > flushAbove {
+		if !r.src.Pending() || r.w != nil && r.w.Buffered() > flushAbove {
 			if err := r.flush(); err != nil {
 				return err
 			}
@@ -46,12 +47,20 @@ func (r *Recorder) copy(ctx context.Context) error {
 }
 
 func (r *Recorder) write(m rtmp.Message) error {
-	if m.Type == rtmp.TypeData && r.w.SetMeta(m.Payload) {
-		return nil // it has its place at the front
+	if m.Type == rtmp.TypeData {
+		if err := r.make(); err != nil {
+			return err
+		}
+		if r.w.SetMeta(m.Payload) {
+			return nil // it has its place at the front
+		}
 	}
 	at, ok := r.clock.place(m)
 	if !ok {
 		return nil
+	}
+	if err := r.make(); err != nil {
+		return err
 	}
 	r.dirty = true
 	switch {
@@ -112,16 +121,28 @@ func (r *Recorder) appear() error {
 func (r *Recorder) finish() error {
 	s := r.store
 	defer s.unreserve(r.file)
-	if r.temp != "" && !r.media {
-		return errors.Join(r.f.Close(), s.root.Remove(r.temp)) // nothing came
+	if r.w == nil {
+		return nil // nothing came
 	}
+	if r.temp != "" && !r.media {
+		err := errors.Join(r.f.Close(), s.root.Remove(r.temp)) // nothing that plays
+		s.end(r.mark, false)
+		s.tidy(path.Dir(r.file))
+		return err
+	}
+	whole := true
 	err := diskError(r.w.Finish())
 	if err != nil {
 		if e := r.salvage(); e != nil {
+			whole = false
 			s.log.Error("recording that ended early is not mended", "file", r.file, "err", e)
 		}
 	} else {
 		err = r.appear()
+		whole = err == nil
+	}
+	if whole { // else the next start mends it
+		s.end(r.mark, r.interrupted.Load())
 	}
 	return errors.Join(err, r.f.Close())
 }
@@ -141,7 +162,9 @@ func (r *Recorder) salvage() error {
 	case err == nil && mended && r.arrived():
 		return r.appear()
 	}
-	return r.store.root.Remove(r.temp)
+	err = r.store.root.Remove(r.temp)
+	r.store.tidy(path.Dir(r.file))
+	return err
 }
 
 // arrived says whether the file has anything to play in it.
@@ -151,5 +174,5 @@ func (r *Recorder) arrived() bool {
 		return false
 	}
 	x, err := flv.Scan(r.f, size)
-	return err == nil && len(x.Entries) > 0
+	return err == nil && plays(x)
 }

@@ -1,0 +1,83 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"syscall"
+)
+
+// A folder is there as long as there is something in it: it is made with the
+// first packet of a recording, and goes with the last file.
+
+// mayCreate says whether a folder is there, and fails when no file can be made
+// in it, or the folder cannot be made.
+func (s *Store) mayCreate(dir string) (there bool, err error) {
+	for at := dir; ; at = path.Dir(at) {
+		err := s.writable(at)
+		switch {
+		case err == nil:
+			return at == dir, nil
+		case errors.Is(err, syscall.ENOTDIR):
+			return false, fmt.Errorf("%w: %.64q is a file, and no folder", ErrBadName, at)
+		case at == ".", !errors.Is(err, fs.ErrNotExist):
+			return false, err
+		}
+	}
+}
+
+func (s *Store) writable(dir string) error {
+	info, err := s.root.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return syscall.ENOTDIR
+	}
+	d, err := s.root.Open(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // whether files can be made in what cannot be read, is seen then
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	const writeAndSearch = 3
+	return syscall.Faccessat(int(d.Fd()), ".", writeAndSearch, 0)
+}
+
+// make makes the file, with its folder, when there was none until now.
+func (r *Recorder) make() error {
+	if r.w != nil {
+		return nil
+	}
+	dir := path.Dir(r.file)
+	var err error
+	for range 3 { // another recording's last file may go at this moment, and its folder with it
+		if err = r.store.root.MkdirAll(dir, 0o755); err != nil {
+			continue
+		}
+		if err = r.create(); err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	r.store.tidy(dir)
+	return diskError(err)
+}
+
+// tidy removes a folder in which nothing is left, and those around it. That of
+// another instance stays.
+func (s *Store) tidy(dir string) {
+	for ; dir != "." && !s.another(dir); dir = path.Dir(dir) {
+		if info, err := s.root.Lstat(dir); err != nil || !info.IsDir() {
+			return
+		}
+		if s.root.Remove(dir) != nil {
+			return // there is something in it
+		}
+	}
+}

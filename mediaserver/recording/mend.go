@@ -1,0 +1,252 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+)
+
+// torn is a recording that a server left unfinished. It is mended before it is
+// played, listed or appended to; nobody waits for that at start.
+type torn struct {
+	*mark               // of the journal; nil: the file itself told
+	begun bool          // guarded by Store.mu
+	done  chan struct{} // closed when it is mended, or cannot be
+}
+
+// mendAll mends, one after another, what the journal said at start, until the
+// store is closed.
+func (s *Store) mendAll(files []string) {
+	defer close(s.mended)
+	for _, file := range files {
+		s.mu.Lock()
+		closed := s.closed
+		s.mu.Unlock()
+		if closed {
+			return
+		}
+		s.settle(file)
+	}
+}
+
+// settle returns when a file is not torn any more, or cannot be mended.
+func (s *Store) settle(file string) {
+	s.mu.Lock()
+	t := s.torn[file]
+	switch {
+	case t == nil:
+		s.mu.Unlock()
+		return
+	case t.begun:
+		s.mu.Unlock()
+		<-t.done
+		return
+	}
+	t.begun = true
+	s.mu.Unlock()
+	if err := s.mendTorn(file, t); err != nil {
+		s.log.Error("recording cannot be mended", "file", file, "err", err)
+	}
+	s.mu.Lock()
+	delete(s.torn, file)
+	s.mu.Unlock()
+	close(t.done)
+}
+
+// settleName settles all that was being recorded under a name.
+func (s *Store) settleName(base string) {
+	s.mu.Lock()
+	var files []string
+	if len(s.torn) > 0 {
+		for _, m := range s.marks[base] {
+			if s.torn[m.File] != nil {
+				files = append(files, m.File)
+			}
+		}
+	}
+	s.mu.Unlock()
+	for _, file := range files {
+		s.settle(file)
+	}
+}
+
+func (s *Store) mendTorn(file string, t *torn) (err error) {
+	if t.mark != nil && t.Temp != "" {
+		err = s.rescue(t.Temp, file)
+	}
+	if e := s.mendFile(file); !errors.Is(e, fs.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	if t.mark == nil || err != nil {
+		return err // an entry of the journal stays as long as its file is torn
+	}
+	s.mu.Lock()
+	over := t.over
+	s.mu.Unlock()
+	if over {
+		s.end(t.mark, false)
+	} else {
+		s.interrupt(t.mark, t.Interrupted)
+	}
+	return nil
+}
+
+// whole looks whether a file of ours that nobody writes is finished, with one
+// small read, and mends it if not: a server that kept no journal may have left
+// it. It returns what is known of the file then.
+func (s *Store) whole(file string, info fs.FileInfo) (fs.FileInfo, error) {
+	if !strings.HasSuffix(file, extension) {
+		return info, nil
+	}
+	s.mu.Lock()
+	_, busy := s.recording[file]
+	known := s.lengths[file].describes(info)
+	if x := s.indexes[file]; x != nil {
+		known = known || x.describes(info)
+	}
+	s.mu.Unlock()
+	if busy || known {
+		return info, nil
+	}
+	f, err := s.openRegular(file)
+	if err != nil {
+		return info, nil //nolint:nilerr // whoever reads it hears what is wrong
+	}
+	d, finished := flv.Finished(f, info.Size())
+	unfinished := !finished && flv.Unfinished(f, info.Size())
+	f.Close()
+	if finished {
+		s.keepLength(file, length{duration: d, size: info.Size(), modified: info.ModTime()})
+	}
+	if !unfinished || !s.tear(file) {
+		return info, nil
+	}
+	s.settle(file)
+	return s.stat(file)
+}
+
+// tear notes that a file is torn; false when a recorder has it.
+func (s *Store) tear(file string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, busy := s.recording[file]; busy || s.closed {
+		return false
+	}
+	if s.torn[file] == nil {
+		s.torn[file] = &torn{done: make(chan struct{})}
+	}
+	return true
+}
+
+// mendFile finishes a file of ours that is not. Its time stays: it is when it was
+// recorded.
+func (s *Store) mendFile(file string) error {
+	info, err := s.root.Lstat(file)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return nil
+	}
+	f, err := s.root.OpenFile(file, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	cut, mended, err := flv.Repair(f, info.Size())
+	if !mended || err != nil {
+		return err
+	}
+	s.log.Info("recording mended after its server ended", "file", file, "bytes", info.Size()-cut, "cut", cut)
+	return s.root.Chtimes(file, info.ModTime(), info.ModTime())
+}
+
+// rescue makes a recording of what lies under a name that it has until something
+// is in it, and removes what has nothing in it. What is no recording of ours, or
+// would take the place of something newer, stays.
+func (s *Store) rescue(temp, file string) error {
+	info, err := s.root.Lstat(temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file: move it away", temp)
+	}
+	if err := s.mendFile(temp); err != nil {
+		if errors.Is(err, flv.ErrInvalid) && info.Size() == 0 {
+			return s.root.Remove(temp) // its server ended before the first byte
+		}
+		return err
+	}
+	f, err := s.openRegular(temp)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return err
+	}
+	if _, ours := flv.Finished(f, info.Size()); !ours {
+		return fmt.Errorf("%s is not of this server: move it away", temp)
+	}
+	x, err := flv.Scan(f, info.Size())
+	if err != nil {
+		return err
+	}
+	if !plays(x) {
+		return s.root.Remove(temp)
+	}
+	if there, err := s.root.Lstat(file); err == nil && there.ModTime().After(info.ModTime()) {
+		return fmt.Errorf("%s is kept, because %s is newer: play or remove one of them", temp, file)
+	}
+	s.log.Info("recording found that had no name yet", "file", file, "bytes", info.Size())
+	return s.root.Rename(temp, file)
+}
+
+// plays says whether a file has more in it than what goes before the first frame.
+func plays(x *flv.Index) bool { return len(x.Entries) > 0 || len(x.Scripts) > 0 || x.Last > 0 }
+
+// openRegular opens a file to read it, if it is one: a pipe would wait for
+// somebody who writes.
+func (s *Store) openRegular(file string) (*os.File, error) {
+	f, err := s.root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is no file", ErrNotFound, file)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// isPartOf says whether a name is one that a recording has until something is in
+// it.
+func isPartOf(temp, file string) bool {
+	middle, ok := strings.CutPrefix(temp, file)
+	if !ok {
+		return false
+	}
+	middle, ok = strings.CutSuffix(middle, partial)
+	return ok && (middle == "" || strings.Trim(middle, ".0123456789") == "")
+}
+
+// tempOf is the nth name that a recording may have until something is in it.
+func tempOf(file string, n int) string {
+	if n == 1 {
+		return file + partial
+	}
+	return fmt.Sprintf("%s.%d%s", file, n, partial)
+}
