@@ -60,14 +60,15 @@ type Query struct {
 	Limit int           // how many at most; at least 1
 }
 
-// List returns a page of recordings, and whether more follow. It fails with a
-// *NotServedError, or as [recording.Store.List] does.
-func (c *Catalogue) List(ctx context.Context, q Query) (page []Recording, more bool, err error) {
+// List returns a page of recordings, and after what the next one begins: the
+// zero value when none follows. A page may be shorter than its limit, as those of
+// [recording.Store.List]; it fails as that does, or with a *NotServedError.
+func (c *Catalogue) List(ctx context.Context, q Query) (page []Recording, next Place, err error) {
 	shelves := c.shelves()
 	if q.Of != nil {
 		one, err := c.shelf(*q.Of)
 		if err != nil {
-			return nil, false, err
+			return nil, Place{}, err
 		}
 		shelves = []Shelf{one}
 	}
@@ -80,18 +81,28 @@ func (c *Catalogue) List(ctx context.Context, q Query) (page []Recording, more b
 		case order == 0:
 			after = q.After.Name
 		}
-		found, more, err := s.Store.List(ctx, after, q.Limit-len(page))
+		if len(page) == q.Limit { // is there anything in this one?
+			found, rest, err := s.Store.List(ctx, after, 1)
+			if err != nil {
+				return nil, Place{}, err
+			}
+			if len(found) > 0 || rest != "" {
+				return page, page[len(page)-1].Place(), nil
+			}
+			continue
+		}
+		found, rest, err := s.Store.List(ctx, after, q.Limit-len(page))
 		if err != nil {
-			return nil, false, err
+			return nil, Place{}, err
 		}
 		for _, info := range found {
 			page = append(page, Recording{s.Application, s.Instance, info})
 		}
-		if more {
-			return page, true, nil
+		if rest != "" {
+			return page, Place{s.Application, s.Instance, rest}, nil
 		}
 	}
-	return page, false, nil
+	return page, Place{}, nil
 }
 
 func (s Shelf) compare(application, instance string) int {

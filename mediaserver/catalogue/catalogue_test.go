@@ -60,15 +60,15 @@ func TestPagesGoOverInstances(t *testing.T) {
 	for limit := 1; limit <= len(want)+1; limit++ {
 		var got []catalogue.Place
 		for q, more := (catalogue.Query{Limit: limit}), true; more; {
-			var page []catalogue.Recording
-			var err error
-			if page, more, err = c.List(t.Context(), q); err != nil || len(page) > limit || more && len(page) < limit {
+			page, next, err := c.List(t.Context(), q)
+			more = next != catalogue.Place{}
+			if err != nil || len(page) > limit || more && len(page) < limit {
 				t.Fatalf("by %d: %d recordings, %v, %v", limit, len(page), more, err)
 			}
 			for _, one := range page {
-				q.After = one.Place()
-				got = append(got, q.After)
+				got = append(got, one.Place())
 			}
+			q.After = next
 		}
 		if len(got) != len(want) {
 			t.Fatalf("by %d: %v", limit, got)
@@ -80,9 +80,9 @@ func TestPagesGoOverInstances(t *testing.T) {
 		}
 	}
 	of := apppath.Path{Application: "a", Instance: "one"}
-	page, more, err := c.List(t.Context(), catalogue.Query{Of: &of, Limit: 9, After: want[0]})
-	if err != nil || more || len(page) != 1 || page[0].Place() != want[1] {
-		t.Errorf("of %v: %v, %v, %v", of, page, more, err)
+	page, next, err := c.List(t.Context(), catalogue.Query{Of: &of, Limit: 9, After: want[0]})
+	if err != nil || next != (catalogue.Place{}) || len(page) != 1 || page[0].Place() != want[1] {
+		t.Errorf("of %v: %v, %v, %v", of, page, next, err)
 	}
 	of.Instance = "none"
 	var notServed *catalogue.NotServedError

@@ -38,18 +38,18 @@ func (f *recordingsFolder) close() error {
 
 func (f *recordingsFolder) list(ctx context.Context, of *apppath.Path) ([]web.Recording, error) {
 	all := []web.Recording{}
-	for q, more := (catalogue.Query{Of: of, Limit: pageSize}), true; more; {
-		var page []catalogue.Recording
-		var err error
-		if page, more, err = f.catalogue.List(ctx, q); err != nil {
+	for q := (catalogue.Query{Of: of, Limit: pageSize}); ; {
+		page, next, err := f.catalogue.List(ctx, q)
+		if err != nil {
 			return nil, err
 		}
 		for _, one := range page {
 			all = append(all, web.Describe(one))
-			q.After = one.Place()
+		}
+		if q.After = next; next == (catalogue.Place{}) {
+			return all, nil
 		}
 	}
-	return all, nil
 }
 
 func (f *recordingsFolder) find(_ context.Context, of apppath.Path, name string) (web.Recording, error) {

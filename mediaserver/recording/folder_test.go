@@ -12,8 +12,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// folders are those below a folder, but the journal's.
-func folders(t *testing.T, dir string) (all []string) {
+// foldersIn are those below a folder, but the journal's.
+func foldersIn(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if rel, _ := filepath.Rel(dir, p); err == nil && d.IsDir() && rel != "." && rel != journalDir {
@@ -33,7 +33,7 @@ func TestFoldersComeAndGoWithWhatIsInThem(t *testing.T) {
 	s := open(t, dir, Options{Others: []string{"a/other"}})
 	check := func(when string, want ...string) {
 		t.Helper()
-		if got := folders(t, dir); !slices.Equal(got, want) {
+		if got := foldersIn(t, dir); !slices.Equal(got, want) {
 			t.Errorf("%s: folders %v, want %v", when, got, want)
 		}
 	}
@@ -96,8 +96,8 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 		<-r.done
 		err = r.err
 	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) && len(folders(t, dir)) > 0 {
-		t.Errorf("%v; folders %v", err, folders(t, dir))
+	if err == nil || errors.Is(err, fs.ErrNotExist) && len(foldersIn(t, dir)) > 0 {
+		t.Errorf("%v; folders %v", err, foldersIn(t, dir))
 	}
 }
 

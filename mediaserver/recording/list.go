@@ -83,60 +83,43 @@ func (s *Store) filesOf(name string) ([]string, error) {
 }
 
 // List returns recorded streams in the order of their names: up to limit of
-// those that come after a name ("": from the first on), and whether there are
-// more. What takes long to find out stays out of it: see Info.Duration.
-func (s *Store) List(ctx context.Context, after string, limit int) (page []Info, more bool, err error) {
-	type entry struct{ name, file string }
-	var all []entry
-	err = s.walk(ctx, func(file string) {
-		if name, ok := nameOf(file); ok && name > after {
-			all = append(all, entry{name, file})
-		}
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("list recordings: %w", err)
-	}
-	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+// those that come after a name ("": from the first on), and after what the next
+// page begins; "" when there are no more. A page may be shorter when many folders
+// have nothing in them. What takes long to find out stays out of it: see
+// Info.Duration.
+func (s *Store) List(ctx context.Context, after string, limit int) (page []Info, next string, err error) {
 	until := time.Now().Add(scanTime)
-	for _, e := range all {
-		if err := ctx.Err(); err != nil {
-			return nil, false, err
+	l := &lister{store: s, visits: maxVisits}
+	for {
+		done, err := l.list(ctx, after, limit-len(page)+1)
+		if err != nil {
+			return nil, "", fmt.Errorf("list recordings: %w", err)
 		}
-		if len(page) == limit {
-			return page, true, nil
+		for _, e := range l.found {
+			if err := ctx.Err(); err != nil {
+				return nil, "", err
+			}
+			if len(page) == limit {
+				return page, page[limit-1].Name, nil
+			}
+			one, err := s.info(e.file, time.Now().Before(until))
+			switch {
+			case errors.Is(err, ErrNotFound):
+				continue // deleted meanwhile
+			case err != nil: // a link out of the folder: it does not play either
+				s.log.Warn("file is not listed", "file", e.file, "err", err)
+				continue
+			}
+			one.Name = e.name
+			page = append(page, one)
 		}
-		one, err := s.info(e.file, time.Now().Before(until))
-		switch {
-		case errors.Is(err, ErrNotFound):
-			continue // deleted meanwhile
-		case err != nil: // a link out of the folder: it does not play either
-			s.log.Warn("file is not listed", "file", e.file, "err", err)
-			continue
+		if done {
+			return page, "", nil
 		}
-		one.Name = e.name
-		page = append(page, one)
+		if after = l.at; l.visits <= 0 {
+			return page, after, nil
+		}
 	}
-	return page, false, nil
-}
-
-// walk visits every file that may be a recorded stream.
-func (s *Store) walk(ctx context.Context, visit func(file string)) error {
-	return fs.WalkDir(s.root.FS(), ".", func(file string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil && file == ".":
-			return err
-		case err != nil:
-			s.log.Warn("folder is not listed", "folder", file, "err", err)
-			return fs.SkipDir
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case d.IsDir() && file != "." && strings.HasPrefix(d.Name(), "."), s.another(file):
-			return fs.SkipDir
-		case !d.IsDir():
-			visit(file)
-		}
-		return nil
-	})
 }
 
 // another says whether a folder is that of another instance.

@@ -124,13 +124,13 @@ func TestListInPages(t *testing.T) {
 	stop()
 	want := []string{"a b", "b", "broken", "elsewhere", "folder.d", "folder/c", "now", "ä"}
 	var paged []string
-	for after, more := "", true; more; {
+	for after, more := "", true; more; more = after != "" {
 		var page []Info
 		var err error
-		if page, more, err = s.List(context.Background(), after, 3); err != nil || len(page) == 0 {
-			t.Fatalf("after %q: %v, %v", after, page, err)
+		was := after
+		if page, after, err = s.List(context.Background(), was, 3); err != nil || len(page) == 0 {
+			t.Fatalf("after %q: %v, %v", was, page, err)
 		}
-		after = page[len(page)-1].Name
 		paged = append(paged, names(page)...)
 	}
 	if !slices.Equal(paged, want) {

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
-	"time"
+	"unicode"
 )
 
-const maxName = 200 // bytes; with a date and an ending, file systems take 255
+const (
+	maxName  = 200 // bytes; with a date and an ending, file systems take 255
+	maxDepth = 8   // folders in a name
+)
 
 // fileOf turns the name of a stream into the path of its file, without the
 // ending. Names cannot leave the folder: os.Root sees to that as well.
@@ -54,7 +56,7 @@ func splitName(name string) (prefix, base, ending string, err error) {
 	switch {
 	case base == "":
 		return bad("is empty")
-	case strings.ContainsFunc(base, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' || r == '\\' || r == ':' }):
+	case strings.ContainsFunc(base, notForFiles):
 		return bad("has characters that are not for files")
 	case !fs.ValidPath(base):
 		return bad("is no plain path")
@@ -68,6 +70,34 @@ func splitName(name string) (prefix, base, ending string, err error) {
 		}
 	}
 	return prefix, base, ending, nil
+}
+
+// notForFiles says whether a character does not belong in the name of a file:
+// those that control something, also of the second block; those that turn the
+// direction of what is read; and what has a meaning of its own.
+func notForFiles(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == '\uFFFD' || r == '\\' || r == ':'
+}
+
+// recordable says why nothing is recorded under a name, though files that lie
+// there play: as a folder it would be where the file of another stream belongs, or
+// it is deeper than anybody needs.
+func recordable(base string) error {
+	dir := path.Dir(base)
+	if strings.Count(base, "/") > maxDepth {
+		return fmt.Errorf("%w: %.64q has more than %d folders", ErrBadName, base, maxDepth)
+	}
+	for part := range strings.SplitSeq(dir, "/") {
+		lower := strings.ToLower(part) // on some disks that is the same
+		taken := strings.HasSuffix(lower, partial)
+		for _, f := range formats {
+			taken = taken || strings.HasSuffix(lower, f.extension)
+		}
+		if taken {
+			return fmt.Errorf("%w: %.64q has a folder that is called as a file is: leave out its ending", ErrBadName, base)
+		}
+	}
+	return nil
 }
 
 // newest returns the file that playing a name takes: one of the format that
@@ -112,59 +142,32 @@ func (s *Store) newestVersion(base string) (file string, info fs.FileInfo, err e
 	if i, err := s.stat(base + extension); err == nil {
 		file, info = base+extension, i
 	}
-	entries, err := fs.ReadDir(s.root.FS(), path.Dir(base))
-	if err != nil && !isMissing(err) {
+	dir, leaf := path.Split(base)
+	f, err := s.folders.Open(path.Clean(dir))
+	if isMissing(err) {
+		return file, info, nil
+	}
+	if err != nil {
 		return "", nil, err
 	}
-	var newest version
-	for _, e := range entries {
-		v, ok := versionOf(e.Name(), path.Base(base))
-		if !ok {
-			continue
+	const few = 16 // one would do, if all of them were files
+	last, err := f.Back(listDated, func(name string) bool { return streamOf(name) <= leaf }, few)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, name := range last {
+		if streamOf(name) != leaf {
+			break
 		}
-		i, err := e.Info()
-		if err != nil || !i.Mode().IsRegular() {
+		i, err := s.stat(dir + name)
+		if err != nil {
 			continue
 		}
 		// Files of one instant differ in their names only.
-		if info == nil || i.ModTime().After(info.ModTime()) || i.ModTime().Equal(info.ModTime()) && newest.before(v) {
-			file, info, newest = path.Join(path.Dir(base), e.Name()), i, v
+		if info == nil || !i.ModTime().Before(info.ModTime()) {
+			file, info = dir+name, i
 		}
+		break
 	}
 	return file, info, nil
-}
-
-// version tells recordings of mode All of one stream apart: when it began, and
-// which of those that began in the same second it is.
-type version struct {
-	began time.Time
-	n     int
-}
-
-func (v version) before(u version) bool {
-	return v.began.Before(u.began) || v.began.Equal(u.began) && v.n < u.n
-}
-
-// versionOf reads the name of a file; ok is false when it is no recording of mode
-// All of that stream.
-func versionOf(file, stream string) (v version, ok bool) {
-	rest, ok := strings.CutPrefix(file, stream+"-")
-	if !ok {
-		return v, false
-	}
-	if rest, ok = strings.CutSuffix(rest, extension); !ok {
-		return v, false
-	}
-	stamp, number, several := strings.Cut(rest, "-")
-	var err error
-	if v.began, err = time.Parse(dated, stamp); err != nil {
-		return v, false
-	}
-	v.n = 1
-	if several {
-		if v.n, err = strconv.Atoi(number); err != nil {
-			return v, false
-		}
-	}
-	return v, true
 }

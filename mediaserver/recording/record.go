@@ -119,6 +119,9 @@ func (r *Recorder) open(name string, mode Mode) error {
 		return err
 	}
 	r.base = base
+	if err := recordable(base); err != nil {
+		return err
+	}
 	if err := s.free(); err != nil {
 		return err
 	}

@@ -248,7 +248,7 @@ func TestRecordingAppearsWithItsFirstPicture(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
-	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../../x", "a//b", "a/", ".hidden", "a/.b", "dot.", "space ", "a\x00b", "a\nb", `a\b`, "C:x", strings.Repeat("x", 201), "\xff"} {
+	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../../x", "a//b", "a/", ".hidden", "a/.b", "dot.", "space ", "a\x00b", "a\nb", `a\b`, "C:x", strings.Repeat("x", 201), "\xff", "a\u0085b", "a\u202eb", "\u2066a/b", "a\u2028b"} {
 		if _, err := s.Length(name); !errors.Is(err, ErrBadName) {
 			t.Errorf("%q: %v, want ErrBadName", name, err)
 		}
@@ -257,6 +257,15 @@ func TestNames(t *testing.T) {
 			t.Errorf("record %q: %v, want ErrBadName", name, err)
 		}
 	}
+	for _, name := range []string{"c.flv.part/x", "c.flv/x", "a/b.MP4/x", "mp4:a.mp3/x", strings.Repeat("a/", 9) + "x"} {
+		if _, err := s.Record(name, ModeRecord, make(source), func(error) {}); !errors.Is(err, ErrBadName) {
+			t.Errorf("record %q: %v, want ErrBadName", name, err)
+		}
+		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: %v, want ErrNotFound", name, err)
+		}
+	}
+	record(t, s, strings.Repeat("a/", 8)+"x", ModeRecord, seconds(1, 0))
 	for _, name := range []string{"a", "a b", "ü", "a.b", "a/b/c", strings.Repeat("x", 200)} {
 		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%q: %v, want ErrNotFound", name, err)

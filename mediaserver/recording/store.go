@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/playback"
 )
 
@@ -55,6 +56,9 @@ type Options struct {
 	// Indexes pays for the indexes of files, in bytes, and Samples for what was read
 	// of them and is on its way to a player; nil: no bound but the store's own.
 	Indexes, Samples *budget.Budget
+	// Folders keeps what lies in folders, for all stores of a server; nil: one of
+	// this store alone does.
+	Folders *folders.Watcher
 	// Others are the folders of other instances inside this one, as paths with
 	// slashes from here. What is in them is theirs: here it has no name.
 	Others []string
@@ -83,7 +87,9 @@ type Store struct {
 	torn       map[string]*torn     // by file
 	marks      map[string][]*mark   // by the base of the stream's name
 
-	mended chan struct{} // closed when what was torn at start is looked after
+	folders *folders.Index
+	watcher *folders.Watcher // of this store alone, or nil
+	mended  chan struct{}    // closed when what was torn at start is looked after
 }
 
 // Open opens a folder, made when missing, however much lies in it. What a server
@@ -120,6 +126,11 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 		indexes: map[string]*indexed{}, opened: map[string]*opened{}, lengths: map[string]length{},
 		torn: map[string]*torn{}, marks: map[string][]*mark{}, mended: make(chan struct{}),
 	}
+	if opts.Folders == nil {
+		s.watcher = folders.NewWatcher(nil)
+		opts.Folders = s.watcher
+	}
+	s.folders = folders.New(root, opts.Folders, lists)
 	if s.dir, err = root.Open("."); err != nil {
 		root.Close()
 		return nil, err
@@ -152,6 +163,10 @@ func (s *Store) Close(ctx context.Context) error {
 	select {
 	case <-s.mended:
 	case <-ctx.Done(): // the next start goes on with it
+	}
+	s.folders.Close()
+	if s.watcher != nil {
+		s.watcher.Close()
 	}
 	if err := s.dir.Close(); !errors.Is(err, os.ErrClosed) { // it may be closed twice
 		errs[len(running)] = err

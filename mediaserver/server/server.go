@@ -16,6 +16,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
+	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -72,10 +73,11 @@ type Config struct {
 
 // Server serves instances. Use New, Listen, Run.
 type Server struct {
-	cfg    Config
-	log    *slog.Logger
-	fanout *stream.Fanout
-	turns  *playback.Workers // of recorded streams that are played
+	cfg     Config
+	log     *slog.Logger
+	fanout  *stream.Fanout
+	turns   *playback.Workers // of recorded streams that are played
+	folders *folders.Watcher  // of recordings
 
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
@@ -136,6 +138,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		log:       cfg.Log,
 		fanout:    stream.NewFanout(0),
 		turns:     playback.NewWorkers(),
+		folders:   folders.NewWatcher(nil),
 		instances: map[string]map[string]*instance.Instance{},
 		unlock:    unlock,
 		conns:     map[*session.Session]struct{}{},
@@ -329,6 +332,7 @@ func (s *Server) close(ctx context.Context) {
 		all.Go(func() { s.cert.close(ctx) })
 	}
 	all.Wait()
+	s.folders.Close()
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {
 		s.log.Error("unlock data folder", "err", err)

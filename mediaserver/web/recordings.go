@@ -32,7 +32,8 @@ type Recording struct {
 // RecordingPage is the answer to GET /recordings.
 type RecordingPage struct {
 	Recordings []Recording `json:"recordings"`
-	// Next is where the next page is, relative to this one; empty: nowhere.
+	// Next is where the next page is, relative to this one; empty: nowhere. A page
+	// that has one may be shorter than its limit.
 	Next string `json:"next,omitempty"`
 }
 
@@ -155,7 +156,7 @@ func (h *recordings) list(ctx context.Context, r *http.Request) (any, error) {
 	if q.After, err = parseAfter(query.Get("after")); err != nil {
 		return nil, err
 	}
-	found, more, err := h.catalogue.List(ctx, q)
+	found, next, err := h.catalogue.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +164,8 @@ func (h *recordings) list(ctx context.Context, r *http.Request) (any, error) {
 	for _, one := range found {
 		page.Recordings = append(page.Recordings, Describe(one))
 	}
-	if more {
-		query.Set("after", formatAfter(found[len(found)-1].Place()))
+	if next != (catalogue.Place{}) {
+		query.Set("after", formatAfter(next))
 		page.Next = "/recordings?" + query.Encode()
 	}
 	return page, nil
