@@ -155,6 +155,7 @@ type seekers struct {
 
 type seeker struct {
 	next    int64 // when to go elsewhere
+	from    int   // second of the file that its times count from
 	asked   int64
 	bySeek  bool
 	begun   bool // the server has said that it plays from there
@@ -192,10 +193,12 @@ func (s *seekers) move(now int64) {
 		if p.stage != playing || k.waiting || now < k.next {
 			continue
 		}
-		k.bySeek = !k.bySeek
-		words := playWords("film", float64(rand.IntN(vodSeconds-60))*1000)
-		if k.bySeek {
-			words = seekWords(float64(rand.IntN(vodSeconds-60)) * 1000)
+		var words []byte
+		if k.bySeek = !k.bySeek; k.bySeek {
+			words = seekWords(float64(rand.IntN(vodSeconds-60-k.from)) * 1000)
+		} else {
+			k.from = rand.IntN(vodSeconds - 60)
+			words = playWords("film", float64(k.from)*1000)
 		}
 		k.asked, k.waiting, k.begun = clock(), true, false
 		if err := sendAll(p.fd, words); err != nil {

@@ -246,6 +246,11 @@ func TestPublishAndPlayAFile(t *testing.T) {
 	if got, want := look(t, strings.NewReader(piped)), (seen{10, 1, 2, 10, 0, 900, 30, false, true}); got != want {
 		t.Errorf("played into a pipe: %+v, want %+v", got, want)
 	}
+	// The pictures of the half second from the keyframe on come all at once.
+	piped = must(t, "play", s.url+"/all", "-o", "-", "--start", "3500ms", "--for", "1s")
+	if got, want := look(t, strings.NewReader(piped)), (seen{15, 2, 2, 10, 0, 900, 30, false, true}); got != want {
+		t.Errorf("played from between two keyframes: %+v, want %+v", got, want)
+	}
 }
 
 func TestWhatFailsSaysWhyAndHow(t *testing.T) {

@@ -66,7 +66,7 @@ case. It has failed when the stream is not there or nothing came.
 	}
 	f := cmd.Flags()
 	f.StringVarP(&p.output, "output", "o", "", "FLV file to write, replaced when it is there; - for standard output")
-	f.DurationVar(&start, "start", 0, "where in a recorded stream to begin, such as 1m30s; at the keyframe before it")
+	f.DurationVar(&start, "start", 0, "where in a recorded stream to begin, such as 1m30s; pictures since the keyframe before it come all at its time")
 	f.BoolVar(&live, "live", false, "only live, and wait for a publisher")
 	f.DurationVar(&p.length, "for", 0, "stop after so much of it, or so long (default: with the stream)")
 	addCA(f, &p.ca)
@@ -79,7 +79,7 @@ const sayWaiting = 3 * time.Second
 var errEnough = errors.New("as much as was asked for")
 
 func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
-	sink := &sink{path: p.output, stdout: stdout}
+	sink := &sink{path: p.output, stdout: stdout, start: max(p.from, 0)}
 	c, err := dial(ctx, p.url, p.ca)
 	if err != nil {
 		return err

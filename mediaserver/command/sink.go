@@ -26,6 +26,7 @@ type sink struct {
 	flushed time.Time // when file last was
 
 	media    int
+	start    time.Duration   // where in a recorded stream it was asked to begin
 	base     media.Timestamp // of the first audio or video
 	recorded bool            // the server says so
 	length   time.Duration   // of the whole of it, as its metadata says
@@ -81,13 +82,13 @@ func (s *sink) describe(payload []byte) {
 	}
 }
 
-// left is how much a recorded stream has from the first picture on; 0 when
-// nobody knows.
+// left is how much a recorded stream has from its start on; 0 when nobody knows.
+// Timestamps of most servers count from there; those of some are the file's.
 func (s *sink) left() time.Duration {
 	if !s.recorded {
 		return 0
 	}
-	return max(0, s.length-s.base.Duration())
+	return max(0, s.length-max(s.start, s.base.Duration()))
 }
 
 // write opens what is written to when the first message comes: a file that is

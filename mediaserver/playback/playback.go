@@ -27,13 +27,12 @@ type Conn interface {
 // Options say how a recorded stream is played.
 type Options struct {
 	StreamID uint32 // message stream id of all messages
-	// Continue makes the timestamps begin at From, and not with the file's
-	// own.
-	Continue bool
-	From     media.Timestamp
-	Length   time.Duration // how much of it; 0: all
-	Picture  bool          // a single picture, and no more
-	Buffer   time.Duration // how far ahead of time to send
+	// From is the timestamp of the place in the file where the first run was
+	// asked to begin. Timestamps of later runs count from the same place.
+	From    media.Timestamp
+	Length  time.Duration // how much of it, from there on; 0: all
+	Picture bool          // a single picture, and no more
+	Buffer  time.Duration // how far ahead of time to send
 	// DataOnly sends nothing but the data messages, all at once.
 	DataOnly bool
 	// OnEnd is called when everything was sent or something failed, with the
@@ -88,8 +87,10 @@ type Playback struct {
 	sent         int64           // bytes of payload
 	at           media.Position  // of what is sent next
 	offset       media.Timestamp // added to the file's timestamps
+	begun        bool            // a picture of the time origin was sent in this run
 
 	// Times of the file, which never begin anew.
+	origin   media.Timestamp // where the first run was asked to begin
 	base     media.Timestamp // the client's clock begins here
 	since    time.Time       // and now
 	last     media.Timestamp // of the latest frame sent
@@ -159,17 +160,12 @@ func (p *Playback) Reached() media.Timestamp {
 	return p.last + p.offset
 }
 
-// Offset is how much later the timestamps are than the file's; negative when
-// they are earlier.
-func (p *Playback) Offset() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.offset.Sub(0)
-}
-
 // Run sends from the keyframe at or before a time of the file: metadata and
 // sequence headers, then frames, as far ahead of time as the buffer says. It
 // returns the run's number.
+//
+// Frames of before the first run's beginning have its timestamp, and of them
+// only pictures are sent: what follows refers to them.
 func (p *Playback) Run(at time.Duration) int {
 	return p.begin(at, p.opts.Picture, false)
 }
@@ -191,21 +187,20 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	p.run++
 	p.running = !p.closed
 	p.preamble, p.filled, p.single, p.quiet = true, filling, single, quiet
-	p.at = p.file.Seek(from)
-	p.base, p.last, p.since, p.sent = p.at.Time, p.at.Time, time.Now(), 0
-	p.rate = payload.FrameRate{Max: p.rate.Max} // it begins with a keyframe
-	if p.opts.Continue && p.run == 1 {
-		p.offset = p.opts.From - p.base
-	}
-	p.position = p.base
-	if quiet {
-		p.position = from
-	}
-	if p.run == 1 { // a seek does not move the end
-		p.limit = fileTime(end)
+	if p.run == 1 { // a seek moves neither the beginning nor the end
+		p.origin, p.offset, p.limit = from, p.opts.From-from, fileTime(end)
 		if l := p.opts.Length; l > 0 && l < end {
 			p.limit = fileTime(min(end, from.Duration()+l))
 		}
+	}
+	p.at, p.begun = p.file.Seek(from), false
+	// Pictures of before the beginning take the client no time.
+	p.base = max(p.at.Time, p.origin)
+	p.last, p.since, p.sent = p.base, time.Now(), 0
+	p.rate = payload.FrameRate{Max: p.rate.Max} // it begins with a keyframe
+	p.position = p.base
+	if quiet {
+		p.position = from
 	}
 	p.until = p.limit
 	p.nudge()
@@ -236,7 +231,8 @@ func (p *Playback) StopBefore(next *Playback, notBefore time.Duration) (at media
 // one file. Without run, it only stands where the client is.
 func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	was.mu.Lock()
-	offset, base, since, limit := was.offset, was.base, was.since, was.limit
+	origin, offset, zero := was.origin, was.offset, was.opts.From
+	base, since, limit := was.base, was.since, was.limit
 	last, position := was.last, was.played()
 	was.mu.Unlock()
 	p.mu.Lock()
@@ -245,7 +241,8 @@ func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	p.running = run && !p.closed
 	p.preamble, p.filled, p.single, p.quiet = true, goesOn, false, false
 	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, fileTime(position)
-	p.offset, p.base, p.since, p.limit = offset, base, since, fileTime(p.file.Duration())
+	p.origin, p.offset, p.opts.From, p.begun = origin, offset, zero, true
+	p.base, p.since, p.limit = base, since, fileTime(p.file.Duration())
 	if limit.Duration() < was.file.Duration() {
 		p.limit = min(p.limit, limit) // only so much of it was to be played
 	}

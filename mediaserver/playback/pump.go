@@ -258,8 +258,10 @@ func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, o
 			return f.Time, false
 		}
 		if p.wanted(f) {
-			w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
-			p.sent += int64(f.Size())
+			if at, ok := p.stamp(f); ok {
+				w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, at, f.Head, f.Data)
+				p.sent += int64(f.Size())
+			}
 		}
 		p.last = max(p.last, f.Time)
 		if p.single && (isPicture(f) || f.Time > p.base.Add(snapshotTime)) {
@@ -290,7 +292,7 @@ func (p *Playback) introduce(l *rtmp.Layout, headers []media.Frame) {
 	p.preamble = false
 	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
 	for _, h := range headers {
-		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, p.at.Time+p.offset, h.Head, h.Data)
+		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, max(p.at.Time, p.origin)+p.offset, h.Head, h.Data)
 	}
 }
 
@@ -300,8 +302,10 @@ func (p *Playback) layData(l *rtmp.Layout, frames []media.Frame) {
 		if f.Time > p.until {
 			break
 		}
-		l.Add(rtmp.TypeData, p.opts.StreamID, f.Time+p.offset, f.Head, f.Data)
-		p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
+		if at, ok := p.stamp(f); ok {
+			l.Add(rtmp.TypeData, p.opts.StreamID, at, f.Head, f.Data)
+			p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
+		}
 	}
 }
 
@@ -322,10 +326,6 @@ func (p *Playback) wanted(f media.Frame) bool {
 		return p.video && p.rate.Keep(f.Time, front(f))
 	}
 	return true
-}
-
-func isPicture(f media.Frame) bool {
-	return f.Type == media.TypeVideo && f.Size() > 0 && !payload.IsVideoHeader(front(f))
 }
 
 // front is the beginning of a payload, which says what it is.

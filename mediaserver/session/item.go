@@ -13,8 +13,9 @@ type item struct {
 	name    string
 	query   url.Values // behind the name: credentials
 	from    From
-	start   time.Duration // of a recorded stream
-	length  time.Duration // 0: all of it
+	start   time.Duration // of a recorded stream: where it begins, and its time 0 is
+	resume  time.Duration // how far behind start it goes on, for play2 to resume
+	length  time.Duration // from start on; 0: all of it
 	picture bool          // a single picture of it, and no more
 	data    bool          // data messages only, all at once
 }

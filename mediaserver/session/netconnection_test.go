@@ -76,11 +76,12 @@ func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
 	if err := live.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := recorded.Play(ctx, "cam", time.Second); err != nil {
+	if err := recorded.Play(ctx, "cam", 700*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	gets(t, "recorded", got[2], film[2])
-	if err := recorded.Pause(ctx, true, time.Second); err != nil {
+	fromThere := []packet{video(0, film[0].payload), video(0, film[1].payload), video(300, film[2].payload)}
+	gets(t, "recorded", got[2], fromThere...)
+	if err := recorded.Pause(ctx, true, 300*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if err := recorded.Seek(ctx, 0); err != nil {
@@ -89,7 +90,8 @@ func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
 	if err := recorded.Pause(ctx, false, 0); err != nil {
 		t.Fatal(err)
 	}
-	gets(t, "recorded, after a seek", got[2], film[0])
+	gets(t, "recorded, after a seek", got[2], fromThere[0]) // the picture while it pauses
+	gets(t, "recorded, after a pause", got[2], fromThere...)
 	if len(got[0]) != 0 {
 		t.Errorf("the publisher was sent %v", <-got[0])
 	}

@@ -35,7 +35,7 @@ type netStream struct {
 
 // timeline says where the timestamps of what plays next begin.
 type timeline struct {
-	continues bool            // at reached; else they are the stream's own
+	continues bool            // at reached; else a live stream's are its own, and a recorded one's begin at 0
 	reached   media.Timestamp // the latest of what was played before
 }
 

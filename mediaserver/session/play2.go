@@ -63,10 +63,11 @@ func (ns *netStream) appendAndWait(it item) error {
 }
 
 // playResume goes on where an earlier connection was lost: nothing is reset, and
-// timestamps are the stream's own.
+// timestamps are those that they would have been there. The offset is one of
+// them.
 func (ns *netStream) playResume(it item, offset float64) error {
 	if offset >= 0 && it.from != LiveOnly {
-		it.start = milliseconds(offset)
+		it.resume = milliseconds(offset)
 	}
 	return ns.accepted(it, func() error {
 		ns.stopPlaying()

@@ -291,7 +291,7 @@ type playCase struct {
 // playCases are of recordings in a house that testPlayArguments fills.
 func playCases() []playCase {
 	whole := words(opensRecorded, clip("a", 0, 3000, 0), completes)
-	from := func(from, to int) []string { return words(opensRecorded, clip("a", from, to, 0), completes) }
+	from := func(from, to int) []string { return words(opensRecorded, clip("a", from, to, -from), completes) }
 	cues := []string{"data onCuePoint 0", "data onCuePoint 1500", "data onCuePoint 3000"}
 	return []playCase{
 		{[]amf.Value{"a"}, whole},
@@ -302,7 +302,8 @@ func playCases() []playCase {
 		{[]amf.Value{"a", -1.0}, opensLive},
 		{[]amf.Value{"a", -1000.0}, opensLive},
 		{[]amf.Value{"a", 0.0}, whole},
-		{[]amf.Value{"a", 1200.0}, from(1000, 3000)},
+		{[]amf.Value{"a", 1200.0}, words(opensRecorded, "key a 0", clip("a", 1500, 3000, -1200), completes)},
+		{[]amf.Value{"a", 1700.0}, words(opensRecorded, "key a 0", "inter a 0", clip("a", 2000, 3000, -1700), completes)},
 		{[]amf.Value{"a", 3000.0}, from(3000, 3000)},
 		{[]amf.Value{"a", 99000.0}, words(opensRecorded, completes)},
 		{[]amf.Value{"a", 0.0, -1.0}, whole},
@@ -311,6 +312,7 @@ func playCases() []playCase {
 		{[]amf.Value{"a", 0.0, 1500.0}, from(0, 1500)},
 		{[]amf.Value{"a", 1000.0, 1000.0}, from(1000, 2000)},
 		{[]amf.Value{"a", -2.0, 1500.0}, from(0, 1500)},
+		{[]amf.Value{"a", 1200.0, 1000.0}, words(opensRecorded, "key a 0", clip("a", 1500, 2200, -1200), completes)},
 		{[]amf.Value{"a", 1000.0, 99000.0}, from(1000, 3000)},
 		{[]amf.Value{"a", 0.0, -1.0, true}, whole},
 		{[]amf.Value{"a", 0.0, -1.0, 1.0}, whole},
@@ -319,6 +321,8 @@ func playCases() []playCase {
 		{[]amf.Value{"cues", 0.0, -1.0, 2.0}, words(joinsRecorded, cues, completes)},
 		{[]amf.Value{"cues", 0.0, -1.0, 3.0}, words(opensRecorded, cues, completes)},
 		{[]amf.Value{"cues", 0.0, 2000.0, 3.0}, words(opensRecorded, cues[:2], completes)},
+		{[]amf.Value{"cues", 1000.0, -1.0, 3.0}, words(opensRecorded, "data onCuePoint 500", "data onCuePoint 2000", completes)},
+		{[]amf.Value{"cues", 1700.0}, words(opensRecorded, "key c 0", "key c 300", "data onCuePoint 1300", "key c 1300", completes)},
 		{[]amf.Value{"a", 0.0, -1.0, 3.0}, words(opensRecorded, completes)}, // it has no data
 		{[]amf.Value{"a?key=1", 0.0}, whole},
 		{[]amf.Value{"/a", 0.0}, whole},
@@ -326,7 +330,10 @@ func playCases() []playCase {
 		{[]amf.Value{"a.flv", 0.0}, whole},
 		{[]amf.Value{"mp4:m"}, words(opensRecorded, mp4Plays, completes)},
 		{[]amf.Value{"mp4:m.mp4", 0.0}, words(opensRecorded, mp4Plays, completes)},
+		{[]amf.Value{"mp4:m", 700.0}, words(opensRecorded, "picture header 0", "key avc 0", "inter avc 0", "key avc 300", completes)},
 		{[]amf.Value{"mp3:s", 0.0, 100.0}, words(opensRecorded, "sound 0 0", "sound 1 72", completes)},
+		{[]amf.Value{"mp3:s", 100.0, 150.0}, words(opensRecorded, "sound 2 44", "sound 3 116", completes)},
+		{[]amf.Value{"mp3:s", 144.0, 72.0}, words(opensRecorded, "sound 2 0", "sound 3 72", completes)},
 		{[]amf.Value{"none"}, opensLive},
 		{[]amf.Value{"none", 0.0}, []string{"Play.StreamNotFound"}},
 		{[]amf.Value{"mp3:a", 0.0}, whole}, // published as mp3:a, it would be recorded so
@@ -455,7 +462,7 @@ func testPlayFalseStopsARecordedStream(t *testing.T, w way) {
 	v.until("Play.Stop")
 	v.nothing()
 	v.play("a", 59000.0) // and not what was queued
-	v.expect(words(opensRecorded, clip("a", 59000, 60000, 0), completes)...)
+	v.expect(words(opensRecorded, clip("a", 59000, 60000, -59000), completes)...)
 }
 
 func TestPlaylists(t *testing.T) { twice(t, testPlaylists) }

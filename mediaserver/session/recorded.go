@@ -36,10 +36,13 @@ func (ns *netStream) startRecorded(answer PlayAnswer, it item) *recorded {
 	r := &recorded{ns: ns, access: answer.SampleAccess}
 	r.playback = r.open(answer.File, it, ns.timeline)
 	r.receive(ns.wanted)
-	if ns.paused {
-		r.playback.Stand(it.start)
+	if it.resume > 0 {
+		r.playback.Stand(it.start) // it begins there, and goes on further behind
+	}
+	if at := it.start + it.resume; ns.paused {
+		r.playback.Stand(at)
 	} else {
-		r.run(it.start)
+		r.run(at)
 	}
 	return r
 }
@@ -47,8 +50,12 @@ func (ns *netStream) startRecorded(answer PlayAnswer, it item) *recorded {
 // open prepares to play a file.
 func (r *recorded) open(file *playback.File, it item, from timeline) *playback.Playback {
 	ns := r.ns
+	var zero media.Timestamp
+	if from.continues {
+		zero = from.reached
+	}
 	return playback.Open(file, ns.session.conn, playback.Options{
-		StreamID: ns.id, Continue: from.continues, From: from.reached,
+		StreamID: ns.id, From: zero,
 		Length: it.length, Picture: it.picture, DataOnly: it.data, Buffer: ns.buffer,
 		OnEnd: func(p *playback.Playback, how playback.Result) {
 			ns.session.turns.post(func() { r.ended(p, how) })
@@ -131,10 +138,11 @@ func (r *recorded) seek(at float64) {
 	r.run(r.fileTime(at))
 }
 
-// fileTime turns a client's time in ms into the file's: they differ in a
-// playlist.
+// fileTime turns a client's time in ms into the file's: the client's counts from
+// where the item was asked to begin and, in a playlist, goes on from the item
+// before.
 func (r *recorded) fileTime(ms float64) time.Duration {
-	return max(0, milliseconds(ms)-r.playback.Offset())
+	return r.playback.FileTime(milliseconds(ms))
 }
 
 func (r *recorded) stop() (last media.Timestamp) {
