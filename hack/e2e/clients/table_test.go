@@ -124,7 +124,7 @@ says anything else than what happened; ` + "`make clients-table`" + ` writes it.
 const legend = `
 - **version**: those that wrote the table. Other versions that can do the same do not fail the test.
 - **publish live**: to a player that waits for the stream. **is recorded**: by the server, in an instance with ` + "`recording: {mode: All}`" + `.
-- **publish as ` + "`record`" + `**: the client itself asks the server to record. **play recorded from 2 s**: from the keyframe at or before.
+- **publish as ` + "`record`" + `**: the client itself asks the server to record. **play recorded from 2 s**: from the keyframe at or before (to who plays with a start instead of seeking, pictures of before 2 s come at once).
 - **librtmp** is what OBS and many encoders publish with; here GStreamer's rtmpsink and rtmpsrc drive it.
 - **nginx-rtmp** publishes by ` + "`push`" + ` and plays by ` + "`pull`" + `; what its own players then get is what is compared.
 - Not asked here: pausing and seeking while it plays, and other codecs.
