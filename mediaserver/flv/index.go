@@ -22,8 +22,9 @@ type Entry struct {
 
 // Index says where things are in a file.
 type Index struct {
-	// Entries are the keyframes or, in a file without video, one tag a second;
-	// in the order of their offsets.
+	// Entries are the keyframes; in a file with video that has none, what stands
+	// in for them (payload.Makeshift); and in one without video, one tag a second.
+	// They are in the order of their offsets.
 	Entries []Entry
 	// VideoHeaders and AudioHeaders are what players need before the first
 	// frame, in the order of their offsets.
@@ -43,7 +44,8 @@ type Index struct {
 	HasVideo, HasAudio bool
 
 	metaOffset, metaSize int64 // the first onMetaData tag, trailer included
-	pictures             payload.DefaultTrack
+	pictures             payload.Pictures
+	makeshift            bool            // entries only stand in for keyframes
 	began                media.Timestamp // of the first frame
 	begun                bool            // there is one
 }
@@ -57,8 +59,9 @@ type Header struct {
 }
 
 // frontSize is how much of a tag's data is read: the header of a payload with
-// a nanosecond offset, and the number of its track.
-const frontSize = 16
+// a nanosecond offset, the number of its track and, of most pictures, what says
+// whether playing may begin with them.
+const frontSize = 128
 
 // audioEntryEvery is how dense an index without keyframes is.
 const audioEntryEvery = time.Second
@@ -117,8 +120,15 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 	at := x.Size
 	front = front[:min(len(front), h.size)]
 	script := h.kind == TypeScript && x.Meta == nil
-	if script || h.size > len(front) && frontSaysTooLittle(h.kind, front) {
-		front = make([]byte, h.size)
+	size := len(front)
+	switch {
+	case script:
+		size = h.size
+	case h.size > size:
+		size = x.needed(h, front)
+	}
+	if size > len(front) {
+		front = make([]byte, size)
 		if _, err := f.ReadAt(front, at+tagHeaderSize); err != nil {
 			return fmt.Errorf("byte %d: %w", at, err)
 		}
@@ -141,21 +151,26 @@ func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
 	return nil
 }
 
-// frontSaysTooLittle says whether more of a tag must be read to know what it
-// is: headers and keyframes of several tracks, whose numbers are anywhere in
-// it, and what many modifiers hide.
-func frontSaysTooLittle(kind uint8, front []byte) bool {
-	var p payload.Payload
-	ok := false
-	switch kind {
+// needed is how much of a tag's data must be read to know what it is: more than
+// the front for several tracks, whose numbers are anywhere in it, for what many
+// modifiers hide, and for pictures behind a long front of their own.
+func (x *Index) needed(h tagHeader, front []byte) int {
+	switch h.kind {
 	case TypeVideo:
-		p, ok = payload.ParseVideo(front)
+		v, ok := payload.ParseVideo(front)
+		switch {
+		case !ok || v.Multitrack() && !x.pictures.Enough(&v):
+			return h.size
+		case !x.pictures.Enough(&v):
+			return min(h.size, len(front)+payload.LookAhead)
+		}
 	case TypeAudio:
-		p, ok = payload.ParseAudio(front)
-	default:
-		return false
+		a, ok := payload.ParseAudio(front)
+		if !ok || a.Multitrack() && a.Kind != payload.Frames {
+			return h.size
+		}
 	}
-	return !ok || p.Multitrack() && (p.IsKeyframe() || p.Kind != payload.Frames)
+	return len(front)
 }
 
 // add notes a tag of size bytes at an offset; data is its beginning, or all of
@@ -176,8 +191,8 @@ func (x *Index) add(kind uint8, at media.Timestamp, data []byte, size int, offse
 		if !ok || !v.IsHeader() {
 			x.begin(at)
 		}
-		if ok && x.pictures.Keyframe(&v) {
-			x.Entries = appendEntry(x.Entries, e)
+		if ok {
+			x.picture(x.pictures.Next(&v, at), e)
 		}
 	case TypeAudio:
 		x.HasAudio, x.LastAudio = true, at
@@ -198,6 +213,25 @@ func (x *Index) add(kind uint8, at media.Timestamp, data []byte, size int, offse
 		return
 	}
 	x.Last = max(x.Last, at)
+}
+
+// picture notes a picture that playing may begin with. Once there are keyframes,
+// nothing stands in for them.
+func (x *Index) picture(is payload.Beginning, e Entry) {
+	switch is {
+	case payload.Keyframe:
+		if x.makeshift {
+			x.Entries, x.makeshift = nil, false
+		}
+	case payload.Makeshift:
+		if len(x.Entries) > 0 && !x.makeshift {
+			return
+		}
+		x.makeshift = true
+	default:
+		return
+	}
+	x.Entries = appendEntry(x.Entries, e)
 }
 
 // begin notes the time of the first frame: it need not be 0 in a file that was

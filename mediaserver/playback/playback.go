@@ -80,14 +80,15 @@ type Playback struct {
 	buffer       time.Duration
 	audio, video bool
 	rate         payload.FrameRate
-	preamble     bool            // what introduces the media is still to be sent
-	filled       fill            // whether the client has its buffer
-	single       bool            // one picture, then the end
-	quiet        bool            // its end is not told
-	sent         int64           // bytes of payload
-	at           media.Position  // of what is sent next
-	offset       media.Timestamp // added to the file's timestamps
-	begun        bool            // a picture of the time origin was sent in this run
+	pictures     payload.Pictures // which it is told of while the rate matters
+	preamble     bool             // what introduces the media is still to be sent
+	filled       fill             // whether the client has its buffer
+	single       bool             // one picture, then the end
+	quiet        bool             // its end is not told
+	sent         int64            // bytes of payload
+	at           media.Position   // of what is sent next
+	offset       media.Timestamp  // added to the file's timestamps
+	begun        bool             // a picture of the time origin was sent in this run
 
 	// Times of the file, which never begin anew.
 	origin   media.Timestamp // where the first run was asked to begin
@@ -198,6 +199,7 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	p.base = max(p.at.Time, p.origin)
 	p.last, p.since, p.sent = p.base, time.Now(), 0
 	p.rate = payload.FrameRate{Max: p.rate.Max} // it begins with a keyframe
+	p.pictures = payload.Pictures{}
 	p.position = p.base
 	if quiet {
 		p.position = from

@@ -292,6 +292,7 @@ func (p *Playback) introduce(l *rtmp.Layout, headers []media.Frame) {
 	p.preamble = false
 	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
 	for _, h := range headers {
+		p.mayBegin(h, p.at.Time)
 		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, max(p.at.Time, p.origin)+p.offset, h.Head, h.Data)
 	}
 }
@@ -320,12 +321,23 @@ func (p *Playback) wanted(f media.Frame) bool {
 			return true
 		}
 		if payload.IsVideoHeader(front(f)) {
+			p.mayBegin(f, f.Time)
 			return true
 		}
 		p.rate.Broken = p.rate.Broken || !p.video
-		return p.video && p.rate.Keep(f.Time, front(f))
+		return p.video && p.rate.Keep(f.Time, front(f), p.mayBegin(f, f.Time))
 	}
 	return true
+}
+
+// mayBegin says whether playing may begin with a frame. It is told of headers
+// and of pictures in their order.
+func (p *Playback) mayBegin(f media.Frame, at media.Timestamp) bool {
+	if f.Type != media.TypeVideo {
+		return false
+	}
+	v, ok := payload.ParseVideo(front(f))
+	return ok && p.pictures.Next(&v, at) != payload.NoBeginning
 }
 
 // front is the beginning of a payload, which says what it is.

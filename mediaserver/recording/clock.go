@@ -18,7 +18,8 @@ const (
 )
 
 // clock turns a publisher's timestamps into a file's: from 0 on, never back
-// within a track, and beginning with a picture that can be decoded.
+// within a track, and beginning with a picture that can be decoded, or with what
+// there is when none comes.
 type clock struct {
 	begun    bool
 	offset   media.Timestamp      // added to the publisher's timestamps
@@ -26,8 +27,8 @@ type clock struct {
 	last     media.Timestamp      // largest file time so far
 	video    [256]media.Timestamp // of the last video tag, by track
 	audio    [256]media.Timestamp
-	tracks   payload.DefaultTrack
-	pictures bool // a keyframe has come
+	judge    payload.Pictures
+	pictures bool // one has come that playing may begin with
 }
 
 // resume goes on behind an earlier recording of a duration, whose last tags have
@@ -52,7 +53,7 @@ func (c *clock) place(m rtmp.Message) (at media.Timestamp, ok bool) {
 		var known bool
 		p, known = payload.ParseVideo(m.Payload)
 		header = known && p.IsHeader()
-		if known && c.tracks.Keyframe(&p) {
+		if known && c.judge.Next(&p, m.Timestamp) != payload.NoBeginning {
 			c.pictures = true
 		}
 		if !header && !c.pictures {

@@ -30,6 +30,8 @@ var (
 	inter     = []byte{0x27, 1, 0, 0, 0, 9}
 	sound     = []byte{0xaf, 1, 7, 7}
 	second    = []byte("\x96\x01avc1\x02\x00\x00\x00f") // a keyframe of track 2
+	bareKey   = []byte("\x83hvc1\x00\x00\x00\x04\x26\x01\xaf\x09")
+	bareInter = []byte("\x83hvc1\x00\x00\x00\x04\x02\x01\xd0\x09")
 	both      = []byte("\xa6\x11avc1\x00\x00\x00\x04\x00\x00\x00f\x02\x00\x00\x04\x00\x00\x00f")
 	metadata  = []byte("\x02\x00\x0aonMetaData\x08\x00\x00\x00\x01\x00\x05width\x00\x40\x74\x00\x00\x00\x00\x00\x00\x00\x00\x09")
 )
@@ -453,6 +455,10 @@ func TestClock(t *testing.T) {
 		"silence of no bytes is no tag": {{a, 0, sound, 0}, {a, 23, nil, -1}},
 		"waits for a keyframe of the default track": {
 			{v, 0, avcHeader, 0}, {v, 0, second, -1}, {v, 0, inter, -1}, {v, 40, key, 0}, {v, 40, second, 0}},
+		"waits for a keyframe that is not marked": {
+			{a, 0, sound, 0}, {v, 0, bareInter, -1}, {v, 40, bareKey, 40}, {v, 80, bareInter, 80}},
+		"waits for none that does not come": {
+			{a, 0, sound, 0}, {v, 0, inter, -1}, {v, 2999, inter, -1}, {v, 3000, inter, 3000}, {v, 3040, inter, 3040}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c clock

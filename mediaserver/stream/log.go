@@ -19,7 +19,7 @@ const (
 
 // Flags of a packet.
 const (
-	flagKey    = 1 << iota // a video keyframe: players may start here
+	flagKey    = 1 << iota // a keyframe, or what stands in for one: players may start here
 	flagHeader             // a sequence header
 	flagNotice             // said by the server, not by the publisher
 	flagEnd                // the publication's last packet

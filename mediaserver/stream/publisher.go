@@ -50,9 +50,10 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	}
 	out := rtmp.Message{Type: m.Type, StreamID: 1, Timestamp: m.Timestamp + p.offset, Payload: m.Payload}
 	var flags uint8
+	var begins payload.Beginning
 	switch m.Type {
 	case rtmp.TypeVideo:
-		flags = s.video(m.Payload)
+		flags, begins = s.video(m.Payload)
 	case rtmp.TypeAudio:
 		s.hasAudio = true
 		flags = s.audio(m.Payload)
@@ -67,32 +68,41 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	}
 	at := s.log.append(&out, flags)
 	s.newest.Store(out.Timestamp)
-	if flags&flagKey != 0 {
-		s.keys++
-		s.key.Store(&keyframe{seq: s.keys, at: at, time: out.Timestamp, preambleVersion: -1})
-	} else if k := s.key.Load(); k != nil && s.log.end.Load()-k.at.offset() > maxGOP {
-		s.key.Store(nil)
-	}
+	s.keepKey(at, out.Timestamp, begins)
 	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
 	return nil
 }
 
+// keepKey keeps the place of a packet where players that come may begin, and
+// forgets one that lies too far behind. What only stands in for a keyframe does
+// not take the place of one: players that wait begin there all the same.
+func (s *Stream) keepKey(at position, time media.Timestamp, begins payload.Beginning) {
+	k := s.key.Load()
+	switch {
+	case begins == payload.Keyframe, begins == payload.Makeshift && (k == nil || k.makeshift):
+		s.keys++
+		s.key.Store(&keyframe{seq: s.keys, at: at, time: time, makeshift: begins == payload.Makeshift, preambleVersion: -1})
+	case k != nil && s.log.end.Load()-k.at.offset() > maxGOP:
+		s.key.Store(nil)
+	}
+}
+
 // video says what a video message is, and keeps what new players need of it.
-func (s *Stream) video(data []byte) (flags uint8) {
+func (s *Stream) video(data []byte) (flags uint8, begins payload.Beginning) {
 	s.hasVideo = true
 	v, ok := payload.ParseVideo(data)
 	if !ok {
-		return 0 // forwarded all the same: players may know better
+		return 0, payload.NoBeginning // forwarded all the same: players may know better
 	}
-	key := s.pictures.Keyframe(&v)
+	begins = s.pictures.Next(&v, s.clock())
 	switch {
 	case v.IsHeader():
 		s.keepHeader(rtmp.TypeVideo, &v, data)
 		flags = flagHeader
-	case key:
+	case begins != payload.NoBeginning:
 		flags = flagKey
 	}
-	return flags
+	return flags, begins
 }
 
 // audio does the same for an audio message.
@@ -195,7 +205,7 @@ func (p *Publisher) Close() {
 	s.publisher = nil
 	s.unpublishNotice = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
-	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.DefaultTrack{}, headers{}
+	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)

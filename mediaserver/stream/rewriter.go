@@ -120,7 +120,7 @@ func (st *state) step(p *Player, k packet, head []byte) (at media.Timestamp, sen
 		return 0, false
 	case frames && c.until.leavesOut(k):
 		return 0, false
-	case k.kind == rtmp.TypeVideo && frames && !st.rate.Keep(k.time, head):
+	case k.kind == rtmp.TypeVideo && frames && !st.rate.Keep(k.time, head, k.flags&flagKey != 0):
 		return 0, false
 	}
 	if sounds && st.floored {

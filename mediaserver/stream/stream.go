@@ -69,14 +69,15 @@ type Stream struct {
 	publisher *Publisher
 	hasVideo  bool
 	hasAudio  bool
-	pictures  payload.DefaultTrack
+	pictures  payload.Pictures
 	headers   headers
 	data      []stored // by handler name, in the order they came
 	dataBytes int
 	version   int // of headers and data: what a cached preamble is good for
 	keys      uint64
 	readers   map[*Reader]struct{}
-	encodings map[Encoding]int // players that have them
+	clock     func() media.Timestamp // ours, by which keyframes are waited for
+	encodings map[Encoding]int       // players that have them
 
 	ended           time.Time       // when the last publication ended; zero before the first
 	endedAt         media.Timestamp // and with which timestamp
@@ -92,9 +93,10 @@ type stored struct {
 
 // keyframe is a place where players may start.
 type keyframe struct {
-	seq  uint64
-	at   position
-	time media.Timestamp
+	seq       uint64
+	at        position
+	time      media.Timestamp
+	makeshift bool // it only stands in for one: see payload.Makeshift
 
 	// What goes before it, chunked once for all players that begin here. Guarded by
 	// Stream.mu.
@@ -104,7 +106,9 @@ type keyframe struct {
 
 // New makes a stream whose players are served by f.
 func New(name string, f *Fanout, opts Options) *Stream {
-	return &Stream{name: name, fanout: f, opts: opts, log: newLog(), readers: map[*Reader]struct{}{}}
+	made := time.Now()
+	clock := func() media.Timestamp { return media.TimestampAt(time.Since(made)) }
+	return &Stream{name: name, fanout: f, opts: opts, log: newLog(), readers: map[*Reader]struct{}{}, clock: clock}
 }
 
 // Name is what publishers and players call it.

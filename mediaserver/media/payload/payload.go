@@ -33,6 +33,9 @@ const (
 
 	// maxModEx bounds the modifiers of one payload: one is defined.
 	maxModEx = 16
+
+	// compositionTime is the size of a composition time offset, in bytes.
+	compositionTime = 3
 )
 
 // FourCC names a codec: four characters in one number, the first in the
@@ -78,8 +81,9 @@ type Payload struct {
 	Frame uint8  // video's frame type, 1 to 5; 0 for audio
 	Nano  uint32 // ns behind the message's timestamp; less than 1 ms
 
-	tracks trackLayout
-	body   []byte // behind the header; of a multitrack message, its tracks
+	tracks   trackLayout
+	composed bool   // a composition time goes before each track's picture, of codecs that have it
+	body     []byte // behind the header; of a multitrack message, its tracks
 }
 
 // ParseVideo parses a video payload. ok is false when it ends inside its
@@ -105,7 +109,7 @@ func ParseVideo(p []byte) (v Payload, ok bool) {
 	case packetStart, packetTSStart:
 		v.Kind = SequenceStart
 	case packetFrames, packetFramesX:
-		v.Kind = Frames
+		v.Kind, v.composed = Frames, packet == packetFrames
 	case packetEnd:
 		v.Kind = SequenceEnd
 	case packetMeta:
@@ -263,15 +267,13 @@ func (p *Payload) Multitrack() bool { return p.tracks != noTracks }
 // refers to.
 func (p *Payload) IsDisposable() bool { return p.Kind == Frames && p.Frame == frameDispose }
 
-// IsKeyframe says whether decoding of any of the tracks can begin here.
-func (p *Payload) IsKeyframe() bool { return p.Kind == Frames && p.Frame == frameKey }
-
-// IsKeyframe says whether a video payload is a frame that decoding can begin
-// with. A sequence header is none, nor is a frame of tracks other than 0: where
-// tracks are numbered otherwise, DefaultTrack knows.
+// IsKeyframe says whether a video payload, with nothing known of those before
+// it, is a frame that decoding can begin with. A sequence header is none, nor
+// is a frame of tracks other than 0: see Pictures.
 func IsKeyframe(p []byte) bool {
 	v, ok := ParseVideo(p)
-	return ok && v.IsKeyframe() && v.TrackSet().Has(0)
+	var alone Pictures
+	return ok && alone.Next(&v, 0) == Keyframe && v.TrackSet().Has(0)
 }
 
 // IsVideoHeader says whether a video payload is what a player must have before

@@ -151,12 +151,13 @@ func TestPayloads(t *testing.T) {
 }
 
 func TestPayloadsTakeNoMemory(t *testing.T) {
-	var d DefaultTrack
+	var d Pictures
 	for _, c := range payloadCases {
 		b := []byte(c.payload)
 		if n := testing.AllocsPerRun(10, func() {
 			if p, ok := parse(c.audio, b); ok {
-				d.Keyframe(&p)
+				d.Next(&p, 0)
+				d.Enough(&p)
 				p.IsHeader()
 			}
 		}); n != 0 {
@@ -187,11 +188,11 @@ func TestDefaultTrack(t *testing.T) {
 		"the end of it lets another begin": {[]string{plain, one, "\x92av01", one}, "k--k"},
 		"the end of another does not":      {[]string{plain, "\x96\x02av01\x01", one}, "k--"},
 	} {
-		var d DefaultTrack
+		var d Pictures
 		got := ""
 		for _, b := range c.payloads {
 			p, _ := ParseVideo([]byte(b))
-			if d.Keyframe(&p) {
+			if d.Next(&p, 0) == Keyframe {
 				got += "k"
 			} else {
 				got += "-"

@@ -50,10 +50,11 @@ const (
 	keyframes               // decoding begins with it
 )
 
-// Keep says whether the picture at a time is kept; payload is its
-// beginning, or all of it. What is no picture is kept.
-func (r *FrameRate) Keep(at media.Timestamp, payload []byte) bool {
-	f := frameOf(payload)
+// Keep says whether the picture at a time is kept; payload is its beginning, or
+// all of it, and begins says whether playing may begin with it, which Pictures
+// knows. What is no picture is kept.
+func (r *FrameRate) Keep(at media.Timestamp, payload []byte, begins bool) bool {
+	f := frameOf(payload, begins)
 	if f == aside {
 		return true
 	}
@@ -98,12 +99,12 @@ func (r *FrameRate) measure(at media.Timestamp, f frame) {
 	}
 }
 
-func frameOf(payload []byte) frame {
+func frameOf(payload []byte, begins bool) frame {
 	v, ok := ParseVideo(payload)
 	switch {
 	case !ok || v.Kind != Frames:
 		return aside
-	case v.IsKeyframe():
+	case begins:
 		return keyframes
 	case v.IsDisposable():
 		return disposable

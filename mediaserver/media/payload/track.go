@@ -102,33 +102,3 @@ func (p *Payload) TrackSet() (s TrackSet) {
 	}
 	return s
 }
-
-// DefaultTrack finds out which video track of a stream is the default one: 0
-// or, in a stream that has none, the lowest [E2 "Multitrack"]. Its keyframes
-// are where playing may begin, and those of the others come with them. The
-// zero value begins a stream.
-type DefaultTrack struct {
-	id    uint8
-	known bool
-}
-
-// Keyframe is told the next video payload of the stream, and says whether it is
-// a keyframe of the default track.
-func (d *DefaultTrack) Keyframe(v *Payload) bool {
-	switch v.Kind {
-	case Frames, SequenceStart, SequenceEnd:
-	default:
-		return false
-	}
-	found := false
-	tracks := v.Tracks()
-	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
-		if !d.known || t.ID <= d.id {
-			d.id, d.known, found = t.ID, true, true
-		}
-	}
-	if found && v.Kind == SequenceEnd {
-		d.known = false // another takes its place, or it comes again
-	}
-	return found && v.IsKeyframe()
-}
