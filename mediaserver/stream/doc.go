@@ -10,7 +10,12 @@
 // What a client may ask for beyond the log's bytes (another clock, fewer
 // pictures, an end, another stream) gives a player a rewriter: it is looked after
 // packet by packet, headers are made for it, and payloads are still the log's
-// own. A player that has got what it asked for is a plain one again.
+// own. A player that waits for a keyframe has one too, and hears the sound
+// meanwhile. A player that has got what it asked for is a plain one again.
+//
+// Which pictures playing may begin with is judged once, when they are published:
+// see payload.Pictures. In a stream without keyframes one stands in every few
+// seconds, so that nobody waits for ever.
 //
 // The log is a chain of segments that the garbage collector frees from behind:
 // what no cursor and no cached GOP points to is gone. Cursors that fall too far

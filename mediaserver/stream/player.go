@@ -14,10 +14,9 @@ type Player struct {
 	// Held by the loop. What a round looks at lies side by side: of thousands of
 	// players nothing is in the processor's cache.
 	conn     *attachedConn
-	at       position
+	at       position  // none while it is paused, and at its end
 	preamble []byte    // goes before the packet at the position; shared, immutable
 	rewriter *rewriter // what it wants beyond the log's bytes; nil: nothing
-	waiting  bool      // for a keyframe after since; at is not set then
 	paused   bool
 	over     bool // it has come to its end: see Until
 	audio    bool
@@ -28,7 +27,6 @@ type Player struct {
 
 	group  *group
 	begins media.Timestamp // of the preamble's sequence headers
-	since  uint64
 	joined int64           // offset in the log where it began
 	told   time.Time       // when it was last told that it is too slow
 	last   media.Timestamp // what it had reached when it was closed
@@ -67,17 +65,17 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 	l := p.conn.loop
 	l.do(func() {
 		s.mu.Lock()
-		p.at, p.preamble, p.begins, p.waiting = s.join()
-		p.since = s.keys
+		var wait bool
+		p.at, p.preamble, p.begins, wait = s.join()
 		p.joined = p.offset()
 		p.group = s.groupOf(l)
 		s.useEncoding(opts.Encoding)
 		s.mu.Unlock()
 		switch {
 		case p.paused:
-			p.at, p.preamble, p.waiting = position{}, nil, true
-		case p.waiting && !p.video:
-			p.resync() // there is no picture to wait for
+			p.leavePlace()
+		case wait && p.video:
+			p.waitForPicture()
 		}
 		s.players.Add(1)
 		p.group.players = append(p.group.players, p)
@@ -107,7 +105,7 @@ func (p *Player) Close() {
 		f = p.s.fanout
 		p.last, p.closed = p.reachedSoFar(), true
 		p.stopRewriter()
-		p.at, p.preamble, p.waiting = position{}, nil, true // a timer may remember the player
+		p.leavePlace() // a timer may remember the player
 		p.conn.players = remove(p.conn.players, p)
 		p.leave()
 	})
@@ -142,8 +140,8 @@ func (p *Player) reachedSoFar() media.Timestamp {
 }
 
 // Pause stops and resumes. What is published in between is not sent; after it
-// the player goes on at a keyframe. A Switch that has not come about does so
-// at once.
+// sound goes on at once, and pictures at a keyframe. A Switch that has not come
+// about does so at once.
 func (p *Player) Pause(paused bool) {
 	p.conn.loop.do(func() {
 		if p.paused == paused || p.over {
@@ -157,7 +155,7 @@ func (p *Player) Pause(paused bool) {
 			p.resync()
 			return
 		}
-		p.at, p.preamble, p.waiting = position{}, nil, true
+		p.leavePlace()
 		p.conn.loop.write(p.conn)
 	})
 }
@@ -169,47 +167,33 @@ func (p *Player) Receive(audio, video bool) {
 		back := video && !p.video
 		p.audio, p.video = audio, video
 		if back && !p.paused && !p.over {
-			p.resync()
+			p.waitForPicture()
 		}
 	})
 }
 
-// resync makes the player wait for the next keyframe, or go on at the head of
-// a stream that has none. It runs in the loop.
+// resync makes the player go on at the head of its stream. It runs in the loop.
 func (p *Player) resync() {
 	s := p.s
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	p.since = s.keys
-	if p.waiting = s.hasVideo && p.video; p.waiting {
-		p.at, p.preamble = position{}, nil
-		return
-	}
 	p.begins = s.newest.Load()
 	p.at, p.preamble = s.log.head(), s.chunkStored(p.begins)
 	if s.publisher == nil && s.unpublishNotice.seg != nil {
 		p.at = s.unpublishNotice // it left while the player did not listen
 	}
+	hasVideo := s.hasVideo
+	s.mu.Unlock()
+	if hasVideo && p.video {
+		p.waitForPicture()
+	}
 }
 
-// place gives a waiting player its position once there is one. It runs in the
-// loop.
-func (p *Player) place() bool {
-	if !p.waiting {
-		return true
-	}
-	k := p.s.key.Load()
-	if k == nil || k.seq <= p.since {
-		// A publisher that left and came back may bring no video at all, and
-		// a player that waits should still hear the notices: see resync.
-		if p.s.videoGone() {
-			p.resync()
-		}
-		return !p.waiting
-	}
-	p.startAt(k)
-	return true
-}
+// waitForPicture leaves pictures out up to the next keyframe. Sound and data go
+// on. It runs in the loop.
+func (p *Player) waitForPicture() { p.rewrite().state.rate.Broken = true }
+
+// leavePlace lets go of the log. It runs in the loop.
+func (p *Player) leavePlace() { p.at, p.preamble = position{}, nil }
 
 // offset is how much of the log lies before the player.
 func (p *Player) offset() int64 {
@@ -224,14 +208,7 @@ func (p *Player) startAt(k *keyframe) {
 	p.s.mu.Lock()
 	p.preamble = p.s.preambleAt(k)
 	p.s.mu.Unlock()
-	p.at, p.begins, p.waiting = k.at, k.time, false
-}
-
-// videoGone says whether the publication that a player waits on is over.
-func (s *Stream) videoGone() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.hasVideo
+	p.at, p.begins = k.at, k.time
 }
 
 const (

@@ -43,7 +43,7 @@ type state struct {
 // rewrite returns the player's rewriter, made when there is none.
 func (p *Player) rewrite() *rewriter {
 	if p.rewriter == nil {
-		p.rewriter = &rewriter{state: state{started: true, last: p.reached(), sent: p.offset() > p.joined && !p.waiting}}
+		p.rewriter = &rewriter{state: state{started: true, last: p.reached(), sent: p.at.seg != nil && p.offset() > p.joined}}
 	}
 	return p.rewriter
 }
@@ -109,7 +109,9 @@ func (st *state) step(p *Player, k packet, head []byte) (at media.Timestamp, sen
 	if k.kind == rtmp.TypeData && k.time == 0 && st.moved {
 		at = st.last // its time was meant for a stream that begins at 0
 	}
-	if frames && c.until.reached(st, at) {
+	key := k.flags&flagKey != 0
+	waits := k.kind == rtmp.TypeVideo && frames && st.rate.Broken && !key
+	if frames && !waits && c.until.reached(st, at) {
 		st.over = true
 		return 0, false
 	}
@@ -120,7 +122,7 @@ func (st *state) step(p *Player, k packet, head []byte) (at media.Timestamp, sen
 		return 0, false
 	case frames && c.until.leavesOut(k):
 		return 0, false
-	case k.kind == rtmp.TypeVideo && frames && !st.rate.Keep(k.time, head, k.flags&flagKey != 0):
+	case k.kind == rtmp.TypeVideo && frames && !st.rate.Keep(k.time, head, key):
 		return 0, false
 	}
 	if sounds && st.floored {

@@ -151,19 +151,14 @@ func (s *Stream) wake(urgent bool) {
 }
 
 // join says where a player that comes now starts, and with which bytes first,
-// whose timestamp is begins. With wait, the start is the first keyframe after
-// sequence number seen. The caller holds s.mu.
+// whose timestamp is begins. With wait, pictures are left out up to the next
+// keyframe. The caller holds s.mu.
 func (s *Stream) join() (at position, preamble []byte, begins media.Timestamp, wait bool) {
-	k := s.key.Load()
-	switch {
-	case k != nil && s.opts.GOPCache:
+	if k := s.key.Load(); k != nil && s.opts.GOPCache {
 		return k.at, s.preambleAt(k), k.time, false
-	case s.hasVideo:
-		return position{}, nil, 0, true
-	default:
-		begins = s.newest.Load()
-		return s.log.head(), s.chunkStored(begins), begins, false
 	}
+	begins = s.newest.Load()
+	return s.log.head(), s.chunkStored(begins), begins, s.hasVideo
 }
 
 // preambleAt is what goes before a keyframe: stored data, then headers

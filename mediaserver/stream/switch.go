@@ -30,7 +30,7 @@ const alignedWithin = 10 * time.Second
 // the call, and up to that keyframe's time; then come the notice, the new one's
 // data and sequence headers, and the new one from its keyframe on. A stream
 // without video, or a player that takes none, goes over at once, and so does a
-// player that is paused or waits for a keyframe itself.
+// player that is paused.
 //
 // Timestamps never go back. Where those of the two are less than ten seconds
 // apart, they are taken for the same clock: sound that was heard already is
@@ -100,7 +100,7 @@ func (a *attachedConn) transitions() {
 		if !n.ready && !n.find(p) {
 			continue
 		}
-		if p.waiting || p.at.offset() >= n.cut || n.late() {
+		if p.paused || p.at.offset() >= n.cut || n.late() {
 			// The notice goes behind what the session has said.
 			rest, ok := a.TakeQueued(append([]byte(nil), a.rest...))
 			if !ok {
@@ -173,14 +173,14 @@ func (p *Player) changeOver() {
 	p.s.mu.Unlock()
 	switch {
 	case p.paused:
-		p.at, p.preamble, p.waiting = position{}, nil, true
+		p.leavePlace()
 	case n.key != nil:
 		p.startAt(n.key)
 	default:
 		p.s.mu.Lock()
 		p.preamble = p.s.chunkStored(n.time)
 		p.s.mu.Unlock()
-		p.at, p.begins, p.waiting = n.at, n.time, false
+		p.at, p.begins = n.at, n.time
 	}
 	p.joined = p.offset()
 

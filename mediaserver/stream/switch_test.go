@@ -194,7 +194,7 @@ func TestPauseHurriesASwitch(t *testing.T) {
 	x.player.Pause(false)
 	write(t, x.pa, rtmp.TypeVideo, 1080, key(3))
 	write(t, x.pb, rtmp.TypeVideo, 1080, key(103))
-	x.expect(t, "video 170000@1 at 1080", "video 170167@1 at 1080")
+	x.expect(t, "video 170000@1 at 1000", "video 170167@1 at 1080")
 }
 
 // What was said before a switch is heard before it.
@@ -224,7 +224,7 @@ func TestSwitchOfAPausedPlayer(t *testing.T) {
 	write(t, x.pb, rtmp.TypeVideo, 1040, inter(102))
 	x.player.Pause(false)
 	write(t, x.pb, rtmp.TypeVideo, 1080, key(103))
-	x.expect(t, "video 170000@1 at 1080", "video 170167@1 at 1080")
+	x.expect(t, "video 170000@1 at 1040", "video 170167@1 at 1080")
 }
 
 // A player that stopped reading in the middle of a message gets the rest of it,

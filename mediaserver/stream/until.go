@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
 // Until says when a player comes to its end by itself.
@@ -72,7 +73,7 @@ func (p *Player) missedEnd() bool {
 	s := p.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.publisher != nil || s.unpublishNotice.seg == nil || p.waiting {
+	if s.publisher != nil || s.unpublishNotice.seg == nil || p.at.seg == nil {
 		return false
 	}
 	at := s.unpublishNotice.offset()
@@ -108,7 +109,7 @@ func (p *Player) finish() {
 	}
 	p.over = true
 	p.stopRewriter()
-	p.at, p.preamble, p.waiting = position{}, nil, true
+	p.leavePlace()
 	if c := p.rewriter; c.until.OnEnd != nil {
 		onEnd, last := c.until.OnEnd, c.state.last
 		p.conn.loop.events.note(func() { onEnd(last) })
@@ -131,7 +132,9 @@ func (e *end) reached(st *state, at media.Timestamp) bool {
 	}
 	limit := min(e.Length, math.MaxInt32*time.Millisecond)
 	if e.OnePicture {
-		limit = pictureWait
+		if limit = pictureWait; st.rate.Broken { // there are some, and it waits for one
+			limit = payload.MaxWait
+		}
 	}
 	return at.Sub(st.first) >= limit
 }

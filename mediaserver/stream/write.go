@@ -106,7 +106,7 @@ func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 		// the socket has taken this. It may take its time: players that wait
 		// for it hold no more of their streams than others.
 		for _, p := range a.players {
-			if !p.paused && !p.over && !p.waiting {
+			if !p.paused && !p.over {
 				p.keepUp(now)
 			}
 		}
@@ -120,13 +120,10 @@ func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 	c.add(c.control)
 	lead = c.total
 	for _, p := range a.players {
-		if p.paused || p.over || !p.place() {
+		if p.paused || p.over {
 			continue
 		}
 		p.keepUp(now)
-		if p.waiting {
-			continue
-		}
 		if p.rewriter != nil {
 			if p.rewriter.needed() {
 				c.rewritten(p)
