@@ -17,16 +17,15 @@ func (s *Session) command(cmd *rtmp.Command) error {
 	if cmd.Name == "connect" {
 		return s.connect(cmd)
 	}
-	if ns, ok := s.streams[cmd.StreamID]; ok && cmd.StreamID != 0 {
-		if run, ok := streamCommands[cmd.Name]; ok {
-			return run(ns, cmd)
-		}
-	}
 	if run, ok := connectionCommands[cmd.Name]; ok {
 		return run(s, cmd)
 	}
-	if _, ok := streamCommands[cmd.Name]; ok {
-		return s.failCall(cmd, fmt.Sprintf("%s needs a stream: call createStream first, and send it on the stream's id (it came on %d).", cmd.Name, cmd.StreamID))
+	if run, ok := streamCommands[cmd.Name]; ok {
+		ns := s.netStream(cmd.StreamID)
+		if ns == nil {
+			return s.noRoom(cmd)
+		}
+		return run(ns, cmd)
 	}
 	return s.failCall(cmd, fmt.Sprintf("Method not found (%s).", Printable(cmd.Name)))
 }
@@ -34,7 +33,8 @@ func (s *Session) command(cmd *rtmp.Command) error {
 // connectionCommands may come on any message stream.
 var connectionCommands map[string]func(*Session, *rtmp.Command) error
 
-// streamCommands come on a stream that createStream made.
+// streamCommands come on a NetStream. Each of them is answered there, whatever
+// is wrong with it: PROTOCOL.md §11.
 var streamCommands map[string]func(*netStream, *rtmp.Command) error
 
 func init() {
@@ -51,7 +51,7 @@ func init() {
 		"checkBandwidth":  (*Session).checkBandwidth,
 		"_result":         (*Session).answered,
 		"_error":          (*Session).answered,
-		"onStatus":        func(*Session, *rtmp.Command) error { return nil },
+		"onStatus":        (*Session).answerNothing,
 	}
 	streamCommands = map[string]func(*netStream, *rtmp.Command) error{
 		"publish":         (*netStream).publish,
@@ -86,6 +86,35 @@ func (s *Session) answer(cmd *rtmp.Command, values ...amf.Value) error {
 
 func (s *Session) answerNothing(cmd *rtmp.Command) error { return s.answer(cmd) }
 
+// netStream is the NetStream of an id. One that createStream has not made is made
+// now: some encoders write message stream 1 whatever createStream said, or never
+// ask. It returns nil when the connection has as many as it may.
+func (s *Session) netStream(id uint32) *netStream {
+	ns, ok := s.streams[id]
+	if !ok && len(s.streams) < maxNetStreams {
+		s.log.Debug("stream that was not created", "id", id)
+		ns = newNetStream(s, id)
+		s.streams[id] = ns
+	}
+	return ns
+}
+
+// noRoom answers a command that came on one NetStream too many.
+func (s *Session) noRoom(cmd *rtmp.Command) error {
+	code, name := codePlayFailed, ""
+	switch cmd.Name {
+	case "publish":
+		code = codePublishBadName
+	case "seek":
+		code = codeSeekFailed
+	}
+	if raw, ok := text(cmd.Args, 0); ok {
+		name = Printable(withoutQuery(raw))
+	}
+	return newNetStream(s, cmd.StreamID).fail(code, name,
+		"Stream %d was not created, and this connection has %d streams already: delete some first.", cmd.StreamID, len(s.streams))
+}
+
 // failCall sends the _error of a call.
 func (s *Session) failCall(cmd *rtmp.Command, description string) error {
 	s.log.Debug("call failed", "command", Printable(cmd.Name), "reason", description)
@@ -108,19 +137,26 @@ func (s *Session) createStream(cmd *rtmp.Command) error {
 	return s.answer(cmd, float64(id))
 }
 
-// deleteStream has no answer [SPEC §7.2.2.3].
+// deleteStream has no answer but the end of what the stream did [SPEC §7.2.2.3],
+// unless its caller waits for one.
 func (s *Session) deleteStream(cmd *rtmp.Command) error {
 	id, ok := number(cmd.Args, 0)
 	if !ok || id < 0 || id > math.MaxUint32 {
-		return s.failCall(cmd, "deleteStream needs the number of a stream.")
+		const why = "deleteStream needs the number of a stream."
+		if cmd.Transaction == 0 {
+			return s.conn.Send(rtmp.Status(cmd.StreamID, "error", "NetConnection.Call.Failed", why))
+		}
+		return s.failCall(cmd, why)
 	}
 	ns, ok := s.streams[uint32(id)]
 	if !ok {
-		return nil
+		ns = newNetStream(s, uint32(id)) // it does nothing already
 	}
-	delete(s.streams, uint32(id))
-	ns.end(true)
-	return nil
+	delete(s.streams, ns.id)
+	if err := ns.close(); err != nil {
+		return err
+	}
+	return s.answer(cmd)
 }
 
 // releaseStream is what encoders send in case an earlier attempt of theirs

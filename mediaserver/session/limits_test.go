@@ -76,6 +76,7 @@ func TestStreamsOfAConnection(t *testing.T) {
 	c.send("createStream", 2, nil)
 	c.expect("_error NetConnection.Call.Failed")
 	c.send("deleteStream", 2, nil, 7.0)
+	c.expect("event 1", "_result [{}]")
 	c.send("createStream", 2, nil)
 	c.expect("_result [7]")
 }

@@ -80,9 +80,22 @@ func (ns *netStream) continueTimeline() {
 }
 
 // closeStream stops the stream and keeps its id.
-func (ns *netStream) closeStream(*rtmp.Command) error {
+func (ns *netStream) closeStream(cmd *rtmp.Command) error {
+	if err := ns.close(); err != nil {
+		return err
+	}
+	return ns.session.answer(cmd)
+}
+
+// close stops the stream at its client's wish, and says that it is over: to a
+// publisher by the statuses of its end.
+func (ns *netStream) close() error {
+	published := ns.publishing != nil
 	ns.end(true)
-	return nil
+	if published {
+		return nil
+	}
+	return ns.session.conn.Send(rtmp.UserControl(rtmp.EventStreamEOF, ns.id))
 }
 
 // setBuffer sets the client's buffer, in ms: SetBufferLength. It usually comes

@@ -149,7 +149,7 @@ func testManyNetStreamsOnOneConnection(t *testing.T, w way) {
 	c.audio(1, 50)
 	c.expect("2 audio 50")
 
-	// deleteStream frees it, and answers nothing.
+	// deleteStream frees it, and answers nothing where no answer is wanted.
 	c.call("deleteStream", 0, nil, 2.0)
 	c.call("deleteStream", 0, nil, 1.0)
 	c.expect("1 Unpublish.Success")
@@ -158,6 +158,7 @@ func testManyNetStreamsOnOneConnection(t *testing.T, w way) {
 		c.expect("0 _error NetConnection.Call.Failed")
 	}
 	c.call("deleteStream", 7, nil, 200.0)
+	c.expect("0 _result [{}]")
 	for _, id := range []string{"1", "2", "6"} {
 		c.call("createStream", 8, nil)
 		c.expect("0 _result [" + id + "]")
@@ -228,6 +229,7 @@ func testPublishWhatCannotBeRecorded(t *testing.T, w way) {
 	c.on(1, "publish", 7.0)
 	c.expect("1 Publish.BadName")
 	c.on(1, "publish", false) // ends nothing
+	c.expect("1 Unpublish.Success")
 	c.on(2, "closeStream")
 	c.expect("2 Record.Stop", "2 Unpublish.Success")
 

@@ -29,7 +29,11 @@ func (ns *netStream) play(cmd *rtmp.Command) error {
 		return ns.start(it, resetting)
 	}
 	ns.leavePublishing()
-	return ns.enqueue(it)
+	waits := ns.active() // the item: its statuses come when its turn does
+	if err := ns.enqueue(it); err != nil || !waits {
+		return err
+	}
+	return ns.session.answer(cmd)
 }
 
 // refuseName tells a client, and the log, that what it wants to play is no name.

@@ -358,6 +358,7 @@ func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 	paused.expect("Play.Transition", transitionComplete)
 	toQ(closed)
 	closed.on(1, "closeStream")
+	closed.expect("eof")
 	closed.nothing()
 	toQ(pauses)
 	pauses.on(1, "pause", true)

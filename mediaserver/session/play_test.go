@@ -373,6 +373,7 @@ func testPlayArguments(t *testing.T, w way) {
 					v.expect(c.want...)
 					v.nothing()
 					v.on(1, "closeStream")
+					v.until("eof")
 				})
 			}
 		})

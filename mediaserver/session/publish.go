@@ -30,8 +30,7 @@ type publishing struct {
 // publish(false) ends it. Statuses in the order of PROTOCOL.md §3.
 func (ns *netStream) publish(cmd *rtmp.Command) error {
 	if len(cmd.Args) > 0 && cmd.Args[0] == false {
-		ns.end(true)
-		return nil
+		return ns.stopPublishing()
 	}
 	s := ns.session
 	request, bad := ns.publishRequest(cmd)
@@ -80,6 +79,16 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return ns.notRecorded(p.name, answer.NotRecorded)
 	}
 	return nil
+}
+
+// stopPublishing is publish(false).
+func (ns *netStream) stopPublishing() error {
+	published := ns.publishing != nil
+	ns.end(true)
+	if published {
+		return nil // it was told
+	}
+	return ns.tell(codeUnpublishSuccess, ns.name, "Nothing was published.")
 }
 
 // leaveFor ends what the stream does, before it publishes: but not for a client

@@ -92,7 +92,7 @@ func (r *reader) userControl(m *rtmp.Message) error {
 	}
 	id, ms := binary.BigEndian.Uint32(m.Payload[2:]), binary.BigEndian.Uint32(m.Payload[6:])
 	return r.turn(len(m.Payload), func() error {
-		if ns, ok := r.s.streams[id]; ok {
+		if ns := r.s.netStream(id); ns != nil { // it comes before play
 			ns.setBuffer(ms)
 		}
 		return nil

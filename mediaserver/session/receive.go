@@ -43,20 +43,27 @@ func (ns *netStream) receiveVideo(cmd *rtmp.Command) error {
 	return ns.fail(codePlayFailed, ns.name, "receiveVideo needs true, false or a number of frames a second.")
 }
 
-// receive passes on what the client wants. One that wants more is told to expect
-// it [SPEC §7.2.2.4].
-func (ns *netStream) receive(tell bool) error {
+// receive passes on what the client wants. One that wants more of what plays is
+// told to expect it [SPEC §7.2.2.4].
+func (ns *netStream) receive(more bool) error {
 	if ns.playing == nil {
-		return nil
+		return ns.received()
 	}
-	if tell {
-		err := ns.session.conn.Send(
-			ns.status(codeSeekNotify, ns.name, "Seeking %d (stream ID: %d).", ns.playing.reached(), ns.id),
-			ns.status(codePlayStart, ns.name, "Started playing %s.", ns.name))
-		if err != nil {
-			return err
-		}
+	if !more {
+		ns.playing.receive(ns.wanted)
+		return ns.received()
+	}
+	err := ns.session.conn.Send(
+		ns.status(codeSeekNotify, ns.name, "Seeking %d (stream ID: %d).", ns.playing.reached(), ns.id),
+		ns.status(codePlayStart, ns.name, "Started playing %s.", ns.name))
+	if err != nil {
+		return err
 	}
 	ns.playing.receive(ns.wanted)
 	return nil
+}
+
+// received says that what the client wants is known, where nothing else says so.
+func (ns *netStream) received() error {
+	return ns.tell(codeReceiveNotify, ns.name, "Sound: %t, pictures: %t.", ns.wanted.audio, ns.wanted.video)
 }

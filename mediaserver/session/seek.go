@@ -8,7 +8,7 @@ import (
 // PROTOCOL.md §6; librtmp relies on StreamEOF behind Pause.Notify.
 func (ns *netStream) pause(cmd *rtmp.Command) error {
 	if ns.playing == nil {
-		return nil
+		return ns.fail(codePlayFailed, ns.name, "Cannot pause: nothing plays on this stream.")
 	}
 	want := true
 	if len(cmd.Args) > 0 {

@@ -35,6 +35,7 @@ const (
 	codeSeekNotify         code = "NetStream.Seek.Notify"
 	codeSeekFailed         code = "NetStream.Seek.Failed"
 	codeDataStart          code = "NetStream.Data.Start"
+	codeReceiveNotify      code = "NetStream.Receive.Notify"
 )
 
 // tell says on the stream's own id how things are with a name: an onStatus of

@@ -26,7 +26,7 @@ func testPauseAndResumeARecordedStream(t *testing.T, w way) {
 	v := view(t, s)
 	v.on(1, "pause", true, 0.0) // nothing plays
 	v.on(1, "seek", 0.0)
-	v.expect("Seek.Failed")
+	v.expect("Play.Failed", "Seek.Failed")
 	for _, name := range []string{"pause", "pauseRaw"} {
 		v.play("a", 10000.0)
 		v.expect(opensRecorded...)
@@ -144,7 +144,7 @@ func testReceiveOfARecordedStream(t *testing.T, w way) {
 			v.buffer(60000)
 			v.on(1, "receiveAudio", c.audio)
 			v.on(1, "receiveVideo", c.video)
-			v.nothing() // nothing plays
+			v.expect("Receive.Notify", "Receive.Notify") // nothing plays
 			v.play(c.film, 0.0)
 			got := v.until("eof")
 			if a, b, d, e := howMany(got, "sound"), howMany(got, "key"), howMany(got, "inter"), howMany(got, "aside"); a != c.sounds || b != c.keys || d != c.inters || e != c.asides {
@@ -207,6 +207,7 @@ func testReceiveOfALiveStream(t *testing.T, w way) {
 	blind.on(1, "receiveVideo", 0.0)
 	slow.on(1, "receiveVideo", 2.0)
 	for _, v := range []*viewer{deaf, blind, slow} {
+		v.expect("Receive.Notify")
 		v.play("cam", -1.0)
 		v.expect(opensLive...)
 	}
