@@ -84,6 +84,9 @@ func (c *recordingsServer) call(ctx context.Context, method, path, key string, a
 	if key != "" {
 		r.Header.Set("Authorization", "Bearer "+key)
 	}
+	if method == http.MethodDelete {
+		r.Header.Set("Connection", web.LocalToken) // which counts where there is no key
+	}
 	resp, err := c.http.Do(r)
 	if err != nil {
 		var u *url.Error

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"syscall"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -34,12 +33,12 @@ func (s *Server) accept(ln net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		if s.open.Add(1) > int64(s.cfg.MaxConnections) {
+		if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(1) {
 			s.open.Add(-1)
 			s.count("too many connections")
 			nc.Close()
 			if full.ready(time.Now()) {
-				s.log.Error("connections are closed as they come: too many are open", "open", s.cfg.MaxConnections, "way out", "let the process open more files (ulimit -n)")
+				s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
 			}
 			continue
 		}
@@ -51,18 +50,10 @@ func (s *Server) accept(ln net.Listener) error {
 // tellFloodEvery keeps a flood of connections from being one of log lines.
 const tellFloodEvery = 10 * time.Second
 
-// fewerThanFiles is how many connections leave room for other files.
-func fewerThanFiles() int {
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return 1 << 20
-	}
-	return int(min(files.Cur, 1<<20)) / 4 * 3
-}
-
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.open.Add(-1)
+	defer s.cfg.Budgets.Files.Give(1)
 	if t, ok := nc.(*tls.Conn); ok && !s.cert.have() {
 		switch err := s.cert.refuse(t); {
 		case errors.Is(err, errNoCertificate):
@@ -135,7 +126,7 @@ func (s *Server) drain() {
 		}
 	}
 	// Last, so that readiness and metrics tell the story until the end.
-	s.web.Close()
+	s.closeWeb()
 	s.debug.close()
 	s.close(disks)
 	s.log.Info("stopped", "after", time.Since(started).Round(time.Millisecond))

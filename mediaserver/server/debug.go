@@ -6,14 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/debug"
+	"flashpod.dev/flashpod/mediaserver/web"
 )
 
 // debugging is the HTTP server for developers; the zero value is none.
 type debugging struct {
-	listener net.Listener
+	listener *places
 	http     *http.Server
 }
 
@@ -25,7 +25,7 @@ func (s *Server) listenDebug() error {
 	if err != nil {
 		return listenError("debugging", "--debug-address", s.cfg.DebugAddress, err)
 	}
-	s.debug.listener = ln
+	s.debug.listener = newPlaces(ln, maxDebug, func() {})
 	return nil
 }
 
@@ -43,11 +43,9 @@ func (s *Server) serveDebug() {
 	if s.debug.listener == nil {
 		return
 	}
-	s.debug.http = &http.Server{
-		Handler:           debug.Handler(s),
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
+	// An answer may take as long as a profile is asked for.
+	s.debug.http = s.debug.listener.server(web.NamedOnly(nil, debug.Handler(s)))
+	s.debug.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	go func() {
 		if err := s.debug.http.Serve(s.debug.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("serve debugging", "address", s.debug.listener.Addr().String(), "err", err)

@@ -49,7 +49,7 @@ func TestDeletingWhatIsInUse(t *testing.T) {
 			t.Errorf("%+v", page.Recordings[0])
 		}
 	}
-	if code, body := ask(t, s, "DELETE", "/recordings/app/one/cam"); code != 409 || !strings.Contains(body, "being recorded") {
+	if code, body := ask(t, s, "DELETE", "/recordings/app/one/cam", "Connection", web.LocalToken); code != 409 || !strings.Contains(body, "being recorded") {
 		t.Errorf("while it is recorded: %d %s", code, body)
 	}
 	p.on(1, "closeStream")
@@ -58,7 +58,7 @@ func TestDeletingWhatIsInUse(t *testing.T) {
 	v := connect(t, s, "app/one").hello()
 	v.on(1, "play", "cam", 0.0, -1.0, true)
 	v.expect("event 4", "event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start")
-	if code, body := ask(t, s, "DELETE", "/recordings/app/one/cam"); code != 204 {
+	if code, body := ask(t, s, "DELETE", "/recordings/app/one/cam", "Connection", web.LocalToken); code != 204 {
 		t.Errorf("while it is played: %d %s", code, body)
 	}
 	last := ""
@@ -132,7 +132,7 @@ func TestFoldersInsideFolders(t *testing.T) {
 		t.Errorf("listed are %q, want %q", names, want)
 	}
 	for _, path := range []string{"two/y", "flv:two/y.flv"} {
-		if status, body := ask(t, s, "DELETE", "/recordings/app/one/"+path); status != 400 || !strings.Contains(body, "the folder of another instance, two below this one") {
+		if status, body := ask(t, s, "DELETE", "/recordings/app/one/"+path, "Connection", web.LocalToken); status != 400 || !strings.Contains(body, "the folder of another instance, two below this one") {
 			t.Errorf("delete %s: %d %s", path, status, body)
 		}
 	}

@@ -52,10 +52,13 @@ type Config struct {
 	// PublisherTimeout is how long a publisher may send nothing before another
 	// may take its name; default 5 s.
 	PublisherTimeout time.Duration
+	// HTTPNames are what the HTTP server is called: it answers to its addresses,
+	// to localhost, to these names and to those that this machine has in its hosts
+	// file, and to no other.
+	HTTPNames []string
 	// MaxConnections is how many connections may be open at once, of clients
 	// and of strangers that have not connected yet; more are closed as they
-	// come. Default: three quarters of the files that the process may open, so
-	// that recordings find some too.
+	// come. Default: as many as the budget of files leaves beside HTTP.
 	MaxConnections int
 	DrainTimeout   time.Duration // for clients to go by themselves; default 10 s
 	Version        string
@@ -84,10 +87,11 @@ type Server struct {
 	keys      []*keyring
 	unlock    func() error
 
-	rtmp, rtmps, http net.Listener // rtmps is nil when it is not wanted
-	cert              *certificate // of rtmps
-	web               *http.Server
-	debug             debugging
+	rtmp, rtmps net.Listener // rtmps is nil when it is not wanted
+	cert        *certificate // of rtmps
+	http        *places
+	web         *http.Server
+	debug       debugging
 
 	draining  atomic.Bool
 	open      atomic.Int64 // connections
@@ -121,13 +125,13 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 10 * time.Second
 	}
-	if cfg.MaxConnections <= 0 {
-		cfg.MaxConnections = fewerThanFiles()
-	}
 	if cfg.Budgets == nil {
 		memory, says := budget.Memory()
-		cfg.Budgets = budget.For(memory, int64(max(cfg.MaxConnections, fewerThanFiles())), cfg.Log)
+		cfg.Budgets = budget.For(memory, socketFiles(), cfg.Log)
 		cfg.Log.Debug("budgets are made from the memory that there is", "bytes", memory, "says", says)
+	}
+	if cfg.MaxConnections <= 0 {
+		cfg.MaxConnections = socketPlaces(cfg.Budgets.Files)
 	}
 	unlock, err := lockData(cfg.Data)
 	if err != nil {
@@ -165,9 +169,9 @@ func (s *Server) Listen() error {
 	if s.rtmp, err = net.Listen("tcp", s.cfg.RTMPAddress); err != nil {
 		return listenError("RTMP", "--rtmp-address", s.cfg.RTMPAddress, err)
 	}
-	if s.http, err = net.Listen("tcp", s.cfg.HTTPAddress); err != nil {
+	if err = s.listenWeb(); err != nil {
 		s.rtmp.Close()
-		return listenError("HTTP", "--http-address", s.cfg.HTTPAddress, err)
+		return err
 	}
 	if err = s.listenTLS(); err == nil {
 		err = s.listenDebug()
@@ -225,24 +229,13 @@ func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 // accepted, clients are told to go, recordings are finished. It returns nil
 // after a clean end, or the error of a listener that failed.
 func (s *Server) Run(ctx context.Context) error {
-	s.web = &http.Server{
-		Handler:           web.Handler(s, s.cfg.Version, s.log),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
 	s.serveDebug()
 	failed := make(chan error, 3)
 	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
 	if s.rtmps != nil {
 		s.accepting.Go(func() { failed <- s.accept(s.rtmps) })
 	}
-	go func() {
-		if err := s.web.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
-			failed <- fmt.Errorf("serve HTTP on %s: %w", s.http.Addr(), err)
-		}
-	}()
+	s.serveWeb(failed)
 
 	var err error
 	select {

@@ -3,9 +3,9 @@ package web
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/catalogue"
@@ -43,7 +43,7 @@ func callerOf(r *http.Request) catalogue.Caller {
 func explain(e *catalogue.RefusedError) error {
 	switch e.Objection {
 	case catalogue.Elsewhere:
-		return fail(http.StatusForbidden, "%s/%s has no publish key, so recordings are deleted from the server's own machine only (in a pod: kubectl port-forward)", e.Application, e.Instance)
+		return fail(http.StatusForbidden, "%s/%s has no publish key, so recordings are deleted from the server's own machine only, without a proxy or a browser, by flashpod recordings delete or with the header Connection: "+LocalToken+" (in a pod: kubectl port-forward)", e.Application, e.Instance)
 	case catalogue.KeyMissing:
 		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", e.Application, e.Instance)
 	}
@@ -59,23 +59,42 @@ func explain(e *catalogue.RefusedError) error {
 	}
 }
 
-// local says whether a request was made on this machine, by a user who meant
-// it: a proxy speaks for others, and a web page that had its own name resolved
-// to this machine betrays itself by the Host.
+// LocalToken stands in the Connection header of a request that is made on the
+// server's own machine by a user who means it: a proxy does not pass that header
+// on [RFC 9110 §7.6.1], and a page may not set it [Fetch, forbidden request-header].
+const LocalToken = "flashpod-local"
+
+// ofPrograms are the headers that a program on this machine sends. Any other shows
+// that the request comes from elsewhere: proxies add theirs, of which there are
+// more than anybody knows, and browsers add Origin and Sec-Fetch-Site.
+var ofPrograms = []string{"Accept", "Accept-Encoding", "Authorization", "Connection", "Content-Length", "User-Agent"}
+
+// local says whether a request was made on this machine, by a user who meant it:
+// a proxy speaks for others, and a web page that had its own name resolved to this
+// machine betrays itself by the Host.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !from.Addr().Unmap().IsLoopback() {
 		return false
 	}
-	for _, proxied := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
-		if r.Header.Get(proxied) != "" {
+	for name := range r.Header {
+		if !slices.Contains(ofPrograms, name) {
 			return false
 		}
 	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	host := hostOf(r)
+	addr, err := netip.ParseAddr(host)
+	return (host == "localhost" || err == nil && addr.IsLoopback()) && meant(r)
+}
+
+// meant says whether a request has the token that no page and no proxy sends.
+func meant(r *http.Request) bool {
+	for _, line := range r.Header.Values("Connection") {
+		for token := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), LocalToken) {
+				return true
+			}
+		}
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return false
 }

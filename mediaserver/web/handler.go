@@ -40,6 +40,15 @@ type Certificate struct {
 	Usable   bool      // there is one, and it is valid now
 }
 
+// Options of the handler. The zero value works.
+type Options struct {
+	Version string
+	// Names are what the server is called, in lower case; it answers to its
+	// addresses and to localhost anyway.
+	Names []string
+	Log   *slog.Logger // default: none
+}
+
 // Handler serves:
 //
 //	/healthz     200 as long as the process answers
@@ -47,7 +56,14 @@ type Certificate struct {
 //	/metrics     Prometheus text format
 //	/recordings  recorded streams: as JSON
 //	/            a list of the above and of what is served
-func Handler(src Source, version string, log *slog.Logger) http.Handler {
+//
+// A request that is addressed to another name than those it has, or has a body,
+// is refused.
+func Handler(src Source, opts Options) http.Handler {
+	log, version := opts.Log, opts.Version
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -73,7 +89,7 @@ func Handler(src Source, version string, log *slog.Logger) http.Handler {
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
-	return mux
+	return NamedOnly(opts.Names, withoutBody(mux))
 }
 
 func index(w http.ResponseWriter, src Source, version string) {

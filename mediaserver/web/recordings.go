@@ -53,7 +53,8 @@ const (
 //
 // A slash in the name of an instance is written %2F. Deleting needs the
 // instance's publish key, as "Authorization: Bearer KEY"; where anyone may
-// publish there is none, and only requests from this machine are heard. Errors
+// publish there is none, and only requests from this machine are heard that say
+// "Connection: flashpod-local" and nothing that a proxy or a browser adds. Errors
 // are JSON: {"error": "what, and what to do"}.
 func recordingsHandler(c *catalogue.Catalogue, log *slog.Logger) http.Handler {
 	h := &recordings{catalogue: c, log: log, lookers: make(chan struct{}, maxLookers)}

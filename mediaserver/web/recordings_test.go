@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -148,10 +150,10 @@ func TestWhoMayDelete(t *testing.T) {
 		header []string
 		want   int
 	}{
-		{anyone, []string{"X-Forwarded-For", "192.0.2.1"}, 403},
-		{anyone, []string{"Host", "media.example.com"}, 403},
-		{anyone, nil, 204},
-		{anyone, []string{"Host", "localhost:8080"}, 204},
+		{anyone, nil, 403}, // a page's form, or curl through a proxy that adds nothing
+		{anyone, []string{"Connection", "close"}, 403},
+		{anyone, []string{"Connection", web.LocalToken}, 204},
+		{anyone, []string{"Connection", "keep-alive, Flashpod-Local", "Host", "localhost:8080"}, 204},
 		{withKey, nil, 401},
 		{withKey, []string{"Authorization", "Bearer wrong"}, 401},
 		{withKey, []string{"Authorization", "Bearer " + key + "x"}, 401},
@@ -159,8 +161,8 @@ func TestWhoMayDelete(t *testing.T) {
 		{withKey, []string{"Authorization", "Basic " + key}, 401},
 		{withKey + "?key=" + key, nil, 401}, // it would be in logs
 		{withKey, []string{"Authorization", "bearer " + key, "X-Forwarded-For", "192.0.2.1"}, 204},
-		{"/recordings/app/one/y", nil, 404},
-		{"/recordings/app/one/..%2f..%2f.lock", nil, 400},
+		{"/recordings/app/one/y", []string{"Connection", web.LocalToken}, 404},
+		{"/recordings/app/one/..%2f..%2f.lock", []string{"Connection", web.LocalToken}, 400},
 		{"/recordings", nil, 405},
 	} {
 		code, body := ask(t, base, "DELETE", c.path, c.header...)
@@ -234,7 +236,7 @@ func TestStoreThatIsNotReady(t *testing.T) {
 			t.Errorf("%+v", page.Recordings[0])
 		}
 	}
-	if code, body := ask(t, base, "DELETE", "/recordings/app/one/cam"); code != 409 || !strings.Contains(body, "being recorded") {
+	if code, body := ask(t, base, "DELETE", "/recordings/app/one/cam", "Connection", web.LocalToken); code != 409 || !strings.Contains(body, "being recorded") {
 		t.Errorf("while it is recorded: %d %s", code, body)
 	}
 	p.Close()
@@ -247,8 +249,58 @@ func TestStoreThatIsNotReady(t *testing.T) {
 	if err := shelf.store.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if code, body := ask(t, base, "DELETE", "/recordings/app/one/cam"); code != 503 {
+	if code, body := ask(t, base, "DELETE", "/recordings/app/one/cam", "Connection", web.LocalToken); code != 503 {
 		t.Errorf("of a closed store: %d %s", code, body)
+	}
+}
+
+// What a proxy, a browser or a page says of itself keeps a request from deleting
+// where anyone may publish, although it has the token.
+func TestDeletingByProxies(t *testing.T) {
+	t.Parallel()
+	one := newShelf(t, "app", "one")
+	base := serve(t, &source{recordings: []catalogue.Shelf{one.open()}})
+	one.put("x", 1)
+	for _, header := range []string{
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-IP", "X-Client-IP",
+		"X-Cluster-Client-IP", "X-Original-Host", "X-Original-URL", "X-Envoy-External-Address", "X-Request-Id", "X-Scheme",
+		"CF-Connecting-IP", "CF-Ray", "True-Client-IP", "Fastly-Client-IP", "Fly-Client-IP", "X-Azure-ClientIP", "X-Amzn-Trace-Id", "Traceparent",
+		"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Referer", "Cookie", "X-Made-Up",
+	} {
+		code, body := ask(t, base, "DELETE", "/recordings/app/one/x", "Connection", web.LocalToken, header, "x")
+		if code != 403 {
+			t.Errorf("%s: %d %s", header, code, body)
+		}
+	}
+	for _, host := range []string{"media.example.com", "192.0.2.1", "[2001:db8::1]:8080"} {
+		if code, body := ask(t, base, "DELETE", "/recordings/app/one/x", "Connection", web.LocalToken, "Host", host); code != 403 {
+			t.Errorf("at %s: %d %s", host, code, body)
+		}
+	}
+	// What browsers ask before a page's request with a header of its own.
+	if code, _ := ask(t, base, "OPTIONS", "/recordings/app/one/x", "Access-Control-Request-Method", "DELETE"); code != 405 {
+		t.Errorf("OPTIONS: %d", code)
+	}
+	if code, body := ask(t, base, "DELETE", "/recordings/app/one/x", "Connection", web.LocalToken); code != 204 {
+		t.Errorf("without any: %d %s", code, body)
+	}
+}
+
+// A proxy that passes on whatever it is sent, as proxies do: the client that it
+// speaks for is refused, even when it knows the token.
+func TestDeletingByABareProxy(t *testing.T) {
+	t.Parallel()
+	one := newShelf(t, "app", "one")
+	base := serve(t, &source{recordings: []catalogue.Shelf{one.open()}})
+	one.put("x", 1)
+	to, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }})
+	defer proxy.Close()
+	if code, body := ask(t, proxy.URL, "DELETE", "/recordings/app/one/x", "Connection", web.LocalToken); code != 403 {
+		t.Errorf("%d %s", code, body)
 	}
 }
 
@@ -268,6 +320,7 @@ func TestDeletingFromElsewhere(t *testing.T) {
 		{"[::1]:4000", "[::1]:8080", 204},
 	} {
 		r := httptest.NewRequest("DELETE", "/recordings/app/one/x", nil)
+		r.Header.Set("Connection", web.LocalToken)
 		r.RemoteAddr, r.Host = c.from, c.host
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)

@@ -62,11 +62,7 @@ func (s *source) Certificate() (web.Certificate, bool) {
 }
 
 func (s *source) handler() http.Handler {
-	log := s.log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return web.Handler(s, "v1.2", log)
+	return web.Handler(s, web.Options{Version: "v1.2", Log: s.log, Names: []string{"media.example.com"}})
 }
 
 // serve is the address of a source, without a slash at its end.

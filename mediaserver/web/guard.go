@@ -1,0 +1,66 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// NamedOnly lets requests through that are addressed to an address, to localhost,
+// or to one of some names, which are in lower case. A web page whose own name
+// leads to this server, so that a browser takes the server's answers for the
+// page's, betrays itself by that name.
+func NamedOnly(names []string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := hostOf(r)
+		if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || slices.Contains(names, host) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		refuse(w, r, http.StatusMisdirectedRequest, fmt.Sprintf(
+			"this server is not called %.64q: ask by its address, or name it so with flashpod serve --http-host", host))
+	})
+}
+
+// hostOf is the host that a request is addressed to, without its port.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if addr, ok := strings.CutPrefix(host, "["); ok {
+		return strings.TrimSuffix(addr, "]")
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// withoutBody refuses requests that have a body: nothing here takes one, and one
+// that never comes would be waited for.
+func withoutBody(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			h.ServeHTTP(w, r)
+			return
+		}
+		// Without it the rest would be read, to use the connection again.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		w.Header().Set("Connection", "close")
+		refuse(w, r, http.StatusRequestEntityTooLarge, "requests here have no body")
+	})
+}
+
+// refuse answers with an error, in JSON where all answers are.
+func refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
+	if r.URL.Path != "/recordings" && !strings.HasPrefix(r.URL.Path, "/recordings/") {
+		http.Error(w, why, status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // the client may have gone
+}
