@@ -1,0 +1,64 @@
+package recording
+
+import (
+	"errors"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+)
+
+// A recording that runs goes on to its end while the process may open no file.
+func TestNoFilesLeft(t *testing.T) { // not parallel: the limit holds for all tests
+	dir := t.TempDir()
+	s := open(t, dir, Options{SyncEvery: time.Nanosecond}) // the disk is asked at every flush
+	src := make(source)
+	r, err := s.Record("cam", ModeRecord, src, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(from media.Timestamp) {
+		for _, m := range seconds(1, from) {
+			select {
+			case src <- m:
+			case <-r.done:
+				t.Fatalf("the recording has ended: %v", r.err)
+			}
+		}
+	}
+	send(0)
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	none := before
+	none.Cur = 0
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := s.root.Stat("cam.flv"); err != nil {
+		t.Fatalf("the recording has no name yet: %v", err)
+	}
+	if _, err := s.root.Open("cam.flv"); !errors.Is(err, syscall.EMFILE) {
+		t.Fatalf("a file can be opened: %v", err)
+	}
+	send(1000)
+	send(2000)
+	close(src)
+	if err := r.Stop(t.Context()); err != nil {
+		t.Errorf("the recording has ended with %v", err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if all := tags(t, filepath.Join(dir, "cam.flv")); len(all) == 0 || all[len(all)-1].Timestamp < 2900 {
+		t.Errorf("%d tags", len(all))
+	}
+}
