@@ -26,6 +26,16 @@ type process struct {
 	rtmp, http string // addresses
 	data       string
 	log        *bufio.Reader
+	ignored    chan struct{} // closed behind the end of a log that nobody wants; nil: somebody does
+}
+
+// ignoreLog reads the log, and forgets it.
+func (p *process) ignoreLog() {
+	p.ignored = make(chan struct{})
+	go func() {
+		defer close(p.ignored)
+		_, _ = io.Copy(io.Discard, p.log)
+	}()
 }
 
 // serveProcess starts a server, and reads its log until it is ready: no further.
@@ -69,7 +79,10 @@ func serveProcess(t *testing.T, files int, spec string, prepare func(streams str
 	w.Close()
 	t.Cleanup(func() {
 		_ = p.Process.Kill() // it has ended already, if all is well
-		_, _ = io.Copy(io.Discard, p.log)
+		if p.ignored == nil {
+			p.ignoreLog()
+		}
+		<-p.ignored
 		_ = p.Wait()
 	})
 	for p.rtmp == "" {
