@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -176,13 +177,16 @@ func overPipe(t *testing.T, h http.Handler) (client net.Conn, ended func()) {
 	client, server := net.Pipe()
 	ln := &pipeListener{conns: make(chan net.Conn, 1), gone: make(chan struct{})}
 	ln.conns <- server
-	web := newPlaces(ln, 1, func() {}).server(h)
+	places := newPlaces(ln, 1, func() {})
+	web := places.server(h)
 	done := make(chan error, 1)
-	go func() { done <- web.Serve(newPlaces(ln, 1, func() {})) }()
+	go func() { done <- web.Serve(places) }()
 	return client, func() {
 		client.Close()
 		web.Close()
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	}
 }
 
