@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -29,9 +31,22 @@ func Execute(version string) (code int) {
 		// The last line, and one: kubelet makes it the pod's termination message
 		// when a container ends without writing another. It is plain text in a
 		// log of JSON, too, because people are shown it.
-		fmt.Fprintln(os.Stderr, "flashpod:", oneLine(err))
+		say(os.Stderr, "flashpod: "+oneLine(err)+"\n")
 	}
 	return exitCode(err)
+}
+
+// say writes a last word, and does not wait for long until somebody reads it.
+func say(w io.Writer, word string) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		_, _ = io.WriteString(w, word) // nobody else could be told
+	}()
+	select {
+	case <-said:
+	case <-time.After(lastLines):
+	}
 }
 
 // oneLine is an error without line breaks, which joined errors and those of

@@ -269,3 +269,26 @@ func agent(t *testing.T, p *process, flashVer string) {
 		t.Fatal(err)
 	}
 }
+
+// A log that nobody reads keeps the server from ending no longer than its last
+// lines may take.
+func TestNobodyReadsTheEnd(t *testing.T) {
+	t.Parallel()
+	p := serveProcess(t, 0, "", nil)
+	for n := range 40 {
+		agent(t, p, fmt.Sprintf("agent %d", n))
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.Cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("the server does not end")
+	}
+}
