@@ -116,6 +116,7 @@ func (s *serving) run(cmd *cobra.Command) error {
 	if s.logFormat == "json" {
 		announce(log, srv, s.cfg.Version) // for a machine, which reads lines
 	} else {
+		lines.Flush(lastLines) // what is said before comes before
 		banner(cmd.OutOrStdout(), srv, s.cfg.Version)
 	}
 	return srv.Run(cmd.Context())

@@ -16,7 +16,7 @@ type Options struct {
 }
 
 // Journal writes a log. All methods may be called from any goroutine; none but
-// Close waits.
+// Flush and Close waits.
 type Journal struct {
 	opts  Options
 	out   io.Writer
@@ -58,6 +58,20 @@ const (
 func (j *Journal) LeftOut() map[string]uint64 {
 	like, _ := j.pace.state()
 	return map[string]uint64{LeftOutFull: j.queue.lost(), LeftOutLike: like}
+}
+
+// Flush waits until everything is written that was logged so far, but no longer
+// than so long: for who writes to the same terminal by another way.
+func (j *Journal) Flush(within time.Duration) {
+	rest := j.queue.rest()
+	if rest == nil {
+		return
+	}
+	select {
+	case <-rest:
+	case <-j.done:
+	case <-time.After(within):
+	}
 }
 
 // Close has everything written that was logged so far, and waits for that no

@@ -245,6 +245,21 @@ func TestLogIsGone(t *testing.T) {
 	}
 }
 
+// What is logged is written when Flush returns.
+func TestFlush(t *testing.T) {
+	t.Parallel()
+	var out lines
+	j := New(&out, Options{})
+	defer j.Close(atOnce)
+	for n := range 100 {
+		slog.New(j.Handler()).Info("one", "n", n)
+		j.Flush(atOnce)
+		if got := strings.Count(out.String(), "\n"); got != n+1 {
+			t.Fatalf("%d lines are written of %d", got, n+1)
+		}
+	}
+}
+
 // Close does not wait longer than it may, and what is logged later is left out.
 func TestCloseIsBounded(t *testing.T) {
 	t.Parallel()
@@ -253,7 +268,8 @@ func TestCloseIsBounded(t *testing.T) {
 		j := New(g, Options{})
 		slog.New(j.Handler()).Info("one")
 		started := time.Now()
-		j.Close(time.Second)
+		j.Flush(time.Second / 2)
+		j.Close(time.Second / 2)
 		if took := time.Since(started); took != time.Second {
 			t.Errorf("it took %v", took)
 		}

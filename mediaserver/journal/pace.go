@@ -12,7 +12,7 @@ import (
 // many a second from then on. Those without an address, of the server itself, are
 // told apart by their words alone, and a start may have many.
 const (
-	burst, perSecond       = 50, 10
+	burst, perSecond       = 100, 20
 	ownBurst, ownPerSecond = 1000, 50
 	// maxKinds is how many kinds are told apart; the rest share one pace.
 	maxKinds = 8192

@@ -15,8 +15,9 @@ type queue struct {
 	batch  []byte // is being written, or was
 	held   int    // lines in batch
 	closed bool
-	left   uint64 // out, since the start
-	told   uint64 // of them
+	empty  chan struct{} // closed when all is written; nil: nobody waits for that
+	left   uint64        // out, since the start
+	told   uint64        // of them
 }
 
 // put appends a line, where there is room: own ones have more of it.
@@ -71,7 +72,10 @@ func (q *queue) take() (lines []byte, closed bool) {
 func (q *queue) written(ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.bytes -= len(q.batch)
+	if q.bytes -= len(q.batch); q.bytes == 0 && q.empty != nil {
+		close(q.empty)
+		q.empty = nil
+	}
 	if !ok {
 		q.left += uint64(q.held)
 	}
@@ -87,6 +91,16 @@ func (q *queue) untold(last bool) (n uint64) {
 	}
 	n, q.told = q.left-q.told, q.left
 	return n
+}
+
+// rest returns what is closed when all is written; nil when it is.
+func (q *queue) rest() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.bytes > 0 && q.empty == nil {
+		q.empty = make(chan struct{})
+	}
+	return q.empty
 }
 
 func (q *queue) lost() uint64 {
