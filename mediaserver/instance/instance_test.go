@@ -393,24 +393,3 @@ func TestKeys(t *testing.T) {
 		t.Errorf("anyone may publish: %v", why)
 	}
 }
-
-// All are counted, and the log hears of some, and how many it did not hear of.
-func TestRefusedPublicationsAreCounted(t *testing.T) {
-	i, _ := newInstance(t, nil)
-	told, now := 0, time.Now()
-	for range 3 * refusalLines {
-		if tell, _ := i.refused.count(session.RefusedWrongKey, now); tell {
-			told++
-		}
-	}
-	if told != refusalLines {
-		t.Errorf("the log hears of %d, want %d", told, refusalLines)
-	}
-	if tell, untold := i.refused.count(session.RefusedTaken, now.Add(refusalSpan)); !tell || untold != 2*refusalLines {
-		t.Errorf("later: %v, of %d before; want %d", tell, untold, 2*refusalLines)
-	}
-	r := i.Stats().Refused
-	if r[session.RefusedWrongKey] != 3*refusalLines || r[session.RefusedTaken] != 1 || len(r) != len(RefusedPublications) {
-		t.Errorf("counted %v", r)
-	}
-}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -48,20 +47,10 @@ func limit(what, field string, max int) *session.Refusal {
 	return &session.Refusal{Code: session.RefusedLimit, Limit: field, Reason: reason}
 }
 
-// An encoder that is refused comes back every few seconds, and a client that
-// tries keys far more often: so many lines in so long a time are enough of it.
-const (
-	refusalLines = 10
-	refusalSpan  = 10 * time.Second
-)
-
 // refused counts publications that were refused.
 type refused struct {
-	mu     sync.Mutex // nothing else is taken while it is held
-	total  map[session.RefusalCode]uint64
-	since  time.Time // when lines began to be counted
-	lines  int
-	untold int
+	mu    sync.Mutex // nothing else is taken while it is held
+	total map[session.RefusalCode]uint64
 }
 
 func newRefused() *refused {
@@ -72,22 +61,10 @@ func newRefused() *refused {
 	return r
 }
 
-// count counts one. It says whether the log should hear of it, and of how many
-// before it the log has not heard.
-func (r *refused) count(why session.RefusalCode, now time.Time) (tell bool, untold int) {
+func (r *refused) count(why session.RefusalCode) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.total[why]++
-	if now.Sub(r.since) >= refusalSpan {
-		r.since, r.lines = now, 0
-	}
-	if r.lines == refusalLines {
-		r.untold++
-		return false, 0
-	}
-	r.lines++
-	untold, r.untold = r.untold, 0
-	return true, untold
+	r.mu.Unlock()
 }
 
 func (r *refused) counted() map[session.RefusalCode]uint64 {
@@ -97,21 +74,15 @@ func (r *refused) counted() map[session.RefusalCode]uint64 {
 }
 
 // Refused implements session.Instance: it counts a publication that was refused,
-// and tells the log unless it has had enough of it.
+// and tells the log, which keeps a pace for each address.
 func (i *Instance) Refused(r session.PublishRequest, why *session.Refusal) {
-	tell, untold := i.refused.count(why.Code, time.Now())
-	if !tell {
-		return
-	}
+	i.refused.count(why.Code)
 	args := []any{"client", r.ID, "address", r.Address, "stream", session.Printable(r.Name), "reason", string(why.Code)}
 	if why.Code == session.RefusedLimit {
 		args = append(args, "said", why.Reason) // which limit
 	}
 	if why.Cause != nil {
 		args = append(args, "err", why.Cause)
-	}
-	if untold > 0 {
-		args = append(args, "refusedBefore", untold)
 	}
 	i.log.Warn("publish refused", args...)
 }

@@ -254,8 +254,7 @@ func TestReplacedKeysDelete(t *testing.T) {
 	}
 }
 
-// Refusals are counted by reason; the log has no key, and no line for each of
-// very many.
+// Refusals are counted by reason; the log has no key.
 func TestRefusedPublicationsAreToldApart(t *testing.T) {
 	t.Parallel()
 	key, log := &secret{t: t, dir: t.TempDir()}, &said{}
@@ -290,7 +289,7 @@ func TestRefusedPublicationsAreToldApart(t *testing.T) {
 	if log.count("TheKey") != 0 || log.count("TheWrongOne") != 0 {
 		t.Error("a key is in the log")
 	}
-	if n := log.count("publish refused"); n < 6 || n > 50 {
+	if n := log.count("publish refused"); n < 6 {
 		t.Errorf("%d lines about refusals", n)
 	}
 	if log.count(`reason="no key given"`) != 2 || log.count(`reason="wrong key"`) == 0 || log.count("spec.limits.maxStreams is 1") != 1 {
