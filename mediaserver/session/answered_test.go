@@ -12,6 +12,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -133,7 +134,7 @@ func askAll(t *testing.T, s *house, all []*question) {
 				return nil
 			}
 			if last < 0 && m.Type == rtmp.TypeCommand {
-				if word, _ := describe(m); word == success {
+				if servertest.Word(m) == success {
 					close(connected)
 				}
 			}
