@@ -121,15 +121,7 @@ func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 	end := make(chan struct{})
 	defer close(end)
 	go sayWhatIsWaitedFor(show, first, end, c.URL.Stream)
-	_, err = c.stream.Await(wait, "NetStream.Play.Stop", "NetStream.Play.UnpublishNotify")
-	switch cause := context.Cause(wait); {
-	case errors.Is(cause, errEnough):
-		err = nil
-	case cause != nil:
-		err = cause // the user's, or the file's
-	case err != nil:
-		err = fmt.Errorf("play: %w", err)
-	}
+	err = c.ended(wait)
 	in := c.BytesIn()
 	c.Close() // nothing is written any more
 	err = errors.Join(err, sink.close())
@@ -138,6 +130,21 @@ func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 	}
 	show.done(in, err)
 	return err
+}
+
+// ended waits for the end of what plays. Of a ctx that ends earlier it is an
+// error why, unless it is that as much came as was asked for.
+func (c *client) ended(ctx context.Context) error {
+	_, err := c.stream.Await(ctx, "NetStream.Play.Stop", "NetStream.Play.UnpublishNotify")
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errEnough):
+		return nil
+	case cause != nil:
+		return cause // the user's, or the file's
+	case err != nil:
+		return fmt.Errorf("play: %w", err)
+	}
+	return nil
 }
 
 func sayWhatIsWaitedFor(show *progress, first, end <-chan struct{}, stream string) {
