@@ -258,6 +258,21 @@ func TestThePodsOfTheOperatorsStatefulSets(t *testing.T) {
 	must(t, apply(thief(), old, manager))
 }
 
+// patchesOfPods change something of a pod that is not the operator's annotation
+// alone.
+var patchesOfPods = map[string]string{
+	"another annotation":      `{"metadata":{"annotations":{"c":"d"}}}`,
+	"an annotation's value":   `{"metadata":{"annotations":{"a":"d"}}}`,
+	"an annotation taken":     `{"metadata":{"annotations":{"a":null}}}`,
+	"all annotations":         `{"metadata":{"annotations":null}}`,
+	"a label":                 `{"metadata":{"labels":{"app":"bank"}}}`,
+	"a finalizer":             `{"metadata":{"finalizers":["example.org/stuck"]}}`,
+	"the phase":               `{"status":{"phase":"Succeeded"}}`,
+	"an address":              `{"status":{"podIP":"10.0.0.1","podIPs":[{"ip":"10.0.0.1"}]}}`,
+	"a condition with it":     `{"metadata":{"annotations":{"media.flashpod.dev/secrets":"3"}},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`,
+	"ready with no readiness": `{"status":{"conditions":[{"type":"Ready","status":"True"}]}}`,
+}
+
 func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 	ns := newNamespace(t)
 	c := operator()
@@ -282,18 +297,7 @@ func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 		t.Errorf("the annotation is %q", got)
 	}
 	mustRefuse(t, patch(c, theirs, `{"metadata":{"annotations":{"media.flashpod.dev/secrets":"1"}}}`), "flashpod-operator", "not the operator's")
-	for name, what := range map[string]string{
-		"another annotation":      `{"metadata":{"annotations":{"c":"d"}}}`,
-		"an annotation's value":   `{"metadata":{"annotations":{"a":"d"}}}`,
-		"an annotation taken":     `{"metadata":{"annotations":{"a":null}}}`,
-		"all annotations":         `{"metadata":{"annotations":null}}`,
-		"a label":                 `{"metadata":{"labels":{"app":"bank"}}}`,
-		"a finalizer":             `{"metadata":{"finalizers":["example.org/stuck"]}}`,
-		"the phase":               `{"status":{"phase":"Succeeded"}}`,
-		"an address":              `{"status":{"podIP":"10.0.0.1","podIPs":[{"ip":"10.0.0.1"}]}}`,
-		"a condition with it":     `{"metadata":{"annotations":{"media.flashpod.dev/secrets":"3"}},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`,
-		"ready with no readiness": `{"status":{"conditions":[{"type":"Ready","status":"True"}]}}`,
-	} {
+	for name, what := range patchesOfPods {
 		if err := patch(c, ours, what); err == nil {
 			t.Errorf("%s: was let through", name)
 		} else {

@@ -76,30 +76,37 @@ func TestRepairOfATornFinish(t *testing.T) {
 			if d, ok := Finished(f, int64(len(whole))); !ok || d != w.Duration() {
 				t.Errorf("it says %v, %v; it is %v", d, ok, w.Duration())
 			}
-			g := temp(t)
 			for n := 0; n < metaReserve+stampEnd; n += 1499 {
-				if err := os.WriteFile(g.Name(), before, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				d := &dying{g, n}
-				x, err := Scan(d, int64(len(before)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := (&Writer{f: d, index: x}).Finish(); err == nil {
-					t.Fatalf("%d bytes were enough", n)
-				}
-				if _, _, err := Repair(&dying{g, 1 << 20}, size(t, g)); err != nil {
-					t.Fatalf("after %d bytes: %v", n, err)
-				}
-				got, err := os.ReadFile(g.Name())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(got, whole) {
+				if got := mended(t, before, n); !bytes.Equal(got, whole) {
 					t.Fatalf("dead after %d bytes, mended it is another file", n)
 				}
 			}
 		})
 	}
+}
+
+// mended is a file that was not finished when its process died after so many
+// bytes of Finish, and was repaired.
+func mended(t *testing.T, unfinished []byte, n int) []byte {
+	t.Helper()
+	f := temp(t)
+	if err := os.WriteFile(f.Name(), unfinished, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := &dying{f, n}
+	x, err := Scan(d, int64(len(unfinished)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Writer{f: d, index: x}).Finish(); err == nil {
+		t.Fatalf("%d bytes were enough", n)
+	}
+	if _, _, err := Repair(&dying{f, 1 << 20}, size(t, f)); err != nil {
+		t.Fatalf("after %d bytes: %v", n, err)
+	}
+	got, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }

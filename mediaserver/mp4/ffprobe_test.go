@@ -5,6 +5,7 @@ package mp4
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,32 +70,58 @@ func TestFFProbeAgrees(t *testing.T) {
 	}
 }
 
+// probed is what ffprobe says of a file.
 type probed struct {
-	Streams []struct {
-		Index         int
-		CodecType     string `json:"codec_type"`
-		TimeBase      string `json:"time_base"`
-		Width, Height int
-		SampleRate    string `json:"sample_rate"`
-		Channels      int
-	}
-	Packets []struct {
-		Stream    int    `json:"stream_index"`
-		PTS, DTS  int64  // in the stream's time base
-		Size, Pos string // bytes
-		Flags     string
-	}
+	Streams []probedStream
+	Packets []probedPacket
 }
 
-func compare(t *testing.T, name string, config bool) (*File, []media.Frame) {
+type probedStream struct {
+	Index         int
+	CodecType     string `json:"codec_type"`
+	TimeBase      string `json:"time_base"` // seconds, as 1/n
+	Width, Height int
+	SampleRate    string `json:"sample_rate"`
+	Channels      int
+}
+
+type probedPacket struct {
+	Stream    int    `json:"stream_index"`
+	PTS, DTS  int64  // in the stream's time base
+	Size, Pos string // bytes
+	Flags     string
+}
+
+func probe(t *testing.T, name string) (p probed) {
+	t.Helper()
 	out, err := exec.Command("ffprobe", "-v", "error", "-show_packets", "-show_streams", "-of", "json", name).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &p)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want probed
-	if err := json.Unmarshal(out, &want); err != nil {
-		t.Fatal(err)
+	return p
+}
+
+// scales are ticks a second, by the index of the stream.
+func (p probed) scales(t *testing.T) map[int]uint32 {
+	t.Helper()
+	scale := map[int]uint32{}
+	for _, s := range p.Streams {
+		_, d, _ := strings.Cut(s.TimeBase, "/")
+		n, err := strconv.ParseUint(d, 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scale[s.Index] = uint32(n)
 	}
+	return scale
+}
+
+// compare reads a file, and holds all of it against what ffprobe says.
+func compare(t *testing.T, name string, config bool) (*File, []media.Frame) {
+	want := probe(t, name)
 	in, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
@@ -116,27 +143,32 @@ func compare(t *testing.T, name string, config bool) (*File, []media.Frame) {
 	if title, _ := f.Meta().Get("title"); title != "A tone" && !strings.HasSuffix(name, ".mov") {
 		t.Errorf("title is %v", title)
 	}
-	// ffprobe's times are those of the edit list; ours begin with the first packet.
-	scale := map[int]uint32{}
-	zero := int64(1 << 60)
 	for _, s := range want.Streams {
-		_, d, _ := strings.Cut(s.TimeBase, "/")
-		n, err := strconv.ParseUint(d, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		scale[s.Index] = uint32(n)
-		meta := map[string]any{"width": float64(s.Width), "height": float64(s.Height)}
-		if s.CodecType == "audio" {
-			rate, _ := strconv.ParseFloat(s.SampleRate, 64)
-			meta = map[string]any{"audiosamplerate": rate, "audiochannels": float64(s.Channels)}
-		}
-		for k, v := range meta {
-			if got, _ := f.Meta().Get(k); got != v {
-				t.Errorf("%s is %v, not %v", k, got, v)
-			}
+		compareMeta(t, f, s)
+	}
+	compareFrames(t, frames, want, whole)
+	return f, frames
+}
+
+func compareMeta(t *testing.T, f *File, s probedStream) {
+	t.Helper()
+	meta := map[string]any{"width": float64(s.Width), "height": float64(s.Height)}
+	if s.CodecType == "audio" {
+		rate, _ := strconv.ParseFloat(s.SampleRate, 64)
+		meta = map[string]any{"audiosamplerate": rate, "audiochannels": float64(s.Channels)}
+	}
+	for k, v := range meta {
+		if got, _ := f.Meta().Get(k); got != v {
+			t.Errorf("%s is %v, not %v", k, got, v)
 		}
 	}
+}
+
+// compareFrames holds the frames of each stream against its packets. ffprobe's
+// times are those of the edit list; ours begin with the first packet.
+func compareFrames(t *testing.T, frames []media.Frame, want probed, whole []byte) {
+	t.Helper()
+	scale, zero := want.scales(t), int64(1<<60)
 	for _, p := range want.Packets {
 		zero = min(zero, millis(p.DTS, scale[p.Stream]))
 	}
@@ -159,19 +191,9 @@ func compare(t *testing.T, name string, config bool) (*File, []media.Frame) {
 			if n == len(got) {
 				t.Fatalf("%s: %d frames, ffprobe has more", s.CodecType, n)
 			}
-			g := got[n]
 			dts, pts := millis(p.DTS, scale[s.Index])-zero, millis(p.PTS, scale[s.Index])-zero
-			pos, _ := strconv.Atoi(p.Pos)
-			size, _ := strconv.Atoi(p.Size)
-			if int64(g.Time) != dts || len(g.Data) != size || !bytes.Equal(g.Data, whole[pos:pos+size]) {
-				t.Fatalf("%s frame %d: %d ms, %d bytes; ffprobe has %+v, %d ms", s.CodecType, n, g.Time, len(g.Data), p, dts)
-			}
-			key := strings.HasPrefix(p.Flags, "K")
-			if kind == media.TypeVideo && (g.Head[0]>>4&7 == 1) != key {
-				t.Fatalf("frame %d: head %x, ffprobe has flags %q", n, g.Head, p.Flags)
-			}
-			if kind == media.TypeVideo && composition(g) != pts-dts {
-				t.Fatalf("frame %d is shown %d ms behind decoding, ffprobe has %d", n, composition(g), pts-dts)
+			if err := differs(got[n], p, dts, pts, whole); err != nil {
+				t.Fatalf("%s frame %d: %v", s.CodecType, n, err)
 			}
 			n++
 		}
@@ -179,7 +201,25 @@ func compare(t *testing.T, name string, config bool) (*File, []media.Frame) {
 			t.Errorf("%s: %d frames, ffprobe has %d", s.CodecType, len(got), n)
 		}
 	}
-	return f, frames
+}
+
+// differs says in what a frame is not a packet of a file, whose times are in ms.
+func differs(g media.Frame, p probedPacket, dts, pts int64, whole []byte) error {
+	pos, _ := strconv.Atoi(p.Pos)
+	size, _ := strconv.Atoi(p.Size)
+	if int64(g.Time) != dts || len(g.Data) != size || !bytes.Equal(g.Data, whole[pos:pos+size]) {
+		return fmt.Errorf("%d ms, %d bytes; ffprobe has %+v, %d ms", g.Time, len(g.Data), p, dts)
+	}
+	if g.Type != media.TypeVideo {
+		return nil
+	}
+	if key := strings.HasPrefix(p.Flags, "K"); (g.Head[0]>>4&7 == 1) != key {
+		return fmt.Errorf("head %x, ffprobe has flags %q", g.Head, p.Flags)
+	}
+	if composition(g) != pts-dts {
+		return fmt.Errorf("it is shown %d ms behind decoding, ffprobe has %d", composition(g), pts-dts)
+	}
+	return nil
 }
 
 // decode has ffmpeg decode the frames, from an FLV file of them: every head and

@@ -31,19 +31,7 @@ func TestOldObjectsAfterTheUpgrade(t *testing.T) {
 	})
 	c := connect(t, config)
 	origin := "metadata: {name: lobby-origin}\nspec: {application: a}"
-	old := map[string]*unstructured.Unstructured{}
-	for i, one := range cases() {
-		if one.cluster == "" {
-			continue
-		}
-		o := object(t, one.text)
-		if o.GetName() == "a" {
-			o.SetName(fmt.Sprintf("old-%d", i))
-		}
-		if err := c.Create(t.Context(), o); err == nil {
-			old[one.name] = o
-		}
-	}
+	old := c.createRefused(t)
 	if len(old) < 30 {
 		t.Fatalf("the old schema took only %d of the cases that are refused today", len(old))
 	}
@@ -51,16 +39,7 @@ func TestOldObjectsAfterTheUpgrade(t *testing.T) {
 	if _, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{Paths: []string{"../../../config/crd"}, ErrorIfPathMissing: true}); err != nil {
 		t.Fatal(err)
 	}
-	// The API server serves the new schema some time after it has it.
-	var last error
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		o := object(t, "metadata: {name: another-origin}\nspec: {application: a}")
-		last = c.Create(ctx, o, client.DryRunAll)
-		return expect(last, "metadata.name: Invalid value: must not end with '-origin'") == nil, nil
-	})
-	if err != nil {
-		t.Fatalf("the new schema is not served: %v", last)
-	}
+	c.untilServed(t)
 
 	for name, o := range old {
 		t.Run(name, func(t *testing.T) {
@@ -89,4 +68,39 @@ func TestOldObjectsAfterTheUpgrade(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// createRefused creates those of the cases that are refused today and were not
+// by the schema before, by name of the case.
+func (c cluster) createRefused(t *testing.T) map[string]*unstructured.Unstructured {
+	t.Helper()
+	old := map[string]*unstructured.Unstructured{}
+	for i, one := range cases() {
+		if one.cluster == "" {
+			continue
+		}
+		o := object(t, one.text)
+		if o.GetName() == "a" {
+			o.SetName(fmt.Sprintf("old-%d", i))
+		}
+		if err := c.Create(t.Context(), o); err == nil {
+			old[one.name] = o
+		}
+	}
+	return old
+}
+
+// untilServed waits for the new schema: the API server serves it some time after
+// it has it.
+func (c cluster) untilServed(t *testing.T) {
+	t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		o := object(t, "metadata: {name: another-origin}\nspec: {application: a}")
+		last = c.Create(ctx, o, client.DryRunAll)
+		return expect(last, "metadata.name: Invalid value: must not end with '-origin'") == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("the new schema is not served: %v", last)
+	}
 }

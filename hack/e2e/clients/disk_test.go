@@ -190,6 +190,22 @@ func (e *encoder) close() {
 	e.view.conn.Close()
 }
 
+// played is how many pictures of a recorded stream play.
+func played(t *testing.T, s *server, name string) (n int) {
+	t.Helper()
+	p := dial(t, s.url)
+	defer p.conn.Close()
+	p.buffer(1, 3600_000)
+	p.play(name, 0)
+	p.until(func(m rtmp.Message) bool {
+		if isPicture(uint8(m.Type), m.Payload) {
+			n++
+		}
+		return m.Type == rtmp.TypeCommand && code(p.command(m).Args) == "NetStream.Play.Stop"
+	})
+	return n
+}
+
 // A disk that fills up ends the recording and nothing else; when there is room
 // again, the next recording is made. Once it fills up to what is kept free, and
 // once to the last byte before that is noticed.
@@ -215,18 +231,8 @@ func TestFullDisk(t *testing.T) {
 			if n := judged(t, file); n < 10 {
 				t.Errorf("%d pictures were recorded", n)
 			}
-			p := dial(t, s.url)
-			p.buffer(1, 3600_000)
-			p.play("cam", 0) // what was recorded, beside what is live
-			n := 0
-			p.until(func(m rtmp.Message) bool {
-				if isPicture(uint8(m.Type), m.Payload) {
-					n++
-				}
-				return m.Type == rtmp.TypeCommand && code(p.command(m).Args) == "NetStream.Play.Stop"
-			})
-			p.conn.Close()
-			if want := len(picturesOf(t, file)); n != want {
+			// What was recorded plays, beside what is live.
+			if n, want := played(t, s, "cam"), len(picturesOf(t, file)); n != want {
 				t.Errorf("%d pictures play of %d", n, want)
 			}
 

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,117 +85,6 @@ type victim struct {
 	killed *killing            // the last one, until it was looked at
 
 	mended, torn int
-}
-
-// killing is what was known when the server was killed.
-type killing struct {
-	mode, name string
-	sent       []uint64 // everything that the publisher sent
-	seen       int      // pictures that a viewer saw more than a second before
-	finished   bool     // the publisher was told that its recording is finished
-	what       string   // for messages
-}
-
-// live starts a server, looks at what the last one left, publishes, and kills.
-func (v *victim) live() {
-	t := v.t
-	t.Helper()
-	v.restart()
-	k := &killing{name: "cam"}
-	k.mode = []string{"record", "append", "appendWithGap", "live"}[v.rand.IntN(4)]
-	if k.mode == "live" {
-		k.name = "dated" // the manifest has every stream recorded
-	}
-	speed := 1 + 5*v.rand.Float64()
-	after := time.Duration(v.rand.Int64N(int64(2200 * time.Millisecond)))
-	end := v.rand.IntN(5) < 2
-	if end {
-		after /= 2
-	}
-	rounds := 1
-	if v.rand.IntN(4) == 0 {
-		// As fast as it goes, so that it dies in the middle of large writes.
-		speed, after, rounds = 1e6, after/10, 12
-	}
-	pause := time.Duration(v.rand.Int64N(int64(12 * time.Millisecond)))
-	k.what = fmt.Sprintf("%s, %.1f times as fast, killed after %v", k.mode, speed, after)
-	if end {
-		k.what += fmt.Sprintf(" and %v into its end", pause)
-	}
-	v.killed = k
-
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var mu sync.Mutex
-	var seen []time.Time
-	player, played := v.connect(ctx, k.name)
-	defer player.Close()
-	played.OnMedia(func(m *rtmp.Message) error {
-		if isPicture(uint8(m.Type), m.Payload) {
-			mu.Lock()
-			seen = append(seen, time.Now())
-			mu.Unlock()
-		}
-		return nil
-	})
-	if err := played.Play(ctx, k.name, rtmp.PlayLive); err != nil {
-		t.Fatal(err)
-	}
-	v.server.untilMetric("players", 1)
-	publisher, published := v.connect(ctx, k.name)
-	defer publisher.Close()
-	if err := published.Publish(ctx, k.name, k.mode); err != nil {
-		t.Fatal(err)
-	}
-
-	publishing, stop := context.WithCancel(ctx)
-	defer stop()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		began := time.Now()
-		tags := v.media()
-		for i := range rounds * len(tags) {
-			tag := tags[i%len(tags)]
-			tag.Timestamp += media.Timestamp(i / len(tags) * 20_000)
-			due := time.Duration(float64(tag.Timestamp)/speed) * time.Millisecond
-			select {
-			case <-time.After(time.Until(began.Add(due))):
-			case <-publishing.Done():
-				return
-			}
-			k.sent = append(k.sent, digest(tag)) // before: half of it may arrive
-			if published.Send(ctx, &rtmp.Message{Type: rtmp.MessageType(tag.Type), Timestamp: tag.Timestamp, Payload: tag.Data}) != nil {
-				return
-			}
-		}
-	}()
-	<-time.After(after)
-	ended := make(chan error, 1)
-	if end {
-		stop()
-		<-stopped
-		go func() { ended <- published.Unpublish(ctx) }()
-		<-time.After(pause)
-	}
-	at := time.Now()
-	v.server.kill()
-	publisher.Close()
-	stop()
-	<-stopped
-	if end {
-		k.finished = <-ended == nil
-	}
-	mu.Lock()
-	for _, when := range seen {
-		if when.Before(at.Add(-time.Second)) {
-			k.seen++
-		}
-	}
-	mu.Unlock()
-	if v.rand.IntN(3) == 0 {
-		v.tear()
-	}
 }
 
 // tear takes some of the last tag from files that nobody finished, as a machine
@@ -342,37 +230,7 @@ func (v *victim) look(path string) {
 	if !ok || length != x.Last.Duration() || x.Size != info.Size() {
 		t.Errorf("%s: %s says %v (finished: %v), and is %v long; %d of its %d bytes are whole", k.what, filepath.Base(path), length, ok, x.Last.Duration(), x.Size, info.Size())
 	}
-	places := map[int64]media.Timestamp{}
-	for _, e := range x.Entries {
-		places[e.Offset] = e.Time
-	}
-	// The index is for others: ours is made of the tags.
-	r, err := flv.NewReader(io.NewSectionReader(f, 0, info.Size()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tag, err := r.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
-	values, err := amf.DecodeAll(tag.Data)
-	if err != nil || len(values) < 2 {
-		t.Fatalf("%s: metadata of %s: %v, %v", k.what, filepath.Base(path), values, err)
-	}
-	meta, _ := values[1].(*amf.ECMAArray)
-	listed, _ := meta.Get("keyframes")
-	if index, ok := listed.(*amf.Object); ok {
-		times, _ := index.Get("times")
-		offsets, _ := index.Get("filepositions")
-		at, _ := offsets.(*amf.Array)
-		for i, second := range times.(*amf.Array).Items {
-			if ms, ok := places[int64(at.Items[i].(float64))]; !ok || float64(ms)/1000 != second {
-				t.Errorf("%s: the index of %s has a keyframe of %v s at byte %v, where none is", k.what, filepath.Base(path), second, at.Items[i])
-			}
-		}
-	} else if len(x.Entries) > 1 {
-		t.Errorf("%s: %s has no index", k.what, filepath.Base(path))
-	}
+	v.lookAtIndex(f, x, info.Size())
 	var pictures, sounds int
 	for _, tag := range tagsOf(t, path) {
 		switch {
@@ -391,6 +249,43 @@ func (v *victim) look(path string) {
 	if found.count("h264") != pictures || found.count("aac") != sounds {
 		t.Errorf("%s: ffprobe finds %d pictures and %d packets of sound in %s, there are %d and %d", k.what,
 			found.count("h264"), found.count("aac"), filepath.Base(path), pictures, sounds)
+	}
+}
+
+// lookAtIndex holds the index in the metadata of a file against its keyframes:
+// it is for others, ours is made of the tags.
+func (v *victim) lookAtIndex(f *os.File, x *flv.Index, size int64) {
+	t, k, name := v.t, v.killed, filepath.Base(f.Name())
+	t.Helper()
+	places := map[int64]media.Timestamp{}
+	for _, e := range x.Entries {
+		places[e.Offset] = e.Time
+	}
+	r, err := flv.NewReader(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := amf.DecodeAll(tag.Data)
+	if err != nil || len(values) < 2 {
+		t.Fatalf("%s: metadata of %s: %v, %v", k.what, name, values, err)
+	}
+	meta, _ := values[1].(*amf.ECMAArray)
+	listed, _ := meta.Get("keyframes")
+	if index, ok := listed.(*amf.Object); ok {
+		times, _ := index.Get("times")
+		offsets, _ := index.Get("filepositions")
+		at, _ := offsets.(*amf.Array)
+		for i, second := range times.(*amf.Array).Items {
+			if ms, ok := places[int64(at.Items[i].(float64))]; !ok || float64(ms)/1000 != second {
+				t.Errorf("%s: the index of %s has a keyframe of %v s at byte %v, where none is", k.what, name, second, at.Items[i])
+			}
+		}
+	} else if len(x.Entries) > 1 {
+		t.Errorf("%s: %s has no index", k.what, name)
 	}
 }
 

@@ -14,13 +14,7 @@ import (
 
 // nginx is one process with an application for each thing that is asked.
 func (b *bench) nginx(t *testing.T) row {
-	r := row{name: "nginx-rtmp", version: func(t *testing.T) string {
-		nginx := firstLine(`nginx/(\S+)`, "nginx", "-v")(t)
-		if module, err := output("dpkg-query", "-W", "-f", "${source:Upstream-Version}", "libnginx-mod-rtmp"); err == nil {
-			return strings.TrimSuffix(module, "+dfsg") + " in nginx " + nginx
-		}
-		return "in nginx " + nginx
-	}}
+	r := row{name: "nginx-rtmp", version: nginxVersion}
 	// Its push connects while the stream already comes, and may miss what comes
 	// before the next keyframe.
 	missed := span{to: 50}
@@ -74,6 +68,14 @@ func (b *bench) nginx(t *testing.T) row {
 		}}
 	}
 	return r
+}
+
+func nginxVersion(t *testing.T) string {
+	nginx := firstLine(`nginx/(\S+)`, "nginx", "-v")(t)
+	if module, err := output("dpkg-query", "-W", "-f", "${source:Upstream-Version}", "libnginx-mod-rtmp"); err == nil {
+		return strings.TrimSuffix(module, "+dfsg") + " in nginx " + nginx
+	}
+	return "in nginx " + nginx
 }
 
 // nginx starts it with RTMP applications in a folder of its own, and waits

@@ -79,6 +79,14 @@ func TestHelmFromInstallToUninstall(t *testing.T) {
 		return m.err == nil
 	})
 
+	w.helmUninstalls(system)
+}
+
+// helmUninstalls removes the instance, whose key and volume stay, and then the
+// operator, whose definition stays, and with it every AppInstance.
+func (w *world) helmUninstalls(system *world) {
+	t := w.t
+	t.Helper()
 	w.helm("uninstall", "lobby", "--wait", "--timeout=60s")
 	until(t, patience, "the server to be gone", func() bool { return !strings.Contains(w.try("get", "pods", "-o", "name"), "lobby-0") })
 	if left := w.kubectl("get", "secrets,pvc", "-o", "name"); !strings.Contains(left, "secret/lobby-publish-key") || !strings.Contains(left, "persistentvolumeclaim/data-lobby-0") {

@@ -36,16 +36,7 @@ func TestUpgradeFromTheOperatorBefore(t *testing.T) {
 	w.operator(0)
 	t.Cleanup(func() { w.operator(1) })
 	for _, name := range names {
-		if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: " + name + "}\nspec: {application: archive, instance: main, recording: {mode: All}, storage: {size: 1Gi}}"); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		uid := w.kubectl("get", "appinstance", name, "-o", "jsonpath={.metadata.uid}")
-		children := strings.NewReplacer("NAMESPACE", w.ns, "NAME", name, "UID", uid, "KEY", "b2xkLWtleS1vZi0=").Replace(string(text))
-		file := filepath.Join(t.TempDir(), name+".yaml")
-		if err := os.WriteFile(file, []byte(children), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w.kubectl("apply", "--server-side", "--field-manager=flashpod-operator", "--filename", file)
+		w.createOld(name, string(text))
 	}
 	pods := map[string]string{}
 	for _, name := range names {
@@ -71,20 +62,7 @@ func TestUpgradeFromTheOperatorBefore(t *testing.T) {
 		}
 		return true
 	})
-	down := map[string]bool{}
-	uids := map[string]map[string]bool{"one": {}, "two": {}}
-	for line := range strings.Lines(turns.text()) {
-		var pod, uid, ready string
-		if n, _ := fmt.Sscan(line, &pod, &uid, &ready); n < 2 {
-			continue
-		}
-		name := strings.TrimSuffix(pod, "-0")
-		uids[name][uid] = true
-		down[name] = ready != "True"
-		if down["one"] && down["two"] {
-			t.Errorf("both were down at once: %s", line)
-		}
-	}
+	uids := podsInTurn(t, turns.text())
 	for _, name := range names {
 		if len(uids[name]) != 2 {
 			t.Errorf("%s had %d pods, where one restart was due", name, len(uids[name]))
@@ -105,6 +83,44 @@ func TestUpgradeFromTheOperatorBefore(t *testing.T) {
 	if again.err != nil {
 		t.Errorf("the key before is not good any more: %v\n%s", again.err, again.out.String())
 	}
+}
+
+// createOld creates an instance, and its children as the operator before made
+// them.
+func (w *world) createOld(name, children string) {
+	w.t.Helper()
+	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: " + name + "}\nspec: {application: archive, instance: main, recording: {mode: All}, storage: {size: 1Gi}}"); err != nil {
+		w.t.Fatalf("%v\n%s", err, out)
+	}
+	uid := w.kubectl("get", "appinstance", name, "-o", "jsonpath={.metadata.uid}")
+	children = strings.NewReplacer("NAMESPACE", w.ns, "NAME", name, "UID", uid, "KEY", "b2xkLWtleS1vZi0=").Replace(children)
+	file := filepath.Join(w.t.TempDir(), name+".yaml")
+	if err := os.WriteFile(file, []byte(children), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	w.kubectl("apply", "--server-side", "--field-manager=flashpod-operator", "--filename", file)
+}
+
+// podsInTurn are the pods that each instance had, of a watch whose lines are the
+// name of a pod, its UID and whether it is ready: of the two instances one has to
+// serve at any time.
+func podsInTurn(t *testing.T, watched string) map[string]map[string]bool {
+	t.Helper()
+	down := map[string]bool{}
+	uids := map[string]map[string]bool{"one": {}, "two": {}}
+	for line := range strings.Lines(watched) {
+		var pod, uid, ready string
+		if n, _ := fmt.Sscan(line, &pod, &uid, &ready); n < 2 {
+			continue
+		}
+		name := strings.TrimSuffix(pod, "-0")
+		uids[name][uid] = true
+		down[name] = ready != "True"
+		if down["one"] && down["two"] {
+			t.Errorf("both were down at once: %s", line)
+		}
+	}
+	return uids
 }
 
 func (w *world) pending(name string) bool {
