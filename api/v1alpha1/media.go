@@ -74,8 +74,34 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxConnections *int32 `json:"maxConnections,omitempty"`
-	// MaxStreams is how many names of live streams may be in use at once; 0 for
-	// any number.
+	// MaxConnectionsPerAddress is how many clients of one address may be connected
+	// at once (of IPv6, of one network of 64 bits); 0 for any number. One address
+	// never takes more than half of what the server has places for. It does not
+	// hold for SharedAddresses, and not with service.externalTrafficPolicy Cluster,
+	// which shows the server the addresses of nodes.
+	// +kubebuilder:default=1000
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxConnectionsPerAddress *int32 `json:"maxConnectionsPerAddress,omitempty"`
+	// SharedAddresses stand for many clients each: those of proxies, of edges, of
+	// a company's way out. They are addresses (192.0.2.7) or networks
+	// (192.0.2.0/24, 2001:db8::/32).
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:items:XValidation:rule="isIP(self) || isCIDR(self)",message="must be an address such as 192.0.2.7 or 2001:db8::7, or a network such as 192.0.2.0/24"
+	// +listType=set
+	// +optional
+	SharedAddresses []string `json:"sharedAddresses,omitempty"`
+	// MaxMessageSize is how many bytes a command, a data message or a shared object
+	// of a client may have. Sound and pictures of publishers may have 8 MiB.
+	// +kubebuilder:default=1048576
+	// +kubebuilder:validation:Minimum=65536
+	// +kubebuilder:validation:Maximum=8388608
+	// +optional
+	MaxMessageSize *int32 `json:"maxMessageSize,omitempty"`
+	// MaxStreams is how many live streams may be published at once; 0 for any
+	// number.
 	// +kubebuilder:default=1000
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=2147483647

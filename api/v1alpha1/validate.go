@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"fmt"
+	"net/netip"
 	"regexp"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -17,6 +19,10 @@ const (
 	maxName        = 52
 	maxApplication = 64
 	maxInstance    = 128
+
+	minMessageSize     = 64 << 10
+	maxMessageSize     = 8 << 20
+	maxSharedAddresses = 64
 )
 
 // Validate holds a document, defaults filled in, to the rules of the schema.
@@ -66,12 +72,47 @@ func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
 	for _, limit := range []struct {
 		name string
 		n    *int32
-	}{{"maxConnections", l.MaxConnections}, {"maxStreams", l.MaxStreams}} {
+	}{
+		{"maxConnections", l.MaxConnections},
+		{"maxConnectionsPerAddress", l.MaxConnectionsPerAddress},
+		{"maxStreams", l.MaxStreams},
+	} {
 		if limit.n != nil && *limit.n < 0 {
 			errs = append(errs, field.Invalid(path.Child(limit.name), *limit.n, "must not be negative; 0 means no limit"))
 		}
 	}
+	if n := l.MaxMessageSize; n != nil && (*n < minMessageSize || *n > maxMessageSize) {
+		errs = append(errs, field.Invalid(path.Child("maxMessageSize"), *n, "must be of 65536 to 8388608 bytes"))
+	}
+	shared := path.Child("sharedAddresses")
+	errs = append(errs, tooMany(shared, len(l.SharedAddresses), maxSharedAddresses)...)
+	seen := map[string]bool{}
+	for i, one := range l.SharedAddresses {
+		if _, err := ParseAddress(one); err != nil {
+			errs = append(errs, field.Invalid(shared.Index(i), one, "must be an address such as 192.0.2.7 or 2001:db8::7, or a network such as 192.0.2.0/24"))
+		}
+		if seen[one] {
+			errs = append(errs, field.Duplicate(shared.Index(i), one))
+		}
+		seen[one] = true
+	}
 	return errs
+}
+
+// ParseAddress reads one of spec.limits.sharedAddresses: an address stands for a
+// network of its own.
+func ParseAddress(s string) (netip.Prefix, error) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	if a.Zone() != "" {
+		return netip.Prefix{}, fmt.Errorf("address %s: a zone means something on one machine only", s)
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
 func validateText(path *field.Path, value string, most int, pattern *regexp.Regexp, rule string) field.ErrorList {

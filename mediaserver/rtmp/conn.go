@@ -77,7 +77,7 @@ type Conn struct {
 	// What a fan-out loop looks at in every round lies side by side: of thousands
 	// of connections nothing is in the processor's cache.
 	socket socket        // of nc, unless it has none of its own: TLS, pipes
-	sealed *tlsSocket    // below nc, when nc is TLS from NewTLSListener
+	sealed *tlsSocket    // below nc, when nc is TLS from NewTLSListener or Dial
 	said   atomic.Bool   // TakeQueued has something to do, or to wait for
 	sent   atomic.Uint64 // bytes
 	window sendWindow
