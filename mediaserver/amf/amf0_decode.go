@@ -37,6 +37,7 @@ func (d *decoder) value0(depth int) (Value, error) {
 		}
 		return d.objects0.get(d, i)
 	case markAMF3:
+		d.switched = true
 		return d.value3(depth)
 	case markXML, markDate, markObject, markTypedObject, markECMAArray, markStrictArray:
 		return d.complex0(mark, depth)

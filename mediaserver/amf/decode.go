@@ -31,9 +31,14 @@ func one(b []byte, decode func(d *decoder, depth int) (Value, error)) (v Value, 
 // DecodeAll takes the AMF0 values of a message, to the end of b. They may refer
 // to one another. On an error it returns those before it as well.
 func DecodeAll(b []byte) ([]Value, error) {
-	var all []Value
 	d := decoder{b: b}
-	for d.at < len(b) {
+	return d.all()
+}
+
+// all takes what is left of a message apart.
+func (d *decoder) all() ([]Value, error) {
+	var all []Value
+	for d.at < len(d.b) {
 		v, err := d.value0(0)
 		if err != nil {
 			return all, err
@@ -52,6 +57,7 @@ type decoder struct {
 	at int
 	n  int // values so far, see maxValues
 
+	switched bool // a part of it is AMF3
 	objects0 references
 
 	objects3 references

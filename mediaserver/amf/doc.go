@@ -1,5 +1,5 @@
 // Package amf encodes and decodes Action Message Format values: AMF0, and AMF3
-// where an AMF0 value switches to it. It works on byte slices and knows
+// where an AMF0 value switches to it; and it makes AMF0 of AMF3. It works on byte slices and knows
 // nothing of messages, files or connections; rtmp, flv and session are its
 // callers.
 //

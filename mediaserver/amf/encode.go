@@ -19,10 +19,15 @@ func Append(dst []byte, v Value) ([]byte, error) {
 // AppendAll appends the AMF0 forms of the values of one message, which refer to
 // one another where a value is met again. Errors are as those of Append.
 func AppendAll(dst []byte, values ...Value) ([]byte, error) {
-	e := encoder{b: dst, before: len(dst)}
+	e := encoder{b: dst, before: len(dst), limit: maxEncoded}
+	return e.all(values)
+}
+
+// all writes the values of a message as AMF0.
+func (e *encoder) all(values []Value) ([]byte, error) {
 	for _, v := range values {
 		if err := e.value0(v, 0); err != nil {
-			return dst, err
+			return e.b[:e.before], err
 		}
 	}
 	return e.end()
@@ -31,7 +36,7 @@ func AppendAll(dst []byte, values ...Value) ([]byte, error) {
 // Append3 appends the AMF3 form of v. Text and traits are written out wherever
 // they are met. Errors are as those of Append.
 func Append3(dst []byte, v Value) ([]byte, error) {
-	e := encoder{b: dst, before: len(dst)}
+	e := encoder{b: dst, before: len(dst), limit: maxEncoded}
 	if err := e.value3(v, 0); err != nil {
 		return dst, err
 	}
@@ -42,6 +47,7 @@ func Append3(dst []byte, v Value) ([]byte, error) {
 type encoder struct {
 	b        []byte
 	before   int // bytes that were in b
+	limit    int // how many more there may be
 	objects0 places
 	objects3 places
 }
@@ -76,8 +82,8 @@ func (e *encoder) bounded(depth int) error {
 	switch {
 	case depth > maxDepth:
 		return fmt.Errorf("encode AMF: %w", ErrTooDeep)
-	case len(e.b)-e.before > maxEncoded:
-		return fmt.Errorf("encode AMF: %w: more than 64 MiB", ErrInvalid)
+	case len(e.b)-e.before > e.limit:
+		return fmt.Errorf("encode AMF: %w: more than %d bytes", ErrInvalid, e.limit)
 	}
 	return nil
 }
