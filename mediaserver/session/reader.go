@@ -144,5 +144,5 @@ func (s *Session) publicationOf(id uint32) *publishing {
 // isClear says whether a data message is @clearDataFrame.
 func isClear(payload []byte) bool {
 	word, _, err := amf.Decode(payload)
-	return err == nil && word == "@clearDataFrame"
+	return err == nil && (word == "@clearDataFrame" || word == "clearDataFrame")
 }

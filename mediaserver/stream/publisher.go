@@ -33,10 +33,17 @@ func (s *Stream) Publish() (*Publisher, error) {
 	return p, nil
 }
 
-// Write appends an audio, video or data message. The payload is copied. It
-// fails with ErrClosed.
+// Write appends an audio, video or data message. The payload is copied; data
+// becomes AMF0 wherever AMF0 can say it, for players and files that read no
+// other. It fails with ErrClosed.
 func (p *Publisher) Write(m *rtmp.Message) error {
 	s := p.s
+	data := m.Payload
+	if m.Type == rtmp.TypeData {
+		if plain, err := amf.ToAMF0(data); err == nil { // else who can read it may
+			data = plain
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.publisher != p {
@@ -48,7 +55,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 			p.offset = s.endedAt.Add(time.Since(s.ended)) - m.Timestamp
 		}
 	}
-	out := rtmp.Message{Type: m.Type, StreamID: 1, Timestamp: m.Timestamp + p.offset, Payload: m.Payload}
+	out := rtmp.Message{Type: m.Type, StreamID: 1, Timestamp: m.Timestamp + p.offset, Payload: data}
 	var flags uint8
 	var begins payload.Beginning
 	switch m.Type {
@@ -58,7 +65,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 		s.hasAudio = true
 		flags = s.audio(m.Payload)
 	case rtmp.TypeData:
-		payload, forward := s.dataMessage(m)
+		payload, forward := s.dataMessage(data)
 		if !forward {
 			return nil
 		}
@@ -122,31 +129,32 @@ func (s *Stream) keepHeader(kind rtmp.MessageType, p *payload.Payload, data []by
 }
 
 // dataMessage keeps what @setDataFrame sets and drops what @clearDataFrame
-// clears. It returns the message as players get it: without the command word.
-func (s *Stream) dataMessage(m *rtmp.Message) (payload []byte, forward bool) {
-	word, rest, err := amf.Decode(m.Payload)
+// clears; some encoders write either without the @. It returns the message as
+// players get it: without the command word.
+func (s *Stream) dataMessage(data []byte) (payload []byte, forward bool) {
+	word, rest, err := amf.Decode(data)
 	if err != nil {
 		return nil, false // players could not read it either
 	}
 	switch word {
-	case "@setDataFrame":
+	case "@setDataFrame", "setDataFrame":
 		handler, _, err := amf.Decode(rest)
 		name, ok := handler.(string)
 		if err != nil || !ok {
 			return nil, false
 		}
-		s.store(name, &rtmp.Message{Type: m.Type, Payload: rest})
+		s.store(name, rest)
 		return rest, true
-	case "@clearDataFrame":
+	case "@clearDataFrame", "clearDataFrame":
 		handler, _, _ := amf.Decode(rest)
 		name, _ := handler.(string)
 		s.clear(name)
 		return nil, false
 	case "onMetaData":
 		// Some encoders leave the command word out and mean it all the same.
-		s.store("onMetaData", m)
+		s.store("onMetaData", data)
 	}
-	return m.Payload, true
+	return data, true
 }
 
 // Clear forgets the stored data of a handler, so that players
@@ -172,8 +180,8 @@ func (s *Stream) clear(handler string) bool {
 
 // store keeps a copy of a data message under a key, in place of what had it
 // before.
-func (s *Stream) store(key string, m *rtmp.Message) {
-	entry := stored{key: key, kind: m.Type, payload: append([]byte(nil), m.Payload...)}
+func (s *Stream) store(key string, data []byte) {
+	entry := stored{key: key, payload: append([]byte(nil), data...)}
 	grows, at := len(entry.payload), -1
 	for i, d := range s.data {
 		if d.key == key {

@@ -84,10 +84,9 @@ type Stream struct {
 	unpublishNotice position        // of the notice that said so
 }
 
-// stored is a message that new players get first.
+// stored is a data message that new players get first.
 type stored struct {
 	key     string
-	kind    rtmp.MessageType
 	payload []byte
 }
 
@@ -183,7 +182,7 @@ func (s *Stream) chunkStored(at media.Timestamp) []byte {
 func (s *Stream) storedMessages(at media.Timestamp) []rtmp.Message {
 	var all []rtmp.Message
 	for _, d := range s.data {
-		all = append(all, rtmp.Message{Type: d.kind, StreamID: 1, Payload: d.payload})
+		all = append(all, rtmp.Message{Type: rtmp.TypeData, StreamID: 1, Payload: d.payload})
 	}
 	for _, h := range s.headers.list {
 		all = append(all, rtmp.Message{Type: h.kind, StreamID: 1, Timestamp: at, Payload: h.payload})
