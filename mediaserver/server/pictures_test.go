@@ -35,7 +35,7 @@ func stand(t *testing.T, s *Server) *rtmp.NetStream {
 	return stream
 }
 
-// media is one message of a player's.
+// heard is one message of a player's.
 type heard struct {
 	kind    rtmp.MessageType
 	time    media.Timestamp
@@ -96,7 +96,9 @@ func TestPicturesWithoutMarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	hears(t, "recorded", watch(t, s, 0), append(append(header, first...), second...)...)
-	hears(t, "recorded, from the middle", watch(t, s, 1005*time.Millisecond), late...)
+	// Time 0 is where it was asked to begin.
+	middle := []heard{{v, 0, bareStart}, {a, 0, aacStart}, {v, 0, bareCRA}, {a, 5, aac}, {v, 35, bareTrail}}
+	hears(t, "recorded, from the middle", watch(t, s, 1005*time.Millisecond), middle...)
 }
 
 // A stream in which decoding can begin nowhere is heard at once, and seen three
