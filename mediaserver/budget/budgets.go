@@ -20,8 +20,9 @@ type Budgets struct {
 	// Waiting counts names that players wait for and nobody publishes.
 	Waiting *Budget
 	// Files counts open files: sockets of connections, RTMP and HTTP. What is left
-	// of the files that the process may open is for recordings.
-	Files *Budget
+	// of the files that the process may open is for recordings. Played is the part
+	// of it that is for recorded files which are played.
+	Files, Played *Budget
 
 	Questions *Questions
 	Guesses   *Guesses
@@ -50,6 +51,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Guesses:   NewGuesses(),
 	}
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
+	b.Played = b.Files.Part("files that are played", max(files/4, 1))
 	return b
 }
 
@@ -58,7 +60,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Waiting, b.Files} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Waiting, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

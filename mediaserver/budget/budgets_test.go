@@ -80,7 +80,7 @@ func TestUsedUpIsToldOnce(t *testing.T) {
 func TestBudgetsOfAnyMemory(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []int64{0, 64 << 20, 1 << 30, 1 << 40} {
-		b := budget.For(memory, 1000, nil)
+		b := budget.For(memory, 4000, nil)
 		for _, one := range b.All() {
 			if one.Max() < 1000 {
 				t.Errorf("memory %d: %s: %d", memory, one.Name(), one.Max())

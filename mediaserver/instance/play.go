@@ -80,6 +80,8 @@ func notPlayed(err error) *session.Refusal {
 		why.Code = session.RefusedBadName
 	case errors.Is(err, media.ErrInvalid):
 		why.Code = session.RefusedDamaged
+	case errors.Is(err, recording.ErrTooMany):
+		why.Code, why.Reason, why.RetryAfter = session.RefusedLimit, recording.ErrTooMany.Error(), diskRetry
 	}
 	return why
 }

@@ -119,7 +119,7 @@ func (s *Store) open(name string) (*opened, error) {
 		return o, nil
 	}
 	s.mu.Unlock()
-	f, err := s.root.Open(file)
+	f, err := s.openPlayed(file)
 	if isMissing(err) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
 	}
@@ -128,7 +128,7 @@ func (s *Store) open(name string) (*opened, error) {
 	}
 	x, err := s.index(file, f)
 	if err != nil {
-		f.Close()
+		s.closePlayed(f)
 		return nil, fmt.Errorf("read recording %s: %w", file, err)
 	}
 	o := &opened{indexed: x, f: f, store: s, name: file, uses: 1}
@@ -136,6 +136,24 @@ func (s *Store) open(name string) (*opened, error) {
 	s.opened[file] = o // in place of one whose players see the file as it was
 	s.mu.Unlock()
 	return o, nil
+}
+
+// openPlayed opens a file for players, if there may be one more; closePlayed closes
+// it.
+func (s *Store) openPlayed(file string) (*os.File, error) {
+	if !s.opts.Played.Take(1) {
+		return nil, ErrTooMany
+	}
+	f, err := s.root.Open(file)
+	if err != nil {
+		s.opts.Played.Give(1)
+	}
+	return f, err
+}
+
+func (s *Store) closePlayed(f *os.File) {
+	_ = f.Close() // it was only read
+	s.opts.Played.Give(1)
 }
 
 // release gives the file back. The last one has it closed, and does not wait for
@@ -150,7 +168,7 @@ func (o *opened) release() {
 	}
 	s.mu.Unlock()
 	if last {
-		go o.f.Close()
+		go s.closePlayed(o.f)
 	}
 }
 

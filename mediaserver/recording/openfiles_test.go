@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/playback"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // A recording that runs goes on to its end while the process may open no file.
@@ -61,4 +64,41 @@ func TestNoFilesLeft(t *testing.T) { // not parallel: the limit holds for all te
 	if all := tags(t, filepath.Join(dir, "cam.flv")); len(all) == 0 || all[len(all)-1].Timestamp < 2900 {
 		t.Errorf("%d tags", len(all))
 	}
+}
+
+// So many files are open for players and no more; players of one file share it,
+// and recordings do not count.
+func TestFilesThatArePlayed(t *testing.T) {
+	t.Parallel()
+	played := budget.New("files that are played", 2)
+	s := open(t, t.TempDir(), Options{Played: played})
+	for _, name := range []string{"a", "b", "c"} {
+		record(t, s, name, ModeRecord, seconds(1, 0))
+	}
+	play := func(name string) *playback.File {
+		t.Helper()
+		f, err := s.OpenFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	all := []*playback.File{play("a"), play("b"), play("a")}
+	if _, err := s.OpenFile("c"); !errors.Is(err, ErrTooMany) {
+		t.Errorf("a third file: %v", err)
+	}
+	if _, err := s.Length("c"); !errors.Is(err, ErrTooMany) {
+		t.Errorf("the length of a third: %v", err)
+	}
+	record(t, s, "d", ModeRecord, seconds(1, 0))
+	all[1].Close()
+	servertest.Eventually(t, "a file to be closed", func() bool { return played.Used() == 1 })
+	all = append(all[:1], all[2], play("c"))
+	if _, err := s.OpenFile("no"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("what is not there: %v", err)
+	}
+	for _, f := range all {
+		f.Close()
+	}
+	servertest.Eventually(t, "a file to be closed", func() bool { return played.Used() == 0 })
 }

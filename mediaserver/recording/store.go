@@ -27,6 +27,8 @@ var (
 	// ErrDiskFull says that a recording ended to leave the last bit of space
 	// to those that are played and finished.
 	ErrDiskFull = errors.New("disk is full")
+	// ErrTooMany says that no more files may be open for players.
+	ErrTooMany = errors.New("too many recorded streams are being played")
 	// ErrClosed says that the store is closed.
 	ErrClosed = errors.New("recordings are closed")
 )
@@ -56,6 +58,9 @@ type Options struct {
 	// Indexes pays for the indexes of files, in bytes, and Samples for what was read
 	// of them and is on its way to a player; nil: no bound but the store's own.
 	Indexes, Samples *budget.Budget
+	// Played counts files that are open for players, as long as they are; nil: any
+	// number may be. Recordings do not count.
+	Played *budget.Budget
 	// Folders keeps what lies in folders, for all stores of a server; nil: one of
 	// this store alone does.
 	Folders *folders.Watcher

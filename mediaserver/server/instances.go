@@ -45,7 +45,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
 	store, err := recording.Open(dir, log, recording.Options{
 		Others: others, Now: s.cfg.clock.now, Workers: s.turns, Folders: s.folders,
-		Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples,
+		Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples, Played: s.cfg.Budgets.Played,
 	})
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
