@@ -125,6 +125,14 @@ func (p *place) Close() error {
 	return p.Conn.Close()
 }
 
+// CloseWrite ends what the client reads, before Close ends all.
+func (p *place) CloseWrite() error {
+	if c, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
+
 // answering notes that the place has a request that is being answered, or waits
 // for its client again.
 func (p *place) answering(yes bool) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // ask sends what a client has to say over HTTP, and returns the connection.
@@ -88,17 +89,36 @@ func TestClientsOfHTTPThatSayNothing(t *testing.T) {
 }
 
 // A request with a body is refused before its body comes, and its connection is
-// closed.
+// closed. A client that has sent it reads why.
 func TestRequestsHaveNoBody(t *testing.T) {
 	t.Parallel()
 	s, _ := run(t, open)
-	for _, headers := range []string{"Content-Length: 100000", "Content-Length: 5", "Transfer-Encoding: chunked", "Expect: 100-continue\r\nContent-Length: 9"} {
+	t.Cleanup(func() { // before the server ends: it gives who still sends half a second to read why
+		servertest.Eventually(t, "the connections to be closed", func() bool {
+			s.http.mu.Lock()
+			defer s.http.mu.Unlock()
+			return len(s.http.taken) == 0
+		})
+	})
+	for headers, body := range map[string]int{
+		"Content-Length: 100000": 0, "Content-Length: 5": 0, "Transfer-Encoding: chunked": 0, "Expect: 100-continue\r\nContent-Length: 9": 0,
+		"Content-Length: 99": 99, "Content-Length: 100001": 100001, "Content-Length: 3000000": 3000000,
+	} {
 		for _, line := range []string{"GET /healthz", "DELETE /recordings/app/one/x", "POST /metrics"} {
-			nc := askHTTP(t, s, line+" HTTP/1.1\r\nHost: localhost\r\n"+headers+"\r\n\r\n")
-			answer, err := io.ReadAll(nc)
-			if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 413 ")) {
-				t.Errorf("%s with %s: %v %s", line, headers, err, answer)
-			}
+			t.Run(line+" "+headers, func(t *testing.T) {
+				t.Parallel()
+				nc := askHTTP(t, s, line+" HTTP/1.1\r\nHost: localhost\r\n"+headers+"\r\n\r\n")
+				sent := make(chan struct{})
+				go func() {
+					defer close(sent)
+					_, _ = nc.Write(make([]byte, body)) // it is refused meanwhile
+				}()
+				if code := status(t, nc); code != http.StatusRequestEntityTooLarge {
+					t.Errorf("answered %d", code)
+				}
+				_, _ = io.Copy(io.Discard, nc) // to the end, or a reset
+				<-sent
+			})
 		}
 	}
 }

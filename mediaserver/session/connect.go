@@ -141,7 +141,11 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) error {
 	defer s.dismiss()
 	s.cfg.Refused(counted)
-	s.log.Warn("connect refused", "code", code, "reason", description)
+	args, _ := cmd.Object.(*amf.Object)
+	if args == nil {
+		args = &amf.Object{}
+	}
+	s.log.Warn("connect refused", "app", Printable(property(args, "app", "")), "code", code, "reason", description)
 	err := s.conn.Send(
 		rtmp.WindowAckSize(windowAckSize),
 		rtmp.SetPeerBandwidth(windowAckSize, peerLimit),

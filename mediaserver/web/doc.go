@@ -2,6 +2,9 @@
 // metrics and recorded streams. Its port is for operators and Prometheus; no
 // LoadBalancer publishes it.
 //
+// It answers to addresses, to localhost and to names that it was given, so that no
+// web page whose own name leads here reads anything; and it takes no bodies.
+//
 // A client that reaches the port may read all of it. It changes one thing only,
 // and not for everybody: it deletes a recorded stream for a client that shows
 // the instance's publish key or, where an instance has none, is on the server's

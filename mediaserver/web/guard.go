@@ -39,6 +39,9 @@ func hostOf(r *http.Request) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
+// bodyTime is how long what is left of a body that is refused may take.
+const bodyTime = 300 * time.Millisecond
+
 // withoutBody refuses requests that have a body: nothing here takes one, and one
 // that never comes would be waited for.
 func withoutBody(h http.Handler) http.Handler {
@@ -47,8 +50,9 @@ func withoutBody(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		// Without it the rest would be read, to use the connection again.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		// What is on its way is read, so that the client reads the answer and not
+		// that the connection was reset; what is not is not waited for.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 		w.Header().Set("Connection", "close")
 		refuse(w, r, http.StatusRequestEntityTooLarge, "requests here have no body")
 	})
