@@ -7,7 +7,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
-	"flashpod.dev/flashpod/mediaserver/journal"
+	"flashpod.dev/flashpod/mediaserver/logs"
 	"flashpod.dev/flashpod/mediaserver/server"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
@@ -17,12 +17,12 @@ const pageSize = 1000 // recordings that are asked for at once
 // recordingsFolder is a data folder from which no server serves.
 type recordingsFolder struct {
 	catalogue *catalogue.Catalogue
-	log       *journal.Journal
+	log       *logs.Log
 	done      func() error
 }
 
 func openFolder(data, instance string) (library, error) {
-	log := journal.New(os.Stderr, journal.Options{})
+	log := logs.New(os.Stderr, logs.Options{})
 	shelves, done, err := server.OpenRecordings(data, instance, slog.New(log.Handler()))
 	if err != nil {
 		log.Close(lastLines)

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
-	"flashpod.dev/flashpod/mediaserver/journal"
+	"flashpod.dev/flashpod/mediaserver/logs"
 	"flashpod.dev/flashpod/mediaserver/server"
 )
 
@@ -133,7 +133,7 @@ func boundMemory() {
 // lastLines is how long whoever reads the log may take to read the end of it.
 const lastLines = 2 * time.Second
 
-func openLog(level, format string) (*journal.Journal, error) {
+func openLog(level, format string) (*logs.Log, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q: choose debug, info, warn or error", level)
@@ -141,5 +141,5 @@ func openLog(level, format string) (*journal.Journal, error) {
 	if format != "text" && format != "json" {
 		return nil, fmt.Errorf("--log-format %q: choose text or json", format)
 	}
-	return journal.New(os.Stderr, journal.Options{Level: l, JSON: format == "json"}), nil
+	return logs.New(os.Stderr, logs.Options{Level: l, JSON: format == "json"}), nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
-	"flashpod.dev/flashpod/mediaserver/journal"
+	"flashpod.dev/flashpod/mediaserver/logs"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -256,4 +256,4 @@ func withoutQuery(name string) string {
 
 // Printable makes a client's own word fit for a log line, or for an answer in
 // which it is one of several: keys are masked, and it has 64 characters at most.
-func Printable(s string) string { return journal.Clean(s, 64) }
+func Printable(s string) string { return logs.Clean(s, 64) }

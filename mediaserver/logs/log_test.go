@@ -1,4 +1,4 @@
-package journal
+package logs
 
 import (
 	"bytes"
@@ -59,13 +59,13 @@ const atOnce = 10 * time.Second // more than any disk or machine takes
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	var out lines
-	var j *Journal
+	var l *Log
 	slogtest.Run(t, func(*testing.T) slog.Handler {
 		out = lines{}
-		j = New(&out, Options{JSON: true})
-		return j.Handler()
+		l = New(&out, Options{JSON: true})
+		return l.Handler()
 	}, func(t *testing.T) map[string]any {
-		j.Close(atOnce)
+		l.Close(atOnce)
 		return out.objects(t)[0]
 	})
 }
@@ -103,12 +103,12 @@ func TestValues(t *testing.T) {
 			t.Run(fmt.Sprintf("%s json=%v", name, asJSON), func(t *testing.T) {
 				t.Parallel()
 				var out lines
-				j := New(&out, Options{JSON: asJSON})
-				log := slog.New(j.Handler())
+				l := New(&out, Options{JSON: asJSON})
+				log := slog.New(l.Handler())
 				log.Error("one", "v", v)
 				log.With("v", v).Error("two")
 				log.WithGroup("g").Error("three", "v", v)
-				j.Close(atOnce)
+				l.Close(atOnce)
 				said := out.String()
 				if n := strings.Count(said, "\n"); n != 3 || !utf8.ValidString(said) {
 					t.Errorf("%d lines:\n%.2000s", n, said)
@@ -154,9 +154,9 @@ func TestLinesAreAsBefore(t *testing.T) {
 			write(slog.New(slog.NewTextHandler(&want, opts)))
 		}
 		var out lines
-		j := New(&out, Options{JSON: asJSON})
-		write(slog.New(j.Handler()))
-		j.Close(atOnce)
+		l := New(&out, Options{JSON: asJSON})
+		write(slog.New(l.Handler()))
+		l.Close(atOnce)
 		got := out.String()
 		if _, rest, ok := strings.Cut(got, ","); asJSON && ok {
 			got = "{" + rest
@@ -171,9 +171,9 @@ func TestLinesAreAsBefore(t *testing.T) {
 
 // What is below the level costs nothing.
 func TestDisabledLevel(t *testing.T) {
-	j := New(io.Discard, Options{})
-	defer j.Close(atOnce)
-	log := slog.New(j.Handler())
+	l := New(io.Discard, Options{})
+	defer l.Close(atOnce)
+	log := slog.New(l.Handler())
 	if n := testing.AllocsPerRun(100, func() { log.Debug("nothing") }); n != 0 {
 		t.Errorf("a line that is not written costs %v allocations", n)
 	}
@@ -196,8 +196,8 @@ func TestNobodyReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
-		j := New(g, Options{JSON: true, Queue: 64 << 10})
-		log := slog.New(j.Handler())
+		l := New(g, Options{JSON: true, Queue: 64 << 10})
+		log := slog.New(l.Handler())
 		const each = 40
 		for n := range 100 {
 			stranger := log.With("address", fmt.Sprintf("192.0.2.%d:1", n))
@@ -206,14 +206,14 @@ func TestNobodyReads(t *testing.T) {
 			}
 		}
 		log.Error("own")
-		lost := j.LeftOut()[LeftOutFull]
+		lost := l.LeftOut()[LeftOutFull]
 		if lost == 0 || lost > 99*each {
 			t.Errorf("%d lines were left out", lost)
 		}
 		close(g.open)
 		synctest.Wait()
 		log.Info("after")
-		j.Close(0)
+		l.Close(0)
 		synctest.Wait()
 		kinds, told := map[any]uint64{}, 0.0
 		for _, o := range g.objects(t) {
@@ -236,11 +236,11 @@ func TestLogIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	j := New(w, Options{})
-	slog.New(j.Handler()).Info("one")
-	j.Close(atOnce)
+	l := New(w, Options{})
+	slog.New(l.Handler()).Info("one")
+	l.Close(atOnce)
 	w.Close()
-	if n := j.LeftOut()[LeftOutFull]; n == 0 {
+	if n := l.LeftOut()[LeftOutFull]; n == 0 {
 		t.Error("a line that was not written does not count")
 	}
 }
@@ -249,11 +249,11 @@ func TestLogIsGone(t *testing.T) {
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	var out lines
-	j := New(&out, Options{})
-	defer j.Close(atOnce)
+	l := New(&out, Options{})
+	defer l.Close(atOnce)
 	for n := range 100 {
-		slog.New(j.Handler()).Info("one", "n", n)
-		j.Flush(atOnce)
+		slog.New(l.Handler()).Info("one", "n", n)
+		l.Flush(atOnce)
 		if got := strings.Count(out.String(), "\n"); got != n+1 {
 			t.Fatalf("%d lines are written of %d", got, n+1)
 		}
@@ -265,19 +265,19 @@ func TestCloseIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
-		j := New(g, Options{})
-		slog.New(j.Handler()).Info("one")
+		l := New(g, Options{})
+		slog.New(l.Handler()).Info("one")
 		started := time.Now()
-		j.Flush(time.Second / 2)
-		j.Close(time.Second / 2)
+		l.Flush(time.Second / 2)
+		l.Close(time.Second / 2)
 		if took := time.Since(started); took != time.Second {
 			t.Errorf("it took %v", took)
 		}
-		slog.New(j.Handler()).Info("two")
+		slog.New(l.Handler()).Info("two")
 		close(g.open)
 		synctest.Wait()
-		if said := g.String(); strings.Contains(said, "two") || !strings.Contains(said, "one") || j.LeftOut()[LeftOutFull] != 1 {
-			t.Errorf("%s; %v", said, j.LeftOut())
+		if said := g.String(); strings.Contains(said, "two") || !strings.Contains(said, "one") || l.LeftOut()[LeftOutFull] != 1 {
+			t.Errorf("%s; %v", said, l.LeftOut())
 		}
 	})
 }
@@ -288,8 +288,8 @@ func TestPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out lines
-		j := New(&out, Options{JSON: true})
-		log := slog.New(j.Handler())
+		l := New(&out, Options{JSON: true})
+		log := slog.New(l.Handler())
 		for second := range 10 {
 			for n := range 4000 {
 				log.Warn("handshake failed", "address", fmt.Sprintf("192.0.2.1:%d", n), "err", io.EOF)
@@ -300,7 +300,7 @@ func TestPace(t *testing.T) {
 		}
 		<-time.After(summaryEvery)
 		synctest.Wait()
-		j.Close(0)
+		l.Close(0)
 		synctest.Wait()
 		told, others, connected, summed := 0, 0, 0, 0.0
 		for _, o := range out.objects(t) {
@@ -320,7 +320,7 @@ func TestPace(t *testing.T) {
 		if told > burst+10*perSecond || told < burst || others != 10 || connected != 10 || told+int(summed) != 40000 {
 			t.Errorf("%d were told, %v summed up, %d of another, %d connected", told, summed, others, connected)
 		}
-		if n := j.LeftOut()[LeftOutLike]; n != uint64(summed) {
+		if n := l.LeftOut()[LeftOutLike]; n != uint64(summed) {
 			t.Errorf("%d are counted, %v told", n, summed)
 		}
 	})
@@ -332,23 +332,23 @@ func TestManyAddresses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out lines
-		j := New(&out, Options{JSON: true, Queue: 64 << 20})
-		log := slog.New(j.Handler())
+		l := New(&out, Options{JSON: true, Queue: 64 << 20})
+		log := slog.New(l.Handler())
 		const all = 100000
 		for n := range all {
 			log.Warn("handshake failed", "address", fmt.Sprintf("[2001:db8:%x:%x::1]:5", n>>16, n&0xffff))
 		}
-		if n := len(j.pace.kinds); n > maxKinds+1 {
+		if n := len(l.pace.kinds); n > maxKinds+1 {
 			t.Errorf("%d kinds are remembered", n)
 		}
 		<-time.After(time.Hour) // they are quiet
 		for n := range maxKinds {
 			log.Warn(fmt.Sprintf("words %d", n))
 		}
-		if n := len(j.pace.kinds); n > maxKinds+1 {
+		if n := len(l.pace.kinds); n > maxKinds+1 {
 			t.Errorf("%d kinds are remembered, later", n)
 		}
-		j.Close(0)
+		l.Close(0)
 		synctest.Wait()
 		told := strings.Count(out.String(), `"msg":"handshake failed"`)
 		if told > maxKinds+ownBurst || strings.Count(out.String(), `"msg":"words`) != maxKinds {
@@ -386,9 +386,9 @@ func TestNetworks(t *testing.T) {
 }
 
 func BenchmarkLine(b *testing.B) {
-	j := New(io.Discard, Options{JSON: true})
-	defer j.Close(atOnce)
-	log := slog.New(j.Handler()).With("client", "abcdefgh", "address", "192.0.2.1:5")
+	l := New(io.Discard, Options{JSON: true})
+	defer l.Close(atOnce)
+	log := slog.New(l.Handler()).With("client", "abcdefgh", "address", "192.0.2.1:5")
 	b.ReportAllocs()
 	for b.Loop() {
 		log.Info("playing", "stream", "cam", "recorded", false)

@@ -1,4 +1,4 @@
-package journal
+package logs
 
 import (
 	"io"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Options of a journal. The zero value works.
+// Options of a log. The zero value works.
 type Options struct {
 	Level slog.Leveler // of the lines that are written, and above; default slog.LevelInfo
 	JSON  bool         // a JSON object a line, instead of words and values
@@ -15,9 +15,9 @@ type Options struct {
 	Queue int
 }
 
-// Journal writes a log. All methods may be called from any goroutine; none but
+// Log writes lines. All methods may be called from any goroutine; none but
 // Flush and Close waits.
-type Journal struct {
+type Log struct {
 	opts  Options
 	out   io.Writer
 	pace  pace
@@ -26,27 +26,27 @@ type Journal struct {
 	done  chan struct{} // closed when all is written that will be
 }
 
-// New makes a journal that writes to out, from a goroutine of its own. Close ends
+// New makes a log that writes to out, from a goroutine of its own. Close ends
 // it.
-func New(out io.Writer, opts Options) *Journal {
+func New(out io.Writer, opts Options) *Log {
 	if opts.Level == nil {
 		opts.Level = slog.LevelInfo
 	}
 	if opts.Queue <= 0 {
 		opts.Queue = 1 << 20
 	}
-	j := &Journal{
+	w := &Log{
 		opts: opts, out: out, pace: pace{kinds: map[kind]*spent{}}, queue: queue{max: opts.Queue},
 		woken: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	go j.write()
-	return j
+	go w.write()
+	return w
 }
 
 // Handler is where lines come in. An attribute "address" that one of them has, or
 // that its logger was made with, says which stranger it is about; one without
 // it is the server's own.
-func (j *Journal) Handler() slog.Handler { return &handler{journal: j, scopes: make([]scope, 1)} }
+func (w *Log) Handler() slog.Handler { return &handler{log: w, scopes: make([]scope, 1)} }
 
 // Why lines are left out.
 const (
@@ -55,92 +55,92 @@ const (
 )
 
 // LeftOut counts the lines that are not in the log, by reason.
-func (j *Journal) LeftOut() map[string]uint64 {
-	like, _ := j.pace.state()
-	return map[string]uint64{LeftOutFull: j.queue.lost(), LeftOutLike: like}
+func (w *Log) LeftOut() map[string]uint64 {
+	like, _ := w.pace.state()
+	return map[string]uint64{LeftOutFull: w.queue.lost(), LeftOutLike: like}
 }
 
 // Flush waits until everything is written that was logged so far, but no longer
 // than so long: for who writes to the same terminal by another way.
-func (j *Journal) Flush(within time.Duration) {
-	rest := j.queue.rest()
+func (w *Log) Flush(within time.Duration) {
+	rest := w.queue.rest()
 	if rest == nil {
 		return
 	}
 	select {
 	case <-rest:
-	case <-j.done:
+	case <-w.done:
 	case <-time.After(within):
 	}
 }
 
 // Close has everything written that was logged so far, and waits for that no
 // longer than so long. What is logged later is left out.
-func (j *Journal) Close(within time.Duration) {
-	j.queue.close()
-	j.wake()
+func (w *Log) Close(within time.Duration) {
+	w.queue.close()
+	w.wake()
 	select {
-	case <-j.done:
+	case <-w.done:
 	case <-time.After(within):
 	}
 }
 
-func (j *Journal) put(line []byte, own bool) {
-	j.queue.put(line, own)
-	j.wake()
+func (w *Log) put(line []byte, own bool) {
+	w.queue.put(line, own)
+	w.wake()
 }
 
-func (j *Journal) wake() {
+func (w *Log) wake() {
 	select {
-	case j.woken <- struct{}{}:
+	case w.woken <- struct{}{}:
 	default:
 	}
 }
 
 // write writes lines as long as there are any, and sums up from time to time what
 // was left out.
-func (j *Journal) write() {
-	defer close(j.done)
+func (w *Log) write() {
+	defer close(w.done)
 	var due <-chan time.Time // nil: nothing is to be summed up
 	for last := false; ; {
-		lines, closed := j.queue.take()
+		lines, closed := w.queue.take()
 		switch {
 		case len(lines) > 0:
-			_, err := j.out.Write(lines)
-			if j.queue.written(err == nil); err == nil {
-				j.tellLost(false)
+			_, err := w.out.Write(lines)
+			if w.queue.written(err == nil); err == nil {
+				w.tellLost(false)
 			}
 			continue
 		case closed && last:
 			return
 		case closed:
 			last = true
-			j.sumUp()
-			j.tellLost(true)
+			w.sumUp()
+			w.tellLost(true)
 			continue
 		}
-		if _, untold := j.pace.state(); untold && due == nil {
+		if _, untold := w.pace.state(); untold && due == nil {
 			due = time.After(summaryEvery)
 		}
 		select {
-		case <-j.woken:
+		case <-w.woken:
 		case <-due:
 			due = nil
-			j.sumUp()
+			w.sumUp()
 		}
 	}
 }
 
 // tellLost tells what was left out because there was no room.
-func (j *Journal) tellLost(last bool) {
-	if n := j.queue.untold(last); n > 0 {
-		j.tell(slog.LevelWarn, "lines were left out: the log is read too slowly", slog.Uint64("lines", n))
+func (w *Log) tellLost(last bool) {
+	if n := w.queue.untold(last); n > 0 {
+		w.tell(slog.LevelWarn, "lines were left out: the log is read too slowly", slog.Uint64("lines", n))
 	}
 }
 
 // sumUp tells what was left out because it was like other lines.
-func (j *Journal) sumUp() {
-	for _, s := range j.pace.summaries() {
+func (w *Log) sumUp() {
+	for _, s := range w.pace.summaries() {
 		attrs := []slog.Attr{slog.String("like", s.message), slog.Uint64("lines", s.lines)}
 		switch {
 		case s.from != "":
@@ -148,13 +148,13 @@ func (j *Journal) sumUp() {
 		case s.addresses > 1:
 			attrs = append(attrs, slog.Int("addresses", s.addresses))
 		}
-		j.tell(s.level, "more lines like another were left out", attrs...)
+		w.tell(s.level, "more lines like another were left out", attrs...)
 	}
 }
 
-// tell writes a line of the journal's own.
-func (j *Journal) tell(l slog.Level, message string, attrs ...slog.Attr) {
+// tell writes a line of the log's own.
+func (w *Log) tell(l slog.Level, message string, attrs ...slog.Attr) {
 	r := slog.NewRecord(time.Now(), l, message, 0)
 	r.AddAttrs(cleanAttrs(attrs)...)
-	j.queue.putNote(j.format(r))
+	w.queue.putNote(w.format(r))
 }

@@ -1,4 +1,4 @@
-package journal
+package logs
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ const address = "address"
 
 // handler implements slog.Handler.
 type handler struct {
-	journal *Journal
-	scopes  []scope // the first has no group
-	from    string  // whom the lines are about; "": the server itself
+	log    *Log
+	scopes []scope // the first has no group
+	from   string  // whom the lines are about; "": the server itself
 }
 
 // scope is what WithGroup and WithAttrs have said: attributes within a group.
@@ -31,7 +31,7 @@ type scope struct {
 
 // Enabled implements slog.Handler.
 func (h *handler) Enabled(_ context.Context, l slog.Level) bool {
-	return l >= h.journal.opts.Level.Level()
+	return l >= h.log.opts.Level.Level()
 }
 
 // WithAttrs implements slog.Handler.
@@ -66,15 +66,15 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		from = stranger(a, from)
 		return true
 	})
-	j := h.journal
-	ok, first := j.pace.allow(kind{from, clip(r.Message, maxKind), r.Level}, time.Now())
+	w := h.log
+	ok, first := w.pace.allow(kind{from, clip(r.Message, maxKind), r.Level}, time.Now())
 	if first {
-		j.wake() // it is to be summed up
+		w.wake() // it is to be summed up
 	}
 	if !ok {
 		return nil
 	}
-	j.put(h.format(r), r.Level >= slog.LevelError && from == "")
+	w.put(h.format(r), r.Level >= slog.LevelError && from == "")
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (h *handler) format(r slog.Record) []byte {
 	}
 	clean := slog.NewRecord(r.Time, r.Level, Clean(r.Message, maxMessage), r.PC)
 	clean.AddAttrs(attrs...)
-	return h.journal.format(clean)
+	return h.log.format(clean)
 }
 
 // maxMessage is how many characters a message has, as opposed to a value: words
@@ -136,17 +136,17 @@ func network(hostPort string) string {
 }
 
 // format writes a record whose values are clean, as one line.
-func (j *Journal) format(r slog.Record) []byte {
+func (w *Log) format(r slog.Record) []byte {
 	var b bytes.Buffer
-	opts := &slog.HandlerOptions{Level: j.opts.Level}
+	opts := &slog.HandlerOptions{Level: w.opts.Level}
 	var h slog.Handler = slog.NewTextHandler(&b, opts)
-	if j.opts.JSON {
+	if w.opts.JSON {
 		h = slog.NewJSONHandler(&b, opts)
 	}
 	if err := h.Handle(context.Background(), r); err != nil {
 		return fmt.Appendf(nil, "log: %v\n", err)
 	}
-	if j.opts.JSON {
+	if w.opts.JSON {
 		return visible(b.Bytes())
 	}
 	return b.Bytes()

@@ -1,4 +1,4 @@
-package journal
+package logs
 
 import "sync"
 
@@ -35,7 +35,7 @@ func (q *queue) put(line []byte, own bool) {
 	q.add(line)
 }
 
-// putNote appends a line of the journal's own, of which there are few.
+// putNote appends a line of the log's own, of which there are few.
 func (q *queue) putNote(line []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
