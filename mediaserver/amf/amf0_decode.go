@@ -9,7 +9,7 @@ func (d *decoder) value0(depth int) (Value, error) {
 	if depth > maxDepth {
 		return nil, d.fail("", ErrTooDeep)
 	}
-	if err := d.count(1); err != nil {
+	if err := d.count(0); err != nil {
 		return nil, err
 	}
 	mark, err := d.byte()
@@ -57,7 +57,7 @@ func (d *decoder) complex0(mark byte, depth int) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d.objects0.keep(XML(s), len(s)/perValue), nil
+		return d.objects0.keep(XML(s), len(s)), nil
 	case markDate:
 		ms, err := d.double()
 		if err != nil {
@@ -127,6 +127,9 @@ func (d *decoder) properties0(to *[]Property, depth int) error {
 		if name == "" && d.at < len(d.b) && d.b[d.at] == markObjectEnd {
 			d.at++
 			return nil
+		}
+		if err := d.count(0); err != nil {
+			return err
 		}
 		v, err := d.value0(depth + 1)
 		if err != nil {

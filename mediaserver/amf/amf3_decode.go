@@ -35,7 +35,7 @@ func (d *decoder) value3(depth int) (Value, error) {
 	if depth > maxDepth {
 		return nil, d.fail("", ErrTooDeep)
 	}
-	if err := d.count(1); err != nil {
+	if err := d.count(0); err != nil {
 		return nil, err
 	}
 	mark, err := d.byte()
@@ -74,7 +74,7 @@ func (d *decoder) value3(depth int) (Value, error) {
 }
 
 func (d *decoder) string3() (string, error) {
-	if err := d.count(1); err != nil {
+	if err := d.count(0); err != nil {
 		return "", err
 	}
 	n, err := d.u29()
@@ -86,9 +86,9 @@ func (d *decoder) string3() (string, error) {
 			return "", d.fail(": reference to string %d of %d", ErrInvalid, n>>1, len(d.strings))
 		}
 		s := d.strings[n>>1]
-		return s, d.count(len(s) / perValue)
+		return s, d.countAll(len(s))
 	}
-	b, err := d.take(int(n >> 1))
+	b, err := d.text(int(n >> 1))
 	if err != nil {
 		return "", err
 	}
@@ -104,17 +104,17 @@ func (d *decoder) string3() (string, error) {
 func (d *decoder) complex3(mark byte, n uint32, depth int) (Value, error) {
 	switch mark {
 	case mark3XMLDoc, mark3XML:
-		b, err := d.take(int(n))
+		b, err := d.text(int(n))
 		if err != nil {
 			return nil, err
 		}
-		return d.objects3.keep(XML(b), len(b)/perValue), nil
+		return d.objects3.keep(XML(b), len(b)), nil
 	case mark3ByteArray:
-		b, err := d.take(int(n))
+		b, err := d.text(int(n))
 		if err != nil {
 			return nil, err
 		}
-		return d.objects3.keep(&ByteArray{bytes.Clone(b)}, len(b)/perValue), nil
+		return d.objects3.keep(&ByteArray{bytes.Clone(b)}, len(b)), nil
 	case mark3Date:
 		ms, err := d.double()
 		if err != nil {
@@ -181,7 +181,13 @@ func (d *decoder) object3(n uint32, depth int) (Value, error) {
 	}
 	o := &Object{Class: tr.class}
 	return d.objects3.hold(d, o, func() error {
+		if err := d.count(len(tr.class)); err != nil {
+			return err
+		}
 		for _, name := range tr.sealed {
+			if err := d.count(len(name)); err != nil {
+				return err
+			}
 			v, err := d.value3(depth + 1)
 			if err != nil {
 				return err
@@ -286,11 +292,11 @@ func (d *decoder) vector(mark byte, n uint32) (Value, error) {
 	if err := d.fits(n, size); err != nil {
 		return nil, err
 	}
-	b, err := d.take(int(n) * size)
+	b, err := d.text(int(n) * size)
 	if err != nil {
 		return nil, err
 	}
-	return d.objects3.keep(numbers(mark, flag != 0, b), len(b)/perValue), nil
+	return d.objects3.keep(numbers(mark, flag != 0, b), len(b)), nil
 }
 
 func numbers(mark byte, fixed bool, b []byte) Value {

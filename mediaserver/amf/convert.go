@@ -19,7 +19,7 @@ func ToAMF0(b []byte) ([]byte, error) {
 	if bytes.IndexByte(b, markAMF3) < 0 {
 		return b, nil
 	}
-	d := decoder{b: b}
+	d := decoder{b: b, most: maxSize}
 	values, err := d.all()
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func Decode3(b []byte) (v Value, rest []byte, err error) {
 }
 
 func one(b []byte, decode func(d *decoder, depth int) (Value, error)) (v Value, rest []byte, err error) {
-	d := decoder{b: b}
+	d := decoder{b: b, most: maxSize}
 	v, err = decode(&d, 0)
 	if err != nil {
 		return nil, b, err
@@ -31,8 +31,18 @@ func one(b []byte, decode func(d *decoder, depth int) (Value, error)) (v Value, 
 // DecodeAll takes the AMF0 values of a message, to the end of b. They may refer
 // to one another. On an error it returns those before it as well.
 func DecodeAll(b []byte) ([]Value, error) {
-	d := decoder{b: b}
-	return d.all()
+	all, _, err := DecodeWithin(b, maxSize)
+	return all, err
+}
+
+// DecodeWithin is DecodeAll for values that are no larger than so many bytes all
+// together, written out: 64 for each value and each name, and those of names and
+// text; what is referred to counts as often as it is. Larger ones are ErrTooMany.
+// It returns how large they are.
+func DecodeWithin(b []byte, most int) (all []Value, size int, err error) {
+	d := decoder{b: b, most: min(most, maxSize)}
+	all, err = d.all()
+	return all, d.n, err
 }
 
 // all takes what is left of a message apart.
@@ -53,9 +63,10 @@ func (d *decoder) all() ([]Value, error) {
 // parts of it that are AMF3 share one set of tables, as Adobe's own BlazeDS
 // keeps them.
 type decoder struct {
-	b  []byte
-	at int
-	n  int // values so far, see maxValues
+	b    []byte
+	at   int
+	n    int // size of the values so far, see maxSize
+	most int // that they may have
 
 	switched bool // a part of it is AMF3
 	objects0 references
@@ -65,10 +76,13 @@ type decoder struct {
 	traits   []traits
 }
 
-// count takes n more values into account.
-func (d *decoder) count(n int) error {
-	if d.n += n; d.n > maxValues {
-		return d.fail(": %d at most", ErrTooMany, maxValues)
+// count takes a value of so many bytes of text into account, or a name.
+func (d *decoder) count(text int) error { return d.countAll(perValue + text) }
+
+// countAll takes values of a size into account.
+func (d *decoder) countAll(size int) error {
+	if d.n += size; d.n > d.most {
+		return d.fail(": %d bytes at most, written out", ErrTooMany, d.most)
 	}
 	return nil
 }
@@ -78,7 +92,7 @@ type references []reference
 
 type reference struct {
 	v    Value
-	size int // in values, see maxValues; 0 while it is being decoded
+	size int // see maxSize; 0 while it is being decoded
 }
 
 // hold gives a value the next place in the table, before fill decodes what is
@@ -93,8 +107,8 @@ func (r *references) hold(d *decoder, v Value, fill func() error) (Value, error)
 	return v, nil
 }
 
-// keep gives a value that has nothing inside it the next place in the table.
-// size is what it counts as beside itself.
+// keep gives a value that has nothing inside it, but so many bytes, the next
+// place in the table.
 func (r *references) keep(v Value, size int) Value {
 	*r = append(*r, reference{v: v, size: size})
 	return v
@@ -104,7 +118,7 @@ func (r references) get(d *decoder, i int) (Value, error) {
 	if i >= len(r) {
 		return nil, d.fail(": reference to object %d of %d", ErrInvalid, i, len(r))
 	}
-	return r[i].v, d.count(r[i].size)
+	return r[i].v, d.countAll(r[i].size)
 }
 
 func (d *decoder) fail(format string, err error, args ...any) error {
@@ -127,7 +141,16 @@ func (d *decoder) take(n int) ([]byte, error) {
 	}
 	b := d.b[d.at : d.at+n]
 	d.at += n
-	return b, d.count(n / perValue)
+	return b, nil
+}
+
+// text takes the next n bytes, which count.
+func (d *decoder) text(n int) ([]byte, error) {
+	b, err := d.take(n)
+	if err != nil {
+		return nil, err
+	}
+	return b, d.countAll(n)
 }
 
 func (d *decoder) byte() (byte, error) {
@@ -167,7 +190,7 @@ func (d *decoder) name() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := d.take(n)
+	b, err := d.text(n)
 	return string(b), err
 }
 
@@ -176,6 +199,6 @@ func (d *decoder) long() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := d.take(int(n))
+	b, err := d.text(int(n))
 	return string(b), err
 }

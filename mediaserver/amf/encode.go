@@ -75,8 +75,8 @@ func (p *places) find(v any) (place int, found bool) {
 func (p *places) skip() { p.n++ }
 
 // maxEncoded bounds what values may grow to: what is too far behind to be
-// referred to is written out again.
-const maxEncoded = 64 << 20
+// referred to is written out again. It is as much as is decoded.
+const maxEncoded = maxSize
 
 func (e *encoder) bounded(depth int) error {
 	switch {

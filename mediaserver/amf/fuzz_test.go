@@ -1,8 +1,10 @@
 package amf
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"reflect"
 	"runtime"
 	"strings"
@@ -21,7 +23,7 @@ func costOf(f func()) uint64 {
 // dear is more than bytes of a length may cost to decode: so much for each
 // value, of which each takes a byte at least, and the bytes themselves. The
 // rest is room for other goroutines and for an error's text.
-func dear(n int) uint64 { return uint64(256*min(n, maxValues) + 4*n + 64<<10) }
+func dear(n int) uint64 { return uint64(256*min(n, maxSize/perValue) + 4*n + 64<<10) }
 
 // decodeCheaply decodes, and fails the test when that takes more memory than
 // the bytes are worth, or when it gives something back that was not there.
@@ -232,4 +234,66 @@ func TestDecodingIsCheap(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nameHeavy is an AMF0 list of an object of many long names, and of so many
+// references to it.
+func nameHeavy(names, length, references int) []byte {
+	b := []byte{markStrictArray}
+	b = binary.BigEndian.AppendUint32(b, uint32(references+1))
+	b = append(b, markObject)
+	for i := range names {
+		b = binary.BigEndian.AppendUint16(b, uint16(length))
+		b = append(b, fmt.Sprintf("%0*d", length, i)...)
+		b = append(b, markNull)
+	}
+	b = append(b, 0, 0, markObjectEnd)
+	for range references {
+		b = append(b, markReference, 0, 1)
+	}
+	return b
+}
+
+// Names and short strings are text as any other: what would be much larger
+// written out is refused.
+func TestNamesCount(t *testing.T) {
+	if _, _, err := Decode(nameHeavy(900, 63, 280)); !errors.Is(err, ErrTooMany) {
+		t.Errorf("900 names of 63 bytes, 280 times: %v", err)
+	}
+	if _, _, err := Decode(nameHeavy(900, 63, 10)); err != nil {
+		t.Errorf("900 names of 63 bytes, ten times: %v", err)
+	}
+	// Objects of AMF3 that share their traits say their names once.
+	traits := "\x11\x09\x83\x61\x01" + "\x0a\xa6\x63\x01" // a list, an object of 310 sealed names
+	for i := range 310 {
+		traits += "\x7f" + fmt.Sprintf("%063d", i)
+	}
+	traits += strings.Repeat("\x01", 310) + strings.Repeat("\x0a\x01"+strings.Repeat("\x01", 310), 239)
+	if _, _, err := Decode([]byte(traits)); err != nil {
+		t.Errorf("310 names of 63 bytes, 240 objects: %v", err)
+	}
+	// Short strings of AMF3 that are referred to.
+	short := "\x11\x09\x93\x80\x01\x01\x06\x7f" + strings.Repeat("x", 63) + strings.Repeat("\x06\x00", 19<<13-1)
+	if _, _, err := Decode([]byte(short)); !errors.Is(err, ErrTooMany) {
+		t.Errorf("a string of 63 bytes, %d times: %v", 19<<13, err)
+	}
+}
+
+// What is decoded within a size is no larger when it is written out again.
+func FuzzDecodeWithin(f *testing.F) {
+	seeds(f, Append)
+	f.Add(nameHeavy(20, 63, 10))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const most = 8 << 10
+		all, size, err := DecodeWithin(b, most)
+		if err != nil {
+			return
+		}
+		if size > most {
+			t.Fatalf("%d bytes, %d were allowed", size, most)
+		}
+		if out, err := AppendAll(nil, all...); err == nil && len(out) > size {
+			t.Fatalf("%d bytes written out, counted as %d", len(out), size)
+		}
+	})
 }

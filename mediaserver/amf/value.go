@@ -106,15 +106,14 @@ var (
 const (
 	// maxDepth bounds nesting: real objects have a handful of levels.
 	maxDepth = 64
-	// maxValues bounds what one call decodes: a null takes a byte as AMF, and
-	// a hundred as a property of a Go value. A value that is referred to counts
-	// as often as it is; sixty lists, each of which holds the one before twice,
-	// would keep a reader of them all busy for years, and a chain of references
-	// would nest without end. A reference to a list from within it counts as
-	// one value: it is not entered again. Text counts too, see perValue.
-	maxValues = 1 << 18
-	// perValue is how many bytes of text, or of numbers in a vector, count for
-	// a value: all of them, written out, are 16 MiB.
+	// maxSize bounds what one call decodes: a null takes a byte as AMF, and a
+	// hundred as a property of a Go value. So it counts values as they would be
+	// written out: perValue bytes for each, and for each name, and their text. A
+	// value that is referred to counts as often as it is; sixty lists, each of
+	// which holds the one before twice, would keep a reader of them all busy for
+	// years, and a chain of references would nest without end. A reference to a
+	// list from within it counts as one value: it is not entered again.
+	maxSize  = 16 << 20
 	perValue = 64
 )
 
