@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"fmt"
+	"math"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
@@ -13,19 +14,24 @@ type Command struct {
 	Transaction float64   // 0: no answer is wanted
 	Object      amf.Value // the command object; nil for most
 	Args        []amf.Value
+	Size        int // what came takes, written out, in bytes: see amf.DecodeWithin
 }
 
 // ParseCommand takes an AMF0 command message apart. Only the name must be
 // there; the error says what was found in its place.
-func ParseCommand(m *Message) (*Command, error) {
-	values, err := amf.DecodeAll(m.Payload)
+func ParseCommand(m *Message) (*Command, error) { return ParseCommandWithin(m, math.MaxInt) }
+
+// ParseCommandWithin is ParseCommand for commands that are no larger than so many
+// bytes, written out: see amf.DecodeWithin.
+func ParseCommandWithin(m *Message, most int) (*Command, error) {
+	values, size, err := amf.DecodeWithin(m.Payload, most)
 	if err != nil {
 		return nil, fmt.Errorf("command message: %w", err)
 	}
 	if len(values) == 0 {
 		return nil, fmt.Errorf("command message: %w: it is empty", ErrProtocol)
 	}
-	c := &Command{StreamID: m.StreamID}
+	c := &Command{StreamID: m.StreamID, Size: size}
 	var ok bool
 	if c.Name, ok = values[0].(string); !ok {
 		return nil, fmt.Errorf("command message: %w: its name is of type %T, not a string", ErrProtocol, values[0])

@@ -166,7 +166,7 @@ func (s *Session) releaseStream(cmd *rtmp.Command) error { return s.answer(cmd) 
 func (s *Session) fcPublish(cmd *rtmp.Command) error {
 	name, _ := text(cmd.Args, 0)
 	if err := s.conn.SendCommand(0, "onFCPublish", 0, nil, amf.NewObject(
-		"level", "status", "code", "NetStream.Publish.Start", "description", withoutQuery(name))); err != nil {
+		"level", "status", "code", "NetStream.Publish.Start", "description", cut(withoutQuery(name), maxSaid))); err != nil {
 		return err
 	}
 	return s.answer(cmd)
@@ -177,7 +177,7 @@ func (s *Session) fcUnpublish(cmd *rtmp.Command) error {
 	raw, _ := text(cmd.Args, 0)
 	name := strings.Trim(withoutQuery(raw), "/") // as publish takes it
 	if err := s.conn.SendCommand(0, "onFCUnpublish", 0, nil, amf.NewObject(
-		"level", "status", "code", "NetStream.Unpublish.Success", "description", name)); err != nil {
+		"level", "status", "code", "NetStream.Unpublish.Success", "description", cut(name, maxSaid))); err != nil {
 		return err
 	}
 	for _, ns := range s.streams {
@@ -193,7 +193,7 @@ func (s *Session) fcUnpublish(cmd *rtmp.Command) error {
 func (s *Session) fcSubscribe(cmd *rtmp.Command) error {
 	name, _ := text(cmd.Args, 0)
 	if err := s.conn.SendCommand(0, "onFCSubscribe", 0, nil, amf.NewObject(
-		"level", "status", "code", "NetStream.Play.Start", "description", withoutQuery(name))); err != nil {
+		"level", "status", "code", "NetStream.Play.Start", "description", cut(withoutQuery(name), maxSaid))); err != nil {
 		return err
 	}
 	return s.answer(cmd)

@@ -55,7 +55,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	case answer.Refusal != nil:
 		return s.refused(cmd, to, answer.Refusal)
 	}
-	s.inst = answer.Instance
+	s.letIn(answer)
 	s.query = to.query
 	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil {
 		for k, v := range u.Query() {
@@ -63,6 +63,17 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		}
 	}
 	return s.welcome(cmd, args, to)
+}
+
+// letIn notes that an instance has let the client in.
+func (s *Session) letIn(answer ConnectAnswer) {
+	s.inst = answer.Instance
+	s.maxMessage = defaultMessage
+	if answer.MaxMessageSize > 0 {
+		s.maxMessage = answer.MaxMessageSize
+	}
+	s.largest.Store(int64(s.maxMessage))
+	s.stand()
 }
 
 // welcome tells a client that it was let in.
@@ -76,9 +87,10 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	}
 	s.log.Info("connected", said...)
 
-	encoding, ok := args.Get("objectEncoding")
-	if !ok {
-		encoding = 0.0
+	// A number, and no other than there is, whatever came.
+	encoding := 0.0
+	if v, ok := args.Get("objectEncoding"); ok && (v == 3.0 || v == int32(3)) {
+		encoding = 3
 	}
 	props := amf.NewObject("fmsVer", fmsVersion, "capabilities", fmsCapabilities, "mode", 1)
 	if enhanced {

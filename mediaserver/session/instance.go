@@ -33,7 +33,10 @@ type ConnectRequest struct {
 // ConnectAnswer has the instance, or why the client is not let in.
 type ConnectAnswer struct {
 	Instance Instance
-	Refusal  *Refusal // nil: none
+	// MaxMessageSize is how many bytes a command, a data message or a shared
+	// object of the client may have; 0: 1 MiB.
+	MaxMessageSize int
+	Refusal        *Refusal // nil: none
 }
 
 // Peer is a connected client as its instance sees it.

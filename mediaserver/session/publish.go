@@ -241,6 +241,7 @@ func (s *Session) routeMedia(id uint32, p *publishing) {
 		delete(routes, id)
 	}
 	s.publishing.Store(&routes)
+	s.stand()
 }
 
 // takenOver tells a publisher that speaks again that another has its name by

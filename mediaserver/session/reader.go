@@ -1,12 +1,12 @@
 package session
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -35,7 +35,7 @@ func (r *reader) handle(m *rtmp.Message) error {
 	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
 		return r.media(m)
 	case rtmp.TypeCommand:
-		cmd, err := rtmp.ParseCommand(m)
+		cmd, err := s.parse(m)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (r *reader) handle(m *rtmp.Message) error {
 		if !r.asked {
 			return fmt.Errorf("command %s before connect", Printable(cmd.Name))
 		}
-		return r.turn(len(m.Payload), func() error { return s.command(cmd) })
+		return r.turn(cmd.Size, func() error { return s.command(cmd) })
 	case rtmp.TypeUserControl:
 		return r.userControl(m)
 	default:
@@ -70,9 +70,9 @@ func (r *reader) turn(bytes int, f func() error) error {
 		}
 	}
 	for {
-		full := s.turns.offer(bytes, run)
+		full, err := s.turns.offer(bytes, run)
 		if full == nil {
-			return nil
+			return err
 		}
 		if !s.connected.Load() {
 			return errTooMuch
@@ -143,6 +143,6 @@ func (s *Session) publicationOf(id uint32) *publishing {
 
 // isClear says whether a data message is @clearDataFrame.
 func isClear(payload []byte) bool {
-	word, _, err := amf.Decode(payload)
-	return err == nil && (word == "@clearDataFrame" || word == "clearDataFrame")
+	const marked, bare = "\x02\x00\x0f@clearDataFrame", "\x02\x00\x0eclearDataFrame" // AMF0 strings
+	return bytes.HasPrefix(payload, []byte(marked)) || bytes.HasPrefix(payload, []byte(bare))
 }

@@ -76,21 +76,23 @@ type Session struct {
 	turns turns
 	calls *rtmp.Calls // of the client's methods
 
-	leaving    atomic.Bool // the client was told to go, or refused: it is not heard any more
-	connected  atomic.Bool // an instance has let the client in
-	reconnects atomic.Bool // the client follows a ReconnectRequest
+	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
+	largest    atomic.Int64 // message of the client, once it is connected
+	connected  atomic.Bool  // an instance has let the client in
+	reconnects atomic.Bool  // the client follows a ReconnectRequest
 
 	// publishing has the publications by message stream id, for the goroutine
 	// that reads. It is replaced, never changed, and only in a turn.
 	publishing atomic.Pointer[map[uint32]*publishing]
 
 	// Used in turns only.
-	log       *slog.Logger
-	client    Client
-	inst      Instance   // nil until connected
-	query     url.Values // of app and tcUrl
-	streams   map[uint32]*netStream
-	measuring bool // bandwidth, now
+	log        *slog.Logger
+	client     Client
+	inst       Instance   // nil until connected
+	query      url.Values // of app and tcUrl
+	streams    map[uint32]*netStream
+	measuring  bool // bandwidth, now
+	maxMessage int  // bytes of a command
 }
 
 // New makes a session of a fresh connection. Serve runs it.
@@ -111,8 +113,11 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	def(&cfg.PendingTimeout, defaultPending)
 	ctx, cancel := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters
+	if cfg.Budgets != nil {
+		cfg.RTMP.Answers = cfg.Budgets.Answers
+	}
 	conn := rtmp.NewServerConn(nc, cfg.RTMP)
-	return &Session{
+	s := &Session{
 		id:      id,
 		conn:    conn,
 		calls:   rtmp.NewCalls(conn, maxCalls, callTimeout),
@@ -124,6 +129,9 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		cancel:  cancel,
 		streams: map[uint32]*netStream{},
 	}
+	s.stand()
+	conn.BeforeTooBig(s.settle)
+	return s
 }
 
 // Bytes implements Peer.
@@ -133,6 +141,7 @@ func (s *Session) Bytes() (in, out uint64) { return s.conn.BytesIn(), s.conn.Byt
 // the client held is given back: publications ended, recordings finished.
 func (s *Session) Serve() {
 	defer s.cancel()
+	defer s.turns.end()
 	defer s.Close()
 	log := s.log // of a client without a name: in a turn it may get one
 	if err := aside(s.conn.Handshake); err != nil {

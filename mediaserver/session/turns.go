@@ -1,6 +1,12 @@
 package session
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
 
 const (
 	// maxWaiting and maxWaitingBytes bound the messages of a client that wait
@@ -22,6 +28,10 @@ type turns struct {
 	// Of the client's messages, waiting or running.
 	messages, bytes int
 	room            chan struct{} // closed when one is done; nil: nobody waits
+
+	budget *budget.Budget // pays for the bytes
+	paid   int            // taken of it
+	over   bool           // the session has ended: nothing is paid for any more
 }
 
 type turn struct {
@@ -39,20 +49,76 @@ func (t *turns) post(f func()) {
 }
 
 // offer is post for a message of the client, of so many bytes. It returns nil,
-// or what is closed when there may be room for it.
-func (t *turns) offer(bytes int, f func()) (full <-chan struct{}) {
+// or what is closed when there may be room for it; and an error when no budget
+// pays for it.
+func (t *turns) offer(bytes int, f func()) (full <-chan struct{}, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.messages == maxWaiting || t.messages > 0 && t.bytes+bytes > maxWaitingBytes {
-		if t.room == nil {
-			t.room = make(chan struct{})
-		}
-		return t.room
+		return t.whenDone(), nil
+	}
+	if err := t.pay(t.bytes + bytes); err != nil {
+		return nil, err
 	}
 	t.messages++
 	t.bytes += bytes
 	t.add(turn{f, true, bytes})
+	return nil, nil
+}
+
+// next is closed when one more of the client's messages has had its turn; nil
+// when all have.
+func (t *turns) next() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.messages == 0 {
+		return nil
+	}
+	return t.whenDone()
+}
+
+// whenDone is closed when a message is done. The caller holds mu.
+func (t *turns) whenDone() <-chan struct{} {
+	if t.room == nil {
+		t.room = make(chan struct{})
+	}
+	return t.room
+}
+
+// paidBy has another budget pay from the next message on.
+func (t *turns) paidBy(b *budget.Budget) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b == t.budget || t.over {
+		return
+	}
+	t.budget.Give(int64(t.paid))
+	b.Owe(int64(t.paid)) // what is there is there
+	t.budget = b
+}
+
+// pay has the budget pay for so many bytes, or fails. The caller holds mu.
+func (t *turns) pay(bytes int) error {
+	if t.over {
+		return nil
+	}
+	need := max(0, bytes-freeTurns)
+	if need > t.paid && !t.budget.Take(int64(need-t.paid)) {
+		return fmt.Errorf("%w: %d bytes of messages that wait for their turn", rtmp.ErrUsedUp, bytes)
+	}
+	if need < t.paid {
+		t.budget.Give(int64(t.paid - need))
+	}
+	t.paid = need
 	return nil
+}
+
+// end gives back what was paid for: the session has ended.
+func (t *turns) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.budget.Give(int64(t.paid))
+	t.paid, t.over = 0, true
 }
 
 // settled says whether all that the client has sent has had its turn.
@@ -95,6 +161,7 @@ func (t *turns) done(bytes int) {
 	t.mu.Lock()
 	t.messages--
 	t.bytes -= bytes
+	_ = t.pay(t.bytes) // less than there was
 	room := t.room
 	t.room = nil
 	t.mu.Unlock()

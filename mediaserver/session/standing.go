@@ -1,0 +1,111 @@
+package session
+
+import (
+	"unicode/utf8"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// What a client may have the server hold grows with what it has shown of itself.
+const (
+	// beforeConnect is for who has not been let in, and for each of its messages:
+	// the connects of all clients that there are have a few hundred bytes.
+	beforeConnect = 64 << 10
+	// defaultMessage is the largest command, data message or shared object of a
+	// client, where the instance does not say.
+	defaultMessage = 1 << 20
+	// picture is the largest message of audio or video of who publishes: several
+	// times the largest keyframes.
+	picture = 8 << 20
+	// written is how much larger the values of a command may be, written out,
+	// than the largest command itself: a null takes one byte, and counts for 64.
+	written = 2
+	// freeTurns is what may wait for its turn without a budget's leave.
+	freeTurns = 8 << 10
+	// maxSaid bounds what an answer repeats of a word that came, in bytes.
+	maxSaid = 512
+)
+
+// stranger is what holds until connect has been answered.
+func (s *Session) stranger() rtmp.Limits {
+	l := rtmp.Limits{Message: beforeConnect, Media: beforeConnect, Held: beforeConnect}
+	if b := s.cfg.Budgets; b != nil {
+		l.Budget = b.Strangers
+	}
+	return l
+}
+
+// guest is what holds for who was let in, and publisher for who publishes.
+func (s *Session) guest() rtmp.Limits {
+	l := s.stranger()
+	l.Message, l.Media, l.Held = s.maxMessage, s.maxMessage, s.maxMessage
+	return l
+}
+
+func (s *Session) publisher() rtmp.Limits {
+	l := rtmp.Limits{Message: s.maxMessage, Media: max(picture, s.maxMessage), Held: 2 * max(picture, s.maxMessage), Keeps: true}
+	if b := s.cfg.Budgets; b != nil {
+		l.Budget = b.Messages
+	}
+	return l
+}
+
+// stand sets the limits that the client has now. It is called in turns.
+func (s *Session) stand() {
+	switch {
+	case s.inst == nil:
+		s.setLimits(s.stranger())
+	case s.publishes():
+		s.setLimits(s.publisher())
+	default:
+		s.setLimits(s.guest())
+	}
+}
+
+func (s *Session) setLimits(l rtmp.Limits) {
+	s.conn.SetLimits(l)
+	s.turns.paidBy(l.Budget)
+}
+
+// publishes says whether any of the NetStreams publishes.
+func (s *Session) publishes() bool {
+	all := s.publishing.Load()
+	return all != nil && len(*all) > 0
+}
+
+// settle waits until all that the client has said is done, so that a picture that
+// comes behind a publish is not taken for a stranger's. It is called by the
+// goroutine that reads.
+func (s *Session) settle() {
+	for {
+		done := s.turns.next()
+		if done == nil {
+			return
+		}
+		select {
+		case <-done:
+		case <-s.conn.Closed():
+			return
+		}
+	}
+}
+
+// parse takes a command apart: before connect is answered only a small one.
+func (s *Session) parse(m *rtmp.Message) (*rtmp.Command, error) {
+	most := beforeConnect
+	if s.connected.Load() {
+		most = int(s.largest.Load())
+	}
+	return rtmp.ParseCommandWithin(m, written*most)
+}
+
+// cut cuts a client's own words to what is repeated of them.
+func cut(words string, most int) string {
+	if len(words) <= most {
+		return words
+	}
+	for most > 0 && !utf8.RuneStart(words[most]) {
+		most--
+	}
+	return words[:most] + "…"
+}
