@@ -194,6 +194,21 @@ func (in *Limits) DeepCopyInto(out *Limits) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.MaxConnectionsPerAddress != nil {
+		in, out := &in.MaxConnectionsPerAddress, &out.MaxConnectionsPerAddress
+		*out = new(int32)
+		**out = **in
+	}
+	if in.SharedAddresses != nil {
+		in, out := &in.SharedAddresses, &out.SharedAddresses
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.MaxMessageSize != nil {
+		in, out := &in.MaxMessageSize, &out.MaxMessageSize
+		*out = new(int32)
+		**out = **in
+	}
 	if in.MaxStreams != nil {
 		in, out := &in.MaxStreams, &out.MaxStreams
 		*out = new(int32)

@@ -26,6 +26,7 @@ kind: AppInstance
 metadata: {name: bench}
 spec:
   application: bench
+  limits: {maxConnectionsPerAddress: 0} # all clients come from here
   instance: _definst_
   access: {publish: {mode: Anyone}}
   delivery: {latency: %s}

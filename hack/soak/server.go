@@ -36,6 +36,7 @@ kind: AppInstance
 metadata: {name: soak}
 spec:
   application: soak
+  limits: {maxConnectionsPerAddress: 0} # all clients come from here
   instance: _definst_
   access: {publish: {mode: Anyone}}
   recording: {mode: OnRequest}

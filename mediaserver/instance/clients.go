@@ -1,6 +1,10 @@
 package instance
 
-import "flashpod.dev/flashpod/mediaserver/session"
+import (
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+)
 
 // Connect lets a client in, or says why not: the instance is full or stops. Each
 // success is matched by a Leave.
@@ -10,7 +14,7 @@ func (i *Instance) Connect(r session.ConnectRequest, peer session.Peer, answer f
 			answer(session.ConnectAnswer{Refusal: why})
 			return
 		}
-		answer(session.ConnectAnswer{Instance: i})
+		answer(session.ConnectAnswer{Instance: i, MaxMessageSize: o.rules.Load().MaxMessageSize})
 	})
 	if !ok {
 		answer(session.ConnectAnswer{Refusal: stopping()})
@@ -24,6 +28,13 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 	if max := o.rules.Load().MaxConnections; max > 0 && o.seen.connections() >= max {
 		return limit("", "spec.limits.maxConnections", max)
 	}
+	if !o.addresses.Come(r.Address) {
+		const field = "spec.limits.maxConnectionsPerAddress"
+		return &session.Refusal{
+			Code: session.RefusedLimit, Limit: field,
+			Reason: fmt.Sprintf("limit reached: your address has %d connections already (%s)", o.rules.Load().MaxPerAddress, field),
+		}
+	}
 	o.seen.come(r.ID, peer)
 	return nil
 }
@@ -31,7 +42,11 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 // Leave implements session.Instance.
 func (i *Instance) Leave(c session.Client) {
 	// After Close nothing is counted any more.
-	_ = i.post(func(o *owner) { o.seen.leave(c.ID) })
+	_ = i.post(func(o *owner) {
+		if o.seen.leave(c.ID) {
+			o.addresses.Go(c.Address)
+		}
+	})
 }
 
 // Shutdown refuses new clients and names, and has the connected clients told

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,14 @@ type Rules struct {
 	SampleAccess session.SampleAccess
 
 	MaxConnections int // 0: no limit
+	// MaxPerAddress is how many clients of one address there may be; 0: any
+	// number. It is not for SharedAddresses, which stand for many. Both hold from
+	// the start of the instance on.
+	MaxPerAddress   int
+	SharedAddresses []netip.Prefix
+	// MaxMessageSize is how many bytes a message of a client may have that is no
+	// media; 0: as many as a session lets it.
+	MaxMessageSize int
 	MaxStreams     int // live names at once; 0: no limit
 }
 
@@ -79,6 +88,8 @@ type Instance struct {
 	reentry reentry
 	stopped chan struct{} // closed by the owner
 
+	addresses *budget.Addresses // of its clients
+
 	seen    *seen
 	refused *refused
 }
@@ -100,9 +111,10 @@ func New(cfg Config) (*Instance, error) {
 	i := &Instance{
 		application: cfg.Application, name: cfg.Name,
 		fanout: cfg.Fanout, store: cfg.Store, budgets: cfg.Budgets, log: cfg.Log, started: time.Now(),
-		stopped: make(chan struct{}),
-		seen:    newSeen(),
-		refused: newRefused(),
+		stopped:   make(chan struct{}),
+		seen:      newSeen(),
+		refused:   newRefused(),
+		addresses: budget.NewAddresses(cfg.Rules.MaxPerAddress, cfg.Rules.SharedAddresses),
 	}
 	i.tasks.wake = make(chan struct{}, 1)
 	i.ctx, i.abandon = context.WithCancelCause(context.Background())

@@ -69,18 +69,19 @@ func (s *seen) come(id string, peer session.Peer) {
 	s.total.Connections++
 }
 
-// leave counts a client that leaves, once.
-func (s *seen) leave(id string) {
+// leave counts a client that leaves, once: it returns false the second time.
+func (s *seen) leave(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	peer, ok := s.peer[id]
 	if !ok {
-		return
+		return false
 	}
 	delete(s.peer, id)
 	in, out := peer.Bytes()
 	s.total.BytesIn += in
 	s.total.BytesOut += out
+	return true
 }
 
 func (s *seen) streams(change func(map[string]*stream.Stream)) {

@@ -15,7 +15,7 @@ import (
 
 // accept gives every connection a session, until the listener is closed.
 func (s *Server) accept(ln net.Listener) error {
-	full := pace{every: tellFloodEvery}
+	full, crowded := pace{every: tellFloodEvery}, pace{every: tellFloodEvery}
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
@@ -36,9 +36,20 @@ func (s *Server) accept(ln net.Listener) error {
 		if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(1) {
 			s.open.Add(-1)
 			s.count("too many connections")
-			nc.Close()
+			s.refuse(nc, allTaken())
 			if full.ready(time.Now()) {
 				s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
+			}
+			continue
+		}
+		if !s.addresses.Come(nc.RemoteAddr().String()) {
+			s.open.Add(-1)
+			s.cfg.Budgets.Files.Give(1)
+			s.count("too many connections of an address")
+			s.refuse(nc, addressFull(s.perAddress))
+			if crowded.ready(time.Now()) {
+				s.log.Warn("connections are refused: their address has as many as it may have", "address", nc.RemoteAddr().String(), "most", s.perAddress,
+					"way out", "if it stands for many clients, name it in spec.limits.sharedAddresses")
 			}
 			continue
 		}
@@ -54,6 +65,7 @@ func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.open.Add(-1)
 	defer s.cfg.Budgets.Files.Give(1)
+	defer s.addresses.Go(nc.RemoteAddr().String())
 	if t, ok := nc.(*tls.Conn); ok && !s.cert.have() {
 		switch err := s.cert.refuse(t); {
 		case errors.Is(err, errNoCertificate):

@@ -66,6 +66,10 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	if l := doc.Spec.Limits; l.MaxStreams != nil {
 		rules.MaxStreams = int(*l.MaxStreams)
 	}
+	if l := doc.Spec.Limits; l.MaxMessageSize != nil {
+		rules.MaxMessageSize = int(*l.MaxMessageSize)
+	}
+	rules.MaxPerAddress, rules.SharedAddresses = addressLimit(doc)
 	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
 		rules.Keys, served.KeyFile = keys, keys.file

@@ -93,13 +93,16 @@ type Server struct {
 	web         *http.Server
 	debug       debugging
 
-	draining  atomic.Bool
-	open      atomic.Int64 // connections
-	accepting sync.WaitGroup
-	sessions  sync.WaitGroup
-	mu        sync.Mutex // nothing else is taken while it is held
-	conns     map[*session.Session]struct{}
-	refused   map[string]uint64
+	draining   atomic.Bool
+	open       atomic.Int64 // connections
+	addresses  *budget.Addresses
+	perAddress int // that each may have, where it is bounded
+	words      words
+	accepting  sync.WaitGroup
+	sessions   sync.WaitGroup
+	mu         sync.Mutex // nothing else is taken while it is held
+	conns      map[*session.Session]struct{}
+	refused    map[string]uint64
 }
 
 // Served says what a user needs to know of one instance.
@@ -133,20 +136,24 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if cfg.MaxConnections <= 0 {
 		cfg.MaxConnections = socketPlaces(cfg.Budgets.Files)
 	}
+	perAddress, shared := addressPlaces(docs, cfg.MaxConnections)
 	unlock, err := lockData(cfg.Data)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		cfg:       cfg,
-		log:       cfg.Log,
-		fanout:    stream.NewFanout(0),
-		turns:     playback.NewWorkers(),
-		folders:   folders.NewWatcher(nil),
-		instances: map[string]map[string]*instance.Instance{},
-		unlock:    unlock,
-		conns:     map[*session.Session]struct{}{},
-		refused:   map[string]uint64{},
+		cfg:        cfg,
+		log:        cfg.Log,
+		fanout:     stream.NewFanout(0),
+		turns:      playback.NewWorkers(),
+		folders:    folders.NewWatcher(nil),
+		instances:  map[string]map[string]*instance.Instance{},
+		unlock:     unlock,
+		addresses:  budget.NewAddresses(perAddress, shared),
+		perAddress: perAddress,
+		words:      newWords(),
+		conns:      map[*session.Session]struct{}{},
+		refused:    map[string]uint64{},
 	}
 	for i := range docs {
 		if err := s.add(&docs[i], others(&docs[i], docs)); err != nil {

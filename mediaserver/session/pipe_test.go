@@ -47,7 +47,7 @@ func (p *pipe) Connect(r session.ConnectRequest, peer session.Peer, answer func(
 	r = carried(r)
 	p.there.send(func() {
 		p.far.Connect(r, farPeer{p, peer}, func(a session.ConnectAnswer) {
-			b := session.ConnectAnswer{Refusal: carriedRefusal(a.Refusal)}
+			b := session.ConnectAnswer{MaxMessageSize: a.MaxMessageSize, Refusal: carriedRefusal(a.Refusal)}
 			if a.Instance != nil {
 				b.Instance = farInstance{p, a.Instance}
 			}

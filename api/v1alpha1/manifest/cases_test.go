@@ -28,7 +28,7 @@ spec:
   recording: {mode: All}
   storage: {size: 20Gi, storageClassName: fast, retain: false}
   access: {publish: {mode: Key, secretName: mine}}
-  limits: {maxConnections: 10, maxStreams: 0}
+  limits: {maxConnections: 10, maxStreams: 0, maxConnectionsPerAddress: 5, sharedAddresses: [192.0.2.7, "2001:db8::/32"], maxMessageSize: 65536}
   delivery: {latency: Low, gopCache: false, sampleAccess: {audio: true, video: true}}
   service: {type: NodePort, port: 1936, annotations: {a: b}, externalTrafficPolicy: Cluster}
   image: x/y:z
@@ -52,6 +52,11 @@ spec:
 	{"secret without key", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone, secretName: s}}}", "secretName needs mode Key", "secretName needs mode Key"},
 	{"unknown latency", "metadata: {name: a}\nspec: {application: a, delivery: {latency: None}}", "spec.delivery.latency: Unsupported value", "spec.delivery.latency: Unsupported value"},
 	{"negative limit", "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: -1}}", "spec.limits.maxConnections: Invalid value", "spec.limits.maxConnections: Invalid value"},
+	{"negative limit of an address", "metadata: {name: a}\nspec: {application: a, limits: {maxConnectionsPerAddress: -1}}", "spec.limits.maxConnectionsPerAddress: Invalid value", "spec.limits.maxConnectionsPerAddress: Invalid value"},
+	{"messages too small", "metadata: {name: a}\nspec: {application: a, limits: {maxMessageSize: 1024}}", "spec.limits.maxMessageSize: Invalid value", "spec.limits.maxMessageSize: Invalid value"},
+	{"messages too large", "metadata: {name: a}\nspec: {application: a, limits: {maxMessageSize: 8388609}}", "spec.limits.maxMessageSize: Invalid value", "spec.limits.maxMessageSize: Invalid value"},
+	{"an address that is none", "metadata: {name: a}\nspec: {application: a, limits: {sharedAddresses: [proxy.example.com]}}", "spec.limits.sharedAddresses[0]: Invalid value", "spec.limits.sharedAddresses[0]: Invalid value"},
+	{"an address twice", "metadata: {name: a}\nspec: {application: a, limits: {sharedAddresses: [192.0.2.7, 192.0.2.7]}}", "spec.limits.sharedAddresses[1]: Duplicate value", "spec.limits.sharedAddresses[1]: Duplicate value"},
 	{"text for a number", "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: many}}", "spec.limits.maxConnections: is of type string", "spec.limits.maxConnections"},
 	{"bare Off", "metadata: {name: a}\nspec: {application: a, recording: {mode: Off}}", "spec.recording.mode: is true or false, and should be text", "spec.recording.mode: Invalid value: \"boolean\""},
 	{"quoted Off", "metadata: {name: c}\nspec: {application: a, recording: {mode: 'Off'}}", "", ""},

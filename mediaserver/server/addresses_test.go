@@ -1,0 +1,91 @@
+package server
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
+)
+
+// from connects from an address of this machine.
+func from(t *testing.T, s *Server, address string) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: servertest.Patience}
+	nc, err := d.Dial("tcp", s.RTMPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	if err := nc.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
+
+// hello shakes hands and connects, and returns the code of the answer.
+func hello(t *testing.T, nc net.Conn) string {
+	t.Helper()
+	conn := rtmp.NewClientConn(nc, rtmp.Config{})
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	c := servertest.NewClient(t, conn, func(m *rtmp.Message) string {
+		if m.Type != rtmp.TypeCommand {
+			return ""
+		}
+		return servertest.Word(m)
+	})
+	c.Connect("app/one")
+	word, _ := c.Next()
+	return word
+}
+
+// One address has its share of the places, is told so, and keeps nobody else
+// from coming; an address that stands for many has no bound.
+func TestPlacesOfAnAddress(t *testing.T) {
+	t.Parallel()
+	const full, fine = "_error NetConnection.Connect.Failed", "_result NetConnection.Connect.Success"
+	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxConnectionsPerAddress: 2, sharedAddresses: [127.0.0.8/29]}}")
+	first, second := from(t, s, "127.0.0.1"), from(t, s, "127.0.0.1")
+	for _, nc := range []net.Conn{first, second} {
+		if got := hello(t, nc); got != fine {
+			t.Fatalf("one of two: %s", got)
+		}
+	}
+	if got := hello(t, from(t, s, "127.0.0.1")); got != full {
+		t.Errorf("a third of two: %s", got)
+	}
+	if n := s.Refused()["too many connections of an address"]; n != 1 {
+		t.Errorf("%d are counted", n)
+	}
+	if got := hello(t, from(t, s, "127.0.0.2")); got != fine {
+		t.Errorf("another address: %s", got)
+	}
+	for range 5 {
+		if got := hello(t, from(t, s, "127.0.0.9")); got != fine {
+			t.Fatalf("an address that stands for many: %s", got)
+		}
+	}
+	first.Close()
+	servertest.Eventually(t, "a place that was left is free", func() bool { return hello(t, from(t, s, "127.0.0.1")) == fine })
+}
+
+// Who takes places and says nothing keeps nobody else from coming, and does not
+// hear why for ever.
+func TestSilentConnectionsOfAnAddress(t *testing.T) {
+	t.Parallel()
+	s, _ := run(t, "{application: app, instance: one, limits: {maxConnectionsPerAddress: 20}}")
+	for range 22 { // the last two hear why, if they ask
+		from(t, s, "127.0.0.1")
+	}
+	// All others are closed at once.
+	if _, err := io.Copy(io.Discard, from(t, s, "127.0.0.1")); err != nil {
+		t.Errorf("one of too many is not closed: %v", err)
+	}
+	if got := hello(t, from(t, s, "127.0.0.2")); got != "_result NetConnection.Connect.Success" {
+		t.Errorf("another address: %s", got)
+	}
+}
