@@ -3,9 +3,6 @@ package instance
 import (
 	"sync"
 	"time"
-
-	"flashpod.dev/flashpod/mediaserver/session"
-	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 // owner is what only the owner goroutine may use: its methods run in a task of
@@ -16,14 +13,8 @@ type owner struct {
 	*Instance
 	closing bool
 	streams map[string]*entry
-}
-
-// entry is a stream name in use: a client publishes it, plays it or waits for
-// it.
-type entry struct {
-	stream      *stream.Stream
-	publication *publication // the last one; nil: none yet
-	uses        int
+	waiting int                       // of them, that nobody publishes
+	played  map[string]map[string]int // names of live streams by client
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it
@@ -65,7 +56,7 @@ func (i *Instance) post(f func(*owner)) bool {
 func (i *Instance) own() {
 	defer close(i.stopped)
 	i.reentry.enter()
-	o := &owner{Instance: i, streams: map[string]*entry{}}
+	o := &owner{Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}}
 	t := &i.tasks
 	for range t.wake {
 		for {
@@ -108,37 +99,6 @@ func (i *Instance) Behind() (b Behind) {
 		b.Turn = time.Since(t.began)
 	}
 	return b
-}
-
-// use finds or makes the entry of a name, for one use more. Each use is matched
-// by a release.
-func (o *owner) use(name string) (*entry, *session.Refusal) {
-	e, ok := o.streams[name]
-	if !ok {
-		rules := o.rules.Load()
-		switch {
-		case o.closing:
-			return nil, stopping()
-		case rules.MaxStreams > 0 && len(o.streams) >= rules.MaxStreams:
-			return nil, limit("stream "+name, "spec.limits.maxStreams", rules.MaxStreams)
-		}
-		e = &entry{stream: stream.New(name, o.fanout, rules.Stream)}
-		o.streams[name] = e
-		o.seen.streams(func(all map[string]*stream.Stream) { all[name] = e.stream })
-	}
-	e.uses++
-	return e, nil
-}
-
-func (o *owner) release(name string) {
-	e, ok := o.streams[name]
-	if !ok {
-		return
-	}
-	if e.uses--; e.uses == 0 {
-		delete(o.streams, name)
-		o.seen.streams(func(all map[string]*stream.Stream) { delete(all, name) })
-	}
 }
 
 // live says whether a client publishes the name now.

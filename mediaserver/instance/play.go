@@ -26,14 +26,14 @@ func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) 
 }
 
 func (o *owner) play(r session.PlayRequest) session.PlayAnswer {
-	e, why := o.use(r.Name)
+	e, why := o.await(r.Name, r.Client)
 	if why != nil {
 		return session.PlayAnswer{Refusal: why}
 	}
 	var once sync.Once
 	return session.PlayAnswer{
 		Live:         e.stream,
-		Release:      func() { once.Do(func() { _ = o.post(func(o *owner) { o.release(r.Name) }) }) },
+		Release:      func() { once.Do(func() { _ = o.post(func(o *owner) { o.leave(r.Name, r.Client) }) }) },
 		SampleAccess: o.rules.Load().SampleAccess,
 	}
 }

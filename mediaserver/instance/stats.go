@@ -26,6 +26,7 @@ type Stats struct {
 	Uptime            time.Duration
 	Connections       int // now
 	Streams           int // names published now
+	Waiting           int // names that players wait for and nobody publishes, now
 	Players           int // of live streams, now
 	Playbacks         int // of recorded streams, now
 	Recordings        int // being written now
@@ -39,6 +40,7 @@ type Stats struct {
 // does. The owner alone changes it.
 type seen struct {
 	recording atomic.Int64 // recordings that are being written now
+	waiting   atomic.Int64 // names that are waited for
 
 	mu    sync.Mutex // nothing else is taken while it is held
 	peer  map[string]session.Peer
@@ -103,6 +105,7 @@ func (i *Instance) Stats() Stats {
 		Name:        i.name,
 		Uptime:      time.Since(i.started),
 		Recordings:  int(i.seen.recording.Load()),
+		Waiting:     int(i.seen.waiting.Load()),
 		Playbacks:   i.store.Playbacks(),
 		Refused:     i.refused.counted(),
 	}

@@ -80,12 +80,12 @@ func TestLimitsOfManifests(t *testing.T) {
 			}
 			i := s.all()[0]
 			for n := range max(c.streams, defaultStreams+1) {
-				answers := make(chan session.PlayAnswer, 1)
-				i.Play(session.PlayRequest{Name: fmt.Sprint(n), From: session.LiveOnly}, func(a session.PlayAnswer) { answers <- a })
+				answers := make(chan session.PublishAnswer, 1)
+				i.Publish(session.PublishRequest{Name: fmt.Sprint(n), Mode: session.PublishLive}, func(a session.PublishAnswer) { answers <- a })
 				a := <-answers
 				fits("stream", n, c.streams, a.Refusal)
-				if a.Live != nil {
-					defer a.Release()
+				if p := a.Publication; p != nil {
+					defer p.Close(func(error) {})
 				}
 			}
 		})

@@ -17,6 +17,8 @@ var perInstance = []struct {
 		func(s instance.Stats) float64 { return float64(s.Connections) }},
 	{"streams", "Live streams published now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Streams) }},
+	{"waiting_names", "Names that players wait for and nobody publishes, now.", prometheus.GaugeValue,
+		func(s instance.Stats) float64 { return float64(s.Waiting) }},
 	{"players", "Players of live streams now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Players) }},
 	{"playbacks", "Players of recorded streams now.", prometheus.GaugeValue,

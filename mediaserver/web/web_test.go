@@ -105,7 +105,7 @@ func TestHealthAndReadiness(t *testing.T) {
 var stats = []instance.Stats{
 	{
 		Application: "app", Name: "one", Uptime: time.Hour,
-		Connections: 1, Streams: 2, Players: 3, Playbacks: 4, Recordings: 5,
+		Connections: 1, Streams: 2, Waiting: 13, Players: 3, Playbacks: 4, Recordings: 5,
 		Total:   instance.Totals{Connections: 6, Publications: 7, Recordings: 8, BytesIn: 9, BytesOut: 10},
 		Refused: map[session.RefusalCode]uint64{session.RefusedWrongKey: 11, session.RefusedTaken: 0},
 	},
@@ -120,6 +120,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`flashpod_connections{application="app",instance="one"} 1`,
 		`flashpod_streams{application="app",instance="one"} 2`,
+		`flashpod_waiting_names{application="app",instance="one"} 13`,
 		`flashpod_players{application="app",instance="one"} 3`,
 		`flashpod_playbacks{application="app",instance="one"} 4`,
 		`flashpod_recordings{application="app",instance="one"} 5`,
