@@ -35,6 +35,10 @@ const (
 	// graceSeconds covers the server's own drain timeout of 10 s, and the
 	// recordings that are finished behind it.
 	graceSeconds = 30
+
+	// startSeconds is how long a server may take to open its port. It takes less
+	// than one, however much lies on the volume, where that answers.
+	startSeconds = 300
 )
 
 // podTemplate is a function of spec and image alone: another version of the
@@ -119,8 +123,11 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		WithArgs(args...).
 		WithPorts(ports...).
 		WithVolumeMounts(mounts...).
+		// A volume that answers slowly may keep a server from starting; nobody kills
+		// it for that, and it is known at once when it serves.
+		WithStartupProbe(probe("/healthz").WithPeriodSeconds(1).WithFailureThreshold(startSeconds)).
 		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(1).WithFailureThreshold(2)).
-		WithLivenessProbe(probe("/healthz").WithInitialDelaySeconds(10).WithPeriodSeconds(10).WithFailureThreshold(6)).
+		WithLivenessProbe(probe("/healthz").WithPeriodSeconds(10).WithFailureThreshold(6)).
 		WithResources(resources(a.Spec.Resources)).
 		WithSecurityContext(corev1ac.SecurityContext().
 			WithAllowPrivilegeEscalation(false).
