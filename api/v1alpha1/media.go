@@ -1,6 +1,9 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Recording says which live streams are kept.
 type Recording struct {
@@ -10,6 +13,20 @@ type Recording struct {
 	// +kubebuilder:default=OnRequest
 	// +optional
 	Mode RecordingMode `json:"mode,omitempty"`
+	// MaxTotalSize is how much the recordings may take together, with whatever
+	// else lies in their folder: a number with a unit, such as 8Gi or 8G. Then
+	// recordings end, and none begins until some are deleted; live streams go
+	// on. 0, the default, is as much as the volume has.
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self))",message="must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('0')) == 0 || quantity(string(self)).compareTo(quantity('1Mi')) >= 0",message="must be 0, for no limit, or 1Mi or more: Gi, Mi, G and M are units, and m is a thousandth of a byte"
+	// +optional
+	MaxTotalSize resource.Quantity `json:"maxTotalSize,omitzero"`
+	// MaxFiles is how many files and folders there may be among the recordings;
+	// 0, the default, for any number.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxFiles *int32 `json:"maxFiles,omitempty"`
 }
 
 // RecordingMode says which streams are recorded.

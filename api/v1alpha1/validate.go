@@ -41,7 +41,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 		"must be of letters, digits, '_', '-' and '.', and not begin with a dot")...)
 	errs = append(errs, validateText(spec.Child("instance"), s.Instance, maxInstance, instancePattern,
 		"must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot")...)
-	errs = append(errs, oneOf(spec.Child("recording", "mode"), s.Recording.Mode, RecordOnRequest, RecordAll, RecordOff)...)
+	errs = append(errs, s.Recording.validate(spec.Child("recording"))...)
 	errs = append(errs, s.Access.Publish.validate(spec.Child("access", "publish"))...)
 	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)
 	errs = append(errs, s.Storage.validate(spec.Child("storage"))...)
@@ -64,6 +64,18 @@ func (p *PublishAccess) validate(path *field.Path) field.ErrorList {
 	if d := p.PreviousKeyFor; d != nil && d.Duration < 0 {
 		errs = append(errs, field.Invalid(path.Child("previousKeyFor"), d.Duration.String(),
 			"must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h"))
+	}
+	return errs
+}
+
+func (r *Recording) validate(path *field.Path) field.ErrorList {
+	errs := oneOf(path.Child("mode"), r.Mode, RecordOnRequest, RecordAll, RecordOff)
+	if most := r.MaxTotalSize; !most.IsZero() && most.Cmp(leastSize) < 0 {
+		errs = append(errs, field.Invalid(path.Child("maxTotalSize"), most.String(),
+			"must be 0, for no limit, or 1Mi or more: Gi, Mi, G and M are units, and m is a thousandth of a byte"))
+	}
+	if most := r.MaxFiles; most != nil && *most < 0 {
+		errs = append(errs, field.Invalid(path.Child("maxFiles"), *most, "must not be negative; 0 means no limit"))
 	}
 	return errs
 }

@@ -190,7 +190,13 @@ func (t *recordTask) open(ctx context.Context) error {
 // notRecorded is the refusal that an error of recording means.
 func notRecorded(err error) *session.Refusal {
 	why := &session.Refusal{Code: session.RefusedFailed, Reason: err.Error(), Cause: err}
+	var quota *recording.QuotaError
+	var taken *recording.TakenError
 	switch {
+	case errors.As(err, &quota):
+		why.Code, why.Reason, why.Limit = session.RefusedLimit, quota.Error(), quota.Field
+	case errors.As(err, &taken):
+		why.Code, why.Reason = session.RefusedFileBusy, taken.Error()
 	case errors.Is(err, recording.ErrBadName):
 		why.Code = session.RefusedBadName
 	case errors.Is(err, recording.ErrBusy):

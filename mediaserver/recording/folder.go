@@ -55,7 +55,7 @@ func (r *Recorder) make() error {
 	dir := path.Dir(r.file)
 	var err error
 	for range 3 { // another recording's last file may go at this moment, and its folder with it
-		if err = r.store.root.MkdirAll(dir, 0o755); err != nil {
+		if err = r.store.makeFolders(dir); err != nil {
 			continue
 		}
 		if err = r.create(); err == nil {
@@ -69,6 +69,23 @@ func (r *Recorder) make() error {
 	return diskError(err)
 }
 
+// makeFolders makes a folder and those around it.
+func (s *Store) makeFolders(dir string) error {
+	err := s.root.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) && dir != "." {
+		if err = s.makeFolders(path.Dir(dir)); err == nil {
+			err = s.root.Mkdir(dir, 0o755)
+		}
+	}
+	if err == nil {
+		s.changed(1, 0)
+	}
+	if errors.Is(err, fs.ErrExist) { // if that is a file, what is made in it says so
+		return nil
+	}
+	return err
+}
+
 // tidy removes a folder in which nothing is left, and those around it. That of
 // another instance stays.
 func (s *Store) tidy(dir string) {
@@ -79,5 +96,6 @@ func (s *Store) tidy(dir string) {
 		if s.root.Remove(dir) != nil {
 			return // there is something in it
 		}
+		s.changed(-1, 0)
 	}
 }

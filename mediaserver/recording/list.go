@@ -169,7 +169,7 @@ func (s *Store) Delete(name string) error {
 
 // remove deletes a file that was reserved, and forgets what is known of it.
 func (s *Store) remove(file string) error {
-	_, err := s.stat(file)
+	info, err := s.stat(file)
 	if errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -179,6 +179,7 @@ func (s *Store) remove(file string) error {
 	if err != nil {
 		return fmt.Errorf("delete recording: %w", err)
 	}
+	s.changed(-1, -info.Size())
 	s.tidy(path.Dir(file))
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,6 +54,7 @@ type Recorder struct {
 	media, video bool
 
 	length      atomic.Int64 // a time.Duration, for List
+	size        atomic.Int64 // bytes; 0: there is no file
 	interrupted atomic.Bool
 
 	cancel context.CancelFunc
@@ -122,7 +123,7 @@ func (r *Recorder) open(name string, mode Mode) error {
 	if err := recordable(base); err != nil {
 		return err
 	}
-	if err := s.free(); err != nil {
+	if err := errors.Join(s.free(), s.within(true)); err != nil {
 		return err
 	}
 	if err := s.claim(r, base, mode); err != nil {
@@ -248,8 +249,10 @@ func (r *Recorder) create() (err error) {
 		r.f.Close()
 		err = errors.Join(err, s.root.Remove(r.temp))
 		s.end(r.mark, false)
+		return err
 	}
-	return err
+	r.size.Store(r.w.Size())
+	return nil
 }
 
 // begin has the journal say that the file is written.
@@ -284,6 +287,9 @@ func (r *Recorder) continueFile(mode Mode) error {
 	}
 	if err != nil {
 		r.f.Close()
+		if size := r.size.Swap(0); size > 0 {
+			r.store.changed(1, size)
+		}
 		r.w = nil
 	}
 	return err
@@ -307,5 +313,7 @@ func (r *Recorder) goOn(mode Mode) error {
 	video, audio := r.w.Last()
 	r.clock.resume(video, audio, r.w.Duration(), gap)
 	r.length.Store(int64(r.w.Duration()))
+	r.size.Store(r.w.Size())
+	r.store.changed(-1, -info.Size()) // its recorder counts it
 	return nil
 }

@@ -49,6 +49,10 @@ type Options struct {
 	// MinFree is how many bytes recordings leave free on the disk; default
 	// 64 MiB.
 	MinFree int64
+	// MaxTotalSize is how many bytes all that lies in the folder may take, and
+	// MaxFiles how many files and folders there may be; recordings end or do not
+	// start with a *QuotaError. 0: no bound.
+	MaxTotalSize, MaxFiles int64
 	// IndexMemory is how many bytes the indexes may take that are kept for
 	// files that are not played; default 64 MiB.
 	IndexMemory int64
@@ -91,9 +95,11 @@ type Store struct {
 	lengths    map[string]length    // by file, of what was listed
 	torn       map[string]*torn     // by file
 	marks      map[string][]*mark   // by the base of the stream's name
+	usage      usage
 
 	folders *folders.Index
 	watcher *folders.Watcher // of this store alone, or nil
+	beside  sync.WaitGroup   // what is done beside all else
 	mended  chan struct{}    // closed when what was torn at start is looked after
 }
 
@@ -132,7 +138,7 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 		torn: map[string]*torn{}, marks: map[string][]*mark{}, mended: make(chan struct{}),
 	}
 	if opts.Folders == nil {
-		s.watcher = folders.NewWatcher(nil)
+		s.watcher = folders.NewWatcher(opts.Indexes)
 		opts.Folders = s.watcher
 	}
 	s.folders = folders.New(root, opts.Folders, lists)
@@ -143,7 +149,13 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if err := s.readJournal(); err != nil { // it helps, and nobody is kept out for want of it
 		log.Error("journal of recordings cannot be read: what was being recorded is mended when it is played", "err", err)
 	}
-	go s.mendAll(slices.Sorted(maps.Keys(s.torn)))
+	torn := slices.Sorted(maps.Keys(s.torn))
+	s.beside.Go(func() { s.mendAll(torn) })
+	if s.bounded() {
+		s.mu.Lock()
+		s.startCount()
+		s.mu.Unlock()
+	}
 	return s, nil
 }
 
@@ -165,8 +177,10 @@ func (s *Store) Close(ctx context.Context) error {
 		all.Go(func() { errs[i] = r.Stop(ctx) })
 	}
 	all.Wait()
+	ended := make(chan struct{})
+	go func() { s.beside.Wait(); close(ended) }()
 	select {
-	case <-s.mended:
+	case <-ended:
 	case <-ctx.Done(): // the next start goes on with it
 	}
 	s.folders.Close()

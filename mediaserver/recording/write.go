@@ -72,6 +72,7 @@ func (r *Recorder) write(m rtmp.Message) error {
 	}
 	err := r.w.Write(flv.Tag{Type: uint8(m.Type), Timestamp: at, Data: m.Payload})
 	r.length.Store(int64(r.w.Duration()))
+	r.size.Store(r.w.Size())
 	return err
 }
 
@@ -93,7 +94,7 @@ func (r *Recorder) flush() error {
 		return nil
 	}
 	r.synced, r.dirty = now, false
-	if err := r.store.free(); err != nil {
+	if err := errors.Join(r.store.free(), r.store.within(false)); err != nil {
 		return err
 	}
 	return diskError(syscall.Fdatasync(int(r.f.Fd())))
@@ -111,8 +112,12 @@ func (r *Recorder) appear() error {
 	if r.temp == "" {
 		return nil
 	}
+	was, none := r.store.root.Lstat(r.file)
 	if err := r.store.root.Rename(r.temp, r.file); err != nil {
 		return err
+	}
+	if none == nil {
+		r.store.changed(-1, -was.Size())
 	}
 	r.temp = ""
 	return nil
@@ -121,6 +126,7 @@ func (r *Recorder) appear() error {
 func (r *Recorder) finish() error {
 	s := r.store
 	defer s.unreserve(r.file)
+	defer r.account()
 	if r.w == nil {
 		return nil // nothing came
 	}
@@ -145,6 +151,17 @@ func (r *Recorder) finish() error {
 		s.end(r.mark, r.interrupted.Load())
 	}
 	return errors.Join(err, r.f.Close())
+}
+
+// account hands what the recorder has counted to the store, which counts what
+// is left of it.
+func (r *Recorder) account() {
+	if r.size.Swap(0) == 0 || r.temp != "" {
+		return
+	}
+	if info, err := r.store.root.Lstat(r.file); err == nil {
+		r.store.changed(1, info.Size())
+	}
 }
 
 // salvage makes the best of a file that could not be finished, most likely

@@ -43,10 +43,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	}
 
 	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
-	store, err := recording.Open(dir, log, recording.Options{
-		Others: others, Now: s.cfg.clock.now, Workers: s.turns, Folders: s.folders,
-		Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples, Played: s.cfg.Budgets.Played,
-	})
+	store, err := recording.Open(dir, log, s.storeOptions(doc, others))
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}
@@ -85,6 +82,19 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	s.instances[app][name] = i
 	s.served = append(s.served, served)
 	return nil
+}
+
+// storeOptions are those of an instance's recordings.
+func (s *Server) storeOptions(doc *v1alpha1.AppInstance, others []string) recording.Options {
+	o := recording.Options{
+		Others: others, Now: s.cfg.clock.now, Workers: s.turns, Folders: s.folders,
+		Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples, Played: s.cfg.Budgets.Played,
+		MaxTotalSize: doc.Spec.Recording.MaxTotalSize.Value(),
+	}
+	if most := doc.Spec.Recording.MaxFiles; most != nil {
+		o.MaxFiles = int64(*most)
+	}
+	return o
 }
 
 // addKeys is the publish key of an instance: in the file that was given, or in

@@ -146,7 +146,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		log:        cfg.Log,
 		fanout:     stream.NewFanout(0),
 		turns:      playback.NewWorkers(),
-		folders:    folders.NewWatcher(nil),
+		folders:    folders.NewWatcher(cfg.Budgets.Indexes),
 		instances:  map[string]map[string]*instance.Instance{},
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),

@@ -25,7 +25,7 @@ spec:
   application: chatRoom
   instance: lobby/one
   suspend: true
-  recording: {mode: All}
+  recording: {mode: All, maxTotalSize: 18Gi, maxFiles: 100000}
   storage: {size: 20Gi, storageClassName: fast, retain: false}
   access: {publish: {mode: Key, secretName: mine}}
   limits: {maxConnections: 10, maxStreams: 0, maxConnectionsPerAddress: 5, sharedAddresses: [192.0.2.7, "2001:db8::/32"], maxMessageSize: 65536}
@@ -51,6 +51,10 @@ spec:
 	{"unknown access", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Nobody}}}", "spec.access.publish.mode: Unsupported value", "spec.access.publish.mode: Unsupported value"},
 	{"secret without key", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone, secretName: s}}}", "secretName needs mode Key", "secretName needs mode Key"},
 	{"unknown latency", "metadata: {name: a}\nspec: {application: a, delivery: {latency: None}}", "spec.delivery.latency: Unsupported value", "spec.delivery.latency: Unsupported value"},
+	{"recordings that take less than nothing", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: \"-1\"}}", "spec.recording.maxTotalSize: Invalid value", "spec.recording.maxTotalSize: Invalid value"},
+	{"recordings that take next to nothing", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: 10m}}", "spec.recording.maxTotalSize: Invalid value", "spec.recording.maxTotalSize: Invalid value"},
+	{"negative number of files", "metadata: {name: a}\nspec: {application: a, recording: {maxFiles: -1}}", "spec.recording.maxFiles: Invalid value", "spec.recording.maxFiles: Invalid value"},
+	{"recordings without a quota", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: 0, maxFiles: 0}}", "", ""},
 	{"negative limit", "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: -1}}", "spec.limits.maxConnections: Invalid value", "spec.limits.maxConnections: Invalid value"},
 	{"negative limit of an address", "metadata: {name: a}\nspec: {application: a, limits: {maxConnectionsPerAddress: -1}}", "spec.limits.maxConnectionsPerAddress: Invalid value", "spec.limits.maxConnectionsPerAddress: Invalid value"},
 	{"messages too small", "metadata: {name: a}\nspec: {application: a, limits: {maxMessageSize: 1024}}", "spec.limits.maxMessageSize: Invalid value", "spec.limits.maxMessageSize: Invalid value"},
