@@ -13,11 +13,17 @@ import (
 )
 
 const (
-	windowSize = 32 << 10
-	tableRead  = 16 << 10
+	// A window begins small: the boxes of a fragment lie close together, and the
+	// next fragment does not.
+	smallWindow = 4 << 10
+	windowSize  = 32 << 10
+	tableRead   = 16 << 10
 	// maxPayload is how much of a box is held in memory: those that are read
-	// whole describe a track or a codec.
-	maxPayload = 1 << 20
+	// whole describe a codec.
+	maxPayload = 256 << 10
+	// maxDecoded is how much of a box go-mp4 decodes: of those that it is given,
+	// no field lies behind that. It does so by reflection, a number at a time.
+	maxDecoded = 4 << 10
 	// maxBoxes bounds the boxes of one level: at two a frame, ten hours.
 	maxBoxes = 4 << 20
 	maxDepth = 12 // real files have seven boxes inside one another
@@ -28,50 +34,41 @@ func invalid(format string, args ...any) error {
 }
 
 // window reads a file through one buffer, because the headers of boxes are
-// small and lie close together. It is the io.ReadSeeker that go-mp4 wants.
+// small and lie close together.
 type window struct {
 	r    io.ReaderAt
 	size int64
-	at   int64
 	from int64 // what the buffer begins with
 	buf  []byte
 	deep int // walks inside one another
+	work *media.Work
 }
 
-func newWindow(r io.ReaderAt, size int64) *window {
-	return &window{r: r, size: size, buf: make([]byte, 0, windowSize)}
+func newWindow(r io.ReaderAt, size int64, work *media.Work) *window {
+	return &window{r: r, size: size, buf: make([]byte, 0, windowSize), work: work}
 }
 
-func (w *window) Read(p []byte) (int, error) {
-	if w.at < 0 || w.at >= w.size {
-		return 0, io.EOF
+// peek returns up to n bytes from a place on, less where the file ends; n is at
+// most smallWindow. They are valid until it is called again.
+func (w *window) peek(at int64, n int) ([]byte, error) {
+	n = int(min(int64(n), w.size-at))
+	if n <= 0 {
+		return nil, nil
 	}
-	if w.at < w.from || w.at >= w.from+int64(len(w.buf)) {
-		n := min(int64(cap(w.buf)), w.size-w.at)
-		w.buf = w.buf[:n]
-		w.from = w.at
-		if err := media.ReadFull(w.r, w.buf, w.at); err != nil {
+	if at < w.from || at+int64(n) > w.from+int64(len(w.buf)) {
+		room := smallWindow
+		if at >= w.from && at <= w.from+int64(len(w.buf)) {
+			room = windowSize // what lies behind what was read last
+		}
+		w.buf = w.buf[:min(int64(room), w.size-at)]
+		w.from = at
+		if err := media.ReadFull(w.r, w.buf, at); err != nil {
 			w.buf = w.buf[:0]
-			return 0, err
+			return nil, err
 		}
 	}
-	n := copy(p, w.buf[w.at-w.from:])
-	w.at += int64(n)
-	return n, nil
-}
-
-func (w *window) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += w.at
-	case io.SeekEnd:
-		offset += w.size
-	}
-	if offset < 0 {
-		return 0, invalid("a box lies before the beginning of the file")
-	}
-	w.at = offset
-	return offset, nil
+	p := w.buf[at-w.from:]
+	return p[:n:n], nil
 }
 
 // box is where the payload of a box lies.
@@ -96,32 +93,33 @@ func (w *window) walk(from, to int64, fn func(box) error) error {
 		return invalid("boxes are nested more than %d deep at byte %d", maxDepth, from)
 	}
 	defer func() { w.deep-- }()
-	for n := 0; to-from >= mp4.SmallHeaderSize; n++ {
+	for n := 0; to-from >= boxHead; n++ {
 		if n == maxBoxes {
 			return invalid("more than %d boxes in a row at byte %d", maxBoxes, from)
 		}
-		w.at = from
-		i, err := mp4.ReadBoxInfo(w)
-		if err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = invalid("no box begins at byte %d", from)
-			}
+		if err := w.work.Steps(stepsPerBox); err != nil {
 			return err
 		}
-		b := box{kind: i.Type, head: from, start: from + int64(i.HeaderSize)}
-		if i.ExtendToEOF && to != w.size {
-			return nil // zeros behind the last box of a list
+		b, size, err := w.boxAt(from)
+		if err != nil {
+			return err
 		}
-		if i.Size < i.HeaderSize {
-			return invalid("%v has %d bytes, fewer than its header", b, i.Size)
-		}
-		if b.beyond = i.Size > uint64(to-from); b.beyond {
+		if size == 0 { // as far as the file goes
 			if to != w.size {
-				return invalid("%v has %d bytes, more than the box around it", b, i.Size)
+				return nil // zeros behind the last box of a list
 			}
-			i.Size = uint64(to - from)
+			size = uint64(to - from)
 		}
-		b.end = from + int64(i.Size)
+		if size < uint64(b.start-from) {
+			return invalid("%v has %d bytes, fewer than its header", b, size)
+		}
+		if b.beyond = size > uint64(to-from); b.beyond {
+			if to != w.size {
+				return invalid("%v has %d bytes, more than the box around it", b, size)
+			}
+			size = uint64(to - from)
+		}
+		b.end = from + int64(size)
 		b.start = min(b.start, b.end)
 		if err := fn(b); err != nil {
 			if errors.Is(err, errStop) {
@@ -134,6 +132,44 @@ func (w *window) walk(from, to int64, fn func(box) error) error {
 	return nil
 }
 
+// Headers of a box [ISO §4.2].
+const (
+	boxHead     = 8
+	boxHeadWide = 16 // with a size of 64 bits
+
+	stepsPerBox = 8
+)
+
+// boxAt reads the header of a box, and how many bytes it says the box has; 0: as
+// many as there are.
+func (w *window) boxAt(at int64) (b box, size uint64, err error) {
+	p, err := w.peek(at, boxHeadWide)
+	if err != nil {
+		return b, 0, err
+	}
+	if len(p) < boxHead {
+		return b, 0, invalid("no box begins at byte %d", at)
+	}
+	size = uint64(binary.BigEndian.Uint32(p))
+	b = box{kind: mp4.BoxType(p[4:8]), head: at, start: at + boxHead}
+	if size == 1 {
+		if len(p) < boxHeadWide {
+			return b, 0, invalid("no box begins at byte %d", at)
+		}
+		if size = binary.BigEndian.Uint64(p[boxHead:]); size == 0 {
+			return b, 0, invalid("%v has no size", b)
+		}
+		b.start = at + boxHeadWide
+	}
+	return b, size, nil
+}
+
+// front reads the first n bytes of a box, or all where it has fewer. They are
+// valid until the window is used again.
+func (w *window) front(b box, n int) ([]byte, error) {
+	return w.peek(b.start, int(min(int64(n), b.end-b.start)))
+}
+
 // payload reads a small box whole.
 func (w *window) payload(b box) ([]byte, error) {
 	if b.end-b.start > maxPayload {
@@ -143,9 +179,10 @@ func (w *window) payload(b box) ([]byte, error) {
 	return p, media.ReadFull(w.r, p, b.start)
 }
 
-// decode reads a small box into go-mp4's type for it.
+// decode reads the front of a box into go-mp4's type for it. None of those has a
+// list whose length the box says.
 func (w *window) decode(b box, dst mp4.IBox, ctx mp4.Context) error {
-	p, err := w.payload(b)
+	p, err := w.front(b, maxDecoded)
 	if err != nil {
 		return err
 	}
@@ -161,6 +198,7 @@ func (w *window) decode(b box, dst mp4.IBox, ctx mp4.Context) error {
 // go-mp4 decodes with, would take seconds for them.
 type table struct {
 	r       io.ReaderAt
+	work    *media.Work
 	at, end int64
 	buf     []byte // what was read and not returned yet
 	room    []byte
@@ -172,7 +210,7 @@ type table struct {
 // table begins to read a box that has version and flags; a box that is not
 // there has no numbers.
 func (w *window) table(b box) *table {
-	t := &table{r: w.r, at: b.start, end: b.end}
+	t := &table{r: w.r, work: w.work, at: b.start, end: b.end}
 	if b.end > b.start {
 		t.room = make([]byte, min(tableRead, b.end-b.start))
 		v := t.u32()
@@ -180,6 +218,9 @@ func (w *window) table(b box) *table {
 	}
 	return t
 }
+
+// bytesPerStep is how much of a table is read in one step.
+const bytesPerStep = 64
 
 // left is how many bytes were not read.
 func (t *table) left() int64 { return int64(len(t.buf)) + t.end - t.at }
@@ -197,7 +238,10 @@ func (t *table) next(n int) []byte {
 		kept := copy(t.room[:cap(t.room)], t.buf)
 		more := min(int64(len(t.room)-kept), t.end-t.at)
 		t.buf = t.room[:kept+int(more)]
-		if t.err = media.ReadFull(t.r, t.buf[kept:], t.at); t.err != nil {
+		if t.err = t.work.Steps(int(more) / bytesPerStep); t.err == nil {
+			t.err = media.ReadFull(t.r, t.buf[kept:], t.at)
+		}
+		if t.err != nil {
 			t.buf = nil
 			t.end = t.at
 			return nil

@@ -96,7 +96,7 @@ func readCodec(w *window, stsd box, video bool) (*codec, error) {
 	if entry.end == 0 {
 		return nil, invalid("%v has no entry", stsd)
 	}
-	p, err := w.payload(entry)
+	p, err := w.front(entry, entryHeader+visualEntry)
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +120,8 @@ func readCodec(w *window, stsd box, video bool) (*codec, error) {
 			rest += quickTime2
 		}
 	}
-	rest = min(rest, len(p))
 	e := entryBoxes{w: w}
-	if err := w.walk(entry.start+int64(rest), entry.end, e.add); err != nil {
+	if err := w.walk(min(entry.start+int64(rest), entry.end), entry.end, e.add); err != nil {
 		return nil, err
 	}
 	if video {
@@ -142,12 +141,19 @@ type entryBoxes struct {
 	list []box
 }
 
+// maxEntryBoxes is how many there are at most: real entries have a handful.
+const maxEntryBoxes = 64
+
 func (e *entryBoxes) add(b box) error {
 	if b.is("wave") { // QuickTime puts esds there
-		return e.w.walk(b.start, b.end, func(b box) error {
-			e.list = append(e.list, b)
-			return nil
-		})
+		return e.w.walk(b.start, b.end, e.put)
+	}
+	return e.put(b)
+}
+
+func (e *entryBoxes) put(b box) error {
+	if len(e.list) == maxEntryBoxes {
+		return invalid("a description of a track has more than %d boxes, at byte %d", maxEntryBoxes, b.head)
 	}
 	e.list = append(e.list, b)
 	return nil
@@ -251,19 +257,17 @@ func (c *codec) readESDS(e *entryBoxes) error {
 	if !ok {
 		return invalid("mp4a without esds, which a decoder needs first")
 	}
-	var esds mp4.Esds
-	if err := e.w.decode(b, &esds, mp4.Context{}); err != nil {
+	p, err := e.w.payload(b)
+	if err != nil {
 		return err
 	}
-	object := byte(0)
-	for _, d := range esds.Descriptors {
-		switch {
-		case d.Tag == mp4.DecoderConfigDescrTag && d.DecoderConfigDescriptor != nil:
-			object = d.DecoderConfigDescriptor.ObjectTypeIndication
-		case d.Tag == mp4.DecSpecificInfoTag:
-			c.config = d.Data
-		}
+	const versionAndFlags = 4
+	d, ok := parseDescriptors(p[min(len(p), versionAndFlags):])
+	if !ok {
+		return invalid("%v is no list of descriptors", b)
 	}
+	object := d.object
+	c.config = d.config
 	switch {
 	case object == objectMP3 || object == objectMP3MPEG2:
 		c.config = nil

@@ -21,15 +21,18 @@ type File struct {
 
 var _ media.File = (*File)(nil)
 
-// Open reads what a file of size bytes says of its samples: of the first video
-// track and the first audio track that RTMP can carry. It holds 16 bytes a
+// Open is OpenMetered where the index may cost what it does.
+func Open(r io.ReaderAt, size int64) (*File, error) { return OpenMetered(r, size, nil) }
+
+// OpenMetered reads what a file of size bytes says of its samples: of the first
+// video track and the first audio track that RTMP can carry. It holds 16 bytes a
 // sample, and up to 8 Mi samples. Errors wrap media.ErrInvalid and say what is
-// wrong with the file, or are r's.
-func Open(r io.ReaderAt, size int64) (*File, error) {
+// wrong with the file, or are r's or the meter's.
+func OpenMetered(r io.ReaderAt, size int64, meter media.Meter) (*File, error) {
 	if size > maxOffset {
 		return nil, invalid("%d bytes, more than 1 TiB", size)
 	}
-	w := newWindow(r, size)
+	w := newWindow(r, size, &media.Work{Meter: meter})
 	moov, err := findMovie(w, size)
 	if err != nil {
 		return nil, err
@@ -38,10 +41,8 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range m.tracks {
-		if err := t.index(w, size); err != nil {
-			return nil, err
-		}
+	if err := m.index(w, size); err != nil {
+		return nil, err
 	}
 	if m.fragmented {
 		if err := m.readFragments(w, moov.end, size); err != nil {
@@ -49,7 +50,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		}
 	}
 	f := &File{}
-	if f.samples, err = merge(m.tracks); err != nil {
+	if f.samples, err = merge(m.tracks, w.work); err != nil {
 		return nil, err
 	}
 	for _, t := range m.tracks {
@@ -67,7 +68,9 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	}
 	f.meta = f.describe(m)
 	if f.video != nil {
-		f.findKeys()
+		if err := f.findKeys(w.work); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
 }
@@ -104,12 +107,15 @@ func known(b box) bool {
 	return false
 }
 
-func (f *File) findKeys() {
+func (f *File) findKeys(work *media.Work) error {
 	n := 0
 	for _, s := range f.samples {
 		if s.video() && s.key() {
 			n++
 		}
+	}
+	if err := work.Spend(4 * int64(n)); err != nil {
+		return err
 	}
 	f.keys = make([]uint32, 0, n)
 	for i, s := range f.samples {
@@ -117,6 +123,7 @@ func (f *File) findKeys() {
 			f.keys = append(f.keys, uint32(i))
 		}
 	}
+	return nil
 }
 
 // Duration implements media.File.
@@ -126,7 +133,7 @@ func (f *File) Duration() time.Duration { return f.last().Duration() }
 func (f *File) last() media.Timestamp { return f.samples[len(f.samples)-1].time }
 
 // Memory implements media.File.
-func (f *File) Memory() int64 { return 16*int64(cap(f.samples)) + 4*int64(cap(f.keys)) }
+func (f *File) Memory() int64 { return sampleBytes*int64(cap(f.samples)) + 4*int64(cap(f.keys)) }
 
 // Meta implements media.File.
 func (f *File) Meta() *amf.ECMAArray { return f.meta }

@@ -3,8 +3,6 @@ package mp4
 import (
 	"errors"
 
-	"github.com/abema/go-mp4"
-
 	"flashpod.dev/flashpod/mediaserver/media"
 )
 
@@ -47,26 +45,27 @@ func (m *movie) readFragment(w *window, moof box, fileSize int64) (cut bool, err
 }
 
 func (f *fragment) traf(traf box) error {
-	var head mp4.Tfhd
+	var head trackHead
 	var t *track
 	base, known := int64(0), false
 	f.trafs++
 	return f.w.walk(traf.start, traf.end, func(b box) error {
 		switch {
 		case b.is("tfhd") && !known:
-			if err := f.w.decode(b, &head, mp4.Context{}); err != nil {
+			var err error
+			if head, err = f.w.readTrackHead(b); err != nil {
 				return err
 			}
 			known = true
 			base = f.base(&head)
 			f.m.fill(&head)
-			t = f.m.track(head.TrackID)
+			t = f.m.track(head.track)
 		case b.is("tfdt") && t != nil:
-			var d mp4.Tfdt
-			if err := f.w.decode(b, &d, mp4.Context{}); err != nil {
+			at, err := f.w.readDecodeTime(b)
+			if err != nil {
 				return err
 			}
-			t.next = int64(min(d.GetBaseMediaDecodeTime(), 1<<62))
+			t.next = int64(min(at, 1<<62))
 		case b.is("trun"):
 			if !known {
 				return invalid("%v says samples before it says the track", b)
@@ -78,31 +77,30 @@ func (f *fragment) traf(traf box) error {
 }
 
 // base is where the data of a track begins, in the file [ISO §8.8.7].
-func (f *fragment) base(head *mp4.Tfhd) int64 {
-	switch flags := head.GetFlags(); {
-	case flags&mp4.TfhdBaseDataOffsetPresent != 0:
-		f.end = int64(min(head.BaseDataOffset, maxOffset))
-	case flags&mp4.TfhdDefaultBaseIsMoof != 0 || f.trafs == 1:
+func (f *fragment) base(head *trackHead) int64 {
+	switch {
+	case head.flags&headBase != 0:
+		f.end = int64(min(head.base, maxOffset))
+	case head.flags&headIsMoof != 0 || f.trafs == 1:
 		f.end = f.moof.head
 	}
 	return f.end
 }
 
 // fill sets what tfhd does not say to what the track's defaults are.
-func (m *movie) fill(head *mp4.Tfhd) {
-	flags := head.GetFlags()
+func (m *movie) fill(head *trackHead) {
 	for _, d := range m.defaults {
-		if d.TrackID != head.TrackID {
+		if d.track != head.track {
 			continue
 		}
-		if flags&mp4.TfhdDefaultSampleDurationPresent == 0 {
-			head.DefaultSampleDuration = d.DefaultSampleDuration
+		if head.flags&headDuration == 0 {
+			head.duration = d.duration
 		}
-		if flags&mp4.TfhdDefaultSampleSizePresent == 0 {
-			head.DefaultSampleSize = d.DefaultSampleSize
+		if head.flags&headSize == 0 {
+			head.size = d.size
 		}
-		if flags&mp4.TfhdDefaultSampleFlagsPresent == 0 {
-			head.DefaultSampleFlags = d.DefaultSampleFlags
+		if head.flags&headMarks == 0 {
+			head.marks = d.marks
 		}
 		return
 	}
@@ -120,7 +118,7 @@ func entrySize(flags uint32) (size int64) {
 
 // trun reads a run of samples. t is nil when the track is not played: its data
 // counts all the same.
-func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
+func (f *fragment) trun(t *track, head *trackHead, b box, base int64) error {
 	r := f.w.table(b)
 	count := r.u32()
 	at := f.end
@@ -135,14 +133,14 @@ func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
 	if r.err == nil && int64(count)*entry > r.left() {
 		return invalid("%v says %d samples, and has room for %d", b, count, r.left()/entry)
 	}
-	if entry == 0 && head.DefaultSampleSize == 0 {
+	if entry == 0 && head.size == 0 {
 		if count > 0 && t != nil {
 			return invalid("%v says %d samples without a size", b, count)
 		}
 		count = 0
 	}
 	if entry == 0 && t == nil {
-		f.end = at + int64(count)*int64(head.DefaultSampleSize)
+		f.end = at + int64(count)*int64(head.size)
 		f.cut = f.cut || f.end > f.fileSize
 		return r.err
 	}
@@ -172,8 +170,8 @@ func (f *fragment) trun(t *track, head *mp4.Tfhd, b box, base int64) error {
 
 // runEntry reads what a run says of its next sample, and takes from the head of
 // its track what the run does not.
-func runEntry(r *table, head *mp4.Tfhd) (duration, size, flags uint32, cts int64) {
-	duration, size, flags = head.DefaultSampleDuration, head.DefaultSampleSize, head.DefaultSampleFlags
+func runEntry(r *table, head *trackHead) (duration, size, flags uint32, cts int64) {
+	duration, size, flags = head.duration, head.size, head.marks
 	if r.flags&trunDurations != 0 {
 		duration = r.u32()
 	}

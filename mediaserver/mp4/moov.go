@@ -23,6 +23,10 @@ type track struct {
 	start     int64 // what the edit list adds to every time
 	tables    tables
 
+	sizes *table // of the samples that tables say, behind its head
+	size  uint32 // of each of them; 0: sizes has it
+	count uint32 // how many they are
+
 	samples []sample
 	first   int64           // ms; of the first sample, by the track's own times
 	last    media.Timestamp // of the last sample, from first on
@@ -30,6 +34,7 @@ type track struct {
 	early   int64           // ms; the smallest composition time offset, when it is negative
 	bytes   int64           // of all samples
 	total   *int            // samples of all tracks
+	work    *media.Work
 }
 
 func (t *track) String() string {
@@ -47,8 +52,8 @@ type movie struct {
 	refused    []string    // why other tracks are not played
 	tags       *amf.Object // of title, artist and the like; nil for none
 
-	defaults []mp4.Trex // of fragments
-	total    int        // samples of all tracks
+	defaults []trackHead // of fragments
+	total    int         // samples of all tracks
 }
 
 func (m *movie) track(id uint32) *track {
@@ -125,8 +130,8 @@ func (m *movie) readDefaults(w *window, mvex box) error {
 		if !b.is("trex") || len(m.defaults) == maxTracks {
 			return nil
 		}
-		var d mp4.Trex
-		if err := w.decode(b, &d, mp4.Context{}); err != nil {
+		d, err := w.readTrackDefaults(b)
+		if err != nil {
 			return err
 		}
 		m.defaults = append(m.defaults, d)
@@ -136,7 +141,7 @@ func (m *movie) readDefaults(w *window, mvex box) error {
 
 // readTrack returns nil for a track that is not played.
 func (m *movie) readTrack(w *window, trak box) (*track, error) {
-	t := &track{total: &m.total}
+	t := &track{total: &m.total, work: w.work}
 	var handler string
 	var stsd, elst box
 	var find func(b box) error
@@ -158,9 +163,9 @@ func (m *movie) readTrack(w *window, trak box) (*track, error) {
 			t.timescale = h.Timescale
 		case "hdlr":
 			// QuickTime has another in minf, of the data: the first is the media's.
-			if p, err := w.payload(b); err != nil {
+			if p, err := w.front(b, 12); err != nil {
 				return err
-			} else if len(p) >= 12 && handler == "" {
+			} else if len(p) == 12 && handler == "" {
 				handler = string(p[8:12])
 			}
 		case "stsd":
@@ -203,22 +208,30 @@ func (t *track) readEdits(w *window, elst box, movieScale uint32) error {
 	if elst.end == 0 {
 		return nil
 	}
-	var e mp4.Elst
-	if err := w.decode(elst, &e, mp4.Context{}); err != nil {
-		return err
+	e := w.table(elst)
+	wide := e.version == 1
+	size := int64(12)
+	if wide {
+		size = 20
 	}
 	var empty float64 // s
-	for i, entry := range e.Entries {
-		begin, length := int64(entry.MediaTimeV0), uint64(entry.SegmentDurationV0)
-		if e.GetVersion() == 1 {
-			begin, length = e.Entries[i].MediaTimeV1, entry.SegmentDurationV1
+	for n := min(e.count(size), maxEdits); n > 0; n-- {
+		var begin int64
+		var length uint64
+		if wide {
+			length, begin = e.u64(), int64(e.u64())
+		} else {
+			length, begin = uint64(e.u32()), int64(int32(e.u32()))
 		}
-		if begin == -1 {
-			empty += float64(length) / float64(movieScale)
-			continue
+		e.u32() // how fast
+		if begin != -1 {
+			t.start = -begin
+			break
 		}
-		t.start = -begin
-		break
+		empty += float64(length) / float64(movieScale)
+	}
+	if e.err != nil {
+		return e.err
 	}
 	start := math.Round(empty*float64(t.timescale)) + float64(t.start)
 	if math.Abs(start) > 1<<52 {
@@ -227,6 +240,9 @@ func (t *track) readEdits(w *window, elst box, movieScale uint32) error {
 	t.start = int64(start)
 	return nil
 }
+
+// maxEdits is how many edits may show nothing before the first that does.
+const maxEdits = 1000
 
 // refusedError says what a track has that is not played.
 type refusedError struct{ what string }

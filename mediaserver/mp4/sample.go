@@ -23,6 +23,9 @@ const (
 	flagKey   = 1 << 25
 )
 
+// sampleBytes is what a sample takes in memory.
+const sampleBytes = 16
+
 // sample is one entry of the index. There are millions: it has 16 bytes.
 type sample struct {
 	time media.Timestamp // of decoding
@@ -96,9 +99,25 @@ func (t *track) add(dts, cts int64, size uint32, key bool, offset, fileSize int6
 	// Fragments that say an earlier time than those before them do not go back.
 	t.last = max(media.Timestamp(at), t.last)
 	t.early = min(t.early, cts)
+	if len(t.samples) == cap(t.samples) {
+		if err := t.grow(); err != nil {
+			return err
+		}
+	}
 	t.samples = append(t.samples, makeSample(t.last, size, t.codec.video, key, offset, cts))
 	*t.total++
 	return nil
+}
+
+// grow makes room for more samples: fragments do not say how many there are.
+func (t *track) grow() error {
+	had := cap(t.samples)
+	room := max(256, had+had/2)
+	if err := t.work.Spend(sampleBytes * int64(room)); err != nil {
+		return err
+	}
+	t.samples = append(make([]sample, 0, room), t.samples...)
+	return t.work.Spend(-sampleBytes * int64(had))
 }
 
 // delay lets decoding begin earlier, so that no picture is shown before it is
@@ -118,7 +137,7 @@ func (t *track) delay() {
 // merge brings the samples of all tracks into the order of their times, and
 // sets the earliest to 0: with B-frames, decoding begins before the first
 // picture is shown, and RTMP has no times below 0.
-func merge(tracks []*track) ([]sample, error) {
+func merge(tracks []*track, work *media.Work) ([]sample, error) {
 	n, zero := 0, int64(math.MaxInt64)
 	for _, t := range tracks {
 		t.delay()
@@ -135,20 +154,33 @@ func merge(tracks []*track) ([]sample, error) {
 			return nil, invalid("%v ends 49 days behind the beginning", t)
 		}
 	}
+	a := tracks[0]
 	if len(tracks) == 1 {
-		return tracks[0].samples, nil
+		return a.samples, nil
 	}
-	out := make([]sample, 0, n)
-	a, b := tracks[0], tracks[1]
-	for i, j := 0, 0; i < len(a.samples) || j < len(b.samples); {
-		if j == len(b.samples) || i < len(a.samples) && before(a, i, b, j) {
-			out = append(out, a.samples[i])
-			out[len(out)-1].time += media.Timestamp(a.first - zero)
-			i++
+	b := tracks[1]
+	out := a.samples
+	if cap(out) < n {
+		if err := work.Spend(sampleBytes * int64(n)); err != nil {
+			return nil, err
+		}
+		out = append(make([]sample, 0, n), out...)
+	}
+	// From behind: the place of one that moves is free by then.
+	out = out[:n]
+	i, j := len(a.samples)-1, len(b.samples)-1
+	for at := n - 1; at >= 0; at-- {
+		if err := work.Steps(1); err != nil {
+			return nil, err
+		}
+		if j < 0 || i >= 0 && !before(a, i, b, j) {
+			out[at] = out[i]
+			out[at].time += media.Timestamp(a.first - zero)
+			i--
 		} else {
-			out = append(out, b.samples[j])
-			out[len(out)-1].time += media.Timestamp(b.first - zero)
-			j++
+			out[at] = b.samples[j]
+			out[at].time += media.Timestamp(b.first - zero)
+			j--
 		}
 	}
 	return out, nil

@@ -40,15 +40,23 @@ type runs struct {
 	run
 }
 
-func newRuns(w *window, b box) runs {
+// maxIdle is how many entries of a table may be for no sample, beside one for
+// each sample: real files have none.
+const maxIdle = 1024
+
+func newRuns(w *window, b box, samples uint32) runs {
 	t := w.table(b)
-	return runs{t: t, entries: t.count(8)}
+	r := runs{t: t, entries: t.count(8)}
+	if t.err == nil && r.entries > samples+maxIdle {
+		t.err = invalid("%v has %d entries for %d samples", b, r.entries, samples)
+	}
+	return r
 }
 
 // next returns the value for the next sample; ok is false behind the last.
 func (r *runs) next() (value uint32, ok bool) {
 	for r.left == 0 {
-		if r.entries == 0 {
+		if r.entries == 0 || r.t.err != nil {
 			return r.value, false
 		}
 		r.entries--
@@ -58,9 +66,9 @@ func (r *runs) next() (value uint32, ok bool) {
 	return r.value, true
 }
 
-// sizes reads how many samples there are, and of what size; 0: each has its own,
-// which follow in the table.
-func (t *track) sizes(sizes *table, fileSize int64) (size, count uint32, err error) {
+// readSizes reads how many samples there are, and of what size; 0: each has its
+// own, which follow in the table.
+func (t *track) readSizes(sizes *table, fileSize int64) (size, count uint32, err error) {
 	size = sizes.u32()
 	if size == 0 {
 		count = sizes.count(4)
@@ -73,47 +81,73 @@ func (t *track) sizes(sizes *table, fileSize int64) (size, count uint32, err err
 	return size, count, sizes.err
 }
 
+// index reads the samples that the tables of all tracks say. Those of the first
+// are given the room that all of them need, for merge.
+func (m *movie) index(w *window, fileSize int64) error {
+	all := int64(0)
+	for _, t := range m.tracks {
+		t.sizes = w.table(t.tables.stsz)
+		if t.tables.stsz.end == 0 {
+			continue // fragments say it
+		}
+		var err error
+		if t.size, t.count, err = t.readSizes(t.sizes, fileSize); err != nil {
+			return err
+		}
+		if all += int64(t.count); all > maxSamples {
+			return invalid("%d samples, and %d are read at most: split the recording", all, maxSamples)
+		}
+	}
+	for i, t := range m.tracks {
+		if t.count == 0 {
+			continue
+		}
+		room := int64(t.count)
+		if i == 0 {
+			room = all
+		}
+		if err := w.work.Spend(sampleBytes * room); err != nil {
+			return err
+		}
+		t.samples = make([]sample, 0, room)
+		if err := t.index(w, fileSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // index reads the samples that the tables of a track say.
 func (t *track) index(w *window, fileSize int64) error {
-	sizes := w.table(t.tables.stsz)
-	if t.tables.stsz.end == 0 {
-		return nil // fragments say it
-	}
-	size, count, err := t.sizes(sizes, fileSize)
-	if err != nil || count == 0 {
-		return err
-	}
-	t.samples = make([]sample, 0, count)
-	durations, offsets := newRuns(w, t.tables.stts), newRuns(w, t.tables.ctts)
+	durations, offsets := newRuns(w, t.tables.stts, t.count), newRuns(w, t.tables.ctts, t.count)
 	chunks, err := newChunks(w, t)
 	if err != nil {
 		return err
 	}
-	syncs := w.table(t.tables.stss)
-	syncCount := syncs.count(4)
-	sync := uint32(math.MaxUint32) // the next that is one
-	if syncCount > 0 {
-		sync = syncs.u32()
-	}
-	for n := uint32(1); n <= count; n++ {
-		bytes := size
-		if size == 0 {
-			bytes = sizes.u32()
+	syncs := newSyncs(w, t.tables.stss)
+	tables := [...]*table{t.sizes, durations.t, offsets.t, syncs.t}
+	for n := uint32(1); n <= t.count; n++ {
+		if err := w.work.Steps(1); err != nil {
+			return err
+		}
+		bytes := t.size
+		if bytes == 0 {
+			bytes = t.sizes.u32()
 		}
 		at, err := chunks.next(bytes)
 		if err != nil {
 			return err
 		}
-		for syncCount > 0 && sync < n {
-			if syncCount--; syncCount > 0 {
-				sync = syncs.u32()
-			}
-		}
-		key := t.tables.stss.end == 0 || syncCount > 0 && sync == n
 		// In version 0 offsets have no sign, and files that need one say so all the same.
 		cts, ok := offsets.next()
 		if !ok {
 			cts = 0
+		}
+		key := syncs.next(n)
+		for _, table := range &tables {
+			if table.err != nil {
+				return table.err
+			}
 		}
 		if err := t.add(t.next, int64(int32(cts)), bytes, key, at, fileSize); err != nil {
 			return err
@@ -122,12 +156,33 @@ func (t *track) index(w *window, fileSize int64) error {
 		d, _ := durations.next()
 		t.next += int64(d)
 	}
-	for _, table := range []*table{sizes, durations.t, offsets.t, syncs} {
-		if table.err != nil {
-			return table.err
+	return durations.t.err
+}
+
+// syncs says which samples are keyframes: with no table, all are.
+type syncs struct {
+	t    *table
+	all  bool
+	left uint32
+	sync uint32 // the next that is one
+}
+
+func newSyncs(w *window, b box) syncs {
+	s := syncs{t: w.table(b), all: b.end == 0}
+	if s.left = s.t.count(4); s.left > 0 {
+		s.sync = s.t.u32()
+	}
+	return s
+}
+
+// next says it of sample n; calls are in the order of the samples.
+func (s *syncs) next(n uint32) bool {
+	for s.left > 0 && s.sync < n {
+		if s.left--; s.left > 0 {
+			s.sync = s.t.u32()
 		}
 	}
-	return nil
+	return s.all || s.left > 0 && s.sync == n
 }
 
 // chunks says where samples are: chunks have offsets, and hold some samples
@@ -158,9 +213,14 @@ func newChunks(w *window, t *track) (*chunks, error) {
 		c.offsets = w.table(t.tables.stco)
 		c.count = c.offsets.count(4)
 	}
-	c.groupLeft = c.groups.count(12)
+	if c.groupLeft = c.groups.count(12); c.groups.err == nil && c.groupLeft > c.count+maxIdle {
+		return nil, invalid("%v says %d times how many samples its %d chunks have", t, c.groupLeft, c.count)
+	}
 	if err := c.group(); err != nil {
 		return nil, err
+	}
+	if c.offsets.err == nil && c.count > t.count+maxIdle {
+		return nil, invalid("%v has %d chunks for %d samples", t, c.count, t.count)
 	}
 	if c.nextGroup != 1 {
 		return nil, invalid("%v does not say how many samples its first chunk has", t)
