@@ -144,7 +144,7 @@ func (s *Store) openPlayed(file string) (*os.File, error) {
 	if !s.opts.Played.Take(1) {
 		return nil, ErrTooMany
 	}
-	f, err := s.root.Open(file)
+	f, err := s.openRegular(file)
 	if err != nil {
 		s.opts.Played.Give(1)
 	}
