@@ -92,6 +92,7 @@ func TestChildrenFollowTheSpec(t *testing.T) {
 		{"{application: a, limits: {maxConnections: 7}}", "ConfigMap lobby-config", "maxConnections: 7"},
 		{"{application: a, limits: {maxConnections: 0}}", "ConfigMap lobby-config", "maxConnections: 0"},
 		{"{application: a, access: {publish: {previousKeyFor: 0s}}}", "ConfigMap lobby-config", "previousKeyFor: 0s"},
+		{"{application: a, access: {publish: {takeOver: Always}}}", "ConfigMap lobby-config", "takeOver: Always"},
 		{"{application: a}", "Secret lobby-publish-key", "key: ZnJlc2g="},
 		{"{application: a}", "Secret lobby-publish-key", "media.flashpod.dev/instance: lobby"},
 		{"{application: a}", "Secret lobby-publish-key", "argocd.argoproj.io/sync-options: Prune=false,Delete=false"},

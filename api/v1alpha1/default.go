@@ -23,6 +23,7 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Storage.Retain, &yes)
 	def(&s.Access.Publish.Mode, PublishKey)
 	def(&s.Access.Publish.PreviousKeyFor, &metav1.Duration{Duration: time.Hour})
+	def(&s.Access.Publish.TakeOver, TakeOverWhenSilent)
 	connections, perAddress, streams, message := int32(10000), int32(1000), int32(1000), int32(1<<20)
 	def(&s.Limits.MaxConnections, &connections)
 	def(&s.Limits.MaxConnectionsPerAddress, &perAddress)

@@ -70,7 +70,26 @@ type PublishAccess struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]+([.][0-9]+)?(ns|us|µs|μs|ms|s|m|h))+)$') && duration(self) >= duration('0s')",message="must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h"
 	// +optional
 	PreviousKeyFor *metav1.Duration `json:"previousKeyFor,omitempty"`
+	// TakeOver says when a publisher may take a name over from the one that has
+	// it: WhenSilent (nothing has come from that one for a second, as when an
+	// encoder has lost its network and is back on another connection), Always
+	// (also from one that still sends: the newest publisher wins) or Never.
+	// Viewers stay and a recording goes on.
+	// +kubebuilder:default=WhenSilent
+	// +optional
+	TakeOver TakeOver `json:"takeOver,omitempty"`
 }
+
+// TakeOver says when a publisher may take a name over.
+// +kubebuilder:validation:Enum=WhenSilent;Always;Never
+type TakeOver string
+
+// The rules of taking over.
+const (
+	TakeOverWhenSilent TakeOver = "WhenSilent"
+	TakeOverAlways     TakeOver = "Always"
+	TakeOverNever      TakeOver = "Never"
+)
 
 // PublishMode says who may publish.
 // +kubebuilder:validation:Enum=Key;Anyone

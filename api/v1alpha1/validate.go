@@ -57,6 +57,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 
 func (p *PublishAccess) validate(path *field.Path) field.ErrorList {
 	errs := oneOf(path.Child("mode"), p.Mode, PublishKey, PublishAnyone)
+	errs = append(errs, oneOf(path.Child("takeOver"), p.TakeOver, TakeOverWhenSilent, TakeOverAlways, TakeOverNever)...)
 	if p.SecretName != "" && p.Mode != PublishKey {
 		errs = append(errs, field.Forbidden(path.Child("secretName"), "secretName needs mode Key: leave it out, or set mode to Key"))
 	}

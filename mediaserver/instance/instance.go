@@ -48,8 +48,10 @@ type Rules struct {
 	// Keys are what publishing needs. Nil: anyone may publish.
 	Keys Keys
 
+	// TakeOver is from whom a publisher may take a name over.
+	TakeOver TakeOverRule
 	// PublisherTimeout is how long a publisher may be silent before another
-	// may take its name; default 5 s.
+	// may take its name; default 1 s.
 	PublisherTimeout time.Duration
 
 	// SampleAccess is what players may look into.
@@ -126,7 +128,7 @@ func New(cfg Config) (*Instance, error) {
 // SetRules changes the rules: they hold for what is asked for from now on.
 func (i *Instance) SetRules(r Rules) {
 	if r.PublisherTimeout == 0 {
-		r.PublisherTimeout = 5 * time.Second
+		r.PublisherTimeout = time.Second
 	}
 	i.rules.Store(&r)
 }

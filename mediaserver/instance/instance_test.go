@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,7 +82,7 @@ func published(t *testing.T, i *Instance, name string, mode session.PublishMode)
 
 func ended(t *testing.T, p session.Publication) error {
 	t.Helper()
-	return asked(t, p.Close)
+	return asked(t, func(ended func(error)) { p.Close(session.EndedAsked, ended) })
 }
 
 func play(t *testing.T, i *Instance, name string, from session.From) session.PlayAnswer {
@@ -177,7 +176,7 @@ func TestOwnerMayBeAskedInItsOwnTurn(t *testing.T) {
 	i.Connect(session.ConnectRequest{Client: session.Client{ID: "a"}}, &client{id: "a"}, func(session.ConnectAnswer) {
 		i.Publish(session.PublishRequest{Name: "cam"}, func(a session.PublishAnswer) {
 			i.Shutdown("bye")
-			a.Publication.Close(func(error) { all <- "closed" })
+			a.Publication.Close(session.EndedAsked, func(error) { all <- "closed" })
 		})
 		i.Play(session.PlayRequest{Name: "other", From: session.LiveOnly}, func(a session.PlayAnswer) {
 			a.Release()
@@ -240,50 +239,6 @@ func TestANameHasOnePublisher(t *testing.T) {
 	}
 	if err := ended(t, again); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// An encoder that lost its network comes back while its old connection still
-// looks alive.
-func TestSilentPublisherIsTakenOver(t *testing.T) {
-	i, dir := newInstance(t, func(r *Rules) { r.PublisherTimeout = time.Nanosecond; r.Recording = RecordAll })
-	old := published(t, i, "cam", session.PublishLive)
-	sound(t, old)
-	p := published(t, i, "cam", session.PublishLive)
-	if err := old.Write(&rtmp.Message{Type: rtmp.TypeAudio, Payload: []byte{0xaf, 1, 0}}); !errors.Is(err, stream.ErrClosed) {
-		t.Errorf("the old one still publishes: %v", err)
-	}
-	sound(t, p)
-	for _, one := range []session.Publication{old, p} {
-		if err := ended(t, one); err != nil {
-			t.Error(err)
-		}
-	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "cam-*.flv")); len(files) != 2 {
-		t.Errorf("recordings %v", files)
-	}
-	settled(t, i)
-	if i.Stats().Streams != 0 || len(i.seen.named) != 0 {
-		t.Error("the name is still in use")
-	}
-}
-
-// The recording of a name that was taken over goes on in the same file, once the
-// one before has let go of it.
-func TestRecordingAfterATakeover(t *testing.T) {
-	i, dir := newInstance(t, func(r *Rules) { r.PublisherTimeout = time.Nanosecond })
-	old := published(t, i, "cam", session.PublishRecord)
-	sound(t, old)
-	a := publish(t, i, "cam", session.PublishAppend)
-	if a.Refusal != nil || !a.Recorded {
-		t.Fatalf("%+v", a)
-	}
-	sound(t, a.Publication)
-	if err := ended(t, a.Publication); err != nil {
-		t.Error(err)
-	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 1 {
-		t.Errorf("files %v", files)
 	}
 }
 

@@ -1,12 +1,11 @@
 package instance
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -17,13 +16,12 @@ type publication struct {
 	inst   *Instance
 	pub    *stream.Publisher
 	wrote  atomic.Int64 // when the last message came, in ns since 1970
+	waits  atomic.Bool  // its publisher waits for the answer, and has nothing to say yet
 	closed atomic.Bool
+	taken  atomic.Pointer[session.Refusal] // why another has the name; nil: none has
 
-	// Of its recording. opened is closed when the file is open, or cannot be;
-	// nil: none is wanted. recorder is set by then, nil: there is none.
-	opened   chan struct{}
-	recorder *recording.Recorder
-	finished chan struct{} // closed when nothing is written any more
+	record   *recordTask   // nil: none is wanted
+	finished chan struct{} // closed when nothing of it is written any more
 }
 
 func newPublication(i *Instance, name string, pub *stream.Publisher) *publication {
@@ -32,10 +30,22 @@ func newPublication(i *Instance, name string, pub *stream.Publisher) *publicatio
 	return p
 }
 
+// begun is when its publisher is told that it publishes.
+func (p *publication) begun() {
+	p.wrote.Store(time.Now().UnixNano())
+	p.waits.Store(false)
+}
+
 // Write implements session.Publication.
 func (p *publication) Write(m *rtmp.Message) error {
 	p.wrote.Store(time.Now().UnixNano())
-	return p.pub.Write(m)
+	err := p.pub.Write(m)
+	if err != nil {
+		if why := p.taken.Load(); why != nil {
+			return why
+		}
+	}
+	return err
 }
 
 // Clear implements session.Publication.
@@ -47,55 +57,35 @@ func (p *publication) Clear(handler string) bool {
 // LastWrite implements session.Publication.
 func (p *publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()) }
 
-// silent says whether nothing has come for so long. A publisher that waits for
-// its file has nothing to say yet.
-func (p *publication) silent(timeout time.Duration) bool {
-	if p.opened != nil {
-		select {
-		case <-p.opened:
-		default:
-			return false
-		}
+// silence is how long nothing has come.
+func (p *publication) silence() time.Duration {
+	if p.waits.Load() {
+		return 0
 	}
-	return time.Since(p.LastWrite()) >= timeout
+	return time.Since(p.LastWrite())
 }
 
 // Close implements session.Publication. The name is free for another publisher
 // at once; its next recording waits for this one, and so does closing again.
-func (p *publication) Close(ended func(error)) {
+func (p *publication) Close(how session.Ending, ended func(error)) {
 	if p.closed.Swap(true) {
 		go func() { <-p.finished; ended(nil) }()
 		return
 	}
 	p.pub.Close()
-	if p.opened == nil {
+	if p.record == nil {
 		p.finish()
 		ended(nil)
 		return
 	}
 	go func() {
-		err := p.stopRecorder()
+		err := p.record.stop()
 		p.finish()
 		ended(err)
 	}()
 }
 
-// stopRecorder waits until what is left is written, or the disk has had its
-// time.
-func (p *publication) stopRecorder() error {
-	ctx, cancel := context.WithTimeoutCause(p.inst.ctx, diskTimeout, errDisk)
-	defer cancel()
-	select {
-	case <-p.opened:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if p.recorder == nil {
-		return nil
-	}
-	return p.recorder.Stop(ctx)
-}
-
+// finish gives the name back.
 func (p *publication) finish() {
 	close(p.finished)
 	_ = p.inst.post(func(o *owner) { o.release(p.name) })

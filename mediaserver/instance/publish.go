@@ -1,26 +1,18 @@
 package instance
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"syscall"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// diskTimeout is how long a disk may take to open a recording, or to take what
-// is left of one.
-const diskTimeout = 10 * time.Second
-
-// Publish implements session.Instance. A name whose publisher has been silent
-// for a while is taken over: its encoder has lost its network and comes back on
-// another connection, long before the old one is known to be dead. A recording
-// that cannot start does not stop the live stream.
+// Publish implements session.Instance. A name may be taken over from its
+// publisher: see contend. A recording that cannot start does not stop the live
+// stream.
 func (i *Instance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
 	i.MayPublish(r, func(why *session.Refusal) {
 		if why != nil {
@@ -31,7 +23,7 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 			i.Refused(r, why)
 			answer(session.PublishAnswer{Refusal: why})
 		}
-		if !i.post(func(o *owner) { o.publish(r, answer, refuse) }) {
+		if !i.post(func(o *owner) { o.publish(candidate{r, answer, refuse}) }) {
 			refuse(stopping())
 		}
 	})
@@ -55,42 +47,50 @@ func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Ref
 	}
 }
 
-func (o *owner) publish(r session.PublishRequest, answer func(session.PublishAnswer), refuse func(*session.Refusal)) {
-	e, why := o.use(r.Name)
+// candidate is a publisher that has asked for a name, and may publish.
+type candidate struct {
+	session.PublishRequest
+	answer func(session.PublishAnswer)
+	refuse func(*session.Refusal)
+}
+
+func (o *owner) publish(c candidate) {
+	e, why := o.use(c.Name)
 	if why != nil {
-		refuse(why)
+		c.refuse(why)
 		return
 	}
-	rules, before := o.rules.Load(), e.publication
 	pub, err := e.stream.Publish()
-	if errors.Is(err, stream.ErrBusy) && before != nil && before.silent(rules.PublisherTimeout) {
-		o.log.Info("publisher was silent: another takes over", "stream", r.Name)
-		before.Close(func(err error) {
-			if err != nil {
-				o.log.Error("recording not finished cleanly", "stream", r.Name, "err", err)
-			}
-		})
-		pub, err = e.stream.Publish()
-	}
-	if err != nil {
-		o.release(r.Name)
-		refuse(&session.Refusal{Code: session.RefusedTaken, Reason: r.Name + " is already published"})
+	if err == nil {
+		o.begin(e, c, pub, nil)
 		return
 	}
-	p := newPublication(o.Instance, r.Name, pub)
+	if !o.contend(e, c) {
+		o.release(c.Name)
+	}
+}
+
+// begin makes a candidate the publisher. goesOn is a recording that it takes over;
+// nil: none.
+func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *recordTask) {
+	p := newPublication(o.Instance, c.Name, pub)
 	e.publication = p
 	o.seen.count(func(t *Totals) { t.Publications++ })
-	mode, wanted, why := rules.recordMode(r.Mode)
-	if !wanted {
-		answer(session.PublishAnswer{Publication: p, NotRecorded: why})
-		return
+	mode, wanted, why := o.rules.Load().recordMode(c.Mode)
+	switch {
+	case !wanted:
+		c.answer(session.PublishAnswer{Publication: p, NotRecorded: why})
+	case goesOn != nil:
+		goesOn.inherit(p, c)
+	default:
+		e.uses++ // until the task is done
+		p.record = newRecordTask(o.Instance, c, mode, e.stream.NewReader())
+		if mode != recording.ModeDated { // whose file is always another
+			p.record.before, e.record = e.record, p.record
+		}
+		p.waits.Store(true)
+		go p.record.run(p, c.answer)
 	}
-	p.opened = make(chan struct{})
-	task := recordTask{p: p, mode: mode, reader: e.stream.NewReader(), request: r, answer: answer}
-	if before != nil {
-		task.after = before.finished
-	}
-	go task.run(o.ctx)
 }
 
 // recordMode turns what the publisher asked for and what the manifest says
@@ -112,81 +112,6 @@ func (r *Rules) recordMode(asked session.PublishMode) (mode recording.Mode, want
 	return mode, true, nil
 }
 
-// recordTask begins the recording of a publication, and answers its publisher.
-type recordTask struct {
-	p       *publication
-	mode    recording.Mode
-	reader  *stream.Reader
-	after   <-chan struct{} // closed when the name's last recording is finished; nil: there was none
-	request session.PublishRequest
-	answer  func(session.PublishAnswer)
-}
-
-// run opens the file, and answers when that is done, or when the disk has had
-// its time.
-func (t *recordTask) run(ctx context.Context) {
-	ctx, cancel := context.WithTimeoutCause(ctx, diskTimeout, errDisk)
-	defer cancel()
-	done := make(chan error, 1)
-	var err error
-	if !t.p.inst.disk.do(func() { done <- t.open(ctx) }) {
-		close(t.p.opened)
-		t.reader.Close()
-		done <- errDisk
-	}
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	a := session.PublishAnswer{Publication: t.p, Recorded: err == nil}
-	if err != nil {
-		t.p.inst.log.Error("recording did not start", "stream", t.p.name, "err", err)
-		a.NotRecorded = notRecorded(err)
-	}
-	t.p.wrote.Store(time.Now().UnixNano()) // its publisher has waited for us
-	t.answer(a)
-}
-
-var errDisk = fmt.Errorf("the disk has not answered for %v", diskTimeout)
-
-// open starts the recorder, once the one before has let go of the file.
-func (t *recordTask) open(ctx context.Context) error {
-	p := t.p
-	defer close(p.opened)
-	if t.after != nil {
-		select {
-		case <-t.after:
-		case <-ctx.Done():
-			t.reader.Close()
-			return context.Cause(ctx)
-		}
-	}
-	i := p.inst
-	i.seen.recording.Add(1)
-	r, err := i.store.Record(p.name, t.mode, t.reader, func(err error) {
-		i.seen.recording.Add(-1)
-		if err != nil {
-			i.log.Error("recording ended early", "stream", p.name, "err", err)
-			if ended := t.request.RecordingEnded; ended != nil {
-				ended(notRecorded(err))
-			}
-		}
-	})
-	if err != nil {
-		i.seen.recording.Add(-1)
-		return err
-	}
-	if ctx.Err() != nil {
-		// Its publisher was told that there is no recording.
-		_ = r.Stop(ctx)
-		return context.Cause(ctx)
-	}
-	p.recorder = r
-	i.seen.count(func(t *Totals) { t.Recordings++ })
-	return nil
-}
-
 // notRecorded is the refusal that an error of recording means.
 func notRecorded(err error) *session.Refusal {
 	why := &session.Refusal{Code: session.RefusedFailed, Reason: err.Error(), Cause: err}
@@ -201,6 +126,8 @@ func notRecorded(err error) *session.Refusal {
 		why.Code = session.RefusedBadName
 	case errors.Is(err, recording.ErrBusy):
 		why.Code, why.Reason = session.RefusedFileBusy, "the file is in use"
+	case errors.Is(err, stream.ErrLagged):
+		why.Reason = "the disk is too slow for the stream"
 	case errors.Is(err, recording.ErrDiskFull):
 		why.Code = session.RefusedDiskFull
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):

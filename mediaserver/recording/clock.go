@@ -44,6 +44,16 @@ func (c *clock) resume(video, audio media.Timestamp, duration, gap time.Duration
 	}
 }
 
+// takeOver goes on with another publisher of the same recording: from its first
+// keyframe on, at once behind what there is or, with gap, after the time between
+// them.
+func (c *clock) takeOver(gap bool) {
+	c.judge, c.pictures = payload.Pictures{}, false
+	if !gap && c.begun {
+		c.begun, c.start = false, c.last.Add(step)
+	}
+}
+
 // place returns the file time of a message; ok is false when it is left out.
 func (c *clock) place(m rtmp.Message) (at media.Timestamp, ok bool) {
 	var p payload.Payload

@@ -27,10 +27,13 @@ const (
 )
 
 // Source is what a recorder reads: one publication of a stream. Next fails
-// with io.EOF at its end. Pending says whether Next would return at once. Close is
-// called once, behind all other calls; there are never two at once.
+// with io.EOF at its end. TookOver says whether what Next has returned is the
+// first of another publisher, which has taken the publication over. Pending says
+// whether Next would return at once. Close is called once, behind all other calls;
+// there are never two at once.
 type Source interface {
 	Next(ctx context.Context) (rtmp.Message, error)
+	TookOver() bool
 	Pending() bool
 	Close()
 }
@@ -47,6 +50,7 @@ type Recorder struct {
 	w     *flv.Writer // nil: there is no folder yet, and no file
 	src   Source
 	clock clock
+	gaps  bool // time that passes between two publishers is kept
 
 	dirty  bool
 	synced time.Time
@@ -129,6 +133,7 @@ func (r *Recorder) open(name string, mode Mode) error {
 	if err := s.claim(r, base, mode); err != nil {
 		return err
 	}
+	r.gaps = mode == ModeAppendWithGap
 	if err := r.openFile(mode); err != nil {
 		s.unreserve(r.file)
 		return err

@@ -51,8 +51,9 @@ func (s source) Next(ctx context.Context) (rtmp.Message, error) {
 	}
 }
 
-func (s source) Pending() bool { return len(s) > 0 }
-func (s source) Close()        {}
+func (s source) TookOver() bool { return false }
+func (s source) Pending() bool  { return len(s) > 0 }
+func (s source) Close()         {}
 
 func message(kind rtmp.MessageType, at media.Timestamp, payload []byte) rtmp.Message {
 	return rtmp.Message{Type: kind, StreamID: 1, Timestamp: at, Payload: payload}

@@ -47,6 +47,9 @@ func (r *Recorder) copy(ctx context.Context) error {
 }
 
 func (r *Recorder) write(m rtmp.Message) error {
+	if r.src.TookOver() {
+		r.clock.takeOver(r.gaps)
+	}
 	if m.Type == rtmp.TypeData {
 		if err := r.make(); err != nil {
 			return err

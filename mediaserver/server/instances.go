@@ -54,6 +54,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 			GOPCache: doc.Spec.Delivery.GOPCache == nil || *doc.Spec.Delivery.GOPCache,
 		},
 		Recording:        instance.RecordingRule(doc.Spec.Recording.Mode),
+		TakeOver:         instance.TakeOverRule(doc.Spec.Access.Publish.TakeOver),
 		PublisherTimeout: s.cfg.PublisherTimeout,
 		SampleAccess:     session.SampleAccess(doc.Spec.Delivery.SampleAccess),
 	}

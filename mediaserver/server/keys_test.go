@@ -259,7 +259,7 @@ func TestRefusedPublicationsAreToldApart(t *testing.T) {
 	t.Parallel()
 	key, log := &secret{t: t, dir: t.TempDir()}, &said{}
 	key.write("TheKey")
-	s, _ := runWith(t, Config{PublishKeyFile: key.file(), Log: log.log()}, "{application: app, instance: one, limits: {maxStreams: 1}}")
+	s, _ := runWith(t, Config{PublishKeyFile: key.file(), Log: log.log()}, "{application: app, instance: one, limits: {maxStreams: 1}, access: {publish: {takeOver: Never}}}")
 	c := connect(t, s, "app/one").hello()
 	refused := func(name string) {
 		t.Helper()

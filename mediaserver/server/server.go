@@ -50,7 +50,8 @@ type Config struct {
 	// so; default 30 s.
 	PublisherIdle time.Duration
 	// PublisherTimeout is how long a publisher may send nothing before another
-	// may take its name; default 5 s.
+	// may take its name, where spec.access.publish.takeOver is WhenSilent;
+	// default 1 s.
 	PublisherTimeout time.Duration
 	// HTTPNames are what the HTTP server is called: it answers to its addresses,
 	// to localhost, to these names and to those that this machine has in its hosts

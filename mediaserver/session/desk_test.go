@@ -164,7 +164,7 @@ func (p *paper) Write(m *rtmp.Message) error {
 func (p *paper) Clear(string) bool    { return false }
 func (p *paper) LastWrite() time.Time { return time.Now() }
 
-func (p *paper) Close(ended func(error)) {
+func (p *paper) Close(_ session.Ending, ended func(error)) {
 	close(p.closed)
 	ended(nil)
 }

@@ -74,7 +74,7 @@ func (s *Session) end(err error, d time.Duration) {
 	var finish []func(tell bool)
 	for _, ns := range s.streams {
 		if ns.publishing != nil {
-			finish = append(finish, ns.leaveName())
+			finish = append(finish, ns.leaveName(EndedLost))
 		}
 		ns.end(false)
 	}

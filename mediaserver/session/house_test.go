@@ -273,7 +273,7 @@ func (h *house) publish(t testing.TB, name string) session.Publication {
 func (h *house) unpublish(t testing.TB, p session.Publication) {
 	t.Helper()
 	ended := make(chan error, 1)
-	p.Close(func(err error) { ended <- err })
+	p.Close(session.EndedAsked, func(err error) { ended <- err })
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}

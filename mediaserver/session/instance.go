@@ -102,15 +102,15 @@ type PublishRequest struct {
 	Mode        PublishMode
 	Credentials Credentials
 	// RecordingEnded is called, at most once and as answers are, when a
-	// recording has ended by itself (a full disk), or could not be finished;
-	// before Close says that it has ended.
+	// recording that was promised could not begin, has ended by itself (a full
+	// disk), or could not be finished; before Close says that it has ended.
 	RecordingEnded func(*Refusal)
 }
 
 // PublishAnswer has the publication, or why there is none.
 type PublishAnswer struct {
 	Publication Publication
-	Recorded    bool     // it is being written to a file
+	Recorded    bool     // it is written to a file, from its first packet on
 	NotRecorded *Refusal // why it is not, although that was asked for
 	Refusal     *Refusal // nil: none
 }
@@ -120,7 +120,8 @@ type PublishAnswer struct {
 type Publication interface {
 	// Write hands one audio, video or data message to the stream. The payload
 	// is copied. It fails with stream.ErrClosed when the publication is over,
-	// or another publisher has taken the name over.
+	// and with a Refusal of the code RefusedTaken when another publisher has
+	// taken the name over.
 	Write(*rtmp.Message) error
 	// Clear forgets the data that was set for a handler, and says whether
 	// there was any: as Write, it is about the log in this process.
@@ -134,8 +135,18 @@ type Publication interface {
 	// answers are, is told why the recording is not whole, nil when it is.
 	// Closing again, as after a takeover, does nothing but answer when it has
 	// ended.
-	Close(ended func(error))
+	Close(how Ending, ended func(error))
 }
+
+// Ending is how a publication ends.
+type Ending int
+
+// The two. A name that is lost waits a while for its publisher, before its
+// recording is what players get.
+const (
+	EndedLost  Ending = iota // with its connection, or by the server
+	EndedAsked               // by its publisher's own wish
+)
 
 // From says what play may take.
 type From int

@@ -23,8 +23,13 @@ type netStreams struct{ *client }
 
 func connectStreams(t *testing.T, s *house, streams int) *netStreams {
 	t.Helper()
+	return connectTo(t, s, "app/one", streams)
+}
+
+func connectTo(t *testing.T, s *house, app string, streams int) *netStreams {
+	t.Helper()
 	c := &netStreams{hear(t, servertest.Dial(t, s.RTMPAddr()), wordOfStream)}
-	c.Connect("app/one")
+	c.Connect(app)
 	c.expect("0 "+servertest.Success, "0 onBWDone []")
 	for i := range streams {
 		c.call("createStream", 2, nil)
@@ -277,30 +282,6 @@ func testPlayersStayWhenTheirPublisherIsLost(t *testing.T, w way) {
 	if last < 3000 {
 		t.Errorf("three seconds end at %d ms", last)
 	}
-}
-
-// Who comes back on another connection gets the name; who was silent hears of
-// it when it speaks again, and loses nothing else.
-func TestSilentPublisherIsToldThatItWasTakenOver(t *testing.T) {
-	twice(t, testSilentPublisherIsToldThatItWasTakenOver)
-}
-
-func testSilentPublisherIsToldThatItWasTakenOver(t *testing.T, w way) {
-	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))
-	many, encoder := connectStreams(t, s, 2), connectStreams(t, s, 1)
-	for _, old := range []*netStreams{many, encoder} {
-		old.on(1, "publish", "cam")
-		old.expect("1 Publish.Start")
-		p := connectStreams(t, s, 1)
-		p.on(1, "publish", "cam")
-		p.expect("1 Publish.Start")
-		old.audio(1, 0)
-		old.expect("1 Publish.BadName")
-		p.conn.Close()
-	}
-	encoder.expect("end") // its connection is over
-	many.on(1, "publish", "other")
-	many.expect("1 Publish.Start")
 }
 
 func TestCallsOfEncodersAndPlayers(t *testing.T) { twice(t, testCallsOfEncodersAndPlayers) }

@@ -139,9 +139,9 @@ type farPublication struct {
 	session.Publication
 }
 
-func (f farPublication) Close(ended func(error)) {
+func (f farPublication) Close(how session.Ending, ended func(error)) {
 	f.p.there.send(func() {
-		f.Publication.Close(func(err error) {
+		f.Publication.Close(how, func(err error) {
 			if err != nil {
 				err = errors.New(err.Error())
 			}

@@ -50,7 +50,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
 		if late.Publication != nil {
-			late.Publication.Close(func(error) {})
+			late.Publication.Close(EndedLost, func(error) {})
 		}
 	})
 	switch {
@@ -189,17 +189,17 @@ func (p *publishing) recordingEnded() {
 
 // unpublish gives the name back and, when the client is still there to hear it,
 // says so once the recording is finished.
-func (ns *netStream) unpublish(tell bool) { ns.leaveName()(tell) }
+func (ns *netStream) unpublish(tell bool) { ns.leaveName(EndedAsked)(tell) }
 
 // leaveName begins to end a publication. What it returns waits for the end, and
 // tells of it.
-func (ns *netStream) leaveName() (finish func(tell bool)) {
+func (ns *netStream) leaveName(how Ending) (finish func(tell bool)) {
 	s, p := ns.session, ns.publishing
 	ns.publishing = nil
 	s.routeMedia(ns.id, nil)
 	p.idle.stop()
 	ended := make(chan error, 1)
-	p.Close(func(err error) { ended <- err })
+	p.Close(how, func(err error) { ended <- err })
 	return func(tell bool) {
 		var err error
 		select {
@@ -245,8 +245,8 @@ func (s *Session) routeMedia(id uint32, p *publishing) {
 }
 
 // takenOver tells a publisher that speaks again that another has its name by
-// now. An encoder goes, and comes back or tells its user; a client that has
-// other streams keeps them.
+// now. Its connection ends, and an encoder comes back or tells its user; but for a
+// client that publishes or plays something else as well.
 func (p *publishing) takenOver(why error) {
 	ns, s := p.ns, p.ns.session
 	if ns.publishing != p || s.leaving.Load() {
@@ -254,12 +254,19 @@ func (p *publishing) takenOver(why error) {
 	}
 	s.log.Warn("publisher was taken over", "stream", p.name, "err", why)
 	ns.unpublish(false)
-	if err := ns.fail(codePublishBadName, p.name, "Another has taken over %s, which had been silent.", p.name); err != nil {
+	said := "Another publisher has taken over " + p.name
+	if taken := (*Refusal)(nil); errors.As(why, &taken) {
+		said = taken.Error()
+	}
+	if err := ns.fail(codePublishBadName, p.name, "%s.", said); err != nil {
 		return // the connection is over
 	}
-	if len(s.streams) == 1 {
-		s.dismiss()
+	for _, other := range s.streams {
+		if other.publishing != nil || other.playing != nil {
+			return
+		}
 	}
+	s.dismiss()
 }
 
 // clearData forgets what @setDataFrame had set for a handler, and says so.

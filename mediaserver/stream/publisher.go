@@ -12,7 +12,7 @@ import (
 // Publisher appends to a stream. Two of its methods never run at once.
 type Publisher struct {
 	s      *Stream
-	first  bool
+	first  bool            // no picture and no sound has come
 	offset media.Timestamp // added to every one
 }
 
@@ -49,13 +49,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	if s.publisher != p {
 		return ErrClosed
 	}
-	if p.first {
-		p.first = false
-		if !s.ended.IsZero() {
-			p.offset = s.endedAt.Add(time.Since(s.ended)) - m.Timestamp
-		}
-	}
-	out := rtmp.Message{Type: m.Type, StreamID: 1, Timestamp: m.Timestamp + p.offset, Payload: data}
+	out := rtmp.Message{Type: m.Type, StreamID: 1, Payload: data}
 	var flags uint8
 	var begins payload.Beginning
 	switch m.Type {
@@ -73,6 +67,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	default:
 		return nil
 	}
+	out.Timestamp = p.place(m, flags)
 	at := s.log.append(&out, flags)
 	s.newest.Store(out.Timestamp)
 	s.keepKey(at, out.Timestamp, begins)
@@ -92,6 +87,22 @@ func (s *Stream) keepKey(at position, time media.Timestamp, begins payload.Begin
 	case k != nil && s.log.end.Load()-k.at.offset() > maxGOP:
 		s.key.Store(nil)
 	}
+}
+
+// place returns the timestamp that players see of a message. Behind another
+// publication it goes on where that one's clock would be by now: the first
+// picture or sound does, for many encoders send data and headers with time 0 and
+// then what their clock says. The caller holds s.mu.
+func (p *Publisher) place(m *rtmp.Message, flags uint8) media.Timestamp {
+	if p.first && !p.s.ended.IsZero() {
+		at := p.s.endedAt.Add(time.Since(p.s.ended))
+		if m.Type == rtmp.TypeData || flags&flagHeader != 0 {
+			return at
+		}
+		p.offset = at - m.Timestamp
+	}
+	p.first = false
+	return m.Timestamp + p.offset
 }
 
 // video says what a video message is, and keeps what new players need of it.
@@ -213,8 +224,5 @@ func (p *Publisher) Close() {
 	s.publisher = nil
 	s.unpublishNotice = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
-	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
-	s.data, s.dataBytes = nil, 0
-	s.version++
-	s.key.Store(nil)
+	s.forget()
 }

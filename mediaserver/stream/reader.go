@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -25,6 +26,11 @@ type Reader struct {
 	at       position
 	waiting  bool
 	wake     chan struct{}
+	end      atomic.Int64 // offset where it ends; noEnd: with the publication
+
+	publishers []int64     // offsets ahead where others have taken over; guarded by Stream.mu
+	ahead      atomic.Bool // there are any
+	tookOver   bool        // at the message that Next has returned
 }
 
 // NewReader starts where a player would: stored data, sequence headers, then
@@ -33,6 +39,7 @@ func (s *Stream) NewReader() *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &Reader{s: s, wake: make(chan struct{}, 1)}
+	r.end.Store(noEnd)
 	switch k := s.key.Load(); {
 	case k != nil:
 		r.at, r.preamble = k.at, s.storedMessages(k.time)
@@ -46,8 +53,10 @@ func (s *Stream) NewReader() *Reader {
 }
 
 // Next waits for a message. Its payload is immutable and may be kept. It fails
-// with io.EOF at the end of the publication, ErrLagged, or ctx's error.
+// with io.EOF at the end of the publication, which goes on when another
+// publisher takes over, ErrLagged, or ctx's error.
 func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
+	r.tookOver = false
 	if len(r.preamble) > 0 {
 		m := r.preamble[0]
 		r.preamble = r.preamble[1:]
@@ -55,6 +64,9 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 	}
 	for {
 		n := r.at.ready()
+		if r.over() {
+			return rtmp.Message{}, io.EOF
+		}
 		if r.at.i == n {
 			select {
 			case <-r.wake:
@@ -63,8 +75,11 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 				return rtmp.Message{}, ctx.Err()
 			}
 		}
-		if r.s.log.end.Load()-r.at.offset() > maxReaderLag {
+		if r.Lagged() {
 			return rtmp.Message{}, ErrLagged
+		}
+		if r.crossed(r.at.offset()) {
+			r.tookOver, r.waiting = true, false // the new one begins, wherever the old one was
 		}
 		seg, p := r.at.seg, r.at.seg.packets[r.at.i]
 		r.at.i++
@@ -84,7 +99,7 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 
 // Pending says whether Next would return at once.
 func (r *Reader) Pending() bool {
-	return len(r.preamble) > 0 || r.at.ready() > r.at.i
+	return len(r.preamble) > 0 || r.at.ready() > r.at.i || r.over()
 }
 
 // Close lets go of the log. It may be called from any goroutine, and more than

@@ -77,6 +77,8 @@ spec:
 	{"no key Secret", "metadata: {name: a}\nspec: {application: a, access: {publish: {secretName: ''}}}", "", ""},
 	{"previous key", "metadata: {name: a}\nspec: {application: a, access: {publish: {previousKeyFor: 1h30m}}}", "", ""},
 	{"previous key in parts of a second", "metadata: {name: a}\nspec: {application: a, access: {publish: {previousKeyFor: 1.5µs}}}", "", ""},
+	{"take over", "metadata: {name: a}\nspec: {application: a, access: {publish: {takeOver: Always}}}", "", ""},
+	{"take over sometimes", "metadata: {name: a}\nspec: {application: a, access: {publish: {takeOver: Sometimes}}}", "spec.access.publish.takeOver: Unsupported value", "spec.access.publish.takeOver: Unsupported value"},
 	{"previous key at once", "metadata: {name: a}\nspec: {application: a, access: {publish: {previousKeyFor: '0'}}}", "", ""},
 	{"previous key without keys", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone, previousKeyFor: 0s}}}", "", ""},
 	{"previous key in days", "metadata: {name: a}\nspec: {application: a, access: {publish: {previousKeyFor: 1d}}}", `spec.access.publish.previousKeyFor: "1d": must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h`, `spec.access.publish.previousKeyFor: Invalid value: "1d": must be a time of 0 or more`},
