@@ -78,6 +78,7 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 		ended(nil)
 		return
 	}
+	p.record.reader.EndHere() // what the next one publishes is not its business
 	go func() {
 		err := p.record.stop()
 		p.finish()

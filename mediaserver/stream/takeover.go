@@ -91,5 +91,12 @@ func (r *Reader) over() bool {
 }
 
 // Lagged says whether the reader is further behind than the log is kept for it.
-// It is called when no Next runs.
-func (r *Reader) Lagged() bool { return r.s.log.end.Load()-r.at.offset() > maxReaderLag }
+// What others publish behind its own end does not count. It is called when no
+// Next runs.
+func (r *Reader) Lagged() bool {
+	end := r.end.Load()
+	if end == noEnd {
+		end = r.s.log.end.Load()
+	}
+	return end-r.at.offset() > maxReaderLag
+}
