@@ -53,6 +53,10 @@ type Rules struct {
 	// PublisherTimeout is how long a publisher may be silent before another
 	// may take its name; default 1 s.
 	PublisherTimeout time.Duration
+	// PublisherReturn is how long a publisher that was lost is expected back:
+	// players of its name wait for it so long, and get its recording then; default
+	// 1 min.
+	PublisherReturn time.Duration
 
 	// SampleAccess is what players may look into.
 	SampleAccess session.SampleAccess
@@ -129,6 +133,9 @@ func New(cfg Config) (*Instance, error) {
 func (i *Instance) SetRules(r Rules) {
 	if r.PublisherTimeout == 0 {
 		r.PublisherTimeout = time.Second
+	}
+	if r.PublisherReturn == 0 {
+		r.PublisherReturn = time.Minute
 	}
 	i.rules.Store(&r)
 }

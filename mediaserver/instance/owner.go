@@ -15,6 +15,7 @@ type owner struct {
 	streams map[string]*entry
 	waiting int                       // of them, that nobody publishes
 	played  map[string]map[string]int // names of live streams by client
+	away    map[string]*away          // names whose publishers are expected back
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it
@@ -56,7 +57,7 @@ func (i *Instance) post(f func(*owner)) bool {
 func (i *Instance) own() {
 	defer close(i.stopped)
 	i.reentry.enter()
-	o := &owner{Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}}
+	o := &owner{Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{}}
 	t := &i.tasks
 	for range t.wake {
 		for {

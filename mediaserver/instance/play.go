@@ -16,6 +16,12 @@ func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) 
 			answer(o.play(r))
 			return
 		}
+		if r.From == session.LiveOrRecorded && r.NobodyCame != nil {
+			if a := o.expected(r.Name); a != nil {
+				answer(o.wait(a, r))
+				return
+			}
+		}
 		if !i.disk.do(func() { i.playRecorded(r, answer) }) {
 			answer(session.PlayAnswer{Refusal: diskBusy()})
 		}

@@ -72,6 +72,9 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 		go func() { <-p.finished; ended(nil) }()
 		return
 	}
+	if how == session.EndedLost {
+		_ = p.inst.post(func(o *owner) { o.lost(p) }) // before anybody sees that nobody publishes
+	}
 	p.pub.Close()
 	if p.record == nil {
 		p.finish()
@@ -80,7 +83,7 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 	}
 	p.record.reader.EndHere() // what the next one publishes is not its business
 	go func() {
-		err := p.record.stop()
+		err := p.record.stop(how)
 		p.finish()
 		ended(err)
 	}()

@@ -75,6 +75,7 @@ func (o *owner) publish(c candidate) {
 func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *recordTask) {
 	p := newPublication(o.Instance, c.Name, pub)
 	e.publication = p
+	o.cameBack(c.Name)
 	o.seen.count(func(t *Totals) { t.Publications++ })
 	mode, wanted, why := o.rules.Load().recordMode(c.Mode)
 	switch {

@@ -228,7 +228,7 @@ func (t *recordTask) inherit(p *publication, c candidate) {
 }
 
 // stop waits until what is left is written, or the disk has had its time.
-func (t *recordTask) stop() error {
+func (t *recordTask) stop(how session.Ending) error {
 	ctx, cancel := context.WithTimeoutCause(t.inst.ctx, diskTimeout, errDisk)
 	defer cancel()
 	select {
@@ -238,6 +238,9 @@ func (t *recordTask) stop() error {
 	}
 	if t.recorder == nil {
 		return nil
+	}
+	if how == session.EndedLost {
+		t.recorder.MarkInterrupted()
 	}
 	return t.recorder.Stop(ctx)
 }

@@ -100,7 +100,7 @@ func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 	default:
 		task.reader.EndHere()
 		go func() {
-			if err := task.stop(); err != nil {
+			if err := task.stop(session.EndedAsked); err != nil {
 				o.log.Error("recording not finished cleanly", "stream", c.Name, "err", err)
 			}
 			before.finish()

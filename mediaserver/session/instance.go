@@ -165,7 +165,12 @@ type PlayRequest struct {
 	From From
 	// MustExist refuses, of LiveOrRecorded, a name that nobody publishes and
 	// that is not recorded: the player does not wait for a publisher.
-	MustExist   bool
+	MustExist bool
+	// NobodyCame lets a player of LiveOrRecorded wait for a publisher that was
+	// lost a moment ago, where a recording would else be what it gets. It is
+	// called, at most once and as answers are, when that one has not come back.
+	// Nil: the player does not wait.
+	NobodyCame  func()
 	Credentials Credentials
 }
 

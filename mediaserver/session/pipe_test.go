@@ -102,7 +102,11 @@ func (f farInstance) Publish(r session.PublishRequest, answer func(session.Publi
 }
 
 func (f farInstance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
+	nobodyCame := r.NobodyCame
 	r = carried(r)
+	if nobodyCame != nil {
+		r.NobodyCame = func() { f.p.back.send(nobodyCame) }
+	}
 	f.p.there.send(func() {
 		f.inst.Play(r, func(a session.PlayAnswer) {
 			a.Refusal = carriedRefusal(a.Refusal)

@@ -91,7 +91,7 @@ func (ns *netStream) replace(it item, old string, aligned bool, offset float64) 
 		}
 		return ns.fail(codePlayFailed, it.name, "Cannot replace %s: it neither plays nor waits in the playlist.", Printable(old))
 	}
-	answer, ok := ns.ask(it, true)
+	answer, ok := ns.ask(it, nil)
 	switch {
 	case !ok:
 		return nil // the client has gone

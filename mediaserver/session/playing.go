@@ -58,13 +58,15 @@ const (
 	transferring                   // play2: TransitionComplete
 )
 
-// ask asks the instance for what an item names. ok is false when the client has
-// gone.
-func (ns *netStream) ask(it item, mustExist bool) (answer PlayAnswer, ok bool) {
+// ask asks the instance for what an item names: what is there already, without
+// nobodyCame. ok is false when the client has gone.
+func (ns *netStream) ask(it item, nobodyCame func()) (answer PlayAnswer, ok bool) {
 	s := ns.session
-	answer, err := ask(s, func(answer func(PlayAnswer)) {
-		s.inst.Play(PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: mustExist, Credentials: s.credentials(it.query)}, answer)
-	}, PlayAnswer.release)
+	request := PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: nobodyCame == nil, Credentials: s.credentials(it.query)}
+	if !it.bounded() && !it.data { // a picture, a few seconds or cue points are of what there is
+		request.NobodyCame = nobodyCame
+	}
+	answer, err := ask(s, func(answer func(PlayAnswer)) { s.inst.Play(request, answer) }, PlayAnswer.release)
 	if errors.Is(err, errPending) {
 		return PlayAnswer{Refusal: s.noAnswer()}, true
 	}
@@ -84,7 +86,10 @@ func (a PlayAnswer) release() {
 // start plays an item: live or recorded, as it asks and as there is. One that
 // is not there gives its turn to the playlist's next.
 func (ns *netStream) start(it item, how transition) error {
-	answer, ok := ns.ask(it, false)
+	var waits *live
+	answer, ok := ns.ask(it, func() {
+		ns.session.turns.post(func() { ns.nobodyCame(waits, it) })
+	})
 	if !ok {
 		return nil
 	}
@@ -104,9 +109,32 @@ func (ns *netStream) start(it item, how transition) error {
 	if answer.File != nil {
 		ns.playing = ns.startRecorded(answer, it)
 	} else {
-		ns.playing = ns.startLive(answer, it)
+		waits = ns.startLive(answer, it)
+		ns.playing = waits
 	}
 	return nil
+}
+
+// nobodyCame plays the recording of a name whose publisher was waited for, if
+// there is one.
+func (ns *netStream) nobodyCame(waits *live, it item) {
+	s := ns.session
+	if waits == nil || ns.playing != waits || waits.over || waits.goal != nil || s.leaving.Load() {
+		return // it went on meanwhile
+	}
+	answer, ok := ns.ask(it, nil)
+	if !ok || answer.File == nil {
+		answer.release() // it is live after all, or there is nothing but to wait
+		return
+	}
+	s.log.Info("publisher did not come back: playing its recording", "stream", it.name)
+	ns.stopPlaying()
+	if err := ns.announce(answer, joining); err != nil {
+		answer.release()
+		s.log.Debug("tell of a recording", "stream", it.name, "err", err)
+		return
+	}
+	ns.playing = ns.startRecorded(answer, it)
 }
 
 // next plays the first item of the playlist.

@@ -174,7 +174,7 @@ func TestKilledServerLosesAtMostASecond(t *testing.T) {
 	if p.seconds() < lasted.Seconds()-3 {
 		t.Errorf("%.1f s recorded in %.1f s", p.seconds(), lasted.Seconds())
 	}
-	if n := inspect(t, again.url+"/cam", "-count_packets").count("h264"); n != p.count("h264") {
+	if n := inspect(t, again.url+"/cam", "-count_packets", "-rtmp_live", "recorded").count("h264"); n != p.count("h264") {
 		t.Errorf("plays %d pictures of %d", n, p.count("h264"))
 	}
 	again.stop()
