@@ -27,6 +27,7 @@ type attachedConn struct {
 	queued    atomic.Bool // is in loop.queued
 	blocked   bool        // the socket took less than there was
 	begun     bool        // progress is set, and perhaps rest
+	lags      bool        // it has not taken all that there was to send since lagging
 	dead      bool
 	again     bool  // a player can go over to another stream, once what was laid out is written
 	switching int32 // players that wait to go over to another stream
@@ -35,6 +36,7 @@ type attachedConn struct {
 	rest     []byte // of a packet that was written in part; goes before all else
 	tryAt    time.Time
 	progress time.Time // when the socket took something last, of what is begun
+	lagging  time.Time // valid while lags
 
 	loop *loop
 	uses int // players; guarded by Fanout.mu

@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"math"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -15,6 +17,11 @@ const (
 	segmentSize      = 256 << 10
 	// segmentPackets bounds the packets of a segment: about 20 s of sound.
 	segmentPackets = 1024
+
+	// arrivalTick is how exactly a packet knows when it came. A segment goes on
+	// for no longer than its packets can count, 70 minutes.
+	arrivalTick = 64 * time.Millisecond
+	segmentTime = math.MaxUint16 * arrivalTick
 )
 
 // Flags of a packet.
@@ -31,13 +38,15 @@ type packet struct {
 	time       media.Timestamp
 	kind       rtmp.MessageType
 	flags      uint8
+	came       uint16 // on our own clock: arrivalTicks from segment.began on
 }
 
 // segment is a piece of a log. One goroutine appends; any number read without
 // a lock what n says is there.
 type segment struct {
-	base    int64  // bytes of the log before this segment
-	buf     []byte // of fixed length
+	base    int64     // bytes of the log before this segment
+	began   time.Time // when its first packet came
+	buf     []byte    // of fixed length
 	packets []packet
 	n       atomic.Int32 // packets that may be read
 	next    atomic.Pointer[segment]
@@ -49,6 +58,11 @@ type segment struct {
 
 func newSegment(base int64, size, packets int) *segment {
 	return &segment{base: base, buf: make([]byte, size), packets: make([]packet, packets)}
+}
+
+// came is when packet i was published, on our own clock.
+func (s *segment) came(i int32) time.Time {
+	return s.began.Add(time.Duration(s.packets[i].came) * arrivalTick)
 }
 
 // position is a place between two packets: before packet i of seg.
@@ -98,12 +112,14 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 	need := rtmp.MaxChunkedSize(len(m.Payload))
 	s := l.tail
 	n := s.n.Load()
-	if len(s.buf)-s.used < need || int(n) == len(s.packets) {
+	now := time.Now()
+	if len(s.buf)-s.used < need || int(n) == len(s.packets) || now.Sub(s.began) >= segmentTime {
 		size := segmentSize
 		if len(s.buf) == 0 {
 			size = firstSegmentSize
 		}
 		s = newSegment(s.base+int64(s.used), max(size, need), segmentPackets)
+		s.began = now
 		l.tail.next.Store(s)
 		l.tail, n = s, 0
 		s.frame(l.encodings)
@@ -116,6 +132,7 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 		time:  m.Timestamp,
 		kind:  m.Type,
 		flags: flags,
+		came:  uint16(now.Sub(s.began) / arrivalTick),
 	}
 	for _, e := range l.encodings {
 		if f := s.framing(e); f != nil {

@@ -211,16 +211,6 @@ func (p *Player) startAt(k *keyframe) {
 	p.at, p.begins = k.at, k.time
 }
 
-const (
-	// A player this far behind goes on at a newer keyframe.
-	maxLag      = 5 * time.Second
-	maxLagBytes = 8 << 20
-	// One that cannot, because none has come, is let go no further than this.
-	maxHeldBytes = 32 << 20
-	// How often it is told.
-	tellSlowEvery = 10 * time.Second
-)
-
 // keepUp moves a player that is too far behind to a newer keyframe. It runs in
 // the loop.
 func (p *Player) keepUp(now time.Time) {
@@ -229,8 +219,10 @@ func (p *Player) keepUp(now time.Time) {
 		return
 	}
 	behind := p.s.log.end.Load() - p.at.offset()
-	late := p.s.newest.Load().Sub(p.at.seg.packets[p.at.i].time)
-	if behind < maxLagBytes && late < maxLag {
+	if !p.conn.lags && behind <= maxHeldBytes {
+		return // nearly everybody, nearly always
+	}
+	if !p.conn.slow(now, behind, p.at.seg.came(p.at.i)) {
 		return
 	}
 	k := p.s.key.Load()

@@ -75,6 +75,7 @@ type transition struct {
 	key     *keyframe // nil: at a place without
 	at      position
 	time    media.Timestamp // there
+	found   time.Time       // when it was
 	cut     int64           // offset in the old log, where the player leaves it
 	aligned bool
 }
@@ -91,16 +92,16 @@ func (p *Player) cancelSwitch() {
 
 // transitions moves the connection's players that can go over to another
 // stream. It runs in the loop, between two writes.
-func (a *attachedConn) transitions() {
+func (a *attachedConn) transitions(now time.Time) {
 	for _, p := range a.players {
 		if p.rewriter == nil || p.rewriter.next == nil {
 			continue
 		}
 		n := p.rewriter.next
-		if !n.ready && !n.find(p) {
+		if !n.ready && !n.find(p, now) {
 			continue
 		}
-		if p.paused || p.at.offset() >= n.cut || n.late() {
+		if p.paused || p.at.offset() >= n.cut || n.late(a, now) {
 			// The notice goes behind what the session has said.
 			rest, ok := a.TakeQueued(append([]byte(nil), a.rest...))
 			if !ok {
@@ -113,7 +114,7 @@ func (a *attachedConn) transitions() {
 }
 
 // find looks for the place to come in.
-func (n *transition) find(p *Player) bool {
+func (n *transition) find(p *Player, now time.Time) bool {
 	k := n.to.key.Load()
 	switch n.key = nil; {
 	case p.paused: // it will begin where it resumes
@@ -123,7 +124,7 @@ func (n *transition) find(p *Player) bool {
 	case !n.findSound(p.video):
 		return false
 	}
-	n.ready = true
+	n.ready, n.found = true, now
 	n.cut = p.s.log.end.Load()
 	n.align(&p.rewriter.state)
 	return true
@@ -146,8 +147,8 @@ func (n *transition) align(st *state) {
 
 // late says whether a player is too slow for what is left of the old stream:
 // it is left out then, so that the new one's log need not be kept.
-func (n *transition) late() bool {
-	return n.to.log.end.Load()-n.at.offset() > maxLagBytes || n.to.newest.Load().Sub(n.time) > maxLag
+func (n *transition) late(a *attachedConn, now time.Time) bool {
+	return a.slow(now, n.to.log.end.Load()-n.at.offset(), n.found)
 }
 
 // cuts says whether a position of the old stream is behind its last packet.

@@ -56,6 +56,7 @@ func (l *loop) write(a *attachedConn) {
 			if a.again {
 				continue
 			}
+			a.caughtUp()
 			return
 		}
 		n, err := a.TryWritev(c.bufs)
@@ -69,6 +70,7 @@ func (l *loop) write(a *attachedConn) {
 				a.progress = now
 			}
 			a.begun = true
+			a.fellBehind(now)
 			l.partial(a, lead, n)
 			if now.Sub(a.progress) > writeTimeout {
 				a.dead = true
@@ -87,6 +89,7 @@ func (l *loop) write(a *attachedConn) {
 			m.done()
 		}
 		if n < maxWriteBytes && len(c.bufs) < maxWriteBuffers && !a.again {
+			a.caughtUp()
 			return
 		}
 	}
@@ -99,7 +102,7 @@ func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 	c := &l.scratch
 	c.reset()
 	if a.again = false; a.switching > 0 {
-		a.transitions()
+		a.transitions(now)
 	}
 	if a.begun && len(a.rest) > 0 {
 		// All else stays where it is, and where its own limits count, until

@@ -1,0 +1,47 @@
+package stream
+
+import "time"
+
+const (
+	// A player that has not taken for so long what there was, and is behind by as
+	// much time, goes on at a newer keyframe.
+	maxLag = 5 * time.Second
+	// So does one that is behind by so many bytes, and has been for a moment: a
+	// burst takes its time on the way to the fastest reader.
+	maxLagBytes = 8 << 20
+	burstTime   = time.Second
+	// Further behind is nobody let, whoever it is that keeps the log growing.
+	maxHeldBytes = 32 << 20
+	// How often it is told.
+	tellSlowEvery = 10 * time.Second
+)
+
+// fellBehind notes that the socket took less than there was to send.
+func (a *attachedConn) fellBehind(now time.Time) {
+	if !a.lags {
+		a.lags, a.lagging = true, now
+	}
+}
+
+// caughtUp notes that it has taken all.
+func (a *attachedConn) caughtUp() {
+	if a.lags {
+		a.lags = false
+	}
+}
+
+// slow says whether the connection's socket does not take what it is given, so
+// that something of so many bytes, the first of which came then, is left out.
+// Both are measured on our side: a publisher that is faster than its timestamps,
+// or a loop that has too much to do, is no fault of a player's.
+func (a *attachedConn) slow(now time.Time, behind int64, came time.Time) bool {
+	switch {
+	case behind > maxHeldBytes:
+		return true
+	case !a.lags:
+		return false
+	case behind >= maxLagBytes:
+		return now.Sub(a.lagging) >= burstTime
+	}
+	return now.Sub(a.lagging) >= maxLag && now.Sub(came) >= maxLag
+}
