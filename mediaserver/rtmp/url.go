@@ -88,16 +88,11 @@ func Dial(ctx context.Context, raw string, cfg Config) (*Conn, *URL, error) {
 	return c, u, nil
 }
 
-func dial(ctx context.Context, u *URL, cfg *tls.Config) (nc net.Conn, err error) {
-	if u.TLS {
-		if cfg == nil {
-			cfg = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		d := tls.Dialer{Config: cfg}
-		nc, err = d.DialContext(ctx, "tcp", u.Host)
-	} else {
-		var d net.Dialer
-		nc, err = d.DialContext(ctx, "tcp", u.Host)
+func dial(ctx context.Context, u *URL, cfg *tls.Config) (net.Conn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", u.Host)
+	if err == nil && u.TLS {
+		nc, err = dialTLS(ctx, nc, u.Host, cfg)
 	}
 	// Host and port are said by the caller already.
 	var op *net.OpError
@@ -106,4 +101,27 @@ func dial(ctx context.Context, u *URL, cfg *tls.Config) (nc net.Conn, err error)
 		err = sys.Err
 	}
 	return nc, err
+}
+
+// dialTLS exchanges TLS handshakes with a host:port. The socket is one as in
+// NewTLSListener.
+func dialTLS(ctx context.Context, nc net.Conn, host string, cfg *tls.Config) (net.Conn, error) {
+	if cfg == nil {
+		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if cfg.ServerName == "" {
+		name, _, err := net.SplitHostPort(host)
+		if err != nil {
+			return nil, errors.Join(err, nc.Close())
+		}
+		cfg = cfg.Clone()
+		cfg.ServerName = name
+	}
+	socket := newTLSSocket(nc)
+	t := tls.Client(socket, cfg)
+	if err := t.HandshakeContext(ctx); err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return t, nil
 }
