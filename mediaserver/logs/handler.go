@@ -146,15 +146,12 @@ func (w *Log) format(r slog.Record) []byte {
 	if err := h.Handle(context.Background(), r); err != nil {
 		return fmt.Appendf(nil, "log: %v\n", err)
 	}
-	if w.opts.JSON {
-		return visible(b.Bytes())
-	}
-	return b.Bytes()
+	return visible(b.Bytes())
 }
 
-// visible escapes what JSON may have in a string and a terminal would obey, or
-// show as something else: control characters of the second block, marks that turn
-// the direction of writing. Text is quoted with all that escaped.
+// visible escapes what a line may still have and a terminal would obey, or show as
+// something else: in JSON control characters of the second block and marks that
+// turn the direction of writing, and in a word without quotes the character DEL.
 func visible(line []byte) []byte {
 	clean := true
 	for _, c := range line {

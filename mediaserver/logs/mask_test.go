@@ -1,9 +1,14 @@
 package logs
 
 import (
+	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -94,6 +99,34 @@ func FuzzMask(f *testing.F) {
 		}
 		if got := Clean(word, 20); utf8.RuneCountInString(got) > 20 {
 			t.Errorf("%q is cut to %q", word, got)
+		}
+	})
+}
+
+// Whatever a stranger says makes one line, of a bounded length, that says nothing
+// else than it is: JSON is JSON.
+func FuzzLine(f *testing.F) {
+	for _, c := range secrets {
+		f.Add(c.word, true)
+	}
+	f.Add("a\x1b[2J\u009b2J\u202egnp.exe\u2066\n\ufeff\U000e0041\xff level=ERROR", true)
+	f.Add("a\" msg=\"forged\"\r\n{}", false)
+	f.Fuzz(func(t *testing.T, word string, asJSON bool) {
+		w := &Log{opts: Options{Level: slog.LevelInfo, JSON: asJSON}}
+		h := &handler{log: w, scopes: make([]scope, 1)}
+		r := slog.NewRecord(time.Unix(0, 0), slog.LevelInfo, "said", 0)
+		r.AddAttrs(slog.String("word", word), slog.Any("err", errors.New(word)), slog.Any("list", []string{word, word}))
+		line := string(h.format(r))
+		if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") || len(line) > 1024+18*MaxValue {
+			t.Fatalf("%d bytes: %q", len(line), line)
+		}
+		for _, c := range strings.TrimSuffix(line, "\n") {
+			if !unicode.IsPrint(c) && c != utf8.RuneError {
+				t.Errorf("%q has %U", line, c)
+			}
+		}
+		if asJSON && !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
 		}
 	})
 }
