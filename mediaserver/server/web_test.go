@@ -240,12 +240,21 @@ func TestPlacesAreShared(t *testing.T) {
 	}
 }
 
+// A probe of HTTP/1.0 names no host.
+func TestProbeWithoutAHost(t *testing.T) {
+	t.Parallel()
+	s, _ := run(t, open)
+	if got := status(t, askHTTP(t, s, "GET /healthz HTTP/1.0\r\n\r\n")); got != http.StatusOK {
+		t.Errorf("%d", got)
+	}
+}
+
 // HTTP answers to addresses, localhost and the names that it has, and to no other.
 func TestNamesOfHTTP(t *testing.T) {
 	t.Parallel()
 	s, _ := runWith(t, Config{HTTPNames: []string{"Media.Example.com."}, DebugAddress: "127.0.0.1:0"}, open)
 	for host, want := range map[string]int{
-		"":                       http.StatusMisdirectedRequest,
+		"":                       http.StatusOK, // no browser says so
 		"127.0.0.1":              http.StatusOK,
 		"10.1.2.3:8080":          http.StatusOK,
 		"[2001:db8::1]:8080":     http.StatusOK,

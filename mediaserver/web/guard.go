@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// NamedOnly lets requests through that are addressed to an address, to localhost,
-// or to one of some names, which are in lower case. A web page whose own name
+// NamedOnly lets requests through that are addressed to nobody, as those of simple
+// probes are, to an address, to localhost, or to one of some names, which are in
+// lower case. A web page whose own name
 // leads to this server, so that a browser takes the server's answers for the
 // page's, betrays itself by that name.
 func NamedOnly(names []string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r)
-		if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || slices.Contains(names, host) {
+		if _, err := netip.ParseAddr(host); err == nil || host == "" || host == "localhost" || slices.Contains(names, host) {
 			h.ServeHTTP(w, r)
 			return
 		}
