@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -17,9 +18,10 @@ const (
 	diskRetry    = 10 * time.Second
 )
 
-// disk does what may wait for a disk beside the owner. However many clients ask,
-// come and go while a disk hangs, they cost no more goroutines than this has
-// places.
+// disk does what publishers need and may wait for a disk beside the owner: looks
+// at keys, and recordings that begin. However many come and go while a disk
+// hangs, they cost no more goroutines than this has places. Questions of players
+// have budget.Questions, where they wait for one another and for nobody else.
 type disk struct {
 	mu      sync.Mutex // nothing else is taken while it is held
 	running int
@@ -66,4 +68,13 @@ func (d *disk) next() (work func()) {
 // diskBusy refuses what would wait behind too much.
 func diskBusy() *session.Refusal {
 	return &session.Refusal{Code: session.RefusedFailed, Reason: "the disk does not answer", RetryAfter: diskRetry, Cause: errDisk}
+}
+
+// Withdraw implements session.Instance.
+func (i *Instance) Withdraw(c session.Client) { i.questions.Leave(c.ID) }
+
+// withdrawn is for a question whose client has gone before its turn: nobody
+// hears it.
+func withdrawn(ctx context.Context) *session.Refusal {
+	return &session.Refusal{Code: session.RefusedFailed, Reason: "the client has gone", Cause: context.Cause(ctx)}
 }

@@ -95,6 +95,7 @@ type Instance struct {
 	stopped chan struct{} // closed by the owner
 
 	addresses *budget.Addresses // of its clients
+	questions *budget.Questions // of players, about files
 
 	seen    *seen
 	refused *refused
@@ -121,6 +122,9 @@ func New(cfg Config) (*Instance, error) {
 		seen:      newSeen(),
 		refused:   newRefused(),
 		addresses: budget.NewAddresses(cfg.Rules.MaxPerAddress, cfg.Rules.SharedAddresses),
+	}
+	if i.questions = cfg.Budgets.Questions; i.questions == nil {
+		i.questions = budget.NewQuestions(0)
 	}
 	i.tasks.wake = make(chan struct{}, 1)
 	i.ctx, i.abandon = context.WithCancelCause(context.Background())

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -22,7 +23,7 @@ func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) 
 				return
 			}
 		}
-		if !i.disk.do(func() { i.playRecorded(r, answer) }) {
+		if !i.questions.Ask(r.ID, func(ctx context.Context) { i.playRecorded(ctx, r, answer) }) {
 			answer(session.PlayAnswer{Refusal: diskBusy()})
 		}
 	})
@@ -45,7 +46,11 @@ func (o *owner) play(r session.PlayRequest) session.PlayAnswer {
 }
 
 // playRecorded opens the file of a name. It may wait for the disk.
-func (i *Instance) playRecorded(r session.PlayRequest, answer func(session.PlayAnswer)) {
+func (i *Instance) playRecorded(ctx context.Context, r session.PlayRequest, answer func(session.PlayAnswer)) {
+	if ctx.Err() != nil {
+		answer(session.PlayAnswer{Refusal: withdrawn(ctx)})
+		return
+	}
 	file, err := i.store.OpenFile(r.Name)
 	missing := errors.Is(err, recording.ErrNotFound) || errors.Is(err, recording.ErrBadName)
 	switch {
@@ -63,7 +68,11 @@ func (i *Instance) playRecorded(r session.PlayRequest, answer func(session.PlayA
 
 // Length implements session.Instance.
 func (i *Instance) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
-	ok := i.disk.do(func() {
+	ok := i.questions.Ask(r.ID, func(ctx context.Context) {
+		if ctx.Err() != nil {
+			answer(session.LengthAnswer{Refusal: withdrawn(ctx)})
+			return
+		}
 		d, err := i.store.Length(r.Name)
 		if err != nil {
 			answer(session.LengthAnswer{Refusal: notPlayed(err)})

@@ -53,7 +53,8 @@ func status(t *testing.T, nc net.Conn) int {
 func TestClientsOfHTTPThatSayNothing(t *testing.T) {
 	t.Parallel()
 	files := budget.New("files", 64)
-	s, _ := runWith(t, Config{Budgets: &budget.Budgets{Files: files}, MaxConnections: 40}, open)
+	s, _ := runWith(t, Config{Budgets: &budget.Budgets{Files: files}, MaxConnections: 40},
+		"{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxConnectionsPerAddress: 0}}")
 	const places = 8
 	for n := range 100 {
 		switch n % 3 {

@@ -18,6 +18,22 @@ func ask[T any](s *Session, request func(answer func(T)), late func(T)) (T, erro
 	return await(ctx, request, late)
 }
 
+// inquire is ask for a question, whose answer is of no use to a client that has
+// hung up: nothing that it has asked is found out for it then.
+func inquire[T any](s *Session, request func(answer func(T)), late func(T)) (T, error) {
+	var none T
+	if s.there.Err() != nil {
+		return none, context.Cause(s.there)
+	}
+	ctx, cancel := context.WithTimeoutCause(s.there, s.cfg.PendingTimeout, errPending)
+	defer cancel()
+	answer, err := await(ctx, request, late)
+	if err != nil {
+		s.inst.Withdraw(s.client)
+	}
+	return answer, err
+}
+
 // noAnswer is the refusal in place of an answer that has not come.
 func (s *Session) noAnswer() *Refusal {
 	return &Refusal{Code: RefusedNoAnswer, Reason: fmt.Sprintf("the instance has not answered for %v", s.cfg.PendingTimeout)}

@@ -210,7 +210,7 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if err != nil {
 		return s.answer(cmd, 0.0) // nothing is recorded under what is no name
 	}
-	answer, err := ask(s, func(answer func(LengthAnswer)) {
+	answer, err := inquire(s, func(answer func(LengthAnswer)) {
 		s.inst.Length(LengthRequest{s.client, name}, answer)
 	}, func(LengthAnswer) {})
 	switch why := answer.Refusal; {

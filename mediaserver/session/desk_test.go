@@ -24,6 +24,7 @@ type desk struct {
 	lengths   chan asked[session.LengthRequest, session.LengthAnswer]
 	refusals  chan *session.Refusal // by the session itself
 	left      chan session.Client
+	withdrawn chan session.Client
 }
 
 func newDesk() *desk {
@@ -35,6 +36,7 @@ func newDesk() *desk {
 		lengths:   make(chan asked[session.LengthRequest, session.LengthAnswer], room),
 		refusals:  make(chan *session.Refusal, room),
 		left:      make(chan session.Client, room),
+		withdrawn: make(chan session.Client, room),
 	}
 }
 
@@ -57,6 +59,8 @@ func (d *desk) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
 func (d *desk) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
 	d.lengths <- asked[session.LengthRequest, session.LengthAnswer]{r, answer}
 }
+
+func (d *desk) Withdraw(c session.Client) { d.withdrawn <- c }
 
 func (d *desk) Refused(_ session.PublishRequest, why *session.Refusal) { d.refusals <- why }
 

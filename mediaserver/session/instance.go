@@ -68,6 +68,10 @@ type Instance interface {
 	Play(PlayRequest, func(PlayAnswer))
 	// Length asks how long a recorded stream is.
 	Length(LengthRequest, func(LengthAnswer))
+	// Withdraw says that a client does not wait any more for what Play or Length
+	// was asked: it has gone, or its time is over. What is not answered yet need
+	// not be found out; it is answered all the same.
+	Withdraw(Client)
 	// Refused says that the session itself has refused a request to publish,
 	// which could not be understood: it is counted and logged with the
 	// instance's own refusals.

@@ -128,6 +128,10 @@ func (f farInstance) Length(r session.LengthRequest, answer func(session.LengthA
 	})
 }
 
+func (f farInstance) Withdraw(c session.Client) {
+	f.p.there.send(func() { f.inst.Withdraw(c) })
+}
+
 func (f farInstance) Refused(r session.PublishRequest, why *session.Refusal) {
 	r, why = carried(r), carriedRefusal(why)
 	f.p.there.send(func() { f.inst.Refused(r, why) })

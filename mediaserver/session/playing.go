@@ -66,7 +66,7 @@ func (ns *netStream) ask(it item, nobodyCame func()) (answer PlayAnswer, ok bool
 	if !it.bounded() && !it.data { // a picture, a few seconds or cue points are of what there is
 		request.NobodyCame = nobodyCame
 	}
-	answer, err := ask(s, func(answer func(PlayAnswer)) { s.inst.Play(request, answer) }, PlayAnswer.release)
+	answer, err := inquire(s, func(answer func(PlayAnswer)) { s.inst.Play(request, answer) }, PlayAnswer.release)
 	if errors.Is(err, errPending) {
 		return PlayAnswer{Refusal: s.noAnswer()}, true
 	}

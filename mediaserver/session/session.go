@@ -72,6 +72,9 @@ type Session struct {
 	// answer hang on it.
 	ctx    context.Context
 	cancel context.CancelFunc
+	// there ends before ctx: when nothing more can come from the client.
+	there context.Context
+	gone  context.CancelFunc
 
 	turns turns
 	calls *rtmp.Calls // of the client's methods
@@ -112,6 +115,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	def(&cfg.ConnectTimeout, defaultConnect)
 	def(&cfg.PendingTimeout, defaultPending)
 	ctx, cancel := context.WithCancel(context.Background())
+	there, gone := context.WithCancel(ctx)
 	id := rand.Text()[:8] // FMS's client ids have eight characters
 	if cfg.Budgets != nil {
 		cfg.RTMP.Answers = cfg.Budgets.Answers
@@ -127,6 +131,8 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		client:  Client{ID: id, Address: nc.RemoteAddr().String()},
 		ctx:     ctx,
 		cancel:  cancel,
+		there:   there,
+		gone:    gone,
 		streams: map[uint32]*netStream{},
 	}
 	s.stand()
@@ -163,6 +169,7 @@ func (s *Session) Serve() {
 	})
 	started := time.Now()
 	err := s.conn.Serve(r.handle)
+	s.gone()
 	r.unconnected.Stop()
 	s.calls.Close()
 	ended := make(chan struct{})
