@@ -132,8 +132,15 @@ func publishKeyVerdict(o *observed) verdict {
 	case len(bytes.TrimSpace(key)) == 0:
 		return stalled("KeyEmpty", fmt.Sprintf("entry %q of Secret %s is empty, and nobody can publish: write a key into it", keyEntry, name))
 	}
+	if len(bytes.TrimSpace(key)) < minKey {
+		return good("KeyShort", fmt.Sprintf("the key in Secret %s has less than %d characters, and can be guessed: write a longer one into it", name, minKey))
+	}
 	return good("KeyPresent", fmt.Sprintf("the key is in Secret %s", name))
 }
+
+// minKey is how many characters a key of the user's own should have: the media
+// server's log warns of the same.
+const minKey = 16
 
 // certificateVerdict is about the Secret of spec.tls; none without.
 func certificateVerdict(o *observed) verdict {

@@ -141,6 +141,20 @@ func secretCases(t *testing.T) []readyCase {
 	}
 }
 
+// A key that can be guessed is good enough to serve with, and told of.
+func TestShortKey(t *testing.T) {
+	for key, want := range map[string]string{"k": "KeyShort", " 0123456789abcde\n": "KeyShort", "0123456789abcdef": "KeyPresent"} {
+		o := observe(t, "{application: a, access: {publish: {secretName: mine}}}")
+		o.secret = &corev1.Secret{Type: keySecretType, Data: map[string][]byte{"key": []byte(key)}}
+		if v := publishKeyVerdict(o); v.reason != want || !v.ok() {
+			t.Errorf("key %q: %+v, want %s", key, v, want)
+		}
+		if warns[want] != (want == "KeyShort") {
+			t.Errorf("%s: a warning: %v", want, warns[want])
+		}
+	}
+}
+
 func applyCases() []readyCase {
 	return []readyCase{
 		{"cluster IP", "{application: a, service: {type: ClusterIP}}", func(o *observed) { o.service.Spec.Type = corev1.ServiceTypeClusterIP }, "True", "Serving", "rtmp://lobby.ns.svc/a/lobby", false},

@@ -32,10 +32,12 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 // MayPublish implements session.Instance.
 func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Refusal)) {
 	decided := func(why *session.Refusal) {
-		if why != nil {
-			i.Refused(r, why)
+		if why == nil {
+			answer(nil)
+			return
 		}
-		answer(why)
+		i.Refused(r, why)
+		i.afterGuess(r, why, func() { answer(why) })
 	}
 	if i.rules.Load().Keys == nil {
 		decided(nil)

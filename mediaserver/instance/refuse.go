@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -25,6 +26,21 @@ func (i *Instance) Authorize(key string) *session.Refusal {
 		return nil
 	}
 	return keys.Check(key)
+}
+
+// afterGuess answers a refusal: one of a wrong key the later, the more of them
+// have come from that address. A timer waits, and no goroutine. A right key is
+// answered at once, whoever else has that address.
+func (i *Instance) afterGuess(r session.PublishRequest, why *session.Refusal, answer func()) {
+	var wait time.Duration
+	if why.Code == session.RefusedWrongKey {
+		wait = i.budgets.Guesses.Wrong(r.Address, time.Now())
+	}
+	if wait == 0 {
+		answer()
+		return
+	}
+	time.AfterFunc(wait, answer)
 }
 
 // RefusedPublications are the codes that a publication is refused with, so that

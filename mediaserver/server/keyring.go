@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type keyring struct {
 	// Held by the owner only.
 	unsaved bool // the memory is newer than its file
 	failing bool // it could not be written
+	short   bool // the key is, and the log has heard of it
 	retry   pace
 }
 
@@ -136,6 +138,7 @@ func (k *keyring) look() {
 		k.state.Store(is)
 		return
 	}
+	k.warnShort(key)
 	if was.err != nil {
 		k.log.Info("the publish key is there: publishing is possible", "file", k.file)
 	}
@@ -151,6 +154,20 @@ func (k *keyring) look() {
 		return
 	}
 	k.state.Store(is)
+}
+
+// minKey is how many bytes a key should have: 16 random ones, written in letters
+// and digits, take more.
+const minKey = 16
+
+// warnShort tells, once, of a key that can be guessed.
+func (k *keyring) warnShort(key string) {
+	short := len(key) < minKey
+	if short && !k.short {
+		k.log.Warn("the publish key is short, and can be guessed", "file", k.file, "bytes", len(key),
+			"way out", fmt.Sprintf("write one of %d characters or more into the file, such as \"openssl rand -hex 16\" gives; the one before stays valid for a while", minKey))
+	}
+	k.short = short
 }
 
 // save writes the memory when it has changed.

@@ -59,8 +59,9 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	case err != nil:
 		return nil // the client has gone
 	case answer.Refusal != nil:
-		return ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, answer.Refusal))
+		return ns.mayNot(request, answer.Refusal)
 	}
+	s.wrongKeys = 0
 	p.Publication, p.records = answer.Publication, p.asked && answer.Recorded
 	p.idle = p.watchIdle()
 	ns.publishing, ns.name = p, request.Name
@@ -106,7 +107,7 @@ func (ns *netStream) leaveFor(request PublishRequest) (ok bool, err error) {
 		return false, nil
 	}
 	if why != nil {
-		return false, ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, why))
+		return false, ns.mayNot(request, why)
 	}
 	ns.end(true)
 	return true, nil

@@ -96,6 +96,7 @@ type Session struct {
 	streams    map[uint32]*netStream
 	measuring  bool // bandwidth, now
 	maxMessage int  // bytes of a command
+	wrongKeys  int  // that the client has shown, one after another
 }
 
 // New makes a session of a fresh connection. Serve runs it.
