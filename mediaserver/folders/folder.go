@@ -1,7 +1,5 @@
 package folders
 
-import "io/fs"
-
 // From returns up to max names of a list, in its order, from the first on that
 // before says no to; before says yes to some that come first, and no to all
 // others.
@@ -44,13 +42,15 @@ func (f *Folder) scan(list int, wanted func(string) bool, max, order int) (out [
 	defer d.Close()
 	l := f.index.lists[list]
 	sorted := names{compare: func(a, b string) int { return order * l.Compare(a, b) }}
-	err = each(d, func(e fs.DirEntry) {
-		if !listed(l, e) || !wanted(e.Name()) {
-			return
+	err = each(f.index.root, f.dir, d, func(e dirent) bool {
+		if !listed(l, e) || !wanted(e.name) {
+			return true
 		}
-		if sorted.insert(e.Name()); sorted.n > max {
-			sorted.remove(sorted.parts[len(sorted.parts)-1][len(sorted.parts[len(sorted.parts)-1])-1])
+		if sorted.insert(e.name); sorted.n > max {
+			part := sorted.parts[len(sorted.parts)-1]
+			sorted.remove(part[len(part)-1])
 		}
-	}, func() bool { return true })
+		return true
+	})
 	return sorted.from(place{}, max), err
 }

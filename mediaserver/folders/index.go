@@ -3,7 +3,6 @@ package folders
 import (
 	"container/list"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -34,7 +33,6 @@ type Index struct {
 }
 
 const (
-	batch      = 1024 // names that are read at once
 	maxPending = 64 << 10
 	largeFor   = time.Minute
 	maxLarge   = 1000
@@ -207,14 +205,15 @@ func (x *Index) read(c *content, dir string) (fits bool, err error) {
 
 	all := make([][]string, len(x.lists))
 	fits = true
-	err = each(d, func(e fs.DirEntry) {
+	err = each(x.root, dir, d, func(e dirent) bool {
 		for i, l := range x.lists {
 			if fits && listed(l, e) {
-				all[i] = append(all[i], e.Name())
-				fits = x.pay(c, cost(e.Name()))
+				all[i] = append(all[i], e.name)
+				fits = x.pay(c, cost(e.name))
 			}
 		}
-	}, func() bool { return fits })
+		return fits
+	})
 	if err != nil || !fits {
 		return fits, err
 	}
@@ -238,35 +237,4 @@ func (x *Index) pay(c *content, n int64) bool {
 	}
 	c.bytes += n
 	return true
-}
-
-// openFolder opens what is a folder, and waits for nothing else.
-func openFolder(root *os.Root, dir string) (*os.File, error) {
-	return root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
-}
-
-// each visits all that lies in a folder, as long as it is to go on.
-func each(d *os.File, visit func(fs.DirEntry), on func() bool) error {
-	for on() {
-		list, err := d.ReadDir(batch)
-		for _, e := range list {
-			visit(e)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listed says whether something in a folder is in a list. What a link leads to
-// is seen when it is opened.
-func listed(l List, e fs.DirEntry) bool {
-	if t := e.Type(); l.Folders != t.IsDir() || !t.IsDir() && !t.IsRegular() && t&fs.ModeSymlink == 0 {
-		return false
-	}
-	return l.Has(e.Name())
 }

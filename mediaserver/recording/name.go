@@ -76,7 +76,10 @@ func splitName(name string) (prefix, base, ending string, err error) {
 // those that control something, also of the second block; those that turn the
 // direction of what is read; and what has a meaning of its own.
 func notForFiles(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == '\uFFFD' || r == '\\' || r == ':'
+	if r < unicode.MaxASCII { // nearly all are
+		return r < ' ' || r == '\\' || r == ':'
+	}
+	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == '\uFFFD'
 }
 
 // recordable says why nothing is recorded under a name, though files that lie

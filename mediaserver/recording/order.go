@@ -32,20 +32,15 @@ var lists = []folders.List{
 func streams(prefix string) folders.List {
 	return folders.List{
 		Has: func(file string) bool {
-			name, ok := nameOf(file)
-			return ok && prefixOf(name) == prefix
+			f := formatOf(file)
+			if f == nil || (f.extension == extension) != (prefix == "") || prefix != "" && f.prefix != prefix {
+				return false
+			}
+			_, ok := nameOf(file)
+			return ok
 		},
 		Compare: func(a, b string) int { return cmp.Or(strings.Compare(keyOf(a), keyOf(b)), strings.Compare(a, b)) },
 	}
-}
-
-func prefixOf(name string) string {
-	for _, f := range formats {
-		if f.extension != extension && strings.HasPrefix(name, f.prefix) {
-			return f.prefix
-		}
-	}
-	return ""
 }
 
 // keyOf is the name of a file's stream without its prefix, as nameOf has it.
