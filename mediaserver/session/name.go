@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 )
@@ -43,10 +44,20 @@ func parseName(raw string) (name string, query url.Values, err error) {
 	if name == "" {
 		return "", nil, errors.New("stream name is empty")
 	}
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
+	if strings.ContainsFunc(name, controls) {
 		return "", nil, errors.New("stream name has control characters")
 	}
 	return name, query, nil
+}
+
+// controls says whether a character does something to who reads it: those that
+// control a terminal, of both blocks, those that turn the direction of what
+// follows, those that begin a line, and what is no character at all.
+func controls(r rune) bool {
+	if r < unicode.MaxASCII {
+		return r < ' '
+	}
+	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == '\uFFFD'
 }
 
 func splitQuery(s string) (string, url.Values) {
