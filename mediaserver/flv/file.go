@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -14,15 +15,33 @@ import (
 // File is an FLV file that is played: a media.File whose positions are offsets
 // of tags. It knows the whole tags that were there when it was opened, and ends
 // behind them even if the file grows.
-type File struct{ x *Index }
+type File struct {
+	x     *Index
+	grown atomic.Bool // another shares its index
+}
 
-// Open reads the index of a file of size bytes: see Scan.
-func Open(r io.ReaderAt, size int64) (*File, error) {
-	x, err := Scan(r, size)
+// Open is OpenMetered where the index may cost what it does.
+func Open(r io.ReaderAt, size int64) (*File, error) { return OpenMetered(r, size, nil) }
+
+// OpenMetered reads the index of a file of size bytes: see Scan. Errors are those
+// of Scan, or the meter's.
+func OpenMetered(r io.ReaderAt, size int64, meter media.Meter) (*File, error) {
+	x, err := scan(r, size, &media.Work{Meter: meter})
 	if err != nil {
 		return nil, err
 	}
-	return &File{x}, nil
+	return &File{x: x}, nil
+}
+
+// Grown returns the file as it is now that it has size bytes, and reads only what
+// came behind. f stays as it was. ok is false when it does not seem to be the
+// same file, which has only become longer: then it is opened anew.
+func (f *File) Grown(r io.ReaderAt, size int64, meter media.Meter) (g *File, ok bool, err error) {
+	x, ok, err := f.x.grown(r, size, &media.Work{Meter: meter}, f.grown.Swap(true))
+	if !ok || err != nil {
+		return nil, false, err
+	}
+	return &File{x: x}, true, nil
 }
 
 // Duration implements media.File.

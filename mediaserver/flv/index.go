@@ -1,8 +1,6 @@
 package flv
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sort"
@@ -48,6 +46,9 @@ type Index struct {
 	makeshift            bool            // entries only stand in for keyframes
 	began                media.Timestamp // of the first frame
 	begun                bool            // there is one
+
+	lastTag    int64 // offset of the last whole tag, 0 where there is none
+	lastHeader [tagHeaderSize]byte
 }
 
 // Header is where a header is: a sequence start, metadata of pictures, or the
@@ -81,75 +82,6 @@ const (
 	maxHeader      = 256 << 10
 	maxHeaderBytes = 1 << 20
 )
-
-// Scan reads the headers of all tags of a file of size bytes. What follows the
-// last whole tag is no error: Index.Size tells where it begins.
-func Scan(f io.ReaderAt, size int64) (*Index, error) {
-	var b [tagHeaderSize + frontSize]byte
-	if _, err := f.ReadAt(b[:fileHeaderSize], 0); err != nil {
-		return nil, fmt.Errorf("%w: it ends inside its header", ErrInvalid)
-	}
-	if err := checkFileHeader(b[:]); err != nil {
-		return nil, err
-	}
-	x := &Index{Size: fileHeaderSize, First: fileHeaderSize}
-	for {
-		n, err := f.ReadAt(b[:], x.Size)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("byte %d: %w", x.Size, err)
-		}
-		if n < tagHeaderSize {
-			return x, nil
-		}
-		h, err := parseTagHeader(b[:])
-		if err != nil {
-			return x, nil // no tag begins here: the tail is torn
-		}
-		end := x.Size + int64(tagHeaderSize+h.size+trailerSize)
-		if end > size {
-			return x, nil
-		}
-		if err := x.tag(f, h, b[tagHeaderSize:n], end); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// tag adds one whole tag to the index; front is the beginning of its data.
-func (x *Index) tag(f io.ReaderAt, h tagHeader, front []byte, end int64) error {
-	at := x.Size
-	front = front[:min(len(front), h.size)]
-	script := h.kind == TypeScript && x.Meta == nil
-	size := len(front)
-	switch {
-	case script:
-		size = h.size
-	case h.size > size:
-		size = x.needed(h, front)
-	}
-	if size > len(front) {
-		front = make([]byte, size)
-		if _, err := f.ReadAt(front, at+tagHeaderSize); err != nil {
-			return fmt.Errorf("byte %d: %w", at, err)
-		}
-	}
-	if script {
-		meta := parseMeta(front)
-		if at == fileHeaderSize && tornMeta(meta, front) {
-			meta = &amf.ECMAArray{}
-		}
-		if meta != nil {
-			x.Meta, x.metaOffset, x.metaSize = meta, at, end-at
-			if at == x.First {
-				x.First, x.Size = end, end
-				return nil
-			}
-		}
-	}
-	x.add(h.kind, h.time, front, h.size, at)
-	x.Size = end
-	return nil
-}
 
 // needed is how much of a tag's data must be read to know what it is: more than
 // the front for several tracks, whose numbers are anywhere in it, for what many
@@ -242,12 +174,15 @@ func (x *Index) begin(at media.Timestamp) {
 	}
 }
 
+// appendEntry changes nothing that is in the list: an index of the file as it was
+// before may share it.
 func appendEntry(list []Entry, e Entry) []Entry {
 	if len(list) == maxEntries {
-		for i := range maxEntries / 2 {
-			list[i] = list[2*i]
+		kept := make([]Entry, maxEntries/2, maxEntries)
+		for i := range kept {
+			kept[i] = list[2*i]
 		}
-		list = list[:maxEntries/2]
+		list = kept
 	}
 	return append(list, e)
 }
@@ -271,7 +206,7 @@ func thinned(list []Header) []Header {
 	for i := range list {
 		left[subject{list[i].Kind, list[i].Tracks}]++
 	}
-	kept := list[:0]
+	kept := make([]Header, 0, maxHeaders) // the old list may be shared: see appendEntry
 	for _, h := range list {
 		s := subject{h.Kind, h.Tracks}
 		if left[s]--; left[s]%2 == 0 {

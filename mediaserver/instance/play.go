@@ -51,7 +51,7 @@ func (i *Instance) playRecorded(ctx context.Context, r session.PlayRequest, answ
 		answer(session.PlayAnswer{Refusal: withdrawn(ctx)})
 		return
 	}
-	file, err := i.store.OpenFile(r.Name)
+	file, err := i.store.OpenFile(ctx, r.Name)
 	missing := errors.Is(err, recording.ErrNotFound) || errors.Is(err, recording.ErrBadName)
 	switch {
 	case missing && r.From == session.LiveOrRecorded && !r.MustExist:
@@ -73,7 +73,7 @@ func (i *Instance) Length(r session.LengthRequest, answer func(session.LengthAns
 			answer(session.LengthAnswer{Refusal: withdrawn(ctx)})
 			return
 		}
-		d, err := i.store.Length(r.Name)
+		d, err := i.store.Length(ctx, r.Name)
 		if err != nil {
 			answer(session.LengthAnswer{Refusal: notPlayed(err)})
 			return
@@ -97,6 +97,8 @@ func notPlayed(err error) *session.Refusal {
 		why.Code = session.RefusedDamaged
 	case errors.Is(err, recording.ErrTooMany):
 		why.Code, why.Reason, why.RetryAfter = session.RefusedLimit, recording.ErrTooMany.Error(), diskRetry
+	case errors.Is(err, recording.ErrCostly):
+		why.Reason = "its file would take more memory or time to read than one may have"
 	}
 	return why
 }

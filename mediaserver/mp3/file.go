@@ -24,10 +24,13 @@ type File struct {
 
 var _ media.File = (*File)(nil)
 
-// Open reads all of a file of size bytes, once, and holds 16 bytes for a second
-// of it. Errors wrap media.ErrInvalid and say what is wrong with the file, or
-// are r's.
-func Open(r io.ReaderAt, size int64) (*File, error) {
+// Open is OpenMetered where the index may cost what it does.
+func Open(r io.ReaderAt, size int64) (*File, error) { return OpenMetered(r, size, nil) }
+
+// OpenMetered reads all of a file of size bytes, once, and holds 16 bytes for a
+// second of it. Errors wrap media.ErrInvalid and say what is wrong with the file,
+// or are r's or the meter's.
+func OpenMetered(r io.ReaderAt, size int64, meter media.Meter) (*File, error) {
 	if size > maxOffset {
 		return nil, invalid("%d bytes, more than 1 TiB", size)
 	}
@@ -47,7 +50,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		tags = old
 	}
 	f := &File{}
-	if err := f.scan(r, min(from, end), end); err != nil {
+	if err := f.scan(r, min(from, end), end, &media.Work{Meter: meter}); err != nil {
 		return nil, err
 	}
 	f.describe(tags)

@@ -402,3 +402,36 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// lean is a meter that pays for so much.
+type lean struct{ bytes, pauses int64 }
+
+func (l *lean) Spend(n int64) error {
+	if l.bytes -= n; l.bytes < 0 {
+		return io.ErrShortBuffer
+	}
+	return nil
+}
+
+func (l *lean) Pause() error {
+	if l.pauses--; l.pauses < 0 {
+		return io.ErrNoProgress
+	}
+	return nil
+}
+
+// TestMeterIsAsked opens a file for a meter that has enough, too little memory, or
+// too little time.
+func TestMeterIsAsked(t *testing.T) {
+	file := sound(stereo128, 20000)
+	for _, c := range []struct {
+		meter lean
+		want  error
+	}{
+		{lean{1 << 40, 1 << 40}, nil}, {lean{100, 1 << 40}, io.ErrShortBuffer}, {lean{1 << 40, 2}, io.ErrNoProgress},
+	} {
+		if _, err := OpenMetered(bytes.NewReader(file), int64(len(file)), &c.meter); !errors.Is(err, c.want) {
+			t.Errorf("%v, want %v", err, c.want)
+		}
+	}
+}

@@ -38,7 +38,8 @@ type scanner struct {
 	end  int64
 	buf  []byte
 	from int64
-	err  error // of r, sticky
+	work *media.Work
+	err  error // of r or work, sticky
 }
 
 // peek returns up to n bytes at an offset; fewer at the end, none after an
@@ -59,6 +60,13 @@ func (s *scanner) peek(at int64, n int) []byte {
 	return s.buf[at-s.from : at-s.from+int64(n)]
 }
 
+// steps counts work.
+func (s *scanner) steps(n int) {
+	if err := s.work.Steps(n); s.err == nil {
+		s.err = err
+	}
+}
+
 // frame returns the frame at an offset, if one that is whole begins there.
 func (s *scanner) frame(at int64) (frame, bool) {
 	f, ok := parseHeader(s.peek(at, headerSize))
@@ -69,6 +77,7 @@ func (s *scanner) frame(at int64) (frame, bool) {
 // A header alone is too easily found: another like it must follow, or the end.
 func (s *scanner) find(at int64) (int64, bool) {
 	for limit := at + maxGarbage; at < s.end && at <= limit && s.err == nil; {
+		s.steps(1)
 		if n := id3Size(s.peek(at, id3Header)); n > 0 {
 			// Pictures in tags are long, and no garbage.
 			at += n
@@ -93,8 +102,8 @@ func (s *scanner) find(at int64) (int64, bool) {
 }
 
 // scan makes the index of all frames before end.
-func (f *File) scan(r io.ReaderAt, from, end int64) error {
-	s := &scanner{r: r, end: end, buf: make([]byte, 0, windowSize)}
+func (f *File) scan(r io.ReaderAt, from, end int64, work *media.Work) error {
+	s := &scanner{r: r, end: end, buf: make([]byte, 0, windowSize), work: work}
 	at, ok := s.find(from)
 	if s.err != nil {
 		return s.err
@@ -109,6 +118,7 @@ func (f *File) scan(r io.ReaderAt, from, end int64) error {
 	f.start = at
 	var ticks, last uint64
 	for s.err == nil {
+		s.steps(1)
 		g, ok := s.frame(at)
 		if !ok {
 			next, ok := s.find(at)
@@ -124,6 +134,9 @@ func (f *File) scan(r io.ReaderAt, from, end int64) error {
 		}
 		if n := len(f.entries); n == 0 || ticks >= f.entries[n-1].ticks+entryEvery {
 			f.entries = append(f.entries, entry{ticks, at})
+			if s.err = work.SpendAll(f.Memory()); s.err != nil {
+				break
+			}
 		}
 		if len(f.entries) == 1 && f.bytes == 0 {
 			f.first = g

@@ -29,7 +29,7 @@ func BenchmarkManyRecordings(b *testing.B) {
 		})
 		b.Run(fmt.Sprint("missing/", n), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := s.Length("missing"); err == nil {
+				if _, err := s.Length(b.Context(), "missing"); err == nil {
 					b.Fatal("it is there")
 				}
 			}

@@ -49,7 +49,7 @@ func TestIndexesAreBounded(t *testing.T) {
 		check()
 	}
 	for i := range count {
-		if _, err := s.Length(fmt.Sprint(i)); err != nil {
+		if _, err := s.Length(context.Background(), fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 		check()
@@ -57,7 +57,7 @@ func TestIndexesAreBounded(t *testing.T) {
 	if err := s.Delete(fmt.Sprint(count - 1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Length("0"); err != nil {
+	if _, err := s.Length(context.Background(), "0"); err != nil {
 		t.Fatal(err)
 	}
 	check()
@@ -92,7 +92,7 @@ func TestMetadataLargerThanAMessage(t *testing.T) {
 	if _, err := f.Write(file); err != nil {
 		t.Fatal(err)
 	}
-	o, err := s.open("a")
+	o, err := s.open(context.Background(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}

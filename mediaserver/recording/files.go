@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -8,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/mp3"
@@ -20,21 +21,31 @@ import (
 type format struct {
 	prefix    string // of the names that it plays by
 	extension string // of its files
-	open      func(r io.ReaderAt, size int64) (media.File, error)
+	open      func(r io.ReaderAt, size int64, meter media.Meter) (media.File, error)
 }
 
 // formats are all that are known, those of one prefix in the order in which a
 // name without an ending takes them.
 var formats = []format{
-	{"flv:", extension, func(r io.ReaderAt, size int64) (media.File, error) { return flv.Open(r, size) }},
+	{"flv:", extension, openFLV},
 	{"mp4:", ".mp4", openMP4},
 	{"mp4:", ".f4v", openMP4},
 	{"mp4:", ".m4v", openMP4},
 	{"mp4:", ".mov", openMP4},
-	{"mp3:", ".mp3", func(r io.ReaderAt, size int64) (media.File, error) { return mp3.Open(r, size) }},
+	{"mp3:", ".mp3", openMP3},
 }
 
-func openMP4(r io.ReaderAt, size int64) (media.File, error) { return mp4.Open(r, size) }
+func openFLV(r io.ReaderAt, size int64, m media.Meter) (media.File, error) {
+	return flv.OpenMetered(r, size, m)
+}
+
+func openMP4(r io.ReaderAt, size int64, m media.Meter) (media.File, error) {
+	return mp4.OpenMetered(r, size, m)
+}
+
+func openMP3(r io.ReaderAt, size int64, m media.Meter) (media.File, error) {
+	return mp3.OpenMetered(r, size, m)
+}
 
 // extensionOf is the ending that a name with a prefix stands for first; without
 // one, that of a recording.
@@ -63,9 +74,11 @@ type indexed struct {
 	file     media.File
 	meta     []byte  // onMetaData as it is sent
 	rate     float64 // bytes a millisecond, on the average
-	memory   int64   // bytes that all this takes
+	memory   int64   // bytes that all this takes, of Options.Indexes
+	uses     int     // by what is opened, and by what is kept; guarded by Store.mu
 	size     int64
 	modified time.Time
+	info     fs.FileInfo // which file it was
 }
 
 func (x *indexed) describes(info fs.FileInfo) bool {
@@ -83,9 +96,10 @@ type opened struct {
 
 // OpenFile opens the file that a name plays, for one playback, whose Close gives
 // it back. It fails with ErrNotFound, ErrBadName, media.ErrInvalid for a file
-// that is not what its name says, or what keeps the file from being read.
-func (s *Store) OpenFile(name string) (*playback.File, error) {
-	o, err := s.open(name)
+// that is not what its name says, ErrCostly, what keeps the file from being read,
+// or the cause of ctx's end: what nobody waits for any more is not read.
+func (s *Store) OpenFile(ctx context.Context, name string) (*playback.File, error) {
+	o, err := s.open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -107,35 +121,16 @@ func (s *Store) Playbacks() int { return int(s.playbacks.Load()) }
 func (s *Store) Behind() playback.Behind { return s.queue.Behind() }
 
 // open opens the file that a name plays. The caller releases it.
-func (s *Store) open(name string) (*opened, error) {
+func (s *Store) open(ctx context.Context, name string) (*opened, error) {
 	file, info, err := s.newest(name)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	if o, ok := s.opened[file]; ok && o.describes(info) {
-		o.uses++
-		s.mu.Unlock()
-		return o, nil
-	}
-	s.mu.Unlock()
-	f, err := s.openPlayed(file)
-	if isMissing(err) {
+	o, err := s.use(ctx, file, info)
+	if isMissing(err) || errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
 	}
-	if err != nil {
-		return nil, err
-	}
-	x, err := s.index(file, f)
-	if err != nil {
-		s.closePlayed(f)
-		return nil, fmt.Errorf("read recording %s: %w", file, err)
-	}
-	o := &opened{indexed: x, f: f, store: s, name: file, uses: 1}
-	s.mu.Lock()
-	s.opened[file] = o // in place of one whose players see the file as it was
-	s.mu.Unlock()
-	return o, nil
+	return o, err
 }
 
 // openPlayed opens a file for players, if there may be one more; closePlayed closes
@@ -163,8 +158,11 @@ func (o *opened) release() {
 	s.mu.Lock()
 	o.uses--
 	last := o.uses == 0
-	if last && s.opened[o.name] == o {
-		delete(s.opened, o.name)
+	if last {
+		if s.opened[o.name] == o {
+			delete(s.opened, o.name)
+		}
+		s.dropped(o.indexed)
 	}
 	s.mu.Unlock()
 	if last {
@@ -172,91 +170,9 @@ func (o *opened) release() {
 	}
 }
 
-// index returns what is known of a file, from memory when it has not changed.
-func (s *Store) index(file string, f *os.File) (*indexed, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	x, ok := s.indexes[file]
-	s.mu.Unlock()
-	if ok && x.describes(info) {
-		return x, nil
-	}
-	if x, err = newIndexed(file, f, info); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keepIndex(file, x)
-	return x, nil
-}
-
-// keepIndex remembers what is known of a file, as far as there is memory for it.
-// The caller holds mu.
-func (s *Store) keepIndex(file string, x *indexed) {
-	const maxIndexes = 1000
-	s.dropIndex(file)
-	if x.memory > s.opts.IndexMemory {
-		return
-	}
-	if len(s.indexes) >= maxIndexes || s.indexBytes+x.memory > s.opts.IndexMemory {
-		clear(s.indexes) // better than none, and simpler than the best
-		s.indexBytes = 0
-	}
-	s.indexes[file] = x
-	s.indexBytes += x.memory
-}
-
-// dropIndex forgets what is known of a file. The caller holds mu.
-func (s *Store) dropIndex(file string) {
-	if x, ok := s.indexes[file]; ok {
-		delete(s.indexes, file)
-		s.indexBytes -= x.memory
-	}
-}
-
-// maxMeta is how much a file may say of itself, in bytes: every player gets it.
-const maxMeta = 1 << 20
-
-func newIndexed(file string, f *os.File, info fs.FileInfo) (*indexed, error) {
-	m, err := formatOf(file).open(f, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	x := &indexed{file: m, size: info.Size(), modified: info.ModTime()}
-	x.rate = float64(info.Size()) / float64(max(m.Duration().Milliseconds(), 1))
-	meta := m.Meta()
-	if meta == nil {
-		meta = durationOf(m)
-	}
-	if x.meta, err = onMetaData(meta); err == nil && len(x.meta) > maxMeta {
-		x.meta, err = onMetaData(durationOf(m))
-	}
-	if err != nil {
-		return nil, err
-	}
-	x.memory = m.Memory() + int64(cap(x.meta))
-	return x, nil
-}
-
-func durationOf(m media.File) *amf.ECMAArray {
-	return amf.NewECMAArray("duration", float64(m.Duration().Milliseconds())/1000)
-}
-
-func onMetaData(meta *amf.ECMAArray) ([]byte, error) {
-	b, err := amf.Append(nil, "onMetaData")
-	if err != nil {
-		return nil, err
-	}
-	return amf.Append(b, meta)
-}
-
-// Length is how long the stream of a name plays. It fails with ErrNotFound,
-// ErrBadName, or what keeps the file from being read.
-func (s *Store) Length(name string) (time.Duration, error) {
-	o, err := s.open(name)
+// Length is how long the stream of a name plays. It fails as OpenFile does.
+func (s *Store) Length(ctx context.Context, name string) (time.Duration, error) {
+	o, err := s.open(ctx, name)
 	if err != nil {
 		return 0, err
 	}

@@ -77,7 +77,7 @@ func TestFoldersComeAndGoWithWhatIsInThem(t *testing.T) {
 	if _, err := s.Record("file/b/c", ModeRecord, make(source), func(error) {}); !errors.Is(err, ErrBadName) {
 		t.Errorf("below a file: %v, want ErrBadName", err)
 	}
-	if _, err := s.Length("file/b/c"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Length(context.Background(), "file/b/c"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("below a file: %v, want ErrNotFound", err)
 	}
 }

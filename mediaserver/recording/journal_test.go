@@ -97,7 +97,7 @@ func TestStartMendsWhatTheJournalSays(t *testing.T) {
 		f.Close()
 	}
 	for name, want := range map[string]time.Duration{"a": 900, "folder/b": 900, "old": 1900} {
-		if d, err := s.Length(name); err != nil || d < want*time.Millisecond {
+		if d, err := s.Length(context.Background(), name); err != nil || d < want*time.Millisecond {
 			t.Errorf("%s: %v, %v", name, d, err)
 		}
 		if _, ok := s.Interrupted(name); !ok {
@@ -148,7 +148,7 @@ func TestTornFilesAreMendedBeforeTheyAreUsed(t *testing.T) {
 				t.Errorf("found %+v, %v", one, err)
 			}
 		}
-		if d, err := s.Length("a"); err != nil || d < want {
+		if d, err := s.Length(context.Background(), "a"); err != nil || d < want {
 			t.Errorf("%s: %v, %v", how, d, err)
 		}
 		f, err := os.Open(filepath.Join(later, "a.flv"))
@@ -195,7 +195,7 @@ func TestPartsAreNeverRemovedUnread(t *testing.T) {
 		t.Errorf("a recording of nothing leaves %v", got)
 	}
 	s = open(t, something, Options{})
-	if d, err := s.Length("cam"); err != nil || d < 400*time.Millisecond {
+	if d, err := s.Length(context.Background(), "cam"); err != nil || d < 400*time.Millisecond {
 		t.Errorf("what had no name yet: %v, %v", d, err)
 	}
 	if got := files(t, something); !slices.Equal(got, []string{"cam.flv"}) {
@@ -290,7 +290,7 @@ func TestJournalOfStrangers(t *testing.T) {
 	}
 	s := open(t, dir, Options{})
 	<-s.mended
-	if d, err := s.Length("film"); err != nil || d != 2*time.Second {
+	if d, err := s.Length(context.Background(), "film"); err != nil || d != 2*time.Second {
 		t.Errorf("%v, %v", d, err)
 	}
 	if after, err := os.ReadFile(filepath.Join(dir, "film.flv")); err != nil || string(after) != string(before) {

@@ -177,14 +177,14 @@ func TestDelete(t *testing.T) {
 func TestDeleteWhileItPlays(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	record(t, s, "a", ModeRecord, seconds(10, 0))
-	f, err := s.OpenFile("a")
+	f, err := s.OpenFile(context.Background(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Delete("a"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.OpenFile("a"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.OpenFile(context.Background(), "a"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("it plays still: %v", err)
 	}
 	frames := 0
@@ -215,7 +215,7 @@ func TestDeleteWhileItIsRecorded(t *testing.T) {
 	if err := r.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := s.Length("kept"); err != nil || d != 2020*time.Millisecond {
+	if d, err := s.Length(context.Background(), "kept"); err != nil || d != 2020*time.Millisecond {
 		t.Errorf("%v long, %v", d, err)
 	}
 	if err := s.Delete("kept"); err != nil {

@@ -109,6 +109,7 @@ func (s *Store) whole(file string, info fs.FileInfo) (fs.FileInfo, error) {
 	if x := s.indexes[file]; x != nil {
 		known = known || x.describes(info)
 	}
+	known = known || s.refused[file].holds(info)
 	s.mu.Unlock()
 	if busy || known {
 		return info, nil

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"testing"
 )
@@ -13,10 +14,10 @@ func TestPathsThroughFiles(t *testing.T) {
 	s := open(t, dir, Options{})
 	record(t, s, "rec", ModeRecord, seconds(1, 0))
 	for _, name := range []string{"rec.flv/x", "rec.flv/x/y", "rec.flv/x.flv", "flv:rec.flv/x", "mp4:rec.flv/x", "mp3:rec.flv/x.mp3", "rec.flv/x.mp4"} {
-		if _, err := s.OpenFile(name); !errors.Is(err, ErrNotFound) {
+		if _, err := s.OpenFile(context.Background(), name); !errors.Is(err, ErrNotFound) {
 			t.Errorf("open %s: %v", name, err)
 		}
-		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
+		if _, err := s.Length(context.Background(), name); !errors.Is(err, ErrNotFound) {
 			t.Errorf("length of %s: %v", name, err)
 		}
 		if _, err := s.Find(name); !errors.Is(err, ErrNotFound) {

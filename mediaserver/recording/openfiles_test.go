@@ -77,7 +77,7 @@ func TestFilesThatArePlayed(t *testing.T) {
 	}
 	play := func(name string) *playback.File {
 		t.Helper()
-		f, err := s.OpenFile(name)
+		f, err := s.OpenFile(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}

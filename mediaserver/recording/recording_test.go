@@ -152,7 +152,7 @@ func TestModes(t *testing.T) {
 	s := open(t, dir, Options{Now: func() time.Time { return now }})
 	length := func(name string, want time.Duration) {
 		t.Helper()
-		if d, err := s.Length(name); err != nil || (d-want).Abs() > 150*time.Millisecond {
+		if d, err := s.Length(context.Background(), name); err != nil || (d-want).Abs() > 150*time.Millisecond {
 			t.Errorf("%s is %v long, %v; want %v", name, d, err, want)
 		}
 	}
@@ -202,7 +202,7 @@ func TestNewestOfOneInstant(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if d, err := s.Length("b"); err != nil || d.Round(time.Second) != 4*time.Second {
+	if d, err := s.Length(context.Background(), "b"); err != nil || d.Round(time.Second) != 4*time.Second {
 		t.Errorf("plays a recording of %v, %v; want the tenth of the last second, of 4 s", d, err)
 	}
 }
@@ -252,7 +252,7 @@ func TestRecordingAppearsWithItsFirstPicture(t *testing.T) {
 func TestNames(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../../x", "a//b", "a/", ".hidden", "a/.b", "dot.", "space ", "a\x00b", "a\nb", `a\b`, "C:x", strings.Repeat("x", 201), "\xff", "a\u0085b", "a\u202eb", "\u2066a/b", "a\u2028b"} {
-		if _, err := s.Length(name); !errors.Is(err, ErrBadName) {
+		if _, err := s.Length(context.Background(), name); !errors.Is(err, ErrBadName) {
 			t.Errorf("%q: %v, want ErrBadName", name, err)
 		}
 		src := make(source)
@@ -264,13 +264,13 @@ func TestNames(t *testing.T) {
 		if _, err := s.Record(name, ModeRecord, make(source), func(error) {}); !errors.Is(err, ErrBadName) {
 			t.Errorf("record %q: %v, want ErrBadName", name, err)
 		}
-		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
+		if _, err := s.Length(context.Background(), name); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%q: %v, want ErrNotFound", name, err)
 		}
 	}
 	record(t, s, strings.Repeat("a/", 8)+"x", ModeRecord, seconds(1, 0))
 	for _, name := range []string{"a", "a b", "ü", "a.b", "a/b/c", strings.Repeat("x", 200)} {
-		if _, err := s.Length(name); !errors.Is(err, ErrNotFound) {
+		if _, err := s.Length(context.Background(), name); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%q: %v, want ErrNotFound", name, err)
 		}
 	}
@@ -332,7 +332,7 @@ func TestDiskFillsUp(t *testing.T) {
 			}
 		}
 	}
-	if d, err := s.Length("a"); err != nil || d < 900*time.Millisecond {
+	if d, err := s.Length(context.Background(), "a"); err != nil || d < 900*time.Millisecond {
 		t.Errorf("%v long, %v", d, err)
 	}
 }
@@ -365,7 +365,7 @@ func TestNothingFits(t *testing.T) {
 		limitFiles(t, -1)
 	}
 	full(1000)
-	if d, err := s.Length("a"); err != nil || d != 965*time.Millisecond {
+	if d, err := s.Length(context.Background(), "a"); err != nil || d != 965*time.Millisecond {
 		t.Errorf("the earlier recording is %v long, %v", d, err)
 	}
 	full(34000)
@@ -373,7 +373,7 @@ func TestNothingFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, err := s.Length("a"); err != nil || d < 500*time.Millisecond || d > 2*time.Second || info.Size() > 34000 || info.Size() < 33980 {
+	if d, err := s.Length(context.Background(), "a"); err != nil || d < 500*time.Millisecond || d > 2*time.Second || info.Size() > 34000 || info.Size() < 33980 {
 		t.Errorf("what fitted is %d bytes and %v long, %v", info.Size(), d, err)
 	}
 	if got := files(t, dir); !slices.Equal(got, []string{"a.flv"}) {
@@ -425,7 +425,7 @@ func TestMendAfterAKill(t *testing.T) {
 		}
 	}
 	s = open(t, later, Options{})
-	if d, err := s.Length("a"); err != nil || d < 2900*time.Millisecond {
+	if d, err := s.Length(context.Background(), "a"); err != nil || d < 2900*time.Millisecond {
 		t.Errorf("%v long, %v", d, err)
 	}
 	// Nobody has told whose the part is; it is looked at when it is in the way.
@@ -479,10 +479,10 @@ func TestOpenFileErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, dir, Options{})
-	if _, err := s.OpenFile("none"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.OpenFile(context.Background(), "none"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v, want ErrNotFound", err)
 	}
-	if _, err := s.OpenFile("bad"); !errors.Is(err, media.ErrInvalid) {
+	if _, err := s.OpenFile(context.Background(), "bad"); !errors.Is(err, media.ErrInvalid) {
 		t.Errorf("%v, want ErrInvalid", err)
 	}
 	if n := s.Playbacks(); n != 0 {
@@ -498,7 +498,7 @@ func TestFilesThatAreOpen(t *testing.T) {
 	var all [2]*playback.File
 	for i := range all {
 		var err error
-		if all[i], err = s.OpenFile("a"); err != nil {
+		if all[i], err = s.OpenFile(context.Background(), "a"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -56,6 +56,9 @@ type Options struct {
 	// IndexMemory is how many bytes the indexes may take that are kept for
 	// files that are not played; default 64 MiB.
 	IndexMemory int64
+	// IndexTime is how much of a processor's time the index of a file may take;
+	// default 10 s.
+	IndexTime time.Duration
 	// Workers do the turns of what is played from here, and from all other stores
 	// of a server; nil: workers of this store alone do.
 	Workers *playback.Workers
@@ -92,6 +95,8 @@ type Store struct {
 	indexes    map[string]*indexed  // by file
 	indexBytes int64                // of all of them
 	opened     map[string]*opened   // by file
+	reading    map[string]*reading  // by file
+	refused    map[string]*refusal  // by file
 	lengths    map[string]length    // by file, of what was listed
 	torn       map[string]*torn     // by file
 	marks      map[string][]*mark   // by the base of the stream's name
@@ -122,6 +127,9 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if opts.IndexMemory == 0 {
 		opts.IndexMemory = 64 << 20
 	}
+	if opts.IndexTime == 0 {
+		opts.IndexTime = 10 * time.Second
+	}
 	if opts.Workers == nil {
 		opts.Workers = playback.NewWorkers()
 	}
@@ -134,7 +142,7 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		root: root, log: log, opts: opts, queue: opts.Workers.NewQueue(), recording: map[string]*Recorder{},
-		indexes: map[string]*indexed{}, opened: map[string]*opened{}, lengths: map[string]length{},
+		indexes: map[string]*indexed{}, opened: map[string]*opened{}, reading: map[string]*reading{}, refused: map[string]*refusal{}, lengths: map[string]length{},
 		torn: map[string]*torn{}, marks: map[string][]*mark{}, mended: make(chan struct{}),
 	}
 	if opts.Folders == nil {
@@ -169,6 +177,9 @@ func (s *Store) Close(ctx context.Context) error {
 		if r != nil {
 			running = append(running, r)
 		}
+	}
+	for _, r := range s.reading {
+		r.cancel(ErrClosed)
 	}
 	s.mu.Unlock()
 	errs := make([]error, len(running)+1)

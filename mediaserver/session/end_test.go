@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func testWhatWasSaidBeforeTheEndIsDone(t *testing.T, w way) {
 	}
 	for word := ""; word != "end"; word, _ = c.next() {
 	}
-	if d, err := s.stores[0].Length("tail"); err != nil || d != 3900*time.Millisecond {
+	if d, err := s.stores[0].Length(context.Background(), "tail"); err != nil || d != 3900*time.Millisecond {
 		t.Errorf("recorded %v, %v; want 3.9s", d, err)
 	}
 	stop()

@@ -230,7 +230,7 @@ func TestInstanceThatDoesNotAnswer(t *testing.T) {
 		asked := taken(t, v.desk.plays)
 		v.goes()
 		store := storeWith(t, "film")
-		file, err := store.OpenFile("film")
+		file, err := store.OpenFile(context.Background(), "film")
 		if err != nil {
 			t.Fatal(err)
 		}
