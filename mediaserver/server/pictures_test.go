@@ -124,12 +124,16 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 		if err == nil {
 			err = send(a, 0, aacStart)
 		}
+		started := time.Now()
 		for at := media.Timestamp(0); err == nil; at += 20 {
 			if err = send(a, at, aac); err == nil {
 				err = send(v, at, bareTrail)
 			}
 			if at == 40 {
 				close(begun)
+			}
+			if at.Duration() <= time.Since(started) && ctx.Err() == nil {
+				continue // behind its time
 			}
 			select {
 			case <-tick.C:
@@ -163,10 +167,10 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 			sounds, last = sounds+1, m.time
 		}
 	}
-	if headers != 2 || sounds < 100 || last < 2500 {
+	if headers != 2 || sounds == 0 || last < 2500 {
 		t.Errorf("%d headers and %d sounds, the last at %d, came before the first picture", headers, sounds, last)
 	}
-	for m, more := next(), 20; more > 0; m, more = next(), more-1 {
+	for m, more := next(), 60; more > 0; m, more = next(), more-1 {
 		if want := last + 20; m.kind == a && m.time != want || m.kind == v && m.time != last {
 			t.Fatalf("%d at %d behind sound at %d", m.kind, m.time, last)
 		}
