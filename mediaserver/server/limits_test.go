@@ -85,7 +85,7 @@ func TestLimitsOfManifests(t *testing.T) {
 				a := <-answers
 				fits("stream", n, c.streams, a.Refusal)
 				if p := a.Publication; p != nil {
-					defer p.Close(func(error) {})
+					defer p.Close(session.EndedAsked, func(error) {})
 				}
 			}
 		})
