@@ -84,17 +84,17 @@ func TestFilesThatArePlayed(t *testing.T) {
 		return f
 	}
 	all := []*playback.File{play("a"), play("b"), play("a")}
-	if _, err := s.OpenFile("c"); !errors.Is(err, ErrTooMany) {
+	if _, err := s.OpenFile(t.Context(), "c"); !errors.Is(err, ErrTooMany) {
 		t.Errorf("a third file: %v", err)
 	}
-	if _, err := s.Length("c"); !errors.Is(err, ErrTooMany) {
+	if _, err := s.Length(t.Context(), "c"); !errors.Is(err, ErrTooMany) {
 		t.Errorf("the length of a third: %v", err)
 	}
 	record(t, s, "d", ModeRecord, seconds(1, 0))
 	all[1].Close()
 	servertest.Eventually(t, "a file to be closed", func() bool { return played.Used() == 1 })
 	all = append(all[:1], all[2], play("c"))
-	if _, err := s.OpenFile("no"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.OpenFile(t.Context(), "no"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("what is not there: %v", err)
 	}
 	for _, f := range all {

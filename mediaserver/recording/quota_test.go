@@ -95,7 +95,7 @@ func TestQuotaOfBytes(t *testing.T) {
 		t.Errorf("ended with %v", why)
 	}
 	_ = r.Stop(context.Background())
-	if d, err := s.Length("cam"); err != nil || d < time.Second {
+	if d, err := s.Length(t.Context(), "cam"); err != nil || d < time.Second {
 		t.Errorf("%v, %v", d, err)
 	}
 	if _, err := s.Record("more", ModeRecord, make(source), func(error) {}); !errors.As(err, &quota) {
