@@ -18,7 +18,7 @@ type child struct {
 	have       client.Object       // nil: there is none
 	owned      func() (any, error) // our fields of have
 	// unlabel is a label that must go and that applying leaves, because
-	// somebody else has written it.
+	// another manager has written it.
 	unlabel string
 }
 
@@ -44,10 +44,10 @@ func (c child) current() (bool, error) {
 
 // neverVersion is a resourceVersion that no object has. The API server creates
 // an object that is applied with it, and refuses to change one that is there:
-// a first write can so adopt nothing that came in between.
+// a first write can so adopt no object that was made in between.
 const neverVersion = "1"
 
-// racedError says that an object has changed, come or gone since it was read.
+// racedError says that an object was changed, made or deleted since it was read.
 type racedError struct {
 	child child
 	err   error

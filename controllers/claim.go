@@ -124,8 +124,8 @@ func askedClass(o *observed) (class *string, known bool) {
 	return nil, false
 }
 
-// leftover are the claims of replicas that the instance does not have: somebody
-// has scaled its StatefulSet by hand.
+// leftover are the claims of replicas that the instance does not have: a user has
+// scaled its StatefulSet by hand.
 func leftover(o *observed) (names []string) {
 	prefix := volumeData + "-" + o.instance.Name + "-"
 	for _, c := range o.claims {

@@ -17,7 +17,7 @@ const documentFile = "instance.yaml"
 
 // document is what the pod serves: the AppInstance as far as it concerns a
 // media server. What only Kubernetes cares about is left out, so that a change
-// of it restarts nobody, and so is what has its default and was not there in
+// of it restarts no pod, and so is what has its default and was not there in
 // 3dc204b: a media server of that age, which spec.image may name, refuses fields
 // that it does not know.
 func document(a *v1alpha1.AppInstance) (string, error) {

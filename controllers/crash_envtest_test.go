@@ -127,7 +127,7 @@ func strip(m map[string]any) map[string]any {
 func TestKilledAtEachCall(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(*world) // what was there when the killed reconcile begins
-		after  func(*world) // what comes when it is done with
+		after  func(*world) // happens when it is done with
 	}{
 		"create": {func(w *world) { w.make("{application: a, storage: {size: 1Gi}}") }, func(*world) {}},
 		"edit": {func(w *world) {
@@ -203,8 +203,8 @@ func (w *world) serveNothing() {
 	w.observeSet("lobby")
 }
 
-// A delete in the middle of a reconcile leaves nothing that nobody owns but what
-// outlives the instance.
+// A delete in the middle of a reconcile leaves no object without an owner but
+// those that outlive the instance.
 func TestDeletedWhileItIsMade(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t)

@@ -106,7 +106,7 @@ func (p *plan) server(o *observed) error {
 	return nil
 }
 
-// child adds a child unless its name is somebody else's.
+// child adds a child unless an object of another owner has its name.
 func (p *plan) child(c child, s standing) {
 	switch s {
 	case foreign:

@@ -13,6 +13,6 @@
 // those restart a few instances at a time, and rollout.go hands out the places.
 // references.go says which Secrets of the user's a server may be handed.
 //
-// The package keeps no state but who waits for a place, and asks media servers
-// nothing but how many clients they have.
+// The package keeps no state but which instances wait for a place, and asks media
+// servers nothing but how many clients they have.
 package controllers

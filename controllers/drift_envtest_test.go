@@ -36,7 +36,7 @@ func (w *world) patch(o client.Object, name, patch, manager string) {
 	w.must(w.Patch(context.Background(), o, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)), client.FieldOwner(manager)))
 }
 
-// What somebody has set by hand on what the operator alone decides is undone,
+// What a user has set by hand of what the operator alone decides is undone,
 // and a restart that was asked for by kubectl is not.
 func TestWhatWasSetByHandIsUndone(t *testing.T) {
 	w := newWorld(t)

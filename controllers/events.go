@@ -18,7 +18,7 @@ import (
 )
 
 // gatherFor is how long what only tells of progress waits for more of it: what
-// comes in the first seconds of an instance is written once.
+// happens in the first seconds of an instance is written once.
 const gatherFor = 10 * time.Second
 
 // writeStatus writes a status that differs, and tells of it what has turned. It
@@ -82,7 +82,7 @@ var told = []string{
 	v1alpha1.ConditionReady,
 }
 
-// warns are the reasons of good conditions that somebody should look at.
+// warns are the reasons of good conditions that a user should look at.
 var warns = map[string]bool{"CertificateExpiring": true, "KeyShort": true, "RolloutStopped": true, "SecretNotMarked": true, "NameConflict": true, "ClaimsLeftOver": true, "ForeignClaim": true}
 
 // tell makes an event of each turn of these conditions.

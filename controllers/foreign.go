@@ -10,13 +10,13 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Server-side apply leaves what somebody else has added to an object, such as a
+// Server-side apply leaves what another manager has added to an object, such as a
 // variable of the environment that was set by hand, because it is theirs. Of
 // what the operator alone decides, the fields of others are made ours first:
 // applying then removes them.
 
 // undone are the fields that the operator alone decides. Admission hooks write
-// in the name of who sent the request, which is us: theirs stay.
+// in the name of the request's sender, which is the operator: theirs stay.
 var undone = map[string]fieldpath.Path{
 	"StatefulSet":   fieldpath.MakePathOrDie("spec"),
 	"Service":       fieldpath.MakePathOrDie("spec", "ports"),

@@ -53,9 +53,9 @@ type observed struct {
 	now      time.Time
 	// turn lets an upgrade go; without it decide says what it waits for.
 	turn bool
-	// stopped names the instance whose upgrade failed; nobody follows.
+	// stopped names the instance whose upgrade failed; no other follows.
 	stopped string
-	// sessions is how many clients are connected; -1 when nobody has asked.
+	// sessions is how many clients are connected; -1 when the server was not asked.
 	sessions int
 	// applyErr says what could not be applied, so that status tells it.
 	applyErr error
@@ -109,7 +109,7 @@ func (o *observed) judge() {
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.secret = stands(a, o.networkPolicy), stands(a, o.secret)
 	if s.statefulSet != ours {
-		o.pod = nil // somebody else's
+		o.pod = nil // of another StatefulSet
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 // they took over so is older than its AppInstance, and is given back: our owner
 // reference, labels and field ownership go, the rest stays as it is.
 
-// takenOver says whether an object that an instance controls was somebody
-// else's before. A child that was orphaned and adopted again is older than its
-// AppInstance too, but the operator made it: nobody else wrote what only a
+// takenOver says whether an object that an instance controls had another owner
+// before. A child that was orphaned and adopted again is older than its
+// AppInstance too, but the operator made it: no other manager wrote what only a
 // maker writes.
 func takenOver(a *v1alpha1.AppInstance, o client.Object) bool {
 	c := metav1.GetControllerOf(o)
@@ -52,8 +52,8 @@ func takenOver(a *v1alpha1.AppInstance, o client.Object) bool {
 	return false
 }
 
-// madeBy says whether a manager's fields are among those that only somebody who
-// makes an object writes.
+// madeBy says whether a manager's fields are among those that only the maker of
+// an object writes.
 func madeBy(m metav1.ManagedFieldsEntry) bool {
 	if m.FieldsV1 == nil {
 		return false
@@ -76,7 +76,7 @@ func giveBack(a *v1alpha1.AppInstance, o client.Object) (client.Patch, error) {
 		}
 	}
 	managers := []metav1.ManagedFieldsEntry{}
-	tokens := false // somebody else says whether tokens are mounted
+	tokens := false // another manager says whether tokens are mounted
 	for _, m := range o.GetManagedFields() {
 		if m.Manager == FieldManager && m.Subresource == "" {
 			continue
@@ -88,7 +88,7 @@ func giveBack(a *v1alpha1.AppInstance, o client.Object) (client.Patch, error) {
 		}
 	}
 	if len(managers) == 0 {
-		// An empty list is ignored; one empty entry says that nobody manages it.
+		// An empty list is ignored; one empty entry says that no manager is left.
 		managers = append(managers, metav1.ManagedFieldsEntry{})
 	}
 	gone := map[string]any{}

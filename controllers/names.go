@@ -46,7 +46,7 @@ func selector(a *v1alpha1.AppInstance) map[string]string {
 	return map[string]string{labelName: appName, labelInstance: a.Name, labelComponent: componentOrigin}
 }
 
-// labels are those of what goes with its instance.
+// labels are those of objects that are deleted with their instance.
 func labels(a *v1alpha1.AppInstance) map[string]string {
 	l := selector(a)
 	l[labelManagedBy] = FieldManager
@@ -73,7 +73,7 @@ func podName(a *v1alpha1.AppInstance) string      { return a.Name + "-0" }
 func policyName(a *v1alpha1.AppInstance) string   { return a.Name }
 
 // accountName is the ServiceAccount's. An account called like the instance,
-// as operators until 2026-11 made it, may be anybody's: see oldAccountName.
+// as operators until 2026-11 made it, may be of another owner: see oldAccountName.
 func accountName(a *v1alpha1.AppInstance) string    { return a.Name + ".media" }
 func oldAccountName(a *v1alpha1.AppInstance) string { return a.Name }
 
@@ -99,7 +99,7 @@ func certificateName(a *v1alpha1.AppInstance) string {
 	return a.Spec.TLS.SecretName
 }
 
-// owner makes children go when their AppInstance goes.
+// owner has children deleted with their AppInstance.
 func owner(a *v1alpha1.AppInstance) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.GroupVersion.String()).

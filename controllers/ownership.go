@@ -19,11 +19,11 @@ const (
 	absent  standing = iota // there is none
 	ours                    // the instance's child
 	leaving                 // on its way out: it is waited for
-	foreign                 // somebody else's: it is not touched
+	foreign                 // of another owner: it is not touched
 )
 
 // standingOf judges an object; nil is absent. Ours is what this AppInstance
-// controls, or what nobody controls and we have applied: a key and a claim that
+// controls, or what has no controller and we have applied: a key and a claim that
 // outlived their AppInstance, and children that were orphaned.
 func standingOf(a *v1alpha1.AppInstance, o client.Object) standing {
 	if o == nil {
@@ -35,7 +35,7 @@ func standingOf(a *v1alpha1.AppInstance, o client.Object) standing {
 		return foreign
 	case c != nil && c.UID != a.UID:
 		if isAppInstance(c) && c.Name == a.Name {
-			return leaving // of one of this name that is gone: the garbage collector comes
+			return leaving // of a deleted one of this name: the garbage collector removes it
 		}
 		return foreign
 	case o.GetDeletionTimestamp() != nil:
@@ -59,7 +59,7 @@ func applied(o client.Object) bool {
 	return false
 }
 
-// conflict is a name that somebody else's object has.
+// conflict is a name that an object of another owner has.
 type conflict struct {
 	kind, name, owner string
 }

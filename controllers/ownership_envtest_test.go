@@ -24,7 +24,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// strangers are objects of somebody else's that bear the names of an instance's
+// strangers are objects of another owner that bear the names of an instance's
 // children, as kubectl create would make them.
 func strangers(ns string) map[string]client.Object {
 	m := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: ns, Name: name} }
@@ -45,7 +45,7 @@ func strangers(ns string) map[string]client.Object {
 	}
 }
 
-// image is an object as it is, to see that nobody has touched it.
+// image is an object as it is, to see that it was not touched.
 func image(t *testing.T, o client.Object) string {
 	t.Helper()
 	b, err := json.Marshal(o)
@@ -97,7 +97,7 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 	}
 }
 
-// Between the look and the first write somebody else makes the object: it is not
+// Between the look and the first write a user makes the object: it is not
 // adopted.
 func TestFirstWriteAdoptsNothing(t *testing.T) {
 	for name := range strangers("") {
@@ -286,7 +286,7 @@ func (w *world) takeOver(a *v1alpha1.AppInstance, o client.Object) {
 	w.must(w.Patch(context.Background(), o, client.RawPatch("application/apply-patch+yaml", raw), client.FieldOwner(FieldManager), client.ForceOwnership))
 }
 
-// until waits for what comes by itself.
+// until waits for what the operator does by itself.
 func until(t *testing.T, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

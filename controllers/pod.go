@@ -29,7 +29,7 @@ const (
 	annotationPrefix   = "media.flashpod.dev/"
 	annotationDocument = annotationPrefix + "document-hash"
 
-	// The user of the image. No file in it belongs to anybody else.
+	// The user of the image. No file in it belongs to another.
 	userID = 65532
 
 	// graceSeconds covers the server's own drain timeout of 10 s, and the
@@ -42,7 +42,7 @@ const (
 )
 
 // podTemplate is a function of spec and image alone: another version of the
-// operator must not restart anybody.
+// operator must not restart a pod.
 func podTemplate(a *v1alpha1.AppInstance, image, account, doc string, openShift bool) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	s := a.Spec.Scheduling
 	security := corev1ac.PodSecurityContext().
@@ -123,8 +123,8 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		WithArgs(args...).
 		WithPorts(ports...).
 		WithVolumeMounts(mounts...).
-		// A volume that answers slowly may keep a server from starting; nobody kills
-		// it for that, and it is known at once when it serves.
+		// A volume that answers slowly may keep a server from starting; kubelet does
+		// not kill it for that, and it is known at once when it serves.
 		WithStartupProbe(probe("/healthz").WithPeriodSeconds(1).WithFailureThreshold(startSeconds)).
 		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(1).WithFailureThreshold(2)).
 		WithLivenessProbe(probe("/healthz").WithPeriodSeconds(10).WithFailureThreshold(6)).

@@ -38,7 +38,7 @@ type Reconciler struct {
 
 	rollout rollout
 	// stale are the versions of AppInstances that a status was written to: a
-	// cache that still has one is late, and its event comes.
+	// cache that still has one is late, and will send its event.
 	stale sync.Map // of client.ObjectKey: resourceVersion
 }
 
@@ -96,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	o.applyErr = r.carryOut(ctx, o, p)
 	done()
 	if lagging(o, p) {
-		return ctrl.Result{RequeueAfter: time.Second}, nil // its event comes sooner
+		return ctrl.Result{RequeueAfter: time.Second}, nil // its event is here sooner
 	}
 	status := statusOf(o, p)
 	r.measure(o, p)
@@ -116,7 +116,7 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observed, p *plan) error {
 	}
 	for _, gone := range p.remove {
 		if err := r.removeObject(ctx, gone); err != nil {
-			return errors.Join(append(errs, err)...) // what comes next would not find its place
+			return errors.Join(append(errs, err)...) // the next object would not find its place
 		}
 	}
 	for _, c := range p.children {
@@ -155,7 +155,7 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 		o.claim, err = fresh[corev1.PersistentVolumeClaim](now)
 		o.standing.claim = ours
 		if o.storageClass == nil {
-			o.storageClass = &storagev1.StorageClass{} // nobody has looked yet
+			o.storageClass = &storagev1.StorageClass{} // not looked at yet
 		}
 	case kind == "Service" && name == serviceName(o.instance):
 		o.service, err = fresh[corev1.Service](now)
@@ -176,7 +176,7 @@ func fresh[T any](now *unstructured.Unstructured) (*T, error) {
 	return out, runtime.DefaultUnstructuredConverter.FromUnstructured(now.Object, out)
 }
 
-// release gives an object back to whoever made it.
+// release gives an object back to the manager that made it.
 func (r *Reconciler) release(ctx context.Context, a *v1alpha1.AppInstance, o client.Object) error {
 	patch, err := giveBack(a, o)
 	if err != nil {
@@ -258,7 +258,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 }
 
 // lagging says whether the StatefulSet's controller has yet to see a change that
-// restarts nobody: a server that was ready is so still.
+// restarts no pod: a server that was ready is so still.
 func lagging(o *observed, p *plan) bool {
 	set := o.statefulSet
 	return o.applyErr == nil && len(p.restart) == 0 && !p.freed && !o.instance.Spec.Suspend && o.standing.statefulSet == ours &&

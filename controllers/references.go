@@ -33,8 +33,8 @@ func mountable(o *observed) *v1alpha1.AppInstance {
 }
 
 // reference is a Secret that the spec names for a use: it must say itself that
-// it is meant for it, or who may write AppInstances could hand any Secret of the
-// namespace to a media server.
+// it is meant for it, or a user who may write AppInstances could hand any Secret
+// of the namespace to a media server.
 type reference struct {
 	field, name string
 	secret      *corev1.Secret
@@ -105,8 +105,8 @@ func unmarked(o *observed) verdict {
 	return verdict{}
 }
 
-// publishKeyVerdict is about the Secret with the publish key; none where anyone
-// may publish.
+// publishKeyVerdict is about the Secret with the publish key; none where every
+// client may publish.
 func publishKeyVerdict(o *observed) verdict {
 	a := o.instance
 	name := secretName(a)

@@ -26,7 +26,7 @@ type rollout struct {
 }
 
 // rolloutDeadline is how long a server that an upgrade has restarted may take to
-// serve: then the rollout has failed, and nobody follows.
+// serve: then the rollout has failed, and no other instance follows.
 const rolloutDeadline = 5 * time.Minute
 
 // permit decides, with a place in the rollout when the instance needs one and
@@ -71,8 +71,8 @@ func (r *Reconciler) permit(ctx context.Context, o *observed) (p *plan, done fun
 // places counts those that others have taken, and names an instance whose upgrade has
 // failed.
 func (r *Reconciler) places(ctx context.Context, own client.ObjectKey) (taken int, failed string, err error) {
-	// Where the cache sees no place there may be one, but who waits is woken
-	// when the cache sees it (see wakeWaiting): the API server is asked only
+	// Where the cache sees no place there may be one, but an instance that waits
+	// is woken when the cache sees it (see wakeWaiting): the API server is asked only
 	// where there seems to be one.
 	for _, reader := range []client.Reader{r.Client, r.APIReader} {
 		taken, failed = 0, ""

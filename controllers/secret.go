@@ -12,7 +12,7 @@ import (
 const keyEntry = "key"
 
 // secret holds the generated publish key; nil when the key is the user's own or
-// none is needed. A key that is there stays, whoever wrote it: rotating it is
+// none is needed. A key that is there stays, of any writer: rotating it is
 // an edit of the Secret. It outlives the AppInstance as the volume does, so that
 // encoders find their key again where recordings are found again.
 func secret(a *v1alpha1.AppInstance, have *corev1.Secret, fresh string) *corev1ac.SecretApplyConfiguration {

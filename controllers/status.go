@@ -105,7 +105,7 @@ func ready(o *observed, url string, suspended, name verdict, needed ...verdict) 
 	case suspended.ok():
 		return good(suspended.reason, suspended.message)
 	}
-	// What waits for somebody comes before what comes by itself.
+	// A condition that waits for a user goes before one that changes by itself.
 	for _, v := range needed {
 		if !v.none() && !v.ok() && v.stalled {
 			return v
@@ -122,7 +122,7 @@ func ready(o *observed, url string, suspended, name verdict, needed ...verdict) 
 	return good("Serving", "clients connect to "+url)
 }
 
-// nameVerdict is about names that somebody else's objects have; none when there
+// nameVerdict is about names that objects of another owner have; none when there
 // are none.
 func nameVerdict(p *plan) verdict {
 	if len(p.conflicts) == 0 {

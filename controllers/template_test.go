@@ -46,7 +46,7 @@ func wantedTemplate(t *testing.T, o *observed) *corev1ac.PodTemplateSpecApplyCon
 	return template
 }
 
-// Another operator must not restart anybody without need: the template is a
+// Another operator must not restart a pod without need: the template is a
 // function of spec and image alone, and stays as it is kept here. When it has to
 // change, every media server restarts with the next operator, as many at a time
 // as --max-concurrent-rollouts says: write the files again with -update, and say

@@ -15,7 +15,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// A pod template changes because somebody edits the AppInstance, which takes
+// A pod template changes because a user edits the AppInstance, which takes
 // effect at once, or because another operator makes it, which is an upgrade: it
 // restarts no more than so many instances at a time, in their own time.
 
@@ -93,7 +93,7 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	switch {
 	case u.edited, u.rolling, a.Spec.Suspend, broken(o) && !byHand:
 		// The user's own edits never wait; a place that is taken serves for a
-		// second try; who was broken before serves nobody, and loses nothing. A
+		// second try; a server that was broken before has no session to lose. A
 		// pod that is only away for a moment, evicted or starting, comes back as
 		// it was.
 		return u, nil
@@ -112,7 +112,7 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	return u, nil
 }
 
-// broken says whether the server waits for somebody to mend it.
+// broken says whether the server waits for a user to mend it.
 func broken(o *observed) bool {
 	return (o.pod == nil || !podReady(o.pod)) && originStalled(o.instance)
 }

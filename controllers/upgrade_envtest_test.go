@@ -133,7 +133,8 @@ func TestEditsNeverQueue(t *testing.T) {
 	}
 }
 
-// Who is broken or suspended loses nothing by a restart, and takes no place.
+// A server that is broken or suspended loses nothing by a restart, and takes no
+// place.
 func TestBrokenAndSuspendedTakeNoPlace(t *testing.T) {
 	w := fleet(t, "a", "broken", "suspended", "z")
 	ctx := context.Background()
@@ -192,7 +193,8 @@ func TestFailedUpgradeStops(t *testing.T) {
 	}
 }
 
-// With another policy the upgrade waits for nobody to be there, or for a word.
+// With another policy the upgrade waits until no client is connected, or for a
+// word.
 func TestUpgradePolicies(t *testing.T) {
 	t.Run("OnIdle", func(t *testing.T) {
 		w := fleet(t, "lobby")
@@ -274,7 +276,7 @@ func TestHeldServersComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// An instance that may not change now takes no place, and keeps nobody back.
+// An instance that may not change now takes no place, and keeps no other back.
 func TestConflictsTakeNoPlace(t *testing.T) {
 	w := fleet(t, "a", "b")
 	ctx := context.Background()

@@ -7,7 +7,7 @@ import (
 )
 
 // The template of 3dc204b is another than ours, and that operator left no
-// annotations: whether somebody has edited meanwhile is seen by the status.
+// annotations: whether a user has edited meanwhile is seen by the status.
 func TestUpgradeFromAnOperatorWithoutAnnotations(t *testing.T) {
 	spec, old := goldenTemplate(t, "testdata/template-3dc204b-least.yaml")
 	for _, c := range []struct {

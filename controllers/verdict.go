@@ -9,7 +9,7 @@ import (
 type verdict struct {
 	status          metav1.ConditionStatus
 	reason, message string
-	// stalled says that nothing goes on until somebody mends what the message
+	// stalled says that nothing goes on until a user mends what the message
 	// names.
 	stalled bool
 }
@@ -24,7 +24,7 @@ func coming(reason, message string) verdict {
 	return verdict{status: metav1.ConditionFalse, reason: reason, message: message}
 }
 
-// stalled is a condition that needs somebody.
+// stalled is a condition that needs a user.
 func stalled(reason, message string) verdict {
 	return verdict{status: metav1.ConditionFalse, reason: reason, message: message, stalled: true}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// audience is a server with somebody who publishes and many who play.
+// audience is a server with a publisher and many players.
 type audience struct {
 	*target
 	feed *feed
@@ -49,8 +49,8 @@ func gatherAt(t *target, names []string, n int) (*audience, error) {
 	return a, nil
 }
 
-// settle is how long an audience plays before it is measured: what came in
-// with it, such as garbage, is over by then.
+// settle is how long an audience plays before it is measured: what connecting
+// left behind, such as garbage, is collected by then.
 const settle = 2 * time.Second
 
 // cost is the server's CPU in µs per MB.
@@ -72,18 +72,18 @@ func (a *audience) end() {
 	}
 }
 
-// witnesses are a few players of a live stream who listen to everything, on a
+// witnesses are a few players of a live stream that look at every frame, on a
 // thread of their own that goes before the loader's.
 type witnesses struct {
 	measuring atomic.Bool
 	stopped   atomic.Bool
 	wg        sync.WaitGroup
 	words     []byte
-	mu        sync.Mutex // guards load while they come in
+	mu        sync.Mutex // guards load while they connect
 	load      *loader
 	seen      map[*player]*sight
 
-	// Valid once they are gone.
+	// Valid once they have disconnected.
 	latencies []float64 // ms from the publisher's write to the player's read
 	rounds    []float64 // ms between the reads that brought a frame
 	frames    int
@@ -98,7 +98,7 @@ type sight struct {
 	begun  bool
 }
 
-// watch prepares witnesses of name; join lets one in.
+// watch prepares witnesses of name; join connects one.
 func watch(t *target, name string) (*witnesses, error) {
 	l, err := newLoader(t.addr, t.app)
 	if err != nil {
@@ -117,7 +117,7 @@ func watch(t *target, name string) (*witnesses, error) {
 	return w, nil
 }
 
-// join lets a witness in and returns when it sees something. Where it stands
+// join connects a witness and returns when it sees something. Where it stands
 // among the players says how early its turn comes in a round.
 func (w *witnesses) join() error {
 	w.mu.Lock()
@@ -167,7 +167,7 @@ func (w *witnesses) hear(p *player, m message) {
 // begin starts to count.
 func (w *witnesses) begin() { w.measuring.Store(true) }
 
-// leave ends them; their figures are valid then.
+// leave disconnects them; their figures are valid then.
 func (w *witnesses) leave() {
 	w.stopped.Store(true)
 	w.wg.Wait()

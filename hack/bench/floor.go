@@ -80,7 +80,7 @@ func (f *floor) end() {
 	f.load.close()
 }
 
-// cost measures a floor: CPU in µs per MB.
+// floorCost measures a floor: CPU in µs per MB.
 func (b *bench) floorCost(n int, via, file string, how pace) (float64, error) {
 	f, err := b.startFloor(n, via, file)
 	if err != nil {
@@ -190,7 +190,7 @@ func listen() (int, netip.AddrPort, error) {
 }
 
 // sender returns what sends one round to player i. What a socket does not take
-// is left out: a floor waits for nobody.
+// is left out: a floor waits for no player.
 func sender(via, file string, n, piece int) (func(i, fd int), error) {
 	buf := make([]byte, piece)
 	if via == viaSend {

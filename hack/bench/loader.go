@@ -12,7 +12,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// stage is how far a player has come.
+// stage is how far a player is in its conversation.
 type stage uint8
 
 const (
@@ -20,7 +20,7 @@ const (
 	connecting              // for the _result of connect
 	creating                // for that of createStream
 	starting                // for the first picture
-	playing                 // the kernel throws away what comes
+	playing                 // the kernel throws away what is received
 	gone
 )
 
@@ -29,8 +29,8 @@ const (
 type player struct {
 	fd    int
 	stage stage
-	words []byte // its play command; nil: it takes what comes, from a floor
-	hello []byte // S0, S1 and S2 as far as they have come
+	words []byte // its play command; nil: it takes what a floor sends
+	hello []byte // S0, S1 and S2 as far as they were received
 	parse *parser
 	hear  func(*player, message) // nil: it does not listen
 	send  func(b []byte) error   // by TLS; nil: to its socket
@@ -55,11 +55,11 @@ type loader struct {
 	dead    int
 	why     error     // the first of the dead
 	first   []float64 // ms from play to first picture
-	leave   bool      // players go at their first picture
+	leave   bool      // players disconnect at their first picture
 	pace    pace
 }
 
-// pace is what a loader does while nothing comes.
+// pace is what a loader does while nothing is received.
 type pace int
 
 const (
@@ -114,12 +114,12 @@ func (p *player) say(b []byte) error {
 	return sendAll(p.fd, b)
 }
 
-// atOnce is how many players may be on their way in: a listener's queue of
+// atOnce is how many players may be connecting: a listener's queue of
 // connections must not overflow.
 const atOnce = 64
 
 // open adds n players and returns when all have their first picture, or one
-// has lost its connection, or none has come in for long.
+// has lost its connection, or none has had it for long.
 func (l *loader) open(n int, words func(i int) []byte) error {
 	progress, was := time.Now(), l.ready
 	for i := 0; i < n || l.opening > 0; {
@@ -172,7 +172,7 @@ func (l *loader) run(d time.Duration) {
 	}
 }
 
-// step reads what has come, and waits up to ms when nothing has.
+// step reads what was received, and waits up to ms when nothing was.
 func (l *loader) step(ms int) {
 	n, err := syscall.EpollWait(l.ep, l.events, ms)
 	if err != nil {
@@ -304,7 +304,7 @@ func isPicture(m message) bool {
 	return m.kind == rtmp.TypeVideo && len(m.head) >= stampEnd && m.head[1] == 1
 }
 
-// mark begins a measurement; since counts the bytes that came after it.
+// mark begins a measurement; since counts the bytes received after it.
 func (l *loader) mark() {
 	for _, p := range l.players {
 		p.base = p.got

@@ -152,7 +152,7 @@ func coresRow(b *bench) ([]result, error) {
 	}}, nil
 }
 
-// idleRow looks at a server that nobody uses.
+// idleRow looks at a server without clients.
 func idleRow(b *bench) ([]result, error) {
 	t, err := b.serve("Balanced")
 	if err != nil {

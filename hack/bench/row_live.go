@@ -160,7 +160,7 @@ func (b *bench) nginx(n int) (live, error) {
 	return liveAt(t, n, b.window)
 }
 
-// awaitPort waits until somebody listens.
+// awaitPort waits until a server listens.
 func awaitPort(t *target) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -236,7 +236,8 @@ func recordRow(b *bench) ([]result, error) {
 	}}, nil
 }
 
-// ingestRow lets many publish, and a few listen to whether all of it comes.
+// ingestRow has many publishers, and a few players who check that all of it
+// arrives.
 func ingestRow(b *bench) ([]result, error) {
 	n := b.players(200)
 	t, err := b.serve("Balanced")
@@ -267,7 +268,7 @@ func ingestRow(b *bench) ([]result, error) {
 // watched is how many of many streams have a witness.
 const watched = 10
 
-// ingested is what many publishers cost, and what of theirs comes.
+// ingested is what many publishers cost, and how much of it arrives.
 type ingested struct {
 	cpu, took time.Duration
 	sent      int // frames of each publisher

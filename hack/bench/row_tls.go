@@ -73,7 +73,7 @@ func (b *bench) audienceBy(latency string, n int, secure bool) (us float64, rss 
 			if err := a.load.addSecure(t.secure, words); err != nil {
 				return 0, 0, err
 			}
-			a.load.step(0) // those who are in already take what they are sent
+			a.load.step(0) // players that are connected already take what they are sent
 		}
 	} else if err := a.load.open(n, same(words)); err != nil {
 		return 0, 0, err
@@ -117,9 +117,9 @@ func writeCertificate(certFile, keyFile string) error {
 		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
 }
 
-// addSecure brings one player in by TLS and waits for its first picture. From
-// then on what comes is counted and thrown away undeciphered, as a plain
-// player's bytes are.
+// addSecure connects one player by TLS and waits for its first picture. From
+// then on its bytes are counted and thrown away undeciphered, as a plain
+// player's are.
 func (l *loader) addSecure(to netip.AddrPort, words []byte) error {
 	fd, err := dial(to)
 	if err != nil {

@@ -71,8 +71,8 @@ type vod struct {
 	plays, seeks []float64 // ms until the first picture
 }
 
-// vodAt measures n players of a file, which it writes, then those among them
-// who seek, on a server that it ends.
+// vodAt measures n players of a file, which it writes, then seekers among them,
+// on a server that it ends.
 func vodAt(t *target, file string, n int, window time.Duration) (v vod, err error) {
 	a := &audience{target: t}
 	defer func() { a.end() }()
@@ -82,7 +82,7 @@ func vodAt(t *target, file string, n int, window time.Duration) (v vod, err erro
 	if a.load, err = newLoader(t.addr, t.app); err != nil {
 		return v, err
 	}
-	// Nobody comes to the end while it is measured.
+	// No player reaches the end while it is measured.
 	places := float64(vodSeconds-60) * 1000 / float64(n)
 	if err := a.load.open(n, func(i int) []byte { return playWords("film", float64(i)*places) }); err != nil {
 		return v, err
@@ -149,7 +149,7 @@ type seekers struct {
 	wg      sync.WaitGroup
 	each    map[*player]*seeker
 
-	// Valid once they are gone.
+	// Valid once they have disconnected.
 	plays, seeks []float64 // ms
 }
 
@@ -208,7 +208,7 @@ func (s *seekers) move(now int64) {
 }
 
 // hear waits for the word that the server plays from the new place, then for a
-// picture: what comes before is on its way from the old one.
+// picture: frames before it are on their way from the old one.
 func (s *seekers) hear(p *player, m message) {
 	k := s.each[p]
 	switch {

@@ -13,7 +13,7 @@ import (
 
 // TestEveryBranch forces each condition of the templates to both of its outcomes.
 // If that changes nothing in any case, then no case has the other outcome, or
-// nobody would see the difference.
+// no test would see the difference.
 func TestEveryBranch(t *testing.T) {
 	for _, name := range charts {
 		ch := withPolicy(load(t, chartPath(name)))

@@ -25,7 +25,7 @@ const (
 	kubectlBinding = `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: flashpod-operator}, subjects: [{kind: ServiceAccount, name: flashpod-operator, namespace: flashpod-system}]}`
 	strayBinding   = `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: flashpod-operator}, subjects: [{kind: ServiceAccount, name: flashpod-operator, namespace: elsewhere}]}`
 
-	// Namespace team-a as another release has it, and somebody else's binding there.
+	// Namespace team-a as another release has it, and another owner's binding there.
 	otherTeam = `{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: flashpod-operator, namespace: team-a, annotations: {meta.helm.sh/release-name: first, meta.helm.sh/release-namespace: media}}}`
 	ourTeam   = `{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: flashpod-operator, namespace: team-b, annotations: {meta.helm.sh/release-name: flashpod, meta.helm.sh/release-namespace: flashpod-system}}}`
 	stranger  = `{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: other, namespace: team-a, annotations: {meta.helm.sh/release-name: other, meta.helm.sh/release-namespace: media}}}`
@@ -34,7 +34,7 @@ const (
 	appliedAccount = `{apiVersion: v1, kind: ServiceAccount, metadata: {name: flashpod-operator, namespace: flashpod-system, managedFields: [{manager: other, operation: Apply, fieldsV1: {f:metadata: {f:labels: {f:team: {}}}}}, {manager: helm, operation: Apply, fieldsV1: {f:metadata: {f:annotations: {f:meta.helm.sh/release-name: {}}}}}]}}`
 	updatedAccount = `{apiVersion: v1, kind: ServiceAccount, metadata: {name: flashpod-operator, namespace: flashpod-system, managedFields: [{manager: helm, operation: Update, fieldsV1: {f:metadata: {f:annotations: {f:meta.helm.sh/release-name: {}}}}}]}}`
 
-	// CustomResourceDefinitions of another content: who wrote them, and of which chart they are.
+	// CustomResourceDefinitions of another content: their managers, and of which chart they are.
 	definition        = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: appinstances.media.flashpod.dev, `
 	olderDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 0.0.9}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {f:versions: {}}}}, {manager: kube-apiserver, operation: Update, subresource: status, fieldsV1: {f:status: {}}}]}, spec: {}}`
 	newerDefinition   = definition + `annotations: {media.flashpod.dev/crd-version: 99.0.0}, managedFields: [{manager: helm, operation: Apply, fieldsV1: {f:spec: {f:versions: {}}}}]}, spec: {}}`
@@ -45,7 +45,7 @@ const (
 	instanceAt = `{apiVersion: media.flashpod.dev/v1alpha1, kind: AppInstance, metadata: {name: lobby, namespace: flashpod-system}, status: {url: "rtmp://203.0.113.10/chatRoom/lobby", conditions: [{type: OriginReady, status: "True", reason: Serving, message: takes connections}, {type: Ready, status: "False", reason: KeyMissing, message: make the Secret}]}}`
 )
 
-// ownDefinition is the CustomResourceDefinition of this chart, as somebody applied it.
+// ownDefinition is the CustomResourceDefinition of this chart, as kubectl apply made it.
 var ownDefinition = func() string {
 	text, err := os.ReadFile(chartPath("flashpod") + "/files/crd.yaml")
 	if err != nil {

@@ -116,7 +116,7 @@ func TestTemplateIsNoHook(t *testing.T) {
 	}
 }
 
-// TestDefinitionDeleted: who deletes it gets it back by the next upgrade.
+// TestDefinitionDeleted: a user who deletes it gets it back by the next upgrade.
 func TestDefinitionDeleted(t *testing.T) {
 	for name, h := range helms {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// pasted are the lines of notes that somebody would paste, as one script.
+// pasted are the lines of notes that a user would paste, as one script.
 func pasted(notes string) string {
 	var lines []string
 	for line := range strings.Lines(notes) {

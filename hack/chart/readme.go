@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// place of the table of values in text/CHART.md.
+// tablePlace is the place of the table of values in text/CHART.md.
 const tablePlace = "<!-- values -->\n"
 
 // readmes writes both charts' README.md: text/CHART.md with the table of values.

@@ -41,7 +41,7 @@ func blocks(t *testing.T, heading string) []string {
 	return all
 }
 
-// shell runs lines of README.md in a checkout, as somebody would paste them.
+// shell runs lines of README.md in a checkout, as a user would paste them.
 func shell(t *testing.T, lines string) (string, error) {
 	t.Helper()
 	dir, err := program()

@@ -72,7 +72,7 @@ func comment(key *yaml.Node) string {
 	return strings.Join(words, " ")
 }
 
-// flow is a value in YAML's flow style, as somebody would write it in a table.
+// flow is a value in YAML's flow style, as a user would write it in a table.
 func flow(v any) (string, error) {
 	text, err := json.Marshal(v)
 	return string(text), err

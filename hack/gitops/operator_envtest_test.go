@@ -138,7 +138,7 @@ func TestSuspendAndResume(t *testing.T) {
 	w.judge("resumed", "Healthy")
 }
 
-// act does what Argo CD does for who presses the button.
+// act does what Argo CD does for a user who presses the button.
 func (w *world) act(action string) {
 	w.t.Helper()
 	o := w.read()

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// user is who runs in the image: nonroot by convention. Kubernetes can check runAsNonRoot only where it is a number.
+// user is the one of the program in the image: nonroot by convention. Kubernetes can check runAsNonRoot only where it is a number.
 const user = "65532:65532"
 
 type options struct {

@@ -45,7 +45,7 @@ func run(ctx context.Context, kubeconfig, node string, queue int) error {
 	controller, err := networkpolicy.NewController(client,
 		objects.Networking().V1().NetworkPolicies(), objects.Core().V1().Namespaces(), objects.Core().V1().Pods(),
 		nil, nil, nil, nil, // nodes and AdminNetworkPolicies: not used
-		// An enforcer that has ended stops nobody's work on a development node: what needs it fails by itself.
+		// An enforcer that has ended stops no other work on a development node: tests that need it fail by themselves.
 		networkpolicy.Config{NodeName: node, QueueID: queue, FailOpen: true})
 	if err != nil {
 		return fmt.Errorf("set up the enforcer: %w", err)

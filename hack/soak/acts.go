@@ -45,7 +45,7 @@ func (c *crew) publish(ctx context.Context, r *rand.Rand, how leaving) error {
 	code, err := p.await(answer, "NetStream.Publish.Start", "NetStream.Publish.BadName")
 	cancel()
 	if err != nil || code != "NetStream.Publish.Start" {
-		return err // somebody else has the name
+		return err // another publisher has the name
 	}
 	running, cancel := context.WithTimeout(ctx, between(r, 2*time.Second, 25*time.Second))
 	defer cancel()

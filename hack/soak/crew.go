@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// crew is the clients: each comes, does one of the acts, leaves, and comes
-// back as another.
+// crew is the clients: each connects, does one of the acts, disconnects, and
+// connects again as another.
 type crew struct {
 	server *server
 	wg     sync.WaitGroup
@@ -31,7 +31,7 @@ func newCrew(s *server) *crew {
 	return &crew{server: s, done: map[string]int{}, cut: map[string]int{}}
 }
 
-// act is what a client does from its coming to its leaving. Its error is one
+// act is what a client does on one connection. Its error is one
 // of the connection; what the server does wrong goes to crew.judge.
 type act struct {
 	name   string

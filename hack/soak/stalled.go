@@ -155,7 +155,7 @@ type herd struct {
 	all   []*peer
 }
 
-// others are the clients who are not of the herd: the publisher and the healthy
+// others are the clients outside the herd: the publisher and the healthy
 // player.
 const others = 2
 
@@ -169,7 +169,7 @@ func (h *herd) add(ctx context.Context, n int) {
 			defer func() { <-places }()
 			p, found, err := h.crew.play(ctx, 8<<10, nil, "s", -1000)
 			if err != nil || !found {
-				return // those who are missing are added with the next
+				return // missing players are added with the next
 			}
 			p.deaf.Store(true)
 			h.mu.Lock()

@@ -13,7 +13,7 @@ const (
 	// mayGrow is how much larger memory may be at the end than in the beginning.
 	mayGrow = 1.1
 	// judgedFrom is the shortest run that says anything of memory: within a few
-	// minutes it follows who happens to be there.
+	// minutes it follows the clients that happen to be connected.
 	judgedFrom = 10 * time.Minute
 )
 

@@ -26,7 +26,7 @@ func (r *loadBalancers) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	if err := r.Get(ctx, req.NamespacedName, service); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	// A Service that names a class asks for somebody else's load balancer.
+	// A Service that names a class asks for another load balancer than ours.
 	if service.Spec.LoadBalancerClass != nil {
 		return ctrl.Result{}, nil
 	}

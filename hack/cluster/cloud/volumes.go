@@ -157,7 +157,7 @@ func (r reclaimer) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result
 		volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete || volume.Spec.Local == nil {
 		return ctrl.Result{}, nil
 	}
-	// The path is what somebody wrote in an API object: remove nothing that is not directly in our folder.
+	// The path is what a user wrote in an API object: remove nothing that is not directly in our folder.
 	if path := volume.Spec.Local.Path; filepath.Dir(path) == filepath.Clean(r.dir) {
 		if err := os.RemoveAll(path); err != nil {
 			return ctrl.Result{}, fmt.Errorf("volume %s: %w", volume.Name, err)

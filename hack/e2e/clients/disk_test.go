@@ -157,7 +157,7 @@ func (e *encoder) pictures(what string, ok func() bool) {
 	})
 }
 
-// heard says whether a status has come, and forgets what came before it.
+// heard says whether the server has sent a status, and forgets messages before it.
 func (e *encoder) heard(want string) bool {
 	e.pub.t.Helper()
 	for len(e.pub.got) > 0 {

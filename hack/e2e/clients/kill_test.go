@@ -87,7 +87,7 @@ type victim struct {
 	mended, torn int
 }
 
-// tear takes some of the last tag from files that nobody finished, as a machine
+// tear takes some of the last tag from files that no server finished, as a machine
 // that loses its power does; a kill alone hardly ever hits a write.
 func (v *victim) tear() {
 	t := v.t

@@ -15,7 +15,7 @@ import (
 // nginx is one process with an application for each thing that is asked.
 func (b *bench) nginx(t *testing.T) row {
 	r := row{name: "nginx-rtmp", version: nginxVersion}
-	// Its push connects while the stream already comes, and may miss what comes
+	// Its push connects while the stream is sent already, and may miss pictures
 	// before the next keyframe.
 	missed := span{to: 50}
 	relay, err := nginx(t, fmt.Sprintf(`

@@ -300,7 +300,7 @@ func prefixed(prefix string, version func(*testing.T) string) func(*testing.T) s
 	return func(t *testing.T) string { return prefix + version(t) }
 }
 
-// unbuffered plays with GStreamer into a file that has at once what came.
+// unbuffered plays with GStreamer into a file, which has each packet at once.
 func unbuffered(t *testing.T, url, file string) *client {
 	t.Helper()
 	return start(t, "gst-launch-1.0", "-q", "-e", "rtmp2src", "location="+url, "!", "filesink", "buffer-mode=unbuffered", "location="+file)

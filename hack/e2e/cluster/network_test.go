@@ -52,7 +52,7 @@ func TestNetworkPolicy(t *testing.T) {
 		until(t, patience, "a stranger to play "+where, func() bool { return stranger.plays(where + "/cam") })
 	}
 	// A client outside of the cluster: programs of root on the node are not held
-	// by any policy, so it is somebody else's.
+	// by any policy, so it is another user's.
 	outside := run(t, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
 		"ffprobe", "-v", "error", "-read_intervals", "%+1", "-show_entries", "stream=codec_name", url+"/cam")
 	<-outside.done
@@ -64,7 +64,7 @@ func TestNetworkPolicy(t *testing.T) {
 		t.Errorf("the server's restarts and readiness: %s", got)
 	}
 
-	// Who wants another policy turns ours off, and nobody is disconnected.
+	// A user who wants another policy turns ours off, and no client is disconnected.
 	uid := w.kubectl("get", "pod", "guarded-0", "-o", "jsonpath={.metadata.uid}")
 	w.kubectl("patch", "appinstance", "guarded", "--type", "merge", "--patch", `{"spec":{"networkPolicy":{"mode":"None"}}}`)
 	until(t, patience, "the policy to be gone", func() bool {

@@ -33,8 +33,8 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// A package that is new is found by itself: it may be imported by nobody until
-// somebody has put it into the list.
+// A package that is new is found by itself: no other may import it until it is in
+// the list.
 func TestPackagesThatAreNotInTheList(t *testing.T) {
 	file := &fstest.MapFile{}
 	built, err := packages(fstest.MapFS{
