@@ -31,11 +31,18 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 	defaults := (&v1alpha1.AppInstance{}).DeepCopy()
 	defaults.SetDefaults()
 	limits := a.Spec.Limits
-	if equal(limits.MaxConnections, defaults.Spec.Limits.MaxConnections) {
-		limits.MaxConnections = nil
-	}
-	if equal(limits.MaxStreams, defaults.Spec.Limits.MaxStreams) {
-		limits.MaxStreams = nil
+	for _, limit := range []struct {
+		is **int32
+		by *int32 // default
+	}{
+		{&limits.MaxConnections, defaults.Spec.Limits.MaxConnections},
+		{&limits.MaxConnectionsPerAddress, defaults.Spec.Limits.MaxConnectionsPerAddress},
+		{&limits.MaxStreams, defaults.Spec.Limits.MaxStreams},
+		{&limits.MaxMessageSize, defaults.Spec.Limits.MaxMessageSize},
+	} {
+		if equal(*limit.is, limit.by) {
+			*limit.is = nil
+		}
 	}
 	doc := struct {
 		metav1.TypeMeta `json:",inline"`
