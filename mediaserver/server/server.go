@@ -152,7 +152,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),
 		perAddress: perAddress,
-		words:      newWords(),
+		words:      newWords(cfg.Budgets.Files),
 		conns:      map[*session.Session]struct{}{},
 		refused:    map[string]uint64{},
 	}

@@ -47,7 +47,7 @@ func socketPlaces(files *budget.Budget) int {
 	if files == nil {
 		return int(socketFiles())
 	}
-	return max(int(files.Max())-webPlaces(files)-maxDebug, 1)
+	return max(int(files.Max())-webPlaces(files)-maxDebug-wordsPlaces(files), 1)
 }
 
 // listenWeb opens the port for HTTP.

@@ -14,8 +14,8 @@ import (
 
 const (
 	// maxInWords is how many connections at once are told why there is no place
-	// for them, and maxInWordsBy how many of one address: others are closed
-	// without a word.
+	// for them, a sixteenth of the files at most, and maxInWordsBy how many of one
+	// address: others are closed without a word.
 	maxInWords   = 64
 	maxInWordsBy = 2
 	// fewPlaces are so few that one address may have them all.
@@ -32,8 +32,20 @@ type words struct {
 	addresses *budget.Addresses
 }
 
-func newWords() words {
-	return words{places: make(chan struct{}, maxInWords), addresses: budget.NewAddresses(maxInWordsBy, nil)}
+// newWords makes them with places of their own among the files.
+func newWords(files *budget.Budget) words {
+	n := wordsPlaces(files)
+	if !files.Take(int64(n)) {
+		n = 0
+	}
+	return words{places: make(chan struct{}, n), addresses: budget.NewAddresses(maxInWordsBy, nil)}
+}
+
+func wordsPlaces(files *budget.Budget) int {
+	if files == nil {
+		return maxInWords
+	}
+	return int(min(files.Max()/16, maxInWords))
 }
 
 // refuse tells a connection why there is no place for it, if there is one for
