@@ -162,6 +162,10 @@ clients-table: bin/flashpod ## write again the table of what each client can do
 	@hack/tools/packages.sh clients
 	@go test -tags clients -count 1 -timeout 15m -run '^TestTable$$' ./hack/e2e/clients -update
 
+.PHONY: spending-table
+spending-table: ## write again the table of what a stranger can make a server spend
+	@go test -count 1 -timeout 5m -run '^TestSpending$$' ./mediaserver/server -update-spending
+
 .PHONY: test-e2e
 test-e2e: ## test the whole path on a real one-node cluster (as root)
 	@mkdir -p bin; if [[ $$EUID -ne 0 ]]; then \
