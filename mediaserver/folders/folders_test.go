@@ -33,7 +33,7 @@ var ways = map[string]func() *Watcher{
 // unwatched is a watcher on a machine whose kernel tells nothing.
 func unwatched() *Watcher {
 	w := NewWatcher(nil)
-	syscall.Close(w.fd)
+	_ = syscall.Close(w.fd)
 	w.fd = -1
 	return w
 }

@@ -3,6 +3,7 @@ package folders
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -31,7 +32,7 @@ func each(root *os.Root, dir string, d *os.File, visit func(dirent) (on bool)) e
 	for {
 		n, failed := 0, error(nil)
 		if err := raw.Control(func(fd uintptr) {
-			for n, failed = syscall.ReadDirent(int(fd), buf); failed == syscall.EINTR; {
+			for n, failed = syscall.ReadDirent(int(fd), buf); errors.Is(failed, syscall.EINTR); {
 				n, failed = syscall.ReadDirent(int(fd), buf)
 			}
 		}); err != nil {

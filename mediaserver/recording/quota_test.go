@@ -83,7 +83,7 @@ func TestQuotaOfBytes(t *testing.T) {
 	frame := append([]byte{}, key...)
 	frame = append(frame, make([]byte, 10<<10)...)
 	var why error
-	for at := rtmp.Message(message(rtmp.TypeVideo, 1000, frame)); why == nil; at.Timestamp += 40 {
+	for at := message(rtmp.TypeVideo, 1000, frame); why == nil; at.Timestamp += 40 {
 		hours.Add(1) // each is flushed
 		select {
 		case src <- at:
