@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"sync/atomic"
 	"time"
@@ -96,7 +97,13 @@ func (f *File) Headers(r io.ReaderAt, at media.Position) ([]media.Frame, error) 
 // is larger than the buffer.
 func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Position, error) {
 	b.Reset()
-	left := f.x.Size - at.At
+	return readBatch(r, at, f.x.Size, b)
+}
+
+// readBatch reads the tags from a place on, as many as fit into the buffer, and
+// before an end.
+func readBatch(r io.ReaderAt, at media.Position, end int64, b *media.Batch) (media.Position, error) {
+	left := end - at.At
 	if left < tagHeaderSize {
 		return at, io.EOF
 	}
@@ -116,15 +123,35 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		case int64(first) > left, n < len(buf):
 			return at, io.EOF // it was cut since it was opened
 		}
+		if had := len(b.Buf); b.Parted(first) {
+			if len(b.Buf) > had {
+				continue // with as much as is read of such a tag
+			}
+			return beginTag(buf[:n], at, b)
+		}
 		b.Grow(first)
 	}
+}
+
+// beginTag appends the frame of a tag of which buf has the beginning.
+func beginTag(buf []byte, at media.Position, b *media.Batch) (next media.Position, err error) {
+	h, err := parseTagHeader(buf)
+	if err != nil {
+		return at, fmt.Errorf("byte %d: %w", at.At, err)
+	}
+	data := buf[tagHeaderSize:min(len(buf), tagHeaderSize+h.size):len(buf)]
+	b.Frames = append(b.Frames, media.Frame{
+		Type: h.kind, Time: h.time, At: at.At, Data: data,
+		More: h.size - len(data), From: at.At + int64(tagHeaderSize+len(data)),
+	})
+	return media.Position{Time: h.time, At: at.At + int64(tagHeaderSize+h.size+trailerSize)}, nil
 }
 
 // appendTags appends the whole tags of buf to the frames. Without one, first is
 // how many bytes the first takes.
 func appendTags(buf []byte, at media.Position, b *media.Batch) (next media.Position, first int, err error) {
 	first = tagHeaderSize + trailerSize
-	for len(buf) >= tagHeaderSize {
+	for len(buf) >= tagHeaderSize && len(b.Frames) < media.MaxFrames {
 		h, err := parseTagHeader(buf)
 		if err != nil {
 			return at, 0, fmt.Errorf("byte %d: %w", at.At, err)
@@ -142,20 +169,38 @@ func appendTags(buf []byte, at media.Position, b *media.Batch) (next media.Posit
 	return at, first, nil
 }
 
-// Data returns the data messages of the file from a place on, all of them or,
-// when that is more than limit bytes, the first.
-func (f *File) Data(r io.ReaderAt, at media.Position, limit int) ([]media.Frame, error) {
-	var out []media.Frame
+// dataGap is how far data messages may lie from one another to be read at once.
+const dataGap = 4 << 10
+
+// Data implements media.DataFile. Messages that lie close together are read at
+// once, with what lies between them.
+func (f *File) Data(r io.ReaderAt, at media.Position, b *media.Batch) (media.Position, error) {
+	b.Reset()
 	list := f.x.Scripts
-	for _, e := range list[sort.Search(len(list), func(i int) bool { return list[i].Offset >= at.At }):] {
-		t, err := ReadTag(r, e.Offset)
-		if err != nil {
-			return nil, fmt.Errorf("data at byte %d: %w", e.Offset, err)
-		}
-		if limit -= len(t.Data); limit < 0 {
-			break
-		}
-		out = append(out, media.Frame{Type: t.Type, Time: t.Timestamp, At: e.Offset, Data: t.Data})
+	i := sort.Search(len(list), func(i int) bool { return list[i].Offset >= at.At })
+	if i == len(list) {
+		return at, io.EOF
 	}
-	return out, nil
+	from := list[i].Offset
+	n := i + 1
+	for n < len(list) && list[n].Offset-list[n-1].Offset <= dataGap && list[n].Offset-from < int64(len(b.Buf)) {
+		n++
+	}
+	end := f.x.Size
+	if n < len(list) {
+		end = list[n].Offset
+	}
+	room := b.Buf
+	if n == i+1 { // alone: nobody needs what comes behind it
+		b.Buf = b.Buf[:min(len(b.Buf), dataGap)]
+	}
+	next, err := readBatch(r, media.Position{Time: list[i].Time, At: from}, end, b)
+	if cap(b.Buf) == cap(room) {
+		b.Buf = b.Buf[:max(len(b.Buf), len(room))]
+	}
+	if err != nil {
+		return at, err
+	}
+	b.Frames = slices.DeleteFunc(b.Frames, func(f media.Frame) bool { return f.Type != TypeScript })
+	return next, nil
 }

@@ -110,12 +110,13 @@ func TestFileSeeks(t *testing.T) {
 	if err != nil || len(headers) != 2 || headers[0].Type != TypeVideo || headers[1].Type != TypeAudio {
 		t.Errorf("headers %v, %v", headers, err)
 	}
-	data, err := f.Data(r, f.Seek(0), 1000)
-	if err != nil || len(data) != 1 || data[0].Time != 2600 {
-		t.Errorf("data %v, %v", data, err)
+	b := media.NewBatch(1000)
+	next, err := f.Data(r, f.Seek(0), b)
+	if err != nil || len(b.Frames) != 1 || b.Frames[0].Time != 2600 {
+		t.Errorf("data %v, %v", b.Frames, err)
 	}
-	if data, err = f.Data(r, f.Seek(0), 3); err != nil || len(data) != 0 {
-		t.Errorf("of 3 bytes at most: %v, %v", data, err)
+	if _, err := f.Data(r, next, b); !errors.Is(err, io.EOF) || len(b.Frames) > 0 {
+		t.Errorf("behind the last: %v, %v", b.Frames, err)
 	}
 }
 
@@ -155,5 +156,50 @@ func TestFileThatBeginsLate(t *testing.T) {
 	}
 	if got := frames(t, f, r, f.Seek(0), 1000); len(got) != 4 {
 		t.Errorf("from the beginning: %v", got)
+	}
+}
+
+// TestLargeTagsAreReadInPart reads tags of which a buffer holds the beginning: the
+// rest is where the frame says.
+func TestLargeTagsAreReadInPart(t *testing.T) {
+	var tags []Tag
+	for i, size := range []int{10, 1000, 5000, 999, 20000, 3} {
+		data := bytes.Repeat([]byte{byte(i), 7, 9}, size)[:size]
+		tags = append(tags, Tag{TypeAudio, media.Timestamp(i), data})
+	}
+	b := bytesOf(t, tags)
+	r := bytes.NewReader(b)
+	f, err := Open(r, int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, buf := range []int{16, 500, 1015, 4096, 30000} {
+		batch := media.NewBatch(buf)
+		batch.Part = 1000
+		n, parted := 0, 0
+		for at := f.Seek(0); ; {
+			next, err := f.Read(r, at, batch)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, frame := range batch.Frames {
+				data := bytes.Clone(frame.Data)
+				if frame.More > 0 {
+					parted++
+					data = append(data, b[frame.From:frame.From+int64(frame.More)]...)
+				}
+				if !bytes.Equal(data, tags[n].Data) || frame.Size() != len(data) || frame.Time != tags[n].Timestamp {
+					t.Fatalf("buffer of %d: frame %d is not what it was", buf, n)
+				}
+				n++
+			}
+			at = next
+		}
+		if n != len(tags) || len(batch.Buf) > max(buf, 1015) || (parted == 0) != (buf == 30000) {
+			t.Errorf("buffer of %d: %d frames, %d in part, now %d bytes", buf, n, parted, len(batch.Buf))
+		}
 	}
 }

@@ -29,13 +29,18 @@ type Frame struct {
 	At   int64     // with Time, the position before it
 	Head []byte
 	Data []byte
+	// More is how many bytes of the payload come behind Data and were not read:
+	// they lie in the file from From on. It is 0 but for a frame that is larger
+	// than what one read may take: see Batch.Part.
+	More int
+	From int64
 }
 
 // Position is the place before the frame.
 func (f Frame) Position() Position { return Position{f.Time, f.At} }
 
 // Size is the length of the payload in bytes.
-func (f Frame) Size() int { return len(f.Head) + len(f.Data) }
+func (f Frame) Size() int { return len(f.Head) + len(f.Data) + f.More }
 
 // Position is a place between two frames of a file.
 type Position struct {
@@ -65,8 +70,8 @@ type File interface {
 	// Read replaces the frames of b by those that follow a place, in the order
 	// of their times (within what interleaving leaves), and returns the place
 	// behind them. It reads as many as fit into b's buffer, one at least: b
-	// grows for a frame that is larger. The frames are valid until b is used
-	// again. r has the bytes of the file. It fails with io.EOF, and no frames,
+	// grows for a frame that is larger, or holds its beginning (see Batch.Part).
+	// The frames are valid until b is used again. r has the bytes of the file. It fails with io.EOF, and no frames,
 	// at the end of the file, with ErrInvalid, or as r does.
 	Read(r io.ReaderAt, at Position, b *Batch) (next Position, err error)
 }
@@ -75,9 +80,8 @@ type File interface {
 // without reading the others.
 type DataFile interface {
 	File
-	// Data returns the data messages from a place on, all of them or, when that
-	// is more than limit bytes, the first.
-	Data(r io.ReaderAt, at Position, limit int) ([]Frame, error)
+	// Data is Read for the data messages alone.
+	Data(r io.ReaderAt, at Position, b *Batch) (next Position, err error)
 }
 
 // Batch is memory for the frames of one read, kept for the next.
@@ -86,6 +90,10 @@ type Batch struct {
 	// Buf is where payloads are read to; its length is how much one read may
 	// take.
 	Buf []byte
+	// Part, where it is not 0, is how much of a frame is read at least; of one that
+	// is larger and does not fit into Buf, the rest stays in the file: Frame.More.
+	// The buffer grows no further.
+	Part int
 	// Heads is where heads are made.
 	Heads []byte
 }
@@ -102,6 +110,20 @@ func (b *Batch) Grow(n int) {
 		b.Buf = make([]byte, n)
 	}
 	b.Buf = b.Buf[:max(n, len(b.Buf))]
+}
+
+// MaxFrames is how many frames one read returns at most: about as many as go into
+// one write.
+const MaxFrames = 1024
+
+// Parted says whether a frame with n bytes is read in part, and makes room for as
+// much as is read then.
+func (b *Batch) Parted(n int) bool {
+	if b.Part == 0 || n <= max(b.Part, len(b.Buf)) {
+		return false
+	}
+	b.Grow(b.Part)
+	return true
 }
 
 // ReadFull reads all of p from at on. It fails with ErrInvalid where the file

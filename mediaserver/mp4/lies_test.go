@@ -260,3 +260,42 @@ func FuzzDescriptors(f *testing.F) {
 		}
 	})
 }
+
+// TestLargeSamplesAreReadInPart reads samples of which a buffer holds the
+// beginning: the rest is where the frame says.
+func TestLargeSamplesAreReadInPart(t *testing.T) {
+	at := uint32(len(ftyp) + 8)
+	sizes := []uint32{10, 5000, 900, 20000}
+	file := cat(ftyp, mdat(30000), movieOf(trackOf(1, "vide", 1000, avc1, nil,
+		counted("stts", 2, 4, 40), counted("stsc", 3, 1, 4, 1), stsz(sizes...), counted("stco", 1, at))))
+	f, err := open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bytes.NewReader(file)
+	b := media.NewBatch(100)
+	b.Part = 1000
+	offset, n := int(at), 0
+	for pos := f.Seek(0); ; {
+		next, err := f.Read(r, pos, b)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, frame := range b.Frames {
+			data := bytes.Clone(frame.Data)
+			data = append(data, file[frame.From:][:frame.More]...)
+			if !bytes.Equal(data, file[offset:offset+int(sizes[n])]) || (frame.More > 0) != (sizes[n] > 1000) || len(frame.Head) != 5 {
+				t.Fatalf("sample %d is not what it was: %d bytes and %d more", n, len(frame.Data), frame.More)
+			}
+			offset += len(data)
+			n++
+		}
+		pos = next
+	}
+	if n != len(sizes) || len(b.Buf) > 1000 {
+		t.Errorf("%d samples, a buffer of %d bytes", n, len(b.Buf))
+	}
+}

@@ -12,9 +12,6 @@ const (
 	maxPieces = 8
 	// maxGap is what is read and thrown away rather than read around.
 	maxGap = 4 << 10 // bytes
-	// maxFrames is how many samples one batch holds at most: all of a file may
-	// lie at the same byte.
-	maxFrames = 4096
 )
 
 // piece is a part of the file that is read at once.
@@ -89,10 +86,14 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 	if first < 0 || first >= len(f.samples) {
 		return at, io.EOF
 	}
+	if b.Parted(f.samples[first].size()) {
+		return f.readPart(r, first, b)
+	}
 	b.Grow(f.samples[first].size())
 	var p pieces
 	end := first
-	for ; end < min(len(f.samples), first+maxFrames); end++ {
+	// All samples of a file may lie at the same byte.
+	for ; end < min(len(f.samples), first+media.MaxFrames); end++ {
 		s := f.samples[end]
 		if !p.add(s.offset(), s.offset()+int64(s.size()), len(b.Buf)) {
 			break
@@ -106,12 +107,8 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		b.Heads = make([]byte, 0, need)
 	}
 	for i, s := range f.samples[first:end] {
-		c := f.audio
-		if s.video() {
-			c = f.video
-		}
 		from := len(b.Heads)
-		b.Heads = c.appendHead(b.Heads, s)
+		b.Heads = f.codecOf(s).appendHead(b.Heads, s)
 		b.Frames = append(b.Frames, media.Frame{
 			Type: s.kind(),
 			Time: s.time,
@@ -121,4 +118,31 @@ func (f *File) Read(r io.ReaderAt, at media.Position, b *media.Batch) (media.Pos
 		})
 	}
 	return f.position(end), nil
+}
+
+// readPart reads the beginning of a sample, as much as fits into the buffer.
+func (f *File) readPart(r io.ReaderAt, n int, b *media.Batch) (media.Position, error) {
+	s := f.samples[n]
+	data := b.Buf[:min(len(b.Buf), s.size())]
+	if err := media.ReadFull(r, data, s.offset()); err != nil {
+		return f.position(n), err
+	}
+	b.Heads = f.codecOf(s).appendHead(b.Heads, s)
+	b.Frames = append(b.Frames, media.Frame{
+		Type: s.kind(),
+		Time: s.time,
+		At:   int64(n),
+		Head: b.Heads[:len(b.Heads):len(b.Heads)],
+		Data: data,
+		More: s.size() - len(data),
+		From: s.offset() + int64(len(data)),
+	})
+	return f.position(n + 1), nil
+}
+
+func (f *File) codecOf(s sample) *codec {
+	if s.video() {
+		return f.video
+	}
+	return f.audio
 }

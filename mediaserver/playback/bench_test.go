@@ -11,7 +11,10 @@ import (
 )
 
 // bottomless is a connection that takes everything at once.
-type bottomless struct{ bytes atomic.Int64 }
+type bottomless struct {
+	oneStream
+	bytes atomic.Int64
+}
 
 func (*bottomless) HasRoom(func()) bool { return true }
 

@@ -3,6 +3,7 @@ package playback
 import (
 	"io"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/media"
 )
 
@@ -15,6 +16,9 @@ type File struct {
 	Rate       float64     // bytes a millisecond, on the average
 	// Queue is where the playback gets places for its turns; nil: one of its own.
 	Queue *Queue
+	// Samples pays for what was read and the connection has not taken yet, beyond
+	// what is little; nil: there is no bound.
+	Samples *budget.Budget
 	// Release gives back what was opened; nil when there is nothing to give.
 	Release func()
 }

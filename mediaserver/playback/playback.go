@@ -22,6 +22,10 @@ type Conn interface {
 	HasRoom(room func()) bool
 	// SendLayout sends without waiting. What it returned for may be used again.
 	SendLayout(*rtmp.Layout) error
+	// TakeChunkStream returns a chunk stream for messages in parts, and
+	// GiveChunkStream gives it back.
+	TakeChunkStream() (uint32, error)
+	GiveChunkStream(uint32)
 }
 
 // Options say how a recorded stream is played.
@@ -89,6 +93,9 @@ type Playback struct {
 	at           media.Position   // of what is sent next
 	offset       media.Timestamp  // added to the file's timestamps
 	begun        bool             // a picture of the time origin was sent in this run
+	part         part             // what is sent of a large frame
+
+	held atomic.Int64 // bytes of Samples that the connection has not taken yet
 
 	// Times of the file, which never begin anew.
 	origin   media.Timestamp // where the first run was asked to begin
@@ -183,6 +190,7 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 
 // beginLocked is begin for callers that hold mu.
 func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
+	p.part.breakOff(p.conn)
 	end := p.file.Duration()
 	from := fileTime(min(at, end+time.Millisecond))
 	p.run++
@@ -270,6 +278,8 @@ func (p *Playback) Halt() {
 
 func (p *Playback) halt() {
 	p.timer.Stop()
+	p.part.breakOff(p.conn)
+	p.settle()
 	if !p.running {
 		return
 	}
@@ -286,6 +296,8 @@ func (p *Playback) Close() {
 	p.mu.Lock()
 	p.halt()
 	p.closed = true
+	p.part.close(p.conn)
+	p.giveBack()
 	if p.turning && p.queue.cancel(p) {
 		p.turning = false
 	}

@@ -78,6 +78,7 @@ func tenSeconds(t testing.TB) *film {
 
 // played is what a playback sends, with when.
 type played struct {
+	oneStream
 	mu     sync.Mutex
 	got    []string
 	events []string
@@ -87,6 +88,12 @@ type played struct {
 	from   time.Time
 	fails  error
 }
+
+// oneStream is the chunk stream of a connection that needs no more.
+type oneStream struct{}
+
+func (oneStream) TakeChunkStream() (uint32, error) { return 8, nil }
+func (oneStream) GiveChunkStream(uint32)           {}
 
 // HasRoom implements Conn.
 func (p *played) HasRoom(func()) bool { return true }

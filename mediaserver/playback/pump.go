@@ -3,6 +3,7 @@ package playback
 import (
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -24,12 +25,13 @@ const (
 	// Bounds of a piece. The largest fits into a socket that was emptied.
 	minPiece = 16 << 10
 	maxPiece = 128 << 10
+	// partSize is how much is read at least of a frame that is read in part: a
+	// chunk, and what a format has before it.
+	partSize = rtmp.ChunkSize + 64
 	// What one turn may send before others have theirs.
 	piecesPerTurn = 4
 	// A single picture of a stream without any is so much sound.
 	snapshotTime = 200 * time.Millisecond
-	// What play in data only mode sends of a file at most.
-	maxDataBytes = 4 << 20
 )
 
 // nudge lets a turn come soon, behind the one that runs. The caller holds mu.
@@ -73,6 +75,8 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
 	tell := over && !p.quiet && p.opts.OnEnd != nil
 	if over {
+		p.part.breakOff(p.conn)
+		p.settle()
 		if !p.quiet {
 			p.position = p.last
 		}
@@ -102,8 +106,11 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 		if !p.running || !p.hasRoom() {
 			return false, nil
 		}
-		from := piece{run: p.run, at: p.at, preamble: p.preamble, size: p.pieceSize(time.Now())}
+		p.giveBack()
+		from := piece{run: p.run, at: p.at, preamble: p.preamble, part: p.part.message.Left() > 0, from: p.part.from, left: p.part.message.Left()}
+		from.size = p.pay(p.pieceSize(time.Now()))
 		if !p.read(w, &from) {
+			p.giveBack()
 			return false, nil // what is wanted now is read in another turn
 		}
 		next, over, err := p.sendPiece(w, &from)
@@ -115,6 +122,7 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 			if err := p.tellFull(w); err != nil {
 				return true, err
 			}
+			p.settle()
 			due := now.Add(wait)
 			p.timer.Reset(wait + due.Truncate(tick).Add(tick).Sub(due))
 			return false, nil
@@ -131,9 +139,12 @@ type piece struct {
 	at       media.Position
 	preamble bool // with what introduces the media
 	size     int  // bytes
+	part     bool // it is what follows of a frame that was begun
+	from     int64
+	left     int // bytes of that frame
 
 	headers []media.Frame
-	data    []media.Frame // all of the file, in data only mode
+	bytes   []byte // of that frame
 	after   media.Position
 	err     error
 }
@@ -155,13 +166,20 @@ func (p *Playback) readFile(b *media.Batch, r *piece) {
 			return
 		}
 	}
+	b.Buf = b.Buf[:cap(b.Buf)][:r.size]
+	if r.part {
+		r.readPart(p.file.Bytes, b)
+		return
+	}
 	if p.opts.DataOnly {
 		if file, ok := p.file.File.(media.DataFile); ok {
-			r.data, r.err = file.Data(p.file.Bytes, r.at, maxDataBytes)
+			r.after, r.err = file.Data(p.file.Bytes, r.at, b)
+		} else {
+			b.Reset()
+			r.err = io.EOF
 		}
 		return
 	}
-	b.Buf = b.Buf[:cap(b.Buf)][:r.size]
 	r.after, r.err = p.file.Read(p.file.Bytes, r.at, b)
 }
 
@@ -175,9 +193,9 @@ func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bo
 	if r.preamble {
 		p.introduce(w.layout, r.headers)
 	}
-	if p.opts.DataOnly {
-		p.layData(w.layout, r.data)
-		return 0, true, p.conn.SendLayout(w.layout)
+	if r.part {
+		next, over = p.goOn(w.layout, r)
+		return next, over, p.conn.SendLayout(w.layout)
 	}
 	if p.filled == toldFull {
 		p.filled = goesOn
@@ -185,7 +203,9 @@ func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bo
 	}
 	next, over = 0, true
 	if r.err == nil {
-		next, over = p.lay(w, r.after)
+		if next, over, err = p.lay(w, r.after); err != nil {
+			return next, over, err
+		}
 	}
 	if w.layout.Size() > 0 {
 		err = p.conn.SendLayout(w.layout)
@@ -231,45 +251,57 @@ func (p *Playback) hasRoom() bool {
 
 // roomy lets a turn come, for the connection. It takes no lock.
 func (p *Playback) roomy() {
+	p.giveBack()
 	p.waits.Store(false)
 	p.timer.Reset(0)
 }
 
 // early is how long it is until a frame of a time may be sent.
 func (p *Playback) early(at media.Timestamp, now time.Time) time.Duration {
+	if p.opts.DataOnly {
+		return 0
+	}
 	return (at.Duration() - p.base.Duration()) - p.buffer - now.Sub(p.since)
 }
 
 // latest is the time of the last frame that may be sent now.
 func (p *Playback) latest(now time.Time) media.Timestamp {
+	if p.opts.DataOnly {
+		return math.MaxUint32 // all at once
+	}
 	return fileTime(p.base.Duration() + now.Sub(p.since) + p.buffer + slack)
 }
 
 // lay lays out the frames of a piece and moves behind it. next is the time of
 // what comes then, as far as is known.
-func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, over bool) {
+func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, over bool, err error) {
 	latest := p.latest(time.Now())
 	for _, f := range w.batch.Frames {
 		if f.Time > p.until {
-			return 0, true
+			return 0, true, nil
 		}
 		if w.layout.Full() || f.Time > latest {
 			p.at = f.Position()
-			return f.Time, false
+			return f.Time, false, nil
 		}
+		last := p.single && (isPicture(f) || f.Time > p.base.Add(snapshotTime))
 		if p.wanted(f) {
 			if at, ok := p.stamp(f); ok {
-				w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, at, f.Head, f.Data)
 				p.sent += int64(f.Size())
+				if f.More > 0 { // it is alone
+					p.last = max(p.last, f.Time)
+					return f.Time, false, p.beginPart(w.layout, f, at, after, last)
+				}
+				w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, at, f.Head, f.Data)
 			}
 		}
 		p.last = max(p.last, f.Time)
-		if p.single && (isPicture(f) || f.Time > p.base.Add(snapshotTime)) {
-			return 0, true
+		if last {
+			return 0, true, nil
 		}
 	}
 	p.at = after
-	return p.last, false
+	return p.last, false, nil
 }
 
 // pieceSize is how many bytes to read.
@@ -294,19 +326,6 @@ func (p *Playback) introduce(l *rtmp.Layout, headers []media.Frame) {
 	for _, h := range headers {
 		p.mayBegin(h, p.at.Time)
 		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, max(p.at.Time, p.origin)+p.offset, h.Head, h.Data)
-	}
-}
-
-// layData lays out the data messages of the file, all at once.
-func (p *Playback) layData(l *rtmp.Layout, frames []media.Frame) {
-	for _, f := range frames {
-		if f.Time > p.until {
-			break
-		}
-		if at, ok := p.stamp(f); ok {
-			l.Add(rtmp.TypeData, p.opts.StreamID, at, f.Head, f.Data)
-			p.last, p.sent = max(p.last, f.Time), p.sent+int64(f.Size())
-		}
 	}
 }
 

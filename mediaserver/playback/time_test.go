@@ -12,7 +12,10 @@ import (
 )
 
 // restless is a connection that has had enough after many turns.
-type restless struct{ turns atomic.Int64 }
+type restless struct {
+	oneStream
+	turns atomic.Int64
+}
 
 const manyTurns = 1000
 

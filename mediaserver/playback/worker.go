@@ -162,7 +162,7 @@ func (q *Queue) start(p *Playback) *worker {
 	q.running.push(p)
 	n := len(w.idle)
 	if n == 0 {
-		return &worker{batch: media.NewBatch(maxPiece), layout: rtmp.NewLayout()}
+		return &worker{batch: newBatch(), layout: rtmp.NewLayout()}
 	}
 	one := w.idle[n-1]
 	w.idle = w.idle[:n-1]
@@ -176,9 +176,15 @@ func (w *Workers) keep(one *worker) {
 	}
 	one.layout.Reset()
 	if cap(one.batch.Buf) > keepBatch {
-		one.batch = media.NewBatch(maxPiece)
+		one.batch = newBatch()
 	}
 	w.idle = append(w.idle, one)
+}
+
+func newBatch() *media.Batch {
+	b := media.NewBatch(maxPiece)
+	b.Part = partSize
+	return b
 }
 
 // place is where a playback stands that has, or waits for, a turn. It is guarded

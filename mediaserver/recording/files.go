@@ -104,7 +104,7 @@ func (s *Store) OpenFile(ctx context.Context, name string) (*playback.File, erro
 		return nil, err
 	}
 	s.playbacks.Add(1)
-	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Queue: s.queue, Release: o.closePlayed}, nil
+	return &playback.File{File: o.file, Bytes: o.f, OnMetaData: o.meta, Rate: o.rate, Queue: s.queue, Samples: s.opts.Samples, Release: o.closePlayed}, nil
 }
 
 // closePlayed releases what OpenFile opened.

@@ -277,7 +277,7 @@ func (s *Store) dropIndex(file string) {
 const indexBase = 1 << 10
 
 // maxMeta is how much a file may say of itself, in bytes: every player gets it.
-const maxMeta = 1 << 20
+const maxMeta = 128 << 10
 
 // readIndex reads what there is to know of a file, which the meter pays for. What
 // is known of the file as it was helps, where it is not nil.

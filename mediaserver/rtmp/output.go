@@ -52,6 +52,9 @@ type output struct {
 	room       []func() // called once there is room: see HasRoom
 	window     uint32   // the last WindowAckSize that was queued
 	err        error    // the connection cannot send any more
+
+	nextStream uint32   // the next chunk stream that TakeChunkStream makes; 0: the first
+	streams    []uint32 // those that were given back
 }
 
 // unlock frees mu, and then does what became due while it was held: tells
