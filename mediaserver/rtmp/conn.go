@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -165,6 +166,11 @@ func (c *Conn) endedBy(err error) error {
 	case <-c.closed:
 		return c.cause
 	default:
-		return err
 	}
+	if c.sealed != nil {
+		if why := c.sealed.failed(); errors.Is(why, ErrSlow) {
+			return why // TLS says of it only that it cannot read any more
+		}
+	}
+	return err
 }

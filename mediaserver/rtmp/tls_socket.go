@@ -137,6 +137,13 @@ func (s *tlsSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// failed is why nothing can be written any more; nil: it can.
+func (s *tlsSocket) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
 // busy says whether records are kept, which go before all else.
 func (s *tlsSocket) busy() bool {
 	s.mu.Lock()
