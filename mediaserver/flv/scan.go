@@ -55,7 +55,6 @@ type scanner struct {
 	from int64 // what the buffer begins with
 	buf  []byte
 	room []byte
-	next int // how much is read next
 }
 
 // scan adds all whole tags behind those that the index has.

@@ -24,7 +24,6 @@ type slow struct {
 	largest int // write
 	full    bool
 	room    []func()
-	stuck   bool // it is never told
 	next    uint32
 	spare   []uint32
 	wrote   chan struct{}
