@@ -143,6 +143,9 @@ func (w *Writer) Finish() error {
 // What is finished or another program's is known by its front, so that looking
 // through a thousand files is quick.
 func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
+	if s, ok := readStamp(f); ok && s.fileSize == float64(size) {
+		return 0, false, nil
+	}
 	meta, torn, err := front(f)
 	if err != nil {
 		return 0, false, err
@@ -163,6 +166,9 @@ func Repair(f Storage, size int64) (cut int64, mended bool, err error) {
 // Finished returns the duration of a file of size bytes that a Writer
 // finished, from its front alone; ok is false for every other file.
 func Finished(f io.ReaderAt, size int64) (d time.Duration, ok bool) {
+	if s, ok := readStamp(f); ok {
+		return inSeconds(s.duration), s.fileSize == float64(size)
+	}
 	meta, _, err := front(f)
 	if err != nil {
 		return 0, false
@@ -174,8 +180,10 @@ func Finished(f io.ReaderAt, size int64) (d time.Duration, ok bool) {
 	if by != creator || whole != float64(size) || !is || !(s >= 0 && s*1000 <= math.MaxUint32) {
 		return 0, false
 	}
-	return time.Duration(math.Round(s*1000)) * time.Millisecond, true
+	return inSeconds(s), true
 }
+
+func inSeconds(s float64) time.Duration { return time.Duration(math.Round(s*1000)) * time.Millisecond }
 
 // front reads the metadata that a file begins with; nil when it begins with
 // something else. It is torn when it is a Writer's and was being written when
