@@ -85,8 +85,10 @@ func FuzzMark(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, path), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Remove(filepath.Join(dir, path))
 		m, err := s.readMark(path)
+		if err := os.Remove(filepath.Join(dir, path)); err != nil {
+			t.Fatal(err)
+		}
 		if err != nil {
 			return
 		}
