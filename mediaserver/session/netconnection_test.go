@@ -87,10 +87,10 @@ func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
 	if err := recorded.Seek(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
+	gets(t, "recorded, after a seek", got[2], fromThere[0]) // the picture while it pauses
 	if err := recorded.Pause(ctx, false, 0); err != nil {
 		t.Fatal(err)
 	}
-	gets(t, "recorded, after a seek", got[2], fromThere[0]) // the picture while it pauses
 	gets(t, "recorded, after a pause", got[2], fromThere...)
 	if len(got[0]) != 0 {
 		t.Errorf("the publisher was sent %v", <-got[0])
