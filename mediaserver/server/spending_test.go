@@ -37,7 +37,7 @@ const spendingManifest = "{application: app, instance: one, limits: {maxStreams:
 // them, and compares what it cost with the bounds, and those with SPENDING.md.
 // With -update-spending it writes the table.
 func TestSpending(t *testing.T) {
-	trials := spendingTrials()
+	trials := append(spendingTrials(), outerTrials()...)
 	trials = append(trials, together(trials))
 	rows := make([]spent, len(trials))
 	for n, one := range trials {

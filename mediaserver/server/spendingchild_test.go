@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/logs"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -41,17 +42,25 @@ func TestSpendingServer(t *testing.T) {
 	if err := os.WriteFile(key, []byte(spendingKey), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	r, w, err := os.Pipe() // a log that nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := logs.New(w, logs.Options{})
+	log := slog.New(lines.Handler())
 	s, stop := runWith(t, Config{Data: dir, PublishKeyFile: key, Log: log, Budgets: budget.For(spendingMemory, 10000, log)}, spendingManifest)
-	fmt.Printf("serves %s\n", s.RTMPAddr())
+	fmt.Printf("serves %s %s\n", s.RTMPAddr(), s.HTTPAddr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	stop()
+	r.Close() // now its writer ends
+	lines.Close(time.Minute)
+	w.Close()
 }
 
 // child is that process.
 type child struct {
-	address string
-	pid     int
+	address, http string
+	pid           int
 }
 
 func spendingServer(t *testing.T) *child {
@@ -72,7 +81,9 @@ func spendingServer(t *testing.T) *child {
 	lines := bufio.NewScanner(out)
 	c := &child{pid: cmd.Process.Pid}
 	for c.address == "" && lines.Scan() {
-		c.address, _ = strings.CutPrefix(lines.Text(), "serves ")
+		if both, ok := strings.CutPrefix(lines.Text(), "serves "); ok {
+			c.address, c.http, _ = strings.Cut(both, " ")
+		}
 	}
 	var rest sync.WaitGroup
 	rest.Go(func() { _, _ = io.Copy(io.Discard, out) })

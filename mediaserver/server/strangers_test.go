@@ -58,8 +58,10 @@ func (c counted) Write(b []byte) (int, error) {
 }
 
 // dial connects, and holds the connection until the trial ends.
-func (s *stranger) dial() (net.Conn, error) {
-	nc, err := dialFrom(strangersAddress, s.server.address)
+func (s *stranger) dial() (net.Conn, error) { return s.dialTo(s.server.address) }
+
+func (s *stranger) dialTo(address string) (net.Conn, error) {
+	nc, err := dialFrom(strangersAddress, address)
 	if err != nil {
 		return nil, err
 	}
