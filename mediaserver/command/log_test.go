@@ -186,27 +186,7 @@ func TestStrangersFillTheLog(t *testing.T) {
 	p := serveProcess(t, 0, "limits: {maxConnectionsPerAddress: 0}, ", rec(t))
 	long := strings.Repeat("x", 300<<10)
 	for range 60 {
-		c := p.connect(t)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		for _, name := range []string{"rec.flv/x?key=SECRET&" + long, "rec.flv/x?key=SECRET", "rec/" + long, "rec.flv/" + strings.Repeat("x/", 200)} {
-			answer, err := c.Call(ctx, "getStreamLength", name)
-			if err != nil || len(answer) != 1 || answer[0] != 0.0 {
-				t.Fatalf("the length of %.40s… is %v, %v", name, answer, err)
-			}
-		}
-		for _, name := range []string{"no\x01name?key=SECRET", "rec.flv/x;key=SECRET", "rec.flv%3Fkey=SECRET", long + "?key=SECRET"} {
-			if err := c.stream.Command("play", name, 0.0); err != nil {
-				t.Fatal(err)
-			}
-			var refused *rtmp.StatusError
-			for err := error(nil); refused == nil; {
-				if _, err = c.stream.Status(ctx); err != nil && !errors.As(err, &refused) {
-					t.Fatal(err)
-				}
-			}
-		}
-		cancel()
-		c.Close()
+		askAwkwardly(t, p, long)
 	}
 	for range 300 {
 		nc, err := net.Dial("tcp", p.rtmp)
@@ -247,6 +227,33 @@ func TestStrangersFillTheLog(t *testing.T) {
 	// 900 lines at least would have been said of them, without a pace.
 	if bytes > 256<<10 || count["handshake failed"] == 0 || count["play refused"] == 0 || count["stopped"] != 1 {
 		t.Errorf("the log has %d bytes: %v", bytes, count)
+	}
+}
+
+// askAwkwardly asks for names of no stream, which have a key or much more in
+// them.
+func askAwkwardly(t *testing.T, p *process, long string) {
+	t.Helper()
+	c := p.connect(t)
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, name := range []string{"rec.flv/x?key=SECRET&" + long, "rec.flv/x?key=SECRET", "rec/" + long, "rec.flv/" + strings.Repeat("x/", 200)} {
+		answer, err := c.Call(ctx, "getStreamLength", name)
+		if err != nil || len(answer) != 1 || answer[0] != 0.0 {
+			t.Fatalf("the length of %.40s… is %v, %v", name, answer, err)
+		}
+	}
+	for _, name := range []string{"no\x01name?key=SECRET", "rec.flv/x;key=SECRET", "rec.flv%3Fkey=SECRET", long + "?key=SECRET"} {
+		if err := c.stream.Command("play", name, 0.0); err != nil {
+			t.Fatal(err)
+		}
+		var refused *rtmp.StatusError
+		for err := error(nil); refused == nil; {
+			if _, err = c.stream.Status(ctx); err != nil && !errors.As(err, &refused) {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
