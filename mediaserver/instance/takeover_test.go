@@ -38,9 +38,7 @@ func TestRecordingGoesOnOverATakeover(t *testing.T) {
 			i, dir := newInstance(t, func(r *Rules) { r.PublisherTimeout = time.Nanosecond; r.Recording = c.rule })
 			old := published(t, i, "cam", c.first)
 			picture(t, old, 5000, header, 1)
-			for at := range media.Timestamp(5) {
-				picture(t, old, 5000+200*at, key, 1)
-			}
+			keyframes(t, old, 5000, 1)
 			a := publish(t, i, "cam", c.again)
 			if a.Refusal != nil || !a.Recorded {
 				t.Fatalf("%+v", a)
@@ -58,9 +56,7 @@ func TestRecordingGoesOnOverATakeover(t *testing.T) {
 			p := a.Publication
 			picture(t, p, 0, header, 2) // as many encoders: their clock says something else then
 			picture(t, p, 700000, inter, 2)
-			for at := range media.Timestamp(5) {
-				picture(t, p, 700040+200*at, key, 2)
-			}
+			keyframes(t, p, 700040, 2)
 			if err := ended(t, p); err != nil {
 				t.Error(err)
 			}
@@ -71,30 +67,45 @@ func TestRecordingGoesOnOverATakeover(t *testing.T) {
 			if c.files > 1 {
 				return
 			}
-			var last media.Timestamp
-			var said []byte
-			for _, tag := range tags(t, files[0]) {
-				if tag.Type != flv.TypeVideo {
-					continue
-				}
-				if d := tag.Timestamp.Sub(last); d < 0 || d > 250*time.Millisecond && !c.gap {
-					t.Errorf("a tag %v behind %v", tag.Timestamp, last)
-				}
-				last = tag.Timestamp
-				if tag.Data[1] == 1 || tag.Data[1] == 0 {
-					said = append(said, tag.Data[0]+tag.Data[1], tag.Data[5])
-				}
-			}
-			const h, k = 0x17, 0x18 // a header, and a keyframe
-			want := []byte{h, 1, k, 1, k, 1, k, 1, k, 1, k, 1, h, 2, k, 2, k, 2, k, 2, k, 2, k, 2}
-			if string(said) != string(want) {
-				t.Errorf("the file has %v, want %v", said, want)
-			}
+			bothAreIn(t, files[0], c.gap)
 			settled(t, i)
 			if s := i.Stats(); s.Streams+s.Recordings != 0 || len(i.seen.named) != 0 {
 				t.Errorf("left %+v", s)
 			}
 		})
+	}
+}
+
+// keyframes are five from a time on, one every 200 ms.
+func keyframes(t *testing.T, p session.Publication, from media.Timestamp, publisher byte) {
+	t.Helper()
+	for n := range media.Timestamp(5) {
+		picture(t, p, from+200*n, key, publisher)
+	}
+}
+
+// bothAreIn says that a file has the header and the keyframes of one publisher
+// and of the next, with times that go on, or with a gap.
+func bothAreIn(t *testing.T, file string, gap bool) {
+	t.Helper()
+	var last media.Timestamp
+	var said []byte
+	for _, tag := range tags(t, file) {
+		if tag.Type != flv.TypeVideo {
+			continue
+		}
+		if d := tag.Timestamp.Sub(last); d < 0 || d > 250*time.Millisecond && !gap {
+			t.Errorf("a tag %v behind %v", tag.Timestamp, last)
+		}
+		last = tag.Timestamp
+		if tag.Data[1] == 1 || tag.Data[1] == 0 {
+			said = append(said, tag.Data[0]+tag.Data[1], tag.Data[5])
+		}
+	}
+	const h, k = 0x17, 0x18 // a header, and a keyframe
+	want := []byte{h, 1, k, 1, k, 1, k, 1, k, 1, k, 1, h, 2, k, 2, k, 2, k, 2, k, 2, k, 2}
+	if string(said) != string(want) {
+		t.Errorf("the file has %v, want %v", said, want)
 	}
 }
 

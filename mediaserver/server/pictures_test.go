@@ -101,6 +101,34 @@ func TestPicturesWithoutMarks(t *testing.T) {
 	hears(t, "recorded, from the middle", watch(t, s, 1005*time.Millisecond), middle...)
 }
 
+// publishBare sends pictures that need others, and sound, a frame of each every
+// 20 ms, until ctx ends. begun is closed at the third.
+func publishBare(ctx context.Context, p *rtmp.NetStream, begun chan<- struct{}) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	send := func(kind rtmp.MessageType, at media.Timestamp, payload string) error {
+		return p.Send(context.WithoutCancel(ctx), &rtmp.Message{Type: kind, Timestamp: at, Payload: []byte(payload)})
+	}
+	err := send(rtmp.TypeVideo, 0, bareStart)
+	if err == nil {
+		err = send(rtmp.TypeAudio, 0, aacStart)
+	}
+	for at := media.Timestamp(0); err == nil; at += 20 {
+		if err = send(rtmp.TypeAudio, at, aac); err == nil {
+			err = send(rtmp.TypeVideo, at, bareTrail)
+		}
+		if at == 40 {
+			close(begun)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+	return err
+}
+
 // A stream in which decoding can begin nowhere is heard at once, and seen three
 // seconds after it began; so is its recording.
 func TestPicturesThatNeedOthers(t *testing.T) {
@@ -114,36 +142,7 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	published := make(chan error, 1)
 	begun := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		send := func(kind rtmp.MessageType, at media.Timestamp, payload string) error {
-			return p.Send(t.Context(), &rtmp.Message{Type: kind, Timestamp: at, Payload: []byte(payload)})
-		}
-		err := send(v, 0, bareStart)
-		if err == nil {
-			err = send(a, 0, aacStart)
-		}
-		started := time.Now()
-		for at := media.Timestamp(0); err == nil; at += 20 {
-			if err = send(a, at, aac); err == nil {
-				err = send(v, at, bareTrail)
-			}
-			if at == 40 {
-				close(begun)
-			}
-			if at.Duration() <= time.Since(started) && ctx.Err() == nil {
-				continue // behind its time
-			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				published <- err
-				return
-			}
-		}
-		published <- err
-	}()
+	go func() { published <- publishBare(ctx, p, begun) }()
 	<-begun
 	got := watch(t, s, rtmp.PlayLive)
 	headers, sounds, last := 0, 0, media.Timestamp(0)
@@ -189,8 +188,14 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 	if err := p.Unpublish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	recordedPictures(t, s, 5)
+}
+
+// recordedPictures waits until so many play from the recording.
+func recordedPictures(t *testing.T, s *Server, want int) {
+	t.Helper()
 	pictures := 0
-	for whole := watch(t, s, 0); pictures < 5; {
+	for whole := watch(t, s, 0); pictures < want; {
 		select {
 		case m := <-whole:
 			if m.payload == bareTrail {

@@ -159,21 +159,26 @@ func askAll(t *testing.T, s *house, all []*question) {
 	}
 	for n, q := range all {
 		say(0, "deleteStream", 0, nil, float64(q.stream))
-		if q.stream == 1 {
-			say(0, "createStream", 0, nil)
-		}
-		switch q.state {
-		case "playing":
-			say(q.stream, "play", 0, nil, "waited for")
-		case "publishing":
-			say(q.stream, "publish", 0, nil, "mine")
-		}
+		q.enter(say)
 		say(0, "FCUnsubscribe", mark+float64(2*n), nil)
 		say(q.stream, q.name, q.transaction, nil, q.args...)
 		say(0, "FCUnsubscribe", mark+float64(2*n+1), nil)
 	}
 	if last := <-done; last != 2*len(all)-1 {
 		t.Fatalf("the connection ended behind mark %d of %d: %v", last, 2*len(all), all[max(last, 0)/2])
+	}
+}
+
+// enter brings the stream of a question into the state in which it is asked.
+func (q *question) enter(say func(id uint32, name string, transaction float64, object amf.Value, args ...amf.Value)) {
+	if q.stream == 1 {
+		say(0, "createStream", 0, nil)
+	}
+	switch q.state {
+	case "playing":
+		say(q.stream, "play", 0, nil, "waited for")
+	case "publishing":
+		say(q.stream, "publish", 0, nil, "mine")
 	}
 }
 

@@ -24,7 +24,6 @@ func TestTimesCountFromTheStart(t *testing.T) { twice(t, testTimesCountFromTheSt
 func testTimesCountFromTheStart(t *testing.T, w way) {
 	s, _ := run(t, w, open)
 	shoot(t, s, "a", long)
-	shoot(t, s, "b", halves)
 	sought := words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded)
 	t.Run("seek", func(t *testing.T) {
 		t.Parallel()
@@ -65,6 +64,15 @@ func testTimesCountFromTheStart(t *testing.T, w way) {
 		v.on(1, "seek", 0.0)
 		v.expect(words(sought, whole)...)
 	})
+}
+
+func TestTimesCountFromTheStartOfEach(t *testing.T) { twice(t, testTimesCountFromTheStartOfEach) }
+
+func testTimesCountFromTheStartOfEach(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	shoot(t, s, "a", long)
+	shoot(t, s, "b", halves)
+	sought := words("eof", "recorded", "begin", "Seek.Notify", introducesRecorded)
 	t.Run("in a playlist", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
