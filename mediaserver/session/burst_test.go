@@ -35,9 +35,9 @@ func testPublisherThatIsFasterThanItsClock(t *testing.T, w way) {
 	switched.until("key o 0")
 	switched.play2("streamName", "cam", "start", -1.0, "transition", "switch")
 	switched.until("Play.Transition")
-	const pictures = 500
+	const pictures = 500 // a keyframe every two seconds
 	for i := 1; i <= pictures; i++ {
-		p.media(9, media.Timestamp(i*40), map[bool]byte{true: 0x12, false: 0x22}[i == 1], 'x')
+		p.media(9, media.Timestamp(i*40), map[bool]byte{true: 0x12, false: 0x22}[i%50 == 1], 'x')
 	}
 	for name, v := range map[string]*viewer{"plain": plain, "in a playlist": later, "switched": switched} {
 		last := fmt.Sprintf("inter x %d", pictures*40)

@@ -83,7 +83,9 @@ func (s *Stream) keepKey(at position, time media.Timestamp, begins payload.Begin
 	switch {
 	case begins == payload.Keyframe, begins == payload.Makeshift && (k == nil || k.makeshift):
 		s.keys++
-		s.key.Store(&keyframe{seq: s.keys, at: at, time: time, makeshift: begins == payload.Makeshift, preambleVersion: -1})
+		k := &keyframe{seq: s.keys, at: at, time: time, makeshift: begins == payload.Makeshift, preambleVersion: -1}
+		s.key.Store(k)
+		s.await(k)
 	case k != nil && s.log.end.Load()-k.at.offset() > maxGOP:
 		s.key.Store(nil)
 	}

@@ -93,7 +93,7 @@ func TestSwitchBehindABurst(t *testing.T) {
 		for i := range 50 {
 			write(t, x.pa, rtmp.TypeVideo, media.Timestamp(1040+i*40), inter(byte(i)))
 		}
-		burst(t, x.pb, 3040, 250, 200, 250)
+		burst(t, x.pb, 3040, 250, 200, 50)
 	})
 	got := x.pictures(t, 50)
 	if len(got) != 50 || got[0] != 1040 || got[49] != 3000 {

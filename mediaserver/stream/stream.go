@@ -76,8 +76,9 @@ type Stream struct {
 	version   int // of headers and data: what a cached preamble is good for
 	keys      uint64
 	readers   map[*Reader]struct{}
-	clock     func() media.Timestamp // ours, by which keyframes are waited for
-	encodings map[Encoding]int       // players that have them
+	clock     func() media.Timestamp   // ours, by which keyframes are waited for
+	encodings map[Encoding]int         // players that have them
+	awaited   map[*transition]struct{} // of players that want to go over to this one
 
 	ended           time.Time       // when the last publication ended; zero before the first
 	endedAt         media.Timestamp // and with which timestamp

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -27,7 +28,7 @@ const alignedWithin = 10 * time.Second
 
 // Switch goes over to another stream of the same Fanout, without a gap (play2).
 // The old one is sent until the new one has a keyframe that was published after
-// the call, and up to that keyframe's time; then come the notice, the new one's
+// the call, the first of them, and up to that keyframe's time; then come the notice, the new one's
 // data and sequence headers, and the new one from its keyframe on. A stream
 // without video, or a player that takes none, goes over at once, and so does a
 // player that is paused.
@@ -48,7 +49,11 @@ func (p *Player) Switch(to *Stream, opts SwitchOptions) {
 		p.cancelSwitch()
 		n := &transition{to: to, SwitchOptions: opts}
 		to.mu.Lock()
-		n.group, n.since = to.groupOf(l), to.keys
+		n.group = to.groupOf(l)
+		if to.awaited == nil {
+			to.awaited = map[*transition]struct{}{}
+		}
+		to.awaited[n] = struct{}{}
 		to.mu.Unlock()
 		n.group.players = append(n.group.players, p) // to be woken
 		p.rewrite().next = n
@@ -67,8 +72,8 @@ func (p *Player) Playing() (s *Stream) {
 type transition struct {
 	SwitchOptions
 	to    *Stream
-	group *group // of to; the player is in it, and in its own
-	since uint64 // keyframes of to that are older than the call
+	group *group                   // of to; the player is in it, and in its own
+	first atomic.Pointer[keyframe] // of to since the call; its publisher sets it
 
 	// Where it comes about, once ready.
 	ready   bool
@@ -86,8 +91,27 @@ func (p *Player) cancelSwitch() {
 		return
 	}
 	p.rewriter.next.group.leave(p)
+	p.rewriter.next.forget()
 	p.rewriter.next = nil
 	p.conn.switching--
+}
+
+// forget lets the new stream's publisher know nothing of the transition any more.
+func (n *transition) forget() {
+	n.to.mu.Lock()
+	defer n.to.mu.Unlock()
+	delete(n.to.awaited, n)
+}
+
+// await tells those who want to go over to the stream of a keyframe, which is the
+// first for some of them: what comes with it is theirs, however many follow
+// before a loop finds it. nil: the publication is over. The caller holds s.mu.
+func (s *Stream) await(k *keyframe) {
+	for n := range s.awaited {
+		if have := n.first.Load(); k == nil || have == nil || have.makeshift && !k.makeshift {
+			n.first.Store(k)
+		}
+	}
 }
 
 // transitions moves the connection's players that can go over to another
@@ -115,11 +139,11 @@ func (a *attachedConn) transitions(now time.Time) {
 
 // find looks for the place to come in.
 func (n *transition) find(p *Player, now time.Time) bool {
-	k := n.to.key.Load()
+	k := n.first.Load()
 	switch n.key = nil; {
 	case p.paused: // it will begin where it resumes
 		n.at, n.time = position{}, n.to.newest.Load()
-	case p.video && k != nil && k.seq > n.since:
+	case p.video && k != nil:
 		n.key, n.at, n.time = k, k.at, k.time
 	case !n.findSound(p.video):
 		return false
@@ -163,6 +187,7 @@ func (n *transition) supersedes(k packet) bool {
 func (p *Player) changeOver() {
 	c, a := p.rewriter, p.conn
 	n := c.next
+	n.forget()
 	c.next = nil
 	a.switching--
 

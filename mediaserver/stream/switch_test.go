@@ -59,6 +59,13 @@ func (x *switcher) check(t *testing.T, at, left *Stream, switches int) {
 	if groups := left.groups.Load(); groups != nil && len(*groups) > 0 {
 		t.Errorf("%s still wakes a loop", left.Name())
 	}
+	for _, s := range []*Stream{at, left} {
+		s.mu.Lock()
+		if n := len(s.awaited); n > 0 {
+			t.Errorf("%s is waited for by %d players", s.Name(), n)
+		}
+		s.mu.Unlock()
+	}
 	for i := range switches {
 		select {
 		case <-x.switched:

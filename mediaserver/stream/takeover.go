@@ -39,6 +39,7 @@ func (s *Stream) forget() {
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)
+	s.await(nil)
 }
 
 // takenOver notes that another publisher begins at an offset of the log. The
