@@ -22,7 +22,7 @@ func TestAskersTakeTurns(t *testing.T) {
 		var order []string
 		ask := func(who string) {
 			if !q.Ask(who, func(context.Context) {
-				time.Sleep(10 * time.Millisecond)
+				<-time.After(10 * time.Millisecond)
 				mu.Lock()
 				defer mu.Unlock()
 				order = append(order, who)
@@ -36,7 +36,7 @@ func TestAskersTakeTurns(t *testing.T) {
 		ask("modest")
 		ask("modest")
 		synctest.Wait()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if at := slices.Index(order, "modest"); at > 2 || len(order) != 52 {
 			t.Errorf("%d answered, the other asker's first as number %d", len(order), at+1)
 		}
@@ -53,7 +53,7 @@ func TestLongWorkLetsOthers(t *testing.T) {
 		var long, short time.Duration
 		q.Ask("long", func(ctx context.Context) {
 			for range 1000 {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				if err := budget.Pause(ctx); err != nil {
 					t.Error(err)
 				}
@@ -62,7 +62,7 @@ func TestLongWorkLetsOthers(t *testing.T) {
 		})
 		synctest.Wait()
 		q.Ask("short", func(context.Context) { short = time.Since(started) })
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if short == 0 || short > 100*time.Millisecond {
 			t.Errorf("a short question was answered after %v", short)
 		}
@@ -82,7 +82,7 @@ func TestDiskThatHangs(t *testing.T) {
 		for i := range 1000 {
 			q.Ask(fmt.Sprint("hangs ", i), func(context.Context) { <-hang })
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n := q.Begun(); n != 64 {
 			t.Errorf("%d have begun while a disk hangs, want 64", n)
 		}
@@ -103,7 +103,7 @@ func TestWhoLeavesIsNotAnswered(t *testing.T) {
 		var told int
 		q.Ask("a", func(ctx context.Context) {
 			for ended == nil {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				ended = budget.Pause(ctx)
 			}
 		})
@@ -114,10 +114,10 @@ func TestWhoLeavesIsNotAnswered(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 		q.Leave("a")
 		synctest.Wait()
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 		if !errors.Is(ended, budget.ErrLeft) || told != 20 || q.Begun() != 0 {
 			t.Errorf("the question ended with %v, %d others were told, %d go on", ended, told, q.Begun())
 		}

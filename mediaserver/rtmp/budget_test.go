@@ -227,7 +227,7 @@ func TestSlowMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			message = message[n:]
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if n := <-got; n != len(payload) {
 			t.Errorf("%d bytes", n)
