@@ -166,5 +166,5 @@ func TestPublishingAgainHoldsSoMuch(t *testing.T) {
 		t.Error(err)
 	}
 	heal()
-	<-end // with an error, where all this has taken longer than a disk may
+	_ = <-end // with an error, where all this has taken longer than a disk may
 }
