@@ -145,6 +145,7 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 		exit $$code; \
 	fi; \
 	echo "running the tests with real RTMP clients"; \
+	go test -tags clients -count 1 -timeout 10m -run '^TestSpending$$' ./mediaserver/server; \
 	go test -tags clients -count 1 -timeout 15m -run FFProbe ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3; \
 	skip='^$$'; if ! unshare --mount $$([[ $$EUID -eq 0 ]] || echo --user --map-root-user) mount -t tmpfs tmpfs /mnt 2>/dev/null; then \
 		echo "left out: the tests of a full disk, because mounting a small one needs root or user namespaces" | tee -a $(LEFT_OUT); \
@@ -164,7 +165,7 @@ clients-table: bin/flashpod ## write again the table of what each client can do
 
 .PHONY: spending-table
 spending-table: ## write again the table of what a stranger can make a server spend
-	@go test -count 1 -timeout 5m -run '^TestSpending$$' ./mediaserver/server -update-spending
+	@go test -tags clients -count 1 -timeout 5m -run '^TestSpending$$' ./mediaserver/server -update-spending
 
 .PHONY: test-e2e
 test-e2e: ## test the whole path on a real one-node cluster (as root)

@@ -63,7 +63,7 @@ func TestWrongKeysSlowDown(t *testing.T) {
 	other := comeFrom(t, s, "127.0.0.3")
 	other.On(1, "publish", "cam?key=guess", "live")
 	other.Expect(wrong)
-	if again.Heard() > 0 {
+	if early := time.Since(started) < time.Second; early && again.Heard() > 0 {
 		t.Error("another connection of the address is answered before the others")
 	}
 	again.Expect(wrong)

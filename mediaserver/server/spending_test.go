@@ -1,3 +1,5 @@
+//go:build clients
+
 package server
 
 import (
@@ -59,7 +61,7 @@ func TestSpending(t *testing.T) {
 		t.Fatal(err)
 	}
 	if without(string(want)) != without(got) && !slices.ContainsFunc(rows, func(s spent) bool { return s.took == 0 }) {
-		t.Errorf("%s does not say what was tried (go test ./mediaserver/server -run TestSpending -update-spending writes it):\n%s", file, got)
+		t.Errorf("%s does not say what was tried (make spending-table writes it):\n%s", file, got)
 	}
 }
 
@@ -176,7 +178,7 @@ func spendingTable(trials []trial, rows []spent) string {
 	var b strings.Builder
 	b.WriteString(`# Spending
 
-What a stranger, who has no publish key, can make a server spend, and what others notice of it. ` + "`go test ./mediaserver/server -run TestSpending`" + ` plays
+What a stranger, who has no publish key, can make a server spend, and what others notice of it. ` + "`go test -tags clients -run TestSpending ./mediaserver/server`" + ` plays
 each stranger against a server of its own with a live stream of 25 pictures a second beside it, and fails when it takes more memory than
 the bound, when its viewer loses a picture, or when another publisher with the key is not let in. Figures are those of the run that wrote the
 table (` + "`-update-spending`" + `), and no part of what is compared. The budgets are those of [` + "`budget`" + `](budget): each is a metric,
