@@ -47,7 +47,7 @@ bin/manager:
 	@$(GO_BUILD) -o $@ ./controllers/manager
 
 .PHONY: generate
-generate: ## write again what is generated from the API types
+generate: ## write again what is generated from the API types, and the linter's rules from the list of rooms
 	@hack/tools/generate.sh
 
 # ROWS=fanout,vod measures only those; RESULTS=hack/bench/results keeps the tables and the picture of the row growth.

@@ -54,6 +54,7 @@ spec:
 	{"recordings that take less than nothing", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: \"-1\"}}", "spec.recording.maxTotalSize: Invalid value", "spec.recording.maxTotalSize: Invalid value"},
 	{"recordings that take next to nothing", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: 10m}}", "spec.recording.maxTotalSize: Invalid value", "spec.recording.maxTotalSize: Invalid value"},
 	{"negative number of files", "metadata: {name: a}\nspec: {application: a, recording: {maxFiles: -1}}", "spec.recording.maxFiles: Invalid value", "spec.recording.maxFiles: Invalid value"},
+	{"recordings that take a word", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: 18GB}}", `spec.recording.maxTotalSize: "18GB": must be a quantity`, `spec.recording.maxTotalSize: Invalid value: "18GB": must be a quantity: a number, with a unit or without, such as 10Gi or 10G`},
 	{"recordings without a quota", "metadata: {name: a}\nspec: {application: a, recording: {maxTotalSize: 0, maxFiles: 0}}", "", ""},
 	{"negative limit", "metadata: {name: a}\nspec: {application: a, limits: {maxConnections: -1}}", "spec.limits.maxConnections: Invalid value", "spec.limits.maxConnections: Invalid value"},
 	{"negative limit of an address", "metadata: {name: a}\nspec: {application: a, limits: {maxConnectionsPerAddress: -1}}", "spec.limits.maxConnectionsPerAddress: Invalid value", "spec.limits.maxConnectionsPerAddress: Invalid value"},

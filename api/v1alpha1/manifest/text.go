@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -31,8 +32,10 @@ func checkText(raw []byte) error {
 	if err := json.UnmarshalCaseSensitivePreserveInts(raw, &doc); err != nil {
 		return nil // the decoder says it better
 	}
-	if size, ok := at(doc, "spec", "storage", "size"); ok && !isQuantity(size) {
-		return fmt.Errorf("spec.storage.size: %s: must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)", quote(size))
+	for _, field := range [][]string{{"spec", "storage", "size"}, {"spec", "recording", "maxTotalSize"}} {
+		if size, ok := at(doc, field...); ok && !isQuantity(size) {
+			return fmt.Errorf("%s: %s: must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)", strings.Join(field, "."), quote(size))
+		}
 	}
 	for _, list := range []string{"limits", "requests"} {
 		value, _ := at(doc, "spec", "resources", list)

@@ -1,7 +1,8 @@
 // Rooms writes the linter's import rules from the ordered list of the house's
 // packages, rooms.txt, into .golangci.yml of the current folder; with --check
 // it only compares. It fails when a package of the module is not in the list,
-// when a line of the list names no package, or when an import would go upward.
+// when a line of the list names no package, when an import would go upward, or
+// when a package imports one that it may not.
 package main
 
 import (
@@ -9,6 +10,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path"
@@ -45,7 +48,7 @@ func run(house fs.FS, check bool) error {
 	if err != nil {
 		return err
 	}
-	if err := compare(rooms, built); err != nil {
+	if err := errors.Join(compare(rooms, built), imports(house, rooms)); err != nil {
 		return err
 	}
 	before, err := fs.ReadFile(house, linter)
@@ -152,6 +155,38 @@ func compare(rooms []room, built []string) error {
 	for _, name := range built {
 		if !slices.Contains(names, name) {
 			errs = append(errs, fmt.Errorf("package %s is not in %s: give it a line there, below what it may import and above who may import it, with the reason; then \"make generate\"", name, list))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// imports wants each room to import only what it may. The linter says the same,
+// and takes longer.
+func imports(house fs.FS, rooms []room) error {
+	var errs []error
+	for _, one := range rooms {
+		files, err := fs.Glob(house, one.name+"/*.go")
+		if err != nil {
+			return err
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			text, err := fs.ReadFile(house, name)
+			if err != nil {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			for _, i := range file.Imports {
+				other, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module+"/")
+				if ours && !slices.Contains(one.imports, other) {
+					errs = append(errs, fmt.Errorf("%s imports %s: if it should, the line of %s in %s has to say so; then \"make generate\"", name, other, one.name, list))
+				}
+			}
 		}
 	}
 	return errors.Join(errs...)

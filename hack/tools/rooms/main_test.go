@@ -68,7 +68,7 @@ func TestRulesAreWrittenBetweenTheirMarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, one := range rooms {
-		files[one.name+"/x.go"] = &fstest.MapFile{}
+		files[one.name+"/x.go"] = &fstest.MapFile{Data: []byte("package x\n")}
 	}
 	if err := run(files, true); err == nil || !strings.Contains(err.Error(), "out of date") {
 		t.Errorf("rules that are old: %v", err)
@@ -82,5 +82,21 @@ func TestRulesAreWrittenBetweenTheirMarks(t *testing.T) {
 	files[linter] = &fstest.MapFile{Data: []byte("linters: {}\n")}
 	if err := run(files, false); err == nil || !strings.Contains(err.Error(), "lacks the lines") {
 		t.Errorf("no marks: %v", err)
+	}
+}
+
+// What a package may not import is said at once, with the line to change; tests may
+// import what they like.
+func TestImportsThatAreNotInTheList(t *testing.T) {
+	source := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte("package x\n\n" + text)} }
+	house := fstest.MapFS{
+		"a/a.go":      source(""),
+		"b/b.go":      source(`import _ "` + module + `/a"; import _ "fmt"`),
+		"b/b_test.go": source(`import _ "` + module + `/c"`),
+		"c/c.go":      source(`import _ "` + module + `/a"; import _ "` + module + `/b"`),
+	}
+	err := imports(house, []room{{name: "a"}, {name: "b", imports: []string{"a"}}, {name: "c", imports: []string{"b"}}})
+	if err == nil || !strings.Contains(err.Error(), "c/c.go imports a: ") || strings.Contains(err.Error(), "\n") {
+		t.Error(err)
 	}
 }
