@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzAfter lists after whatever a client of HTTP says that it has seen.
@@ -77,11 +78,11 @@ func FuzzMark(f *testing.F) {
 	if err := os.Mkdir(filepath.Join(dir, journalDir), 0o700); err != nil {
 		f.Fatal(err)
 	}
-	for _, text := range []string{"", "{}", `{"stream":"a","file":"a.flv","temp":"a.flv.part","began":"2026-01-01T00:00:00Z"}`, `{"stream":"a","file":"a-20260101T000000Z.flv","interrupted":"2026-01-01T00:00:00Z"}`} {
+	for _, text := range []string{"", "{}", `{"stream":"a","file":"a.flv","temp":"a.flv.part","began":"2026-01-01T00:00:00Z"}`, `{"stream":"a","file":"a-20260101T000000Z.flv","began":"2026-01-01T00:00:00Z","interrupted":"2026-01-01T00:00:00Z"}`} {
 		f.Add("a.flv", []byte(text))
 	}
 	f.Fuzz(func(t *testing.T, file string, text []byte) {
-		path := (&mark{File: file}).path()
+		path := (&mark{File: file, Began: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}).path()
 		if err := os.WriteFile(filepath.Join(dir, path), text, 0o600); err != nil {
 			t.Fatal(err)
 		}

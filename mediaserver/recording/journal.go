@@ -43,9 +43,10 @@ type mark struct {
 }
 
 // path is where the mark lies. A file's name may be too long to have anything
-// behind it.
+// behind it. Each recording has a place of its own: one of the same file that was
+// before is erased while the next one begins.
 func (m *mark) path() string {
-	sum := sha256.Sum256([]byte(m.File))
+	sum := sha256.Sum256([]byte(m.File + " " + m.Began.UTC().Format(time.RFC3339Nano)))
 	return journalDir + "/" + hex.EncodeToString(sum[:16]) + markExtension
 }
 
@@ -69,7 +70,7 @@ func (s *Store) replaceMarks(stream string, m *mark) (over []*mark) {
 	var kept []*mark
 	for _, old := range s.marks[stream] {
 		switch {
-		case m != nil && old.File == m.File: // the mark has its place, in the folder as well
+		case m != nil && old.path() == m.path(): // the mark has its place, in the folder as well
 		case s.torn[old.File] != nil: // it stays until its file is mended
 			old.over = true
 			kept = append(kept, old)

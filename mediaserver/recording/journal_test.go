@@ -300,3 +300,29 @@ func TestJournalOfStrangers(t *testing.T) {
 		t.Error("it was interrupted, a stranger says")
 	}
 }
+
+// A publisher comes back: what was known of the name is forgotten while its next
+// recording of the same file begins, whose entry stays.
+func TestForgettingLeavesTheNextRecordingsEntry(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	lost := &mark{Stream: "cam", File: "cam.flv", Began: began}
+	if err := s.begin(lost); err != nil {
+		t.Fatal(err)
+	}
+	s.end(lost, true)
+	s.mu.Lock()
+	over := s.replaceMarks("cam", nil) // as Forget does, up to here
+	s.mu.Unlock()
+	if err := s.begin(&mark{Stream: "cam", File: "cam.flv", Began: began.Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	s.erase(over)
+	if n := marksIn(t, dir); n != 1 {
+		t.Fatalf("%d entries are left, want the next recording's", n)
+	}
+	if later := open(t, copyOf(t, dir), Options{}); !slices.ContainsFunc(later.marks["cam"], func(m *mark) bool { return m.Began.Equal(began.Add(time.Minute)) }) {
+		t.Error("a server that starts then does not know of it")
+	}
+}
