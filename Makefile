@@ -158,6 +158,14 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 	go test -tags clients -count 1 -timeout 15m -skip "$$skip" ./hack/e2e/clients/...; \
 	go test -tags clients -count 1 -timeout 5m -run Soak ./hack/soak
 
+KILLS ?= 400
+.PHONY: test-long
+test-long: bin/flashpod ## run what takes too long for make test: KILLS (400) servers killed while they record, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
+	@hack/tools/packages.sh clients
+	@FLASHPOD_KILLS=$(KILLS) go test -tags clients -count 1 -timeout 60m -run '^TestKilledAtAnyMoment$$' ./hack/e2e/clients
+	@$(MAKE) soak
+	@$(MAKE) fuzz
+
 .PHONY: clients-table
 clients-table: bin/flashpod ## write again the table of what each client can do
 	@hack/tools/packages.sh clients

@@ -42,11 +42,11 @@ func number(t *testing.T, name string, otherwise int64) int64 {
 
 // A server that is killed at any moment, while it records, appends or finishes
 // a recording, loses at most the last second; the next one mends the files, and
-// they play from any point. FLASHPOD_KILLS says how often to kill (100), and
+// they play from any point. FLASHPOD_KILLS says how often to kill (25), and
 // FLASHPOD_KILL_SEED repeats the moments of a run that failed.
 func TestKilledAtAnyMoment(t *testing.T) {
 	const servers = 5 // at once
-	kills, seed := number(t, "FLASHPOD_KILLS", 100), number(t, "FLASHPOD_KILL_SEED", time.Now().UnixNano())
+	kills, seed := number(t, "FLASHPOD_KILLS", 25), number(t, "FLASHPOD_KILL_SEED", time.Now().UnixNano())
 	t.Logf("FLASHPOD_KILL_SEED=%d FLASHPOD_KILLS=%d", seed, kills)
 	source := filepath.Join(t.TempDir(), "film.flv")
 	film(t, source, 14)
