@@ -35,6 +35,12 @@ func (b *Budget) Part(name string, max int64) *Budget {
 	return p
 }
 
+// Roomy says whether half of it is left: what is kept only to be used again should
+// not be in anybody's way.
+func (b *Budget) Roomy() bool {
+	return b == nil || b.used.Load() < b.max/2 && b.whole.Roomy()
+}
+
 // Take takes n, or nothing: then it returns false, and has counted that.
 func (b *Budget) Take(n int64) bool {
 	if b == nil || n == 0 {

@@ -129,6 +129,9 @@ func (w *Watcher) event(wd int32, mask uint32, name string) {
 
 // apply changes what is kept of a folder. The caller holds mu.
 func (w *Watcher) apply(c *content, one change) {
+	if c.dropped {
+		return // and given back
+	}
 	for i, l := range c.index.lists {
 		if l.Folders != one.folder || !l.Has(one.name) {
 			continue

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 )
@@ -96,6 +97,10 @@ func (s *Store) mendTorn(file string, t *torn) (err error) {
 	return nil
 }
 
+// stillFor is how long nobody has written to a file that is mended without an entry
+// in the journal.
+const stillFor = time.Minute
+
 // whole looks whether a file of ours that nobody writes is finished, with one
 // small read, and mends it if not: a server that kept no journal may have left
 // it. It returns what is known of the file then.
@@ -124,7 +129,8 @@ func (s *Store) whole(file string, info fs.FileInfo) (fs.FileInfo, error) {
 	if finished {
 		s.keepLength(file, length{duration: d, size: info.Size(), modified: info.ModTime()})
 	}
-	if !unfinished || !s.tear(file) {
+	// One that changed just now is being copied here, most likely.
+	if !unfinished || s.opts.Now().Sub(info.ModTime()) < stillFor || !s.tear(file) {
 		return info, nil
 	}
 	s.settle(file)

@@ -262,7 +262,8 @@ func (r *chunkReader) drop(s *chunkStream) {
 	r.held -= len(s.payload)
 	s.begun, s.since = false, time.Time{}
 	now := r.limits.now.Load()
-	if now.Keeps && cap(s.payload) <= keepPayload && len(r.streams) <= keepStreams {
+	// What is kept is paid for: it must not be what the next picture of another lacks.
+	if now.Keeps && cap(s.payload) <= keepPayload && len(r.streams) <= keepStreams && now.Budget.Roomy() {
 		s.payload = s.payload[:0]
 		return
 	}
