@@ -234,7 +234,11 @@ func (r *Recorder) openFile(mode Mode) (err error) {
 	if err != nil || !there {
 		return err
 	}
-	return r.create()
+	if err = r.create(); errors.Is(err, fs.ErrNotExist) { // the folder has just gone, with its last file
+		r.temp, r.mark = "", nil
+		return nil // the first packet makes it
+	}
+	return err
 }
 
 // create makes the file under a name that it has until something is in it.
