@@ -23,12 +23,16 @@ func diskError(err error) error {
 // volume was taken away, while the server runs.
 func (s *Store) gone(err error) error {
 	info, e := s.root.Stat(".")
-	if e == nil {
-		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Nlink > 0 {
-			return err
-		}
+	if e == nil && !removed(info) {
+		return err
 	}
 	return fmt.Errorf("the folder of recordings is gone (restart the server when it is back): %w", err)
+}
+
+// removed says of an open folder whether it has been removed.
+func removed(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 0
 }
 
 // free fails with ErrDiskFull when too little space is left.

@@ -35,6 +35,9 @@ func (s *Store) writable(dir string) error {
 	if !info.IsDir() {
 		return syscall.ENOTDIR
 	}
+	if removed(info) {
+		return fs.ErrNotExist // the open folder of all recordings answers all the same
+	}
 	d, err := s.root.Open(dir)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // whether files can be made in what cannot be read, is seen then

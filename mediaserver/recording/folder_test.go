@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -118,4 +119,19 @@ func TestOneRecordingOfTwoStreams(t *testing.T) {
 	stop(t, other, ro)
 	stop(t, src, r)
 	record(t, s, "mp4:cam", ModeRecord, seconds(1, 0))
+}
+
+// TestFolderOfAllRecordingsIsGone tells who wishes to record at once, wherever
+// the file would be.
+func TestFolderOfAllRecordingsIsGone(t *testing.T) {
+	for _, name := range []string{"cam", "a/b/cam"} {
+		dir := t.TempDir()
+		s := open(t, dir, Options{})
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Record(name, ModeRecord, make(source), nil); err == nil || !strings.Contains(err.Error(), "is gone") {
+			t.Errorf("recording %s: %v", name, err)
+		}
+	}
 }

@@ -234,11 +234,14 @@ func (r *Recorder) openFile(mode Mode) (err error) {
 	if err != nil || !there {
 		return err
 	}
-	if err = r.create(); errors.Is(err, fs.ErrNotExist) { // the folder has just gone, with its last file
-		r.temp, r.mark = "", nil
-		return nil // the first packet makes it
+	if err = r.create(); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return err
+	if there, gone := s.mayCreate(path.Dir(r.file)); there || gone != nil {
+		return errors.Join(err, gone)
+	}
+	r.temp, r.mark = "", nil
+	return nil // the folder has just gone, with its last file: the first packet makes it
 }
 
 // create makes the file under a name that it has until something is in it.

@@ -298,7 +298,7 @@ func (c *Conn) flush(b []byte) {
 		o.flight = 0
 		if err != nil {
 			o.flushing = false
-			c.fail(c.slow(err))
+			c.fail(slow(err, c.cfg.WriteTimeout))
 			o.wake()
 			o.unlock()
 			return
@@ -327,9 +327,9 @@ func (c *Conn) flush(b []byte) {
 }
 
 // slow says of a write that timed out whose fault it is.
-func (c *Conn) slow(err error) error {
+func slow(err error, timeout time.Duration) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w: it took nothing for %v", ErrSlow, c.cfg.WriteTimeout)
+		return fmt.Errorf("%w: it took nothing for %v", ErrSlow, timeout)
 	}
 	return err
 }

@@ -251,10 +251,17 @@ func (s *tlsSocket) drain(timeout time.Duration) error {
 		err := s.writeAll(b[sent:], timeout)
 		release(b)
 		if err != nil {
-			s.mu.Lock()
-			s.err = err
-			s.mu.Unlock()
+			s.fail(slow(err, timeout))
 		}
+	}
+}
+
+// fail keeps the first reason: those that follow come of it.
+func (s *tlsSocket) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
 	}
 }
 

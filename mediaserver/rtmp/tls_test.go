@@ -368,3 +368,26 @@ func TestTLSPlayerTakesLittle(t *testing.T) {
 		<-done
 	}
 }
+
+// A peer that takes nothing is slow, whatever happens to its connection after
+// that: TLS, too, ends it in its own way.
+func TestTLSSocketKeepsItsFirstFailure(t *testing.T) {
+	near, _ := pair(t, false)
+	s, ok := newTLSSocket(near).(*tlsSocket)
+	if !ok {
+		t.Fatal("TCP has no socket of its own")
+	}
+	s.tls, s.stuck = tls.Client(s, &tls.Config{InsecureSkipVerify: true}), func() {}
+	for !s.busy() {
+		if _, err := s.Write(make([]byte, recordSize)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.drain(time.Millisecond); !errors.Is(err, ErrSlow) {
+		t.Errorf("it takes nothing: %v, want ErrSlow", err)
+	}
+	s.fail(net.ErrClosed)
+	if err := s.failed(); !errors.Is(err, ErrSlow) {
+		t.Errorf("it took nothing: %v, want ErrSlow", err)
+	}
+}
