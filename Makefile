@@ -192,7 +192,7 @@ run-e2e: deploy
 		echo "left out: TestNetworkPolicy, because $$why" | tee -a $(LEFT_OUT); \
 		skip='^TestNetworkPolicy$$'; \
 	fi; \
-	HELM=$$($(BUILD) helm) go test -tags e2e -count 1 -timeout 25m -skip "$$skip" -exec "$(CURDIR)/$(CLUSTER) exec" ./hack/e2e/cluster/...
+	HELM=$$($(BUILD) helm) go test -tags e2e -count 1 -parallel 4 -timeout 25m -skip "$$skip" -exec "$(CURDIR)/$(CLUSTER) exec" ./hack/e2e/cluster/...
 
 ##@ Images and cluster
 

@@ -50,6 +50,7 @@ func (w *world) waitReason(name, want string) {
 
 // Edits that break the server say so, and are mended by taking them back.
 func TestMistakesAreMended(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "e2e-mistakes")
 	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: web}\nspec: {application: web, access: {publish: {mode: Anyone}}}"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -75,6 +76,7 @@ func TestMistakesAreMended(t *testing.T) {
 
 // What the API server says of a pod that it does not let in reaches the person.
 func TestQuotaIsNamed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "e2e-quota")
 	w.kubectl("create", "quota", "none", "--hard=pods=0")
 	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: web}\nspec: {application: web}"); err != nil {
@@ -91,6 +93,7 @@ func TestQuotaIsNamed(t *testing.T) {
 // A certificate that is garbage takes nothing down, and a good one is used
 // without a restart.
 func TestBadCertificateTakesNothingDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "e2e-certificate")
 	dir := t.TempDir()
 	write := func(name string, cert, key []byte) (string, string) {
@@ -153,6 +156,7 @@ func (w *world) address(name string) (address string) {
 // A key that is changed is good within seconds, and the one before stays good
 // for as long as the spec says.
 func TestKeyIsRotated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "e2e-rotate")
 	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: web}\nspec: {application: web}"); err != nil {
 		t.Fatalf("%v\n%s", err, out)

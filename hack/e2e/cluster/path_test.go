@@ -104,7 +104,8 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 		return strings.HasSuffix(now, "True") && !strings.HasPrefix(now, uid)
 	})
 	w.ready("archive", patience)
-	n := pictures(t, url+"/show")
+	// As a recording: the stream was live a moment ago, and would be waited for.
+	n := pictures(t, url+"/show", "-rtmp_live", "recorded")
 	if want := int((lasted.Seconds() - 3) * 25); n < want {
 		t.Errorf("%d pictures are left of %.1f s", n, lasted.Seconds())
 	}
@@ -124,7 +125,7 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 	if w.key("archive") != key {
 		t.Error("the key did not outlive its AppInstance")
 	}
-	if again := pictures(t, url+"/show"); again != n {
+	if again := pictures(t, url+"/show", "-rtmp_live", "recorded"); again != n {
 		t.Errorf("applied again, it plays %d pictures of %d", again, n)
 	}
 }
@@ -142,6 +143,7 @@ func (w *world) volume(claim string) string {
 }
 
 func TestNonsenseIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "e2e-nonsense")
 	const head = "apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: a}\n"
 	for _, c := range []struct{ spec, want string }{
@@ -166,6 +168,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 }
 
 func TestRTMPSWithACertificateFromASecret(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "e2e-tls")
 	out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: safe}\n" +
 		"spec: {application: safe, access: {publish: {mode: Anyone}}, tls: {secretName: safe-tls}}")
