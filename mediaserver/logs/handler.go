@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 // address is the attribute that names a stranger.
@@ -118,21 +119,20 @@ func stranger(a slog.Attr, known string) string {
 	return known
 }
 
-// network is what one party has of addresses: one of IPv4, 2^64 of IPv6.
+// network is what one party has of addresses, as budgets count them; of what is
+// no address, the host.
 func network(hostPort string) string {
-	at, err := netip.ParseAddrPort(hostPort)
+	switch of := budget.Address(hostPort); {
+	case of.IsSingleIP():
+		return of.Addr().String()
+	case of.IsValid():
+		return of.String()
+	}
+	host, _, err := net.SplitHostPort(hostPort)
 	if err != nil {
-		host, _, err := net.SplitHostPort(hostPort)
-		if err != nil {
-			host = hostPort
-		}
-		return clip(host, maxKind)
+		host = hostPort
 	}
-	ip := at.Addr().Unmap().WithZone("")
-	if ip.Is4() {
-		return ip.String()
-	}
-	return netip.PrefixFrom(ip, 64).Masked().String()
+	return clip(host, maxKind)
 }
 
 // format writes a record whose values are clean, as one line.
