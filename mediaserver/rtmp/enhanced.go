@@ -36,8 +36,13 @@ const maxCodecs = 32
 
 // Enhanced is what a peer says of Enhanced RTMP when it connects, or answers.
 type Enhanced struct {
-	Codecs []string // FourCCs, or AnyCodec, of everything it can do something with; 32 at most
-	Caps   uint32   // Caps bits
+	Codecs   []string // FourCCs, or AnyCodec, of everything it can do something with; 32 at most
+	Caps     uint32   // Caps bits
+	SaysCaps bool     // capsEx was among it
+	// Codecs that it may be sent, of a kind: those of its map that it decodes or
+	// forwards or, without a map, those of fourCcList. nil: it says nothing of the
+	// kind, as a list does whose time knew no sound. 32 each at most.
+	Video, Audio []string
 }
 
 // ParseEnhanced finds what connect's command object, or that of its answer,
@@ -45,11 +50,10 @@ type Enhanced struct {
 func ParseEnhanced(o *amf.Object) (e Enhanced, ok bool) {
 	list, ok := o.Get("fourCcList")
 	if values, is := list.(*amf.Array); is {
-		for _, v := range values.Items {
-			e.add(v)
-		}
+		e.list(values.Items)
 	}
-	for _, name := range []string{"videoFourCcInfoMap", "audioFourCcInfoMap"} {
+	kinds := []*[]string{&e.Video, &e.Audio}
+	for i, name := range []string{"videoFourCcInfoMap", "audioFourCcInfoMap"} {
 		v, there := o.Get(name)
 		ok = ok || there
 		var all []amf.Property
@@ -59,8 +63,11 @@ func ParseEnhanced(o *amf.Object) (e Enhanced, ok bool) {
 		case *amf.ECMAArray:
 			all = v.Properties
 		}
+		if len(all) > 0 {
+			*kinds[i] = played(all)
+		}
 		for _, p := range all {
-			e.add(p.Name)
+			add(&e.Codecs, p.Name)
 		}
 	}
 	for _, name := range []string{"capsEx", "CapsEx"} { // Red5's spelling
@@ -68,21 +75,70 @@ func ParseEnhanced(o *amf.Object) (e Enhanced, ok bool) {
 		ok = ok || there
 		switch n := v.(type) {
 		case float64:
-			if n >= 0 && n < 1<<32 {
+			if e.SaysCaps = true; n >= 0 && n < 1<<32 {
 				e.Caps |= uint32(n)
 			}
 		case int32: // AMF3
+			e.SaysCaps = true
 			e.Caps |= uint32(n)
 		}
 	}
 	return e, ok
 }
 
-func (e *Enhanced) add(v amf.Value) {
-	name, ok := v.(string)
-	if ok && (name == AnyCodec || len(name) == 4) && len(e.Codecs) < maxCodecs && !slices.Contains(e.Codecs, name) {
-		e.Codecs = append(e.Codecs, name)
+// list takes fourCcList. What is of neither kind may be of both that it speaks of.
+func (e *Enhanced) list(values []amf.Value) {
+	var strange []string
+	for _, v := range values {
+		name, ok := v.(string)
+		if !ok || !add(&e.Codecs, name) {
+			continue
+		}
+		v, a := slices.Contains(videoCodecs, name), slices.Contains(audioCodecs, name)
+		if v || name == AnyCodec {
+			add(&e.Video, name)
+		}
+		if a || name == AnyCodec {
+			add(&e.Audio, name)
+		}
+		if !v && !a && name != AnyCodec {
+			strange = append(strange, name)
+		}
 	}
+	for _, kind := range []*[]string{&e.Video, &e.Audio} {
+		if *kind != nil {
+			*kind = append(*kind, strange...)
+		}
+	}
+}
+
+// played are the codecs of a map that may be sent: all but those that the peer
+// says it does something else with.
+func played(of []amf.Property) []string {
+	names := []string{}
+	for _, p := range of {
+		mask := uint32(CanDecode)
+		switch n := p.Value.(type) {
+		case float64:
+			mask = uint32(max(0, min(n, 1<<31)))
+		case int32:
+			mask = uint32(n)
+		}
+		if mask&(CanDecode|CanForward) != 0 {
+			add(&names, p.Name)
+		}
+	}
+	return names
+}
+
+// add appends a codec's name that is not in the list yet, unless it is none or
+// there are too many.
+func add(list *[]string, name string) (added bool) {
+	if name != AnyCodec && len(name) != 4 || len(*list) == maxCodecs || slices.Contains(*list, name) {
+		return false
+	}
+	*list = append(*list, name)
+	return true
 }
 
 // SetEnhanced writes into a command object what an end of the connection can

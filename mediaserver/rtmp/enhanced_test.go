@@ -56,3 +56,38 @@ func TestParseEnhanced(t *testing.T) {
 		}
 	}
 }
+
+// What a peer may be sent is what it decodes or forwards, of the kinds that it
+// speaks of.
+func TestEnhancedCodecs(t *testing.T) {
+	list := func(names ...any) *amf.Object { return amf.NewObject("fourCcList", amf.NewArray(names...)) }
+	maps := func(video, audio any, more ...any) *amf.Object {
+		return amf.NewObject(append([]any{"videoFourCcInfoMap", video, "audioFourCcInfoMap", audio}, more...)...)
+	}
+	for name, c := range map[string]struct {
+		object       *amf.Object
+		video, audio []string
+		saysCaps     bool
+	}{
+		"nothing":                 {amf.NewObject("app", "a"), nil, nil, false},
+		"capsEx alone":            {amf.NewObject("capsEx", 0.0), nil, nil, true},
+		"an empty list":           {list(), nil, nil, false},
+		"a list of 2023":          {list("av01", "vp09", "hvc1"), []string{"av01", "vp09", "hvc1"}, nil, false},
+		"a list of both":          {list("hvc1", "Opus"), []string{"hvc1"}, []string{"Opus"}, false},
+		"a list of sound":         {list("Opus"), nil, []string{"Opus"}, false},
+		"everything":              {list("*", "hvc1"), []string{"*", "hvc1"}, []string{"*"}, false},
+		"a codec of tomorrow":     {list("hvc1", "xyz1"), []string{"hvc1", "xyz1"}, nil, false},
+		"nothing but of tomorrow": {list("xyz1"), nil, nil, false},
+		"maps": {maps(amf.NewObject("hvc1", 1.0, "av01", 2.0, "vp09", 4.0, "vp08", 0.0), amf.NewECMAArray("Opus", 3.0, "fLaC", int32(2))),
+			[]string{"hvc1", "vp09"}, []string{"Opus"}, false},
+		"maps of encoders":   {maps(amf.NewObject("hvc1", 2.0), amf.NewObject()), []string{}, nil, false},
+		"a map beats a list": {maps(amf.NewObject("av01", 1.0), 3.0, "fourCcList", amf.NewArray("hvc1", "Opus")), []string{"av01"}, []string{"Opus"}, false},
+		"no masks":           {maps(amf.NewObject("av01", true, "*", "x"), nil), []string{"av01", "*"}, nil, false},
+	} {
+		e, _ := ParseEnhanced(c.object)
+		if !slices.Equal(e.Video, c.video) || (e.Video == nil) != (c.video == nil) ||
+			!slices.Equal(e.Audio, c.audio) || (e.Audio == nil) != (c.audio == nil) || e.SaysCaps != c.saysCaps {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}

@@ -81,8 +81,12 @@ type Payload struct {
 	Frame uint8  // video's frame type, 1 to 5; 0 for audio
 	Nano  uint32 // ns behind the message's timestamp; less than 1 ms
 
+	video    bool
+	old      bool  // it is of Adobe's time, without an ExHeader
+	packet   uint8 // what an ExHeader's packet type says, of each of its tracks
 	tracks   trackLayout
 	composed bool   // a composition time goes before each track's picture, of codecs that have it
+	mods     []byte // what ModEx puts between the first byte and the packet
 	body     []byte // behind the header; of a multitrack message, its tracks
 }
 
@@ -92,7 +96,7 @@ func ParseVideo(p []byte) (v Payload, ok bool) {
 	if len(p) == 0 {
 		return v, false
 	}
-	v.Frame = p[0] >> 4 & 7
+	v.video, v.Frame = true, p[0]>>4&7
 	if p[0]&exHeader == 0 {
 		return v.legacyVideo(p)
 	}
@@ -100,6 +104,7 @@ func ParseVideo(p []byte) (v Payload, ok bool) {
 	if !ok {
 		return v, false
 	}
+	v.mods = p[1 : len(p)-len(rest)]
 	if v.Frame == frameCommand && packet != packetMeta {
 		v.Kind, v.tracks = Command, unknownTracks
 		return v, len(rest) > 0
@@ -119,7 +124,7 @@ func ParseVideo(p []byte) (v Payload, ok bool) {
 }
 
 func (p Payload) legacyVideo(b []byte) (Payload, bool) {
-	p.Kind, p.Codec, p.body = Frames, FourCC(b[0]&0x0f), b[1:]
+	p.Kind, p.Codec, p.old, p.body = Frames, FourCC(b[0]&0x0f), true, b[1:]
 	switch {
 	case p.Frame == frameCommand:
 		p.Kind, p.tracks = Command, unknownTracks
@@ -151,6 +156,7 @@ func ParseAudio(p []byte) (a Payload, ok bool) {
 	if !ok {
 		return a, false
 	}
+	a.mods = p[1 : len(p)-len(rest)]
 	packet, ok = a.codec(packet, packetMultiAudio, rest)
 	switch packet {
 	case packetStart:
@@ -166,7 +172,7 @@ func ParseAudio(p []byte) (a Payload, ok bool) {
 }
 
 func (p Payload) legacyAudio(b []byte) (Payload, bool) {
-	p.Kind, p.Codec, p.body = Frames, FourCC(b[0]>>4), b[1:]
+	p.Kind, p.Codec, p.old, p.body = Frames, FourCC(b[0]>>4), true, b[1:]
 	switch p.Codec {
 	case formatMP3, formatMP3Slow:
 		p.Codec = MP3
@@ -237,14 +243,14 @@ func (p *Payload) codec(packet, multi byte, b []byte) (byte, bool) {
 			p.tracks = unknownTracks
 			return none, true
 		case p.tracks == manyCodecs:
-			p.body = b
+			p.packet, p.body = packet, b
 			return packet, true
 		}
 	}
 	if len(b) < 4 {
 		return none, false
 	}
-	p.Codec, p.body = FourCC(binary.BigEndian.Uint32(b)), b[4:]
+	p.Codec, p.packet, p.body = FourCC(binary.BigEndian.Uint32(b)), packet, b[4:]
 	return packet, true
 }
 
@@ -262,6 +268,16 @@ func (p *Payload) IsHeader() bool {
 // Multitrack says whether the payload names its tracks: only the whole of it
 // says which they are.
 func (p *Payload) Multitrack() bool { return p.tracks != noTracks }
+
+// Video says whether it is a video payload, and not one of sound.
+func (p *Payload) Video() bool { return p.video }
+
+// Old says whether the payload is of Adobe's time: what is in front of it says
+// nothing of Enhanced RTMP.
+func (p *Payload) Old() bool { return p.old }
+
+// Modified says whether ModEx puts anything before the packet.
+func (p *Payload) Modified() bool { return len(p.mods) > 0 }
 
 // IsDisposable says whether the payload is an inter frame that no other frame
 // refers to.

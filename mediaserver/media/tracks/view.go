@@ -1,0 +1,164 @@
+package tracks
+
+import "flashpod.dev/flashpod/mediaserver/media/payload"
+
+// View is what players of one Takes are sent of a publication.
+type View struct {
+	Takes
+	video, audio choice // for Single
+}
+
+// choice is the track that is sent of a kind.
+type choice struct {
+	id uint8
+	on bool // there is one
+}
+
+// View is made anew whenever something new was seen.
+func (t Takes) View(s *Seen) View {
+	return View{t, t.choose(true, s.video, s.audio), t.choose(false, s.audio, s.video)}
+}
+
+// choose takes the lowest track whose codec is taken, or the one that is asked
+// for; other is what there is of the other kind.
+func (t *Takes) choose(video bool, list, other []track) choice {
+	if t.Asked {
+		if at := find(list, t.Track); at >= 0 {
+			return choice{t.Track, t.takes(video, list[at].codec)}
+		}
+		if find(other, t.Track) < 0 {
+			return choice{}
+		}
+	}
+	for _, c := range list {
+		if t.takes(video, c.codec) {
+			return choice{c.id, true}
+		}
+	}
+	return choice{}
+}
+
+func find(list []track, id uint8) int {
+	for i := range list {
+		if list[i].id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// Sends says which track of a kind is sent to players of a single one; ok is
+// false when none is.
+func (v *View) Sends(video bool) (id uint8, ok bool) {
+	c := v.audio
+	if video {
+		c = v.video
+	}
+	return c.id, c.on
+}
+
+// Verdict is what becomes of a message.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Nothing Verdict = iota // it is left out
+	Whole                  // it is sent as it is
+	Apart                  // its parts are sent: see Parts
+)
+
+// Judge says what becomes of a message; a payload that could not be parsed is
+// none of its business. It was seen before.
+func (v *View) Judge(p *payload.Payload) Verdict {
+	switch {
+	case v.Takes == Takes{}:
+		return Whole
+	case p.Kind == payload.Command:
+		if v.Old && !p.Old() {
+			return Nothing
+		}
+		return Whole
+	case p.Multitrack():
+		if !v.Single && !v.changes(p) {
+			return Whole
+		}
+		return Apart
+	}
+	ts := p.Tracks()
+	t, _ := ts.Next()
+	form, ok := v.form(p, t)
+	switch {
+	case !ok:
+		return Nothing
+	case p.Old(), form == payload.Plain && !(v.NoModEx && p.Modified()):
+		return Whole
+	}
+	return Apart
+}
+
+// changes says whether anything is left out of a message of several tracks.
+func (v *View) changes(p *payload.Payload) bool {
+	if v.NoModEx && p.Modified() {
+		return true
+	}
+	codecs := v.codecs(p.Video())
+	for ts := p.Tracks(); ; {
+		t, ok := ts.Next()
+		if !ok {
+			return false
+		}
+		if !codecs.Has(t.Codec) {
+			return true
+		}
+	}
+}
+
+// form is how a track of a message is sent; ok is false when it is not.
+func (v *View) form(p *payload.Payload, t payload.Track) (as payload.Form, ok bool) {
+	if v.Single {
+		if id, on := v.Sends(p.Video()); !on || id != t.ID {
+			return 0, false
+		}
+	}
+	has, hasOld := v.codecs(p.Video()).Has(t.Codec), payload.HasOldForm(t.Codec)
+	switch {
+	case p.Old() && (has || hasOld):
+		return payload.Old, true
+	case hasOld && (v.Old || !has) && (v.Single || t.ID == 0):
+		return payload.Old, true
+	case !has:
+		return 0, false
+	case v.Single || !p.Multitrack():
+		return payload.Plain, true
+	}
+	return payload.OneTrack, true
+}
+
+// Parts goes through what is sent of a message that is sent apart. More messages
+// of a track each say the same as one of all.
+type Parts struct {
+	v  *View
+	p  *payload.Payload
+	ts payload.Tracks
+}
+
+// Parts begins before the first part.
+func (v *View) Parts(p *payload.Payload) Parts { return Parts{v, p, p.Tracks()} }
+
+// Next appends the head of the next part to dst, and returns it with the body,
+// which is a piece of the message's. ok is false behind the last one.
+func (s *Parts) Next(dst []byte) (head, body []byte, ok bool) {
+	for {
+		t, more := s.ts.Next()
+		if !more {
+			return dst, nil, false
+		}
+		as, taken := s.v.form(s.p, t)
+		if !taken {
+			continue
+		}
+		if head, body, ok := s.p.AppendHead(dst, t, as, !s.v.NoModEx); ok {
+			return head, body, true
+		}
+	}
+}
