@@ -272,6 +272,14 @@ func TestNamesCount(t *testing.T) {
 	if _, _, err := Decode([]byte(traits)); err != nil {
 		t.Errorf("310 names of 63 bytes, 240 objects: %v", err)
 	}
+	// How long names are counts, not only how many.
+	if _, _, err := Decode(nameHeavy(1, 60000, 600)); !errors.Is(err, ErrTooMany) {
+		t.Errorf("a name of 60,000 bytes, 600 times: %v", err)
+	}
+	one := "\x11\x09\x89\x31\x01" + "\x0a\x13\x01" + "\x87\xa9\x41" + strings.Repeat("x", 60000) + "\x01" + strings.Repeat("\x0a\x01\x01", 599)
+	if _, _, err := Decode([]byte(one)); !errors.Is(err, ErrTooMany) {
+		t.Errorf("a sealed name of 60,000 bytes, 600 objects: %v", err)
+	}
 	// Short strings of AMF3 that are referred to.
 	short := "\x11\x09\x93\x80\x01\x01\x06\x7f" + strings.Repeat("x", 63) + strings.Repeat("\x06\x00", 19<<13-1)
 	if _, _, err := Decode([]byte(short)); !errors.Is(err, ErrTooMany) {
