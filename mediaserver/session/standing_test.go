@@ -93,9 +93,9 @@ func TestWhatAClientMayHold(t *testing.T) {
 		say     *rtmp.Message
 		ends    bool
 	}{
-		{"a connect of 100 KB", false, command(t, "connect", amf.NewObject("app", strings.Repeat("x", 100<<10))), true},
+		{"a connect of 100 KB", false, command(t, "connect", amf.NewObject("app", "app/one", "pageUrl", strings.Repeat("x", 100<<10))), true},
 		{"a connect that is large written out", false, referred(t), true},
-		{"a connect of many values", false, command(t, "connect", amf.NewArray(make([]amf.Value, 30000)...)), true},
+		{"a connect of many values", false, command(t, "connect", amf.NewObject("app", "app/one"), amf.NewArray(make([]amf.Value, 30000)...)), true},
 		{"a picture before connect", false, &rtmp.Message{Type: rtmp.TypeVideo, StreamID: 1, Payload: make([]byte, 100<<10)}, true},
 		{"a command of 500 KB", true, long(500 << 10), false},
 		{"a command of more than 1 MB", true, long(1 << 20), true},
