@@ -192,12 +192,18 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { close(l.gone); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
+// onePipe is a listener with one connection, and its client.
+func onePipe() (client net.Conn, ln *pipeListener) {
+	client, server := net.Pipe()
+	ln = &pipeListener{conns: make(chan net.Conn, 1), gone: make(chan struct{})}
+	ln.conns <- server
+	return client, ln
+}
+
 // overPipe serves HTTP to a client over a pipe, which has the clock of a bubble.
 func overPipe(t *testing.T, h http.Handler) (client net.Conn, ended func()) {
 	t.Helper()
-	client, server := net.Pipe()
-	ln := &pipeListener{conns: make(chan net.Conn, 1), gone: make(chan struct{})}
-	ln.conns <- server
+	client, ln := onePipe()
 	places := newPlaces(ln, 1, func() {})
 	web := places.server(h)
 	done := make(chan error, 1)
