@@ -19,7 +19,8 @@ const documentFile = "instance.yaml"
 // media server. What only Kubernetes cares about is left out, so that a change
 // of it restarts no pod, and so is what has its default and was not there in
 // 3dc204b: a media server of that age, which spec.image may name, refuses fields
-// that it does not know.
+// that it does not know. Of the Service it has whose addresses the server sees,
+// in the words that a media server of that age can read, too.
 func document(a *v1alpha1.AppInstance) (string, error) {
 	access := a.Spec.Access
 	if d := access.Publish.PreviousKeyFor; d != nil && d.Duration == time.Hour || access.Publish.Mode != v1alpha1.PublishKey {
@@ -44,6 +45,10 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			*limit.is = nil
 		}
 	}
+	var service v1alpha1.Service
+	if a.Spec.Service.ShowsNodes() {
+		service.ExternalTrafficPolicy = a.Spec.Service.ExternalTrafficPolicy
+	}
 	doc := struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        map[string]string `json:"metadata"`
@@ -58,7 +63,8 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			Access      v1alpha1.Access    `json:"access"`
 			Limits      v1alpha1.Limits    `json:"limits,omitzero"`
 			Delivery    v1alpha1.Delivery  `json:"delivery"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, access, limits, a.Spec.Delivery},
+			Service     v1alpha1.Service   `json:"service,omitzero"`
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, access, limits, a.Spec.Delivery, service},
 	}
 	text, err := yaml.Marshal(doc)
 	if err != nil {

@@ -15,25 +15,26 @@ import (
 
 // edits are an edit of each field of the spec.
 var edits = map[string]string{
-	"suspend":                   "suspend: true",
-	"recording":                 "recording: {mode: All}",
-	"storage":                   "storage: {size: 20Gi, retain: false}",
-	"access":                    "access: {publish: {previousKeyFor: 2h}}",
-	"limits":                    "limits: {maxStreams: 3}",
-	"delivery":                  "delivery: {latency: Low}",
-	"service":                   "service: {type: NodePort, port: 1999, annotations: {a: b}}",
-	"tls":                       "tls: {secretName: cert}",
-	"networkPolicy":             "networkPolicy: {mode: None}",
-	"upgradePolicy":             "upgradePolicy: Manual",
-	"image":                     "image: other:1",
-	"imagePullSecrets":          "imagePullSecrets: [{name: pull}]",
-	"resources":                 "resources: {requests: {cpu: 2}}",
-	"nodeSelector":              "nodeSelector: {a: b}",
-	"tolerations":               "tolerations: [{operator: Exists}]",
-	"affinity":                  "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: k, operator: Exists}]}}]}}",
-	"topologySpreadConstraints": "topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}}]",
-	"priorityClassName":         "priorityClassName: high",
-	"podAnnotations":            "podAnnotations: {a: b}",
+	"suspend":                       "suspend: true",
+	"recording":                     "recording: {mode: All}",
+	"storage":                       "storage: {size: 20Gi, retain: false}",
+	"access":                        "access: {publish: {previousKeyFor: 2h}}",
+	"limits":                        "limits: {maxStreams: 3}",
+	"delivery":                      "delivery: {latency: Low}",
+	"service.externalTrafficPolicy": "service: {externalTrafficPolicy: Cluster}",
+	"service":                       "service: {type: NodePort, port: 1999, annotations: {a: b}}",
+	"tls":                           "tls: {secretName: cert}",
+	"networkPolicy":                 "networkPolicy: {mode: None}",
+	"upgradePolicy":                 "upgradePolicy: Manual",
+	"image":                         "image: other:1",
+	"imagePullSecrets":              "imagePullSecrets: [{name: pull}]",
+	"resources":                     "resources: {requests: {cpu: 2}}",
+	"nodeSelector":                  "nodeSelector: {a: b}",
+	"tolerations":                   "tolerations: [{operator: Exists}]",
+	"affinity":                      "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: k, operator: Exists}]}}]}}",
+	"topologySpreadConstraints":     "topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {a: b}}}]",
+	"priorityClassName":             "priorityClassName: high",
+	"podAnnotations":                "podAnnotations: {a: b}",
 }
 
 // README has a table of the edits that restart the server: it is true, and leaves
@@ -49,11 +50,14 @@ func TestTableOfEditsThatRestart(t *testing.T) {
 			rows[strings.TrimPrefix(strings.Trim(field, "` "), "spec.")] = m[2] == "restarts"
 		}
 	}
+	fields := []string{"service.externalTrafficPolicy"}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[v1alpha1.AppInstanceSpec]()) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" || name == "application" || name == "instance" { // which cannot be edited
-			continue
+		if name != "" && name != "application" && name != "instance" { // which cannot be edited
+			fields = append(fields, name)
 		}
+	}
+	for _, name := range fields {
 		told, ok := rows[name]
 		edit, known := edits[name]
 		if !ok || !known {
@@ -83,6 +87,7 @@ func TestTableOfEditsThatRestart(t *testing.T) {
 		}
 		after.configMap = &corev1.ConfigMap{Data: map[string]string{documentFile: old}}
 		p := &plan{upgrade: upgrade{edited: true}}
+		name, _, _ = strings.Cut(name, ".")
 		if causes := p.causes(after, wantedTemplate(t, before), wantedTemplate(t, after), doc); !slices.Equal(causes, []string{"spec." + name}) {
 			t.Errorf("spec.%s: the event says %v", name, causes)
 		}

@@ -87,7 +87,10 @@ type Service struct {
 	// +listType=atomic
 	// +optional
 	LoadBalancerSourceRanges []string `json:"loadBalancerSourceRanges,omitempty"`
-	// ExternalTrafficPolicy is Local (clients' addresses are seen) or Cluster.
+	// ExternalTrafficPolicy is Local (clients' addresses are seen) or Cluster (any
+	// node takes connections, and the server sees nodes' addresses in place of the
+	// clients'). It concerns the types LoadBalancer and NodePort. Unlike the rest of
+	// service, a change of it restarts the server.
 	// +kubebuilder:default=Local
 	// +kubebuilder:validation:Enum=Local;Cluster
 	// +optional

@@ -24,7 +24,7 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Access.Publish.Mode, PublishKey)
 	def(&s.Access.Publish.PreviousKeyFor, &metav1.Duration{Duration: time.Hour})
 	def(&s.Access.Publish.TakeOver, TakeOverWhenSilent)
-	connections, perAddress, streams, message := int32(10000), int32(1000), int32(1000), int32(1<<20)
+	connections, perAddress, streams, message := int32(10000), int32(defaultPerAddress), int32(1000), int32(1<<20)
 	def(&s.Limits.MaxConnections, &connections)
 	def(&s.Limits.MaxConnectionsPerAddress, &perAddress)
 	def(&s.Limits.MaxStreams, &streams)
@@ -39,6 +39,29 @@ func (a *AppInstance) SetDefaults() {
 		def(&s.TLS.Port, 443)
 	}
 	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
+}
+
+// defaultPerAddress is spec.limits.maxConnectionsPerAddress where nobody has set
+// it.
+const defaultPerAddress = 1000
+
+// ConnectionsPerAddress is how many connections one address may have at once, 0
+// for any number: spec.limits.maxConnectionsPerAddress, of which the default is
+// for addresses of clients, and not for those of nodes.
+func (s *AppInstanceSpec) ConnectionsPerAddress() int32 {
+	most := s.Limits.MaxConnectionsPerAddress
+	if most == nil || *most == defaultPerAddress && s.Service.ShowsNodes() {
+		return 0
+	}
+	return *most
+}
+
+// ShowsNodes says whether clients from outside of the cluster come to the server
+// from addresses of its nodes: kube-proxy puts those in the place of the clients'
+// own wherever any node may pass a connection on. What comes to the Service's
+// address inside the cluster keeps its own.
+func (s *Service) ShowsNodes() bool {
+	return s.Type != corev1.ServiceTypeClusterIP && s.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyCluster
 }
 
 // Path is what the instance is called by in URLs and folders.

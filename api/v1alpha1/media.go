@@ -113,8 +113,9 @@ type Limits struct {
 	// MaxConnectionsPerAddress is how many clients of one address may be connected
 	// at once (of IPv6, of one network of 64 bits); 0 for any number. One address
 	// never takes more than half of what the server has places for. It does not
-	// hold for SharedAddresses, and not with service.externalTrafficPolicy Cluster,
-	// which shows the server the addresses of nodes.
+	// hold for SharedAddresses. With service.externalTrafficPolicy Cluster, which
+	// shows the server the addresses of nodes, the default is no bound, and any
+	// other number holds.
 	// +kubebuilder:default=1000
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=2147483647

@@ -89,3 +89,24 @@ func TestSilentConnectionsOfAnAddress(t *testing.T) {
 		t.Errorf("another address: %s", got)
 	}
 }
+
+// Where an address stands for many, more than a few of its clients at once hear
+// why there is no place for them.
+func TestManyOfASharedAddressHearWhy(t *testing.T) {
+	t.Parallel()
+	for _, spec := range []string{"limits: {sharedAddresses: [127.0.0.0/8]}", "service: {externalTrafficPolicy: Cluster}"} {
+		s, _ := runWith(t, Config{MaxConnections: 1}, "{application: app, instance: one, "+spec+"}")
+		if got := hello(t, from(t, s, "127.0.0.1")); got != servertest.Success {
+			t.Fatalf("%s: the first hears %s", spec, got)
+		}
+		var crowd []net.Conn
+		for range 3 * maxInWordsBy {
+			crowd = append(crowd, from(t, s, "127.0.0.1"))
+		}
+		for _, nc := range crowd {
+			if got := hello(t, nc); got != "_error NetConnection.Connect.Failed" {
+				t.Errorf("%s: one of many hears %s", spec, got)
+			}
+		}
+	}
+}

@@ -152,7 +152,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),
 		perAddress: perAddress,
-		words:      newWords(cfg.Budgets.Files),
+		words:      newWords(cfg.Budgets.Files, perAddress, shared),
 		conns:      map[*session.Session]struct{}{},
 		refused:    map[string]uint64{},
 	}

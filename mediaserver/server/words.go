@@ -15,7 +15,7 @@ import (
 const (
 	// maxInWords is how many connections at once are told why there is no place
 	// for them, a sixteenth of the files at most, and maxInWordsBy how many of one
-	// address: others are closed without a word.
+	// address, where addresses have bounds: others are closed without a word.
 	maxInWords   = 64
 	maxInWordsBy = 2
 	// fewPlaces are so few that one address may have them all.
@@ -32,13 +32,14 @@ type words struct {
 	addresses *budget.Addresses
 }
 
-// newWords makes them with places of their own among the files.
-func newWords(files *budget.Budget) words {
+// newWords makes them with places of their own among the files. perAddress and
+// shared are those of addressPlaces.
+func newWords(files *budget.Budget, perAddress int, shared []netip.Prefix) words {
 	n := wordsPlaces(files)
 	if !files.Take(int64(n)) {
 		n = 0
 	}
-	return words{places: make(chan struct{}, n), addresses: budget.NewAddresses(maxInWordsBy, nil)}
+	return words{places: make(chan struct{}, n), addresses: budget.NewAddresses(min(perAddress, maxInWordsBy), shared)}
 }
 
 func wordsPlaces(files *budget.Budget) int {
@@ -95,17 +96,16 @@ func addressFull(most int) *session.Refusal {
 // addressLimit is how many connections one address may have with an instance, 0
 // for any number, and those that stand for many.
 func addressLimit(doc *v1alpha1.AppInstance) (most int, shared []netip.Prefix) {
-	l := doc.Spec.Limits
-	// With this policy all clients seem to come from a few nodes.
-	if l.MaxConnectionsPerAddress == nil || doc.Spec.Service.ExternalTrafficPolicy == "Cluster" {
+	most = int(doc.Spec.ConnectionsPerAddress())
+	if most == 0 {
 		return 0, nil
 	}
-	for _, one := range l.SharedAddresses {
+	for _, one := range doc.Spec.Limits.SharedAddresses {
 		if p, err := v1alpha1.ParseAddress(one); err == nil { // as documents are: they are valid
 			shared = append(shared, p)
 		}
 	}
-	return int(*l.MaxConnectionsPerAddress), shared
+	return most, shared
 }
 
 // addressPlaces is how many connections one address may have before it is known
