@@ -44,7 +44,7 @@ func (s *Server) serveDebug() {
 		return
 	}
 	// An answer may take as long as a profile is asked for.
-	s.debug.http = s.debug.listener.server(web.NamedOnly(nil, debug.Handler(s)))
+	s.debug.http = s.debug.listener.server(web.NamedOnly(nil, nil, debug.Handler(s)))
 	s.debug.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	go func() {
 		if err := s.debug.http.Serve(s.debug.listener); !errors.Is(err, http.ErrServerClosed) {

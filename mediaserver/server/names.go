@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +35,48 @@ func hostsNames(file string) (names []string) {
 		}
 	}
 	return names
+}
+
+// podName takes a pod's full name apart, as a cluster has it in the pod's hosts
+// file: pod.service.namespace.svc, and the cluster's domain, which may be any or
+// none [Kubernetes, DNS for Services and Pods].
+func podName(full string) (pod, service, namespace, domain string, ok bool) {
+	parts := strings.SplitN(full, ".", 5)
+	if len(parts) < 4 || parts[3] != "svc" || slices.Contains(parts, "") {
+		return "", "", "", "", false
+	}
+	if len(parts) == 5 {
+		domain = parts[4]
+	}
+	return parts[0], parts[1], parts[2], domain, true
+}
+
+// podNames are the short names that others in the cluster have for a pod which
+// has one of some names, and for the Service that gives it this name. Only its own
+// are safe: a namespace may be called like a domain of the internet, where a
+// stranger can have any name that is free.
+func podNames(own []string) (names []string) {
+	for _, full := range own {
+		if pod, service, namespace, _, ok := podName(full); ok {
+			names = append(names, service, service+"."+namespace, pod+"."+service, pod+"."+service+"."+namespace)
+		}
+	}
+	return names
+}
+
+// podDomains are those of a pod's namespace: whatever is called so is a Service
+// there, perhaps one that its user has made, or a pod of it. No stranger has a name
+// among them.
+func podDomains(own []string) (domains []string) {
+	for _, full := range own {
+		if _, _, namespace, domain, ok := podName(full); ok {
+			domains = append(domains, namespace+".svc")
+			if domain != "" {
+				domains = append(domains, namespace+".svc."+domain)
+			}
+		}
+	}
+	return domains
 }
 
 // ownAddresses are those of this machine's interfaces.

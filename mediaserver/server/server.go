@@ -54,8 +54,8 @@ type Config struct {
 	// default 1 s.
 	PublisherTimeout time.Duration
 	// HTTPNames are what the HTTP server is called: it answers to its addresses,
-	// to localhost, to these names and to those that this machine has in its hosts
-	// file, and to no other.
+	// to localhost, to these names, to those that this machine has in its hosts
+	// file and, in a pod, to those of Services in its namespace, and to no other.
 	HTTPNames []string
 	// MaxConnections is how many connections may be open at once, of clients
 	// and of strangers that have not connected yet; more are closed as they
@@ -73,6 +73,7 @@ type Config struct {
 	Budgets *budget.Budgets
 
 	clock clock
+	hosts string // the file with this machine's own names; default: hostsFile
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -125,6 +126,9 @@ func (s Served) Path() string {
 func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.hosts == "" {
+		cfg.hosts = hostsFile
 	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 10 * time.Second

@@ -67,7 +67,7 @@ func (s *Server) listenWeb() error {
 
 // serveWeb serves HTTP until closeWeb is called.
 func (s *Server) serveWeb(failed chan<- error) {
-	s.web = s.http.server(web.Handler(s, web.Options{Version: s.cfg.Version, Names: s.httpNames(), Log: s.log}))
+	s.web = s.http.server(web.Handler(s, s.webOptions()))
 	s.web.WriteTimeout = writeTimeout
 	s.web.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	go func() {
@@ -82,12 +82,17 @@ func (s *Server) closeWeb() {
 	s.cfg.Budgets.Files.Give(int64(s.http.max))
 }
 
-// httpNames are the names that HTTP is asked under.
-func (s *Server) httpNames() []string {
-	names := hostsNames(hostsFile)
+// webOptions are what the handler of HTTP needs to know of this server.
+func (s *Server) webOptions() web.Options {
+	names := hostsNames(s.cfg.hosts)
+	names, domains := append(names, podNames(names)...), podDomains(names)
 	for _, n := range s.cfg.HTTPNames {
 		names = append(names, strings.ToLower(strings.TrimSuffix(n, ".")))
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return web.Options{Version: s.cfg.Version, Names: distinct(names), Domains: distinct(domains), Log: s.log}
+}
+
+func distinct(all []string) []string {
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -12,20 +12,26 @@ import (
 )
 
 // NamedOnly lets requests through that are addressed to nobody, as those of simple
-// probes are, to an address, to localhost, or to one of some names, which are in
-// lower case. A web page whose own name
+// probes are, to an address, to localhost, to one of some names, or to a name
+// within one of some domains; both are in lower case. A web page whose own name
 // leads to this server, so that a browser takes the server's answers for the
 // page's, betrays itself by that name.
-func NamedOnly(names []string, h http.Handler) http.Handler {
+func NamedOnly(names, domains []string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r)
-		if _, err := netip.ParseAddr(host); err == nil || host == "" || host == "localhost" || slices.Contains(names, host) {
+		_, err := netip.ParseAddr(host)
+		if err == nil || host == "" || host == "localhost" || slices.Contains(names, host) || slices.ContainsFunc(domains, within(host)) {
 			h.ServeHTTP(w, r)
 			return
 		}
 		refuse(w, r, http.StatusMisdirectedRequest, fmt.Sprintf(
 			"this server is not called %.64q: ask by its address, or name it so with flashpod serve --http-host", host))
 	})
+}
+
+// within says of a domain whether a host is in it.
+func within(host string) func(domain string) bool {
+	return func(domain string) bool { return strings.HasSuffix(host, "."+domain) }
 }
 
 // hostOf is the host that a request is addressed to, without its port.

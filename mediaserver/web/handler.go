@@ -46,7 +46,9 @@ type Options struct {
 	// Names are what the server is called, in lower case; it answers to its
 	// addresses and to localhost anyway.
 	Names []string
-	Log   *slog.Logger // default: none
+	// Domains are those in which every name is one of the server's, in lower case.
+	Domains []string
+	Log     *slog.Logger // default: none
 }
 
 // Handler serves:
@@ -89,7 +91,7 @@ func Handler(src Source, opts Options) http.Handler {
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
-	return NamedOnly(opts.Names, withoutBody(mux))
+	return NamedOnly(opts.Names, opts.Domains, withoutBody(mux))
 }
 
 func index(w http.ResponseWriter, src Source, version string) {

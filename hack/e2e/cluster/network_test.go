@@ -40,6 +40,14 @@ func TestNetworkPolicy(t *testing.T) {
 	for _, c := range []client{prometheus, neighbour, operator} {
 		until(t, patience, c.name+" to reach the control port", func() bool { return c.lists(control) })
 	}
+	// By the names that the cluster has for it, too.
+	origin := "guarded-origin." + w.ns
+	for _, name := range []string{origin, origin + ".svc", origin + ".svc.cluster.local", "guarded-0." + origin, "guarded-0." + origin + ".svc.cluster.local"} {
+		until(t, patience, "Prometheus to reach the control port at "+name, func() bool { return prometheus.lists("http://" + name + ":8080") })
+	}
+	for _, name := range []string{"guarded-origin", "guarded-0.guarded-origin"} {
+		until(t, patience, "a neighbour to reach the control port at "+name, func() bool { return neighbour.lists("http://" + name + ":8080") })
+	}
 	for _, c := range []client{stranger, namesake} {
 		if c.lists(control) {
 			t.Errorf("%s reaches the control port", c.name)
