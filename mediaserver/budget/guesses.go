@@ -19,7 +19,9 @@ const (
 )
 
 // Guesses counts wrong keys by the address that they come from, so that answers
-// to it slow down. All methods may be called from any goroutine, and none waits.
+// to it slow down. Right keys are neither counted nor slowed: where an address
+// stands for many, as a proxy's or a node's does, a stranger who guesses there keeps
+// nobody out who has the key. All methods may be called from any goroutine, and none waits.
 // A nil Guesses counts nothing.
 type Guesses struct {
 	mu   sync.Mutex // nothing else is taken while it is held

@@ -89,7 +89,10 @@ func (s *Server) webOptions() web.Options {
 	for _, n := range s.cfg.HTTPNames {
 		names = append(names, strings.ToLower(strings.TrimSuffix(n, ".")))
 	}
-	return web.Options{Version: s.cfg.Version, Names: distinct(names), Domains: distinct(domains), Log: s.log}
+	return web.Options{
+		Version: s.cfg.Version, Names: distinct(names), Domains: distinct(domains),
+		Guesses: s.cfg.Budgets.Guesses, Log: s.log,
+	}
 }
 
 func distinct(all []string) []string {

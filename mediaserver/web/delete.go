@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -53,9 +55,30 @@ func explain(e *catalogue.RefusedError) error {
 	case session.RefusedKeyReplaced:
 		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", e.Application, e.Instance)
 	case session.RefusedWrongKey:
-		return fail(http.StatusUnauthorized, "this is not the publish key of %s/%s", e.Application, e.Instance)
+		return &failure{http.StatusUnauthorized, fmt.Errorf("this is not the publish key of %s/%s", e.Application, e.Instance), true}
 	default: // where the key should lie is not said to strangers
 		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", e.Application, e.Instance, e.Refusal)
+	}
+}
+
+// afterGuess waits before a wrong key is answered that is not the first from its
+// address, and has the connection end with the answer. It waits no longer than the
+// client does, and no place of those who read folders is taken meanwhile.
+func (h *recordings) afterGuess(w http.ResponseWriter, r *http.Request, err error) {
+	var f *failure
+	if !errors.As(err, &f) || !f.guess {
+		return
+	}
+	wait := h.guesses.Wrong(r.RemoteAddr, time.Now())
+	if wait == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	later := time.NewTimer(wait)
+	defer later.Stop()
+	select {
+	case <-later.C:
+	case <-r.Context().Done():
 	}
 }
 

@@ -48,6 +48,9 @@ type Options struct {
 	Names []string
 	// Domains are those in which every name is one of the server's, in lower case.
 	Domains []string
+	// Guesses counts wrong keys, so that answers to them slow down; nil: they do
+	// not.
+	Guesses *budget.Guesses
 	Log     *slog.Logger // default: none
 }
 
@@ -87,7 +90,7 @@ func Handler(src Source, opts Options) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
 	}))
-	recorded := recordingsHandler(catalogue.New(src.Recordings), log)
+	recorded := recordingsHandler(catalogue.New(src.Recordings), opts.Guesses, log)
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })

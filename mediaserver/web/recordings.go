@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
 	"flashpod.dev/flashpod/mediaserver/recording"
 )
@@ -54,10 +55,11 @@ const (
 // A slash in the name of an instance is written %2F. Deleting needs the
 // instance's publish key, as "Authorization: Bearer KEY"; where anyone may
 // publish there is none, and only requests from this machine are heard that say
-// "Connection: flashpod-local" and nothing that a proxy or a browser adds. Errors
-// are JSON: {"error": "what, and what to do"}.
-func recordingsHandler(c *catalogue.Catalogue, log *slog.Logger) http.Handler {
-	h := &recordings{catalogue: c, log: log, lookers: make(chan struct{}, maxLookers)}
+// "Connection: flashpod-local" and nothing that a proxy or a browser adds. Wrong
+// keys are answered the later, the more of them an address has shown, here or to
+// publish. Errors are JSON: {"error": "what, and what to do"}.
+func recordingsHandler(c *catalogue.Catalogue, guesses *budget.Guesses, log *slog.Logger) http.Handler {
+	h := &recordings{catalogue: c, guesses: guesses, log: log, lookers: make(chan struct{}, maxLookers)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /recordings", h.look(h.list))
 	mux.HandleFunc("GET /recordings/{application}/{instance}/{name...}", h.look(h.one))
@@ -67,6 +69,7 @@ func recordingsHandler(c *catalogue.Catalogue, log *slog.Logger) http.Handler {
 
 type recordings struct {
 	catalogue *catalogue.Catalogue
+	guesses   *budget.Guesses
 	log       *slog.Logger
 	lookers   chan struct{}
 }
@@ -75,12 +78,13 @@ type recordings struct {
 type failure struct {
 	status int
 	err    error
+	guess  bool // it is about a wrong key
 }
 
 func (f *failure) Error() string { return f.err.Error() }
 
 func fail(status int, format string, args ...any) error {
-	return &failure{status, fmt.Errorf(format, args...)}
+	return &failure{status: status, err: fmt.Errorf(format, args...)}
 }
 
 // look bounds how much of the disk strangers can keep busy, and answers.
@@ -97,6 +101,7 @@ func (h *recordings) look(f func(context.Context, *http.Request) (any, error)) h
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
+		h.afterGuess(w, r, err)
 		status := http.StatusOK
 		if err != nil {
 			if status = statusOf(err); status == http.StatusInternalServerError {
