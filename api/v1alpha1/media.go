@@ -73,8 +73,11 @@ type PublishAccess struct {
 	// TakeOver says when a publisher may take a name over from the one that has
 	// it: WhenSilent (nothing has come from that one for a second, as when an
 	// encoder has lost its network and is back on another connection), Always
-	// (also from one that still sends: the newest publisher wins) or Never.
-	// Viewers stay and a recording goes on.
+	// (also from one that still sends: the newest publisher wins) or Never (the
+	// connection of that one has to end first). Viewers stay and a recording goes
+	// on. A backup encoder that asks again and again has the name a second after
+	// the primary one fell silent, and keeps it; with Never a pause changes nothing.
+	// With Always two encoders that try again take the name from each other.
 	// +kubebuilder:default=WhenSilent
 	// +optional
 	TakeOver TakeOver `json:"takeOver,omitempty"`

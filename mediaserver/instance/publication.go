@@ -19,13 +19,14 @@ type publication struct {
 	waits  atomic.Bool  // its publisher waits for the answer, and has nothing to say yet
 	closed atomic.Bool
 	taken  atomic.Pointer[session.Refusal] // why another has the name; nil: none has
+	told   func(*session.Refusal)          // is told so; nil: nobody is
 
 	record   *recordTask   // nil: none is wanted
 	finished chan struct{} // closed when nothing of it is written any more
 }
 
-func newPublication(i *Instance, name string, pub *stream.Publisher) *publication {
-	p := &publication{name: name, inst: i, pub: pub, finished: make(chan struct{})}
+func newPublication(i *Instance, c candidate, pub *stream.Publisher) *publication {
+	p := &publication{name: c.Name, inst: i, pub: pub, told: c.TakenOver, finished: make(chan struct{})}
 	p.wrote.Store(time.Now().UnixNano())
 	return p
 }

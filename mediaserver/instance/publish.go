@@ -75,7 +75,7 @@ func (o *owner) publish(c candidate) {
 // begin makes a candidate the publisher. goesOn is a recording that it takes over;
 // nil: none.
 func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *recordTask) {
-	p := newPublication(o.Instance, c.Name, pub)
+	p := newPublication(o.Instance, c, pub)
 	e.publication = p
 	o.cameBack(c.Name)
 	o.seen.count(func(t *Totals) { t.Publications++ })

@@ -79,14 +79,18 @@ func (o *owner) contendLater(before *publication, c candidate, after time.Durati
 // where it may not.
 func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 	before := e.publication
-	before.taken.Store(&session.Refusal{
+	why := &session.Refusal{
 		Code: session.RefusedTaken, Reason: fmt.Sprintf("Another publisher has taken over %s: %s", c.Name, because),
-	})
+	}
+	before.taken.Store(why)
 	if before.closed.Swap(true) {
 		return o.contend(e, c) // it has ended just now
 	}
 	// From here on nobody else ends it.
 	o.log.Info("publisher is taken over", "stream", c.Name, "because", because)
+	if before.told != nil {
+		before.told(why)
+	}
 	pub := before.pub.TakeOver(before.LastWrite())
 	mode, wanted, _ := o.rules.Load().recordMode(c.Mode)
 	task := before.record

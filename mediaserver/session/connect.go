@@ -151,7 +151,7 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 // refuse answers connect with _error and the reason, tells the client to
 // close, and ends the connection.
 func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) error {
-	defer s.dismiss()
+	defer s.dismiss(lingerFor)
 	s.cfg.Refused(counted)
 	args, _ := cmd.Object.(*amf.Object)
 	if args == nil {

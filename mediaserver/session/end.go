@@ -27,6 +27,7 @@ func (s *Session) Shutdown(reason string) {
 
 func (s *Session) shutdown(reason string) {
 	if s.leaving.Swap(true) {
+		time.AfterFunc(shutdownGrace, s.Close) // it was told to go, and may have more time than that
 		return
 	}
 	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.id)}
@@ -50,9 +51,9 @@ func (s *Session) shutdown(reason string) {
 }
 
 // dismiss lets a client go that was refused and told why.
-func (s *Session) dismiss() {
+func (s *Session) dismiss(grace time.Duration) {
 	if !s.leaving.Swap(true) {
-		s.hangUp(lingerFor)
+		s.hangUp(grace)
 	}
 }
 

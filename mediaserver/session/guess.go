@@ -16,7 +16,7 @@ func (ns *netStream) mayNot(request PublishRequest, why *Refusal) error {
 	}
 	if s.wrongKeys++; s.wrongKeys >= maxWrongKeys {
 		s.log.Warn("closed: too many wrong keys", "tries", s.wrongKeys)
-		s.dismiss()
+		s.dismiss(lingerFor)
 	}
 	return nil
 }

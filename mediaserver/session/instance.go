@@ -109,6 +109,9 @@ type PublishRequest struct {
 	// recording that was promised could not begin, has ended by itself (a full
 	// disk), or could not be finished; before Close says that it has ended.
 	RecordingEnded func(*Refusal)
+	// TakenOver is called, at most once and as answers are, when another publisher
+	// has taken the name over; Write says so, too.
+	TakenOver func(*Refusal)
 }
 
 // PublishAnswer has the publication, or why there is none.

@@ -83,7 +83,13 @@ func (f farInstance) MayPublish(r session.PublishRequest, answer func(*session.R
 }
 
 func (f farInstance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
-	asked, ended := carried(r), r.RecordingEnded
+	asked, ended, taken := carried(r), r.RecordingEnded, r.TakenOver
+	if taken != nil {
+		asked.TakenOver = func(why *session.Refusal) {
+			why = carriedRefusal(why)
+			f.p.back.send(func() { taken(why) })
+		}
+	}
 	if ended != nil {
 		asked.RecordingEnded = func(why *session.Refusal) {
 			why = carriedRefusal(why)

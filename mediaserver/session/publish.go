@@ -46,6 +46,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		p.failed.Store(why)
 		s.turns.post(p.recordingEnded)
 	}
+	request.TakenOver = func(why *Refusal) { p.lostName(why, silentFor) }
 	answer, err := ask(s, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
@@ -245,10 +246,19 @@ func (s *Session) routeMedia(id uint32, p *publishing) {
 	s.stand()
 }
 
-// takenOver tells a publisher that speaks again that another has its name by
-// now. Its connection ends, and an encoder comes back or tells its user; but for a
-// client that publishes or plays something else as well.
-func (p *publishing) takenOver(why error) {
+// lostName has a publisher told, once, that another has its name; see takenOver.
+// It may be called from any goroutine, and does not wait.
+func (p *publishing) lostName(why error, grace time.Duration) {
+	if !p.over.Swap(true) {
+		p.ns.session.turns.post(func() { p.takenOver(why, grace) })
+	}
+}
+
+// takenOver tells a publisher that another has its name by now. Its connection
+// ends, within grace where the client does not hang up itself, and an encoder comes
+// back or tells its user; but for a client that publishes or plays something else
+// as well.
+func (p *publishing) takenOver(why error, grace time.Duration) {
 	ns, s := p.ns, p.ns.session
 	if ns.publishing != p || s.leaving.Load() {
 		return
@@ -267,7 +277,7 @@ func (p *publishing) takenOver(why error) {
 			return
 		}
 	}
-	s.dismiss()
+	s.dismiss(grace)
 }
 
 // clearData forgets what @setDataFrame had set for a handler, and says so.

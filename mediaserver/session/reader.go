@@ -128,8 +128,8 @@ func (s *Session) publish(m *rtmp.Message) {
 	if p == nil {
 		return
 	}
-	if err := p.Write(m); err != nil && !p.over.Swap(true) {
-		s.turns.post(func() { p.takenOver(err) })
+	if err := p.Write(m); err != nil {
+		p.lostName(err, lingerFor)
 	}
 }
 

@@ -39,6 +39,10 @@ const (
 	shutdownGrace = 2 * time.Second
 	// lingerFor is how long a client that was refused may take to close.
 	lingerFor = 2 * time.Second
+	// silentFor is the same for a client of which nothing has come for a while. Its
+	// network may be away: what it is told waits in the socket, and arrives when the
+	// network is back, unless the socket is closed by then.
+	silentFor = time.Minute
 	// lastWords is how long what a client has said before it went may wait for
 	// the instance.
 	lastWords = 2 * time.Second
