@@ -45,6 +45,8 @@ type Questions struct {
 	askers  map[string]*asker
 	fresh   []*asker    // that have a question which may begin, the next to be served first
 	paused  []*question // that want to go on
+	parked  int         // that wait for what others do: see Await
+	back    []*question // that have waited so, and want to go on
 	turned  bool        // a paused one was served last
 }
 
@@ -154,12 +156,21 @@ func (q *Questions) Begun() int {
 	return q.begun
 }
 
-// serve gives places that are free to those that wait: to questions that go on
-// and to new ones in turn. The caller holds mu.
+// serve gives places that are free to those that wait: to questions that have
+// waited for others, then to those that go on and to new ones in turn. The caller
+// holds mu.
 func (q *Questions) serve() {
 	for q.working < q.places {
-		fresh := len(q.fresh) > 0 && q.begun < maxBegun
+		room := q.begun < maxBegun
+		fresh := len(q.fresh) > 0 && room
 		switch {
+		case len(q.back) > 0 && room:
+			one := q.back[0]
+			q.back = q.back[1:]
+			q.begun++
+			q.give(one)
+			close(one.goOn)
+			one.goOn = nil
 		case len(q.paused) > 0 && (!fresh || !q.turned):
 			one := q.paused[0]
 			q.paused = q.paused[1:]
