@@ -53,7 +53,7 @@ func newIndex(t testing.TB, w *Watcher) (*Index, string) {
 // expect compares all that an index says of a folder with what lies there.
 func expect(t *testing.T, x *Index, root, dir string) {
 	t.Helper()
-	f, err := x.Open(dir)
+	f, err := x.Open(t.Context(), dir)
 	entries, there := os.ReadDir(filepath.Join(root, dir))
 	if there != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -203,7 +203,7 @@ func TestManyAskAtOnce(t *testing.T) {
 			for n := range 8 {
 				all.Go(func() {
 					for i := range 20 {
-						f, err := x.Open(".")
+						f, err := x.Open(t.Context(), ".")
 						if err != nil {
 							t.Error(err)
 							return
@@ -215,7 +215,7 @@ func TestManyAskAtOnce(t *testing.T) {
 						if err := os.WriteFile(filepath.Join(root, name), nil, 0o600); err != nil {
 							t.Error(err)
 						}
-						if f, err = x.Open("."); err != nil {
+						if f, err = x.Open(t.Context(), "."); err != nil {
 							t.Error(err)
 							return
 						}
@@ -236,11 +236,11 @@ func TestPipeIsNoFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, none := range []string{"pipe", "pipe/x", "none", "none/x"} {
-		if _, err := x.Open(none); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := x.Open(t.Context(), none); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v, want ErrNotExist", none, err)
 		}
 	}
-	if _, err := x.Open("../x"); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if _, err := x.Open(t.Context(), "../x"); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("outside: %v", err)
 	}
 }
@@ -254,11 +254,11 @@ func BenchmarkOpen(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			if _, err := x.Open("."); err != nil {
+			if _, err := x.Open(b.Context(), "."); err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				f, err := x.Open(".")
+				f, err := x.Open(b.Context(), ".")
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -2,12 +2,15 @@ package folders
 
 import (
 	"container/list"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"slices"
 	"syscall"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 // List is one of the sorted lists that are kept of each folder. Its functions
@@ -88,8 +91,9 @@ type Folder struct {
 }
 
 // Open looks at a folder, by its path with slashes from the root. It fails with
-// fs.ErrNotExist, also for what is no folder.
-func (x *Index) Open(dir string) (*Folder, error) {
+// fs.ErrNotExist, also for what is no folder, or with the cause of ctx's end while
+// somebody else reads the folder.
+func (x *Index) Open(ctx context.Context, dir string) (*Folder, error) {
 	for {
 		info, err := x.root.Stat(dir)
 		if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
@@ -105,7 +109,9 @@ func (x *Index) Open(dir string) (*Folder, error) {
 		this := id{uint64(st.Dev), st.Ino} //nolint:unconvert // it has another size elsewhere
 		f, wait, build := x.look(this, dir, info)
 		if wait != nil {
-			<-wait
+			if err := budget.Await(ctx, wait); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if build != nil {

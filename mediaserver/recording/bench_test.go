@@ -22,7 +22,7 @@ func BenchmarkManyRecordings(b *testing.B) {
 			for b.Loop() {
 				s.folders.Close()
 				s.folders = folders.New(s.root, s.watcher, lists)
-				if _, err := s.folders.Open("."); err != nil {
+				if _, err := s.folders.Open(b.Context(), "."); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -122,7 +122,7 @@ func (s *Store) Behind() playback.Behind { return s.queue.Behind() }
 
 // open opens the file that a name plays. The caller releases it.
 func (s *Store) open(ctx context.Context, name string) (*opened, error) {
-	file, info, err := s.newest(name)
+	file, info, err := s.newest(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 )
@@ -81,7 +82,8 @@ func (s *Store) join(ctx context.Context, file string, info fs.FileInfo) (o *ope
 		return nil, false, r.err
 	}
 	r := s.reading[file]
-	if r == nil {
+	begins := r == nil
+	if begins {
 		if s.closed {
 			s.mu.Unlock()
 			return nil, false, ErrClosed
@@ -93,11 +95,9 @@ func (s *Store) join(ctx context.Context, file string, info fs.FileInfo) (o *ope
 	}
 	r.asked++
 	s.mu.Unlock()
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		s.leave(file, r)
-		return nil, false, context.Cause(ctx)
+	if err := r.wait(ctx, begins); err != nil {
+		s.leaves(file, r)
+		return nil, false, err
 	}
 	if r.err != nil {
 		return nil, false, r.err
@@ -105,8 +105,22 @@ func (s *Store) join(ctx context.Context, file string, info fs.FileInfo) (o *ope
 	return r.o, r.o.size < info.Size() || r.o.modified.Before(info.ModTime()), nil
 }
 
-// leave is for a caller that does not wait any more.
-func (s *Store) leave(file string, r *reading) {
+// wait waits until the file is read. The question that began it counts as long as
+// that takes; those that only want the same count for nothing.
+func (r *reading) wait(ctx context.Context, begins bool) error {
+	if !begins {
+		return budget.Await(ctx, r.done)
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// leaves is for a caller that does not wait any more.
+func (s *Store) leaves(file string, r *reading) {
 	s.mu.Lock()
 	r.asked--
 	over, last := r.over, r.asked == 0

@@ -114,6 +114,21 @@ func (s *Store) interrupt(m *mark, since time.Time) {
 	s.setMarks(m.Stream, append(without(s.marks[m.Stream], m), &said))
 }
 
+// leave notes that nobody writes a recording any more, and that its file is not
+// whole: it is mended as what a server before has left, here or by the next.
+func (s *Store) leave(m *mark, temp string, interrupted bool) {
+	now := s.opts.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.live, m.Temp = false, temp
+	if m.over = !interrupted; interrupted {
+		m.Interrupted = now
+	}
+	if s.torn[m.File] == nil {
+		s.torn[m.File] = &torn{mark: m, done: make(chan struct{})}
+	}
+}
+
 // setMarks sets those of a stream. The caller holds mu.
 func (s *Store) setMarks(stream string, all []*mark) {
 	if len(all) == 0 {

@@ -29,6 +29,8 @@ const (
 	// front how long they are.
 	scanTime   = 2 * time.Second
 	maxLengths = 10000
+	// mendTime is how long Find and Delete wait for a file that is being mended.
+	mendTime = 2 * time.Second
 )
 
 // length is how long a file plays, with what tells whether it is still the
@@ -132,30 +134,37 @@ func (s *Store) Find(name string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), mendTime)
+	defer cancel()
 	for _, file := range files {
-		s.settle(file)
-		one, err := s.info(file, true)
+		torn := s.settle(ctx, file) != nil // it is told of as it is
+		one, err := s.info(file, !torn)
 		if !errors.Is(err, ErrNotFound) {
 			one.Name, _ = nameOf(file)
 			return one, err
 		}
 	}
-	return Info{}, s.notFound(name)
+	return Info{}, s.notFound(ctx, name)
 }
 
 // Delete removes a recorded stream. Its players go on: the file is gone when the
 // last of them is. It fails with ErrNotFound, ErrBadName, or ErrBusy
-// for one that is being recorded.
+// for one that is being recorded or mended.
 func (s *Store) Delete(name string) error {
 	files, err := s.filesOf(name)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), mendTime)
+	defer cancel()
 	for _, file := range files {
 		// Reserved, so that no recorder begins to append to it meanwhile.
-		if err := s.reserve(file, nil); errors.Is(err, ErrBusy) {
+		switch err := s.reserve(ctx, file, nil); {
+		case errors.Is(err, ErrBusy):
 			return fmt.Errorf("%w: %s (end its publication first)", ErrBusy, name)
-		} else if err != nil {
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("%w: %s is being mended, because its server was killed (try again later)", ErrBusy, name)
+		case err != nil:
 			return err
 		}
 		err := s.remove(file)
@@ -164,7 +173,7 @@ func (s *Store) Delete(name string) error {
 			return err
 		}
 	}
-	return s.notFound(name)
+	return s.notFound(ctx, name)
 }
 
 // remove deletes a file that was reserved, and forgets what is known of it.
@@ -189,8 +198,8 @@ func (s *Store) remove(file string) error {
 }
 
 // notFound says where to look when there is another file of that name.
-func (s *Store) notFound(name string) error {
-	if file, _, err := s.newest(name); err == nil {
+func (s *Store) notFound(ctx context.Context, name string) error {
+	if file, _, err := s.newest(ctx, name); err == nil {
 		if other, ok := nameOf(file); ok && other != name {
 			return fmt.Errorf("%w: %s (its newest recording is %s)", ErrNotFound, name, other)
 		}

@@ -73,10 +73,10 @@ func (l *lister) walk(ctx context.Context, s span, dir, after, to string) (on bo
 	if l.visits--; l.visits < 0 {
 		return false, nil
 	}
-	f, err := l.store.folders.Open(dir)
+	f, err := l.store.folders.Open(ctx, dir)
 	switch {
 	case err == nil:
-	case dir == ".":
+	case dir == ".", ctx.Err() != nil:
 		return false, err
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil

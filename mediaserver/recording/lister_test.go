@@ -147,7 +147,7 @@ func TestNewestIsKnown(t *testing.T) {
 				"c": "c-20260101T000001Z-10.flv", "c-20260101T000001Z": "c-20260101T000001Z-20260102T000000Z.flv",
 				"c-d": "c-d-20260103T000000Z.flv", "f/c": "f/c-20260104T000000Z.flv", "c-20260101T000000Z": "c-20260101T000000Z.flv", "x": "", "f": "", "c-": "",
 			} {
-				if file, _, _ := s.newest(asked); file != want {
+				if file, _, _ := s.newest(t.Context(), asked); file != want {
 					t.Errorf("%s plays %q, want %q", asked, file, want)
 				}
 			}
@@ -155,11 +155,11 @@ func TestNewestIsKnown(t *testing.T) {
 			if err := os.Chtimes(filepath.Join(dir, "c.flv"), now, now); err != nil {
 				t.Fatal(err)
 			}
-			if file, _, _ := s.newest("c"); file != "c.flv" {
+			if file, _, _ := s.newest(t.Context(), "c"); file != "c.flv" {
 				t.Errorf("plays %q, and c.flv was written last", file)
 			}
 			record(t, s, "c", ModeDated, seconds(1, 0))
-			if file, _, _ := s.newest("c"); !strings.HasPrefix(file, "c-2") || file == "c-20260101T000001Z-10.flv" {
+			if file, _, _ := s.newest(t.Context(), "c"); !strings.HasPrefix(file, "c-2") || file == "c-20260101T000001Z-10.flv" {
 				t.Errorf("plays %q, and another was recorded since", file)
 			}
 		})

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,16 +10,22 @@ import (
 	"syscall"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/flv"
 )
 
-// torn is a recording that a server left unfinished. It is mended before it is
-// played, listed or appended to; nobody waits for that at start.
+// torn is a recording that was left unfinished, by a server before or by a disk
+// that did not take its end. It is mended before it is played, listed or appended
+// to; nobody waits for that at start.
 type torn struct {
-	*mark               // of the journal; nil: the file itself told
-	begun bool          // guarded by Store.mu
-	done  chan struct{} // closed when it is mended, or cannot be
+	*mark                // of the journal; nil: the file itself told
+	queued bool          // guarded by Store.mu
+	done   chan struct{} // closed when it is mended, or cannot be
 }
+
+// maxMenders bounds the files that are mended at once, however many are asked for:
+// one that is long is read from its beginning.
+const maxMenders = 4
 
 // mendAll mends, one after another, what the journal said at start, until the
 // store is closed.
@@ -31,36 +38,88 @@ func (s *Store) mendAll(files []string) {
 		if closed {
 			return
 		}
-		s.settle(file)
+		_ = s.settle(context.Background(), file)
 	}
 }
 
-// settle returns when a file is not torn any more, or cannot be mended.
-func (s *Store) settle(file string) {
+// settle returns when a file is not torn any more, or cannot be mended, or with the
+// cause of ctx's end. That may take as long as reading the file: a question that
+// waits for it counts for nothing meanwhile.
+func (s *Store) settle(ctx context.Context, file string) error {
+	done := s.mending(file)
+	if done == nil {
+		return nil
+	}
+	if err := budget.Await(ctx, done); err != nil {
+		return fmt.Errorf("%s is being mended: %w", file, err)
+	}
+	return nil
+}
+
+// mending has a torn file mended, beside all else and whoever has asked. What it
+// returns is closed then; nil: the file is not torn.
+func (s *Store) mending(file string) <-chan struct{} {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	t := s.torn[file]
-	switch {
-	case t == nil:
-		s.mu.Unlock()
-		return
-	case t.begun:
-		s.mu.Unlock()
-		<-t.done
-		return
+	if t == nil || s.closed {
+		return nil
 	}
-	t.begun = true
-	s.mu.Unlock()
-	if err := s.mendTorn(file, t); err != nil {
-		s.log.Error("recording cannot be mended", "file", file, "err", err)
+	if !t.queued {
+		t.queued = true
+		s.toMend = append(s.toMend, file)
+		if s.menders < maxMenders {
+			s.menders++
+			s.beside.Go(s.mend)
+		}
 	}
+	return t.done
+}
+
+// mend mends what waits for that, one after another.
+func (s *Store) mend() {
+	for file, t := s.nextTorn(); t != nil; file, t = s.nextTorn() {
+		if err := s.mendTorn(file, t); err != nil {
+			s.log.Error("recording cannot be mended, and plays as far as it is whole: it is tried again when the server starts", "file", file, "err", err)
+		}
+		s.mu.Lock()
+		delete(s.torn, file)
+		s.mu.Unlock()
+		close(t.done)
+	}
+}
+
+// nextTorn is the file that is mended next; nil: there is none, and whoever asks
+// is a mender no more.
+func (s *Store) nextTorn() (file string, t *torn) {
 	s.mu.Lock()
-	delete(s.torn, file)
-	s.mu.Unlock()
-	close(t.done)
+	defer s.mu.Unlock()
+	if s.closed { // the next start goes on with them
+		for _, file := range s.toMend {
+			close(s.torn[file].done)
+		}
+		s.toMend = nil
+	}
+	if len(s.toMend) == 0 {
+		s.menders--
+		return "", nil
+	}
+	file, s.toMend = s.toMend[0], s.toMend[1:]
+	return file, s.torn[file]
+}
+
+// Mending is closed when what a server before has left torn of a stream's own file
+// is mended; nil: nothing is. A recording of mode All has a file of its own.
+func (s *Store) Mending(name string, mode Mode) <-chan struct{} {
+	_, base, _, err := s.split(name)
+	if err != nil || mode == ModeDated {
+		return nil
+	}
+	return s.mending(base + extension)
 }
 
 // settleName settles all that was being recorded under a name.
-func (s *Store) settleName(base string) {
+func (s *Store) settleName(ctx context.Context, base string) error {
 	s.mu.Lock()
 	var files []string
 	if len(s.torn) > 0 {
@@ -72,8 +131,11 @@ func (s *Store) settleName(base string) {
 	}
 	s.mu.Unlock()
 	for _, file := range files {
-		s.settle(file)
+		if err := s.settle(ctx, file); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func (s *Store) mendTorn(file string, t *torn) (err error) {
@@ -104,7 +166,7 @@ const stillFor = time.Minute
 // whole looks whether a file of ours that nobody writes is finished, with one
 // small read, and mends it if not: a server that kept no journal may have left
 // it. It returns what is known of the file then.
-func (s *Store) whole(file string, info fs.FileInfo) (fs.FileInfo, error) {
+func (s *Store) whole(ctx context.Context, file string, info fs.FileInfo) (fs.FileInfo, error) {
 	if !strings.HasSuffix(file, extension) {
 		return info, nil
 	}
@@ -133,7 +195,9 @@ func (s *Store) whole(file string, info fs.FileInfo) (fs.FileInfo, error) {
 	if !unfinished || s.opts.Now().Sub(info.ModTime()) < stillFor || !s.tear(file) {
 		return info, nil
 	}
-	s.settle(file)
+	if err := s.settle(ctx, file); err != nil {
+		return info, err
+	}
 	return s.stat(file)
 }
 
@@ -248,6 +312,18 @@ func isPartOf(temp, file string) bool {
 	}
 	middle, ok = strings.CutSuffix(middle, partial)
 	return ok && (middle == "" || strings.Trim(middle, ".0123456789") == "")
+}
+
+// recordedAs is the file that a path is a part of, as isPartOf says, or the path.
+func recordedAs(at string) string {
+	middle, ok := strings.CutSuffix(at, partial)
+	if !ok {
+		return at
+	}
+	if i := strings.LastIndex(middle, extension); i >= 0 && isPartOf(at, middle[:i+len(extension)]) {
+		return middle[:i+len(extension)]
+	}
+	return at
 }
 
 // tempOf is the nth name that a recording may have until something is in it.

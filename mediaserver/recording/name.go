@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -72,21 +73,27 @@ func splitName(name string) (prefix, base, ending string, err error) {
 	return prefix, base, ending, nil
 }
 
-// notForFiles says whether a character does not belong in the name of a file:
-// those that control something, also of the second block; those that turn the
-// direction of what is read; and what has a meaning of its own.
+// notForFiles says whether a character cannot be in the name of a stream that has
+// a file: those that control something, and what has a meaning of its own.
 func notForFiles(r rune) bool {
-	if r < unicode.MaxASCII { // nearly all are
-		return r < ' ' || r == '\\' || r == ':'
-	}
-	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == '\uFFFD'
+	return r < ' ' || r == unicode.MaxASCII || r == '\\' || r == ':' || r == '\uFFFD'
+}
+
+// misleads says whether a character does something to who reads it: those that
+// control a terminal, of the second block too, and those that turn the direction
+// or begin a line. Files that have them play; nothing more is recorded so.
+func misleads(r rune) bool {
+	return r > unicode.MaxASCII && unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
 
 // recordable says why nothing is recorded under a name, though files that lie
-// there play: as a folder it would be where the file of another stream belongs, or
-// it is deeper than anybody needs.
+// there play: as a folder it would be where the file of another stream belongs, it
+// is deeper than anybody needs, or it misleads who reads it.
 func recordable(base string) error {
 	dir := path.Dir(base)
+	if strings.ContainsFunc(base, misleads) {
+		return fmt.Errorf("%w: %.64q has characters that control a terminal or turn the direction of what is read: leave them out", ErrBadName, base)
+	}
 	if strings.Count(base, "/") > maxDepth {
 		return fmt.Errorf("%w: %.64q has more than %d folders", ErrBadName, base, maxDepth)
 	}
@@ -105,13 +112,16 @@ func recordable(base string) error {
 
 // newest returns the file that playing a name takes: one of the format that
 // the name has a prefix for, then a recording, of which the one that was
-// written last counts, then a file that is called just so.
-func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
+// written last counts, then a file that is called just so. What is torn of it is
+// mended first, until ctx ends.
+func (s *Store) newest(ctx context.Context, name string) (file string, info fs.FileInfo, err error) {
 	prefix, base, ending, err := s.split(name)
 	if err != nil {
 		return "", nil, err
 	}
-	s.settleName(base)
+	if err := s.settleName(ctx, base); err != nil {
+		return "", nil, err
+	}
 	if ending != "" && ending != extension {
 		if info, err := s.stat(base + ending); err == nil {
 			return base + ending, info, nil
@@ -124,8 +134,8 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 			}
 		}
 	}
-	if file, info, err = s.newestVersion(base); info != nil && err == nil {
-		info, err = s.whole(file, info)
+	if file, info, err = s.newestVersion(ctx, base); info != nil && err == nil {
+		info, err = s.whole(ctx, file, info)
 		return file, info, err
 	}
 	if err != nil {
@@ -141,12 +151,12 @@ func (s *Store) newest(name string) (file string, info fs.FileInfo, err error) {
 
 // newestVersion returns the recording of a stream that was written last; info is
 // nil when there is none.
-func (s *Store) newestVersion(base string) (file string, info fs.FileInfo, err error) {
+func (s *Store) newestVersion(ctx context.Context, base string) (file string, info fs.FileInfo, err error) {
 	if i, err := s.stat(base + extension); err == nil {
 		file, info = base+extension, i
 	}
 	dir, leaf := path.Split(base)
-	f, err := s.folders.Open(path.Clean(dir))
+	f, err := s.folders.Open(ctx, path.Clean(dir))
 	if isMissing(err) {
 		return file, info, nil
 	}

@@ -163,15 +163,21 @@ func (s *Store) walk() (files, bytes int64, err error) {
 	return files, bytes, nil
 }
 
-// writes says whether a recorder writes a file, under its name or the one before.
-func (s *Store) writes(file string) bool {
+// writes says whether a recorder writes what lies at a path: the file of its name,
+// or one beside it that has none yet.
+func (s *Store) writes(at string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := strings.LastIndex(file, extension+partial); i >= 0 {
-		file = file[:i+len(extension)]
-	}
-	r := s.recording[file]
-	return r.written() > 0
+	r := s.recording[recordedAs(at)]
+	return r != nil && r.at == at
+}
+
+// lies notes where what a recorder has written lies from now on.
+func (s *Store) lies(r *Recorder, at string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.at = at
+	s.usage.changed = true // a walk may have seen it under another name
 }
 
 // visit visits what lies in a folder, until the store is closed.

@@ -109,3 +109,33 @@ func TestQuotaOfBytes(t *testing.T) {
 	counted(t, s)
 	record(t, s, "more", ModeRecord, seconds(1, 0))
 }
+
+// What has no name yet is counted once, wherever it lies, and what it replaces as
+// long as that is there.
+func TestQuotaOfWhatHasNoNameYet(t *testing.T) {
+	dir := t.TempDir()
+	letter := filepath.Join(dir, "cam.flv.part")
+	if err := os.WriteFile(letter, []byte("of somebody else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, Options{MaxFiles: 10})
+	record(t, s, "cam", ModeRecord, seconds(1, 0))
+	counted(t, s)
+	r, err := s.Prepare(t.Context(), "cam", ModeRecord, make(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.temp != "cam.flv.2.part" {
+		t.Fatalf("it lies in %s", r.temp)
+	}
+	s.mu.Lock()
+	s.startCount()
+	s.mu.Unlock()
+	if u := counted(t, s); u.files != 2 { // the letter and what was recorded; its recorder counts the third
+		t.Errorf("%d files are counted beside what is being recorded, want 2", u.files)
+	}
+	r.Abandon()
+	if u := counted(t, s); u.files != 2 {
+		t.Errorf("%d files are counted, want 2", u.files)
+	}
+}

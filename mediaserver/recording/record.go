@@ -45,6 +45,7 @@ type Recorder struct {
 	base  string // of its files
 	file  string // where it will be
 	temp  string // where it is, as long as it is empty; or ""
+	at    string // where its bytes lie now; "" nowhere; guarded by Store.mu
 	mark  *mark  // in the journal
 	f     *os.File
 	w     *flv.Writer // nil: there is no folder yet, and no file
@@ -61,33 +62,70 @@ type Recorder struct {
 	size        atomic.Int64 // bytes; 0: there is no file
 	interrupted atomic.Bool
 
+	ctx    context.Context // ends when the rest is given up
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // after done
 }
 
-// Record starts to record a source under a name. ended is called once, from
-// the recorder's goroutine, when it has ended for whatever reason, with nil
-// when the file is whole; no lock is held then, and Stop still waits: ended must
-// not call it. It fails with ErrBadName, ErrBusy, ErrClosed, or what
-// keeps the file from being written; then the source is closed and ended is
-// not called.
+// Record starts to record a source under a name: it is Prepare and Start.
 func (s *Store) Record(name string, mode Mode, src Source, ended func(error)) (*Recorder, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &Recorder{store: s, name: name, src: src, cancel: cancel, done: make(chan struct{}), synced: s.opts.Now()}
-	if err := r.open(name, mode); err != nil {
-		cancel()
+	r, err := s.Prepare(context.Background(), name, mode, src)
+	if err == nil {
+		r.Start(ended)
+	}
+	return r, err
+}
+
+// Prepare opens what a source is to be recorded into under a name, and takes the
+// place of nothing: the recorder is started or abandoned. It fails with
+// ErrBadName, ErrBusy, ErrClosed, what keeps the file from being written, or the
+// cause of ctx's end while what is there is mended; then the source is closed.
+func (s *Store) Prepare(ctx context.Context, name string, mode Mode, src Source) (*Recorder, error) {
+	r := &Recorder{store: s, name: name, src: src, done: make(chan struct{}), synced: s.opts.Now()}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	if err := r.open(ctx, name, mode); err != nil {
+		r.cancel()
 		close(r.done)
 		src.Close()
 		return nil, fmt.Errorf("record %s: %w", name, s.gone(err))
 	}
+	return r, nil
+}
+
+// Start begins to record, at most once. ended is called once, from the recorder's
+// goroutine, when it has ended for whatever reason, with nil when the file is
+// whole; no lock is held then, and Stop still waits: ended must not call it.
+func (r *Recorder) Start(ended func(error)) {
 	go func() {
 		defer close(r.done)
-		r.err = r.run(ctx)
-		src.Close()
+		r.err = r.run(r.ctx)
+		r.src.Close()
 		ended(r.err)
 	}()
-	return r, nil
+}
+
+// Abandon closes a recorder that was not started, and its source. What there was
+// under its name before stays as it is.
+func (r *Recorder) Abandon() {
+	s := r.store
+	defer close(r.done)
+	r.cancel()
+	r.src.Close()
+	defer s.unreserve(r.file)
+	if r.w == nil {
+		return
+	}
+	r.err = r.f.Close()
+	if r.temp != "" {
+		r.err = errors.Join(r.err, s.root.Remove(r.temp))
+	}
+	if r.err != nil {
+		s.log.Warn("a recording that was given up leaves something", "file", r.file, "err", r.err)
+	}
+	s.end(r.mark, false)
+	r.account()
+	s.tidy(path.Dir(r.file))
 }
 
 // Stop waits until what the source still has is written and the file is
@@ -117,7 +155,7 @@ const lastGrace = 500 * time.Millisecond
 func (r *Recorder) MarkInterrupted() { r.interrupted.Store(true) }
 
 // open finds the file, claims it, and makes the writer.
-func (r *Recorder) open(name string, mode Mode) error {
+func (r *Recorder) open(ctx context.Context, name string, mode Mode) error {
 	s := r.store
 	_, base, _, err := s.split(name)
 	if err != nil {
@@ -130,7 +168,7 @@ func (r *Recorder) open(name string, mode Mode) error {
 	if err := errors.Join(s.free(), s.within(true)); err != nil {
 		return err
 	}
-	if err := s.claim(r, base, mode); err != nil {
+	if err := s.claim(ctx, r, base, mode); err != nil {
 		return err
 	}
 	r.gaps = mode == ModeAppendWithGap
@@ -142,16 +180,16 @@ func (r *Recorder) open(name string, mode Mode) error {
 }
 
 // claim reserves the name of the file for this recorder alone.
-func (s *Store) claim(r *Recorder, base string, mode Mode) error {
+func (s *Store) claim(ctx context.Context, r *Recorder, base string, mode Mode) error {
 	r.file = base + extension
 	if mode != ModeDated {
-		return s.reserve(r.file, r)
+		return s.reserve(ctx, r.file, r)
 	}
 	stamp := base + "-" + s.opts.Now().UTC().Format(dated)
 	r.file = stamp + extension
 	var taken *TakenError
 	for n := 2; ; n++ {
-		switch err := s.reserve(r.file, r); {
+		switch err := s.reserve(ctx, r.file, r); {
 		case err == nil:
 			if _, err := s.root.Lstat(r.file); err != nil {
 				return nil // it is not there, or opening it says what is wrong
@@ -176,15 +214,17 @@ func (e *TakenError) Error() string {
 func (e *TakenError) Unwrap() error { return ErrBusy }
 
 // reserve keeps all others from writing and deleting a file: for a recorder or,
-// with nil, for a caller that deletes it. A torn file is mended first. It fails
-// with ErrBusy or ErrClosed.
-func (s *Store) reserve(file string, r *Recorder) error {
+// with nil, for a caller that deletes it. A torn file is mended first, until ctx
+// ends. It fails with ErrBusy or ErrClosed.
+func (s *Store) reserve(ctx context.Context, file string, r *Recorder) error {
 	for {
 		torn, err := s.tryReserve(file, r)
 		if !torn {
 			return err
 		}
-		s.settle(file)
+		if err := s.settle(ctx, file); err != nil {
+			return err
+		}
 	}
 }
 
@@ -264,6 +304,7 @@ func (r *Recorder) create() (err error) {
 		return err
 	}
 	r.size.Store(r.w.Size())
+	s.lies(r, r.temp)
 	return nil
 }
 
@@ -327,5 +368,6 @@ func (r *Recorder) goOn(mode Mode) error {
 	r.length.Store(int64(r.w.Duration()))
 	r.size.Store(r.w.Size())
 	r.store.changed(-1, -info.Size()) // its recorder counts it
+	r.store.lies(r, r.file)
 	return nil
 }

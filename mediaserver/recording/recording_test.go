@@ -251,7 +251,7 @@ func TestRecordingAppearsWithItsFirstPicture(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
-	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../../x", "a//b", "a/", ".hidden", "a/.b", "dot.", "space ", "a\x00b", "a\nb", `a\b`, "C:x", strings.Repeat("x", 201), "\xff", "a\u0085b", "a\u202eb", "\u2066a/b", "a\u2028b"} {
+	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../../x", "a//b", "a/", ".hidden", "a/.b", "dot.", "space ", "a\x00b", "a\nb", `a\b`, "C:x", strings.Repeat("x", 201), "\xff", "a\x7fb"} {
 		if _, err := s.Length(context.Background(), name); !errors.Is(err, ErrBadName) {
 			t.Errorf("%q: %v, want ErrBadName", name, err)
 		}

@@ -99,6 +99,8 @@ type Store struct {
 	refused    map[string]*refusal  // by file
 	lengths    map[string]length    // by file, of what was listed
 	torn       map[string]*torn     // by file
+	toMend     []string             // torn files that were asked for
+	menders    int                  // that mend them
 	marks      map[string][]*mark   // by the base of the stream's name
 	usage      usage
 

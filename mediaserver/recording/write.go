@@ -123,6 +123,7 @@ func (r *Recorder) appear() error {
 		r.store.changed(-1, -was.Size())
 	}
 	r.temp = ""
+	r.store.lies(r, r.file)
 	return nil
 }
 
@@ -144,14 +145,16 @@ func (r *Recorder) finish() error {
 	if err != nil {
 		if e := r.salvage(); e != nil {
 			whole = false
-			s.log.Error("recording that ended early is not mended", "file", r.file, "err", e)
+			s.log.Error("recording that ended early is not whole: it is mended before it is played, or when the server starts", "file", r.file, "err", e)
 		}
 	} else {
 		err = r.appear()
 		whole = err == nil
 	}
-	if whole { // else the next start mends it
+	if whole {
 		s.end(r.mark, r.interrupted.Load())
+	} else {
+		s.leave(r.mark, r.temp, r.interrupted.Load())
 	}
 	return errors.Join(err, r.f.Close())
 }
