@@ -19,9 +19,10 @@ const (
 )
 
 // disk does what publishers need and may wait for a disk beside the owner: looks
-// at keys, and recordings that begin. However many come and go while a disk
-// hangs, they cost no more goroutines than this has places. Questions of players
-// have budget.Questions, where they wait for one another and for nobody else.
+// at keys, or recordings that begin, each with places of their own, because keys
+// lie elsewhere. However many come and go while a disk hangs, they cost no more
+// goroutines than this has places. Questions of players have budget.Questions,
+// where they wait for one another and for nobody else.
 type disk struct {
 	mu      sync.Mutex // nothing else is taken while it is held
 	running int

@@ -73,8 +73,8 @@ type Rules struct {
 	MaxStreams     int // live names at once; 0: no limit
 }
 
-// Instance is one running instance. All methods may be called from any
-// goroutine; none but Close and Authorize waits. It implements session.Instance.
+// Instance is one running instance. All methods may be called from any goroutine;
+// none but Finish, Close and Authorize waits. It implements session.Instance.
 type Instance struct {
 	application, name string
 
@@ -90,7 +90,8 @@ type Instance struct {
 	abandon context.CancelCauseFunc
 
 	tasks   tasks
-	disk    disk
+	disk    disk // what recordings need of theirs
+	looks   disk // looks at keys
 	reentry reentry
 	stopped chan struct{} // closed by the owner
 

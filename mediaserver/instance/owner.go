@@ -16,6 +16,7 @@ type owner struct {
 	waiting int                       // of them, that nobody publishes
 	played  map[string]map[string]int // names of live streams by client
 	away    map[string]*away          // names whose publishers are expected back
+	records map[*recordTask]struct{}  // that are not done
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it
@@ -57,7 +58,7 @@ func (i *Instance) post(f func(*owner)) bool {
 func (i *Instance) own() {
 	defer close(i.stopped)
 	i.reentry.enter()
-	o := &owner{Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{}}
+	o := &owner{Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{}, records: map[*recordTask]struct{}{}}
 	t := &i.tasks
 	for range t.wake {
 		for {

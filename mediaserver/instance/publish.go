@@ -43,8 +43,8 @@ func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Ref
 		decided(nil)
 		return
 	}
-	// A look at keys may wait for the disk.
-	if !i.disk.do(func() { decided(i.Authorize(r.Credentials.Key)) }) {
+	// A look at keys may wait for its disk, and not for that of the recordings.
+	if !i.looks.do(func() { decided(i.Authorize(r.Credentials.Key)) }) {
 		decided(diskBusy())
 	}
 }
@@ -72,8 +72,8 @@ func (o *owner) publish(c candidate) {
 	}
 }
 
-// begin makes a candidate the publisher. goesOn is a recording that it takes over;
-// nil: none.
+// begin makes a candidate the publisher. goesOn is a recording that it has
+// inherited; nil: none.
 func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *recordTask) {
 	p := newPublication(o.Instance, c, pub)
 	e.publication = p
@@ -84,10 +84,13 @@ func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *reco
 	case !wanted:
 		c.answer(session.PublishAnswer{Publication: p, NotRecorded: why})
 	case goesOn != nil:
-		goesOn.inherit(p, c)
+		p.record = goesOn
+		p.begun()
+		c.answer(session.PublishAnswer{Publication: p, Recorded: true})
 	default:
 		e.uses++ // until the task is done
 		p.record = newRecordTask(o.Instance, c, mode, e.stream.NewReader())
+		o.records[p.record] = struct{}{}
 		if mode != recording.ModeDated { // whose file is always another
 			p.record.before, e.record = e.record, p.record
 		}
@@ -130,7 +133,7 @@ func notRecorded(err error) *session.Refusal {
 	case errors.Is(err, recording.ErrBusy):
 		why.Code, why.Reason = session.RefusedFileBusy, "the file is in use"
 	case errors.Is(err, stream.ErrLagged):
-		why.Reason = "the disk is too slow for the stream"
+		why.Reason = "the disk is too slow for the stream: record to a faster one, or publish fewer bits"
 	case errors.Is(err, recording.ErrDiskFull):
 		why.Code = session.RefusedDiskFull
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):

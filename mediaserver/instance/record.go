@@ -2,11 +2,10 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -16,69 +15,38 @@ const (
 	// is left of one.
 	diskTimeout = 10 * time.Second
 	// fileWait is how long a recording waits for the one before it to finish its
-	// file. What is published meanwhile stays in the stream's log, which is looked
-	// after every fileLook: it holds no more than it does for a disk that stalls.
+	// file, and mendWait how long for what a server before has left torn of it: that
+	// is read from its beginning. What is published meanwhile stays in the stream's
+	// log, which holds no more than it does for a disk that stalls.
 	fileWait = time.Minute
-	fileLook = 100 * time.Millisecond
+	mendWait = 10 * time.Minute
 )
 
 var (
-	errDisk     = fmt.Errorf("the disk has not answered for %v", diskTimeout)
-	errFileWait = fmt.Errorf("the recording before has not been finished for %v", fileWait)
+	errDisk     = fmt.Errorf("the disk has not answered for %v: look at the volume of the recordings", diskTimeout)
+	errFileWait = fmt.Errorf("the recording before has not been finished for %v: look at the volume of the recordings", fileWait)
+	errSlow     = fmt.Errorf("the disk is too slow for the stream: record to a faster one, or publish fewer bits: %w", stream.ErrLagged)
+	errMendWait = fmt.Errorf("what a server before has left of the file has not been mended for %v: record under another name", mendWait)
 )
-
-// recordTask is the recording of a publication, and of those that take it over.
-type recordTask struct {
-	inst   *Instance
-	name   string
-	mode   recording.Mode
-	reader *stream.Reader
-	before *recordTask // of the same file; nil: there was none
-
-	// promised says that somebody publishes who was told that it is recorded,
-	// before the file is open.
-	promised atomic.Bool
-	// tell is the RecordingEnded of whoever publishes.
-	tell atomic.Pointer[func(*session.Refusal)]
-
-	// opened is closed when the file is open, or cannot be. recorder is set by
-	// then; nil: there is none.
-	opened   chan struct{}
-	recorder *recording.Recorder
-	done     chan struct{} // closed when nothing is written any more
-}
-
-func newRecordTask(i *Instance, c candidate, mode recording.Mode, reader *stream.Reader) *recordTask {
-	t := &recordTask{
-		inst: i, name: c.Name, mode: mode, reader: reader,
-		opened: make(chan struct{}), done: make(chan struct{}),
-	}
-	t.tell.Store(&c.RecordingEnded)
-	return t
-}
 
 // run opens the file, and answers its publisher when that is done, or when the
 // disk has had its time. A publisher whose file is still being finished for the one
-// before is answered at once, and recorded from its first packet all the same.
+// before, or mended, is answered at once, and recorded from its first packet all
+// the same.
 func (t *recordTask) run(p *publication, answer func(session.PublishAnswer)) {
-	waits := t.before != nil && !t.before.isDone()
+	waits := t.mustWait()
 	if waits {
-		t.promised.Store(true)
+		t.promise()
 		p.begun()
 		answer(session.PublishAnswer{Publication: p, Recorded: true})
 	}
 	err := t.await()
+	close(t.ready)
 	if err == nil {
 		err = t.open()
 	} else {
-		t.reader.Close()
+		err = t.giveUp(err)
 		t.over()
-	}
-	if err != nil {
-		t.inst.log.Error("recording did not start", "stream", t.name, "err", err)
-		if t.promised.Load() {
-			t.ended(err)
-		}
 	}
 	if waits {
 		return
@@ -91,86 +59,116 @@ func (t *recordTask) run(p *publication, answer func(session.PublishAnswer)) {
 	answer(a)
 }
 
-// await waits until the recording before has let go of its file.
+// mustWait says whether its file is in use, or being mended.
+func (t *recordTask) mustWait() bool {
+	return t.before != nil && !isClosed(t.before.done) || t.inst.store.Mending(t.name, t.mode) != nil
+}
+
+// await waits until the recording before has let go of its file, and until the
+// file is mended.
 func (t *recordTask) await() error {
-	if t.before == nil {
-		return nil
-	}
-	defer func() { t.before = nil }() // it would keep all that were before
-	ctx, cancel := context.WithTimeoutCause(t.inst.ctx, fileWait, errFileWait)
-	defer cancel()
-	look := time.NewTicker(fileLook)
-	defer look.Stop()
-	for {
-		select {
-		case <-t.before.done:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-look.C:
-			if t.reader.Lagged() {
-				return stream.ErrLagged
-			}
+	if t.before != nil {
+		defer func() { t.before = nil }() // it would keep all that were before
+		if err := t.waitFor(t.before.done, fileWait, errFileWait); err != nil {
+			return err
 		}
+	}
+	if mended := t.inst.store.Mending(t.name, t.mode); mended != nil {
+		return t.waitFor(mended, mendWait, errMendWait)
+	}
+	return nil
+}
+
+// waitFor waits as long as the log holds what comes meanwhile, but not for ever.
+func (t *recordTask) waitFor(done <-chan struct{}, most time.Duration, why error) error {
+	ctx, cancel := context.WithTimeoutCause(t.inst.ctx, most, why)
+	defer cancel()
+	select {
+	case <-done:
+		return nil
+	case <-t.reader.Lagged():
+		return errSlow
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
 // open opens the file, beside the owner. It returns when that is done or the disk
-// has had its time: then what it opens late is finished at once.
+// has had its time: see begin for what it opens late.
 func (t *recordTask) open() error {
-	ctx, cancel := context.WithTimeoutCause(t.inst.ctx, diskTimeout, errDisk)
-	opened := make(chan error, 1)
-	if !t.inst.disk.do(func() { defer cancel(); opened <- t.openFile(ctx) }) {
-		cancel()
-		t.reader.Close()
+	result := make(chan error, 1)
+	if !t.inst.disk.do(func() { result <- t.openFile() }) {
+		err := t.giveUp(errDisk)
 		t.over()
-		return errDisk
-	}
-	select {
-	case err := <-opened:
 		return err
-	case <-ctx.Done():
 	}
-	select {
-	case err := <-opened:
-		return err // just in time, or the end of ctx is ours
-	default:
-		return context.Cause(ctx)
+	if err := t.waitFor(t.opened, diskTimeout, errDisk); err != nil {
+		return t.giveUp(err)
 	}
+	return <-result
 }
 
-// openFile starts the recorder.
-func (t *recordTask) openFile(ctx context.Context) error {
+// openFile opens the file and has the recorder begin, unless nobody wants that by
+// now.
+func (t *recordTask) openFile() error {
 	i := t.inst
-	i.seen.recording.Add(1)
-	r, err := i.store.Record(t.name, t.mode, t.reader, func(err error) {
-		i.seen.recording.Add(-1)
-		if err != nil {
-			i.log.Error("recording ended early", "stream", t.name, "err", err)
-			t.ended(err)
-		}
-		close(t.done)
-		t.release()
-	})
-	if err != nil {
-		i.seen.recording.Add(-1)
+	if t.ctx.Err() != nil {
+		err := t.giveUp(context.Cause(t.ctx))
 		t.over()
 		return err
 	}
-	if ctx.Err() != nil {
-		// Its publisher was told that there is no recording.
-		close(t.opened)
-		_ = r.Stop(ctx)
-		return context.Cause(ctx)
+	r, err := i.store.Prepare(t.ctx, t.name, t.mode, t.reader)
+	if err != nil {
+		why := t.giveUp(err)
+		if !errors.Is(why, err) { // which was told, and this is what the disk has said late
+			i.log.Error("recording did not start, after all", "stream", t.name, "err", err)
+		}
+		t.over()
+		return why
 	}
-	t.recorder = r
-	close(t.opened)
+	late, err := t.begin(r)
+	if err != nil {
+		i.log.Warn("a recording was opened too late, and is given up: what was there before stays as it is", "stream", t.name, "err", err)
+		r.Abandon()
+		t.over()
+		return err
+	}
+	i.seen.recording.Add(1)
 	i.seen.count(func(n *Totals) { n.Recordings++ })
+	r.Start(t.ended)
+	go t.watch()
+	if late != nil {
+		<-t.told
+		i.log.Warn("recording began late, and has all from the first packet on", "stream", t.name)
+		late()
+	}
+	close(t.opened)
 	return nil
+}
+
+// ended is called by the recorder.
+func (t *recordTask) ended(err error) {
+	t.inst.seen.recording.Add(-1)
+	if err != nil {
+		t.fail(err)
+	}
+	close(t.done)
+	t.release()
+}
+
+// watch tells at once of a recorder that has fallen too far behind: it may hang in
+// a disk, and hear of that when the disk answers, or never.
+func (t *recordTask) watch() {
+	select {
+	case <-t.reader.Lagged():
+		t.fail(errSlow)
+	case <-t.done:
+	}
 }
 
 // over is the end of a recording that has not begun.
 func (t *recordTask) over() {
+	t.reader.Close()
 	close(t.opened)
 	close(t.done)
 	t.release()
@@ -178,69 +176,70 @@ func (t *recordTask) over() {
 
 // release gives the name back.
 func (t *recordTask) release() {
-	_ = t.inst.post(func(o *owner) { o.release(t.name) })
+	t.cancel(nil)
+	_ = t.inst.post(func(o *owner) {
+		delete(o.records, t)
+		o.release(t.name)
+	})
 }
 
-// ended tells whoever publishes that the recording has ended by itself.
-func (t *recordTask) ended(err error) {
-	if tell := *t.tell.Load(); tell != nil {
-		tell(notRecorded(err))
-	}
-}
-
-func (t *recordTask) isDone() bool {
-	select {
-	case <-t.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func (t *recordTask) isOpened() bool {
-	select {
-	case <-t.opened:
-		return true
-	default:
-		return false
-	}
-}
-
-// goesOn says whether a publisher that takes over may go on with the recording:
-// it has not ended, and would be the same file. One that asks to replace the file
-// goes on with it too: it comes back, and would lose what it has recorded.
-func (t *recordTask) goesOn(mode recording.Mode) bool {
-	if t.isDone() || t.isOpened() && t.recorder == nil {
-		return false
-	}
-	return (t.mode == recording.ModeDated) == (mode == recording.ModeDated)
-}
-
-// inherit lets a publisher that takes over go on with the recording.
-func (t *recordTask) inherit(p *publication, c candidate) {
-	p.record = t
-	t.tell.Store(&c.RecordingEnded)
-	if !t.isOpened() {
-		t.promised.Store(true)
-	}
-	p.begun()
-	c.answer(session.PublishAnswer{Publication: p, Recorded: true})
-}
-
-// stop waits until what is left is written, or the disk has had its time.
+// stop waits until what is left is written, or the disk has had its time since it
+// could begin.
 func (t *recordTask) stop(how session.Ending) error {
+	t.end(how)
+	select {
+	case <-t.ready:
+	case <-t.ctx.Done():
+	}
 	ctx, cancel := context.WithTimeoutCause(t.inst.ctx, diskTimeout, errDisk)
 	defer cancel()
 	select {
 	case <-t.opened:
+	case <-t.ctx.Done(): // it is given up, and was told
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return t.giveUp(context.Cause(ctx))
 	}
-	if t.recorder == nil {
+	r := t.running()
+	if r == nil {
 		return nil
 	}
-	if how == session.EndedLost {
-		t.recorder.MarkInterrupted()
+	err := r.Stop(ctx)
+	if err != nil {
+		t.fail(err)
 	}
-	return t.recorder.Stop(ctx)
+	return err
+}
+
+// Finish waits until what was published is recorded, of publications that have
+// ended, or until ctx ends. What has been given up is not waited for.
+func (i *Instance) Finish(ctx context.Context) error {
+	i.reentry.check("Finish")
+	all := make(chan []*recordTask, 1)
+	if !i.post(func(o *owner) {
+		var list []*recordTask
+		for t := range o.records {
+			list = append(list, t)
+		}
+		all <- list
+	}) {
+		return nil
+	}
+	for _, t := range <-all { // it comes soon: the owner waits for nobody
+		select {
+		case <-t.done:
+		case <-t.ctx.Done():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

@@ -97,7 +97,7 @@ func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 	switch {
 	case task == nil:
 		before.finish()
-	case wanted && task.goesOn(mode):
+	case wanted && task.inherit(c, mode):
 		before.finish()
 		o.begin(e, c, pub, task)
 		return true

@@ -324,6 +324,9 @@ func (s *Server) close(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, i := range s.all() { // at once: they may wait for different disks
 		all.Go(func() {
+			if err := i.Finish(ctx); err != nil {
+				s.log.Error("recordings are not finished", "application", i.Application(), "instance", i.Name(), "err", err)
+			}
 			i.Close()
 			if err := i.Store().Close(ctx); err != nil {
 				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)

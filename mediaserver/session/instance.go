@@ -105,13 +105,18 @@ type PublishRequest struct {
 	Name        string
 	Mode        PublishMode
 	Credentials Credentials
-	// RecordingEnded is called, at most once and as answers are, when a
+	// RecordingEnded is called, at most once for a recording that has begun or was
+	// promised, and as answers are, when a
 	// recording that was promised could not begin, has ended by itself (a full
 	// disk), or could not be finished; before Close says that it has ended.
 	RecordingEnded func(*Refusal)
 	// TakenOver is called, at most once and as answers are, when another publisher
 	// has taken the name over; Write says so, too.
 	TakenOver func(*Refusal)
+	// RecordingBegan is called, as answers are, when a recording has begun after all
+	// of which was said that there is none: it has all from the first packet on. It
+	// may end by itself, as any other.
+	RecordingBegan func()
 }
 
 // PublishAnswer has the publication, or why there is none.

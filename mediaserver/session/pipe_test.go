@@ -83,7 +83,7 @@ func (f farInstance) MayPublish(r session.PublishRequest, answer func(*session.R
 }
 
 func (f farInstance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
-	asked, ended, taken := carried(r), r.RecordingEnded, r.TakenOver
+	asked, ended, began, taken := carried(r), r.RecordingEnded, r.RecordingBegan, r.TakenOver
 	if taken != nil {
 		asked.TakenOver = func(why *session.Refusal) {
 			why = carriedRefusal(why)
@@ -95,6 +95,9 @@ func (f farInstance) Publish(r session.PublishRequest, answer func(session.Publi
 			why = carriedRefusal(why)
 			f.p.back.send(func() { ended(why) })
 		}
+	}
+	if began != nil {
+		asked.RecordingBegan = func() { f.p.back.send(began) }
 	}
 	f.p.there.send(func() {
 		f.inst.Publish(asked, func(a session.PublishAnswer) {

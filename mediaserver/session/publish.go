@@ -21,7 +21,7 @@ type publishing struct {
 	asked   bool                    // its publisher wants a recording
 	records bool                    // and there is one
 	failed  atomic.Pointer[Refusal] // why the recording has ended by itself; nil: it has not
-	told    bool                    // of that
+	told    *Refusal                // the one of them that its publisher was told of
 	over    atomic.Bool             // another has the name: its session knows, or will in a turn
 	idle    *idleWatch
 }
@@ -47,6 +47,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		s.turns.post(p.recordingEnded)
 	}
 	request.TakenOver = func(why *Refusal) { p.lostName(why, silentFor) }
+	request.RecordingBegan = func() { s.turns.post(p.recordingBegan) }
 	answer, err := ask(s, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
@@ -180,12 +181,25 @@ func (ns *netStream) notRecorded(name string, why *Refusal) error {
 // stream.
 func (p *publishing) recordingEnded() {
 	why := p.failed.Load()
-	if why == nil || p.told || !p.asked {
+	if why == nil || p.told == why || !p.asked {
 		return
 	}
-	p.told = true
+	p.told = why
 	if err := p.ns.fail(codeRecordFailed, p.name, "Recording ended: %s.", why.Error()); err != nil {
 		p.ns.session.log.Debug("tell of failed recording", "err", err)
+	}
+}
+
+// recordingBegan tells a publisher that it is recorded after all, from its first
+// packet on: the disk has answered late.
+func (p *publishing) recordingBegan() {
+	if p.ns.publishing != p || !p.asked {
+		return
+	}
+	p.records = true
+	p.failed.CompareAndSwap(p.told, nil) // it may have ended again by now
+	if err := p.ns.tell(codeRecordStart, p.name, "Recording %s.", p.name); err != nil {
+		p.ns.session.log.Debug("tell of a recording that began late", "err", err)
 	}
 }
 

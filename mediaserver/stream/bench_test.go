@@ -73,6 +73,33 @@ func BenchmarkFanout(b *testing.B) {
 	}
 }
 
+// BenchmarkRecorded publishes packets of 4 kB to one reader: an operation is one
+// packet that was published and read.
+func BenchmarkRecorded(b *testing.B) {
+	f := NewFanout(1)
+	defer f.Close()
+	s := New("a", f, Options{})
+	p, err := s.Publish()
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := s.NewReader()
+	m := rtmp.Message{Type: rtmp.TypeAudio, Payload: append([]byte{0xaf, 1}, make([]byte, 4000)...)}
+	b.SetBytes(4000)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Timestamp++
+		if err := p.Write(&m); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.Next(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r.Close()
+	p.Close()
+}
+
 // drained is a server's end whose client reads and forgets.
 func drained(b *testing.B) *rtmp.Conn {
 	b.Helper()

@@ -225,6 +225,9 @@ func (p *Publisher) Close() {
 	}
 	s.publisher = nil
 	s.unpublishNotice = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
+	for r := range s.readers { // what the next one publishes is not for them
+		r.endHere()
+	}
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
 	s.forget()
 }

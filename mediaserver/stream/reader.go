@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -18,19 +19,27 @@ var ErrLagged = errors.New("reader fell more than 64 MiB behind the stream")
 const maxReaderLag = 64 << 20
 
 // Reader reads one publication message by message: a recorder, or whatever
-// else wants payloads and not chunks. Two Nexts never run
-// at once.
+// else wants payloads and not chunks. Two Nexts never run at once; all else may be
+// called from any goroutine, whatever the reader's own waits for.
+//
+// A reader that falls too far behind is cut by whoever publishes: what it held of
+// the log is free at once, even if nobody ever calls Next again.
 type Reader struct {
 	s        *Stream
-	preamble []rtmp.Message
-	at       position
-	waiting  bool
 	wake     chan struct{}
-	end      atomic.Int64 // offset where it ends; noEnd: with the publication
+	lagged   chan struct{} // closed when the log is not kept for it any more
+	read     atomic.Int64  // offset of the log that it has come to
+	tookOver bool          // at the message that Next has returned; used by its caller only
 
-	publishers []int64     // offsets ahead where others have taken over; guarded by Stream.mu
-	ahead      atomic.Bool // there are any
-	tookOver   bool        // at the message that Next has returned
+	// mu guards the rest. Stream.mu may be held when it is taken; nothing is taken
+	// while it is.
+	mu         sync.Mutex
+	preamble   []rtmp.Message
+	at         position // in the log or, when ends, in a chain of its own; none when gone
+	waiting    bool
+	ends       bool    // with its chain, whatever is published behind that
+	gone       error   // why nothing is kept for it; nil: it is
+	publishers []int64 // offsets ahead where others have taken over
 }
 
 // NewReader starts where a player would: stored data, sequence headers, then
@@ -38,8 +47,7 @@ type Reader struct {
 func (s *Stream) NewReader() *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Reader{s: s, wake: make(chan struct{}, 1)}
-	r.end.Store(noEnd)
+	r := &Reader{s: s, wake: make(chan struct{}, 1), lagged: make(chan struct{})}
 	switch k := s.key.Load(); {
 	case k != nil:
 		r.at, r.preamble = k.at, s.storedMessages(k.time)
@@ -48,44 +56,64 @@ func (s *Stream) NewReader() *Reader {
 	default:
 		r.at, r.preamble = s.log.head(), s.storedMessages(s.newest.Load())
 	}
+	r.read.Store(r.at.offset())
 	s.readers[r] = struct{}{}
 	return r
 }
 
 // Next waits for a message. Its payload is immutable and may be kept. It fails
 // with io.EOF at the end of the publication, which goes on when another
-// publisher takes over, ErrLagged, or ctx's error.
+// publisher takes over, ErrLagged, ErrClosed when it was closed, or ctx's error.
 func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
+	for {
+		m, seg, p, err := r.next()
+		switch {
+		case seg != nil: // its payload may be long, and is copied without the lock
+			return rtmp.Message{Type: p.kind, StreamID: 1, Timestamp: p.time, Payload: seg.chunks(p).Payload()}, nil
+		case !errors.Is(err, errNothingYet):
+			return m, err
+		}
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return rtmp.Message{}, ctx.Err()
+		}
+	}
+}
+
+var errNothingYet = errors.New("nothing has come yet")
+
+// next returns a message that does not lie in the log, or one that does as its
+// packet, or why there is none.
+func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.tookOver = false
+	if r.gone != nil {
+		return m, nil, p, r.gone
+	}
 	if len(r.preamble) > 0 {
-		m := r.preamble[0]
+		m = r.preamble[0]
 		r.preamble = r.preamble[1:]
-		return m, nil
+		return m, nil, p, nil
 	}
 	for {
-		n := r.at.ready()
-		if r.over() {
-			return rtmp.Message{}, io.EOF
-		}
-		if r.at.i == n {
-			select {
-			case <-r.wake:
-				continue
-			case <-ctx.Done():
-				return rtmp.Message{}, ctx.Err()
-			}
-		}
-		if r.Lagged() {
-			return rtmp.Message{}, ErrLagged
+		switch n := r.at.ready(); {
+		case r.at.i < n:
+		case r.ends:
+			return m, nil, p, io.EOF
+		default:
+			return m, nil, p, errNothingYet
 		}
 		if r.crossed(r.at.offset()) {
 			r.tookOver, r.waiting = true, false // the new one begins, wherever the old one was
 		}
-		seg, p := r.at.seg, r.at.seg.packets[r.at.i]
+		seg, p = r.at.seg, r.at.seg.packets[r.at.i]
 		r.at.i++
+		r.read.Store(r.at.offset())
 		switch {
 		case p.flags&flagEnd != 0:
-			return rtmp.Message{}, io.EOF
+			return m, nil, p, io.EOF
 		case p.flags&flagNotice != 0:
 			continue
 		case r.waiting && p.kind == rtmp.TypeVideo && p.flags == 0:
@@ -93,22 +121,93 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 		case p.flags&flagKey != 0:
 			r.waiting = false
 		}
-		return rtmp.Message{Type: p.kind, StreamID: 1, Timestamp: p.time, Payload: seg.chunks(p).Payload()}, nil
+		return m, seg, p, nil
 	}
 }
 
 // Pending says whether Next would return at once.
 func (r *Reader) Pending() bool {
-	return len(r.preamble) > 0 || r.at.ready() > r.at.i || r.over()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone != nil || len(r.preamble) > 0 || r.at.ready() > r.at.i || r.ends
 }
 
-// Close lets go of the log. It may be called from any goroutine, and more than
-// once, when no Next runs and none will.
+// Lagged is closed when the reader has fallen further behind than the log is
+// kept for it. What others publish behind its own end does not count.
+func (r *Reader) Lagged() <-chan struct{} { return r.lagged }
+
+// Close lets go of the log. It may be called more than once; a Next fails from
+// then on.
 func (r *Reader) Close() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
+	r.letGo(ErrClosed)
+}
+
+// look cuts a reader that has fallen too far behind the end of the log. The caller
+// holds s.mu.
+func (r *Reader) look(end int64) {
+	if end-r.read.Load() > maxReaderLag {
+		r.letGo(ErrLagged)
+	}
+}
+
+// letGo lets go of the log: the recorder of a disk that hangs keeps its reader.
+// The caller holds s.mu.
+func (r *Reader) letGo(why error) {
 	delete(r.s.readers, r)
-	// A publisher that was taken over keeps its recorder, and that its reader,
-	// while another publishes into the log.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone != nil {
+		return
+	}
+	r.gone = why
 	r.at, r.preamble = position{}, nil
+	if errors.Is(why, ErrLagged) {
+		close(r.lagged)
+	}
+	r.rouse()
+}
+
+// EndHere ends a reader with what the log holds now, as if the publication were
+// over. What is published from now on is not kept for it.
+func (r *Reader) EndHere() {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.endHere()
+}
+
+// endHere is EndHere. The caller holds s.mu.
+func (r *Reader) endHere() {
+	delete(r.s.readers, r)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone != nil || r.ends {
+		return
+	}
+	r.at.seg, r.ends = r.at.seg.apart(), true
+	r.rouse()
+}
+
+// rouse has a Next that waits look again.
+func (r *Reader) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// apart is the chain from a segment on as it is now, which does not grow and
+// keeps nothing that comes behind it; packets and bytes are the same. Nobody
+// appends meanwhile.
+func (s *segment) apart() *segment {
+	first := &segment{}
+	last := first
+	for ; s != nil; s = s.next.Load() {
+		c := &segment{base: s.base, began: s.began, buf: s.buf, packets: s.packets}
+		c.n.Store(s.n.Load())
+		last.next.Store(c)
+		last = c
+	}
+	return first.next.Load()
 }

@@ -62,8 +62,9 @@ type Stream struct {
 	key     atomic.Pointer[keyframe] // newest keyframe of this publication; nil: none yet
 	groups  atomic.Pointer[[]*group] // loops that have players of this stream
 
-	// mu is held for moments. A loop's list of what has grown (loop.mu) is taken
-	// under it; nothing else is, and nobody is called.
+	// mu is held for moments. A loop's list of what has grown (loop.mu) and a
+	// reader's place (Reader.mu) are taken under it; nothing else is, and nobody is
+	// called.
 	mu        sync.Mutex
 	log       log
 	publisher *Publisher
@@ -135,7 +136,8 @@ func (s *Stream) notice(code, description string, flags uint8) position {
 }
 
 // wake tells loops and readers that the log has grown, and whether by more than
-// sound that a picture will follow. The caller holds s.mu.
+// sound that a picture will follow. Readers that hold too much of it are cut: they
+// cannot be relied on to look. The caller holds s.mu.
 func (s *Stream) wake(urgent bool) {
 	if groups := s.groups.Load(); groups != nil {
 		for _, g := range *groups {
@@ -143,10 +145,8 @@ func (s *Stream) wake(urgent bool) {
 		}
 	}
 	for r := range s.readers {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		r.rouse()
+		r.look(s.log.end.Load())
 	}
 }
 

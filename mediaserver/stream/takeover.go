@@ -45,59 +45,22 @@ func (s *Stream) forget() {
 // takenOver notes that another publisher begins at an offset of the log. The
 // caller holds s.mu.
 func (r *Reader) takenOver(at int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !slices.Contains(r.publishers, at) {
 		r.publishers = append(r.publishers, at)
-		r.ahead.Store(true)
 	}
 }
 
 // TookOver says whether the message that Next has returned is the first of
-// another publisher, which has taken over.
+// another publisher, which has taken over. It is for the caller of Next.
 func (r *Reader) TookOver() bool { return r.tookOver }
 
 // crossed says whether a packet at an offset is the first of another publisher.
+// The caller holds r.mu.
 func (r *Reader) crossed(at int64) (crossed bool) {
-	if !r.ahead.Load() {
-		return false
-	}
-	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
 	for len(r.publishers) > 0 && r.publishers[0] <= at {
 		r.publishers, crossed = r.publishers[1:], true
 	}
-	r.ahead.Store(len(r.publishers) > 0)
 	return crossed
-}
-
-// EndHere ends a reader with what the log holds now, as if the publication were
-// over. It may be called from any goroutine.
-func (r *Reader) EndHere() {
-	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
-	r.end.CompareAndSwap(noEnd, r.s.log.end.Load())
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
-// noEnd is the end of a reader that reads on with its publication.
-const noEnd = -1
-
-// over says whether a reader that was to end before the publication does has come
-// there.
-func (r *Reader) over() bool {
-	end := r.end.Load()
-	return end != noEnd && r.at.offset() >= end
-}
-
-// Lagged says whether the reader is further behind than the log is kept for it.
-// What others publish behind its own end does not count. It is called when no
-// Next runs.
-func (r *Reader) Lagged() bool {
-	end := r.end.Load()
-	if end == noEnd {
-		end = r.s.log.end.Load()
-	}
-	return end-r.at.offset() > maxReaderLag
 }
