@@ -45,19 +45,31 @@ func parseName(raw string) (name string, query url.Values, err error) {
 		return "", nil, errors.New("stream name is empty")
 	}
 	if strings.ContainsFunc(name, controls) {
-		return "", nil, errors.New("stream name has control characters")
+		return "", nil, errControls
 	}
 	return name, query, nil
 }
 
-// controls says whether a character does something to who reads it: those that
-// control a terminal, of both blocks, those that turn the direction of what
-// follows, those that begin a line, and what is no character at all.
-func controls(r rune) bool {
-	if r < unicode.MaxASCII {
-		return r < ' '
+var errControls = errors.New("stream name has control characters")
+
+// controls says whether a character is in no stream's name: those that control a
+// terminal, and what is no character at all.
+func controls(r rune) bool { return r < ' ' || r == unicode.MaxASCII || r == '\uFFFD' }
+
+// parseNewName is parseName for a name that is given by its publisher. Files that
+// others have named play, whatever is in their names.
+func parseNewName(raw string) (name string, query url.Values, err error) {
+	if name, query, err = parseName(raw); err == nil && strings.ContainsFunc(name, misleads) {
+		return "", nil, errControls
 	}
-	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == '\uFFFD'
+	return name, query, err
+}
+
+// misleads says whether a character does something to who reads it: those that
+// control a terminal, of the second block, those that turn the direction of what
+// follows, and those that begin a line.
+func misleads(r rune) bool {
+	return r > unicode.MaxASCII && unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
 
 func splitQuery(s string) (string, url.Values) {

@@ -124,7 +124,7 @@ func (ns *netStream) publishRequest(cmd *rtmp.Command) (r PublishRequest, bad *R
 	if !ok {
 		return r, &Refusal{Code: RefusedBadRequest, Reason: "publish needs the name of a stream"}
 	}
-	name, query, err := parseName(raw)
+	name, query, err := parseNewName(raw)
 	if err != nil {
 		r.Name = withoutQuery(raw)
 		return r, &Refusal{Code: RefusedBadRequest, Reason: "Cannot publish: " + err.Error()}
