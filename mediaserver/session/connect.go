@@ -81,6 +81,7 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	s.log = s.log.With("application", to.Application, "instance", to.Instance)
 	said := []any{"agent", s.client.Agent}
 	peer, enhanced := rtmp.ParseEnhanced(args)
+	s.takes = takesOf(peer, enhanced)
 	if enhanced {
 		said = append(said, "codecs", peer.Codecs, "capsEx", peer.Caps)
 		s.reconnects.Store(peer.Caps&rtmp.CapsReconnect != 0)

@@ -12,6 +12,7 @@ import (
 type item struct {
 	name    string
 	query   url.Values // behind the name: credentials
+	track   track
 	from    From
 	start   time.Duration // of a recorded stream: where it begins, and its time 0 is
 	resume  time.Duration // how far behind start it goes on, for play2 to resume
@@ -30,7 +31,11 @@ func newItem(raw string, start, length float64) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	it := item{name: name, query: query, picture: length == 0}
+	track, err := parseTrack(query)
+	if err != nil {
+		return item{}, err
+	}
+	it := item{name: name, query: query, track: track, picture: length == 0}
 	switch {
 	case start >= 0:
 		it.from, it.start = RecordedOnly, milliseconds(start)

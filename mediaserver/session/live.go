@@ -32,6 +32,7 @@ func (ns *netStream) startLive(answer PlayAnswer, it item) *live {
 	opts := stream.PlayOptions{
 		Continue: ns.timeline.continues, From: ns.timeline.reached,
 		NoAudio: !ns.wanted.audio, NoVideo: !ns.wanted.video, FrameRate: ns.wanted.fps, Paused: ns.paused,
+		Takes: ns.takes(it),
 	}
 	l.endless = !it.bounded() && len(ns.playlist) == 0
 	if !l.endless {
@@ -117,6 +118,7 @@ func (l *live) goOver(to PlayAnswer, it item, _ bool, _ float64) (gone bool, err
 	ns := l.ns
 	return true, ns.accepted(it, func() error {
 		l.player.Switch(to.Live, stream.SwitchOptions{
+			Takes:    ns.takes(it),
 			Notice:   []*rtmp.Message{ns.playStatus(codeTransitionComplete, it.name)},
 			OnSwitch: func() { ns.session.turns.post(func() { l.switched(to.Live) }) },
 		})

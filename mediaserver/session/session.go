@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -95,8 +96,9 @@ type Session struct {
 	// Used in turns only.
 	log        *slog.Logger
 	client     Client
-	inst       Instance   // nil until connected
-	query      url.Values // of app and tcUrl
+	inst       Instance     // nil until connected
+	query      url.Values   // of app and tcUrl
+	takes      tracks.Takes // of what it plays
 	streams    map[uint32]*netStream
 	measuring  bool // bandwidth, now
 	maxMessage int  // bytes of a command

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -19,15 +20,18 @@ func BenchmarkFanout(b *testing.B) {
 		players int
 		id      uint32 // of the NetStream: all but 1 need headers of their own
 		opts    PlayOptions
+		several bool // tracks are published
 	}{
-		{1, 1, PlayOptions{}},
-		{10, 1, PlayOptions{}},
-		{100, 1, PlayOptions{}},
-		{100, 3, PlayOptions{}},
-		{100, 3, PlayOptions{Continue: true, From: 7}},
+		{1, 1, PlayOptions{}, false},
+		{10, 1, PlayOptions{}, false},
+		{100, 1, PlayOptions{}, false},
+		{100, 3, PlayOptions{}, false},
+		{100, 3, PlayOptions{Continue: true, From: 7}, false},
+		{100, 1, PlayOptions{Takes: tracks.Oldest()}, false},
+		{100, 1, PlayOptions{Takes: tracks.Oldest()}, true},
 	} {
 		players := c.players
-		b.Run(fmt.Sprintf("players=%d/id=%d/restamped=%v", players, c.id, c.opts.Continue), func(b *testing.B) {
+		b.Run(fmt.Sprintf("players=%d/id=%d/restamped=%v/old=%v/several=%v", players, c.id, c.opts.Continue, c.opts.Takes.Old, c.several), func(b *testing.B) {
 			f := NewFanout(1)
 			defer f.Close()
 			s := New("a", f, Options{GOPCache: true})
@@ -43,6 +47,9 @@ func BenchmarkFanout(b *testing.B) {
 			}
 			m := rtmp.Message{Type: rtmp.TypeVideo, Payload: append(inter(1), make([]byte, 4000)...)}
 			keyframe := rtmp.Message{Type: rtmp.TypeVideo, Payload: key(1)}
+			if c.several {
+				m.Payload, keyframe.Payload = append(interOf(0, 1), make([]byte, 4000)...), keyOf(0, 1)
+			}
 			if err := p.Write(&keyframe); err != nil {
 				b.Fatal(err)
 			}

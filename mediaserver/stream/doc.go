@@ -13,6 +13,13 @@
 // own. A player that waits for a keyframe has one too, and hears the sound
 // meanwhile. A player that has got what it asked for is a plain one again.
 //
+// Not every player takes all tracks and codecs of a publication: see
+// tracks.Takes. Those who take the same are an audience, and as long as what is
+// published is for them as it is, they read the same log as all others. Where it
+// is not any more, a branch begins: a log of their own, which is made of what is
+// published once for all of them, and ends with the publication. To them it is one
+// log, which goes on; to all others nothing has happened.
+//
 // Which pictures playing may begin with is judged once, when they are published:
 // see payload.Pictures. In a stream without keyframes one stands in every few
 // seconds, so that nobody waits for ever.

@@ -130,8 +130,7 @@ func (s *Stream) useEncoding(e Encoding) {
 		s.encodings = map[Encoding]int{}
 	}
 	if s.encodings[e]++; s.encodings[e] == 1 {
-		s.log.encodings = append(s.log.encodings, e)
-		s.log.tail.frame(s.log.encodings)
+		s.setEncodings(append(s.log.encodings, e))
 	}
 }
 
@@ -150,7 +149,20 @@ func (s *Stream) leaveEncoding(e Encoding) {
 			left = append(left, other)
 		}
 	}
-	s.log.encodings = left
+	s.setEncodings(left)
+}
+
+// setEncodings has packets framed in these from now on. The caller holds s.mu.
+func (s *Stream) setEncodings(all []Encoding) {
+	s.log.setEncodings(all)
+	for b := range s.branches() {
+		b.log.setEncodings(all)
+	}
+}
+
+func (l *log) setEncodings(all []Encoding) {
+	l.encodings = all
+	l.tail.frame(all)
 }
 
 // framed adds packet i of a segment in an encoding other than RTMP's. Its

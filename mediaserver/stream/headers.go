@@ -69,3 +69,13 @@ func (hs *headers) keep(kind rtmp.MessageType, p *payload.Payload, data []byte) 
 	hs.list = slices.Insert(hs.list, at, h)
 	return true
 }
+
+// drop forgets the headers of sound, or of pictures.
+func (hs *headers) drop(kind rtmp.MessageType) {
+	hs.list = slices.DeleteFunc(hs.list, func(h header) bool {
+		if h.kind == kind {
+			hs.bytes -= len(h.payload)
+		}
+		return h.kind == kind
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -44,6 +45,7 @@ type packet struct {
 // segment is a piece of a log. One goroutine appends; any number read without
 // a lock what n says is there.
 type segment struct {
+	of      *line
 	base    int64     // bytes of the log before this segment
 	began   time.Time // when its first packet came
 	buf     []byte    // of fixed length
@@ -51,13 +53,20 @@ type segment struct {
 	n       atomic.Int32 // packets that may be read
 	next    atomic.Pointer[segment]
 
+	forks    []fork                     // where next is not what comes next for some; set before it
 	framings atomic.Pointer[[]*framing] // other encodings than RTMP's; nil: none
 
 	used int // bytes of buf; the writer's own
 }
 
-func newSegment(base int64, size, packets int) *segment {
-	return &segment{base: base, buf: make([]byte, size), packets: make([]packet, packets)}
+// fork is where the log goes on for players who take something else.
+type fork struct {
+	takes tracks.Takes
+	next  *segment
+}
+
+func newSegment(of *line, base int64, size, packets int) *segment {
+	return &segment{of: of, base: base, buf: make([]byte, size), packets: make([]packet, packets)}
 }
 
 // came is when packet i was published, on our own clock.
@@ -81,7 +90,11 @@ func (p position) offset() int64 {
 
 // ready moves the position over the end of a finished segment and returns how
 // many packets its segment holds; i == n means that there is nothing yet.
-func (p *position) ready() (n int32) {
+func (p *position) ready() (n int32) { return p.readyFor(nil) }
+
+// readyFor is ready for the players of an audience; nil: those who take
+// everything as it was published.
+func (p *position) readyFor(a *audience) (n int32) {
 	for {
 		// The order matters: once next is there, n does not grow any more.
 		next := p.seg.next.Load()
@@ -89,12 +102,16 @@ func (p *position) ready() (n int32) {
 		if p.i < n || next == nil {
 			return n
 		}
+		if a != nil {
+			next = a.behind(p.seg, next)
+		}
 		p.seg, p.i = next, 0
 	}
 }
 
 // log is the writer's end of the chain.
 type log struct {
+	of   *line
 	tail *segment
 	// bytes of the whole log, by which players and readers know how far behind
 	// they are
@@ -103,8 +120,21 @@ type log struct {
 	encodings []Encoding // that packets are framed in
 }
 
-func newLog() log {
-	return log{tail: newSegment(0, 0, 0)}
+// begin makes an empty log, whose first byte is at an offset.
+func (l *log) begin(of *line, base int64) {
+	l.of, l.tail = of, newSegment(of, base, 0, 0)
+	l.end.Store(base)
+}
+
+// part ends the segment, so that players who are at its end go on in different
+// ones: those of the forks in theirs, all others in the log's next, which begins
+// at an offset.
+func (l *log) part(base int64, forks ...fork) {
+	next := newSegment(l.of, base, 0, 0)
+	l.tail.forks = forks
+	l.tail.next.Store(next)
+	l.tail = next
+	l.end.Store(base)
 }
 
 // append chunks a message into the log and returns the position before it.
@@ -118,7 +148,7 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 		if len(s.buf) == 0 {
 			size = firstSegmentSize
 		}
-		s = newSegment(s.base+int64(s.used), max(size, need), segmentPackets)
+		s = newSegment(l.of, s.base+int64(s.used), max(size, need), segmentPackets)
 		s.began = now
 		l.tail.next.Store(s)
 		l.tail, n = s, 0

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -17,12 +18,13 @@ type Player struct {
 	at       position  // none while it is paused, and at its end
 	preamble []byte    // goes before the packet at the position; shared, immutable
 	rewriter *rewriter // what it wants beyond the log's bytes; nil: nothing
+	audience *audience // those who take what it takes; nil: it takes everything
 	paused   bool
 	over     bool // it has come to its end: see Until
 	audio    bool
 	video    bool
 	closed   bool
-	s        *Stream // Switch changes it, and group
+	s        *Stream // Switch changes it, group and audience
 	form     form
 
 	group  *group
@@ -48,6 +50,8 @@ type PlayOptions struct {
 	Paused    bool
 	// Until is how the player comes to an end by itself; nil: it does not.
 	Until *Until
+	// Takes is which tracks and codecs are sent.
+	Takes tracks.Takes
 }
 
 // Play starts to send the stream to message stream id on the connection, whose
@@ -66,7 +70,8 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 	l.do(func() {
 		s.mu.Lock()
 		var wait bool
-		p.at, p.preamble, p.begins, wait = s.join()
+		p.audience = s.enter(opts.Takes)
+		p.at, p.preamble, p.begins, wait = s.join(s.lineOf(p.audience))
 		p.joined = p.offset()
 		p.group = s.groupOf(l)
 		s.useEncoding(opts.Encoding)
@@ -120,8 +125,15 @@ func (p *Player) leave() {
 	p.s.players.Add(-1)
 	p.s.mu.Lock()
 	p.s.leaveEncoding(p.form.encoding)
+	p.s.exit(p.audience)
 	p.s.mu.Unlock()
 }
+
+// ready is position.ready for the player.
+func (p *Player) ready(at *position) int32 { return at.readyFor(p.audience) }
+
+// line is where what the player is sent comes from now.
+func (p *Player) line() *line { return p.s.lineOf(p.audience) }
 
 // Reached is the latest timestamp sent, and the last one after Close.
 func (p *Player) Reached() (last media.Timestamp) {
@@ -176,12 +188,13 @@ func (p *Player) Receive(audio, video bool) {
 func (p *Player) resync() {
 	s := p.s
 	s.mu.Lock()
+	l := p.line()
 	p.begins = s.newest.Load()
-	p.at, p.preamble = s.log.head(), s.chunkStored(p.begins)
+	p.at, p.preamble = l.log.head(), s.chunkStored(l, p.begins)
 	if s.publisher == nil && s.unpublishNotice.seg != nil {
 		p.at = s.unpublishNotice // it left while the player did not listen
 	}
-	hasVideo := s.hasVideo
+	hasVideo := l.hasVideo
 	s.mu.Unlock()
 	if hasVideo && p.video {
 		p.waitForPicture()
@@ -198,15 +211,16 @@ func (p *Player) leavePlace() { p.at, p.preamble = position{}, nil }
 // offset is how much of the log lies before the player.
 func (p *Player) offset() int64 {
 	if p.at.seg == nil {
-		return p.s.log.end.Load()
+		return p.line().log.end.Load()
 	}
+	p.ready(&p.at) // the same place, in whatever log goes on there
 	return p.at.offset()
 }
 
 // startAt puts the player before a keyframe of its stream. It runs in the loop.
 func (p *Player) startAt(k *keyframe) {
 	p.s.mu.Lock()
-	p.preamble = p.s.preambleAt(k)
+	p.preamble = p.s.preambleAt(p.line(), k)
 	p.s.mu.Unlock()
 	p.at, p.begins = k.at, k.time
 }
@@ -214,22 +228,29 @@ func (p *Player) startAt(k *keyframe) {
 // keepUp moves a player that is too far behind to a newer keyframe. It runs in
 // the loop.
 func (p *Player) keepUp(now time.Time) {
-	n := p.at.ready()
+	n := p.ready(&p.at)
 	if p.at.i == n {
 		return
 	}
-	behind := p.s.log.end.Load() - p.at.offset()
-	if !p.conn.lags && behind <= maxHeldBytes {
+	l := p.line()
+	behind, held := l.log.end.Load()-p.at.offset(), int64(maxHeldBytes)
+	if l != &p.s.line {
+		held = maxBranchBytes
+	}
+	if !p.conn.lags && behind <= held {
 		return // nearly everybody, nearly always
 	}
-	if !p.conn.slow(now, behind, p.at.seg.came(p.at.i)) {
+	if !p.conn.slow(now, behind, held, p.at.seg.came(p.at.i)) {
 		return
 	}
-	k := p.s.key.Load()
+	k := l.key.Load()
+	if p.line() != l {
+		return // what it takes is another log now, and there is another turn
+	}
 	switch {
 	case k != nil && k.at.offset() > p.at.offset():
 		p.startAt(k)
-	case behind > maxHeldBytes:
+	case behind > held:
 		p.resync()
 	default:
 		return

@@ -50,14 +50,10 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 		return ErrClosed
 	}
 	out := rtmp.Message{Type: m.Type, StreamID: 1, Payload: data}
-	var flags uint8
-	var begins payload.Beginning
+	var f facts
 	switch m.Type {
-	case rtmp.TypeVideo:
-		flags, begins = s.video(m.Payload)
-	case rtmp.TypeAudio:
-		s.hasAudio = true
-		flags = s.audio(m.Payload)
+	case rtmp.TypeVideo, rtmp.TypeAudio:
+		f = s.judge(&s.line, m.Type, data)
 	case rtmp.TypeData:
 		payload, forward := s.dataMessage(data)
 		if !forward {
@@ -67,27 +63,70 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	default:
 		return nil
 	}
-	out.Timestamp = p.place(m, flags)
-	at := s.log.append(&out, flags)
+	out.Timestamp = p.place(m, f.flags)
+	if f.parsed {
+		s.learn(&f.Payload, out.Timestamp)
+	}
+	s.add(&s.line, &out, &f)
+	for b := range s.branches() {
+		s.addTo(b, &out)
+	}
 	s.newest.Store(out.Timestamp)
-	s.keepKey(at, out.Timestamp, begins)
 	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
 	return nil
+}
+
+// facts are what a message of picture or sound says of itself.
+type facts struct {
+	payload.Payload
+	parsed bool // it could be read
+	flags  uint8
+	begins payload.Beginning
+}
+
+// judge says what the next message of a line is. One that cannot be read is
+// forwarded all the same: players may know better.
+func (s *Stream) judge(l *line, kind rtmp.MessageType, data []byte) (f facts) {
+	if kind == rtmp.TypeAudio {
+		l.hasAudio = true
+		f.Payload, f.parsed = payload.ParseAudio(data)
+	} else {
+		l.hasVideo = true
+		if f.Payload, f.parsed = payload.ParseVideo(data); f.parsed {
+			f.begins = l.pictures.Next(&f.Payload, s.clock())
+		}
+	}
+	switch {
+	case f.parsed && f.IsHeader():
+		f.flags = flagHeader
+	case f.begins != payload.NoBeginning:
+		f.flags = flagKey
+	}
+	return f
+}
+
+// add appends a message to a line, and keeps what new players need of it.
+func (s *Stream) add(l *line, m *rtmp.Message, f *facts) {
+	if f.flags&flagHeader != 0 && l.headers.keep(m.Type, &f.Payload, m.Payload) {
+		s.version++
+	}
+	at := l.log.append(m, f.flags)
+	s.keepKey(l, at, m.Timestamp, f.begins)
 }
 
 // keepKey keeps the place of a packet where players that come may begin, and
 // forgets one that lies too far behind. What only stands in for a keyframe does
 // not take the place of one: players that wait begin there all the same.
-func (s *Stream) keepKey(at position, time media.Timestamp, begins payload.Beginning) {
-	k := s.key.Load()
+func (s *Stream) keepKey(l *line, at position, time media.Timestamp, begins payload.Beginning) {
+	k := l.key.Load()
 	switch {
 	case begins == payload.Keyframe, begins == payload.Makeshift && (k == nil || k.makeshift):
 		s.keys++
 		k := &keyframe{seq: s.keys, at: at, time: time, makeshift: begins == payload.Makeshift, preambleVersion: -1}
-		s.key.Store(k)
-		s.await(k)
-	case k != nil && s.log.end.Load()-k.at.offset() > maxGOP:
-		s.key.Store(nil)
+		l.key.Store(k)
+		s.await(l, k)
+	case k != nil && l.log.end.Load()-k.at.offset() > s.maxGOP(l):
+		l.key.Store(nil)
 	}
 }
 
@@ -105,40 +144,6 @@ func (p *Publisher) place(m *rtmp.Message, flags uint8) media.Timestamp {
 	}
 	p.first = false
 	return m.Timestamp + p.offset
-}
-
-// video says what a video message is, and keeps what new players need of it.
-func (s *Stream) video(data []byte) (flags uint8, begins payload.Beginning) {
-	s.hasVideo = true
-	v, ok := payload.ParseVideo(data)
-	if !ok {
-		return 0, payload.NoBeginning // forwarded all the same: players may know better
-	}
-	begins = s.pictures.Next(&v, s.clock())
-	switch {
-	case v.IsHeader():
-		s.keepHeader(rtmp.TypeVideo, &v, data)
-		flags = flagHeader
-	case begins != payload.NoBeginning:
-		flags = flagKey
-	}
-	return flags, begins
-}
-
-// audio does the same for an audio message.
-func (s *Stream) audio(data []byte) (flags uint8) {
-	a, ok := payload.ParseAudio(data)
-	if !ok || !a.IsHeader() {
-		return 0
-	}
-	s.keepHeader(rtmp.TypeAudio, &a, data)
-	return flagHeader
-}
-
-func (s *Stream) keepHeader(kind rtmp.MessageType, p *payload.Payload, data []byte) {
-	if s.headers.keep(kind, p, data) {
-		s.version++
-	}
 }
 
 // dataMessage keeps what @setDataFrame sets and drops what @clearDataFrame

@@ -50,11 +50,11 @@ func (s *Stream) NewReader() *Reader {
 	r := &Reader{s: s, wake: make(chan struct{}, 1), lagged: make(chan struct{})}
 	switch k := s.key.Load(); {
 	case k != nil:
-		r.at, r.preamble = k.at, s.storedMessages(k.time)
+		r.at, r.preamble = k.at, s.storedMessages(&s.line, k.time)
 	case s.hasVideo:
-		r.at, r.preamble, r.waiting = s.log.head(), s.storedMessages(s.newest.Load()), true
+		r.at, r.preamble, r.waiting = s.log.head(), s.storedMessages(&s.line, s.newest.Load()), true
 	default:
-		r.at, r.preamble = s.log.head(), s.storedMessages(s.newest.Load())
+		r.at, r.preamble = s.log.head(), s.storedMessages(&s.line, s.newest.Load())
 	}
 	r.read.Store(r.at.offset())
 	s.readers[r] = struct{}{}

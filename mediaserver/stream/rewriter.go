@@ -157,7 +157,7 @@ func (c *scratch) rewritten(p *Player) {
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
 	for at := p.at; !c.full() && !st.over; {
-		n := at.ready()
+		n := p.ready(&at)
 		if at.i == n {
 			break
 		}

@@ -10,8 +10,10 @@ const (
 	// burst takes its time on the way to the fastest reader.
 	maxLagBytes = 8 << 20
 	burstTime   = time.Second
-	// Further behind is nobody let, whoever it is that keeps the log growing.
-	maxHeldBytes = 32 << 20
+	// Further behind is nobody let, whoever it is that keeps the log growing. There
+	// may be many branches, and each has a log.
+	maxHeldBytes   = 32 << 20
+	maxBranchBytes = 8 << 20
 	// How often it is told.
 	tellSlowEvery = 10 * time.Second
 )
@@ -32,11 +34,11 @@ func (a *attachedConn) caughtUp() {
 
 // slow says whether the connection's socket does not take what it is given, so
 // that something of so many bytes, the first of which came then, is left out.
-// Both are measured on our side: a publisher that is faster than its timestamps,
+// held is how many are never held for it. Both are measured on our side: a publisher that is faster than its timestamps,
 // or a loop that has too much to do, is no fault of a player's.
-func (a *attachedConn) slow(now time.Time, behind int64, came time.Time) bool {
+func (a *attachedConn) slow(now time.Time, behind, held int64, came time.Time) bool {
 	switch {
-	case behind > maxHeldBytes:
+	case behind > held:
 		return true
 	case !a.lags:
 		return false

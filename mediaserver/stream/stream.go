@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -59,20 +59,17 @@ type Stream struct {
 
 	players atomic.Int64
 	newest  timestamp                // of the newest media packet
-	key     atomic.Pointer[keyframe] // newest keyframe of this publication; nil: none yet
 	groups  atomic.Pointer[[]*group] // loops that have players of this stream
+	line                             // what is published, as it is
 
 	// mu is held for moments. A loop's list of what has grown (loop.mu) and a
 	// reader's place (Reader.mu) are taken under it; nothing else is, and nobody is
 	// called.
 	mu        sync.Mutex
-	log       log
 	publisher *Publisher
-	hasVideo  bool
-	hasAudio  bool
-	pictures  payload.Pictures
-	headers   headers
-	data      []stored // by handler name, in the order they came
+	seen      tracks.Seen // in this publication
+	audiences []*audience // players who may take less than what is published
+	data      []stored    // by handler name, in the order they came
 	dataBytes int
 	version   int // of headers and data: what a cached preamble is good for
 	keys      uint64
@@ -99,9 +96,10 @@ type keyframe struct {
 	time      media.Timestamp
 	makeshift bool // it only stands in for one: see payload.Makeshift
 
-	// What goes before it, chunked once for all players that begin here. Guarded by
-	// Stream.mu.
+	// What goes before it, chunked once for all players of a line that begin here.
+	// Guarded by Stream.mu.
 	preamble        []byte
+	preambleOf      *line
 	preambleVersion int
 }
 
@@ -109,7 +107,9 @@ type keyframe struct {
 func New(name string, f *Fanout, opts Options) *Stream {
 	made := time.Now()
 	clock := func() media.Timestamp { return media.TimestampAt(time.Since(made)) }
-	return &Stream{name: name, fanout: f, opts: opts, log: newLog(), readers: map[*Reader]struct{}{}, clock: clock}
+	s := &Stream{name: name, fanout: f, opts: opts, readers: map[*Reader]struct{}{}, clock: clock}
+	s.log.begin(&s.line, 0)
+	return s
 }
 
 // Name is what publishers and players call it.
@@ -131,6 +131,9 @@ func (s *Stream) notice(code, description string, flags uint8) position {
 	m := rtmp.Status(1, "status", code, description, "details", s.name)
 	m.Timestamp = s.newest.Load()
 	at := s.log.append(m, flagNotice|flags)
+	for b := range s.branches() {
+		b.log.append(m, flagNotice|flags)
+	}
 	s.wake(true)
 	return at
 }
@@ -150,42 +153,42 @@ func (s *Stream) wake(urgent bool) {
 	}
 }
 
-// join says where a player that comes now starts, and with which bytes first,
-// whose timestamp is begins. With wait, pictures are left out up to the next
-// keyframe. The caller holds s.mu.
-func (s *Stream) join() (at position, preamble []byte, begins media.Timestamp, wait bool) {
-	if k := s.key.Load(); k != nil && s.opts.GOPCache {
-		return k.at, s.preambleAt(k), k.time, false
+// join says where a player of a line that comes now starts, and with which bytes
+// first, whose timestamp is begins. With wait, pictures are left out up to the
+// next keyframe. The caller holds s.mu.
+func (s *Stream) join(l *line) (at position, preamble []byte, begins media.Timestamp, wait bool) {
+	if k := l.key.Load(); k != nil && s.opts.GOPCache {
+		return k.at, s.preambleAt(l, k), k.time, false
 	}
 	begins = s.newest.Load()
-	return s.log.head(), s.chunkStored(begins), begins, s.hasVideo
+	return l.log.head(), s.chunkStored(l, begins), begins, l.hasVideo
 }
 
 // preambleAt is what goes before a keyframe: stored data, then headers
 // with the keyframe's own timestamp. The caller holds s.mu.
-func (s *Stream) preambleAt(k *keyframe) []byte {
-	if k.preambleVersion != s.version {
-		k.preamble, k.preambleVersion = s.chunkStored(k.time), s.version
+func (s *Stream) preambleAt(l *line, k *keyframe) []byte {
+	if k.preambleVersion != s.version || k.preambleOf != l {
+		k.preamble, k.preambleOf, k.preambleVersion = s.chunkStored(l, k.time), l, s.version
 	}
 	return k.preamble
 }
 
-func (s *Stream) chunkStored(at media.Timestamp) []byte {
+func (s *Stream) chunkStored(l *line, at media.Timestamp) []byte {
 	var out []byte
-	for _, m := range s.storedMessages(at) {
+	for _, m := range s.storedMessages(l, at) {
 		out = rtmp.AppendChunks(out, &m, rtmp.ChunkSize)
 	}
 	return out
 }
 
-// storedMessages are what a player that begins at a time gets first. Data is of
+// storedMessages are what a player of a line that begins at a time gets first. Data is of
 // time 0, whenever it was sent: ffmpeg takes any other for a subtitle.
-func (s *Stream) storedMessages(at media.Timestamp) []rtmp.Message {
+func (s *Stream) storedMessages(l *line, at media.Timestamp) []rtmp.Message {
 	var all []rtmp.Message
 	for _, d := range s.data {
 		all = append(all, rtmp.Message{Type: rtmp.TypeData, StreamID: 1, Payload: d.payload})
 	}
-	for _, h := range s.headers.list {
+	for _, h := range l.headers.list {
 		all = append(all, rtmp.Message{Type: h.kind, StreamID: 1, Timestamp: at, Payload: h.payload})
 	}
 	return all

@@ -6,11 +6,14 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // SwitchOptions go with Player.Switch.
 type SwitchOptions struct {
+	// Takes is which tracks and codecs are sent of the new stream.
+	Takes tracks.Takes
 	// Notice is sent between the last message of the old stream and the first
 	// of the new one. Stream ids and timestamps are set.
 	Notice []*rtmp.Message
@@ -49,7 +52,7 @@ func (p *Player) Switch(to *Stream, opts SwitchOptions) {
 		p.cancelSwitch()
 		n := &transition{to: to, SwitchOptions: opts}
 		to.mu.Lock()
-		n.group = to.groupOf(l)
+		n.group, n.audience = to.groupOf(l), to.enter(opts.Takes)
 		if to.awaited == nil {
 			to.awaited = map[*transition]struct{}{}
 		}
@@ -71,9 +74,10 @@ func (p *Player) Playing() (s *Stream) {
 // transition is a Switch that has not come about.
 type transition struct {
 	SwitchOptions
-	to    *Stream
-	group *group                   // of to; the player is in it, and in its own
-	first atomic.Pointer[keyframe] // of to since the call; its publisher sets it
+	to       *Stream
+	group    *group                   // of to; the player is in it, and in its own
+	audience *audience                // the same
+	first    atomic.Pointer[keyframe] // of to since the call; its publisher sets it
 
 	// Where it comes about, once ready.
 	ready   bool
@@ -90,8 +94,12 @@ func (p *Player) cancelSwitch() {
 	if p.rewriter == nil || p.rewriter.next == nil {
 		return
 	}
-	p.rewriter.next.group.leave(p)
-	p.rewriter.next.forget()
+	n := p.rewriter.next
+	n.group.leave(p)
+	n.forget()
+	n.to.mu.Lock()
+	n.to.exit(n.audience)
+	n.to.mu.Unlock()
 	p.rewriter.next = nil
 	p.conn.switching--
 }
@@ -106,8 +114,11 @@ func (n *transition) forget() {
 // await tells those who want to go over to the stream of a keyframe, which is the
 // first for some of them: what comes with it is theirs, however many follow
 // before a loop finds it. nil: the publication is over. The caller holds s.mu.
-func (s *Stream) await(k *keyframe) {
+func (s *Stream) await(l *line, k *keyframe) {
 	for n := range s.awaited {
+		if k != nil && s.lineOf(n.audience) != l {
+			continue
+		}
 		if have := n.first.Load(); k == nil || have == nil || have.makeshift && !k.makeshift {
 			n.first.Store(k)
 		}
@@ -149,7 +160,7 @@ func (n *transition) find(p *Player, now time.Time) bool {
 		return false
 	}
 	n.ready, n.found = true, now
-	n.cut = p.s.log.end.Load()
+	n.cut = p.line().log.end.Load()
 	n.align(&p.rewriter.state)
 	return true
 }
@@ -159,8 +170,9 @@ func (n *transition) findSound(video bool) bool {
 	to := n.to
 	to.mu.Lock()
 	defer to.mu.Unlock()
-	n.at, n.time = to.log.head(), to.newest.Load()
-	return to.hasAudio && !to.hasVideo || !video && to.hasVideo
+	l := to.lineOf(n.audience)
+	n.at, n.time = l.log.head(), to.newest.Load()
+	return l.hasAudio && !l.hasVideo || !video && l.hasVideo
 }
 
 // align finds out whether the two streams have one clock.
@@ -172,7 +184,7 @@ func (n *transition) align(st *state) {
 // late says whether a player is too slow for what is left of the old stream:
 // it is left out then, so that the new one's log need not be kept.
 func (n *transition) late(a *attachedConn, now time.Time) bool {
-	return a.slow(now, n.to.log.end.Load()-n.at.offset(), n.found)
+	return a.slow(now, n.to.lineOf(n.audience).log.end.Load()-n.at.offset(), maxHeldBytes, n.found)
 }
 
 // cuts says whether a position of the old stream is behind its last packet.
@@ -192,7 +204,7 @@ func (p *Player) changeOver() {
 	a.switching--
 
 	p.leave()
-	p.s, p.group = n.to, n.group
+	p.s, p.group, p.audience = n.to, n.group, n.audience
 	p.s.players.Add(1)
 	p.s.mu.Lock()
 	p.s.useEncoding(p.form.encoding)
@@ -204,7 +216,7 @@ func (p *Player) changeOver() {
 		p.startAt(n.key)
 	default:
 		p.s.mu.Lock()
-		p.preamble = p.s.chunkStored(n.time)
+		p.preamble = p.s.chunkStored(p.line(), n.time)
 		p.s.mu.Unlock()
 		p.at, p.begins = n.at, n.time
 	}

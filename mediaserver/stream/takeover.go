@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 )
 
 // TakeOver makes another the publisher in place of p, whose Writes fail from now
@@ -35,11 +36,13 @@ func (p *Publisher) TakeOver(last time.Time) *Publisher {
 // forget drops what new players would get of a publisher that is gone. The caller
 // holds s.mu.
 func (s *Stream) forget() {
+	s.joinBranches()
 	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
+	s.seen = tracks.Seen{}
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)
-	s.await(nil)
+	s.await(nil, nil)
 }
 
 // takenOver notes that another publisher begins at an offset of the log. The

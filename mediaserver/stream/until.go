@@ -76,6 +76,7 @@ func (p *Player) missedEnd() bool {
 	if s.publisher != nil || s.unpublishNotice.seg == nil || p.at.seg == nil {
 		return false
 	}
+	p.ready(&p.at)
 	at := s.unpublishNotice.offset()
 	return at >= p.joined && at < p.at.offset()
 }
@@ -92,7 +93,7 @@ func (p *Player) timeUp(e *end) {
 	if p.closed || p.over || p.rewriter == nil || p.rewriter.until != e {
 		return
 	}
-	st, came := &p.rewriter.state, p.s.log.end.Load()
+	st, came := &p.rewriter.state, p.line().log.end.Load()
 	silent := came == e.seen && p.offset() == came // and the player has all of it
 	e.seen = came
 	if p.paused || st.counting && p.s.Live() && !silent {

@@ -166,7 +166,7 @@ func (c *scratch) player(p *Player) {
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
 	for at := p.at; !c.full(); {
-		n := at.ready()
+		n := p.ready(&at)
 		if at.i == n {
 			return
 		}

@@ -8,13 +8,18 @@ import (
 
 // Seen is what has come in a publication. The zero value is nothing.
 type Seen struct {
-	video, audio []track // in the order of their numbers
-	// Codecs of messages with an ExHeader, and HEVC without.
-	named [2]Codecs
+	video, audio kind
 
 	several  bool // messages that name their tracks
 	modified bool // ModEx
 	marks    bool // marks in an ExHeader
+}
+
+// kind is what has come of a kind.
+type kind struct {
+	tracks  []track // in the order of their numbers
+	named   Codecs  // codecs of messages with an ExHeader, and HEVC without
+	playing bool    // frames have: what goes before them is there
 }
 
 // track is one that has come.
@@ -23,13 +28,15 @@ type track struct {
 	codec payload.FourCC // of its last message
 }
 
-// of is what has come of a kind.
-func (s *Seen) of(video bool) (list *[]track, named *Codecs) {
+func (s *Seen) of(video bool) *kind {
 	if video {
-		return &s.video, &s.named[0]
+		return &s.video
 	}
-	return &s.audio, &s.named[1]
+	return &s.audio
 }
+
+// Play is for who knows all tracks before their frames come.
+func (s *Seen) Play() { s.video.playing, s.audio.playing = true, true }
 
 // Add notes a message, and says whether there is anything new in it.
 func (s *Seen) Add(p *payload.Payload) (isNew bool) {
@@ -42,16 +49,19 @@ func (s *Seen) Add(p *payload.Payload) (isNew bool) {
 	if p.Multitrack() {
 		isNew = set(&s.several) || isNew
 	}
-	list, named := s.of(p.Video())
+	k := s.of(p.Video())
+	if p.Kind == payload.Frames {
+		isNew = set(&k.playing) || isNew
+	}
 	for ts := p.Tracks(); ; {
 		t, ok := ts.Next()
 		if !ok {
 			return isNew
 		}
-		isNew = add(list, t) || isNew
-		if has := *named; !p.Old() || t.Codec == payload.HEVC {
-			*named |= bit(t.Codec)
-			isNew = isNew || has != *named
+		isNew = k.add(t) || isNew
+		if had := k.named; !p.Old() || t.Codec == payload.HEVC {
+			k.named |= bit(t.Codec)
+			isNew = isNew || had != k.named
 		}
 	}
 }
@@ -61,13 +71,13 @@ func set(b *bool) (isNew bool) {
 	return isNew
 }
 
-func add(list *[]track, t payload.Track) (isNew bool) {
-	at, all := 0, *list
+func (k *kind) add(t payload.Track) (isNew bool) {
+	at, all := 0, k.tracks
 	for at < len(all) && all[at].id < t.ID {
 		at++
 	}
 	if at == len(all) || all[at].id != t.ID {
-		*list = slices.Insert(all, at, track{t.ID, t.Codec})
+		k.tracks = slices.Insert(all, at, track{t.ID, t.Codec})
 		return true
 	}
 	isNew = all[at].codec != t.Codec
@@ -78,12 +88,12 @@ func add(list *[]track, t payload.Track) (isNew bool) {
 // AsPublished says whether all that has come is sent as it came.
 func (t *Takes) AsPublished(s *Seen) bool {
 	switch {
-	case *t == Takes{}, len(s.video)+len(s.audio) == 0 && !s.marks:
+	case *t == Takes{}, len(s.video.tracks)+len(s.audio.tracks) == 0 && !s.marks:
 		return true
 	case t.Asked && t.Track != 0, t.Single && s.several, t.NoModEx && s.modified, t.Old && s.marks:
 		return false
 	}
-	return t.allTaken(t.Video, s.named[0]) && t.allTaken(t.Audio, s.named[1])
+	return t.allTaken(t.Video, s.video.named) && t.allTaken(t.Audio, s.audio.named)
 }
 
 // allTaken says whether codecs are taken as Enhanced RTMP writes them.

@@ -26,9 +26,12 @@ type Takes struct {
 
 	// Track is the one to be sent of each kind that has it, if Asked. Of a kind that
 	// has not, the lowest is; but of a stream that has it in no kind, nothing.
-	Track uint8
+	Track uint8 // 0 unless Asked
 	Asked bool
 }
+
+// Oldest is what players of Adobe's time take, who announce nothing.
+func Oldest() Takes { return Takes{Single: true, Old: true, NoModEx: true} }
 
 // Codecs is a set of codecs of one kind; the zero value has all.
 type Codecs uint16

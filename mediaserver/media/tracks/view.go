@@ -16,21 +16,20 @@ type choice struct {
 
 // View is made anew whenever something new was seen.
 func (t Takes) View(s *Seen) View {
-	return View{t, t.choose(true, s.video, s.audio), t.choose(false, s.audio, s.video)}
+	return View{t, t.choose(true, &s.video, &s.audio), t.choose(false, &s.audio, &s.video)}
 }
 
-// choose takes the lowest track whose codec is taken, or the one that is asked
-// for; other is what there is of the other kind.
-func (t *Takes) choose(video bool, list, other []track) choice {
-	if t.Asked {
-		if at := find(list, t.Track); at >= 0 {
-			return choice{t.Track, t.takes(video, list[at].codec)}
-		}
-		if find(other, t.Track) < 0 {
-			return choice{}
-		}
+// choose takes track 0, or the one that is asked for. Another is only chosen once
+// frames come, because what there is has shown itself by then: the lowest whose
+// codec is taken. other is what there is of the other kind.
+func (t *Takes) choose(video bool, k, other *kind) choice {
+	if c := k.find(t.Track); c != nil && (t.Asked || t.takes(video, c.codec)) {
+		return choice{c.id, t.takes(video, c.codec)}
 	}
-	for _, c := range list {
+	if !k.playing || t.Asked && other.find(t.Track) == nil {
+		return choice{}
+	}
+	for _, c := range k.tracks {
 		if t.takes(video, c.codec) {
 			return choice{c.id, true}
 		}
@@ -38,13 +37,13 @@ func (t *Takes) choose(video bool, list, other []track) choice {
 	return choice{}
 }
 
-func find(list []track, id uint8) int {
-	for i := range list {
-		if list[i].id == id {
-			return i
+func (k *kind) find(id uint8) *track {
+	for i := range k.tracks {
+		if k.tracks[i].id == id {
+			return &k.tracks[i]
 		}
 	}
-	return -1
+	return nil
 }
 
 // Sends says which track of a kind is sent to players of a single one; ok is
@@ -94,6 +93,14 @@ func (v *View) Judge(p *payload.Payload) Verdict {
 		return Whole
 	}
 	return Apart
+}
+
+// JudgeUnreadable is Judge for a payload that could not be parsed.
+func (v *View) JudgeUnreadable(video bool, b []byte) Verdict {
+	if v.Single && len(b) > 0 && (video && b[0]&0x80 != 0 || !video && b[0]>>4 == 9) {
+		return Nothing // an ExHeader, and whatever it says
+	}
+	return Whole
 }
 
 // changes says whether anything is left out of a message of several tracks.

@@ -50,7 +50,7 @@ var viewCases = []struct {
 	{"tracks beside Adobe's", nothing,
 		[]string{"\x17\x00\x00\x00\x00c", "\x96\x00hvc1\x01c1", "\x27\x01\x00\x00\x00f", "\xa6\x01hvc1\x01\x00\x00\x00f1"},
 		[]string{"\x17\x00\x00\x00\x00c", "-", "\x27\x01\x00\x00\x00f", "-"}},
-	{"no track 0", nothing, []string{"\x96\x20vp09\x03\x00\x00\x02c3av01\x04\x00\x00\x02c4", "\x96\x01av01\x04f4", "\x96\x01vp09\x03f3"}, []string{"\x90vp09c3", "-", "\x91vp09f3"}},
+	{"no track 0", nothing, []string{"\x96\x20vp09\x03\x00\x00\x02c3av01\x04\x00\x00\x02c4", "\x96\x01av01\x04f4", "\x96\x01vp09\x03f3"}, []string{"-", "-", "\x91vp09f3"}},
 	{"nanoseconds", nothing,
 		[]string{"\x97\x02\x00\x00\x01\x00hvc1c", "\x97\x02\x00\x00\x01\x06\x00hvc1\x02c2", "♪\x97\x02\x00\x00\x01\x01mp4af"},
 		[]string{"\x90hvc1c", "-", "♪\xaf\x01f"}},
@@ -69,11 +69,11 @@ var viewCases = []struct {
 	{"AVC in another track, ruled out", hevcOnly, []string{"\x96\x01avc1\x01\x00\x00\x00f1"}, []string{"-"}},
 	{"the lowest track that is taken", one,
 		[]string{"\x96\x00vp09\x00c0", "\x96\x00av01\x02c2", "\x96\x01vp09\x00f0", "\x96\x01av01\x02f2"},
-		[]string{"-", "\x90av01c2", "-", "\x91av01f2"}},
+		[]string{"-", "-", "-", "\x91av01f2"}},
 
 	{"another track", asks(1),
-		[]string{"\x17\x00\x00\x00\x00c", "\x96\x00avc1\x01c1", "♪\xaf\x00c", "\x27\x01\x00\x00\x00f", "\xa6\x01avc1\x01\x00\x00\x09f1"},
-		[]string{"-", "\x17\x00\x00\x00\x00c1", "♪\xaf\x00c", "-", "\x27\x01\x00\x00\x09f1"}},
+		[]string{"\x17\x00\x00\x00\x00c", "\x96\x00avc1\x01c1", "♪\xaf\x00c", "♪\xaf\x01f", "\x27\x01\x00\x00\x00f", "\xa6\x01avc1\x01\x00\x00\x09f1"},
+		[]string{"-", "\x17\x00\x00\x00\x00c1", "-", "♪\xaf\x01f", "-", "\x27\x01\x00\x00\x09f1"}},
 	{"a track that there is none of", asks(7), []string{"\x17\x00\x00\x00\x00c", "♪\x95\x00mp4a\x01c1"}, []string{"-", "-"}},
 	{"track 0, by its number", asks(0), []string{"\x17\x00\x00\x00\x00c", "\x96\x00hvc1\x01c1"}, []string{"\x17\x00\x00\x00\x00c", "-"}},
 }
