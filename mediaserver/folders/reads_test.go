@@ -65,7 +65,7 @@ func TestQuestionsReadNothing(t *testing.T) {
 			read := watchReaders(t, root)
 			ask := func() {
 				t.Helper()
-				f, err := x.Open(".")
+				f, err := x.Open(t.Context(), ".")
 				if err != nil {
 					t.Fatal(err)
 				}
