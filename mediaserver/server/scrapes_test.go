@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 // A client that sends a thousand requests at once and reads later gets its answers
@@ -58,7 +60,7 @@ func TestAnswerThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, ln := onePipe()
-		s := &Server{log: slog.New(slog.DiscardHandler), http: newPlaces(ln, 1, func() {})}
+		s := &Server{cfg: Config{Budgets: &budget.Budgets{}}, log: slog.New(slog.DiscardHandler), http: newPlaces(ln, 1, func() {})}
 		failed := make(chan error, 1)
 		s.serveWeb(failed)
 		taken := func() int {
