@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/recording"
-	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -139,34 +138,29 @@ func TestPublishingAgainWhileTheFileIsOpen(t *testing.T) {
 
 // What waits for a file is bounded.
 func TestPublishingAgainHoldsSoMuch(t *testing.T) {
-	i, _, disk := newSlowInstance(t)
-	first, _ := publishing(t, i, session.PublishRecord)
-	heal := disk.hang()
-	defer heal()
-	sound(t, first.Publication)
-	<-disk.reached
-	end := make(chan error, 1)
-	first.Publication.Close(session.EndedAsked, func(err error) { end <- err })
-	a, failed := publishing(t, i, session.PublishRecord)
-	much := &rtmp.Message{Type: rtmp.TypeAudio, Payload: append([]byte{0xaf, 1}, make([]byte, 4<<20)...)}
-	for range 17 { // 68 MiB
-		if err := a.Publication.Write(much); err != nil {
-			t.Fatal(err)
+	slowly(t, func(t *testing.T, i *Instance, _ string, disk *slowDisk) {
+		first, _ := publishes(t, i, session.PublishRecord)
+		heal := disk.hang()
+		defer heal()
+		sound(t, first.Publication)
+		<-disk.reached
+		end := make(chan error, 1)
+		first.Publication.Close(session.EndedAsked, func(err error) { end <- err })
+		a, h := publishes(t, i, session.PublishRecord)
+		for range 17 { // 68 MiB
+			if err := a.Publication.Write(much()); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	select {
-	case why := <-failed:
-		if why.Code != session.RefusedFailed || !strings.Contains(why.Reason, "too slow") {
+		if why := <-h.ended; why.Code != session.RefusedFailed || !strings.Contains(why.Reason, "too slow") {
 			t.Errorf("it fails with %+v", why)
 		}
-	case <-time.After(patience):
-		t.Fatal("nothing is bounded")
-	}
-	if err := ended(t, a.Publication); err != nil {
-		t.Error(err)
-	}
-	heal()
-	if err := <-end; err != nil {
-		t.Log(err) // all this has taken longer than a disk may
-	}
+		if err := ended(t, a.Publication); err != nil {
+			t.Error(err)
+		}
+		heal()
+		if err := <-end; err != nil {
+			t.Error(err)
+		}
+	})
 }

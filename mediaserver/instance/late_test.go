@@ -144,7 +144,7 @@ func TestRecordingThatIsOpenedTooLate(t *testing.T) {
 					heal := disk.hang()
 					defer heal()
 					a, h := publishes(t, i, mode)
-					if a.Recorded || a.NotRecorded == nil || !strings.Contains(a.NotRecorded.Reason, "look at the volume") {
+					if a.Recorded || a.NotRecorded == nil || !strings.Contains(a.NotRecorded.Reason, "has not answered") {
 						t.Fatalf("answered with %+v, %v", a, a.NotRecorded)
 					}
 					sound(t, a.Publication)

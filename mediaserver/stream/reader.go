@@ -27,6 +27,7 @@ const maxReaderLag = 64 << 20
 type Reader struct {
 	s        *Stream
 	wake     chan struct{}
+	bound    int64         // maxReaderLag
 	lagged   chan struct{} // closed when the log is not kept for it any more
 	read     atomic.Int64  // offset of the log that it has come to
 	tookOver bool          // at the message that Next has returned; used by its caller only
@@ -47,7 +48,7 @@ type Reader struct {
 func (s *Stream) NewReader() *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Reader{s: s, wake: make(chan struct{}, 1), lagged: make(chan struct{})}
+	r := &Reader{s: s, wake: make(chan struct{}, 1), bound: maxReaderLag, lagged: make(chan struct{})}
 	switch k := s.key.Load(); {
 	case k != nil:
 		r.at, r.preamble = k.at, s.storedMessages(&s.line, k.time)
@@ -147,7 +148,7 @@ func (r *Reader) Close() {
 // look cuts a reader that has fallen too far behind the end of the log. The caller
 // holds s.mu.
 func (r *Reader) look(end int64) {
-	if end-r.read.Load() > maxReaderLag {
+	if end-r.read.Load() > r.bound {
 		r.letGo(ErrLagged)
 	}
 }

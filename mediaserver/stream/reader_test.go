@@ -13,6 +13,15 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
+// bounded is a reader for which 4 MiB are kept: tests of more take their time.
+func bounded(s *Stream) *Reader {
+	r := s.NewReader()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.bound = 4 << 20
+	return r
+}
+
 // grow publishes so many MiB of sound.
 func grow(t *testing.T, p *Publisher, mib int) {
 	t.Helper()
@@ -35,11 +44,11 @@ func isFree(t *testing.T, what string, old weak.Pointer[segment], r *Reader) {
 // is behind, and whoever waits for that is told.
 func TestReaderThatNobodyReadsIsCut(t *testing.T) {
 	s, p := publish(t, newFanout(t), "a")
-	r := s.NewReader()
+	r := bounded(s)
 	defer r.Close()
 	write(t, p, rtmp.TypeAudio, 0, sound(0))
 	old := weak.Make(s.log.tail)
-	grow(t, p, 63)
+	grow(t, p, 3)
 	select {
 	case <-r.Lagged():
 		t.Fatal("it is cut before its bound")
@@ -70,7 +79,7 @@ func TestReaderKeepsItsOwnPublicationOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, p := publish(t, newFanout(t), "a")
-			r := s.NewReader()
+			r := bounded(s)
 			defer r.Close()
 			write(t, p, rtmp.TypeAudio, 0, sound(7))
 			grow(t, p, 2)
@@ -83,7 +92,7 @@ func TestReaderKeepsItsOwnPublicationOnly(t *testing.T) {
 			}
 			grow(t, next, 1)
 			old := weak.Make(s.log.tail)
-			grow(t, next, 70)
+			grow(t, next, 6)
 			isFree(t, "the next publication", old, r)
 			select {
 			case <-r.Lagged():
@@ -108,7 +117,7 @@ func TestReaderKeepsItsOwnPublicationOnly(t *testing.T) {
 func TestReaderIsCutWhileItReads(t *testing.T) {
 	for _, end := range []func(*Reader){(*Reader).EndHere, (*Reader).Close, func(*Reader) {}} {
 		s, p := publish(t, newFanout(t), "a")
-		r := s.NewReader()
+		r := bounded(s)
 		var reads sync.WaitGroup
 		n := 0
 		reads.Go(func() {
@@ -122,7 +131,7 @@ func TestReaderIsCutWhileItReads(t *testing.T) {
 				n++
 			}
 		})
-		grow(t, p, 100)
+		grow(t, p, 10)
 		end(r)
 		grow(t, p, 1)
 		p.Close()
