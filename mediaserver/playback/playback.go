@@ -8,6 +8,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	Buffer  time.Duration // how far ahead of time to send
 	// DataOnly sends nothing but the data messages, all at once.
 	DataOnly bool
+	// Takes is which tracks and codecs are sent.
+	Takes tracks.Takes
 	// OnEnd is called when everything was sent or something failed, with the
 	// number of the run that ended: once, from any goroutine and with no lock
 	// held. It must not wait. A run that was halted does not end.
@@ -94,6 +97,7 @@ type Playback struct {
 	offset       media.Timestamp  // added to the file's timestamps
 	begun        bool             // a picture of the time origin was sent in this run
 	part         part             // what is sent of a large frame
+	chosen       *chosen          // what is sent of several tracks and codecs; nil: all
 
 	held atomic.Int64 // bytes of Samples that the connection has not taken yet
 
@@ -112,6 +116,9 @@ type Playback struct {
 func Open(file *File, conn Conn, opts Options) *Playback {
 	p := &Playback{opts: opts, conn: conn, file: file, queue: file.Queue, audio: true, video: true}
 	p.buffer = max(opts.Buffer, minBurst)
+	if opts.Takes != (tracks.Takes{}) && !opts.DataOnly {
+		p.chosen = &chosen{}
+	}
 	if p.queue == nil {
 		p.queue = NewWorkers().NewQueue()
 	}

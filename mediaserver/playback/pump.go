@@ -109,6 +109,9 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 		p.giveBack()
 		from := piece{run: p.run, at: p.at, preamble: p.preamble, part: p.part.message.Left() > 0, from: p.part.from, left: p.part.message.Left()}
 		from.size = p.pay(p.pieceSize(time.Now()))
+		if p.chosen != nil {
+			from.chosen = *p.chosen
+		}
 		if !p.read(w, &from) {
 			p.giveBack()
 			return false, nil // what is wanted now is read in another turn
@@ -141,7 +144,8 @@ type piece struct {
 	size     int  // bytes
 	part     bool // it is what follows of a frame that was begun
 	from     int64
-	left     int // bytes of that frame
+	left     int    // bytes of that frame
+	chosen   chosen // of who does not take all; it becomes surveyed
 
 	headers []media.Frame
 	bytes   []byte // of that frame
@@ -154,13 +158,20 @@ type piece struct {
 func (p *Playback) read(w *worker, r *piece) (wanted bool) {
 	p.reading = true
 	p.mu.Unlock()
-	p.readFile(w.batch, r)
+	p.readFile(w, r)
 	p.mu.Lock()
 	p.reading = false
 	return p.running && p.run == r.run
 }
 
-func (p *Playback) readFile(b *media.Batch, r *piece) {
+func (p *Playback) readFile(w *worker, r *piece) {
+	w.taken = false
+	b := w.batch
+	if p.chosen != nil && !r.chosen.surveyed {
+		if r.err = r.chosen.survey(p.file, p.opts.Takes); r.err != nil {
+			return
+		}
+	}
 	if r.preamble {
 		if r.headers, r.err = p.file.Headers(p.file.Bytes, r.at); r.err != nil {
 			return
@@ -181,6 +192,9 @@ func (p *Playback) readFile(b *media.Batch, r *piece) {
 		return
 	}
 	r.after, r.err = p.file.Read(p.file.Bytes, r.at, b)
+	if p.chosen != nil && r.err == nil {
+		r.err = w.takeLarge(&r.chosen.view, p.file.Bytes)
+	}
 }
 
 // sendPiece sends a piece, or as much of it as is due. next is the time of what
@@ -190,8 +204,11 @@ func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bo
 		return 0, true, r.err
 	}
 	w.layout.Reset()
+	if p.chosen != nil && !p.chosen.surveyed {
+		*p.chosen = r.chosen
+	}
 	if r.preamble {
-		p.introduce(w.layout, r.headers)
+		p.introduce(w, r.headers)
 	}
 	if r.part {
 		next, over = p.goOn(w.layout, r)
@@ -284,24 +301,64 @@ func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, o
 			p.at = f.Position()
 			return f.Time, false, nil
 		}
-		last := p.single && (isPicture(f) || f.Time > p.base.Add(snapshotTime))
-		if p.wanted(f) {
-			if at, ok := p.stamp(f); ok {
-				p.sent += int64(f.Size())
-				if f.More > 0 { // it is alone
-					p.last = max(p.last, f.Time)
-					return f.Time, false, p.beginPart(w.layout, f, at, after, last)
-				}
-				w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, at, f.Head, f.Data)
-			}
-		}
-		p.last = max(p.last, f.Time)
-		if last {
+		switch is, err := p.layFrame(w, f, after); {
+		case is.begun, err != nil:
+			return f.Time, false, err
+		case is.last:
 			return 0, true, nil
 		}
 	}
 	p.at = after
 	return p.last, false, nil
+}
+
+// laid is what has become of a frame.
+type laid struct {
+	begun bool // it is sent in part, and alone
+	last  bool // the run ends with it
+}
+
+// layFrame lays out a frame, or what is left of it for the client.
+func (p *Playback) layFrame(w *worker, f media.Frame, after media.Position) (is laid, err error) {
+	is.last = p.single && f.Time > p.base.Add(p.snapshotTime())
+	if p.chosen == nil {
+		err = p.layPart(w, f, after, &is)
+	} else {
+		for part := range p.chosen.parts(w, f, p.opts.Takes, p.rate.Needed()) {
+			if err = p.layPart(w, part, after, &is); is.begun || err != nil {
+				break
+			}
+		}
+	}
+	p.last = max(p.last, f.Time)
+	return is, err
+}
+
+func (p *Playback) layPart(w *worker, f media.Frame, after media.Position, is *laid) error {
+	wanted := p.wanted(f)
+	is.last = is.last || p.single && isPicture(f) && !(p.rate.Broken && p.video)
+	if !wanted {
+		return nil
+	}
+	at, ok := p.stamp(f)
+	if !ok {
+		return nil
+	}
+	p.sent += int64(f.Size())
+	if f.More > 0 {
+		is.begun = true
+		return p.beginPart(w.layout, f, at, after, is.last)
+	}
+	w.layout.Add(rtmp.MessageType(f.Type), p.opts.StreamID, at, f.Head, f.Data)
+	return nil
+}
+
+// snapshotTime is how long a single picture is waited for.
+func (p *Playback) snapshotTime() time.Duration {
+	if p.rate.Broken && p.video {
+		return payload.MaxWait // it is the next keyframe
+	}
+	return snapshotTime
 }
 
 // pieceSize is how many bytes to read.
@@ -320,12 +377,15 @@ func (p *Playback) pieceSize(now time.Time) int {
 // introduce lays out metadata, of time 0 (ffmpeg takes any other for a
 // subtitle), and the sequence headers in force, with the timestamp of what
 // follows them.
-func (p *Playback) introduce(l *rtmp.Layout, headers []media.Frame) {
+func (p *Playback) introduce(w *worker, headers []media.Frame) {
 	p.preamble = false
-	l.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
-	for _, h := range headers {
+	w.layout.Add(rtmp.TypeData, p.opts.StreamID, 0, nil, p.file.OnMetaData)
+	for h := range p.chosen.headers(w, headers, p.opts.Takes) {
 		p.mayBegin(h, p.at.Time)
-		l.Add(rtmp.MessageType(h.Type), p.opts.StreamID, max(p.at.Time, p.origin)+p.offset, h.Head, h.Data)
+		w.layout.Add(rtmp.MessageType(h.Type), p.opts.StreamID, max(p.at.Time, p.origin)+p.offset, h.Head, h.Data)
+	}
+	if p.chosen.elsewhere() {
+		p.rate.Broken = true // up to a keyframe of the track
 	}
 }
 

@@ -72,6 +72,8 @@ func (q *Queue) Behind() Behind {
 type worker struct {
 	batch  *media.Batch
 	layout *rtmp.Layout
+	head   []byte // of what is sent apart
+	taken  bool   // the batch has what is sent of a large frame
 }
 
 // begin takes a place for a turn of a playback. Where there is none, it returns

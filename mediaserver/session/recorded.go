@@ -57,6 +57,7 @@ func (r *recorded) open(file *playback.File, it item, from timeline) *playback.P
 	return playback.Open(file, ns.session.conn, playback.Options{
 		StreamID: ns.id, From: zero,
 		Length: it.length, Picture: it.picture, DataOnly: it.data, Buffer: ns.buffer,
+		Takes: ns.takes(it),
 		OnEnd: func(p *playback.Playback, how playback.Result) {
 			ns.session.turns.post(func() { r.ended(p, how) })
 		},

@@ -202,4 +202,42 @@ func testTracksLive(t *testing.T, w way) {
 	}
 }
 
+// What was recorded has everything, and is played as it would have been live:
+// from the beginning, from the middle and behind a seek, with headers of the track.
+func TestTracksRecorded(t *testing.T) { twice(t, testTracksRecorded) }
+
+func testTracksRecorded(t *testing.T, w way) {
+	s, _ := run(t, w, open)
+	publish, unpublish := publishing(t, s)
+	publish(rendition.all()...)
+	unpublish()
+	const from = 1005
+	for name, c := range trackCases {
+		t.Run(name, func(t *testing.T) {
+			got, stream := playerWho(t, s, c.says, c.name, 0)
+			gets(t, "recorded", got, c.want.all()...)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			if err := stream.Seek(ctx, from*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			gets(t, "behind a seek", got, c.want.from(0, 0)...)
+			got, _ = playerWho(t, s, c.says, c.name, from*time.Millisecond)
+			gets(t, "from the middle", got, c.want.from(from, from)...)
+		})
+	}
+}
+
+// A recording is what was published, whoever watches.
+func TestTracksAreRecordedAsPublished(t *testing.T) {
+	s, _ := run(t, here, open)
+	watches, _ := playerWho(t, s, saysNothing, "cam", rtmp.PlayLive)
+	joined(t, s, 1)
+	publish, unpublish := publishing(t, s)
+	publish(rendition.all()...)
+	gets(t, "live", watches, track0.all()...)
+	unpublish()
+	gets(t, "recorded", player(t, s, "cam", 0), rendition.all()...)
+}
+
 func rtmpTime(ms int64) media.Timestamp { return media.Timestamp(ms) }

@@ -66,6 +66,67 @@ func (t *Tracks) Next() (track Track, ok bool) {
 	return track, false
 }
 
+// Place is where a track lies in a payload of which only the front is at hand.
+type Place struct {
+	Track        // with no more of its body than its first bytes
+	At, Size int // of the body, in bytes
+}
+
+// firstBytes are as many of a body as AppendHead looks at.
+const firstBytes = 4
+
+// maxTracks bounds the tracks of a payload that are looked at: more have no number.
+const maxTracks = 256
+
+// Find looks for the first track that is wanted in a payload of size bytes, which
+// was parsed from its front alone. read fills a buffer from a place of the payload.
+func (p *Payload) Find(front, size int, read func(b []byte, at int) error, want func(Track) bool) (place Place, ok bool, err error) {
+	var b [8]byte
+	at := front - len(p.body)
+	for range maxTracks {
+		h := b[:p.tracks.headSize()]
+		if p.tracks == unknownTracks || size-at < len(h) {
+			return place, false, nil
+		}
+		if err := read(h, at); err != nil {
+			return place, false, err
+		}
+		at += len(h)
+		place = Place{Track{Codec: p.Codec}, at, size - at}
+		if p.tracks == manyCodecs {
+			place.Codec, h = FourCC(binary.BigEndian.Uint32(h)), h[4:]
+		}
+		if len(h) > 0 {
+			place.ID = h[0]
+		}
+		if len(h) > 1 {
+			place.Size = int(h[1])<<16 | int(h[2])<<8 | int(h[3])
+		}
+		if place.Size > size-at {
+			return place, false, nil
+		}
+		if want(place.Track) {
+			place.Body = make([]byte, min(firstBytes, place.Size))
+			return place, true, read(place.Body, at)
+		}
+		at += place.Size
+	}
+	return place, false, nil
+}
+
+// headSize is how many bytes go before each track's body.
+func (l trackLayout) headSize() int {
+	switch l {
+	case oneTrack:
+		return 1
+	case manyTracks:
+		return 4
+	case manyCodecs:
+		return 8
+	}
+	return 0
+}
+
 // TrackSet is a set of track ids.
 type TrackSet [4]uint64
 

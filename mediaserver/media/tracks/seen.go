@@ -35,6 +35,16 @@ func (s *Seen) of(video bool) *kind {
 	return &s.audio
 }
 
+// Lowest is the lowest number that a track of a kind has; ok is false when there is
+// none.
+func (s *Seen) Lowest(video bool) (id uint8, ok bool) {
+	k := s.of(video)
+	if len(k.tracks) == 0 {
+		return 0, false
+	}
+	return k.tracks[0].id, true
+}
+
 // Play is for who knows all tracks before their frames come.
 func (s *Seen) Play() { s.video.playing, s.audio.playing = true, true }
 

@@ -169,3 +169,20 @@ func (s *Parts) Next(dst []byte) (head, body []byte, ok bool) {
 		}
 	}
 }
+
+// Find is for a message of size bytes, of a single track that is sent, of which no
+// more than the front is at hand: it returns what goes before the body, and
+// where in the message that lies. read is as payload's Find has it. ok is false
+// when nothing of the message is sent.
+func (v *View) Find(p *payload.Payload, front, size int, read func(b []byte, at int) error) (head []byte, at, n int, ok bool, err error) {
+	place, ok, err := p.Find(front, size, read, func(t payload.Track) bool {
+		_, taken := v.form(p, t)
+		return taken
+	})
+	if !ok || err != nil {
+		return nil, 0, 0, false, err
+	}
+	as, _ := v.form(p, place.Track)
+	head, _, ok = p.AppendHead(nil, place.Track, as, !v.NoModEx)
+	return head, place.At, place.Size, ok, nil
+}

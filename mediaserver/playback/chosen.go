@@ -1,0 +1,159 @@
+package playback
+
+import (
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
+)
+
+// chosen is what a client that does not take everything is sent of the tracks of a
+// file. It is guarded by Playback.mu; nil is for one that takes everything.
+type chosen struct {
+	surveyed bool // the headers of the file have been looked at
+	seen     tracks.Seen
+	view     tracks.View
+}
+
+// survey reads which tracks there are from the headers of the whole file, without
+// Playback.mu.
+func (c *chosen) survey(file *File, takes tracks.Takes) error {
+	all, err := file.Headers(file.Bytes, file.Seek(fileTime(file.Duration()+time.Millisecond)))
+	if err != nil {
+		return err
+	}
+	c.surveyed = true
+	c.seen.Play()
+	for _, h := range all {
+		if v, ok := parse(h); ok {
+			c.seen.Add(&v)
+		}
+	}
+	c.view = takes.View(&c.seen)
+	return nil
+}
+
+// elsewhere says whether the track whose pictures are sent is another than the one
+// whose keyframes the file's index has.
+func (c *chosen) elsewhere() bool {
+	if c == nil || !c.view.Single {
+		return false
+	}
+	id, ok := c.view.Sends(true)
+	lowest, _ := c.seen.Lowest(true)
+	return ok && id != lowest
+}
+
+func parse(f media.Frame) (v payload.Payload, ok bool) {
+	switch f.Type {
+	case media.TypeVideo:
+		return payload.ParseVideo(front(f))
+	case media.TypeAudio:
+		return payload.ParseAudio(front(f))
+	}
+	return v, false
+}
+
+// parts are the messages that are sent of a frame, each valid until the next. With
+// look, what a picture says of itself is in its Head.
+func (c *chosen) parts(w *worker, f media.Frame, takes tracks.Takes, look bool) iter.Seq[media.Frame] {
+	return func(yield func(media.Frame) bool) {
+		if c == nil || f.Type != media.TypeVideo && f.Type != media.TypeAudio || f.Size() == 0 || w.taken {
+			yield(f)
+			return
+		}
+		v, ok := parse(f)
+		if !ok {
+			if c.view.JudgeUnreadable(f.Type == media.TypeVideo, front(f)) == tracks.Whole {
+				yield(f)
+			}
+			return
+		}
+		if c.seen.Add(&v) {
+			c.view = takes.View(&c.seen)
+		}
+		switch c.view.Judge(&v) {
+		case tracks.Whole:
+			yield(f)
+		case tracks.Apart:
+			for parts := c.view.Parts(&v); ; {
+				head, body, ok := parts.Next(w.head[:0])
+				if w.head = head; !ok || !yield(apart(w, f, body, look)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// apart is the frame that has w.head before its body.
+func apart(w *worker, f media.Frame, body []byte, look bool) media.Frame {
+	n := 0
+	switch {
+	case len(f.Head) > 0: // the body is a piece of that
+		n = len(body)
+	case look && f.Type == media.TypeVideo:
+		n = min(len(body), payload.LookAhead)
+	}
+	w.head = append(w.head, body[:n]...)
+	if body = body[n:]; len(f.Head) == 0 {
+		f.Data = body
+	}
+	f.Head = w.head
+	return f
+}
+
+// headers are the headers that go before what is sent, of each kind the newest.
+func (c *chosen) headers(w *worker, list []media.Frame, takes tracks.Takes) iter.Seq[media.Frame] {
+	if c == nil {
+		return slices.Values(list)
+	}
+	var out []media.Frame
+	for _, h := range list {
+		for part := range c.parts(w, h, takes, false) {
+			part.Head = slices.Clone(part.Head)
+			if v, ok := parse(part); ok && c.view.Single {
+				out = slices.DeleteFunc(out, func(o media.Frame) bool {
+					was, _ := parse(o)
+					return o.Type == part.Type && was.Kind == v.Kind
+				})
+			}
+			out = append(out, part)
+		}
+	}
+	return slices.Values(out)
+}
+
+// takeLarge makes of a frame that was read in part the one that is sent: the
+// track may lie anywhere in it. Where several tracks are sent, it is left as it
+// is.
+func (w *worker) takeLarge(v *tracks.View, file io.ReaderAt) error {
+	b := w.batch
+	if len(b.Frames) != 1 || b.Frames[0].More == 0 || len(b.Frames[0].Head) > 0 || !v.Single {
+		return nil
+	}
+	f := &b.Frames[0]
+	p, ok := parse(*f)
+	if !ok || v.Judge(&p) != tracks.Apart {
+		return nil
+	}
+	begins := f.From - int64(len(f.Data))
+	head, at, size, ok, err := v.Find(&p, len(f.Data), f.Size(), func(buf []byte, at int) error {
+		return media.ReadFull(file, buf, begins+int64(at))
+	})
+	if err != nil {
+		return err
+	}
+	if w.taken = true; !ok {
+		f.Data, f.More = nil, 0
+		return nil
+	}
+	b.Heads = append(b.Heads[:0], head...)
+	f.Head, f.Data = b.Heads, b.Buf[:min(size, len(b.Buf))]
+	f.More, f.From = size-len(f.Data), begins+int64(at+len(f.Data))
+	return media.ReadFull(file, f.Data, begins+int64(at))
+}
