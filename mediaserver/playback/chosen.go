@@ -17,6 +17,44 @@ type chosen struct {
 	surveyed bool // the headers of the file have been looked at
 	seen     tracks.Seen
 	view     tracks.View
+
+	sure    bool   // what is not sent would have shown itself by now
+	nothing error  // is sent
+	told    string // that something is not sent
+	tell    string // what is to be told
+}
+
+// nothingFor is how much of a file may bring nothing that the client takes before
+// there is nothing: sound without a header shows itself with its first frame.
+const nothingFor = time.Second
+
+// spares looks what is not sent. late says that so much of the file has been looked
+// at that what it has is known. It fails when nothing can be sent.
+func (c *chosen) spares(late bool) error {
+	if c == nil {
+		return nil
+	}
+	if c.sure {
+		return c.nothing
+	}
+	c.sure = late
+	what, all := c.view.Spares(&c.seen)
+	switch {
+	case what == "" || what == c.told:
+	case all && late:
+		c.nothing = &SparedError{what}
+	case !all:
+		c.told, c.tell = what, what
+	}
+	return c.nothing
+}
+
+// toTell is what is to be told now; "" is for nothing.
+func (c *chosen) toTell() (what string) {
+	if c != nil {
+		what, c.tell = c.tell, ""
+	}
+	return what
 }
 
 // survey reads which tracks there are from the headers of the whole file, without

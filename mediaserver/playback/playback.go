@@ -46,7 +46,17 @@ type Options struct {
 	// number of the run that ended: once, from any goroutine and with no lock
 	// held. It must not wait. A run that was halted does not end.
 	OnEnd func(*Playback, Result)
+	// OnSpared is called, as OnEnd is, when something of the file is not sent
+	// because the client does not take it, with what that is: once for all runs.
+	OnSpared func(what string)
 }
+
+// SparedError says that nothing of a file can be sent to a client.
+type SparedError struct {
+	What string // that it does not take, or has asked for in vain
+}
+
+func (e *SparedError) Error() string { return "nothing is sent: the client takes no " + e.What }
 
 // Result says how a run of a playback ended.
 type Result struct {

@@ -74,6 +74,7 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	over, err := p.send(w)
 	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
 	tell := over && !p.quiet && p.opts.OnEnd != nil
+	spared := p.chosen.toTell()
 	if over {
 		p.part.breakOff(p.conn)
 		p.settle()
@@ -92,6 +93,9 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	p.mu.Unlock()
 	if unused {
 		p.file.Close()
+	}
+	if spared != "" && p.opts.OnSpared != nil {
+		p.opts.OnSpared(spared)
 	}
 	if tell {
 		p.opts.OnEnd(p, r)
@@ -218,11 +222,13 @@ func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bo
 		p.filled = goesOn
 		w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferReady, p.opts.StreamID))
 	}
-	next, over = 0, true
 	if r.err == nil {
-		if next, over, err = p.lay(w, r.after); err != nil {
-			return next, over, err
-		}
+		next, over, err = p.lay(w, r.after)
+	} else {
+		next, over, err = 0, true, p.chosen.spares(true)
+	}
+	if err != nil {
+		return next, over, err
 	}
 	if w.layout.Size() > 0 {
 		err = p.conn.SendLayout(w.layout)
@@ -295,7 +301,10 @@ func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, o
 	latest := p.latest(time.Now())
 	for _, f := range w.batch.Frames {
 		if f.Time > p.until {
-			return 0, true, nil
+			return 0, true, p.chosen.spares(true)
+		}
+		if err := p.chosen.spares(f.Time > p.base.Add(nothingFor)); err != nil {
+			return 0, true, err
 		}
 		if w.layout.Full() || f.Time > latest {
 			p.at = f.Position()

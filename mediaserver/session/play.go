@@ -1,8 +1,10 @@
 package session
 
 import (
+	"errors"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -86,9 +88,15 @@ type played struct {
 // on to the next of the playlist.
 func (ns *netStream) ended(r played) error {
 	s := ns.session
+	var spared *playback.SparedError
 	switch {
 	case r.err != nil && s.closed():
 		return nil // it is the connection's error: Serve tells of it
+	case errors.As(r.err, &spared):
+		s.log.Info("nothing is sent", "stream", ns.name, "reason", r.err.Error())
+		return s.conn.Send(
+			ns.failure(codePlayNoTrack, ns.name, "Nothing of %s can be sent: the player takes no %s.", ns.name, spared.What),
+			rtmp.UserControl(rtmp.EventStreamEOF, ns.id))
 	case r.err != nil:
 		s.log.Error("playback failed", "stream", ns.name, "err", r.err)
 		return s.conn.Send(

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -61,6 +62,9 @@ func (r *recorded) open(file *playback.File, it item, from timeline) *playback.P
 		OnEnd: func(p *playback.Playback, how playback.Result) {
 			ns.session.turns.post(func() { r.ended(p, how) })
 		},
+		OnSpared: func(what string) {
+			ns.session.turns.post(func() { r.spared(it.name, what) })
+		},
 	})
 }
 
@@ -84,6 +88,18 @@ func (r *recorded) ended(p *playback.Playback, how playback.Result) {
 	}
 	if err != nil {
 		ns.session.log.Debug("tell of the end of a playback", "stream", ns.name, "err", err)
+	}
+}
+
+// spared tells the client what of a file it is not sent.
+func (r *recorded) spared(name, what string) {
+	ns := r.ns
+	if ns.playing != r {
+		return
+	}
+	ns.session.log.Info("something is not sent", "stream", name, "what", what)
+	if err := ns.session.conn.Send(ns.onStatus("warning", codePlayNoTrack, name, fmt.Sprintf("Not all of %s is sent: the player takes no %s.", name, what))); err != nil {
+		ns.session.log.Debug("tell of what is not sent", "stream", name, "err", err)
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	codePlayFailed         code = "NetStream.Play.Failed"
 	codePlayNotFound       code = "NetStream.Play.StreamNotFound"
 	codePlayInvalid        code = "NetStream.Play.FileStructureInvalid"
+	codePlayNoTrack        code = "NetStream.Play.NoSupportedTrackFound"
 	codeTransition         code = "NetStream.Play.Transition"
 	codeTransitionComplete code = "NetStream.Play.TransitionComplete"
 	codePlaySwitch         code = "NetStream.Play.Switch"

@@ -228,6 +228,94 @@ func testTracksRecorded(t *testing.T, w way) {
 	}
 }
 
+// sparedCases are players who do not take all that is published, and hear so.
+var sparedCases = map[string]struct {
+	says      []any
+	name      string
+	published []packet
+	want      []packet // and, somewhere among them, what it is told
+	told      string
+}{
+	"no pictures": {saysHEVC, "cam",
+		[]packet{video(0, "\x90av01record"), sound(0, "\xaf\x00\x12\x10"), video(0, "\x91av01key"), sound(10, "\xaf\x01frame"), sound(1500, "\xaf\x01frame")},
+		[]packet{sound(0, "\xaf\x00\x12\x10"), sound(10, "\xaf\x01frame"), sound(1500, "\xaf\x01frame")}, "warning"},
+	"no sound": {[]any{"audioFourCcInfoMap", amf.NewObject("mp4a", 1)}, "cam",
+		[]packet{video(0, "\x17\x00\x00\x00\x00record"), sound(0, "\x90OpusOpusHead"), video(0, "\x17\x01\x00\x00\x00key"), sound(10, "\x91Opusframe"), video(1500, "\x17\x01\x00\x00\x00key")},
+		[]packet{video(0, "\x17\x00\x00\x00\x00record"), video(0, "\x17\x01\x00\x00\x00key"), video(1500, "\x17\x01\x00\x00\x00key")}, "warning"},
+	"nothing": {saysHEVC, "cam",
+		[]packet{video(0, "\x90av01record"), video(0, "\x91av01key"), video(1500, "\x91av01key")}, nil, "error"},
+	"sound that has no header": {saysHEVC, "cam",
+		[]packet{video(0, "\x90av01record"), video(0, "\x91av01key"), sound(20, "\x2fframe"), video(1500, "\x91av01key")},
+		[]packet{sound(20, "\x2fframe")}, "warning"},
+	"a track that there is none of": {saysNothing, "cam?track=7",
+		[]packet{video(0, "\x17\x00\x00\x00\x00record"), video(0, "\x17\x01\x00\x00\x00key"), video(1500, "\x17\x01\x00\x00\x00key")}, nil, "error"},
+}
+
+// hears checks what a player gets, and that it is told once, somewhere among it.
+func hears(t *testing.T, who string, got <-chan packet, told string, want []packet) {
+	t.Helper()
+	said := packet{rtmp.TypeCommand, 0, told + " NetStream.Play.NoSupportedTrackFound"}
+	for n := 0; len(want) > 0 || n == 0; {
+		select {
+		case p := <-got:
+			switch {
+			case n == 0 && p == said:
+				n++
+			case len(want) > 0 && p == want[0]:
+				want = want[1:]
+			default:
+				t.Fatalf("%s: %v, want %v", who, p, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("%s: told %d times; %v do not come", who, n, want)
+		}
+	}
+}
+
+// Who does not take what is published is spared it, and told.
+func TestTracksThatAreNotTaken(t *testing.T) { twice(t, testTracksThatAreNotTaken) }
+
+func testTracksThatAreNotTaken(t *testing.T, w way) {
+	for name, c := range sparedCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := run(t, w, open)
+			early, _ := playerWho(t, s, c.says, c.name, rtmp.PlayLive)
+			joined(t, s, 1)
+			publish, unpublish := publishing(t, s)
+			publish(c.published...)
+			hears(t, "from the beginning", early, c.told, c.want)
+			late, _ := playerWho(t, s, c.says, c.name, rtmp.PlayLive)
+			hears(t, "late", late, c.told, nil)
+			unpublish()
+			recorded, _ := playerWho(t, s, c.says, c.name, 0)
+			hears(t, "recorded", recorded, c.told, c.want)
+		})
+	}
+}
+
+// A track that is asked for may come later.
+func TestTrackThatComesLater(t *testing.T) {
+	s, _ := run(t, here, open)
+	got, _ := playerWho(t, s, saysNothing, "cam?track=1", rtmp.PlayLive)
+	joined(t, s, 1)
+	publish, _ := publishing(t, s)
+	publish(video(0, "\x17\x00\x00\x00\x00record"), sound(0, "\xaf\x00\x12\x10"), video(0, "\x17\x01\x00\x00\x00key"), video(1500, "\x17\x01\x00\x00\x00key"))
+	hears(t, "before", got, "error", nil)
+	publish(video(2000, "\x96\x00avc1\x01record 1"), video(2000, "\x96\x01avc1\x01\x00\x00\x00key 1"), sound(2010, "\xaf\x01frame"))
+	gets(t, "then", got, video(2000, "\x17\x00\x00\x00\x00record 1"), video(2000, "\x17\x01\x00\x00\x00key 1"), sound(2010, "\xaf\x00\x12\x10"), sound(2010, "\xaf\x01frame"))
+}
+
+// What is no number of a track is refused.
+func TestTrackThatIsNone(t *testing.T) {
+	s, _ := run(t, here, open)
+	c := connect(t, s, "app/one").hello()
+	for _, name := range []string{"cam?track=", "cam?track=256", "cam?track=-1", "cam?track=video"} {
+		c.on(1, "play", name)
+		c.expect("onStatus NetStream.Play.Failed")
+	}
+}
+
 // A recording is what was published, whoever watches.
 func TestTracksAreRecordedAsPublished(t *testing.T) {
 	s, _ := run(t, here, open)

@@ -38,6 +38,8 @@ type branch struct {
 	view  tracks.View
 	waits bool // for a keyframe: pictures of another track came before
 	heads []byte
+
+	spared spared
 }
 
 // enter counts a player more in the audience of those who take the same; nil is
@@ -131,6 +133,9 @@ func (s *Stream) learn(p *payload.Payload, at media.Timestamp) {
 	if !s.seen.Add(p) {
 		return
 	}
+	if p.Kind == payload.Frames && !s.plays {
+		s.plays, s.playsFrom = true, at
+	}
 	var forks []fork
 	for _, a := range s.audiences {
 		switch b := a.branch.Load(); {
@@ -147,11 +152,18 @@ func (s *Stream) learn(p *payload.Payload, at media.Timestamp) {
 
 // newBranch makes a branch that begins at an offset of the log.
 func (s *Stream) newBranch(a *audience, from int64) *branch {
-	b := &branch{view: a.takes.View(&s.seen)}
+	b := &branch{}
+	b.look(a.takes, &s.seen)
 	b.log.begin(&b.line, from)
 	b.log.setEncodings(s.log.encodings)
 	a.branch.Store(b)
 	return b
+}
+
+// look looks what of a publication is for the branch's players.
+func (b *branch) look(takes tracks.Takes, seen *tracks.Seen) {
+	b.view = takes.View(seen)
+	b.spared.what, b.spared.all = b.view.Spares(seen)
 }
 
 // branchOff makes a branch that begins here. Until now the audience was sent all
@@ -195,13 +207,14 @@ func (s *Stream) branchLate(a *audience) {
 	_, video := b.view.Sends(true)
 	_, audio := b.view.Sends(false)
 	b.hasVideo, b.hasAudio = s.hasVideo && video, s.hasAudio && audio
+	s.tellSpared(b, s.newest.Load())
 }
 
 // choose looks anew which tracks are sent on a branch. Where it is another one
 // than before, its headers go first, and its pictures begin with a keyframe.
 func (s *Stream) choose(b *branch, at media.Timestamp) {
 	was := b.view
-	b.view = was.Takes.View(&s.seen)
+	b.look(was.Takes, &s.seen)
 	if !was.Single {
 		return
 	}

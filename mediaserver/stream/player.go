@@ -72,6 +72,7 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 		var wait bool
 		p.audience = s.enter(opts.Takes)
 		p.at, p.preamble, p.begins, wait = s.join(s.lineOf(p.audience))
+		p.preamble = s.withSpared(p.audience, p.at, p.preamble)
 		p.joined = p.offset()
 		p.group = s.groupOf(l)
 		s.useEncoding(opts.Encoding)

@@ -70,6 +70,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	s.add(&s.line, &out, &f)
 	for b := range s.branches() {
 		s.addTo(b, &out)
+		s.tellSpared(b, out.Timestamp)
 	}
 	s.newest.Store(out.Timestamp)
 	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)

@@ -68,6 +68,8 @@ type Stream struct {
 	mu        sync.Mutex
 	publisher *Publisher
 	seen      tracks.Seen // in this publication
+	plays     bool        // a frame has come in it
+	playsFrom media.Timestamp
 	audiences []*audience // players who may take less than what is published
 	data      []stored    // by handler name, in the order they came
 	dataBytes int

@@ -220,6 +220,11 @@ func (p *Player) changeOver() {
 		p.s.mu.Unlock()
 		p.at, p.begins = n.at, n.time
 	}
+	if p.at.seg != nil {
+		p.s.mu.Lock()
+		p.preamble = p.s.withSpared(p.audience, p.at, p.preamble)
+		p.s.mu.Unlock()
+	}
 	p.joined = p.offset()
 
 	st := &c.state

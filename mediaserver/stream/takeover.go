@@ -38,7 +38,7 @@ func (p *Publisher) TakeOver(last time.Time) *Publisher {
 func (s *Stream) forget() {
 	s.joinBranches()
 	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
-	s.seen = tracks.Seen{}
+	s.seen, s.plays = tracks.Seen{}, false
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.key.Store(nil)

@@ -1,0 +1,60 @@
+package stream
+
+import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// nothingFor is how long a publication may bring nothing that players of an
+// audience take before they are told that there is nothing: sound without a header
+// shows itself with its first frame.
+const nothingFor = time.Second
+
+// spared is what the players of a branch are told when they do not get everything
+// that there is.
+type spared struct {
+	what string // that is left out, in words; "": nothing
+	all  bool   // and nothing is left
+	told string // what they have been told
+	said []byte // how, for those that come later; chunked
+	at   int64  // the branch's offset where
+}
+
+// tellSpared tells the players of a branch, once, of what they are not sent, and
+// why that is not all that there is. The caller holds s.mu.
+func (s *Stream) tellSpared(b *branch, at media.Timestamp) {
+	q := &b.spared
+	what, all := q.what, q.all
+	if what == q.told || all && at.Sub(s.playsFrom) < nothingFor {
+		return
+	}
+	if q.told, q.said, q.at = what, nil, b.log.end.Load(); what == "" {
+		return
+	}
+	level, description := "warning", "Not all of "+s.name+" is sent: the player takes no "+what+"."
+	switch {
+	case all && b.view.Asked:
+		level, description = "error", s.name+" has no "+what+"."
+	case all:
+		level, description = "error", "Nothing of "+s.name+" can be sent: the player takes no "+what+"."
+	}
+	m := rtmp.Status(1, level, "NetStream.Play.NoSupportedTrackFound", description, "details", s.name)
+	m.Timestamp = at
+	q.said = rtmp.AppendChunks(nil, m, rtmp.ChunkSize)
+	b.log.append(m, flagNotice)
+}
+
+// withSpared puts what the players of an audience have been told before the
+// preamble of one that comes at a place.
+func (s *Stream) withSpared(a *audience, at position, preamble []byte) []byte {
+	if a == nil {
+		return preamble
+	}
+	b := a.branch.Load()
+	if b == nil || b.spared.said == nil || at.offset() <= b.spared.at {
+		return preamble
+	}
+	return append(append([]byte(nil), b.spared.said...), preamble...)
+}
