@@ -5,8 +5,9 @@ import "fmt"
 const (
 	// freeAnswers is what may be queued without a budget's leave.
 	freeAnswers = 16 << 10
-	// maxAnswers bounds what one connection may have queued beside media: twice
-	// the longest that is ever said at once, to measure a client's line.
+	// maxAnswers bounds what a server may have queued for a client beside media:
+	// twice the longest that is ever said at once, to measure a client's line. What
+	// a client has to say is its own: MaxQueue bounds it.
 	maxAnswers = 1 << 20
 )
 
@@ -18,7 +19,7 @@ func (c *Conn) answered(bytes int) error {
 		return nil
 	}
 	o.answers = min(o.answers+bytes, len(o.queue)+o.flight)
-	if o.answers > maxAnswers {
+	if !c.client && o.answers > maxAnswers {
 		return fmt.Errorf("%w: %d bytes of answers are waiting", ErrSlow, o.answers)
 	}
 	need := max(0, o.answers-freeAnswers)

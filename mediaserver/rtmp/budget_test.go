@@ -273,6 +273,22 @@ func TestAnswersArePaidFor(t *testing.T) {
 	}
 }
 
+// What a client says is its own: a limit on what strangers have others hold for them
+// is none of its.
+func TestClientsMaySayMore(t *testing.T) {
+	t.Parallel()
+	near, far := pair(t, true)
+	defer far.Close()
+	client := NewClientConn(near, Config{})
+	defer client.Close()
+	said := &Message{Type: TypeData, Payload: make([]byte, 64<<10)}
+	for range 3 * maxAnswers / len(said.Payload) {
+		if err := client.Send(said); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Whatever comes, no more is held than the limits and the budget let, and all of
 // it comes back.
 func FuzzHolding(f *testing.F) {

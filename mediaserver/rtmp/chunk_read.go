@@ -46,6 +46,7 @@ type chunkStream struct {
 
 	payload []byte // of the current message, as far as it has come
 	begun   bool
+	aborted bool      // the last message was, and none has begun since
 	since   time.Time // when its first bytes were waited for; zero: they were there
 }
 
@@ -74,7 +75,7 @@ func (r *chunkReader) chunk(m *Message) (done bool, err error) {
 	}
 	s, ok := r.streams[id]
 	if !ok {
-		if len(r.streams) >= r.maxStreams {
+		if len(r.streams) >= r.maxStreams && !r.forgetAborted() {
 			return false, fmt.Errorf("%w: more than %d chunk streams", ErrProtocol, r.maxStreams)
 		}
 		s = &chunkStream{id: id}
@@ -148,7 +149,7 @@ func (r *chunkReader) messageHeader(s *chunkStream, form byte) error {
 	} else {
 		s.time += s.delta
 	}
-	s.begun = true
+	s.begun, s.aborted = true, false
 	return nil
 }
 
@@ -271,9 +272,24 @@ func (r *chunkReader) drop(s *chunkStream) {
 	s.payload = nil
 }
 
-// abort drops a message that is half there [SPEC §5.4.2].
+// abort drops a message that is half there [SPEC §5.4.2]. Its chunk stream may go
+// on, with headers that leave out what is known, or never be used again.
 func (r *chunkReader) abort(id uint32) {
 	if s, ok := r.streams[id]; ok {
 		r.drop(s)
+		s.aborted = true
 	}
+}
+
+// forgetAborted makes room for another chunk stream, and says whether there is some:
+// a peer that breaks off messages takes another for each.
+func (r *chunkReader) forgetAborted() bool {
+	for id, s := range r.streams {
+		if s.aborted {
+			r.memory.drop(s.payload, r.limits.now.Load())
+			delete(r.streams, id)
+			return true
+		}
+	}
+	return false
 }

@@ -83,6 +83,28 @@ func TestBrokenOffMessage(t *testing.T) {
 	}
 }
 
+// TestManyBrokenOffMessages breaks off a message on one chunk stream after another,
+// as a server does that was halted in the middle of pictures: none of them keeps its
+// place in the reader, and one that goes on does so.
+func TestManyBrokenOffMessages(t *testing.T) {
+	l := NewLayout()
+	for id := uint32(8); id < 100; id++ {
+		p := NewParts(id, TypeVideo, 7, 40, 3*ChunkSize)
+		l.AddPart(&p, nil, pattern(ChunkSize))
+		l.AddMessage(Abort(id))
+	}
+	wire := append(l.AppendTo(nil), unhex(t, "c0 23")...) // chunk stream 99 goes on, with what it said
+	wire = append(wire, pattern(ChunkSize)...)
+	r := reader(wire, false)
+	r.chunkSize = ChunkSize
+	if got, err := readAll(r); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || len(got) != 100-8 {
+		t.Errorf("%d messages, %v", len(got), err)
+	}
+	if len(r.streams) > r.maxStreams || r.held != ChunkSize {
+		t.Errorf("%d chunk streams, %d bytes are held", len(r.streams), r.held)
+	}
+}
+
 // TestChunkStreamsAreUsedAgain takes chunk streams, and gives some back.
 func TestChunkStreamsAreUsedAgain(t *testing.T) {
 	a, b := net.Pipe()
