@@ -140,7 +140,7 @@ func (x *Index) add(kind uint8, at media.Timestamp, data []byte, size int, offse
 		}
 	default:
 		if len(x.Scripts) < maxScripts {
-			x.Scripts = append(x.Scripts, e)
+			x.Scripts = media.Append(x.Scripts, e)
 		}
 		return
 	}
@@ -184,14 +184,14 @@ func appendEntry(list []Entry, e Entry) []Entry {
 		}
 		list = kept
 	}
-	return append(list, e)
+	return media.Append(list, e)
 }
 
 func appendHeader(list []Header, h Header) []Header {
 	if len(list) == maxHeaders {
 		list = thinned(list)
 	}
-	return append(list, h)
+	return media.Append(list, h)
 }
 
 // thinned forgets every other header of a kind for the same tracks, but not the

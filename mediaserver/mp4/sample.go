@@ -116,7 +116,7 @@ func (t *track) grow() error {
 	if err := t.work.Spend(sampleBytes * int64(room)); err != nil {
 		return err
 	}
-	t.samples = append(make([]sample, 0, room), t.samples...)
+	t.samples = media.Room(t.samples, room)
 	return t.work.Spend(-sampleBytes * int64(had))
 }
 
@@ -164,7 +164,7 @@ func merge(tracks []*track, work *media.Work) ([]sample, error) {
 		if err := work.Spend(sampleBytes * int64(n)); err != nil {
 			return nil, err
 		}
-		out = append(make([]sample, 0, n), out...)
+		out = media.Room(out, n)
 	}
 	// From behind: the place of one that moves is free by then.
 	out = out[:n]
