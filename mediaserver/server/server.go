@@ -242,6 +242,11 @@ func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 // after a clean end, or the error of a listener that failed.
 func (s *Server) Run(ctx context.Context) error {
 	s.serveDebug()
+	background, end := context.WithCancel(context.Background())
+	var tidying sync.WaitGroup
+	tidying.Go(func() { (&tidy{}).run(background) })
+	defer tidying.Wait()
+	defer end()
 	failed := make(chan error, 3)
 	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
 	if s.rtmps != nil {
