@@ -25,7 +25,9 @@ type Budgets struct {
 	Files, Played *Budget
 
 	Questions *Questions
-	Guesses   *Guesses
+	// Turns are of the work on what they send themselves.
+	Turns   *Turns
+	Guesses *Guesses
 }
 
 const mib = 1 << 20
@@ -48,6 +50,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Files:     of("files", files),
 		Questions: NewQuestions(0),
+		Turns:     NewTurns(0),
 		Guesses:   NewGuesses(),
 	}
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))

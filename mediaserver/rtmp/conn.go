@@ -104,6 +104,7 @@ type Conn struct {
 	reader   *chunkReader
 
 	limits limits
+	gate   gate
 
 	out output
 }
@@ -121,7 +122,8 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 	}
 	c.raw = c.socket.use(nc)
 	c.SetLimits(c.cfg.limits())
-	c.sealed = attachTLS(nc, func() { go c.flushKept() })
+	c.gate.limits, c.gate.closed = &c.limits, c.closed
+	c.sealed = attachTLS(nc, &c.gate, func() { go c.flushKept() })
 	c.out.chunkSize, c.out.budget = defaultChunkSize, c.cfg.Answers
 	return c
 }

@@ -24,6 +24,7 @@ func (c *Conn) Handshake() error {
 	if err := c.nc.SetDeadline(time.Now().Add(c.cfg.HandshakeTimeout)); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
+	defer c.gate.leave()
 	shake := c.serverHandshake
 	if c.client {
 		shake = c.clientHandshake
@@ -38,7 +39,9 @@ func (c *Conn) Handshake() error {
 type counted struct{ c *Conn }
 
 func (r counted) Read(b []byte) (int, error) {
+	r.c.gate.leave()
 	n, err := r.c.nc.Read(b)
+	r.c.gate.enter()
 	r.c.received.Add(uint64(n))
 	return n, err
 }

@@ -23,6 +23,7 @@ type input struct {
 	r   io.Reader
 	raw syscall.RawConn // nil when the connection has none
 
+	gate *gate // of raw; what has none has a gate of its own, or needs none
 	// before is called before each read, to set deadlines; timeout decides
 	// whether to go on after one passed.
 	before  func() error
@@ -34,8 +35,9 @@ type input struct {
 	from  int           // unread bytes are buf[from:to]
 	to    int
 
-	n   int
-	err error
+	n      int
+	err    error
+	waited bool // for something to read, without a turn
 }
 
 // has says whether n bytes are in the buffer.
@@ -128,9 +130,12 @@ func (in *input) read() (int, error) {
 	if in.raw == nil {
 		return in.readWaiting()
 	}
-	in.n, in.err = 0, nil
-	if err := in.raw.Read(in.readable); err != nil {
-		return 0, err
+	for again := true; again; again = in.waited {
+		in.gate.enter()
+		in.n, in.err, in.waited = 0, nil, false
+		if err := in.raw.Read(in.readable); err != nil {
+			return 0, err
+		}
 	}
 	if in.n == 0 && in.err == nil {
 		return 0, io.EOF
@@ -156,8 +161,12 @@ func (in *input) readWaiting() (int, error) {
 }
 
 // readable is called when there may be something to read. It borrows a buffer
-// only then, and gives it back when there was nothing.
+// only then, and gives it back when there was nothing. A peer that takes turns has
+// none while it is waited for, and reads when it has one again.
 func (in *input) readable(fd uintptr) bool {
+	if in.waited {
+		return true
+	}
 	empty := in.buf == nil
 	in.borrow()
 	for {
@@ -172,6 +181,10 @@ func (in *input) readable(fd uintptr) bool {
 		in.err = nil
 		if empty {
 			in.release()
+		}
+		if !in.gate.open() {
+			in.gate.leave()
+			in.waited = true
 		}
 		return false
 	}

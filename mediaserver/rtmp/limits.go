@@ -21,6 +21,9 @@ type Limits struct {
 	// Budget pays for what is held; nil: nobody has to. The first 4 KiB of a
 	// connection cost nothing: they come with its place.
 	Budget *budget.Budget
+	// Turn is begun before what has come is looked at, and has ended when more is
+	// waited for; nil: there is nobody to wait for.
+	Turn *budget.Turn
 }
 
 const (

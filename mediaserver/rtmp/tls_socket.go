@@ -59,6 +59,7 @@ type tlsSocket struct {
 	socket socket
 	tls    *tls.Conn
 	stuck  func() // records are kept that no writer knows of; it must not wait
+	gate   *gate  // what comes is decrypted when it is the peer's turn
 
 	// mu is held while the kernel takes what it can at once; nothing else is
 	// taken or called under it.
@@ -74,7 +75,7 @@ var sealedBuffers = sync.Pool{New: func() any { return new([sealedRoom]byte) }}
 
 // attachTLS puts a Conn above the tlsSocket of a TLS connection, and returns it;
 // nil: it has none.
-func attachTLS(nc net.Conn, stuck func()) *tlsSocket {
+func attachTLS(nc net.Conn, gate *gate, stuck func()) *tlsSocket {
 	t, ok := nc.(*tls.Conn)
 	if !ok {
 		return nil
@@ -83,8 +84,19 @@ func attachTLS(nc net.Conn, stuck func()) *tlsSocket {
 	if !ok {
 		return nil
 	}
-	s.tls, s.stuck = t, stuck
+	s.tls, s.stuck, s.gate = t, stuck, gate
 	return s
+}
+
+// Read implements net.Conn. Only the Conn above reads, in one goroutine.
+func (s *tlsSocket) Read(b []byte) (int, error) {
+	if s.gate == nil {
+		return s.Conn.Read(b)
+	}
+	s.gate.leave()
+	n, err := s.Conn.Read(b)
+	s.gate.enter()
+	return n, err
 }
 
 // Close implements net.Conn.

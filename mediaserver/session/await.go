@@ -15,7 +15,10 @@ var errPending = errors.New("the instance has not answered")
 func ask[T any](s *Session, request func(answer func(T)), late func(T)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
 	defer cancel()
-	return await(ctx, request, late)
+	var answer T
+	var err error
+	s.turns.aside(func() { answer, err = await(ctx, request, late) })
+	return answer, err
 }
 
 // inquire is ask for a question, whose answer is of no use to a client that has
@@ -27,7 +30,9 @@ func inquire[T any](s *Session, request func(answer func(T)), late func(T)) (T, 
 	}
 	ctx, cancel := context.WithTimeoutCause(s.there, s.cfg.PendingTimeout, errPending)
 	defer cancel()
-	answer, err := await(ctx, request, late)
+	var answer T
+	var err error
+	s.turns.aside(func() { answer, err = await(ctx, request, late) })
 	if err != nil {
 		s.inst.Withdraw(s.client)
 	}

@@ -77,10 +77,14 @@ func (r *reader) turn(bytes int, f func() error) error {
 		if !s.connected.Load() {
 			return errTooMuch
 		}
+		had := s.reading.End() // others go on meanwhile
 		select {
 		case <-full:
 		case <-s.conn.Closed():
 			return nil // the next read says why
+		}
+		if had {
+			s.reading.Begin(s.conn.Closed())
 		}
 	}
 }

@@ -81,8 +81,9 @@ type Session struct {
 	there context.Context
 	gone  context.CancelFunc
 
-	turns turns
-	calls *rtmp.Calls // of the client's methods
+	turns   turns
+	reading *budget.Turn // of the goroutine that reads, as long as nothing is published
+	calls   *rtmp.Calls  // of the client's methods
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
 	largest    atomic.Int64 // message of the client, once it is connected
@@ -142,6 +143,11 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		gone:    gone,
 		streams: map[uint32]*netStream{},
 	}
+	if b := cfg.Budgets; b != nil {
+		s.reading = b.Turns.For(s.client.Address)
+		s.turns.own = b.Turns.For(s.client.Address)
+	}
+	s.turns.gone = ctx.Done()
 	s.stand()
 	conn.BeforeTooBig(s.settle)
 	return s

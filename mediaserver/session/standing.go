@@ -28,7 +28,7 @@ const (
 
 // stranger is what holds until connect has been answered.
 func (s *Session) stranger() rtmp.Limits {
-	l := rtmp.Limits{Message: beforeConnect, Media: beforeConnect, Held: beforeConnect}
+	l := rtmp.Limits{Message: beforeConnect, Media: beforeConnect, Held: beforeConnect, Turn: s.reading}
 	if b := s.cfg.Budgets; b != nil {
 		l.Budget = b.Strangers
 	}
@@ -64,7 +64,7 @@ func (s *Session) stand() {
 
 func (s *Session) setLimits(l rtmp.Limits) {
 	s.conn.SetLimits(l)
-	s.turns.paidBy(l.Budget)
+	s.turns.stand(l.Budget, l.Turn != nil)
 }
 
 // publishes says whether any of the NetStreams publishes.
@@ -77,6 +77,9 @@ func (s *Session) publishes() bool {
 // comes behind a publish is not taken for a stranger's. It is called by the
 // goroutine that reads.
 func (s *Session) settle() {
+	if s.reading.End() {
+		defer s.reading.Begin(s.conn.Closed())
+	}
 	for {
 		done := s.turns.next()
 		if done == nil {

@@ -32,6 +32,11 @@ type turns struct {
 	budget *budget.Budget // pays for the bytes
 	paid   int            // taken of it
 	over   bool           // the session has ended: nothing is paid for any more
+
+	own   *budget.Turn    // of the goroutine that runs turns; nil: nobody is waited for
+	gone  <-chan struct{} // the end of the session
+	waits bool            // for it
+	begun *budget.Turn    // used by that goroutine only: what may have begun
 }
 
 type turn struct {
@@ -85,10 +90,12 @@ func (t *turns) whenDone() <-chan struct{} {
 	return t.room
 }
 
-// paidBy has another budget pay from the next message on.
-func (t *turns) paidBy(b *budget.Budget) {
+// stand has another budget pay from the next message on, and turns wait for the
+// session's turn among others, or not.
+func (t *turns) stand(b *budget.Budget, waits bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.waits = waits
 	if b == t.budget || t.over {
 		return
 	}
@@ -140,15 +147,25 @@ func (t *turns) add(one turn) {
 func (t *turns) run() {
 	for {
 		t.mu.Lock()
-		if len(t.waiting) == 0 {
+		if len(t.waiting) == 0 && t.begun == nil {
 			t.waiting, t.running = nil, false
 			t.mu.Unlock()
 			return
 		}
+		if len(t.waiting) == 0 { // others go on before it is looked again
+			t.mu.Unlock()
+			t.enter(nil)
+			continue
+		}
 		one := t.waiting[0]
 		t.waiting[0] = turn{}
 		t.waiting = t.waiting[1:]
+		var own *budget.Turn
+		if t.waits {
+			own = t.own
+		}
 		t.mu.Unlock()
+		t.enter(own)
 		one.run()
 		if one.message {
 			t.done(one.bytes)
@@ -168,4 +185,22 @@ func (t *turns) done(bytes int) {
 	if room != nil {
 		close(room)
 	}
+}
+
+// enter waits for the session's turn among others, if it has to, or ends the one
+// that it has.
+func (t *turns) enter(own *budget.Turn) {
+	if own != t.begun {
+		t.begun.End()
+		t.begun = own
+	}
+	own.Rest(t.gone)
+}
+
+// aside is called in a turn, and waits for something: others go on meanwhile.
+func (t *turns) aside(wait func()) {
+	if t.begun.End() {
+		defer t.begun.Begin(t.gone)
+	}
+	wait()
 }

@@ -1,0 +1,72 @@
+package rtmp
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
+)
+
+// TestPeersTakeTurns has peers send at once, on sockets of their own, whose messages
+// take a while to be looked at: as many are as there are places, but for those who
+// need no turn.
+func TestPeersTakeTurns(t *testing.T) {
+	t.Parallel()
+	const peers, messages = 8, 50
+	for _, c := range []struct {
+		name  string
+		turns *budget.Turns
+		most  int64
+	}{
+		{"in turns", budget.NewTurns(2), 2},
+		{"all at once", nil, peers},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var working, most, crowded, handled atomic.Int64
+			var all sync.WaitGroup
+			for range peers {
+				server, client := newRawPeer(t, false, Config{})
+				limits := server.cfg.limits()
+				limits.Turn = c.turns.For(server.RemoteAddr().String())
+				server.SetLimits(limits)
+				all.Go(func() {
+					n := 0
+					_ = server.Serve(func(*Message) error {
+						now := working.Add(1)
+						defer working.Add(-1)
+						handled.Add(1)
+						most.Store(max(most.Load(), now))
+						if now > c.most {
+							crowded.Add(1)
+						}
+						<-time.After(time.Millisecond)
+						if n++; n == messages {
+							return ErrProtocol // that is all
+						}
+						return nil
+					})
+				})
+				all.Go(func() {
+					for range messages {
+						client.send(&Message{Type: TypeData, Payload: []byte{2, 0, 0}})
+					}
+				})
+			}
+			all.Wait()
+			// A place goes to another when a machine is so busy that nothing goes on
+			// for long.
+			if handled.Load() != peers*messages || crowded.Load() > peers*messages/10 {
+				t.Errorf("%d messages, %d of them looked at beside too many others", handled.Load(), crowded.Load())
+			}
+			if c.turns == nil && most.Load() < 3 {
+				t.Errorf("%d at once", most.Load())
+			}
+			if c.turns != nil && c.turns.Waiting() > 0 {
+				t.Errorf("%d wait for a turn", c.turns.Waiting())
+			}
+		})
+	}
+}
