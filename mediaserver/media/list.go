@@ -1,13 +1,15 @@
 package media
 
-// An index may have a million entries and more. A list of them must not be copied in
-// one go when it grows: the runtime cannot interrupt that, however long it takes (a
+import "unsafe"
+
+// An index may have a million entries and more, and a message millions of bytes. A
+// list of them must not be copied in one go when it grows: the runtime cannot interrupt that, however long it takes (a
 // page of fresh memory takes many microseconds where the machine is a virtual one),
 // and has a second processor wait for it while garbage is collected. Live media
 // would wait for both.
 
-// pieceOfList is how many entries are copied in one go: some tens of KB.
-const pieceOfList = 2048
+// pieceOfList is how many bytes are copied in one go.
+const pieceOfList = 64 << 10
 
 // Append is append for lists that may become long.
 func Append[T any](list []T, one T) []T {
@@ -19,9 +21,11 @@ func Append[T any](list []T, one T) []T {
 
 // Room returns a new list with the same entries, and room for n.
 func Room[T any](list []T, n int) []T {
+	var one T
+	piece := max(1, pieceOfList/max(1, int(unsafe.Sizeof(one))))
 	to := make([]T, len(list), n)
-	for from := 0; from < len(list); from += pieceOfList {
-		copyPiece(to[from:], list[from:min(from+pieceOfList, len(list))])
+	for from := 0; from < len(list); from += piece {
+		copyPiece(to[from:], list[from:min(from+piece, len(list))])
 	}
 	return to
 }

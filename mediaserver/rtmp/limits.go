@@ -2,11 +2,11 @@ package rtmp
 
 import (
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/media"
 )
 
 // Limits are how much a peer may have the connection hold, in bytes. They are as
@@ -100,7 +100,7 @@ func (h *holding) grow(buf []byte, n, size int, now *Limits) ([]byte, error) {
 		return buf, err
 	}
 	h.bytes -= cap(buf)
-	buf = slices.Grow(buf, room-len(buf))
+	buf = media.Room(buf, room)
 	h.bytes += cap(buf)
 	return buf, nil
 }
