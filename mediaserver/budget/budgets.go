@@ -43,9 +43,11 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 	// than anybody has use for, however large the machine is.
 	share := func(part, min, max int64) int64 { return clamp(memory/part, min, max) }
 	b := &Budgets{
-		Messages:  of("messages", share(16, 16*mib, 1024*mib)),
-		Answers:   of("answers", share(32, 8*mib, 64*mib)),
-		Indexes:   of("indexes", share(16, 8*mib, 64*mib)),
+		Messages: of("messages", share(16, 16*mib, 1024*mib)),
+		Answers:  of("answers", share(32, 8*mib, 64*mib)),
+		// A film of 25 pictures a second with sound takes 4 MiB an hour. Of what a
+		// server of 1 GiB has, all that are played may last for a day together.
+		Indexes:   of("indexes", share(10, 8*mib, 512*mib)),
 		Samples:   of("samples", share(16, 8*mib, 64*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Files:     of("files", files),
