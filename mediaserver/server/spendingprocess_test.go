@@ -4,8 +4,7 @@ package server
 
 import (
 	"bufio"
-	"context"
-	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,62 +14,97 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/logs"
-	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/rtmp"
-	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 const (
 	spendingKey = "TheKeyThatStrangersLack"
-	// spendingFolder tells the test binary that it is to serve, and where.
-	spendingFolder = "FLASHPOD_SPENDING_FOLDER"
-	spendingMemory = 1 << 30 // as the operator gives a server
+	// spendingRole tells the test binary that it is one of the processes of
+	// TestSpending, and which; spendingArgs what for.
+	spendingRole = "FLASHPOD_SPENDING_ROLE"
+	spendingArgs = "FLASHPOD_SPENDING_ARGS"
+	// spendingMemory is what the operator gives a server.
+	spendingMemory = 1 << 30
+	// spoken begins each line that a process says: testing says others.
+	spoken = "spending: "
 )
 
-// TestSpendingServer is the server of TestSpending, in a process of its own: it
-// serves until its standard input ends.
-func TestSpendingServer(t *testing.T) {
-	dir := os.Getenv(spendingFolder)
-	if dir == "" {
+// roleArgs is what a process is told.
+type roleArgs struct {
+	Trial        int
+	RTMP, HTTP   string
+	Folder       string // of all data, for the server; of recordings, for strangers
+	AllowedFiles int
+}
+
+// TestSpendingProcess is one process of TestSpending, when it is told so.
+func TestSpendingProcess(t *testing.T) {
+	role := os.Getenv(spendingRole)
+	if role == "" {
 		return // it is no such process
 	}
-	key := filepath.Join(dir, "key")
-	if err := os.WriteFile(key, []byte(spendingKey), 0o600); err != nil {
+	var args roleArgs
+	if err := json.Unmarshal([]byte(os.Getenv(spendingArgs)), &args); err != nil {
 		t.Fatal(err)
 	}
-	r, w, err := os.Pipe() // a log that nobody reads
+	heard := bufio.NewScanner(os.Stdin)
+	switch role {
+	case "server":
+		serveSpending(t, args)
+	case "strangers":
+		beStrangers(t, args, heard)
+		os.Exit(0) // what it has open goes with it
+	case "viewer":
+		watchSpending(t, args, heard)
+		os.Exit(0)
+	}
+}
+
+// sayWith says a word to the process that has started this one.
+func sayWith(word string, value any) {
+	b, err := json.Marshal(value)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	lines := logs.New(w, logs.Options{})
-	log := slog.New(lines.Handler())
-	s, stop := runWith(t, Config{Data: dir, PublishKeyFile: key, Log: log, Budgets: budget.For(spendingMemory, 10000, log)}, spendingManifest)
-	fmt.Printf("serves %s %s\n", s.RTMPAddr(), s.HTTPAddr())
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	stop()
-	r.Close() // now its writer ends
-	lines.Close(time.Minute)
-	w.Close()
+	fmt.Printf("\n%s%s %s\n", spoken, word, b)
 }
 
-// child is that process.
-type child struct {
-	address, http string
-	pid           int
-}
-
-func spendingServer(t *testing.T) *child {
+// listen waits for a word of the process that has started this one.
+func listen(t *testing.T, from *bufio.Scanner, word string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestSpendingServer$", "-test.timeout=5m")
-	cmd.Env = append(os.Environ(), spendingFolder+"="+t.TempDir())
-	in, err := cmd.StdinPipe()
+	if !from.Scan() || from.Text() != word {
+		t.Fatalf("%q was said, not %q", from.Text(), word)
+	}
+}
+
+// process is one that this one has started, and talks to by its pipes.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	lines *bufio.Scanner
+	said  []string // what it said that is no word
+	once  sync.Once
+}
+
+// startProcess starts a process with a role, by a command before it if there is
+// one. It ends with the test, at the latest.
+func startProcess(t *testing.T, role string, args roleArgs, by ...string) *process {
+	t.Helper()
+	told, err := json.Marshal(args)
 	if err != nil {
+		t.Fatal(err)
+	}
+	words := append(by, os.Args[0], "-test.run=^TestSpendingProcess$", "-test.timeout=5m")
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Env = append(os.Environ(), spendingRole+"="+role, spendingArgs+"="+string(told))
+	cmd.Stderr = os.Stderr
+	p := &process{t: t, cmd: cmd}
+	if p.in, err = cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	out, err := cmd.StdoutPipe()
@@ -80,43 +114,139 @@ func spendingServer(t *testing.T) *child {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	c := &child{pid: cmd.Process.Pid}
-	for c.address == "" && lines.Scan() {
-		if both, ok := strings.CutPrefix(lines.Text(), "serves "); ok {
-			c.address, c.http, _ = strings.Cut(both, " ")
-		}
-	}
-	var rest sync.WaitGroup
-	rest.Go(func() { _, _ = io.Copy(io.Discard, out) })
-	t.Cleanup(func() {
-		in.Close()
-		rest.Wait()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server's process: %v", err)
-		}
-	})
-	if c.address == "" {
-		t.Fatal("the server's process does not serve")
-	}
-	return c
+	p.lines = bufio.NewScanner(out)
+	p.lines.Buffer(nil, 1<<20)
+	t.Cleanup(p.end)
+	return p
 }
 
-// memory is what the process has resident, in bytes.
-func (c *child) memory(t *testing.T) int64 {
-	t.Helper()
-	fields := c.proc(t, "statm")
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
+func (p *process) say(word string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.in, word); err != nil {
+		p.t.Fatalf("%v: %s", err, p.said)
+	}
+}
+
+func (p *process) hear(word string) { p.t.Helper(); p.answer(word, nil) }
+
+// answer waits for a word, and for what is said with it.
+func (p *process) answer(word string, value any) {
+	p.t.Helper()
+	for p.lines.Scan() {
+		said, ok := strings.CutPrefix(p.lines.Text(), spoken)
+		if !ok {
+			p.said = append(p.said, p.lines.Text())
+			continue
+		}
+		first, rest, _ := strings.Cut(said, " ")
+		if first != word {
+			p.t.Fatalf("the process said %q, not %q", said, word)
+		}
+		if value == nil {
+			return
+		}
+		if err := json.Unmarshal([]byte(rest), value); err != nil {
+			p.t.Fatal(err)
+		}
+		return
+	}
+	p.t.Fatalf("the process has not said %q, but %s", word, p.said)
+}
+
+// end ends the process, as its standard input ends.
+func (p *process) end() {
+	p.once.Do(func() {
+		p.in.Close()
+		for p.lines.Scan() {
+			p.said = append(p.said, p.lines.Text())
+		}
+		if err := p.cmd.Wait(); err != nil {
+			p.t.Errorf("a process has ended with %v: %s", err, strings.Join(p.said, "\n"))
+		}
+	})
+}
+
+// waited is how long the process has waited for a processor, all threads together.
+func (p *process) waited() (sum time.Duration) {
+	// Threads of a Go program end rarely.
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
+	for _, file := range files {
+		b, _ := os.ReadFile(file) // of a thread that may have ended
+		if fields := strings.Fields(string(b)); len(fields) == 3 {
+			n, _ := strconv.ParseInt(fields[1], 10, 64)
+			sum += time.Duration(n)
+		}
+	}
+	return sum
+}
+
+// serveSpending is the server: it serves until its standard input ends.
+func serveSpending(t *testing.T, args roleArgs) {
+	key := filepath.Join(args.Folder, "key")
+	if err := os.WriteFile(key, []byte(spendingKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe() // a log that nobody reads
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pages * int64(os.Getpagesize())
+	lines := logs.New(w, logs.Options{})
+	log := slog.New(lines.Handler())
+	files := budget.For(spendingMemory, 10000, log)
+	manifest := fmt.Sprintf("{application: app, instance: one, limits: {maxStreams: 4, maxConnectionsPerAddress: 200}, recording: {mode: OnRequest, maxFiles: %d}}", args.AllowedFiles)
+	s, stop := runWith(t, Config{Data: args.Folder, PublishKeyFile: key, Log: log, Budgets: files, DebugAddress: os.Getenv("FLASHPOD_SPENDING_DEBUG")}, manifest)
+	sayWith("serves", serves{s.RTMPAddr().String(), s.HTTPAddr().String(), s.Served()[0].Streams})
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	stop()
+	r.Close() // now its writer ends
+	lines.Close(time.Minute)
+	w.Close()
+}
+
+// serves is where a server is.
+type serves struct{ RTMP, HTTP, Streams string }
+
+// child is that process.
+type child struct {
+	*process
+	address, http string
+	folder        string // of recordings
+}
+
+// spendingServer starts a server that keeps so many files, and a hundred.
+func spendingServer(t *testing.T, files int) *child {
+	t.Helper()
+	// As serve has it: see mediaserver/main.go and budget.Memory.
+	p := startProcess(t, "server", roleArgs{Folder: t.TempDir(), AllowedFiles: files + 100}, "env", "GOGC=50", fmt.Sprintf("GOMEMLIMIT=%d", spendingMemory/10*9))
+	var at serves
+	p.answer("serves", &at)
+	if err := os.MkdirAll(at.Streams, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return &child{process: p, address: at.RTMP, http: at.HTTP, folder: at.Streams}
+}
+
+// memory is what the process has in memory of its own, in bytes: code that was
+// read from its file does not count.
+func (c *child) memory(t *testing.T) int64 {
+	t.Helper()
+	for line := range strings.Lines(c.proc(t, "status")) {
+		if kb, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			n, err := strconv.ParseInt(strings.Fields(kb)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	t.Fatal("the kernel does not say RssAnon")
+	return 0
 }
 
 // processor is what it has worked.
 func (c *child) processor(t *testing.T) time.Duration {
 	t.Helper()
-	fields := c.proc(t, "stat")
+	fields := strings.Fields(c.proc(t, "stat"))
 	var ticks int64
 	for _, f := range fields[13:15] { // utime and stime, in hundredths of a second
 		n, err := strconv.ParseInt(f, 10, 64)
@@ -128,13 +258,13 @@ func (c *child) processor(t *testing.T) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-func (c *child) proc(t *testing.T, file string) []string {
+func (c *child) proc(t *testing.T, file string) string {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", c.pid, file))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", c.cmd.Process.Pid, file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Fields(string(b))
+	return string(b)
 }
 
 // watch looks at the memory again and again; stop returns the most that there
@@ -156,65 +286,4 @@ func (c *child) watch(t *testing.T) (stop func() int64) {
 		}
 	}()
 	return func() int64 { close(end); <-done; return max(most, c.memory(t)) }
-}
-
-// settles waits until what strangers took is given back.
-func (c *child) settles(t *testing.T, to int64) {
-	t.Helper()
-	servertest.Eventually(t, "what was taken is given back", func() bool { return c.memory(t) <= to })
-}
-
-// live is a stream that is published and watched.
-type live struct {
-	name  string
-	stop  context.CancelFunc
-	done  chan error // of its publisher
-	first chan struct{}
-
-	come atomic.Int64
-	late []time.Duration // of each picture; by the player's goroutine, until done
-}
-
-// plays notes how late each picture comes: its payload says when it was sent.
-func (l *live) plays(in *rtmp.NetStream) {
-	in.OnMedia(func(m *rtmp.Message) error {
-		if m.Type != rtmp.TypeVideo || len(m.Payload) < 13 {
-			return nil
-		}
-		at := time.Unix(0, int64(binary.BigEndian.Uint64(m.Payload[5:])))
-		l.late = append(l.late, time.Since(at))
-		if l.come.Add(1) == 1 {
-			close(l.first)
-		}
-		return nil
-	})
-}
-
-// publish sends pictures until it is stopped, and then waits for the last of
-// them to be played.
-func (l *live) publish(ctx, stopped context.Context, out *rtmp.NetStream) error {
-	tick := time.NewTicker(40 * time.Millisecond)
-	defer tick.Stop()
-	var sent int64
-	for {
-		select {
-		case <-tick.C:
-			payload := make([]byte, 5, 2000)
-			payload[0] = 0x12 // of a codec without headers: each picture is a key frame
-			payload = binary.BigEndian.AppendUint64(payload, uint64(time.Now().UnixNano()))
-			if err := out.Send(ctx, &rtmp.Message{Type: rtmp.TypeVideo, Timestamp: media.Timestamp(40 * sent), Payload: payload[:cap(payload)]}); err != nil {
-				return err
-			}
-			sent++
-		case <-stopped.Done():
-			for l.come.Load() < sent {
-				select {
-				case <-tick.C:
-				case <-ctx.Done():
-					return fmt.Errorf("%d pictures of %d have come", l.come.Load(), sent)
-				}
-			}
-			return nil
-		}
-	}
 }
