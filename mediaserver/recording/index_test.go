@@ -180,16 +180,31 @@ func TestInvalidFileIsReadOnce(t *testing.T) {
 	}
 }
 
-// TestNobodyWaitsForAnIndex asks for a file while there is no place to read it in,
-// and goes.
+// takeTurns has so many wait for their turn that nobody else has one, until they are
+// let go: each is given up after a tenth of a second.
+func takeTurns(turns *budget.Turns) (letGo func()) {
+	const many = 300
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	for range many {
+		turn := turns.For("")
+		all.Go(func() { turn.Begin(over); <-over; turn.End() })
+	}
+	for turns.Waiting() < many/2 {
+		runtime.Gosched()
+	}
+	return func() { close(over); all.Wait() }
+}
+
+// TestNobodyWaitsForAnIndex asks for a file while nobody has a turn to read it, and
+// goes.
 func TestNobodyWaitsForAnIndex(t *testing.T) {
 	dir := t.TempDir()
 	soundOf(t, filepath.Join(dir, "a.mp4"), 1<<16)
 	indexes := budget.New("indexes", 64*mib)
-	s := open(t, dir, Options{Indexes: indexes})
-	for range cap(processors) {
-		processors <- struct{}{}
-	}
+	turns := budget.NewTurns(1)
+	letGo := takeTurns(turns)
+	s := open(t, dir, Options{Indexes: indexes, Turns: turns})
 	gone := errors.New("gone")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	var all sync.WaitGroup
@@ -211,10 +226,8 @@ func TestNobodyWaitsForAnIndex(t *testing.T) {
 	}
 	cancel(gone)
 	all.Wait()
-	<-r.done // though there is no place still
-	for range cap(processors) {
-		<-processors
-	}
+	<-r.done // though there is no turn still
+	letGo()
 	if used := indexes.Used(); used != 0 || !errors.Is(r.err, errLeft) {
 		t.Errorf("%d bytes are used, %v", used, r.err)
 	}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 const (
@@ -18,11 +19,6 @@ const (
 	sliceMost = 20 * time.Millisecond
 )
 
-// processors are places for those who read indexes, in all stores of the process:
-// the other processors are for media. A place is held by one that works, and not
-// while it waits for a disk.
-var processors = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-
 // meter pays for the reading of one index: a media.Meter. Its methods are called
 // by the goroutine that reads.
 type meter struct {
@@ -31,14 +27,16 @@ type meter struct {
 	max   int64 // bytes; 0: no bound
 	spent int64
 
-	entered bool          // it has a place
+	turn    *budget.Turn  // it has none while it waits for a disk
+	entered bool          // the turn has begun
 	since   time.Time     // when it got it
 	slice   time.Duration // how long it has worked since it rested
 	worked  time.Duration // and all together
 }
 
 func newMeter(ctx context.Context, s *Store) *meter {
-	m := &meter{ctx: ctx, store: s}
+	// All who read indexes are one of those who take turns, as an address is.
+	m := &meter{ctx: ctx, store: s, turn: s.opts.Turns.For("")}
 	if b := s.opts.Indexes; b != nil {
 		m.max = b.Max() / 2 // one file does not keep all others out
 	}
@@ -96,34 +94,30 @@ func (m *meter) Pause() error {
 	return m.enter()
 }
 
-// enter waits for a place.
+// enter waits for a turn.
 func (m *meter) enter() error {
-	select {
-	case processors <- struct{}{}:
-	default:
-		select {
-		case processors <- struct{}{}:
-		case <-m.ctx.Done():
-			return context.Cause(m.ctx)
-		}
+	m.turn.Begin(m.ctx.Done())
+	if m.ctx.Err() != nil {
+		m.turn.End()
+		return context.Cause(m.ctx)
 	}
 	m.entered, m.since = true, time.Now()
 	return nil
 }
 
-// leave gives the place back, if it has one.
+// leave ends the turn, if it has begun.
 func (m *meter) leave() {
 	if !m.entered {
 		return
 	}
-	<-processors
+	m.turn.End()
 	m.entered = false
 	d := min(time.Since(m.since), sliceMost)
 	m.slice += d
 	m.worked += d
 }
 
-// metered is a file that is read without a place.
+// metered is a file that is read without a turn.
 type metered struct {
 	f io.ReaderAt
 	m *meter

@@ -62,6 +62,9 @@ type Options struct {
 	// Workers do the turns of what is played from here, and from all other stores
 	// of a server; nil: workers of this store alone do.
 	Workers *playback.Workers
+	// Turns are of those who read indexes of files, among others; nil: of those in
+	// this store alone.
+	Turns *budget.Turns
 	// Indexes pays for the indexes of files, in bytes, and Samples for what was read
 	// of them and is on its way to a player; nil: no bound but the store's own.
 	Indexes, Samples *budget.Budget
@@ -131,6 +134,9 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	}
 	if opts.IndexTime == 0 {
 		opts.IndexTime = 10 * time.Second
+	}
+	if opts.Turns == nil {
+		opts.Turns = budget.NewTurns(0)
 	}
 	if opts.Workers == nil {
 		opts.Workers = playback.NewWorkers()

@@ -89,7 +89,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 func (s *Server) storeOptions(doc *v1alpha1.AppInstance, others []string) recording.Options {
 	o := recording.Options{
 		Others: others, Now: s.cfg.clock.now, Workers: s.turns, Folders: s.folders,
-		Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples, Played: s.cfg.Budgets.Played,
+		Turns: s.cfg.Budgets.Turns, Indexes: s.cfg.Budgets.Indexes, Samples: s.cfg.Budgets.Samples, Played: s.cfg.Budgets.Played,
 		MaxTotalSize: doc.Spec.Recording.MaxTotalSize.Value(),
 	}
 	if most := doc.Spec.Recording.MaxFiles; most != nil {
