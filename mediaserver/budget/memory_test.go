@@ -1,9 +1,19 @@
 package budget
 
 import (
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
 )
+
+// What the process was told (GOMEMLIMIT) comes before all that is found out.
+func TestMemoryLimit(t *testing.T) { // not parallel: the limit is the process's
+	before := debug.SetMemoryLimit(3 << 30)
+	defer debug.SetMemoryLimit(before)
+	if limit, says := Memory(); limit != 3<<30 || says != "GOMEMLIMIT" {
+		t.Errorf("%d bytes, says %s", limit, says)
+	}
+}
 
 func TestMemoryOfAContainer(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,14 @@ func TestIndexIsBounded(t *testing.T) {
 		}
 	}
 
+	x = &Index{}
+	for i := range int64(maxScripts + 1000) {
+		x.add(TypeScript, media.Timestamp(i), []byte{5}, 1, i)
+	}
+	if n := len(x.Scripts); n != maxScripts {
+		t.Errorf("%d data messages", n)
+	}
+
 	// A header of track 1 once, then those of track 0 again and again.
 	x = &Index{}
 	once := []byte("\x96\x00av01\x01head")

@@ -67,8 +67,23 @@ func liars() map[string][]byte {
 		"a run before the beginning":  run(trunOffset, 4, 0x80000000),
 		"a track of no time at all":   cat(ftyp, movieOf(trackOf(1, "vide", 0, avc1, nil, stsz(4)))),
 		"durations of 2^32":           track("stts", counted("stts", 2, 2, many)),
+		"elst of many that are there": oneTrack("soun", mp4a, boxOf("edts", fullBox("elst", 0, 0, u32(80000), bytes.Repeat(u32(0, 0xffffffff, 1<<16), 80000)))),
 		"boxes of eight bytes":        cat(ftyp, bytes.Repeat(boxOf("free"), 50)),
 		"boxes of nothing":            cat(ftyp, zeros(400)),
+	}
+}
+
+// A million boxes, or fragments, with nothing in them take time, which is asked for.
+func TestEmptyBoxesTakeTime(t *testing.T) {
+	moof := boxOf("moof", boxOf("traf", fullBox("tfhd", 0, headIsMoof, u32(1))))
+	for name, file := range map[string][]byte{
+		"boxes":           cat(ftyp, bytes.Repeat(boxOf("free"), 300000), clip()[len(ftyp):]),
+		"empty fragments": cat(fragments(), bytes.Repeat(moof, 100000)),
+	} {
+		m := &meter{max: 1 << 40, until: 100}
+		if _, err := OpenMetered(bytes.NewReader(file), int64(len(file)), m); !errors.Is(err, errMeter) {
+			t.Errorf("%s: %v, behind %d pauses", name, err, m.pauses)
+		}
 	}
 }
 

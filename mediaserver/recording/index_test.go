@@ -238,6 +238,37 @@ func TestNobodyWaitsForAnIndex(t *testing.T) {
 	f.Close()
 }
 
+// TestReadingEndsWithWhoAsked asks for a file that takes long to read, and goes in
+// the middle of it.
+func TestReadingEndsWithWhoAsked(t *testing.T) {
+	dir := t.TempDir()
+	soundOf(t, filepath.Join(dir, "a.mp4"), 8<<20)
+	indexes := budget.New("indexes", 1<<30)
+	s := open(t, dir, Options{Indexes: indexes})
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	asked := make(chan error, 1)
+	go func() {
+		_, err := s.OpenFile(ctx, "mp4:a")
+		asked <- err
+	}()
+	var r *reading
+	for r == nil || indexes.Used() == 0 { // its memory is taken at the beginning
+		s.mu.Lock()
+		r = s.reading["a.mp4"]
+		s.mu.Unlock()
+		runtime.Gosched()
+	}
+	cancel(gone)
+	if err := <-asked; !errors.Is(err, gone) {
+		t.Errorf("%v", err)
+	}
+	<-r.done
+	if used := indexes.Used(); used != 0 || !errors.Is(r.err, errLeft) {
+		t.Errorf("%d bytes are used, %v", used, r.err)
+	}
+}
+
 // TestIndexesMakeRoom plays a file for which there is room only when one that was
 // played before is forgotten.
 func TestIndexesMakeRoom(t *testing.T) {
