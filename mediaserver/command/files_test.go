@@ -20,7 +20,7 @@ import (
 // answered.
 func TestStrangersTakeAllFiles(t *testing.T) {
 	t.Parallel()
-	p := serveProcess(t, 128, "recording: {mode: All}, ", nil)
+	p := serveProcess(t, 128, "recording: {mode: All}, limits: {maxConnectionsPerAddress: 0}, ", nil)
 	p.ignoreLog()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
