@@ -105,7 +105,7 @@ func (s *serving) run(cmd *cobra.Command) error {
 		return err
 	}
 	s.cfg.Log, s.cfg.LeftOut = log, lines.LeftOut
-	boundMemory()
+	boundMemory(budget.Container())
 	srv, err := server.New(s.cfg, docs)
 	if err != nil {
 		return err
@@ -122,10 +122,10 @@ func (s *serving) run(cmd *cobra.Command) error {
 	return srv.Run(cmd.Context())
 }
 
-// boundMemory has garbage collected before the container's limit ends the
-// process, where nobody has said so (GOMEMLIMIT).
-func boundMemory() {
-	if limit, ok := budget.Container(); ok && debug.SetMemoryLimit(-1) == math.MaxInt64 {
+// boundMemory has garbage collected before the container's limit, if it has one,
+// ends the process, where nobody has said so (GOMEMLIMIT).
+func boundMemory(limit int64, ok bool) {
+	if ok && debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(limit / 10 * 9)
 	}
 }
