@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -60,6 +61,31 @@ func TestStrangersTakeAllFiles(t *testing.T) {
 	}
 	if err := second.stream.Unpublish(ctx); err != nil {
 		t.Errorf("another recording: %v", err)
+	}
+	const more = 8 // recordings, each of which needs a file
+	var others []*rtmp.NetStream
+	for n := range more {
+		one, err := second.CreateStream(ctx)
+		if err == nil {
+			err = one.Publish(ctx, fmt.Sprint("more/", n), "live")
+		}
+		for _, payload := range [][]byte{{0x17, 0, 0, 0, 0, 1}, {0x17, 1, 0, 0, 0, 9}} {
+			if err == nil {
+				err = one.Send(ctx, &rtmp.Message{Type: rtmp.TypeVideo, Payload: payload})
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, one)
+	}
+	for _, one := range others {
+		if err := one.Unpublish(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if found, err := filepath.Glob(filepath.Join(p.data, "app", "streams", "one", "more", "*.flv")); err != nil || len(found) != more {
+		t.Errorf("of %d more recordings there are %v, %v", more, found, err)
 	}
 	if err := first.stream.Unpublish(ctx); err != nil {
 		t.Errorf("the end of the recording: %v", err)

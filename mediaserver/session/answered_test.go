@@ -98,8 +98,8 @@ func TestNoCommandIsMetBySilence(t *testing.T) {
 				switch {
 				case ofStream && len(q.answers) == 0:
 					t.Errorf("silence: %v", q)
-				case !ofStream && q.transaction != 0 && !q.answered():
-					t.Errorf("no answer: %v", q)
+				case (!ofStream || q.name == "deleteStream" || q.name == "closeStream") && q.transaction != 0 && !q.answered():
+					t.Errorf("no answer: %v", q) // the end of a stream has no status, and its caller may wait
 				}
 			}
 		})
