@@ -40,6 +40,9 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 		if err := c.dispatch(r, &m, handle); err != nil {
 			return err
 		}
+		if !c.gate.open() { // a read brings hundreds of commands
+			c.gate.enter()
+		}
 	}
 }
 
