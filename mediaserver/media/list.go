@@ -21,13 +21,22 @@ func Append[T any](list []T, one T) []T {
 
 // Room returns a new list with the same entries, and room for n.
 func Room[T any](list []T, n int) []T {
+	to, _ := RoomFor(&Work{}, list, n) // nobody is asked
+	return to
+}
+
+// RoomFor is Room, and asks after each piece whether the work is to go on.
+func RoomFor[T any](work *Work, list []T, n int) ([]T, error) {
 	var one T
 	piece := max(1, pieceOfList/max(1, int(unsafe.Sizeof(one))))
 	to := make([]T, len(list), n)
 	for from := 0; from < len(list); from += piece {
 		copyPiece(to[from:], list[from:min(from+piece, len(list))])
+		if err := work.Steps(pauseEvery); err != nil {
+			return nil, err
+		}
 	}
-	return to
+	return to, nil
 }
 
 // copyPiece is a call, and calls are where a goroutine can be interrupted.

@@ -116,7 +116,11 @@ func (t *track) grow() error {
 	if err := t.work.Spend(sampleBytes * int64(room)); err != nil {
 		return err
 	}
-	t.samples = media.Room(t.samples, room)
+	samples, err := media.RoomFor(t.work, t.samples, room)
+	if err != nil {
+		return err
+	}
+	t.samples = samples
 	return t.work.Spend(-sampleBytes * int64(had))
 }
 
@@ -164,7 +168,10 @@ func merge(tracks []*track, work *media.Work) ([]sample, error) {
 		if err := work.Spend(sampleBytes * int64(n)); err != nil {
 			return nil, err
 		}
-		out = media.Room(out, n)
+		var err error
+		if out, err = media.RoomFor(work, out, n); err != nil {
+			return nil, err
+		}
 	}
 	// From behind: the place of one that moves is free by then.
 	out = out[:n]
