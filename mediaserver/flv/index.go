@@ -187,6 +187,34 @@ func appendEntry(list []Entry, e Entry) []Entry {
 	return media.Append(list, e)
 }
 
+// makeRoom has long lists grow before they must, with rests.
+func (x *Index) makeRoom(work *media.Work) error {
+	for _, list := range []*[]Entry{&x.Entries, &x.Scripts} {
+		if err := makeRoom(work, list); err != nil {
+			return err
+		}
+	}
+	for _, list := range []*[]Header{&x.VideoHeaders, &x.AudioHeaders} {
+		if err := makeRoom(work, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func makeRoom[T any](work *media.Work, list *[]T) error {
+	const long = 4096
+	n := len(*list)
+	if n < long || n < cap(*list) {
+		return nil
+	}
+	roomy, err := media.RoomFor(work, *list, n+n/2)
+	if err == nil {
+		*list = roomy
+	}
+	return err
+}
+
 func appendHeader(list []Header, h Header) []Header {
 	if len(list) == maxHeaders {
 		list = thinned(list)

@@ -76,6 +76,9 @@ func (s *scanner) scan(x *Index) error {
 			return nil
 		}
 		x.lastTag, x.lastHeader = x.Size, [tagHeaderSize]byte(b)
+		if err := x.makeRoom(s.work); err != nil {
+			return err
+		}
 		if err := s.tag(x, h, b[tagHeaderSize:], end); err != nil {
 			return err
 		}
