@@ -204,9 +204,12 @@ func (x *Index) read(c *content, dir string) (fits bool, err error) {
 	if st, ok := info.Sys().(*syscall.Stat_t); !ok || (id{uint64(st.Dev), st.Ino}) != c.id { //nolint:unconvert // as above
 		return false, errAnother
 	}
+	told := x.w.told(d)
 	x.w.mu.Lock()
 	c.modified, c.read = info.ModTime(), time.Now()
-	x.w.watch(c, d)
+	if told {
+		x.w.watch(c, d)
+	}
 	x.w.mu.Unlock()
 
 	all := make([][]string, len(x.lists))

@@ -32,7 +32,8 @@ var remote = map[int64]bool{
 // Watcher keeps what lies in folders, of all indexes that are made with it. A
 // process needs one: the kernel gives a user few.
 type Watcher struct {
-	budget *budget.Budget
+	budget     *budget.Budget
+	fileSystem func(fd int) (kind int64, err error)
 
 	// mu guards all that is kept, of all indexes. It is held for moments; what
 	// is called under it are the lists' functions, which look at names alone.
@@ -47,7 +48,7 @@ type Watcher struct {
 // NewWatcher makes a watcher, which takes the memory for what it keeps from a
 // budget; nil: as much as is sensible.
 func NewWatcher(memory *budget.Budget) *Watcher {
-	w := &Watcher{budget: memory, watched: map[int32][]*content{}, events: make([]byte, 16<<10)}
+	w := &Watcher{budget: memory, fileSystem: fileSystem, watched: map[int32][]*content{}, events: make([]byte, 16<<10)}
 	var err error
 	if w.fd, err = syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK); err != nil {
 		w.fd = -1 // there is none left, or none at all: the folders' times will do
@@ -66,11 +67,26 @@ func (w *Watcher) Close() {
 	}
 }
 
-// watch has the kernel tell what happens in a folder that is open; false where
-// it cannot. The caller holds mu.
-func (w *Watcher) watch(c *content, dir *os.File) bool {
+// fileSystem is the kind of the file system that a folder lies on. Where that is
+// another machine's, the answer may take as long as that machine does, or never
+// come.
+func fileSystem(fd int) (kind int64, err error) {
 	var st syscall.Statfs_t
-	if w.fd < 0 || syscall.Fstatfs(int(dir.Fd()), &st) != nil || remote[st.Type&0xffffffff] {
+	err = syscall.Fstatfs(fd, &st)
+	return st.Type & 0xffffffff, err
+}
+
+// told says whether the kernel can tell all that happens in a folder that is open.
+// It may wait for the disk: nobody holds mu.
+func (w *Watcher) told(dir *os.File) bool {
+	kind, err := w.fileSystem(int(dir.Fd()))
+	return err == nil && !remote[kind]
+}
+
+// watch has the kernel tell what happens in a folder that is open, and of which it
+// can; false where there is no more room for that. The caller holds mu.
+func (w *Watcher) watch(c *content, dir *os.File) bool {
+	if w.fd < 0 {
 		return false
 	}
 	wd, err := syscall.InotifyAddWatch(w.fd, fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), watchFor)
