@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -88,7 +89,9 @@ func mendingFor(t *testing.T, s *Store, file, stream string) (mended func()) {
 
 // While a file is mended, whoever has gone is not kept, those who look are told
 // what is known, and nobody deletes it.
-func TestMendingKeepsNobody(t *testing.T) {
+func TestMendingKeepsNobody(t *testing.T) { synctest.Test(t, testMendingKeepsNobody) }
+
+func testMendingKeepsNobody(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	record(t, s, "cam", ModeRecord, seconds(3, 0))
 	mended := mendingFor(t, s, "cam.flv", "cam")
@@ -140,7 +143,7 @@ func TestFewAreMendedAtOnce(t *testing.T) {
 	stop(t, src, r)
 	s = open(t, later, Options{})
 	<-s.mended
-	const many = 50
+	const many = 12
 	one, err := os.ReadFile(filepath.Join(dir, "a.flv"))
 	if err != nil {
 		t.Fatal(err)
