@@ -18,10 +18,10 @@ type chosen struct {
 	seen     tracks.Seen
 	view     tracks.View
 
-	sure    bool   // what is not sent would have shown itself by now
-	nothing error  // is sent
-	told    string // that something is not sent
-	tell    string // what is to be told
+	sure    bool  // what is not sent would have shown itself by now
+	nothing error // is sent
+	told    tracks.Spared
+	tell    tracks.Spared // what the client is to be told now
 }
 
 // nothingFor is how much of a file may bring nothing that the client takes before
@@ -38,23 +38,22 @@ func (c *chosen) spares(late bool) error {
 		return c.nothing
 	}
 	c.sure = late
-	what, all := c.view.Spares(&c.seen)
-	switch {
-	case what == "" || what == c.told:
-	case all && late:
-		c.nothing = &SparedError{what}
-	case !all:
-		c.told, c.tell = what, what
+	switch is := c.view.Spares(&c.seen); {
+	case is == c.told:
+	case is.All() && late:
+		c.nothing = &SparedError{is}
+	case !is.All():
+		c.told, c.tell = is, is
 	}
 	return c.nothing
 }
 
-// toTell is what is to be told now; "" is for nothing.
-func (c *chosen) toTell() (what string) {
+// toTell is what the client is to be told now.
+func (c *chosen) toTell() (is tracks.Spared) {
 	if c != nil {
-		what, c.tell = c.tell, ""
+		is, c.tell = c.tell, tracks.Spared{}
 	}
-	return what
+	return is
 }
 
 // survey reads which tracks there are from the headers of the whole file, without

@@ -48,15 +48,13 @@ type Options struct {
 	OnEnd func(*Playback, Result)
 	// OnSpared is called, as OnEnd is, when something of the file is not sent
 	// because the client does not take it, with what that is: once for all runs.
-	OnSpared func(what string)
+	OnSpared func(tracks.Spared)
 }
 
 // SparedError says that nothing of a file can be sent to a client.
-type SparedError struct {
-	What string // that it does not take, or has asked for in vain
-}
+type SparedError struct{ tracks.Spared }
 
-func (e *SparedError) Error() string { return "nothing is sent: the client takes no " + e.What }
+func (e *SparedError) Error() string { return "nothing is sent: the client takes no " + e.String() }
 
 // Result says how a run of a playback ended.
 type Result struct {

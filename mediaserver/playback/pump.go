@@ -8,6 +8,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -94,7 +95,7 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	if unused {
 		p.file.Close()
 	}
-	if spared != "" && p.opts.OnSpared != nil {
+	if spared != (tracks.Spared{}) && p.opts.OnSpared != nil {
 		p.opts.OnSpared(spared)
 	}
 	if tell {

@@ -95,7 +95,7 @@ func (ns *netStream) ended(r played) error {
 	case errors.As(r.err, &spared):
 		s.log.Info("nothing is sent", "stream", ns.name, "reason", r.err.Error())
 		return s.conn.Send(
-			ns.failure(codePlayNoTrack, ns.name, "Nothing of %s can be sent: the player takes no %s.", ns.name, spared.What),
+			ns.noTrack(ns.name, spared.Spared),
 			rtmp.UserControl(rtmp.EventStreamEOF, ns.id))
 	case r.err != nil:
 		s.log.Error("playback failed", "stream", ns.name, "err", r.err)

@@ -1,10 +1,10 @@
 package session
 
 import (
-	"fmt"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/playback"
 )
 
@@ -62,8 +62,8 @@ func (r *recorded) open(file *playback.File, it item, from timeline) *playback.P
 		OnEnd: func(p *playback.Playback, how playback.Result) {
 			ns.session.turns.post(func() { r.ended(p, how) })
 		},
-		OnSpared: func(what string) {
-			ns.session.turns.post(func() { r.spared(it.name, what) })
+		OnSpared: func(is tracks.Spared) {
+			ns.session.turns.post(func() { r.spared(it.name, is) })
 		},
 	})
 }
@@ -92,13 +92,12 @@ func (r *recorded) ended(p *playback.Playback, how playback.Result) {
 }
 
 // spared tells the client what of a file it is not sent.
-func (r *recorded) spared(name, what string) {
+func (r *recorded) spared(name string, is tracks.Spared) {
 	ns := r.ns
 	if ns.playing != r {
 		return
 	}
-	ns.session.log.Info("something is not sent", "stream", name, "what", what)
-	if err := ns.session.conn.Send(ns.onStatus("warning", codePlayNoTrack, name, fmt.Sprintf("Not all of %s is sent: the player takes no %s.", name, what))); err != nil {
+	if err := ns.session.conn.Send(ns.noTrack(name, is)); err != nil {
 		ns.session.log.Debug("tell of what is not sent", "stream", name, "err", err)
 	}
 }

@@ -50,6 +50,12 @@ func parseTrack(query url.Values) (track, error) {
 	return track{uint8(n), true}, nil
 }
 
+// noTrack is what a client hears that is not sent all of a stream.
+func (ns *netStream) noTrack(name string, is tracks.Spared) *rtmp.Message {
+	level, description := is.Status(name)
+	return ns.onStatus(level, codePlayNoTrack, name, description)
+}
+
 // takes is what the client takes of an item: one track of each kind, when it has
 // asked for one.
 func (ns *netStream) takes(it item) tracks.Takes {

@@ -163,7 +163,7 @@ func (s *Stream) newBranch(a *audience, from int64) *branch {
 // look looks what of a publication is for the branch's players.
 func (b *branch) look(takes tracks.Takes, seen *tracks.Seen) {
 	b.view = takes.View(seen)
-	b.spared.what, b.spared.all = b.view.Spares(seen)
+	b.spared.is = b.view.Spares(seen)
 }
 
 // branchOff makes a branch that begins here. Until now the audience was sent all

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -15,31 +16,23 @@ const nothingFor = time.Second
 // spared is what the players of a branch are told when they do not get everything
 // that there is.
 type spared struct {
-	what string // that is left out, in words; "": nothing
-	all  bool   // and nothing is left
-	told string // what they have been told
-	said []byte // how, for those that come later; chunked
-	at   int64  // the branch's offset where
+	is   tracks.Spared
+	told tracks.Spared // what they have been told
+	said []byte        // how, for those that come later; chunked
+	at   int64         // the branch's offset where
 }
 
 // tellSpared tells the players of a branch, once, of what they are not sent, and
 // why that is not all that there is. The caller holds s.mu.
 func (s *Stream) tellSpared(b *branch, at media.Timestamp) {
 	q := &b.spared
-	what, all := q.what, q.all
-	if what == q.told || all && at.Sub(s.playsFrom) < nothingFor {
+	if q.is == q.told || q.is.All() && at.Sub(s.playsFrom) < nothingFor {
 		return
 	}
-	if q.told, q.said, q.at = what, nil, b.log.end.Load(); what == "" {
+	if q.told, q.said, q.at = q.is, nil, b.log.end.Load(); q.is == (tracks.Spared{}) {
 		return
 	}
-	level, description := "warning", "Not all of "+s.name+" is sent: the player takes no "+what+"."
-	switch {
-	case all && b.view.Asked:
-		level, description = "error", s.name+" has no "+what+"."
-	case all:
-		level, description = "error", "Nothing of "+s.name+" can be sent: the player takes no "+what+"."
-	}
+	level, description := q.is.Status(s.name)
 	m := rtmp.Status(1, level, "NetStream.Play.NoSupportedTrackFound", description, "details", s.name)
 	m.Timestamp = at
 	q.said = rtmp.AppendChunks(nil, m, rtmp.ChunkSize)

@@ -9,17 +9,41 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
 
-// Spares says in a few words of which kind nothing is sent although there is
-// some; "" is for nothing. all is true when nothing of any kind is sent.
-func (v *View) Spares(s *Seen) (what string, all bool) {
+// Spared is what is not sent of a publication although there is some. The zero
+// value is nothing.
+type Spared struct {
+	what  string // in a few words
+	all   bool   // nothing is left
+	track bool   // because the track that is asked for is not there
+}
+
+// All says that nothing is left that could be sent.
+func (s Spared) All() bool { return s.all }
+
+// Status is how a player of a stream of a name is told: the level of
+// NetStream.Play.NoSupportedTrackFound, and its description.
+func (s Spared) Status(name string) (level, description string) {
+	switch {
+	case s.track:
+		return "error", name + " has no " + s.what + "."
+	case s.all:
+		return "error", "Nothing of " + name + " can be sent: the player takes no " + s.what + "."
+	}
+	return "warning", "Not all of " + name + " is sent: the player takes no " + s.what + "."
+}
+
+func (s Spared) String() string { return s.what }
+
+// Spares says of which kind nothing is sent.
+func (v *View) Spares(s *Seen) Spared {
 	_, video := v.Sends(true)
 	_, audio := v.Sends(false)
-	all = !video && !audio
+	all := !video && !audio
 	if v.Asked && all && s.video.find(v.Track) == nil && s.audio.find(v.Track) == nil {
-		if s.video.playing || s.audio.playing {
-			what = fmt.Sprintf("track %d", v.Track)
+		if !s.video.playing && !s.audio.playing {
+			return Spared{}
 		}
-		return what, what != ""
+		return Spared{fmt.Sprintf("track %d", v.Track), true, true}
 	}
 	var words []string
 	if !video && s.video.playing {
@@ -28,8 +52,10 @@ func (v *View) Spares(s *Seen) (what string, all bool) {
 	if !audio && s.audio.playing {
 		words = append(words, s.audio.words("audio")...)
 	}
-	what = strings.Join(words, " and ")
-	return what, all && what != ""
+	if words == nil {
+		return Spared{}
+	}
+	return Spared{strings.Join(words, " and "), all, false}
 }
 
 // words name a kind and its codecs.
