@@ -62,7 +62,7 @@ func TestStrangersTakeAllFiles(t *testing.T) {
 	if err := second.stream.Unpublish(ctx); err != nil {
 		t.Errorf("another recording: %v", err)
 	}
-	const more = 8 // recordings, each of which needs a file
+	const more = 24 // recordings, each of which needs a file
 	var others []*rtmp.NetStream
 	for n := range more {
 		one, err := second.CreateStream(ctx)

@@ -71,3 +71,22 @@ func TestHalfOfThePlaces(t *testing.T) {
 		t.Errorf("one address has %d places of 8, and %d of its own made room", len(l.taken), closed)
 	}
 }
+
+// One address has half of the server's places and no more, whatever the manifest
+// lets it have: others get in.
+func TestHalfOfTheServer(t *testing.T) {
+	t.Parallel()
+	s, _ := runWith(t, Config{MaxConnections: 40}, "{application: app, instance: one, limits: {maxConnectionsPerAddress: 1000}}")
+	for range 20 {
+		from(t, s, "127.0.0.1")
+	}
+	servertest.Eventually(t, "they are there", func() bool { return s.open.Load() == 20 })
+	if got := hello(t, from(t, s, "127.0.0.1")); got != "_error NetConnection.Connect.Failed" {
+		t.Errorf("one more: %s", got)
+	}
+	for range 5 {
+		if got := hello(t, from(t, s, "127.0.0.2")); got != servertest.Success {
+			t.Errorf("another address: %s", got)
+		}
+	}
+}
