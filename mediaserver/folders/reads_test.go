@@ -22,7 +22,7 @@ func watchReaders(t *testing.T, dir string) *readers {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
+	t.Cleanup(func() { _ = syscall.Close(fd) })
 	if _, err := syscall.InotifyAddWatch(fd, dir, syscall.IN_ACCESS|syscall.IN_ONLYDIR); err != nil {
 		t.Fatal(err)
 	}

@@ -65,8 +65,7 @@ func TestTagOf256Megabytes(t *testing.T) {
 		"alone":               {size: id3Header + size, front: front},
 		"that is cut":         {size: 1000, front: front},
 		"with nothing behind": {size: 2 << 28, front: front},
-		"of one text":         {size: 2 << 28, front: cat(front, huge)},
-		"one behind another":  {size: 1 << 40, front: front, back: cat(front, front)},
+		"of one text":         {size: id3Header + size, front: cat(front, huge)},
 		"of sounds":           {size: id3Header + size, front: cat(front, bytes.Repeat(sounds, 100))},
 	} {
 		if _, err := bounded(t, name, h); !errors.Is(err, media.ErrInvalid) {
@@ -79,17 +78,12 @@ func TestTagOf256Megabytes(t *testing.T) {
 func TestTerabyteOfNothing(t *testing.T) {
 	const terabyte = 1 << 40
 	sounds := sound(stereo128, 40)
-	for name, h := range map[string]*hole{
-		"sound and nothing": {size: terabyte, front: sounds},
-		"sound at both":     {size: terabyte, front: sounds, back: sounds},
-	} {
-		f, err := bounded(t, name, h)
-		if err != nil || f.bytes != int64(len(sounds)) {
-			t.Errorf("%s: %+v, %v", name, f, err)
-		}
+	f, err := bounded(t, "sound and nothing", &hole{size: terabyte, front: sounds, back: sounds})
+	if err != nil || f.bytes != int64(len(sounds)) {
+		t.Errorf("sound and nothing: %+v, %v", f, err)
 	}
 	for name, h := range map[string]*hole{
-		"nothing": {size: terabyte}, "nothing and sound": {size: terabyte, back: sounds}, "more than a terabyte": {size: terabyte + 1, front: sounds},
+		"nothing and sound": {size: terabyte, back: sounds}, "more than a terabyte": {size: terabyte + 1, front: sounds},
 	} {
 		if _, err := bounded(t, name, h); !errors.Is(err, media.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)

@@ -73,7 +73,11 @@ func TestStartWithoutRights(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer s.Close(context.Background())
+		defer func() {
+			if err := s.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
 		if took := time.Since(started); took > 2*time.Second {
 			t.Errorf("the start took %v", took)
 		}

@@ -27,7 +27,7 @@ func spyOn(t *testing.T, dir string) *spy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
+	t.Cleanup(func() { _ = syscall.Close(fd) })
 	if _, err := syscall.InotifyAddWatch(fd, dir, syscall.IN_OPEN|syscall.IN_ACCESS|syscall.IN_ONLYDIR); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ func TestPipelinedScrapes(t *testing.T) {
 			t.Fatalf("answer %d: %v", n, err)
 		}
 		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
 		want := []string{"flashpod_build_info", "ok\n"}[n%2]
 		if n == 2*scrapes {
 			want = "ready\n"
