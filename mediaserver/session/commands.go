@@ -208,6 +208,7 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	}
 	name, _, err := parseName(raw)
 	if err != nil {
+		s.log.Info("getStreamLength refused", "stream", Printable(raw), "reason", err.Error())
 		return s.answer(cmd, 0.0) // nothing is recorded under what is no name
 	}
 	answer, err := inquire(s, func(answer func(LengthAnswer)) {
@@ -222,6 +223,9 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 		return s.answer(cmd, answer.Length.Seconds())
 	case why.Code == RefusedNotFound, why.Code == RefusedBadName:
 		return s.answer(cmd, 0.0)
+	case why.Code == RefusedDamaged: // the file's fault, as often as it is asked for
+		s.log.Warn("getStreamLength", "stream", name, "reason", why, "err", why.Cause)
+		return s.failCall(cmd, "The recorded stream cannot be read.")
 	default:
 		s.log.Error("getStreamLength", "stream", name, "reason", why, "err", why.Cause)
 		return s.failCall(cmd, "The recorded stream cannot be read.")

@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,7 +38,30 @@ func TestRefusedNamesAreLogged(t *testing.T) {
 			t.Errorf("%.40q is not in the log:\n%s", name, said.String())
 		}
 	}
+	c.send("getStreamLength", 5, nil, "bad\x01length?key=SECRET")
+	c.Until("_result [0]")
+	if said.Count("getStreamLength refused") != 1 {
+		t.Errorf("a name that has no length is not in the log:\n%s", said.String())
+	}
 	if said.Count("SECRET") > 0 {
 		t.Errorf("a key is in the log:\n%s", said.String())
+	}
+}
+
+// A file that is none is no error of the server's, however often it is asked for.
+func TestDamagedFilesAreNoErrors(t *testing.T) {
+	t.Parallel()
+	var said lines
+	s, _ := runWith(t, here, session.Config{Log: said.log(slog.LevelInfo)}, open)
+	if err := os.WriteFile(filepath.Join(s.folders[0], "bad.mp4"), []byte("this is not a film"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, s, "app/one").hello()
+	c.send("getStreamLength", 5, nil, "mp4:bad")
+	c.Until("_error NetConnection.Call.Failed")
+	c.on(1, "play", "mp4:bad", 0.0, -1.0, true)
+	c.Until("onStatus NetStream.Play.FileStructureInvalid")
+	if said.Count("level=ERROR") > 0 || said.Count("bad") < 2 {
+		t.Errorf("the log says\n%s", said.String())
 	}
 }
