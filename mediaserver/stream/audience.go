@@ -1,0 +1,88 @@
+package stream
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
+)
+
+// maxAudiences is how many kinds of players a stream tells apart, so many
+// branches it may have at once.
+const maxAudiences = 16
+
+// audience is the players of a stream who take the same: less than everything, so
+// that they may be sent something else than what is published.
+type audience struct {
+	takes   tracks.Takes
+	players int // and those who want to go over to the stream; guarded by Stream.mu
+	// branch is where they are sent from; nil: the stream's own log, because all that
+	// was published is for them. Stream.mu is held to set it.
+	branch atomic.Pointer[branch]
+}
+
+// enter counts a player more in the audience of those who take the same; nil is
+// those who take everything. Where there are too many audiences, a player is
+// counted among those of Adobe's time, for whom there is always room, if it takes
+// one track, and else takes everything. The caller holds s.mu.
+func (s *Stream) enter(takes tracks.Takes) *audience {
+	if len(s.audiences) >= maxAudiences && s.audience(takes) == nil {
+		if takes.Single {
+			takes = tracks.Oldest()
+		} else {
+			takes = tracks.Takes{}
+		}
+	}
+	if takes == (tracks.Takes{}) {
+		return nil
+	}
+	a := s.audience(takes)
+	if a == nil {
+		a = &audience{takes: takes}
+		s.audiences = append(s.audiences, a)
+		if !takes.AsPublished(&s.seen) {
+			s.branchLate(a)
+		}
+	}
+	a.players++
+	return a
+}
+
+func (s *Stream) audience(takes tracks.Takes) *audience {
+	for _, a := range s.audiences {
+		if a.takes == takes {
+			return a
+		}
+	}
+	return nil
+}
+
+// exit is for one player less. The caller holds s.mu.
+func (s *Stream) exit(a *audience) {
+	if a == nil {
+		return
+	}
+	if a.players--; a.players == 0 {
+		s.audiences = slices.DeleteFunc(s.audiences, func(o *audience) bool { return o == a })
+	}
+}
+
+// lineOf is where the players of an audience are sent from now.
+func (s *Stream) lineOf(a *audience) *line {
+	if a != nil {
+		if b := a.branch.Load(); b != nil {
+			return &b.line
+		}
+	}
+	return &s.line
+}
+
+// behind returns the segment that follows one that is finished, for the audience.
+func (a *audience) behind(s, next *segment) *segment {
+	for _, f := range s.forks {
+		if f.takes == a.takes {
+			return f.next
+		}
+	}
+	return next
+}
