@@ -121,14 +121,14 @@ func (t *recordTask) openFile() error {
 	if err != nil {
 		why := t.giveUp(err)
 		if !errors.Is(why, err) { // which was told, and this is what the disk has said late
-			i.log.Error("recording did not start, after all", "stream", t.name, "err", err)
+			t.log("recording did not start, after all", err)
 		}
 		t.over()
 		return why
 	}
 	late, err := t.begin(r)
 	if err != nil {
-		i.log.Warn("a recording was opened too late, and is given up: what was there before stays as it is", "stream", t.name, "err", err)
+		t.log("a recording was opened too late, and is given up: what was there before stays as it is", err)
 		r.Abandon()
 		t.over()
 		return err
@@ -139,7 +139,7 @@ func (t *recordTask) openFile() error {
 	go t.watch()
 	if late != nil {
 		<-t.told
-		i.log.Warn("recording began late, and has all from the first packet on", "stream", t.name)
+		t.log("recording began late, and has all from the first packet on", nil)
 		late()
 	}
 	close(t.opened)

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/recording"
@@ -122,7 +123,7 @@ func (t *recordTask) giveUp(err error) error {
 	t.promised = false
 	closed := t.closed
 	t.mu.Unlock()
-	t.inst.log.Error("recording did not start", "stream", t.name, "err", err)
+	t.log("recording did not start", err)
 	if told != nil {
 		told(notRecorded(err))
 	}
@@ -177,10 +178,31 @@ func (t *recordTask) fail(err error) {
 	t.stage, t.why = stageFailed, err
 	told := t.publisher.RecordingEnded
 	t.mu.Unlock()
-	t.inst.log.Error("recording ended early", "stream", t.name, "err", err)
+	t.log("recording ended early", err)
 	t.cancel(err)
 	t.reader.Close() // nobody reads what it would keep of the log
 	if told != nil {
 		told(notRecorded(err))
 	}
+}
+
+// log says what has become of the recording of whoever publishes: their lines are
+// paced by their address, and what they may not do is no error of the server's.
+func (t *recordTask) log(what string, err error) {
+	t.mu.Lock()
+	by := t.publisher.Client
+	t.mu.Unlock()
+	level := slog.LevelWarn
+	if err != nil {
+		switch notRecorded(err).Code {
+		case session.RefusedBadName, session.RefusedFileBusy, session.RefusedLimit:
+		default:
+			level = slog.LevelError
+		}
+	}
+	args := []any{"client", by.ID, "address", by.Address, "stream", t.name}
+	if err != nil {
+		args = append(args, "err", err)
+	}
+	t.inst.log.Log(context.Background(), level, what, args...)
 }

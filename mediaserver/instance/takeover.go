@@ -87,7 +87,7 @@ func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 		return o.contend(e, c) // it has ended just now
 	}
 	// From here on nobody else ends it.
-	o.log.Info("publisher is taken over", "stream", c.Name, "because", because)
+	o.log.Info("publisher is taken over", "client", c.ID, "address", c.Address, "stream", c.Name, "because", because)
 	if before.told != nil {
 		before.told(why)
 	}
@@ -105,7 +105,7 @@ func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 		task.reader.EndHere()
 		go func() {
 			if err := task.stop(session.EndedAsked); err != nil {
-				o.log.Error("recording not finished cleanly", "stream", c.Name, "err", err)
+				o.log.Error("recording not finished cleanly", "client", c.ID, "address", c.Address, "stream", c.Name, "err", err)
 			}
 			before.finish()
 		}()

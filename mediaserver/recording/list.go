@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -225,10 +226,22 @@ func (s *Store) stat(file string) (fs.FileInfo, error) {
 }
 
 // isMissing says whether an error means that there is nothing at a path: a path
-// through a file, as if that were a folder, leads nowhere too.
+// through a file, as if that were a folder, leads nowhere too, and so does one
+// through a link that leaves the folder of recordings.
 func isMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, escapes())
 }
+
+// escapes is what an os.Root says of a path that leads out of it: os has no name
+// for it.
+var escapes = sync.OnceValue(func() error {
+	f, err := os.OpenInRoot("/", "..")
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return errors.Join(errors.New("os.OpenInRoot opens what is outside"), f.Close())
+})
 
 // info looks at one file. With scan, it reads all of one that does not say how
 // long it is.

@@ -3,6 +3,8 @@ package recording
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -13,7 +15,14 @@ func TestPathsThroughFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
 	record(t, s, "rec", ModeRecord, seconds(1, 0))
-	for _, name := range []string{"rec.flv/x", "rec.flv/x/y", "rec.flv/x.flv", "flv:rec.flv/x", "mp4:rec.flv/x", "mp3:rec.flv/x.mp3", "rec.flv/x.mp4"} {
+	out := t.TempDir()
+	record(t, open(t, out, Options{}), "secret", ModeRecord, seconds(1, 0))
+	for link, to := range map[string]string{"link": out, "linked.flv": filepath.Join(out, "secret.flv")} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"rec.flv/x", "rec.flv/x/y", "rec.flv/x.flv", "flv:rec.flv/x", "mp4:rec.flv/x", "mp3:rec.flv/x.mp3", "rec.flv/x.mp4", "link/secret", "linked", "link/x"} {
 		if _, err := s.OpenFile(context.Background(), name); !errors.Is(err, ErrNotFound) {
 			t.Errorf("open %s: %v", name, err)
 		}
