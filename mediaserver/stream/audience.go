@@ -62,9 +62,20 @@ func (s *Stream) exit(a *audience) {
 	if a == nil {
 		return
 	}
-	if a.players--; a.players == 0 {
-		s.audiences = slices.DeleteFunc(s.audiences, func(o *audience) bool { return o == a })
+	if a.players--; a.players > 0 {
+		return
 	}
+	// One with a branch is kept up to the next keyframe: a client that comes and goes
+	// must not make the stream look through its newest GOP each time.
+	if s.idle = true; a.branch.Load() == nil || s.key.Load() == nil {
+		s.dropIdle()
+	}
+}
+
+// dropIdle forgets audiences that have no players any more. The caller holds s.mu.
+func (s *Stream) dropIdle() {
+	s.idle = false
+	s.audiences = slices.DeleteFunc(s.audiences, func(a *audience) bool { return a.players == 0 })
 }
 
 // lineOf is where the players of an audience are sent from now.

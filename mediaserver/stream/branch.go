@@ -233,4 +233,5 @@ func (s *Stream) joinBranches() {
 			a.branch.Store(nil)
 		}
 	}
+	s.dropIdle()
 }

@@ -181,12 +181,14 @@ func TestTrackThatIsPausedAndSwitched(t *testing.T) {
 	write(t, p, rtmp.TypeVideo, 240, interOf(0, 7))
 	write(t, p, rtmp.TypeVideo, 240, interOf(1, 7))
 	c.expect(t, "video 170105@1 at 160", "video 170000@1 at 200", "video 170106@1 at 200", "video 270107@1 at 240")
+	write(t, p, rtmp.TypeVideo, 280, keyOf(0, 8)) // what nobody reads is kept up to here
 	if n := s.branchesOf(); n != 1 {
 		t.Errorf("%d logs for one player", n)
 	}
 	player.Switch(s, SwitchOptions{Takes: tracks.Oldest()})
 	player.Switch(s, SwitchOptions{Takes: asks(9)})
 	player.Close()
+	write(t, p, rtmp.TypeVideo, 320, keyOf(0, 9))
 	if n := s.branchesOf(); n != 0 || len(s.audiences) != 0 {
 		t.Errorf("%d logs for nobody, %d audiences", n, len(s.audiences))
 	}
@@ -213,6 +215,33 @@ func TestAudiencesAreBounded(t *testing.T) {
 	codecs.expect(t, "video 960061@1 at 0", "video 960161@1 at 0")
 	if n := s.branchesOf(); n != maxAudiences+1 {
 		t.Errorf("%d logs", n)
+	}
+}
+
+// A client that comes and goes has the newest GOP looked through once.
+func TestBranchIsKeptForTheGOP(t *testing.T) {
+	s := New("a", newFanout(t), Options{GOPCache: true})
+	p, _ := s.Publish()
+	write(t, p, rtmp.TypeVideo, 0, keyOf(0, 1))
+	c := dial(t)
+	var first *branch
+	for i := range 10 {
+		player := s.PlayWith(c.conn, 1, PlayOptions{Takes: tracks.Oldest()})
+		c.expect(t, "video 170101@1 at 0")
+		s.mu.Lock()
+		b := s.audiences[0].branch.Load()
+		s.mu.Unlock()
+		if i == 0 {
+			first = b
+		}
+		if b != first {
+			t.Fatal("it is made anew")
+		}
+		player.Close()
+	}
+	p.Close()
+	if n := s.branchesOf(); n != 0 || len(s.audiences) != 0 {
+		t.Errorf("%d logs for nobody, %d audiences", n, len(s.audiences))
 	}
 }
 

@@ -72,6 +72,9 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 		s.addTo(b, &out)
 		s.tellSpared(b, out.Timestamp)
 	}
+	if s.idle && (f.begins == payload.Keyframe || s.key.Load() == nil) {
+		s.dropIdle()
+	}
 	s.newest.Store(out.Timestamp)
 	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
 	return nil

@@ -71,6 +71,7 @@ type Stream struct {
 	plays     bool        // a frame has come in it
 	playsFrom media.Timestamp
 	audiences []*audience // players who may take less than what is published
+	idle      bool        // some have no players any more
 	data      []stored    // by handler name, in the order they came
 	dataBytes int
 	version   int // of headers and data: what a cached preamble is good for
