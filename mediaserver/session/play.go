@@ -85,31 +85,39 @@ type played struct {
 }
 
 // ended says that what plays is over, in the order of PROTOCOL.md §8, or goes
-// on to the next of the playlist.
+// on to the next of the playlist: behind an item that could not be played as well.
 func (ns *netStream) ended(r played) error {
 	s := ns.session
-	var spared *playback.SparedError
-	switch {
-	case r.err != nil && s.closed():
+	if r.err != nil && s.closed() {
 		return nil // it is the connection's error: Serve tells of it
-	case errors.As(r.err, &spared):
-		s.log.Info("nothing is sent", "stream", ns.name, "reason", r.err.Error())
-		return s.conn.Send(
-			ns.noTrack(ns.name, spared.Spared),
-			rtmp.UserControl(rtmp.EventStreamEOF, ns.id))
-	case r.err != nil:
-		s.log.Error("playback failed", "stream", ns.name, "err", r.err)
-		return s.conn.Send(
-			ns.failure(codePlayFailed, ns.name, "Failed to play %s: the file cannot be read.", ns.name),
-			rtmp.UserControl(rtmp.EventStreamEOF, ns.id))
-	case len(ns.playlist) > 0:
+	}
+	var said []*rtmp.Message
+	if r.err != nil {
+		said = append(said, ns.notPlayed(r.err))
+	}
+	if len(ns.playlist) > 0 {
+		if err := s.conn.Send(said...); err != nil {
+			return err
+		}
 		ns.continueTimeline()
 		return ns.next(following)
 	}
-	s.log.Info("played to the end", "stream", ns.name)
-	return s.conn.Send(
-		ns.playStatus(codePlayComplete, ns.name, "duration", r.duration.Seconds(), "bytes", float64(r.bytes)),
-		ns.status(codePlayStop, ns.name, "Stopped playing %s.", ns.name),
-		rtmp.UserControl(rtmp.EventStreamEOF, ns.id),
-	)
+	if r.err == nil {
+		s.log.Info("played to the end", "stream", ns.name)
+		said = append(said,
+			ns.playStatus(codePlayComplete, ns.name, "duration", r.duration.Seconds(), "bytes", float64(r.bytes)),
+			ns.status(codePlayStop, ns.name, "Stopped playing %s.", ns.name))
+	}
+	return s.conn.Send(append(said, rtmp.UserControl(rtmp.EventStreamEOF, ns.id))...)
+}
+
+// notPlayed logs, and tells, why an item has ended before its end.
+func (ns *netStream) notPlayed(err error) *rtmp.Message {
+	var spared *playback.SparedError
+	if errors.As(err, &spared) {
+		ns.session.log.Info("nothing is sent", "stream", ns.name, "reason", err.Error())
+		return ns.noTrack(ns.name, spared.Spared)
+	}
+	ns.session.log.Error("playback failed", "stream", ns.name, "err", err)
+	return ns.failure(codePlayFailed, ns.name, "Failed to play %s: the file cannot be read.", ns.name)
 }

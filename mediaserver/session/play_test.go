@@ -494,6 +494,24 @@ func testPlaylists(t *testing.T, w way) {
 		v.play("b", 0.0, 500.0, false)
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "Play.FileStructureInvalid", switches, clip("b", 0, 500, 1500), completes)...)
 	})
+	t.Run("nothing can be sent of one", func(t *testing.T) {
+		t.Parallel()
+		v := view(t, s)
+		v.buffer(10000)
+		v.play("a?track=5", 0.0)
+		v.play("a", 0.0, 1500.0, false)
+		v.play("b?track=5", 0.0, -1.0, false)
+		v.play("b", 0.0, 500.0, false)
+		v.play("a?track=5", 0.0, -1.0, false)
+		const none = "Play.NoSupportedTrackFound"
+		// The clock goes on over what was looked through to know that, which is a second.
+		v.expect(words(opensRecorded[:len(opensRecorded)-1], none, switches, clip("a", 0, 1500, 1000))...)
+		v.expect(words(switches[:len(switches)-1], none, switches, clip("b", 0, 500, 3500))...)
+		v.expect(words(switches[:len(switches)-1], none, "eof")...)
+		v.nothing()
+		v.play("b", 0.0, 500.0, false) // nothing is left of before
+		v.until("key b 5000")
+	})
 	t.Run("missing at the end", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
