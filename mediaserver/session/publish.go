@@ -18,11 +18,12 @@ type publishing struct {
 	Publication
 	ns      *netStream
 	name    string
-	asked   bool                    // its publisher wants a recording
-	records bool                    // and there is one
-	failed  atomic.Pointer[Refusal] // why the recording has ended by itself; nil: it has not
-	told    *Refusal                // the one of them that its publisher was told of
-	over    atomic.Bool             // another has the name: its session knows, or will in a turn
+	asked   bool        // its publisher wants a recording
+	records bool        // and there is one
+	failed  *Refusal    // why the recording has ended by itself; nil: it has not
+	heard   bool        // it has begun, and its end was not told: its publisher hears of it
+	news    news        // of its recording
+	over    atomic.Bool // another has the name: its session knows, or will in a turn
 	idle    *idleWatch
 }
 
@@ -42,12 +43,9 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return err
 	}
 	p := &publishing{ns: ns, name: request.Name, asked: request.Mode != PublishLive}
-	request.RecordingEnded = func(why *Refusal) {
-		p.failed.Store(why)
-		s.turns.post(p.recordingEnded)
-	}
+	request.RecordingEnded = func(why *Refusal) { p.recordingIs(why) }
 	request.TakenOver = func(why *Refusal) { p.lostName(why, silentFor) }
-	request.RecordingBegan = func() { s.turns.post(p.recordingBegan) }
+	request.RecordingBegan = func() { p.recordingIs(nil) }
 	answer, err := ask(s, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
@@ -64,7 +62,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return ns.mayNot(request, answer.Refusal)
 	}
 	s.wrongKeys = 0
-	p.Publication, p.records = answer.Publication, p.asked && answer.Recorded
+	p.Publication, p.records, p.heard = answer.Publication, p.asked && answer.Recorded, true
 	p.idle = p.watchIdle()
 	ns.publishing, ns.name = p, request.Name
 	s.routeMedia(ns.id, p)
@@ -176,33 +174,6 @@ func (ns *netStream) notRecorded(name string, why *Refusal) error {
 	return ns.fail(codeRecordFailed, name, "Not recorded: %s.", why.Error())
 }
 
-// recordingEnded tells a publisher, once, that its recording has ended by itself.
-// Only one that asked for it is told: ffmpeg would take it for the end of its
-// stream.
-func (p *publishing) recordingEnded() {
-	why := p.failed.Load()
-	if why == nil || p.told == why || !p.asked {
-		return
-	}
-	p.told = why
-	if err := p.ns.fail(codeRecordFailed, p.name, "Recording ended: %s.", why.Error()); err != nil {
-		p.ns.session.log.Debug("tell of failed recording", "err", err)
-	}
-}
-
-// recordingBegan tells a publisher that it is recorded after all, from its first
-// packet on: the disk has answered late.
-func (p *publishing) recordingBegan() {
-	if p.ns.publishing != p || !p.asked {
-		return
-	}
-	p.records = true
-	p.failed.CompareAndSwap(p.told, nil) // it may have ended again by now
-	if err := p.ns.tell(codeRecordStart, p.name, "Recording %s.", p.name); err != nil {
-		p.ns.session.log.Debug("tell of a recording that began late", "err", err)
-	}
-}
-
 // unpublish gives the name back and, when the client is still there to hear it,
 // says so once the recording is finished.
 func (ns *netStream) unpublish(tell bool) { ns.leaveName(EndedAsked)(tell) }
@@ -228,20 +199,29 @@ func (ns *netStream) leaveName(how Ending) (finish func(tell bool)) {
 		}
 		s.log.Info("unpublished", "stream", p.name)
 		if tell {
-			p.tellEnd()
+			p.tellEnd(err)
 		}
+		p.heard = false
 	}
 }
 
-// tellEnd tells a publisher that its publication is over.
-func (p *publishing) tellEnd() {
-	p.recordingEnded()
+// tellEnd tells a publisher that its publication is over; err is why its recording
+// is not known to be whole, nil when it is.
+func (p *publishing) tellEnd(err error) {
+	p.hearNews()
 	ns := p.ns
 	var said []*rtmp.Message
-	if p.records && p.failed.Load() == nil {
+	left := ""
+	switch {
+	case !p.records || p.failed != nil:
+	case err == nil:
 		said = append(said, ns.status(codeRecordStop, p.name, "Stopped recording %s.", p.name))
+	case errors.Is(err, errPending):
+		left = ", and its recording not finished yet"
+	default: // the instance is lost, else it had said so
+		said = append(said, ns.failure(codeRecordFailed, p.name, "Recording ended: it could not be finished."))
 	}
-	said = append(said, ns.status(codeUnpublishSuccess, p.name, "%s is now unpublished.", p.name))
+	said = append(said, ns.status(codeUnpublishSuccess, p.name, "%s is now unpublished%s.", p.name, left))
 	if err := ns.session.conn.Send(said...); err != nil {
 		ns.session.log.Debug("tell of unpublishing", "err", err)
 	}
