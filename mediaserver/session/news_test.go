@@ -22,6 +22,11 @@ func newBinder() *binder { return &binder{newPaper(), make(chan func(error), 10)
 // Close implements session.Publication.
 func (b *binder) Close(_ session.Ending, ended func(error)) { b.ended <- ended }
 
+// halfClosed is a connection whose other end hears nothing of a half-close.
+type halfClosed struct{ net.Conn }
+
+func (halfClosed) CloseWrite() error { return nil }
+
 // clocked runs a test with a visitor who is connected, on a clock that waits for
 // nobody.
 func clocked(t *testing.T, test func(*testing.T, *visitor)) {
@@ -30,7 +35,7 @@ func clocked(t *testing.T, test func(*testing.T, *visitor)) {
 		near, far := net.Pipe()
 		d := newDesk()
 		served := make(chan struct{})
-		go func() { defer close(served); session.New(near, d, session.Config{}).Serve() }()
+		go func() { defer close(served); session.New(halfClosed{near}, d, session.Config{}).Serve() }()
 		conn := rtmp.NewClientConn(far, rtmp.Config{})
 		if err := conn.Handshake(); err != nil {
 			t.Fatal(err)

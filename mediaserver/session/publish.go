@@ -44,7 +44,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 	}
 	p := &publishing{ns: ns, name: request.Name, asked: request.Mode != PublishLive}
 	request.RecordingEnded = func(why *Refusal) { p.recordingIs(why) }
-	request.TakenOver = func(why *Refusal) { p.lostName(why, silentFor) }
+	request.TakenOver = func(why *Refusal) { p.lostName(why) }
 	request.RecordingBegan = func() { p.recordingIs(nil) }
 	answer, err := ask(s, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
@@ -242,23 +242,25 @@ func (s *Session) routeMedia(id uint32, p *publishing) {
 
 // lostName has a publisher told, once, that another has its name; see takenOver.
 // It may be called from any goroutine, and does not wait.
-func (p *publishing) lostName(why error, grace time.Duration) {
+func (p *publishing) lostName(why error) {
 	if !p.over.Swap(true) {
-		p.ns.session.turns.post(func() { p.takenOver(why, grace) })
+		p.ns.session.turns.post(func() { p.takenOver(why) })
 	}
 }
 
-// takenOver tells a publisher that another has its name by now. Its connection
-// ends, within grace where the client does not hang up itself, and an encoder comes
-// back or tells its user; but for a client that publishes or plays something else
-// as well.
-func (p *publishing) takenOver(why error, grace time.Duration) {
+// takenOver tells a publisher that another has its name by now, before it waits for
+// its recording. Its connection ends, within grace where the client does not hang up
+// itself, and an encoder comes back or tells its user; but for a client that
+// publishes or plays something else as well.
+func (p *publishing) takenOver(why error) {
 	ns, s := p.ns, p.ns.session
 	if ns.publishing != p || s.leaving.Load() {
 		return
 	}
+	grace := p.grace()
 	s.log.Warn("publisher was taken over", "stream", p.name, "err", why)
-	ns.unpublish(false)
+	finish := ns.leaveName(EndedAsked)
+	defer finish(false)
 	said := "Another publisher has taken over " + p.name
 	if taken := (*Refusal)(nil); errors.As(why, &taken) {
 		said = taken.Error()
@@ -272,6 +274,15 @@ func (p *publishing) takenOver(why error, grace time.Duration) {
 		}
 	}
 	s.dismiss(grace)
+}
+
+// grace is how long a publisher that has lost its name may take to close: not long
+// when it speaks, and is there to hear of it.
+func (p *publishing) grace() time.Duration {
+	if time.Since(p.LastWrite()) < lingerFor {
+		return lingerFor
+	}
+	return silentFor
 }
 
 // clearData forgets what @setDataFrame had set for a handler, and says so.

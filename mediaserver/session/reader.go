@@ -133,7 +133,7 @@ func (s *Session) publish(m *rtmp.Message) {
 		return
 	}
 	if err := p.Write(m); err != nil {
-		p.lostName(err, lingerFor)
+		p.lostName(err)
 	}
 }
 
