@@ -1,7 +1,6 @@
 package playback
 
 import (
-	"io"
 	"iter"
 	"slices"
 	"time"
@@ -12,7 +11,7 @@ import (
 )
 
 // chosen is what a client that does not take everything is sent of the tracks of a
-// file. It is guarded by Playback.mu; nil is for one that takes everything.
+// file. It belongs to the turn that runs; nil is for one that takes everything.
 type chosen struct {
 	surveyed bool // the headers of the file have been looked at
 	seen     tracks.Seen
@@ -56,8 +55,7 @@ func (c *chosen) toTell() (is tracks.Spared) {
 	return is
 }
 
-// survey reads which tracks there are from the headers of the whole file, without
-// Playback.mu.
+// survey reads which tracks there are from the headers of the whole file.
 func (c *chosen) survey(file *File, takes tracks.Takes) error {
 	all, err := file.Headers(file.Bytes, file.Seek(fileTime(file.Duration()+time.Millisecond)))
 	if err != nil {
@@ -119,7 +117,7 @@ func (c *chosen) parts(w *worker, f media.Frame, takes tracks.Takes, look bool) 
 		case tracks.Apart:
 			for parts := c.view.Parts(&v); ; {
 				head, body, ok := parts.Next(w.head[:0])
-				if w.head = head; !ok || !yield(apart(w, f, body, look)) {
+				if w.head = head; !ok || !yield(apart(w, f, body, v.Multitrack(), look)) {
 					return
 				}
 			}
@@ -127,8 +125,9 @@ func (c *chosen) parts(w *worker, f media.Frame, takes tracks.Takes, look bool) 
 	}
 }
 
-// apart is the frame that has w.head before its body.
-func apart(w *worker, f media.Frame, body []byte, look bool) media.Frame {
+// apart is the frame that has w.head before its body, which is alone when it is one
+// of several of the message.
+func apart(w *worker, f media.Frame, body []byte, alone, look bool) media.Frame {
 	n := 0
 	switch {
 	case len(f.Head) > 0: // the body is a piece of that
@@ -139,6 +138,9 @@ func apart(w *worker, f media.Frame, body []byte, look bool) media.Frame {
 	w.head = append(w.head, body[:n]...)
 	if body = body[n:]; len(f.Head) == 0 {
 		f.Data = body
+	}
+	if alone {
+		f.More = 0 // that is of the message, and the body is whole
 	}
 	f.Head = w.head
 	return f
@@ -163,34 +165,4 @@ func (c *chosen) headers(w *worker, list []media.Frame, takes tracks.Takes) iter
 		}
 	}
 	return slices.Values(out)
-}
-
-// takeLarge makes of a frame that was read in part the one that is sent: the
-// track may lie anywhere in it. Where several tracks are sent, it is left as it
-// is.
-func (w *worker) takeLarge(v *tracks.View, file io.ReaderAt) error {
-	b := w.batch
-	if len(b.Frames) != 1 || b.Frames[0].More == 0 || len(b.Frames[0].Head) > 0 || !v.Single {
-		return nil
-	}
-	f := &b.Frames[0]
-	p, ok := parse(*f)
-	if !ok || v.Judge(&p) != tracks.Apart {
-		return nil
-	}
-	begins := f.From - int64(len(f.Data))
-	head, at, size, ok, err := v.Find(&p, len(f.Data), f.Size(), func(buf []byte, at int) error {
-		return media.ReadFull(file, buf, begins+int64(at))
-	})
-	if err != nil {
-		return err
-	}
-	if w.taken = true; !ok {
-		f.Data, f.More = nil, 0
-		return nil
-	}
-	b.Heads = append(b.Heads[:0], head...)
-	f.Head, f.Data = b.Heads, b.Buf[:min(size, len(b.Buf))]
-	f.More, f.From = size-len(f.Data), begins+int64(at+len(f.Data))
-	return media.ReadFull(file, f.Data, begins+int64(at))
 }

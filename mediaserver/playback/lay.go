@@ -10,9 +10,9 @@ import (
 
 // lay lays out the frames of a piece and moves behind it. next is the time of
 // what comes then, as far as is known.
-func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, over bool, err error) {
+func (p *Playback) lay(w *worker, r *piece) (next media.Timestamp, over bool, err error) {
 	latest := p.latest(time.Now())
-	for _, f := range w.batch.Frames {
+	for i, f := range w.batch.Frames {
 		if f.Time > p.until {
 			return 0, true, p.chosen.spares(true)
 		}
@@ -20,17 +20,20 @@ func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, o
 			return 0, true, err
 		}
 		if w.layout.Full() || f.Time > latest {
-			p.at = f.Position()
+			if p.at = (cursor{f.Position(), 0}); w.taken {
+				p.at.sent = r.at.sent + i
+			}
 			return f.Time, false, nil
 		}
-		switch is, err := p.layFrame(w, f, after); {
+		more := w.taken && (i+1 < len(w.batch.Frames) || r.after.sent > 0)
+		switch is, err := p.layFrame(w, f, r.after, more); {
 		case is.begun, err != nil:
 			return f.Time, false, err
 		case is.last:
 			return 0, true, nil
 		}
 	}
-	p.at = after
+	p.at = r.after
 	return p.last, false, nil
 }
 
@@ -38,11 +41,13 @@ func (p *Playback) lay(w *worker, after media.Position) (next media.Timestamp, o
 type laid struct {
 	begun bool // it is sent in part, and alone
 	last  bool // the run ends with it
+	more  bool // it goes on, and the run with it
 }
 
-// layFrame lays out a frame, or what is left of it for the client.
-func (p *Playback) layFrame(w *worker, f media.Frame, after media.Position) (is laid, err error) {
-	is.last = p.single && f.Time > p.base.Add(p.snapshotTime())
+// layFrame lays out a frame, or what is left of it for the client. more says that
+// another of its messages follows.
+func (p *Playback) layFrame(w *worker, f media.Frame, after cursor, more bool) (is laid, err error) {
+	is.more, is.last = more, !more && p.single && f.Time > p.base.Add(p.snapshotTime())
 	if p.chosen == nil {
 		err = p.layPart(w, f, after, &is)
 	} else {
@@ -56,9 +61,9 @@ func (p *Playback) layFrame(w *worker, f media.Frame, after media.Position) (is 
 	return is, err
 }
 
-func (p *Playback) layPart(w *worker, f media.Frame, after media.Position, is *laid) error {
+func (p *Playback) layPart(w *worker, f media.Frame, after cursor, is *laid) error {
 	wanted := p.wanted(f)
-	is.last = is.last || p.single && isPicture(f) && !(p.rate.Broken && p.video)
+	is.last = is.last || !is.more && p.single && isPicture(f) && !(p.rate.Broken && p.video)
 	if !wanted {
 		return nil
 	}

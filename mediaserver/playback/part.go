@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"fmt"
 	"io"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -14,12 +15,12 @@ type part struct {
 	stream  uint32          // the chunk stream of such frames; 0: none yet
 	from    int64           // of the file: what follows
 	time    media.Timestamp // of the frame
-	after   media.Position  // behind it
+	after   cursor          // behind it
 	last    bool            // the run ends with it
 }
 
 // beginPart lays out the beginning of a frame of which a piece has no more.
-func (p *Playback) beginPart(l *rtmp.Layout, f media.Frame, at media.Timestamp, after media.Position, last bool) (err error) {
+func (p *Playback) beginPart(l *rtmp.Layout, f media.Frame, at media.Timestamp, after cursor, last bool) (err error) {
 	q := &p.part
 	if q.stream == 0 {
 		if q.stream, err = p.conn.TakeChunkStream(); err != nil {
@@ -28,6 +29,9 @@ func (p *Playback) beginPart(l *rtmp.Layout, f media.Frame, at media.Timestamp, 
 	}
 	// The rest of a chunk would have to follow before anything else.
 	whole := (len(f.Head)+len(f.Data))/rtmp.ChunkSize*rtmp.ChunkSize - len(f.Head)
+	if whole < 0 {
+		return fmt.Errorf("%w: %d bytes of a frame with %d more are no chunk", media.ErrInvalid, len(f.Data), f.More)
+	}
 	q.message = rtmp.NewParts(q.stream, rtmp.MessageType(f.Type), p.opts.StreamID, at, f.Size())
 	q.from, q.time, q.after, q.last = f.From-int64(len(f.Data)-whole), f.Time, after, last
 	l.AddPart(&q.message, f.Head, f.Data[:whole])

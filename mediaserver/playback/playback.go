@@ -101,7 +101,7 @@ type Playback struct {
 	single       bool             // one picture, then the end
 	quiet        bool             // its end is not told
 	sent         int64            // bytes of payload
-	at           media.Position   // of what is sent next
+	at           cursor           // of what is sent next
 	offset       media.Timestamp  // added to the file's timestamps
 	begun        bool             // a picture of the time origin was sent in this run
 	part         part             // what is sent of a large frame
@@ -217,7 +217,7 @@ func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 			p.limit = fileTime(min(end, from.Duration()+l))
 		}
 	}
-	p.at, p.begun = p.file.Seek(from), false
+	p.at, p.begun = cursor{p.file.Seek(from), 0}, false
 	// Pictures of before the beginning take the client no time.
 	p.base = max(p.at.Time, p.origin)
 	p.last, p.since, p.sent = p.base, time.Now(), 0
@@ -265,7 +265,7 @@ func (p *Playback) Follow(was *Playback, at media.Position, run bool) int {
 	p.run++
 	p.running = run && !p.closed
 	p.preamble, p.filled, p.single, p.quiet = true, goesOn, false, false
-	p.at, p.last, p.sent, p.position = at, max(at.Time, last), 0, fileTime(position)
+	p.at, p.last, p.sent, p.position = cursor{at, 0}, max(at.Time, last), 0, fileTime(position)
 	p.origin, p.offset, p.opts.From, p.begun = origin, offset, zero, true
 	p.base, p.since, p.limit = base, since, fileTime(p.file.Duration())
 	if limit.Duration() < was.file.Duration() {

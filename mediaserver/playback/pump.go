@@ -113,9 +113,6 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 		p.giveBack()
 		from := piece{run: p.run, at: p.at, preamble: p.preamble, part: p.part.message.Left() > 0, from: p.part.from, left: p.part.message.Left()}
 		from.size = p.pay(p.pieceSize(time.Now()))
-		if p.chosen != nil {
-			from.chosen = *p.chosen
-		}
 		if !p.read(w, &from) {
 			p.giveBack()
 			return false, nil // what is wanted now is read in another turn
@@ -143,17 +140,16 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 // are in the worker's batch.
 type piece struct {
 	run      int // that it is for
-	at       media.Position
+	at       cursor
 	preamble bool // with what introduces the media
 	size     int  // bytes
 	part     bool // it is what follows of a frame that was begun
 	from     int64
-	left     int    // bytes of that frame
-	chosen   chosen // of who does not take all; it becomes surveyed
+	left     int // bytes of that frame
 
 	headers []media.Frame
 	bytes   []byte // of that frame
-	after   media.Position
+	after   cursor
 	err     error
 }
 
@@ -171,13 +167,13 @@ func (p *Playback) read(w *worker, r *piece) (wanted bool) {
 func (p *Playback) readFile(w *worker, r *piece) {
 	w.taken = false
 	b := w.batch
-	if p.chosen != nil && !r.chosen.surveyed {
-		if r.err = r.chosen.survey(p.file, p.opts.Takes); r.err != nil {
+	if p.chosen != nil && !p.chosen.surveyed {
+		if r.err = p.chosen.survey(p.file, p.opts.Takes); r.err != nil {
 			return
 		}
 	}
 	if r.preamble {
-		if r.headers, r.err = p.file.Headers(p.file.Bytes, r.at); r.err != nil {
+		if r.headers, r.err = p.file.Headers(p.file.Bytes, r.at.Position); r.err != nil {
 			return
 		}
 	}
@@ -188,16 +184,16 @@ func (p *Playback) readFile(w *worker, r *piece) {
 	}
 	if p.opts.DataOnly {
 		if file, ok := p.file.File.(media.DataFile); ok {
-			r.after, r.err = file.Data(p.file.Bytes, r.at, b)
+			r.after.Position, r.err = file.Data(p.file.Bytes, r.at.Position, b)
 		} else {
 			b.Reset()
 			r.err = io.EOF
 		}
 		return
 	}
-	r.after, r.err = p.file.Read(p.file.Bytes, r.at, b)
+	r.after.Position, r.err = p.file.Read(p.file.Bytes, r.at.Position, b)
 	if p.chosen != nil && r.err == nil {
-		r.err = w.takeLarge(&r.chosen.view, p.file.Bytes)
+		r.after, r.err = p.chosen.takeLarge(w, p.file.Bytes, p.opts.Takes, r.at, r.after)
 	}
 }
 
@@ -208,9 +204,6 @@ func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bo
 		return 0, true, r.err
 	}
 	w.layout.Reset()
-	if p.chosen != nil && !p.chosen.surveyed {
-		*p.chosen = r.chosen
-	}
 	if r.preamble {
 		p.introduce(w, r.headers)
 	}
@@ -223,7 +216,7 @@ func (p *Playback) sendPiece(w *worker, r *piece) (next media.Timestamp, over bo
 		w.layout.AddMessage(rtmp.UserControl(rtmp.EventBufferReady, p.opts.StreamID))
 	}
 	if r.err == nil {
-		next, over, err = p.lay(w, r.after)
+		next, over, err = p.lay(w, r)
 	} else {
 		next, over, err = 0, true, p.chosen.spares(true)
 	}

@@ -78,22 +78,36 @@ const firstBytes = 4
 // maxTracks bounds the tracks of a payload that are looked at: more have no number.
 const maxTracks = 256
 
-// Find looks for the first track that is wanted in a payload of size bytes, which
-// was parsed from its front alone. read fills a buffer from a place of the payload.
-func (p *Payload) Find(front, size int, read func(b []byte, at int) error, want func(Track) bool) (place Place, ok bool, err error) {
+// Places goes through the tracks of a payload of which only the front is at hand.
+type Places struct {
+	p        *Payload
+	at, size int
+	read     func(b []byte, at int) error
+	seen     int // tracks
+}
+
+// Places begins before the first track of a payload of size bytes, which was parsed
+// from its front alone. read fills a buffer from a place of the payload.
+func (p *Payload) Places(front, size int, read func(b []byte, at int) error) Places {
+	return Places{p, front - len(p.body), size, read, 0}
+}
+
+// Next looks for the next track that is wanted. ok is false behind the last one that
+// is whole.
+func (s *Places) Next(want func(Track) bool) (place Place, ok bool, err error) {
 	var b [8]byte
-	at := front - len(p.body)
-	for range maxTracks {
-		h := b[:p.tracks.headSize()]
-		if p.tracks == unknownTracks || size-at < len(h) {
+	layout := s.p.tracks
+	for ; s.seen < layout.most(); s.seen++ {
+		h := b[:layout.headSize()]
+		if s.size-s.at < len(h) {
 			return place, false, nil
 		}
-		if err := read(h, at); err != nil {
+		if err := s.read(h, s.at); err != nil {
 			return place, false, err
 		}
-		at += len(h)
-		place = Place{Track{Codec: p.Codec}, at, size - at}
-		if p.tracks == manyCodecs {
+		at := s.at + len(h)
+		place = Place{Track{Codec: s.p.Codec}, at, s.size - at}
+		if layout == manyCodecs {
 			place.Codec, h = FourCC(binary.BigEndian.Uint32(h)), h[4:]
 		}
 		if len(h) > 0 {
@@ -102,16 +116,27 @@ func (p *Payload) Find(front, size int, read func(b []byte, at int) error, want 
 		if len(h) > 1 {
 			place.Size = int(h[1])<<16 | int(h[2])<<8 | int(h[3])
 		}
-		if place.Size > size-at {
+		if place.Size > s.size-at {
 			return place, false, nil
 		}
-		if want(place.Track) {
+		if s.at = at + place.Size; want(place.Track) {
+			s.seen++
 			place.Body = make([]byte, min(firstBytes, place.Size))
-			return place, true, read(place.Body, at)
+			return place, true, s.read(place.Body, at)
 		}
-		at += place.Size
 	}
 	return place, false, nil
+}
+
+// most is how many tracks such a payload has at most.
+func (l trackLayout) most() int {
+	switch l {
+	case noTracks, oneTrack:
+		return 1
+	case manyTracks, manyCodecs:
+		return maxTracks
+	}
+	return 0
 }
 
 // headSize is how many bytes go before each track's body.

@@ -50,6 +50,18 @@ func (s *Seen) Play() { s.video.playing, s.audio.playing = true, true }
 
 // Add notes a message, and says whether there is anything new in it.
 func (s *Seen) Add(p *payload.Payload) (isNew bool) {
+	isNew = s.note(p)
+	for ts := p.Tracks(); ; {
+		t, ok := ts.Next()
+		if !ok {
+			return isNew
+		}
+		isNew = s.addTrack(p, t) || isNew
+	}
+}
+
+// note notes what a message says of itself, and none of its tracks.
+func (s *Seen) note(p *payload.Payload) (isNew bool) {
 	if p.Kind == payload.Command {
 		return !p.Old() && set(&s.marks)
 	}
@@ -59,21 +71,21 @@ func (s *Seen) Add(p *payload.Payload) (isNew bool) {
 	if p.Multitrack() {
 		isNew = set(&s.several) || isNew
 	}
-	k := s.of(p.Video())
 	if p.Kind == payload.Frames {
-		isNew = set(&k.playing) || isNew
+		isNew = set(&s.of(p.Video()).playing) || isNew
 	}
-	for ts := p.Tracks(); ; {
-		t, ok := ts.Next()
-		if !ok {
-			return isNew
-		}
-		isNew = k.add(t) || isNew
-		if had := k.named; !p.Old() || t.Codec == payload.HEVC {
-			k.named |= bit(t.Codec)
-			isNew = isNew || had != k.named
-		}
+	return isNew
+}
+
+// addTrack notes a track of a message.
+func (s *Seen) addTrack(p *payload.Payload, t payload.Track) (isNew bool) {
+	k := s.of(p.Video())
+	isNew = k.add(t)
+	if had := k.named; !p.Old() || t.Codec == payload.HEVC {
+		k.named |= bit(t.Codec)
+		isNew = isNew || had != k.named
 	}
+	return isNew
 }
 
 func set(b *bool) (isNew bool) {

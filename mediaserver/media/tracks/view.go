@@ -170,19 +170,52 @@ func (s *Parts) Next(dst []byte) (head, body []byte, ok bool) {
 	}
 }
 
-// Find is for a message of size bytes, of a single track that is sent, of which no
-// more than the front is at hand: it returns what goes before the body, and
-// where in the message that lies. read is as payload's Find has it. ok is false
-// when nothing of the message is sent.
-func (v *View) Find(p *payload.Payload, front, size int, read func(b []byte, at int) error) (head []byte, at, n int, ok bool, err error) {
-	place, ok, err := p.Find(front, size, read, func(t payload.Track) bool {
-		_, taken := v.form(p, t)
-		return taken
-	})
-	if !ok || err != nil {
-		return nil, 0, 0, false, err
+// Places goes through what is sent of a message of size bytes, sent apart, of which
+// no more than the front is at hand. read is as payload's Places has it.
+func (v *View) Places(p *payload.Payload, front, size int, read func(b []byte, at int) error) Places {
+	return Places{v, p, p.Places(front, size, read)}
+}
+
+// Places are the parts of a message that is not at hand.
+type Places struct {
+	v   *View
+	p   *payload.Payload
+	all payload.Places
+}
+
+// Next appends the head of the next part to dst, and returns it with where in the
+// message its body lies. ok is false behind the last one.
+func (s *Places) Next(dst []byte) (head []byte, at, size int, ok bool, err error) {
+	for {
+		place, ok, err := s.all.Next(func(t payload.Track) bool {
+			_, taken := s.v.form(s.p, t)
+			return taken
+		})
+		if !ok || err != nil {
+			return dst, 0, 0, false, err
+		}
+		as, _ := s.v.form(s.p, place.Track)
+		if head, _, ok := s.p.AppendHead(dst, place.Track, as, !s.v.NoModEx); ok {
+			return head, place.At, place.Size, true, nil
+		}
 	}
-	as, _ := v.form(p, place.Track)
-	head, _, ok = p.AppendHead(nil, place.Track, as, !v.NoModEx)
-	return head, place.At, place.Size, ok, nil
+}
+
+// JudgeLarge is Judge for a message of which no more than the front is at hand,
+// and notes in s what is in all of it.
+func (t Takes) JudgeLarge(s *Seen, p *payload.Payload, front, size int, read func(b []byte, at int) error) (View, Verdict, error) {
+	s.note(p)
+	ruledOut, codecs := t.NoModEx && p.Modified(), t.codecs(p.Video())
+	all := p.Places(front, size, read)
+	_, _, err := all.Next(func(track payload.Track) bool {
+		s.addTrack(p, track)
+		ruledOut = ruledOut || !codecs.Has(track.Codec)
+		return false
+	})
+	v := t.View(s)
+	verdict := v.Judge(p)
+	if p.Multitrack() && ruledOut {
+		verdict = Apart
+	}
+	return v, verdict, err
 }
