@@ -72,7 +72,7 @@ func (s *Stream) learn(p *payload.Payload, at media.Timestamp) {
 func (s *Stream) newBranch(a *audience, from int64) *branch {
 	b := &branch{}
 	b.look(a.takes, &s.seen)
-	b.log.begin(&b.line, from)
+	b.log.begin(from, s.log.jumped)
 	b.log.setEncodings(s.log.encodings)
 	a.branch.Store(b)
 	return b
@@ -229,6 +229,7 @@ func (s *Stream) joinBranches() {
 	s.log.part(end)
 	for _, a := range s.audiences {
 		if b := a.branch.Load(); b != nil {
+			b.log.of.onward.Store(s.log.published.Load() - b.log.published.Load())
 			b.log.tail.next.Store(s.log.tail)
 			a.branch.Store(nil)
 		}

@@ -45,8 +45,9 @@ type packet struct {
 // segment is a piece of a log. One goroutine appends; any number read without
 // a lock what n says is there.
 type segment struct {
-	of      *line
+	of      *course
 	base    int64     // bytes of the log before this segment
+	jumped  int64     // of which nothing was published: where logs came together
 	began   time.Time // when its first packet came
 	buf     []byte    // of fixed length
 	packets []packet
@@ -65,8 +66,16 @@ type fork struct {
 	next  *segment
 }
 
-func newSegment(of *line, base int64, size, packets int) *segment {
-	return &segment{of: of, base: base, buf: make([]byte, size), packets: make([]packet, packets)}
+// course is what segments know of the log that they are of. It holds nothing.
+type course struct {
+	// onward is how many bytes more lie before a place of the stream's log than
+	// before the end of this one, which goes on there; 0 before it has ended.
+	onward atomic.Int64
+}
+
+// newSegment makes the next segment, at an offset.
+func (l *log) newSegment(base int64, size, packets int) *segment {
+	return &segment{of: l.of, base: base, jumped: l.jumped, buf: make([]byte, size), packets: make([]packet, packets)}
 }
 
 // came is when packet i was published, on our own clock.
@@ -86,6 +95,24 @@ func (p position) offset() int64 {
 		return p.seg.base
 	}
 	return p.seg.base + int64(p.seg.packets[p.i-1].end)
+}
+
+// published is how many bytes of a log were published before the position. Offsets
+// say what comes before what; this says how much lies between, where logs have
+// parted and come together too.
+func (p position) published(l *log) int64 {
+	n := p.offset() - p.seg.jumped
+	if p.seg.of != l.of {
+		n += p.seg.of.onward.Load()
+	}
+	return n
+}
+
+// behind is how much of the log, or of one that goes on in it, lies behind a
+// position.
+func (l *log) behind(p position) int64 {
+	end := l.published.Load() // first: a log may end meanwhile
+	return end - p.published(l)
 }
 
 // ready moves the position over the end of a finished segment and returns how
@@ -111,30 +138,39 @@ func (p *position) readyFor(a *audience) (n int32) {
 
 // log is the writer's end of the chain.
 type log struct {
-	of   *line
-	tail *segment
-	// bytes of the whole log, by which players and readers know how far behind
-	// they are
-	end atomic.Int64
+	of     *course
+	tail   *segment
+	jumped int64        // the writer's own
+	end    atomic.Int64 // offset behind the last packet
+	// published is how much of that was, by which players and readers know how far
+	// behind they are.
+	published atomic.Int64
 
 	encodings []Encoding // that packets are framed in
 }
 
-// begin makes an empty log, whose first byte is at an offset.
-func (l *log) begin(of *line, base int64) {
-	l.of, l.tail = of, newSegment(of, base, 0, 0)
-	l.end.Store(base)
+// begin makes an empty log, whose first byte is at an offset, behind such jumps.
+func (l *log) begin(base, jumped int64) {
+	l.of, l.jumped = &course{}, jumped
+	l.tail = l.newSegment(base, 0, 0)
+	l.grown(base)
+}
+
+func (l *log) grown(end int64) {
+	l.published.Store(end - l.jumped)
+	l.end.Store(end)
 }
 
 // part ends the segment, so that players who are at its end go on in different
 // ones: those of the forks in theirs, all others in the log's next, which begins
 // at an offset.
 func (l *log) part(base int64, forks ...fork) {
-	next := newSegment(l.of, base, 0, 0)
+	l.jumped += base - l.end.Load()
+	next := l.newSegment(base, 0, 0)
 	l.tail.forks = forks
 	l.tail.next.Store(next)
 	l.tail = next
-	l.end.Store(base)
+	l.grown(base)
 }
 
 // append chunks a message into the log and returns the position before it.
@@ -148,7 +184,7 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 		if len(s.buf) == 0 {
 			size = firstSegmentSize
 		}
-		s = newSegment(l.of, s.base+int64(s.used), max(size, need), segmentPackets)
+		s = l.newSegment(s.base+int64(s.used), max(size, need), segmentPackets)
 		s.began = now
 		l.tail.next.Store(s)
 		l.tail, n = s, 0
@@ -171,7 +207,7 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 	}
 	s.used += written
 	s.n.Store(n + 1)
-	l.end.Store(s.base + int64(s.used))
+	l.grown(s.base + int64(s.used))
 	return position{s, n}
 }
 

@@ -234,7 +234,7 @@ func (p *Player) keepUp(now time.Time) {
 		return
 	}
 	l := p.line()
-	behind, held := l.log.end.Load()-p.at.offset(), int64(maxHeldBytes)
+	behind, held := l.log.behind(p.at), int64(maxHeldBytes)
 	if l != &p.s.line {
 		held = maxBranchBytes
 	}

@@ -239,4 +239,5 @@ func (p *Publisher) Close() {
 	}
 	s.ended, s.endedAt = time.Now(), s.newest.Load()
 	s.forget()
+	s.overAt = s.log.end.Load()
 }

@@ -29,7 +29,7 @@ type Reader struct {
 	wake     chan struct{}
 	bound    int64         // maxReaderLag
 	lagged   chan struct{} // closed when the log is not kept for it any more
-	read     atomic.Int64  // offset of the log that it has come to
+	read     atomic.Int64  // how much of the log was published before its place
 	tookOver bool          // at the message that Next has returned; used by its caller only
 
 	// mu guards the rest. Stream.mu may be held when it is taken; nothing is taken
@@ -57,7 +57,7 @@ func (s *Stream) NewReader() *Reader {
 	default:
 		r.at, r.preamble = s.log.head(), s.storedMessages(&s.line, s.newest.Load())
 	}
-	r.read.Store(r.at.offset())
+	r.read.Store(r.at.published(&s.log))
 	s.readers[r] = struct{}{}
 	return r
 }
@@ -111,7 +111,7 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 		}
 		seg, p = r.at.seg, r.at.seg.packets[r.at.i]
 		r.at.i++
-		r.read.Store(r.at.offset())
+		r.read.Store(r.at.published(&r.s.log))
 		switch {
 		case p.flags&flagEnd != 0:
 			return m, nil, p, io.EOF
@@ -145,10 +145,10 @@ func (r *Reader) Close() {
 	r.letGo(ErrClosed)
 }
 
-// look cuts a reader that has fallen too far behind the end of the log. The caller
+// look cuts a reader that has fallen too far behind what is published. The caller
 // holds s.mu.
-func (r *Reader) look(end int64) {
-	if end-r.read.Load() > r.bound {
+func (r *Reader) look(published int64) {
+	if published-r.read.Load() > r.bound {
 		r.letGo(ErrLagged)
 	}
 }
@@ -205,7 +205,7 @@ func (s *segment) apart() *segment {
 	first := &segment{}
 	last := first
 	for ; s != nil; s = s.next.Load() {
-		c := &segment{base: s.base, began: s.began, buf: s.buf, packets: s.packets}
+		c := &segment{of: s.of, base: s.base, jumped: s.jumped, began: s.began, buf: s.buf, packets: s.packets}
 		c.n.Store(s.n.Load())
 		last.next.Store(c)
 		last = c

@@ -84,6 +84,7 @@ type Stream struct {
 	ended           time.Time       // when the last publication ended; zero before the first
 	endedAt         media.Timestamp // and with which timestamp
 	unpublishNotice position        // of the notice that said so
+	overAt          int64           // the offset behind it, on all lines
 }
 
 // stored is a data message that new players get first.
@@ -111,7 +112,7 @@ func New(name string, f *Fanout, opts Options) *Stream {
 	made := time.Now()
 	clock := func() media.Timestamp { return media.TimestampAt(time.Since(made)) }
 	s := &Stream{name: name, fanout: f, opts: opts, readers: map[*Reader]struct{}{}, clock: clock}
-	s.log.begin(&s.line, 0)
+	s.log.begin(0, 0)
 	return s
 }
 
@@ -152,7 +153,7 @@ func (s *Stream) wake(urgent bool) {
 	}
 	for r := range s.readers {
 		r.rouse()
-		r.look(s.log.end.Load())
+		r.look(s.log.published.Load())
 	}
 }
 

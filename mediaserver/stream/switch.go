@@ -184,7 +184,15 @@ func (n *transition) align(st *state) {
 // late says whether a player is too slow for what is left of the old stream:
 // it is left out then, so that the new one's log need not be kept.
 func (n *transition) late(a *attachedConn, now time.Time) bool {
-	return a.slow(now, n.to.lineOf(n.audience).log.end.Load()-n.at.offset(), maxHeldBytes, n.found)
+	return a.slow(now, n.behind(), maxHeldBytes, n.found)
+}
+
+// behind is how much of the new stream is kept for the player.
+func (n *transition) behind() int64 {
+	if n.at.seg == nil {
+		return 0
+	}
+	return n.to.lineOf(n.audience).log.behind(n.at)
 }
 
 // cuts says whether a position of the old stream is behind its last packet.

@@ -36,12 +36,12 @@ func (p *Publisher) TakeOver(last time.Time) *Publisher {
 // forget drops what new players would get of a publisher that is gone. The caller
 // holds s.mu.
 func (s *Stream) forget() {
+	s.key.Store(nil) // it is none for players of branches, who come to the stream's log
 	s.joinBranches()
 	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
 	s.seen, s.plays = tracks.Seen{}, false
 	s.data, s.dataBytes = nil, 0
 	s.version++
-	s.key.Store(nil)
 	s.await(nil, nil)
 }
 

@@ -77,8 +77,7 @@ func (p *Player) missedEnd() bool {
 		return false
 	}
 	p.ready(&p.at)
-	at := s.unpublishNotice.offset()
-	return at >= p.joined && at < p.at.offset()
+	return p.joined < s.overAt && s.overAt <= p.at.offset()
 }
 
 // arm has the clock looked at after d, should nothing come.
