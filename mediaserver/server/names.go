@@ -51,14 +51,15 @@ func podName(full string) (pod, service, namespace, domain string, ok bool) {
 	return parts[0], parts[1], parts[2], domain, true
 }
 
-// podNames are the short names that others in the cluster have for a pod which
-// has one of some names, and for the Service that gives it this name. Only its own
-// are safe: a namespace may be called like a domain of the internet, where a
-// stranger can have any name that is free.
+// podNames are the names of one part that others in its namespace have for the
+// Services which give a pod some names. Those of two and three parts, as
+// service.namespace, are nobody's own: a namespace may be called like a domain of
+// the internet, where a stranger can have any name that is free, and send a browser
+// there.
 func podNames(own []string) (names []string) {
 	for _, full := range own {
-		if pod, service, namespace, _, ok := podName(full); ok {
-			names = append(names, service, service+"."+namespace, pod+"."+service, pod+"."+service+"."+namespace)
+		if _, service, _, _, ok := podName(full); ok {
+			names = append(names, service)
 		}
 	}
 	return names

@@ -25,11 +25,11 @@ func TestNamesOfHTTPInAPod(t *testing.T) {
 		names := map[string]int{
 			"lobby-0":                          http.StatusOK,
 			"lobby-origin":                     http.StatusOK,
-			"lobby-origin.dev":                 http.StatusOK,
+			"lobby-origin.dev":                 http.StatusMisdirectedRequest,
 			"lobby-origin.dev.svc":             http.StatusOK,
 			"Lobby-Origin.Dev.SVC:8080":        http.StatusOK,
-			"lobby-0.lobby-origin":             http.StatusOK,
-			"lobby-0.lobby-origin.dev":         http.StatusOK,
+			"lobby-0.lobby-origin":             http.StatusMisdirectedRequest,
+			"lobby-0.lobby-origin.dev":         http.StatusMisdirectedRequest,
 			"lobby-0.lobby-origin.dev.svc":     http.StatusOK,
 			"scraped.dev.svc":                  http.StatusOK, // a Service of a user's own
 			"media.example.com":                http.StatusOK,
