@@ -3,6 +3,7 @@ package stream
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
 )
@@ -19,7 +20,16 @@ type audience struct {
 	// branch is where they are sent from; nil: the stream's own log, because all that
 	// was published is for them. Stream.mu is held to set it.
 	branch atomic.Pointer[branch]
+
+	// fork is the segment behind the newest fork of the log, kept for players who are
+	// still before that, or begin there. Guarded by Stream.mu.
+	fork   *segment
+	forked time.Time // when
 }
+
+// forkTime is how long a fork is kept for players who are still before it: those
+// who are that late go on elsewhere, as a rule.
+const forkTime = 2 * maxLag
 
 // enter counts a player more in the audience of those who take the same; nil is
 // those who take everything. Where there are too many audiences, a player is
@@ -88,11 +98,44 @@ func (s *Stream) lineOf(a *audience) *line {
 	return &s.line
 }
 
-// behind returns the segment that follows one that is finished, for the audience.
+// dropForks lets go of forks that no player may be before any more: who is further
+// behind goes on at a newer place. The caller holds s.mu.
+func (s *Stream) dropForks() {
+	s.forked = false
+	for _, a := range s.audiences {
+		if a.fork == nil {
+			continue
+		}
+		l := s.lineOf(a)
+		k := l.key.Load()
+		begins := k != nil && l != &s.line && k.at.seg.of != l.log.of // players who come now
+		switch at := (position{a.fork, 0}); {
+		case l.log.behind(at) > s.held(l):
+			if a.fork = nil; begins {
+				l.key.Store(nil)
+			}
+		case !begins && time.Since(a.forked) > forkTime:
+			a.fork = nil
+		default:
+			s.forked = true
+		}
+	}
+}
+
+// held is how much of a line is held for a player.
+func (s *Stream) held(l *line) int64 {
+	if l == &s.line {
+		return maxHeldBytes
+	}
+	return maxBranchBytes
+}
+
+// behind returns the segment that follows one that is finished, for the audience;
+// nil: it is not there any more.
 func (a *audience) behind(s, next *segment) *segment {
 	for _, f := range s.forks {
 		if f.takes == a.takes {
-			return f.next
+			return f.next.Value()
 		}
 	}
 	return next

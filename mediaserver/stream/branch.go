@@ -3,6 +3,8 @@ package stream
 import (
 	"iter"
 	"slices"
+	"time"
+	"weak"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
@@ -60,7 +62,9 @@ func (s *Stream) learn(p *payload.Payload, at media.Timestamp) {
 		case b != nil:
 			s.choose(b, at)
 		case !a.takes.AsPublished(&s.seen):
-			forks = append(forks, fork{a.takes, s.branchOff(a).log.tail})
+			first := s.branchOff(a).log.tail
+			a.fork, a.forked, s.forked = first, time.Now(), true
+			forks = append(forks, fork{a.takes, weak.Make(first)})
 		}
 	}
 	if forks != nil {
@@ -231,6 +235,7 @@ func (s *Stream) joinBranches() {
 		if b := a.branch.Load(); b != nil {
 			b.log.of.onward.Store(s.log.published.Load() - b.log.published.Load())
 			b.log.tail.next.Store(s.log.tail)
+			b.key.Store(nil) // players may hold the branch for long
 			a.branch.Store(nil)
 		}
 	}

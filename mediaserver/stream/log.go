@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
@@ -60,10 +61,11 @@ type segment struct {
 	used int // bytes of buf; the writer's own
 }
 
-// fork is where the log goes on for players who take something else.
+// fork is where the log goes on for players who take something else: what holds the
+// segment for other reasons must not hold that. See audience.fork.
 type fork struct {
 	takes tracks.Takes
-	next  *segment
+	next  weak.Pointer[segment]
 }
 
 // course is what segments know of the log that they are of. It holds nothing.
@@ -130,7 +132,9 @@ func (p *position) readyFor(a *audience) (n int32) {
 			return n
 		}
 		if a != nil {
-			next = a.behind(p.seg, next)
+			if next = a.behind(p.seg, next); next == nil {
+				return n // see Player.lost
+			}
 		}
 		p.seg, p.i = next, 0
 	}

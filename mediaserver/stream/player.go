@@ -231,13 +231,14 @@ func (p *Player) startAt(k *keyframe) {
 func (p *Player) keepUp(now time.Time) {
 	n := p.ready(&p.at)
 	if p.at.i == n {
+		if p.lost() {
+			p.resync()
+			p.tellSlow(now)
+		}
 		return
 	}
 	l := p.line()
-	behind, held := l.log.behind(p.at), int64(maxHeldBytes)
-	if l != &p.s.line {
-		held = maxBranchBytes
-	}
+	behind, held := l.log.behind(p.at), p.s.held(l)
 	if !p.conn.lags && behind <= held {
 		return // nearly everybody, nearly always
 	}
@@ -256,12 +257,27 @@ func (p *Player) keepUp(now time.Time) {
 	default:
 		return
 	}
-	if now.Sub(p.told) > tellSlowEvery {
-		p.told = now
-		// The error is the connection's end, which its session hears of as well.
-		_ = p.conn.Send(rtmp.Status(p.form.id, "warning", "NetStream.Play.InsufficientBW",
-			"The connection is too slow for the stream: some of it was left out.", "details", p.s.name))
+	p.tellSlow(now)
+}
+
+// lost says that what comes next was kept for as long as for anybody, and is gone.
+func (p *Player) lost() bool {
+	if p.audience == nil {
+		return false
 	}
+	next := p.at.seg.next.Load()
+	return next != nil && p.audience.behind(p.at.seg, next) == nil
+}
+
+// tellSlow tells the client, now and then, that something was left out.
+func (p *Player) tellSlow(now time.Time) {
+	if now.Sub(p.told) <= tellSlowEvery {
+		return
+	}
+	p.told = now
+	// The error is the connection's end, which its session hears of as well.
+	_ = p.conn.Send(rtmp.Status(p.form.id, "warning", "NetStream.Play.InsufficientBW",
+		"The connection is too slow for the stream: some of it was left out.", "details", p.s.name))
 }
 
 // plain says whether the player takes the log's bytes as they are.

@@ -75,6 +75,9 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	if s.idle && (f.begins == payload.Keyframe || s.key.Load() == nil) {
 		s.dropIdle()
 	}
+	if s.forked {
+		s.dropForks()
+	}
 	s.newest.Store(out.Timestamp)
 	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
 	return nil
