@@ -16,6 +16,7 @@ type chosen struct {
 	surveyed bool // the headers of the file have been looked at
 	seen     tracks.Seen
 	view     tracks.View
+	same     bool // all that was seen is sent as it is
 
 	sure    bool  // what is not sent would have shown itself by now
 	nothing error // is sent
@@ -68,8 +69,25 @@ func (c *chosen) survey(file *File, takes tracks.Takes) error {
 			c.seen.Add(&v)
 		}
 	}
-	c.view = takes.View(&c.seen)
+	c.look(takes)
 	return nil
+}
+
+// look looks what is sent of what was seen.
+func (c *chosen) look(takes tracks.Takes) {
+	c.view, c.same = takes.View(&c.seen), takes.AsPublished(&c.seen)
+}
+
+// asItIs notes a frame, and says whether it is sent as it is, as all others are.
+func (c *chosen) asItIs(w *worker, f media.Frame, takes tracks.Takes) bool {
+	if c == nil || w.taken || f.Type != media.TypeVideo && f.Type != media.TypeAudio || f.Size() == 0 {
+		return true
+	}
+	v, ok := parse(f)
+	if ok && c.seen.Add(&v) {
+		c.look(takes)
+	}
+	return ok && c.same
 }
 
 // elsewhere says whether the track whose pictures are sent is another than the one
@@ -97,7 +115,7 @@ func parse(f media.Frame) (v payload.Payload, ok bool) {
 // look, what a picture says of itself is in its Head.
 func (c *chosen) parts(w *worker, f media.Frame, takes tracks.Takes, look bool) iter.Seq[media.Frame] {
 	return func(yield func(media.Frame) bool) {
-		if c == nil || f.Type != media.TypeVideo && f.Type != media.TypeAudio || f.Size() == 0 || w.taken {
+		if c.asItIs(w, f, takes) {
 			yield(f)
 			return
 		}
@@ -107,9 +125,6 @@ func (c *chosen) parts(w *worker, f media.Frame, takes tracks.Takes, look bool) 
 				yield(f)
 			}
 			return
-		}
-		if c.seen.Add(&v) {
-			c.view = takes.View(&c.seen)
 		}
 		switch c.view.Judge(&v) {
 		case tracks.Whole:

@@ -30,7 +30,7 @@ func (c *chosen) takeLarge(w *worker, file io.ReaderAt, takes tracks.Takes, at, 
 	begins := f.From - int64(len(f.Data))
 	read := func(buf []byte, at int) error { return media.ReadFull(file, buf, begins+int64(at)) }
 	view, verdict, err := takes.JudgeLarge(&c.seen, &p, len(f.Data), f.Size(), read)
-	if c.view = view; err != nil || verdict != tracks.Apart {
+	if c.view, c.same = view, takes.AsPublished(&c.seen); err != nil || verdict != tracks.Apart {
 		return after, err
 	}
 	w.taken = true

@@ -48,7 +48,7 @@ type laid struct {
 // another of its messages follows.
 func (p *Playback) layFrame(w *worker, f media.Frame, after cursor, more bool) (is laid, err error) {
 	is.more, is.last = more, !more && p.single && f.Time > p.base.Add(p.snapshotTime())
-	if p.chosen == nil {
+	if p.chosen.asItIs(w, f, p.opts.Takes) {
 		err = p.layPart(w, f, after, &is)
 	} else {
 		for part := range p.chosen.parts(w, f, p.opts.Takes, p.rate.Needed()) {

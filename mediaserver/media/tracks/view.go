@@ -145,12 +145,12 @@ func (v *View) form(p *payload.Payload, t payload.Track) (as payload.Form, ok bo
 // of a track each say the same as one of all.
 type Parts struct {
 	v  *View
-	p  *payload.Payload
+	p  payload.Payload // a copy: what is kept would have to be allocated
 	ts payload.Tracks
 }
 
 // Parts begins before the first part.
-func (v *View) Parts(p *payload.Payload) Parts { return Parts{v, p, p.Tracks()} }
+func (v *View) Parts(p *payload.Payload) Parts { return Parts{v, *p, p.Tracks()} }
 
 // Next appends the head of the next part to dst, and returns it with the body,
 // which is a piece of the message's. ok is false behind the last one.
@@ -160,7 +160,7 @@ func (s *Parts) Next(dst []byte) (head, body []byte, ok bool) {
 		if !more {
 			return dst, nil, false
 		}
-		as, taken := s.v.form(s.p, t)
+		as, taken := s.v.form(&s.p, t)
 		if !taken {
 			continue
 		}
