@@ -35,7 +35,7 @@ func serveSlowly(t *testing.T, dir string, opts recording.Options, log *slog.Log
 		t.Fatal(err)
 	}
 	f := stream.NewFanout(1)
-	i, err := New(Config{Application: "app", Name: "one", Fanout: f, Store: store, Rules: Rules{PublisherTimeout: time.Nanosecond}})
+	i, err := New(Config{Application: "app", Name: "one", Fanout: f, Store: store, Rules: Rules{PublisherTimeout: time.Nanosecond}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,6 +337,9 @@ type stuckIn struct {
 // Enabled implements slog.Handler.
 func (stuckIn) Enabled(context.Context, slog.Level) bool { return true }
 
+// WithAttrs implements slog.Handler.
+func (s stuckIn) WithAttrs([]slog.Attr) slog.Handler { return s }
+
 // Handle implements slog.Handler.
 func (s stuckIn) Handle(_ context.Context, r slog.Record) error {
 	if strings.Contains(r.Message, s.message) {
@@ -453,4 +456,47 @@ func TestKeysAreLookedAtWhileRecordingsHang(t *testing.T) {
 		}
 		heal()
 	})
+}
+
+// A recording has begun late, and nobody knows that yet when its publication ends
+// and the disk hangs again: its end is a success only where all is written.
+func TestRecordingThatBeginsAtTheLastMoment(t *testing.T) {
+	for name, heals := range map[string]time.Duration{"and is written": diskTimeout + time.Second, "and hangs": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				disk := &slowDisk{reached: make(chan struct{}, 1000)}
+				stuck := stuckIn{slog.DiscardHandler, "recording began late", make(chan struct{})}
+				serveSlowly(t, dir, recording.Options{Now: disk.now}, slog.New(stuck), func(i *Instance) {
+					heal := disk.hang()
+					a, h := publishes(t, i, session.PublishRecord)
+					if a.Recorded {
+						t.Fatalf("answered with %+v", a)
+					}
+					heal()
+					synctest.Wait()
+					for len(disk.reached) > 0 {
+						<-disk.reached
+					}
+					heal = disk.hang()
+					sound(t, a.Publication)
+					<-disk.reached
+					fails := heals > diskTimeout+lastMoment
+					time.AfterFunc(heals, heal)
+					if err := ended(t, a.Publication); fails == (err == nil) {
+						t.Errorf("ended with %v", err)
+					}
+					if fails == (len(h.ended) == 0) {
+						t.Errorf("it is told %d times that it is not recorded", len(h.ended))
+					}
+					close(stuck.heals)
+					<-time.After(heals)
+					settled(t, i)
+					if got := len(tags(t, filepath.Join(dir, "cam.flv"))) - 1; got != 1 {
+						t.Errorf("%d sounds are recorded, want 1", got)
+					}
+				})
+			})
+		})
+	}
 }

@@ -14,6 +14,9 @@ const (
 	// diskTimeout is how long a disk may take to open a recording, or to take what
 	// is left of one.
 	diskTimeout = 10 * time.Second
+	// lastMoment is how long it may take what is left of a recording that has begun
+	// when the time for that was over: with diskTimeout, less than a session waits.
+	lastMoment = 3 * time.Second
 	// fileWait is how long a recording waits for the one before it to finish its
 	// file, and mendWait how long for what a server before has left torn of it: that
 	// is read from its beginning. What is published meanwhile stays in the stream's
@@ -197,7 +200,11 @@ func (t *recordTask) stop(how session.Ending) error {
 	case <-t.opened:
 	case <-t.ctx.Done(): // it is given up, and was told
 	case <-ctx.Done():
-		return t.giveUp(context.Cause(ctx))
+		if err := t.giveUp(context.Cause(ctx)); err != nil {
+			return err
+		}
+		ctx, cancel = context.WithTimeoutCause(t.inst.ctx, lastMoment, errDisk)
+		defer cancel()
 	}
 	r := t.running()
 	if r == nil {
