@@ -107,7 +107,7 @@ func (e *Enhanced) list(values []amf.Value) {
 	}
 	for _, kind := range []*[]string{&e.Video, &e.Audio} {
 		if *kind != nil {
-			*kind = append(*kind, strange...)
+			*kind = append(*kind, strange[:min(len(strange), maxCodecs-len(*kind))]...)
 		}
 	}
 }
@@ -132,9 +132,15 @@ func played(of []amf.Property) []string {
 }
 
 // add appends a codec's name that is not in the list yet, unless it is none or
-// there are too many.
+// there are too many. AnyCodec, which says more than all others, has room always.
 func add(list *[]string, name string) (added bool) {
-	if name != AnyCodec && len(name) != 4 || len(*list) == maxCodecs || slices.Contains(*list, name) {
+	switch {
+	case name != AnyCodec && len(name) != 4, slices.Contains(*list, name):
+		return false
+	case len(*list) == maxCodecs && name == AnyCodec:
+		(*list)[maxCodecs-1] = name
+		return true
+	case len(*list) == maxCodecs:
 		return false
 	}
 	*list = append(*list, name)

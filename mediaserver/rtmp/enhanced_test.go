@@ -57,6 +57,31 @@ func TestParseEnhanced(t *testing.T) {
 	}
 }
 
+// Whoever takes everything takes it, however much it names before.
+func TestEverythingBehindManyCodecs(t *testing.T) {
+	for n := range 2 * maxCodecs {
+		list, codecs := &amf.Array{}, amf.NewObject()
+		for i := range n {
+			name := fmt.Sprintf("%04d", i)
+			list.Items = append(list.Items, name)
+			codecs.Set(name, CanDecode)
+		}
+		list.Items = append(list.Items, AnyCodec)
+		codecs.Set(AnyCodec, CanDecode)
+		for what, o := range map[string]*amf.Object{
+			"list": amf.NewObject("fourCcList", list),
+			"maps": amf.NewObject("videoFourCcInfoMap", codecs, "audioFourCcInfoMap", codecs),
+		} {
+			e, _ := ParseEnhanced(o)
+			for _, all := range [][]string{e.Codecs, e.Video, e.Audio} {
+				if !slices.Contains(all, AnyCodec) || len(all) > maxCodecs {
+					t.Errorf("%s behind %d: %d, %v", what, n, len(all), all)
+				}
+			}
+		}
+	}
+}
+
 // What a peer may be sent is what it decodes or forwards, of the kinds that it
 // speaks of.
 func TestEnhancedCodecs(t *testing.T) {
