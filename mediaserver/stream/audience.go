@@ -110,7 +110,7 @@ func (s *Stream) dropForks() {
 		k := l.key.Load()
 		begins := k != nil && l != &s.line && k.at.seg.of != l.log.of // players who come now
 		switch at := (position{a.fork, 0}); {
-		case l.log.behind(at) > s.held(l):
+		case l.log.behind(at) > s.held(l, at):
 			if a.fork = nil; begins {
 				l.key.Store(nil)
 			}
@@ -122,12 +122,12 @@ func (s *Stream) dropForks() {
 	}
 }
 
-// held is how much of a line is held for a player.
-func (s *Stream) held(l *line) int64 {
+// held is how much of a line is held for a player at a place.
+func (s *Stream) held(l *line, at position) int64 {
 	if l == &s.line {
 		return maxHeldBytes
 	}
-	return maxBranchBytes
+	return maxBranchBytes + at.size()
 }
 
 // behind returns the segment that follows one that is finished, for the audience;

@@ -13,7 +13,7 @@ import (
 )
 
 // maxReplay is how much of the log is looked through for a branch that begins with
-// a player: more is no GOP that somebody waits for.
+// a player, beside its first picture: more is no GOP that somebody waits for.
 const maxReplay = 8 << 20
 
 // branch is a log of its own for an audience, made of what is published once for
@@ -39,12 +39,13 @@ func (s *Stream) branches() iter.Seq[*branch] {
 	}
 }
 
-// maxGOP is how much may come behind a keyframe that players still begin with.
-func (s *Stream) maxGOP(l *line) int64 {
+// maxGOP is how much may come of a line from a keyframe on that players still begin
+// with.
+func (s *Stream) maxGOP(l *line, from position) int64 {
 	if l == &s.line {
 		return maxGOP
 	}
-	return maxBranchBytes
+	return maxBranchBytes + from.size()
 }
 
 // learn notes a message that is about to be published, and lets branches begin
@@ -103,7 +104,7 @@ func (s *Stream) branchOff(a *audience) *branch {
 // there already, with all since the newest keyframe.
 func (s *Stream) branchLate(a *audience) {
 	from := s.log.head()
-	if k := s.key.Load(); k != nil && s.opts.GOPCache && s.log.end.Load()-k.at.offset() <= maxReplay {
+	if k := s.key.Load(); k != nil && s.opts.GOPCache && s.log.end.Load()-k.at.offset() <= maxReplay+k.at.size() {
 		from = k.at
 	}
 	b := s.newBranch(a, from.offset())

@@ -150,3 +150,36 @@ func TestEndThatWasMissedOnABranch(t *testing.T) {
 	defer later.Close()
 	later.Reached()
 }
+
+// A picture may be larger than what is held of a branch: it is sent all the same,
+// and players begin with it.
+func TestPicturesLargerThanWhatIsHeld(t *testing.T) {
+	s := New("a", newFanout(t), Options{GOPCache: true})
+	p := twoTracks(t, s)
+	picture := slices.Concat(keyOf(0, 1), make([]byte, maxBranchBytes-64)) // chunked, it is more
+	for _, what := range []string{"who is there", "who comes"} {
+		c := dial(t)
+		player := s.PlayWith(c.conn, 1, PlayOptions{Takes: tracks.Oldest()})
+		c.expect(t, "video 170000@1 at 0", "video 170101@1 at 0")
+		if what == "who comes" {
+			c.expect(t, "video 270102@1 at 40")
+		}
+		for i := range media.Timestamp(2) {
+			player.conn.loop.do(func() {
+				write(t, p, rtmp.TypeVideo, 0, picture)
+				write(t, p, rtmp.TypeVideo, 40, interOf(0, 2))
+			})
+			for range 2 {
+				select {
+				case m := <-c.got:
+					if m.Type != rtmp.TypeVideo {
+						t.Fatalf("%s is sent %s", what, describe(m))
+					}
+				case <-time.After(5 * time.Second):
+					t.Fatalf("%s is not sent picture %d", what, i)
+				}
+			}
+		}
+		player.Close()
+	}
+}

@@ -99,6 +99,15 @@ func (p position) offset() int64 {
 	return p.seg.base + int64(p.seg.packets[p.i-1].end)
 }
 
+// size is how many bytes the packet at the position takes; 0: there is none yet.
+func (p position) size() int64 {
+	if p.i >= p.seg.n.Load() {
+		return 0
+	}
+	k := p.seg.packets[p.i]
+	return int64(k.end - k.start)
+}
+
 // published is how many bytes of a log were published before the position. Offsets
 // say what comes before what; this says how much lies between, where logs have
 // parted and come together too.

@@ -238,7 +238,7 @@ func (p *Player) keepUp(now time.Time) {
 		return
 	}
 	l := p.line()
-	behind, held := l.log.behind(p.at), p.s.held(l)
+	behind, held := l.log.behind(p.at), p.s.held(l, p.at)
 	if !p.conn.lags && behind <= held {
 		return // nearly everybody, nearly always
 	}

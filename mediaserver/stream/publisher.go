@@ -132,7 +132,7 @@ func (s *Stream) keepKey(l *line, at position, time media.Timestamp, begins payl
 		k := &keyframe{seq: s.keys, at: at, time: time, makeshift: begins == payload.Makeshift, preambleVersion: -1}
 		l.key.Store(k)
 		s.await(l, k)
-	case k != nil && l.log.end.Load()-k.at.offset() > s.maxGOP(l):
+	case k != nil && l.log.end.Load()-k.at.offset() > s.maxGOP(l, k.at):
 		l.key.Store(nil)
 	}
 }

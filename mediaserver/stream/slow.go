@@ -11,7 +11,8 @@ const (
 	maxLagBytes = 8 << 20
 	burstTime   = time.Second
 	// Further behind is nobody let, whoever it is that keeps the log growing. There
-	// may be many branches, and each has a log.
+	// may be many branches, and each has a log: of that it is so much beside the
+	// player's next packet, which may be larger by itself.
 	maxHeldBytes   = 32 << 20
 	maxBranchBytes = 8 << 20
 	// How often it is told.
