@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,11 +13,21 @@ import (
 // branches it may have at once.
 const maxAudiences = 16
 
+// maxAudiencesEach is how many of them one connection has players in, and idleTime
+// how long one without players has its place for sure: who comes and goes with
+// another wish each time must not make the stream look through its newest GOP as
+// often.
+const (
+	maxAudiencesEach = 8
+	idleTime         = time.Second
+)
+
 // audience is the players of a stream who take the same: less than everything, so
 // that they may be sent something else than what is published.
 type audience struct {
 	takes   tracks.Takes
-	players int // and those who want to go over to the stream; guarded by Stream.mu
+	players int       // and those who want to go over to the stream; guarded by Stream.mu
+	left    time.Time // when the last of them left; guarded by Stream.mu
 	// branch is where they are sent from; nil: the stream's own log, because all that
 	// was published is for them. Stream.mu is held to set it.
 	branch atomic.Pointer[branch]
@@ -31,22 +42,27 @@ type audience struct {
 // who are that late go on elsewhere, as a rule.
 const forkTime = 2 * maxLag
 
-// enter counts a player more in the audience of those who take the same; nil is
-// those who take everything. Where there are too many audiences, a player is
-// counted among those of Adobe's time, for whom there is always room, if it takes
-// one track, and else takes everything. The caller holds s.mu.
-func (s *Stream) enter(takes tracks.Takes) *audience {
-	if len(s.audiences) >= maxAudiences && s.audience(takes) == nil {
-		if takes.Single {
+// enter counts a player of a connection more in the audience of those who take the
+// same; nil is those who take everything. crowded says that there is no place for
+// what it takes: it is counted among those who are sent the same by now or else,
+// if it takes one track, among those of Adobe's time, for whom there is always room,
+// or takes everything. The caller holds s.mu.
+func (s *Stream) enter(c *attachedConn, takes tracks.Takes) (a *audience, crowded bool) {
+	if takes == (tracks.Takes{}) {
+		return nil, false
+	}
+	if a = s.audience(takes); a == nil && takes != tracks.Oldest() && !s.hasPlace(c) {
+		crowded = true
+		switch like := s.alike(takes); {
+		case like != nil:
+			a = like
+		case !takes.Single:
+			return nil, true
+		default:
 			takes = tracks.Oldest()
-		} else {
-			takes = tracks.Takes{}
+			a = s.audience(takes)
 		}
 	}
-	if takes == (tracks.Takes{}) {
-		return nil
-	}
-	a := s.audience(takes)
 	if a == nil {
 		a = &audience{takes: takes}
 		s.audiences = append(s.audiences, a)
@@ -55,7 +71,61 @@ func (s *Stream) enter(takes tracks.Takes) *audience {
 		}
 	}
 	a.players++
-	return a
+	return a, crowded
+}
+
+// hasPlace says whether there may be one audience more, for a connection. The place
+// of one without players is free, if need be, a moment after they have left.
+func (s *Stream) hasPlace(c *attachedConn) bool {
+	var own []*audience
+	for _, p := range c.players {
+		a := p.audience
+		if p.s == s && a != nil && !slices.Contains(own, a) {
+			own = append(own, a)
+		}
+	}
+	if len(own) >= maxAudiencesEach {
+		return false
+	}
+	for len(s.audiences) >= maxAudiences {
+		i := slices.IndexFunc(s.audiences, func(a *audience) bool {
+			return a.players == 0 && time.Since(a.left) >= idleTime
+		})
+		if i < 0 {
+			return false
+		}
+		s.audiences = slices.Delete(s.audiences, i, i+1)
+	}
+	return true
+}
+
+// alike is an audience that is sent the same as who takes something, as far as the
+// publication has come; nil: there is none.
+func (s *Stream) alike(takes tracks.Takes) *audience {
+	takes = takes.Masked(&s.seen)
+	for _, a := range s.audiences {
+		if a.takes.Masked(&s.seen) == takes {
+			return a
+		}
+	}
+	return nil
+}
+
+// tellCrowded logs, now and then, that a player is not sent what it takes: what the
+// operator sees of a stream that is asked for too much at once.
+func (s *Stream) tellCrowded(takes tracks.Takes) {
+	s.mu.Lock()
+	now := time.Now()
+	due := now.Sub(s.crowded) >= tellSlowEvery
+	if due {
+		s.crowded = now
+	}
+	s.mu.Unlock()
+	if !due {
+		return
+	}
+	slog.Warn("a stream has players of too many kinds at once: one is sent what others are, and not the tracks and codecs that it takes",
+		"stream", s.name, "track", takes.Track, "most", maxAudiences, "most of a connection", maxAudiencesEach)
 }
 
 func (s *Stream) audience(takes tracks.Takes) *audience {
@@ -75,6 +145,7 @@ func (s *Stream) exit(a *audience) {
 	if a.players--; a.players > 0 {
 		return
 	}
+	a.left = time.Now()
 	// One with a branch is kept up to the next keyframe: a client that comes and goes
 	// must not make the stream look through its newest GOP each time.
 	if s.idle = true; a.branch.Load() == nil || s.key.Load() == nil {

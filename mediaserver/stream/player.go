@@ -66,11 +66,11 @@ func (s *Stream) Play(conn Conn, id uint32) *Player {
 func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 	p := &Player{s: s, form: form{opts.Encoding, id}, audio: !opts.NoAudio, video: !opts.NoVideo, paused: opts.Paused}
 	p.conn = s.fanout.attach(conn)
-	l := p.conn.loop
+	l, crowded := p.conn.loop, false
 	l.do(func() {
 		s.mu.Lock()
 		var wait bool
-		p.audience = s.enter(opts.Takes)
+		p.audience, crowded = s.enter(p.conn, opts.Takes)
 		p.at, p.preamble, p.begins, wait = s.join(s.lineOf(p.audience))
 		p.preamble = s.withSpared(p.audience, p.at, p.preamble)
 		p.joined = p.offset()
@@ -97,6 +97,9 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 		}
 		l.write(p.conn)
 	})
+	if crowded {
+		s.tellCrowded(opts.Takes)
+	}
 	return p
 }
 

@@ -73,6 +73,7 @@ type Stream struct {
 	audiences []*audience // players who may take less than what is published
 	idle      bool        // some have no players any more
 	forked    bool        // some keep a fork
+	crowded   time.Time   // when it was last logged that there are too many
 	data      []stored    // by handler name, in the order they came
 	dataBytes int
 	version   int // of headers and data: what a cached preamble is good for

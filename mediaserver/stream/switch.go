@@ -44,7 +44,7 @@ const alignedWithin = 10 * time.Second
 // A pause makes it come about at once. Close and another Switch before it has
 // come about call it off; Playing tells.
 func (p *Player) Switch(to *Stream, opts SwitchOptions) {
-	l := p.conn.loop
+	l, crowded := p.conn.loop, false
 	l.do(func() {
 		if p.closed || p.over {
 			return
@@ -52,7 +52,8 @@ func (p *Player) Switch(to *Stream, opts SwitchOptions) {
 		p.cancelSwitch()
 		n := &transition{to: to, SwitchOptions: opts}
 		to.mu.Lock()
-		n.group, n.audience = to.groupOf(l), to.enter(opts.Takes)
+		n.group = to.groupOf(l)
+		n.audience, crowded = to.enter(p.conn, opts.Takes)
 		if to.awaited == nil {
 			to.awaited = map[*transition]struct{}{}
 		}
@@ -63,6 +64,9 @@ func (p *Player) Switch(to *Stream, opts SwitchOptions) {
 		p.conn.switching++
 		l.write(p.conn)
 	})
+	if crowded {
+		to.tellCrowded(opts.Takes)
+	}
 }
 
 // Playing is the stream that the player belongs to now.

@@ -46,6 +46,9 @@ var known = []payload.FourCC{
 	payload.AAC, payload.MP3, payload.Opus, payload.FLAC, payload.AC3, payload.EAC3,
 }
 
+// firstName is above the numbers of codecs of Adobe's time.
+const firstName = 1 << 8
+
 const (
 	others Codecs = 1 << 14
 	some   Codecs = 1 << 15
@@ -76,7 +79,6 @@ func bit(codec payload.FourCC) Codecs {
 // Has says whether a codec is in the set. Those of Adobe's time, which have
 // numbers and no names, are in every one.
 func (c Codecs) Has(codec payload.FourCC) bool {
-	const firstName = 1 << 8
 	return c == 0 || codec < firstName || c&bit(codec) != 0
 }
 
@@ -93,4 +95,37 @@ func (t *Takes) codecs(video bool) Codecs {
 // takes says whether a codec is, in some form.
 func (t *Takes) takes(video bool, codec payload.FourCC) bool {
 	return payload.HasOldForm(codec) || t.codecs(video).Has(codec)
+}
+
+// Masked is what matters of t in a publication as far as that has come: who is sent
+// the same of it has the same.
+func (t Takes) Masked(s *Seen) Takes {
+	m := t
+	m.Video, m.Audio = t.mask(t.Video, &s.video), t.mask(t.Audio, &s.audio)
+	m.NoModEx = t.NoModEx && s.modified
+	if t.Asked && (s.video.find(t.Track) != nil || s.audio.find(t.Track) != nil) {
+		free := t
+		free.Asked, free.Track = false, 0
+		if is, v := t.View(s), free.View(s); is.video == v.video && is.audio == v.audio {
+			m.Asked, m.Track = false, 0
+		}
+	}
+	return m
+}
+
+// mask leaves of a set what has come.
+func (t Takes) mask(set Codecs, k *kind) Codecs {
+	came := k.named
+	for _, one := range k.tracks {
+		if one.codec >= firstName {
+			came |= bit(one.codec)
+		}
+	}
+	if t.Single && t.Old {
+		came &^= old // they come in the old form, whatever it lists
+	}
+	if set == 0 || came&^set == 0 {
+		return 0
+	}
+	return set&came | some
 }

@@ -138,6 +138,53 @@ func TestView(t *testing.T) {
 	}
 }
 
+// Who takes what is the same in a publication is sent the same of it.
+func TestMasked(t *testing.T) {
+	all := []Takes{nothing, hevcOnly, one, {}, asks(0), asks(1), asks(2), asks(7), {Single: true}}
+	for _, codecs := range [][]string{nil, {"hvc1"}, {"av01"}, {"av01", "vp09"}, {"avc1", "mp4a", "Opus"}, {"xyz1"}} {
+		set := CodecsOf(codecs)
+		all = append(all, Takes{Video: set, Audio: set}, Takes{Single: true, Old: true, NoModEx: true, Video: set, Audio: set}, Takes{Single: true, Video: set}, Takes{NoModEx: true, Video: set})
+	}
+	shared := 0
+	for _, c := range viewCases {
+		_, seen := sent(t, Takes{}, c.published)
+		for i, a := range all {
+			for _, b := range all[:i] {
+				if a.Masked(&seen) != b.Masked(&seen) {
+					continue
+				}
+				shared++
+				for _, m := range c.published {
+					if x, y := sentOf(a, &seen, m), sentOf(b, &seen, m); !slices.Equal(x, y) {
+						t.Errorf("%s: %+v and %+v are sent %q and %q", c.name, a, b, x, y)
+					}
+				}
+			}
+		}
+	}
+	if shared < len(viewCases) {
+		t.Errorf("%d share what they are sent", shared)
+	}
+}
+
+// sentOf is what is sent of one message.
+func sentOf(takes Takes, seen *Seen, m string) (all []string) {
+	p, _ := parse(m)
+	switch v := takes.View(seen); v.Judge(&p) {
+	case Whole:
+		return []string{m}
+	case Apart:
+		for parts := v.Parts(&p); ; {
+			head, body, ok := parts.Next(nil)
+			if !ok {
+				break
+			}
+			all = append(all, string(head)+string(body))
+		}
+	}
+	return all
+}
+
 func TestCodecs(t *testing.T) {
 	all, few, none := CodecsOf([]string{"hvc1", "*"}), CodecsOf([]string{"hvc1", "mp4a", "xyz1", "nonsense"}), CodecsOf(nil)
 	for _, c := range []payload.FourCC{payload.AVC, payload.HEVC, payload.Opus, 0x78797a32, 2} {
