@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"container/heap"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -22,39 +23,62 @@ const (
 // half of all processors are for what they say, in short turns, and the others are
 // free whenever live media needs one. Who has a turn takes apart what a socket has
 // brought, or does what a client has asked for; who waits for a socket, a file or an
-// answer has none. Addresses take turns, and so do the connections of an address, so
-// that many do not keep out one.
+// answer has none. Who is next is a matter of the time that each has worked: the
+// address that has worked least and, of its connections, the one that has. So
+// neither many connections keep out one, nor long turns short ones.
 //
 // All methods may be called from any goroutine, and none but Begin and Rest of a
 // Turn waits. A nil Turns lets everybody work at once.
 type Turns struct {
 	mu      sync.Mutex // nothing else is taken while it is held
 	places  int
-	have    []*Turn                // that have a place
-	waiting map[netip.Prefix]*line // by address
-	round   []*line                // addresses that have some who wait, the next to be served first
-	worked  time.Duration          // since the last rest, all together
+	shared  []netip.Prefix // that stand for many
+	have    []*Turn        // that have a place
+	lines   map[origin]*line
+	waiting fair[*line]   // that have some who wait
+	idle    fair[*line]   // that have nobody, and have worked more than the clock of waiting says
+	worked  time.Duration // since the last rest, all together
 	resting bool
 	look    *time.Timer // for those who have had a place for too long, as long as some wait
 	looks   bool
 }
 
-// line is those of an address that wait.
+// origin is where somebody is: an address, or a connection of an address that stands
+// for many.
+type origin struct {
+	address netip.Prefix
+	port    uint16
+}
+
+// line is those of an origin. It is known as long as it has some who wait or work,
+// and until its work counts no more.
 type line struct {
-	from  netip.Prefix
-	turns []*Turn
+	account
+	from    origin
+	turns   fair[*Turn] // that wait
+	working int
 }
 
 // Turn is that of one goroutine, again and again. Its methods are called by one
 // goroutine at a time. A nil Turn has nothing to wait for.
 type Turn struct {
-	of   *Turns
-	from netip.Prefix
+	all  *Turns
+	from origin
 
-	// Guarded by of.mu.
-	has   bool // a place
+	// Guarded by all.mu.
+	account
+	line  *line // in which it has worked or waited last
+	has   bool  // a place
 	since time.Time
 	goOn  chan struct{} // closed when it gets one; nil: it does not wait
+}
+
+// due goes by what is expected of the next of the line.
+func (l *line) due() time.Duration {
+	if l.turns.Len() > 0 {
+		return l.used + min(l.turns.list[0].last, turnSlice)
+	}
+	return l.account.due()
 }
 
 // NewTurns makes so many places; 0: half of the processors.
@@ -62,7 +86,18 @@ func NewTurns(places int) *Turns {
 	if places <= 0 {
 		places = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	return &Turns{places: places, waiting: map[netip.Prefix]*line{}}
+	return &Turns{places: places, lines: map[origin]*line{}}
+}
+
+// Share has each connection of the addresses in shared count as an address: they
+// stand for many clients. It is called before For.
+func (q *Turns) Share(shared []netip.Prefix) {
+	if q == nil {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.shared = shared
 }
 
 // For makes the turn of somebody at an address, host:port.
@@ -70,15 +105,25 @@ func (q *Turns) For(address string) *Turn {
 	if q == nil {
 		return nil
 	}
-	return &Turn{of: q, from: Address(address)}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	from := origin{address: Address(address)}
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		for _, many := range q.shared {
+			if many.Contains(ap.Addr().Unmap().WithZone("")) {
+				from.port = ap.Port()
+			}
+		}
+	}
+	return &Turn{all: q, from: from}
 }
 
 // Waiting is how many wait for their turn.
 func (q *Turns) Waiting() (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, l := range q.round {
-		n += len(l.turns)
+	for _, l := range q.waiting.list {
+		n += l.turns.Len()
 	}
 	return n
 }
@@ -89,13 +134,14 @@ func (t *Turn) Begin(gone <-chan struct{}) {
 	if t == nil {
 		return
 	}
-	q := t.of
+	q := t.all
 	q.mu.Lock()
 	if t.has {
 		q.mu.Unlock()
 		return
 	}
-	if len(q.have) < q.places && len(q.round) == 0 && !q.resting {
+	if len(q.have) < q.places && q.waiting.Len() == 0 && !q.resting {
+		q.join(t)
 		q.give(t)
 		q.mu.Unlock()
 		return
@@ -122,7 +168,7 @@ func (t *Turn) Rest(gone <-chan struct{}) {
 	if t == nil {
 		return
 	}
-	q := t.of
+	q := t.all
 	q.mu.Lock()
 	over := !t.has || time.Since(t.since) >= turnSlice
 	if over {
@@ -140,22 +186,51 @@ func (t *Turn) End() (had bool) {
 	if t == nil {
 		return false
 	}
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
+	t.all.mu.Lock()
+	defer t.all.mu.Unlock()
 	had = t.has
-	t.of.end(t)
+	t.all.end(t)
 	return had
 }
 
-// wait puts a turn in its address's line. The caller holds mu.
-func (q *Turns) wait(t *Turn) {
-	l := q.waiting[t.from]
+// join finds a turn's line. The caller holds mu.
+func (q *Turns) join(t *Turn) {
+	l := q.lines[t.from]
 	if l == nil {
 		l = &line{from: t.from}
-		q.waiting[t.from] = l
-		q.round = append(q.round, l)
+		q.lines[t.from] = l
+		q.waiting.welcome(&l.account)
+	} else if l.working == 0 && l.turns.Len() == 0 {
+		q.idle.drop(l)
+		q.waiting.welcome(&l.account)
 	}
-	l.turns = append(l.turns, t)
+	if t.line != l { // what it has worked is long ago
+		t.line, t.account = l, account{}
+	}
+	l.turns.welcome(&t.account)
+}
+
+// leave keeps a line that has nobody for as long as its work counts, and forgets
+// those whose work does not any more. The caller holds mu.
+func (q *Turns) leave(l *line) {
+	if l.working == 0 && l.turns.Len() == 0 {
+		heap.Push(&q.idle, l)
+	}
+	for q.idle.Len() > 0 && (q.waiting.behind(q.idle.list[0]) || len(q.have) == 0 && q.waiting.Len() == 0) {
+		gone, _ := heap.Pop(&q.idle).(*line)
+		delete(q.lines, gone.from)
+	}
+}
+
+// wait puts a turn in its line. The caller holds mu.
+func (q *Turns) wait(t *Turn) {
+	q.join(t)
+	t.line.turns.enter(t)
+	if t.line.turns.Len() == 1 {
+		q.waiting.enter(t.line)
+	} else {
+		heap.Fix(&q.waiting, t.line.at) // it may be the next of its line
+	}
 	if !q.looks {
 		q.looks = true
 		if q.look == nil {
@@ -169,28 +244,40 @@ func (q *Turns) wait(t *Turn) {
 // forget takes a turn out of its line. The caller holds mu.
 func (q *Turns) forget(t *Turn) {
 	t.goOn = nil
-	l := q.waiting[t.from]
-	l.turns = without(l.turns, t)
-	if len(l.turns) == 0 {
-		delete(q.waiting, l.from)
-		q.round = without(q.round, l)
+	t.line.turns.drop(t)
+	if t.line.turns.Len() > 0 {
+		heap.Fix(&q.waiting, t.line.at)
+		return
 	}
+	q.waiting.drop(t.line)
+	q.leave(t.line)
 }
 
-// give gives a turn a place. The caller holds mu.
+// give gives a turn, that has joined, a place. The caller holds mu.
 func (q *Turns) give(t *Turn) {
 	t.has, t.since = true, time.Now()
+	t.line.working++
 	q.have = append(q.have, t)
 }
 
-// end takes a turn's place, if it has one. The caller holds mu.
+// end takes a turn's place, if it has one, and counts its work. The caller holds mu.
 func (q *Turns) end(t *Turn) {
 	if !t.has {
 		return
 	}
+	l, took := t.line, time.Since(t.since)
+	q.waiting.worked(took, q.waiting.Len()+len(q.have))
+	l.turns.worked(took, l.turns.Len()+l.working)
+	t.charge(took)
+	l.charge(took)
+	if l.turns.Len() > 0 {
+		heap.Fix(&q.waiting, l.at)
+	}
 	t.has = false
+	l.working--
 	q.have = without(q.have, t)
-	q.worked += time.Since(t.since)
+	q.leave(l)
+	q.worked += took
 	if q.worked >= turnSlice*time.Duration(q.places) && !q.resting {
 		q.worked, q.resting = 0, true
 		time.AfterFunc(turnRest, q.rested)
@@ -207,16 +294,11 @@ func (q *Turns) rested() {
 
 // serve gives places that are free to those who wait. The caller holds mu.
 func (q *Turns) serve() {
-	for len(q.have) < q.places && len(q.round) > 0 && !q.resting {
-		l := q.round[0]
-		q.round[0] = nil
-		q.round = q.round[1:]
-		t := l.turns[0]
-		l.turns[0] = nil
-		if l.turns = l.turns[1:]; len(l.turns) > 0 {
-			q.round = append(q.round, l)
-		} else {
-			delete(q.waiting, l.from)
+	for len(q.have) < q.places && q.waiting.Len() > 0 && !q.resting {
+		l := q.waiting.take()
+		t := l.turns.take()
+		if l.turns.Len() > 0 {
+			q.waiting.enter(l)
 		}
 		q.give(t)
 		close(t.goOn)
@@ -231,12 +313,10 @@ func (q *Turns) lookForStuck() {
 	defer q.mu.Unlock()
 	for i := len(q.have) - 1; i >= 0; i-- {
 		if t := q.have[i]; time.Since(t.since) >= turnPatience {
-			t.has = false
-			q.have = without(q.have, t)
+			q.end(t) // its time counts: it may have worked
 		}
 	}
-	q.serve()
-	if q.looks = len(q.round) > 0; q.looks {
+	if q.looks = q.waiting.Len() > 0; q.looks {
 		q.look.Reset(turnPatience)
 	}
 }
