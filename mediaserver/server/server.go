@@ -142,7 +142,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		cfg.MaxConnections = socketPlaces(cfg.Budgets.Files)
 	}
 	perAddress, shared := addressPlaces(docs, cfg.MaxConnections)
-	cfg.Budgets.Turns.Share(shared)
+	cfg.Budgets.Turns.Share(manyBehind(docs))
 	unlock, err := lockData(cfg.Data)
 	if err != nil {
 		return nil, err
