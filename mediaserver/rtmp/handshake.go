@@ -35,19 +35,37 @@ func (c *Conn) Handshake() error {
 	return c.nc.SetDeadline(time.Time{})
 }
 
-// counted reads from the connection for the handshake.
-type counted struct{ c *Conn }
+// counted reads from the connection for the handshake: what there is, whatever is
+// asked for, since the decoder asks for a few bytes at a time, and each read is a turn
+// of its own. It reads nothing of what comes behind the handshake.
+type counted struct {
+	c    *Conn
+	left int    // bytes of the handshake that may come now
+	some []byte // that came and were not asked for yet
+	room []byte // for as many
+}
 
-func (r counted) Read(b []byte) (int, error) {
-	r.c.gate.leave()
-	n, err := r.c.nc.Read(b)
-	r.c.gate.enter()
-	r.c.received.Add(uint64(n))
-	return n, err
+func newCounted(c *Conn, n int) *counted { return &counted{c: c, left: n, room: make([]byte, n)} }
+
+func (r *counted) Read(b []byte) (int, error) {
+	if len(r.some) == 0 {
+		r.c.gate.leave()
+		n, err := r.c.nc.Read(r.room[:r.left])
+		r.c.gate.enter()
+		r.c.received.Add(uint64(n))
+		r.some, r.left = r.room[:n], r.left-n
+		if n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(b, r.some)
+	r.some = r.some[n:]
+	return n, nil
 }
 
 func (c *Conn) serverHandshake() error {
-	in := handshake.NewDecoder(counted{c})
+	from := newCounted(c, 1+packetSize)
+	in := handshake.NewDecoder(from)
 	var version handshake.S0C0
 	if err := in.DecodeS0C0(&version); err != nil {
 		var timeout interface{ Timeout() bool }
@@ -66,6 +84,7 @@ func (c *Conn) serverHandshake() error {
 	if err := c.answerHandshake(&c1); err != nil {
 		return err
 	}
+	from.left += packetSize
 	// What C2 echoes is not looked at: digest clients echo something else.
 	var c2 handshake.S2C2
 	return unexpected(in.DecodeS2C2(&c2))
@@ -101,7 +120,7 @@ func (c *Conn) clientHandshake() error {
 	if err := c.writeHandshake(c1, nil); err != nil {
 		return err
 	}
-	in := handshake.NewDecoder(counted{c})
+	in := handshake.NewDecoder(newCounted(c, handshakeBytes))
 	var version handshake.S0C0
 	if err := in.DecodeS0C0(&version); err != nil {
 		return unexpected(err)
