@@ -219,13 +219,16 @@ func FuzzParts(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, sound, single, old, noModEx bool, video, audio uint16, track uint8, asked bool) {
-		read := payload.ParseVideo
+		parse := payload.ParseVideo
 		if sound {
-			read = payload.ParseAudio
+			parse = payload.ParseAudio
 		}
-		p, ok := read(b)
+		p, ok := parse(b)
 		if !ok {
 			return
+		}
+		if !asked {
+			track = 0
 		}
 		takes := Takes{single, old, noModEx, Codecs(video), Codecs(audio), track, asked}
 		var seen Seen
@@ -250,7 +253,7 @@ func FuzzParts(f *testing.F) {
 			if !ok {
 				break
 			}
-			q, ok := read(append(head, body...))
+			q, ok := parse(append(head, body...))
 			if !ok || q.Kind != p.Kind || q.Nano != p.Nano && !noModEx && !q.Old() {
 				t.Fatalf("%x becomes %x: %+v", b, append(head, body...), q)
 			}
@@ -266,6 +269,25 @@ func FuzzParts(f *testing.F) {
 		}
 		if single && n > 256 || n > len(b) {
 			t.Fatalf("%d parts", n)
+		}
+		// In a message of which the front is at hand the same parts are found.
+		read := func(buf []byte, at int) error {
+			if at < 0 || at+len(buf) > len(b) {
+				t.Fatalf("%d bytes at %d of %d", len(buf), at, len(b))
+			}
+			copy(buf, b[at:])
+			return nil
+		}
+		places, parts := v.Places(&p, len(b), len(b), read), v.Parts(&p)
+		for range min(n, 256) {
+			head, body, _ := parts.Next(nil)
+			at, from, size, ok, err := places.Next(nil)
+			if !ok && n > 256 {
+				break
+			}
+			if !ok || err != nil || !bytes.Equal(at, head) || !bytes.Equal(b[from:from+size], body) {
+				t.Fatalf("%x: found %x at %d, %d bytes, %v, %v; want %x and %x", b, at, from, size, ok, err, head, body)
+			}
 		}
 	})
 }
