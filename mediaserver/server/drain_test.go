@@ -51,30 +51,34 @@ func TestDrainIsOnTimeWhenADiskHangs(t *testing.T) {
 	disk := newHungDisk(t)
 	const drain = 2 * time.Second
 	s, stop := runWith(t, Config{PublisherTimeout: time.Nanosecond, DrainTimeout: drain, clock: clock{time: disk.now}}, open)
-	old, p := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
+	old, busy, p := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
 	watcher := connect(t, s, "app/one", "capsEx", 1.0).hello() // 1: reconnect
-	old.on(1, "publish", "cam", "record")
-	old.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
+	for name, one := range map[string]*client{"cam": old, "other": busy} {
+		one.on(1, "publish", name, "record")
+		one.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
+	}
 	disk.hang()
+	audio(t, busy, 0)
 	audio(t, old, 0)
 	<-disk.reached
 
 	p.on(1, "publish", "cam", "live")
 	p.expect("event 0", "onStatus NetStream.Publish.Start")
-	old.on(1, "closeStream") // waits for the recording, and keeps its session busy
+	busy.on(1, "closeStream") // waits for the recording, and keeps its session busy, as the end of old does
 
 	started := time.Now()
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		for _, one := range []*client{old, p} {
+		old.expect("onStatus NetStream.Publish.BadName", "end")
+		for _, one := range []*client{busy, p} {
 			one.expect("onStatus NetConnection.Connect.AppShutdown", "end")
 		}
 		watcher.expect("onStatus NetConnection.Connect.ReconnectRequest", "onStatus NetConnection.Connect.AppShutdown", "end")
 		if took := time.Since(started); took > drain {
 			t.Errorf("clients were told after %v, when the drain was over", took)
 		}
-		for _, one := range []*client{old, p, watcher} {
+		for _, one := range []*client{old, busy, p, watcher} {
 			one.conn.Close()
 		}
 	}()

@@ -29,7 +29,7 @@ func TestFullServerSaysSo(t *testing.T) {
 	}
 	first.conn.Close()
 	servertest.Eventually(t, "its place is free", func() bool {
-		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one", rtmp.Config{})
+		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one/cam", rtmp.Config{})
 		if err != nil {
 			return false // who comes meanwhile may be closed without a word
 		}
@@ -55,7 +55,7 @@ func TestPlacesOfAnAddressByInstance(t *testing.T) {
 	}
 	only.conn.Close()
 	servertest.Eventually(t, "its place is free", func() bool {
-		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one", rtmp.Config{})
+		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one/cam", rtmp.Config{})
 		if err != nil {
 			return false // who comes meanwhile may be closed without a word
 		}
