@@ -9,10 +9,11 @@ import (
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// live is a live stream that plays.
+// live is a live stream that plays. Each call of its player waits for a fan-out loop,
+// which may be about to write to many: it is made by way of loop.
 type live struct {
 	ns     *netStream
-	player *stream.Player
+	player *stream.Player // by way of loop only
 	leases []lease        // of the streams that the player needs: its own, and its goal
 	goal   *stream.Stream // what play2 asked for last
 
@@ -38,8 +39,16 @@ func (ns *netStream) startLive(answer PlayAnswer, it item) *live {
 	if !l.endless {
 		opts.Until = l.until(it)
 	}
+	ns.session.turns.rest()
 	l.player = answer.Live.PlayWith(ns.session.conn, ns.id, opts)
 	return l
+}
+
+// loop is the player, for a call that waits for its loop: others have their turns
+// meanwhile.
+func (l *live) loop() *stream.Player {
+	l.ns.session.turns.rest()
+	return l.player
 }
 
 // until is the end of an item: after a length or a picture, or with the
@@ -71,28 +80,28 @@ func (l *live) ended(generation int, last media.Timestamp, length time.Duration)
 }
 
 func (l *live) active() bool             { return !l.over }
-func (l *live) reached() media.Timestamp { return l.player.Reached() }
-func (l *live) pause() error             { l.player.Pause(true); return nil }
-func (l *live) resume(float64)           { l.player.Pause(false) }
+func (l *live) reached() media.Timestamp { return l.loop().Reached() }
+func (l *live) pause() error             { l.loop().Pause(true); return nil }
+func (l *live) resume(float64)           { l.loop().Pause(false) }
 func (l *live) setBuffer(time.Duration)  {} // what is live is sent as it comes
 
 func (l *live) receive(w wanted) {
-	l.player.Receive(w.audio, w.video)
-	l.player.FrameRate(w.fps)
+	l.loop().Receive(w.audio, w.video)
+	l.loop().FrameRate(w.fps)
 }
 
 // bound lets a player that would go on for ever end with its publication.
 func (l *live) bound() {
 	if l.endless {
 		l.endless = false
-		l.player.Until(*l.until(item{}))
+		l.loop().Until(*l.until(item{}))
 	}
 }
 
 func (l *live) stop() (last media.Timestamp) {
-	l.player.Close()
+	l.loop().Close()
 	l.keep()
-	return l.player.Reached()
+	return l.loop().Reached()
 }
 
 // keep releases the streams but for those that are named here, each of which is
@@ -117,21 +126,21 @@ func (l *live) goOver(to PlayAnswer, it item, _ bool, _ float64) (gone bool, err
 	l.leases = append(l.leases, lease{to.Live, to.Release})
 	ns := l.ns
 	return true, ns.accepted(it, func() error {
-		l.player.Switch(to.Live, stream.SwitchOptions{
+		l.loop().Switch(to.Live, stream.SwitchOptions{
 			Takes:    ns.takes(it),
 			Notice:   []*rtmp.Message{ns.playStatus(codeTransitionComplete, it.name)},
 			OnSwitch: func() { ns.session.turns.post(func() { l.switched(to.Live) }) },
 		})
 		// What was asked for before is called off, unless it has come about.
 		l.goal = to.Live
-		l.keep(l.player.Playing(), to.Live)
+		l.keep(l.loop().Playing(), to.Live)
 		return nil
 	})
 }
 
 // switched is the moment when a live stream has taken another's place.
 func (l *live) switched(to *stream.Stream) {
-	if l.ns.playing != l || l.player.Playing() != to {
+	if l.ns.playing != l || l.loop().Playing() != to {
 		return // it went on meanwhile
 	}
 	l.ns.name = to.Name()

@@ -197,6 +197,10 @@ func (t *turns) enter(own *budget.Turn) {
 	own.Rest(t.gone)
 }
 
+// rest is called in a turn, before what may have to wait a while and does not work:
+// others go on. What is left of the turn is done without another.
+func (t *turns) rest() { t.begun.End() }
+
 // aside is called in a turn, and waits for something: others go on meanwhile.
 func (t *turns) aside(wait func()) {
 	if t.begun.End() {
