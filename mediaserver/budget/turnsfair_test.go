@@ -129,7 +129,10 @@ func TestNewAddressesKeepOutNobody(t *testing.T) {
 			t.Errorf("it waited for %v", most)
 		}
 		t.Logf("20 turns took %v, and it waited for %v at most", time.Since(began), most)
-		if n := len(q.lines); n > 300 {
+		q.mu.Lock()
+		n := len(q.lines)
+		q.mu.Unlock()
+		if n > 300 {
 			t.Errorf("%d lines are known", n)
 		}
 		close(over)
