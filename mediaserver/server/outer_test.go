@@ -99,7 +99,7 @@ func sendRequests(s *stranger) {
 
 // asks asks by HTTP, and returns what is wrong with the answer.
 func (s *stranger) asks(path string) error {
-	nc, err := s.dialTo(s.HTTP)
+	nc, err := s.dialFrom(askersAddress, s.HTTP)
 	if err != nil {
 		return err
 	}

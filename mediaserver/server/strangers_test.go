@@ -23,6 +23,10 @@ import (
 // strangersAddress is where strangers come from.
 const strangersAddress = "127.0.0.66"
 
+// askersAddress is that of strangers who ask by HTTP and wait for the answer: those
+// who crowd an address lose their places to one another.
+const askersAddress = "127.0.0.67"
+
 // didSend is what strangers have done.
 type didSend struct {
 	Sent   uint64
@@ -116,7 +120,11 @@ func (c counted) Write(b []byte) (int, error) {
 func (s *stranger) dial() (net.Conn, error) { return s.dialTo(s.RTMP) }
 
 func (s *stranger) dialTo(address string) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(strangersAddress)}, Timeout: 10 * time.Second}
+	return s.dialFrom(strangersAddress, address)
+}
+
+func (s *stranger) dialFrom(own, address string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(own)}, Timeout: 10 * time.Second}
 	nc, err := d.DialContext(s.ctx, "tcp", address)
 	if err != nil {
 		return nil, err
