@@ -184,6 +184,9 @@ test-e2e: ## test the whole path on a real one-node cluster (as root)
 	hack/tools/packages.sh clients; \
 	$(CLUSTER) with $(MAKE) run-e2e
 
+# Tests of the cluster that are about the media server in it; the others are about the operator, and are not run again when
+# nothing of it has changed.
+IN_PODS := ^(TestPublishWithTheKeyAndPlay|TestRecordingOutlivesPodAndInstance|TestRTMPSWithACertificateFromASecret|TestKeyIsRotated)$$
 # The tests run inside the cluster's network, where Services and LoadBalancer addresses are reached.
 .PHONY: run-e2e
 run-e2e: deploy
@@ -192,7 +195,10 @@ run-e2e: deploy
 		echo "left out: TestNetworkPolicy, because $$why" | tee -a $(LEFT_OUT); \
 		skip='^TestNetworkPolicy$$'; \
 	fi; \
-	HELM=$$($(BUILD) helm) go test -tags e2e -count 1 -parallel 4 -timeout 25m -skip "$$skip" -exec "$(CURDIR)/$(CLUSTER) exec" ./hack/e2e/cluster/...
+	e2e() { go test -tags e2e -count 1 -parallel 4 -timeout 25m -exec "$(CURDIR)/$(CLUSTER) exec" "$$@" ./hack/e2e/cluster/...; }; \
+	e2e -run '$(IN_PODS)'; \
+	export HELM=$$($(BUILD) helm); export -f e2e; \
+	READS="hack/e2e/cluster hack/image hack/netpol" $(ONCE) bash -c 'e2e "$$@"' e2e -skip "$$skip|$(IN_PODS)"
 
 ##@ Images and cluster
 
