@@ -3,7 +3,6 @@ package budget
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -68,23 +67,14 @@ func (one *question) goBack(ctx context.Context, err error) error {
 		q.mu.Unlock()
 		return err
 	}
-	goOn := make(chan struct{})
-	one.goOn = goOn
-	q.back = append(q.back, one)
-	q.serve()
-	q.mu.Unlock()
-	select {
-	case <-goOn:
-		one.since = time.Now()
-		one.begun = one.since
-		return nil
-	case <-ctx.Done():
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if i := slices.Index(q.back, one); i >= 0 {
-		q.back = slices.Delete(q.back, i, i+1)
+	left, err := one.waitIn(ctx, &q.back)
+	if left {
 		q.begun++
 	}
-	return context.Cause(ctx)
+	q.mu.Unlock()
+	if err == nil {
+		one.since = time.Now()
+		one.begun = one.since
+	}
+	return err
 }

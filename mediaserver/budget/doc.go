@@ -6,6 +6,7 @@
 // when the connection ends.
 //
 // Whoever spends asks before and gives back after; nothing here waits but a
-// question for its turn, and who sends without having shown that it may publish. What a budget is for, and what a client is told that
-// finds it used up, is said by the room that spends.
+// question for its turn, and who sends without having shown that it may publish.
+// What a budget is for, and what a client is told that finds it used up, is said by
+// the room that spends.
 package budget

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -124,11 +125,8 @@ func (q *Questions) Leave(name string) {
 	dropped := a.waiting
 	a.waiting = nil
 	q.waiting -= len(dropped)
-	for i, one := range q.fresh {
-		if one == a {
-			q.fresh = append(q.fresh[:i:i], q.fresh[i+1:]...)
-			break
-		}
+	if i := slices.Index(q.fresh, a); i >= 0 {
+		q.fresh = slices.Delete(q.fresh, i, i+1)
 	}
 	q.mu.Unlock()
 	a.cancel(ErrLeft)
@@ -165,19 +163,11 @@ func (q *Questions) serve() {
 		fresh := len(q.fresh) > 0 && room
 		switch {
 		case len(q.back) > 0 && room:
-			one := q.back[0]
-			q.back = q.back[1:]
 			q.begun++
-			q.give(one)
-			close(one.goOn)
-			one.goOn = nil
+			q.resume(&q.back)
 		case len(q.paused) > 0 && (!fresh || !q.turned):
-			one := q.paused[0]
-			q.paused = q.paused[1:]
 			q.turned = true
-			q.give(one)
-			close(one.goOn)
-			one.goOn = nil
+			q.resume(&q.paused)
 		case fresh:
 			q.turned = false
 			a := q.fresh[0]
@@ -188,6 +178,16 @@ func (q *Questions) serve() {
 			return
 		}
 	}
+}
+
+// resume gives a place to the first of those that wait in a list. The caller holds
+// mu.
+func (q *Questions) resume(list *[]*question) {
+	one := (*list)[0]
+	*list = (*list)[1:]
+	q.give(one)
+	close(one.goOn)
+	one.goOn = nil
 }
 
 func (q *Questions) give(one *question) {
@@ -293,26 +293,38 @@ func (one *question) yield(ctx context.Context, now time.Time) error {
 	}
 	q.take(one)
 	one.timer.Stop()
+	_, err := one.waitIn(ctx, &q.paused)
+	q.mu.Unlock()
+	if err == nil {
+		one.begun = time.Now()
+	}
+	return err
+}
+
+// waitIn has the question wait in a list for a place. It returns the cause when ctx
+// ends first: left says that it had no place by then, and is in the list no more. The
+// caller holds mu, which is let go of meanwhile.
+func (one *question) waitIn(ctx context.Context, list *[]*question) (left bool, err error) {
+	q := one.all
 	goOn := make(chan struct{})
 	one.goOn = goOn
-	q.paused = append(q.paused, one)
+	*list = append(*list, one)
 	q.serve()
 	q.mu.Unlock()
 	select {
 	case <-goOn:
-		one.begun = time.Now()
-		return nil
 	case <-ctx.Done():
+		err = context.Cause(ctx)
 	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i, other := range q.paused {
-		if other == one {
-			q.paused = append(q.paused[:i:i], q.paused[i+1:]...)
-			break
-		}
+	if err == nil {
+		return false, nil
 	}
-	return context.Cause(ctx)
+	i := slices.Index(*list, one)
+	if left = i >= 0; left {
+		*list = slices.Delete(*list, i, i+1)
+	}
+	return left, err
 }
 
 func rest(ctx context.Context, d time.Duration) error {

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -275,7 +276,8 @@ func (q *Turns) end(t *Turn) {
 	}
 	t.has = false
 	l.working--
-	q.have = without(q.have, t)
+	i := slices.Index(q.have, t)
+	q.have = slices.Delete(q.have, i, i+1)
 	q.leave(l)
 	q.worked += took
 	if q.worked >= turnSlice*time.Duration(q.places) && !q.resting {
@@ -319,14 +321,4 @@ func (q *Turns) lookForStuck() {
 	if q.looks = q.waiting.Len() > 0; q.looks {
 		q.look.Reset(turnPatience)
 	}
-}
-
-// without takes one out of a list, in which it may be.
-func without[T comparable](list []T, one T) []T {
-	for i, o := range list {
-		if o == one {
-			return append(list[:i], list[i+1:]...)
-		}
-	}
-	return list
 }

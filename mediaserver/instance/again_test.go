@@ -139,11 +139,8 @@ func TestPublishingAgainWhileTheFileIsOpen(t *testing.T) {
 // What waits for a file is bounded.
 func TestPublishingAgainHoldsSoMuch(t *testing.T) {
 	slowly(t, func(t *testing.T, i *Instance, _ string, disk *slowDisk) {
-		first, _ := publishes(t, i, session.PublishRecord)
-		heal := disk.hang()
+		first, _, heal := recordsToHungDisk(t, i, disk)
 		defer heal()
-		sound(t, first.Publication)
-		<-disk.reached
 		end := make(chan error, 1)
 		first.Publication.Close(session.EndedAsked, func(err error) { end <- err })
 		a, h := publishes(t, i, session.PublishRecord)

@@ -237,6 +237,16 @@ func TestTakeOverOfARecordingThatFailsToOpen(t *testing.T) {
 	})
 }
 
+// recordsToHungDisk publishes to record, and has the recorder hang in its disk.
+func recordsToHungDisk(t *testing.T, i *Instance, disk *slowDisk) (a session.PublishAnswer, h told, heal func()) {
+	t.Helper()
+	a, h = publishes(t, i, session.PublishRecord)
+	heal = disk.hang()
+	sound(t, a.Publication)
+	<-disk.reached
+	return a, h, heal
+}
+
 // A recorder hangs in its disk, and hears nothing: its publisher is told all the
 // same when the log is not kept for it any more, and so is one whose end the disk
 // does not take.
@@ -261,11 +271,8 @@ func TestPublisherIsToldOfADiskThatHangs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			slowly(t, func(t *testing.T, i *Instance, _ string, disk *slowDisk) {
-				a, h := publishes(t, i, session.PublishRecord)
-				heal := disk.hang()
+				a, h, heal := recordsToHungDisk(t, i, disk)
 				defer heal()
-				sound(t, a.Publication)
-				<-disk.reached
 				c.then(t, a.Publication)
 				synctest.Wait()
 				select {
@@ -292,11 +299,8 @@ func TestPublisherIsToldOfADiskThatHangs(t *testing.T) {
 // Whoever ends the instance waits for it.
 func TestPublicationThatWaitsIsLost(t *testing.T) {
 	slowly(t, func(t *testing.T, i *Instance, dir string, disk *slowDisk) {
-		first, _ := publishes(t, i, session.PublishRecord)
-		heal := disk.hang()
+		first, _, heal := recordsToHungDisk(t, i, disk)
 		defer heal()
-		sound(t, first.Publication)
-		<-disk.reached
 		lost := make(chan error, 1)
 		first.Publication.Close(session.EndedAsked, func(error) {})
 		a, h := publishes(t, i, session.PublishAppend)

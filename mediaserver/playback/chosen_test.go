@@ -65,17 +65,7 @@ func watched(t *testing.T, f *film, takes tracks.Takes, from time.Duration) (got
 		pb := Open(f.open(), conn, Options{StreamID: 7, Takes: takes, OnEnd: func(_ *Playback, r Result) { end <- r }})
 		defer pb.Close()
 		pb.Run(from)
-		for over := false; !over; {
-			select {
-			case r := <-end:
-				if over = true; r.Err != nil {
-					t.Error(r.Err)
-				}
-			case <-conn.wrote:
-				synctest.Wait()
-				conn.drain()
-			}
-		}
+		conn.drainUntil(t, end, nil)
 		whole, begun := messages(t, conn.wire)
 		if len(begun) > 0 {
 			t.Errorf("not whole: %v", begun)

@@ -82,6 +82,27 @@ func (s *slow) drain() {
 	}
 }
 
+// drainUntil takes what is sent until the playback ends, which is no error. look, if
+// not nil, is called while nothing more can be sent, each time before it is taken.
+func (s *slow) drainUntil(t *testing.T, end <-chan Result, look func()) {
+	t.Helper()
+	for {
+		select {
+		case r := <-end:
+			if r.Err != nil {
+				t.Error(r.Err)
+			}
+			return
+		case <-s.wrote:
+			synctest.Wait()
+			if look != nil {
+				look()
+			}
+			s.drain()
+		}
+	}
+}
+
 // heard is a message as it came, and on which chunk stream.
 type heard struct {
 	stream  uint32
@@ -152,20 +173,11 @@ func TestLargePicturesComeInParts(t *testing.T) {
 		end := make(chan Result, 1)
 		pb := Open(file, conn, Options{StreamID: 7, OnEnd: func(_ *Playback, r Result) { end <- r }})
 		pb.Run(0)
-		for over := false; !over; {
-			select {
-			case r := <-end:
-				if over = true; r.Err != nil {
-					t.Error(r.Err)
-				}
-			case <-conn.wrote:
-				synctest.Wait()
-				if used := samples.Used(); used > maxPiece {
-					t.Errorf("%d bytes are paid for", used)
-				}
-				conn.drain()
+		conn.drainUntil(t, end, func() {
+			if used := samples.Used(); used > maxPiece {
+				t.Errorf("%d bytes are paid for", used)
 			}
-		}
+		})
 		synctest.Wait()
 		conn.drain()
 		if used := samples.Used(); used != 0 {
@@ -311,16 +323,7 @@ func TestScriptsAreSentAsTheyAreTaken(t *testing.T) {
 		if cost := after.TotalAlloc - before.TotalAlloc; cost > 2<<20 || len(conn.wire) > maxPiece {
 			t.Errorf("%d bytes were allocated and %d sent to a client that reads nothing", cost, len(conn.wire))
 		}
-		for over := false; !over; {
-			select {
-			case r := <-end:
-				if over = true; r.Err != nil {
-					t.Error(r.Err)
-				}
-			case <-conn.wrote:
-				conn.drain()
-			}
-		}
+		conn.drainUntil(t, end, nil)
 		whole, begun := messages(t, conn.wire)
 		n := 0
 		for _, m := range whole {
