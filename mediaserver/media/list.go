@@ -3,10 +3,10 @@ package media
 import "unsafe"
 
 // An index may have a million entries and more, and a message millions of bytes. A
-// list of them must not be copied in one go when it grows: the runtime cannot interrupt that, however long it takes (a
-// page of fresh memory takes many microseconds where the machine is a virtual one),
-// and has a second processor wait for it while garbage is collected. Live media
-// would wait for both.
+// list of them must not be copied in one go when it grows: the runtime cannot
+// interrupt that, however long it takes (a page of fresh memory takes many
+// microseconds where the machine is a virtual one), and has a second processor wait
+// for it while garbage is collected. Live media would wait for both.
 
 // pieceOfList is how many bytes are copied in one go.
 const pieceOfList = 64 << 10

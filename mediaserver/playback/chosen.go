@@ -24,10 +24,6 @@ type chosen struct {
 	tell    tracks.Spared // what the client is to be told now
 }
 
-// nothingFor is how much of a file may bring nothing that the client takes before
-// there is nothing: sound without a header shows itself with its first frame.
-const nothingFor = time.Second
-
 // spares looks what is not sent. late says that so much of the file has been looked
 // at that what it has is known. It fails when nothing can be sent.
 func (c *chosen) spares(late bool) error {

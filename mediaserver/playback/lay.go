@@ -5,6 +5,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -16,7 +17,7 @@ func (p *Playback) lay(w *worker, r *piece) (next media.Timestamp, over bool, er
 		if f.Time > p.until {
 			return 0, true, p.chosen.spares(true)
 		}
-		if err := p.chosen.spares(f.Time > p.base.Add(nothingFor)); err != nil {
+		if err := p.chosen.spares(f.Time > p.base.Add(tracks.NothingFor)); err != nil {
 			return 0, true, err
 		}
 		if w.layout.Full() || f.Time > latest {

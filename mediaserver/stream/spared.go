@@ -1,17 +1,10 @@
 package stream
 
 import (
-	"time"
-
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
-
-// nothingFor is how long a publication may bring nothing that players of an
-// audience take before they are told that there is nothing: sound without a header
-// shows itself with its first frame.
-const nothingFor = time.Second
 
 // spared is what the players of a branch are told when they do not get everything
 // that there is.
@@ -26,7 +19,7 @@ type spared struct {
 // why that is not all that there is. The caller holds s.mu.
 func (s *Stream) tellSpared(b *branch, at media.Timestamp) {
 	q := &b.spared
-	if q.is == q.told || q.is.All() && at.Sub(s.playsFrom) < nothingFor {
+	if q.is == q.told || q.is.All() && at.Sub(s.playsFrom) < tracks.NothingFor {
 		return
 	}
 	if q.told, q.said, q.at = q.is, nil, b.log.end.Load(); q.is == (tracks.Spared{}) {

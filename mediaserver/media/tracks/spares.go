@@ -5,9 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 )
+
+// NothingFor is how much of a publication, or of a file, may bring nothing that a
+// player takes before it is told that there is nothing: sound without a header shows
+// itself with its first frame.
+const NothingFor = time.Second
 
 // Spared is what is not sent of a publication although there is some. The zero
 // value is nothing.
