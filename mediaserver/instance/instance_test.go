@@ -343,6 +343,8 @@ func TestKeys(t *testing.T) {
 			refusedWith(t, a.Refusal, want)
 		case a.Refusal != nil:
 			t.Error(a.Refusal)
+		case !a.Proved:
+			t.Error("who has shown the key has proved nothing")
 		default:
 			_ = ended(t, a.Publication)
 		}
@@ -351,4 +353,9 @@ func TestKeys(t *testing.T) {
 	if why := i.Authorize(""); why != nil {
 		t.Errorf("anyone may publish: %v", why)
 	}
+	a := publish(t, i, "cam", session.PublishLive)
+	if a.Proved {
+		t.Error("who publishes where anyone may has proved something")
+	}
+	_ = ended(t, a.Publication)
 }

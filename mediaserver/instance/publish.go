@@ -14,16 +14,18 @@ import (
 // publisher: see contend. A recording that cannot start does not stop the live
 // stream.
 func (i *Instance) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
+	proved := i.rules.Load().Keys != nil
 	i.MayPublish(r, func(why *session.Refusal) {
 		if why != nil {
 			answer(session.PublishAnswer{Refusal: why})
 			return
 		}
+		give := func(a session.PublishAnswer) { a.Proved = proved; answer(a) }
 		refuse := func(why *session.Refusal) {
 			i.Refused(r, why)
-			answer(session.PublishAnswer{Refusal: why})
+			give(session.PublishAnswer{Refusal: why})
 		}
-		if !i.post(func(o *owner) { o.publish(candidate{r, answer, refuse}) }) {
+		if !i.post(func(o *owner) { o.publish(candidate{r, give, refuse}) }) {
 			refuse(stopping())
 		}
 	})

@@ -12,12 +12,28 @@ type gate struct {
 
 // enter waits for the peer's turn, unless it has it and may go on.
 func (g *gate) enter() {
-	now := g.limits.now.Load().Turn
-	if now != g.turn {
-		g.turn.End() // it has another standing by now
-		g.turn = now
+	now := g.limits.now.Load()
+	if now.MediaFirst {
+		g.wait(nil) // until it is known what has come
+		return
 	}
-	now.Rest(g.closed)
+	g.wait(now.Turn)
+}
+
+// message is enter for a message that is whole, of a peer whose media is looked
+// at without a turn.
+func (g *gate) message(t MessageType) {
+	if now := g.limits.now.Load(); now.MediaFirst && t != TypeAudio && t != TypeVideo {
+		g.wait(now.Turn)
+	}
+}
+
+func (g *gate) wait(turn *budget.Turn) {
+	if turn != g.turn {
+		g.turn.End() // it has another standing by now, or another kind of message
+		g.turn = turn
+	}
+	turn.Rest(g.closed)
 }
 
 // leave ends the turn, before more is waited for.

@@ -70,3 +70,35 @@ func TestPeersTakeTurns(t *testing.T) {
 		})
 	}
 }
+
+// TestMediaFirst has a peer send media and all else: its media is handled without a
+// turn where that is said, and nothing else is.
+func TestMediaFirst(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		server, client := newRawPeer(t, false, Config{})
+		limits := server.cfg.limits()
+		limits.Turn, limits.MediaFirst = budget.NewTurns(1).For("192.0.2.1:1"), first
+		server.SetLimits(limits)
+		kinds := []MessageType{TypeVideo, TypeData, TypeAudio, TypeCommandAMF3, TypeVideo, TypeUserControl, TypeAudio, TypeSharedObject, TypeVideo}
+		go func() {
+			for _, kind := range kinds {
+				client.send(&Message{Type: kind, Payload: []byte{0, 9, 0, 0, 0, 1, 0, 0, 0, 0}})
+			}
+		}()
+		n := 0
+		_ = server.Serve(func(m *Message) error {
+			media := m.Type == TypeAudio || m.Type == TypeVideo
+			if had := limits.Turn.End(); had == (media && first) {
+				t.Errorf("media first: %v. Message %d, of type %d, was handled with a turn: %v", first, n, m.Type, had)
+			}
+			if n++; n == len(kinds) {
+				return ErrProtocol // that is all
+			}
+			return nil
+		})
+		if n != len(kinds) {
+			t.Errorf("%d messages were handled, want %d", n, len(kinds))
+		}
+	}
+}

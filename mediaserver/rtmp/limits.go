@@ -24,6 +24,9 @@ type Limits struct {
 	// Turn is begun before what has come is looked at, and has ended when more is
 	// waited for; nil: there is nobody to wait for.
 	Turn *budget.Turn
+	// MediaFirst has audio and video taken without Turn: only what else the peer
+	// sends waits for it, once it has come.
+	MediaFirst bool
 }
 
 const (

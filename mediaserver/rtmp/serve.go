@@ -37,6 +37,7 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 		if err := c.acknowledge(); err != nil {
 			return err
 		}
+		c.gate.message(m.Type)
 		if err := c.dispatch(r, &m, handle); err != nil {
 			return err
 		}

@@ -32,6 +32,12 @@ func outerTrials() []trial {
 			notices: "nothing: who comes gets the place of one that waits", memory: 64 << 20,
 			send: sendRequests,
 		},
+		{
+			name:    "Wrong keys by HTTP (DELETE), on 20 connections, again and again.",
+			bound:   "after three of an address, answers take 250 ms and twice as long for each, to 8 s, and end the connection",
+			notices: "nothing", memory: 48 << 20,
+			send: sendWrongDeletes,
+		},
 	}
 }
 
@@ -110,4 +116,21 @@ func (s *stranger) asks(path string) error {
 		return fmt.Errorf("%s is answered with %.100q, %w", path, answer, err)
 	}
 	return nil
+}
+
+func sendWrongDeletes(s *stranger) {
+	s.crowd(20, func() error {
+		nc, err := s.dialTo(s.HTTP)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		for s.goes() {
+			pour(nc, []byte("DELETE /recordings/app/one/none.flv HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n"))
+			if n, _ := nc.Read(make([]byte, 4<<10)); n == 0 {
+				break // it was ended
+			}
+		}
+		return nil
+	})
 }

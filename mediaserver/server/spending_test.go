@@ -40,6 +40,7 @@ type trial struct {
 	memory         int64 // bytes that it may take, with garbage
 	kept           int64 // bytes of them that stay: indexes of files, so that they are not read again
 	files          int   // that the server may keep, beside a hundred
+	anyone         bool  // may publish: the server has no key
 	// prepare puts files into the folder of recordings; nil: there are none.
 	prepare func(folder string) error
 	// send plays the stranger for as long as it goes on. What it opens with
@@ -47,21 +48,21 @@ type trial struct {
 	send func(s *stranger)
 }
 
-// allTrials are the strangers, one after another and all at once; the first is
-// nobody.
+// allTrials are the strangers, one after another and all at once, and those who
+// need a network or a server of their own; the first is nobody.
 func allTrials() []trial {
 	trials := slices.Concat(spendingTrials(), outerTrials(), fileTrials(), keyTrials())
 	nobody := trial{
 		name: "Nothing: what all the others are compared with.", bound: "", notices: "", memory: 32 << 20,
 		send: func(s *stranger) { s.hold() },
 	}
-	return append([]trial{nobody}, append(trials, together(trials))...)
+	return slices.Concat([]trial{nobody}, trials, []trial{together(trials)}, crowdTrials())
 }
 
 // together is all trials at once.
 func together(all []trial) trial {
 	t := trial{
-		name: "All of these at once.", bound: "the sum of the budgets", notices: "the same", memory: 256 << 20,
+		name: "All of the above at once.", bound: "the sum of the budgets", notices: "the same", memory: 256 << 20,
 		prepare: func(folder string) error {
 			for _, one := range all {
 				if one.prepare == nil {
@@ -102,7 +103,7 @@ func TestSpending(t *testing.T) {
 	for n, one := range trials {
 		t.Run(one.name, func(inner *testing.T) {
 			for try := range attempts {
-				server := spendingServer(t, one.files)
+				server := spendingServer(t, one.files, one.anyone)
 				rows[n] = one.run(inner, n, server)
 				settling.Go(func() { rows[n].settle(t, server, settled+one.kept) })
 				late := rows[n].tooLate(rows[0])

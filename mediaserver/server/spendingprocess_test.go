@@ -39,6 +39,7 @@ type roleArgs struct {
 	RTMP, HTTP   string
 	Folder       string // of all data, for the server; of recordings, for strangers
 	AllowedFiles int
+	Anyone       bool // may publish
 }
 
 // TestSpendingProcess is one process of TestSpending, when it is told so.
@@ -193,7 +194,11 @@ func serveSpending(t *testing.T, args roleArgs) {
 	lines := logs.New(w, logs.Options{})
 	log := slog.New(lines.Handler())
 	files := budget.For(spendingMemory, 10000, log)
-	manifest := fmt.Sprintf("{application: app, instance: one, limits: {maxStreams: 4, maxConnectionsPerAddress: 200}, recording: {mode: OnRequest, maxFiles: %d}}", args.AllowedFiles)
+	mode := "Key"
+	if args.Anyone {
+		mode = "Anyone"
+	}
+	manifest := fmt.Sprintf("{application: app, instance: one, access: {publish: {mode: %s}}, limits: {maxStreams: 6, maxConnectionsPerAddress: 200}, recording: {mode: OnRequest, maxFiles: %d}}", mode, args.AllowedFiles)
 	s, stop := runWith(t, Config{Data: args.Folder, PublishKeyFile: key, Log: log, Budgets: files, DebugAddress: os.Getenv("FLASHPOD_SPENDING_DEBUG")}, manifest)
 	sayWith("serves", serves{s.RTMPAddr().String(), s.HTTPAddr().String(), s.Served()[0].Streams})
 	_, _ = io.Copy(io.Discard, os.Stdin)
@@ -213,11 +218,12 @@ type child struct {
 	folder        string // of recordings
 }
 
-// spendingServer starts a server that keeps so many files, and a hundred.
-func spendingServer(t *testing.T, files int) *child {
+// spendingServer starts a server that keeps so many files, and a hundred, and lets
+// anyone publish or those with the key.
+func spendingServer(t *testing.T, files int, anyone bool) *child {
 	t.Helper()
 	// As serve has it: see mediaserver/main.go and budget.Memory.
-	p := startProcess(t, "server", roleArgs{Folder: t.TempDir(), AllowedFiles: files + 100}, "env", "GOGC=50", fmt.Sprintf("GOMEMLIMIT=%d", spendingMemory/10*9))
+	p := startProcess(t, "server", roleArgs{Folder: t.TempDir(), AllowedFiles: files + 100, Anyone: anyone}, "env", "GOGC=50", fmt.Sprintf("GOMEMLIMIT=%d", spendingMemory/10*9))
 	var at serves
 	p.answer("serves", &at)
 	if err := os.MkdirAll(at.Streams, 0o755); err != nil {

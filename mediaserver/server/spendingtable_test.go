@@ -24,6 +24,8 @@ says a third of 20 ms or more, three times that is let pass, a row may try three
 a processor, by its own account, is told of and not judged; such a run does not write this table. Memory is what the process has of its own (RssAnon),
 looked at every 20 ms.
 
+The rows behind "all of the above" have networks or servers of their own, and are not among those.
+
 Figures are those of the run that wrote the table (` + "`make spending-table`" + `), and no part of what is compared. The budgets are those of [` + "`budget`" + `](budget): each is
 a metric, flashpod_budget_used, and flashpod_budget_refused_total counts who found it used up.
 

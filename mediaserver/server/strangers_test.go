@@ -137,8 +137,10 @@ func (s *stranger) dialFrom(own, address string) (net.Conn, error) {
 }
 
 // shake is dial and the handshake.
-func (s *stranger) shake() (*rtmp.Conn, net.Conn, error) {
-	nc, err := s.dial()
+func (s *stranger) shake() (*rtmp.Conn, net.Conn, error) { return s.shakeFrom(strangersAddress) }
+
+func (s *stranger) shakeFrom(own string) (*rtmp.Conn, net.Conn, error) {
+	nc, err := s.dialFrom(own, s.RTMP)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,8 +176,10 @@ func (s *stranger) connected(streams int) (conn *rtmp.Conn, nc net.Conn, done <-
 
 // letIn is shake and connect, once that is answered. From then on what comes is for
 // whoever reads.
-func (s *stranger) letIn() (net.Conn, error) {
-	_, nc, err := s.shake()
+func (s *stranger) letIn() (net.Conn, error) { return s.letInFrom(strangersAddress) }
+
+func (s *stranger) letInFrom(own string) (net.Conn, error) {
+	_, nc, err := s.shakeFrom(own)
 	if err != nil {
 		return nil, err
 	}

@@ -122,6 +122,7 @@ type PublishRequest struct {
 // PublishAnswer has the publication, or why there is none.
 type PublishAnswer struct {
 	Publication Publication
+	Proved      bool     // the client has shown that it may publish; else anybody may
 	Recorded    bool     // it is written to a file, from its first packet on
 	NotRecorded *Refusal // why it is not, although that was asked for
 	Refusal     *Refusal // nil: none

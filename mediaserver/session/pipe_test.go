@@ -101,7 +101,7 @@ func (f farInstance) Publish(r session.PublishRequest, answer func(session.Publi
 	}
 	f.p.there.send(func() {
 		f.inst.Publish(asked, func(a session.PublishAnswer) {
-			b := session.PublishAnswer{Recorded: a.Recorded, NotRecorded: carriedRefusal(a.NotRecorded), Refusal: carriedRefusal(a.Refusal)}
+			b := session.PublishAnswer{Proved: a.Proved, Recorded: a.Recorded, NotRecorded: carriedRefusal(a.NotRecorded), Refusal: carriedRefusal(a.Refusal)}
 			if a.Publication != nil {
 				b.Publication = farPublication{f.p, a.Publication}
 			}

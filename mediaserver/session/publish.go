@@ -18,7 +18,8 @@ type publishing struct {
 	Publication
 	ns      *netStream
 	name    string
-	asked   bool        // its publisher wants a recording
+	proved  bool        // its publisher has shown that it may
+	asked   bool        // and wants a recording
 	records bool        // and there is one
 	failed  *Refusal    // why the recording has ended by itself; nil: it has not
 	heard   bool        // it has begun, and its end was not told: its publisher hears of it
@@ -62,7 +63,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return ns.mayNot(request, answer.Refusal)
 	}
 	s.wrongKeys = 0
-	p.Publication, p.records, p.heard = answer.Publication, p.asked && answer.Recorded, true
+	p.Publication, p.proved, p.records, p.heard = answer.Publication, answer.Proved, p.asked && answer.Recorded, true
 	p.idle = p.watchIdle()
 	ns.publishing, ns.name = p, request.Name
 	s.routeMedia(ns.id, p)

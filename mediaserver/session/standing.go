@@ -35,17 +35,22 @@ func (s *Session) stranger() rtmp.Limits {
 	return l
 }
 
-// guest is what holds for who was let in, and publisher for who publishes.
+// guest is what holds for who was let in.
 func (s *Session) guest() rtmp.Limits {
 	l := s.stranger()
 	l.Message, l.Media, l.Held = s.maxMessage, s.maxMessage, s.maxMessage
 	return l
 }
 
-func (s *Session) publisher() rtmp.Limits {
+// publisher is what holds for who publishes: for its questions, those of a guest
+// where anybody may.
+func (s *Session) publisher(proved bool) rtmp.Limits {
 	l := rtmp.Limits{Message: s.maxMessage, Media: max(picture, s.maxMessage), Held: 2 * max(picture, s.maxMessage), Keeps: true}
 	if b := s.cfg.Budgets; b != nil {
 		l.Budget = b.Messages
+	}
+	if !proved {
+		l.Turn, l.MediaFirst = s.reading, true
 	}
 	return l
 }
@@ -56,7 +61,7 @@ func (s *Session) stand() {
 	case s.inst == nil:
 		s.setLimits(s.stranger())
 	case s.publishes():
-		s.setLimits(s.publisher())
+		s.setLimits(s.publisher(s.proved()))
 	default:
 		s.setLimits(s.guest())
 	}
@@ -71,6 +76,20 @@ func (s *Session) setLimits(l rtmp.Limits) {
 func (s *Session) publishes() bool {
 	all := s.publishing.Load()
 	return all != nil && len(*all) > 0
+}
+
+// proved says whether the client has shown, for any of them, that it may publish.
+func (s *Session) proved() bool {
+	all := s.publishing.Load()
+	if all == nil {
+		return false
+	}
+	for _, p := range *all {
+		if p.proved {
+			return true
+		}
+	}
+	return false
 }
 
 // settle waits until all that the client has said is done, so that a picture that

@@ -1,0 +1,121 @@
+//go:build clients
+
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+const (
+	// crowdAddresses is how many addresses a crowd comes from.
+	crowdAddresses = 50
+	// spendingPlayers is how many play from one address: no more than it may have.
+	spendingPlayers = 100
+)
+
+// crowdTrials are strangers who come from many addresses, or are many of one, and
+// those whom a server lets publish.
+func crowdTrials() []trial {
+	return []trial{
+		{
+			name:    fmt.Sprintf("Calls without end whose answers are read, from %d addresses.", crowdAddresses),
+			bound:   "half of the processors, in turns; the address that has worked least is next",
+			notices: "nothing", memory: 96 << 20,
+			send: sendFromEverywhere,
+		},
+		{
+			name:    fmt.Sprintf("%d players of one address, that come, play what is live, and leave, again and again.", spendingPlayers),
+			bound:   "spec.limits.maxConnectionsPerAddress; half of the processors, in turns, until they play",
+			notices: "nothing", memory: 96 << 20,
+			send: sendPlayers,
+		},
+		{
+			name:    "Without a key (access.publish.mode Anyone): pings and calls without end by 2 who publish.",
+			bound:   "half of the processors, in turns, for all that is no media; media as fast as its network brings it",
+			notices: "nothing", memory: 96 << 20, anyone: true,
+			send: sendAsPublishers,
+		},
+	}
+}
+
+// sendUnread sends the same again and again, and has what comes read and dropped.
+func (s *stranger) sendUnread(nc net.Conn, all []byte) error {
+	go func() { _, _ = io.Copy(io.Discard, nc) }() // until it is closed
+	for s.goes() {
+		if _, err := nc.Write(all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sendFromEverywhere(s *stranger) {
+	calls := bytes.Repeat(chunks(0, "noSuchMethod", nil, "x"), 100)
+	from := make(chan string, crowdAddresses)
+	for n := range cap(from) {
+		from <- fmt.Sprintf("127.0.7.%d", 1+n)
+	}
+	s.crowd(cap(from), func() error {
+		nc, err := s.letInFrom(<-from)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		return s.sendUnread(nc, calls)
+	})
+}
+
+func sendPlayers(s *stranger) {
+	plays := chunks(0, "connect", amf.NewObject("app", "app/one"))
+	plays = append(plays, chunks(0, "createStream", nil)...)
+	plays = append(plays, chunks(1, "play", nil, "live", -1.0)...)
+	s.crowd(spendingPlayers, func() error {
+		nc, err := s.dial()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		conn := rtmp.NewClientConn(nc, rtmp.Config{})
+		if err := conn.Handshake(); err != nil {
+			return err
+		}
+		pour(nc, plays)
+		seen := 0
+		err = conn.Serve(func(m *rtmp.Message) error {
+			if m.Type == rtmp.TypeVideo {
+				if seen++; seen == 10 {
+					return io.EOF
+				}
+			}
+			return nil
+		})
+		if seen < 10 {
+			return fmt.Errorf("a player of %d pictures: %w", seen, err)
+		}
+		return nil
+	})
+}
+
+func sendAsPublishers(s *stranger) {
+	ping := rtmp.AppendChunks(nil, rtmp.UserControl(rtmp.EventPingRequest, 1), 128)
+	flood := bytes.Repeat(slices.Concat(ping, chunks(0, "noSuchMethod", nil, "x")), 500)
+	names := make(chan string, 2)
+	names <- "own1"
+	names <- "own2"
+	s.crowd(cap(names), func() error {
+		nc, err := s.letIn()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		pour(nc, slices.Concat(chunks(0, "createStream", nil), chunks(1, "publish", nil, <-names, "live")))
+		return s.sendUnread(nc, flood)
+	})
+}
