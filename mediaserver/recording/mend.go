@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -268,11 +269,11 @@ func (s *Store) rescue(temp, file string) error {
 	if _, ours := flv.Finished(f, info.Size()); !ours {
 		return fmt.Errorf("%s is not of this server: move it away", temp)
 	}
-	x, err := flv.Scan(f, info.Size())
+	something, err := plays(f, info.Size())
 	if err != nil {
 		return err
 	}
-	if !plays(x) {
+	if !something {
 		return s.root.Remove(temp)
 	}
 	if there, err := s.root.Lstat(file); err == nil && there.ModTime().After(info.ModTime()) {
@@ -282,8 +283,24 @@ func (s *Store) rescue(temp, file string) error {
 	return s.root.Rename(temp, file)
 }
 
-// plays says whether a file has more in it than what goes before the first frame.
-func plays(x *flv.Index) bool { return len(x.Entries) > 0 || len(x.Scripts) > 0 || x.Last > 0 }
+// firstLook is how much of a file is read to see whether it has something in it:
+// more than one of the largest tags.
+const firstLook = 32 << 20
+
+// plays says whether a file has more in it than what goes before the first frame. A
+// recording of hours is not read for that.
+func plays(f io.ReaderAt, size int64) (bool, error) {
+	for _, most := range []int64{min(size, firstLook), size} {
+		x, err := flv.Scan(f, most)
+		if err != nil {
+			return false, err
+		}
+		if len(x.Entries) > 0 || len(x.Scripts) > 0 || x.Last > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 // openRegular opens a file to read it, if it is one: a pipe would wait for
 // somebody who writes.

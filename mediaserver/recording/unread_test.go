@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -137,5 +138,45 @@ func TestStartLooksAtOpenRecordingsOnly(t *testing.T) {
 	}
 	if _, ok := flv.Finished(f, info.Size()); !ok {
 		t.Error("it is not mended")
+	}
+}
+
+// front is a file that is read at its front only.
+type front struct {
+	t     *testing.T
+	bytes []byte
+}
+
+func (f front) ReadAt(b []byte, at int64) (int, error) {
+	if at+int64(len(b)) > firstLook {
+		f.t.Errorf("%d bytes are read at %d", len(b), at)
+	}
+	clear(b)
+	if at < int64(len(f.bytes)) {
+		copy(b, f.bytes[at:])
+	}
+	return len(b), nil
+}
+
+// Whether something is in a file is found out at its front, however long it is, and
+// behind that only where nothing is there.
+func TestWhetherARecordingPlaysIsSeenAtItsFront(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	record(t, s, "cam", ModeRecord, seconds(2, 0))
+	whole, err := os.ReadFile(filepath.Join(dir, "cam.flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if something, err := plays(front{t, whole}, 1<<40); err != nil || !something {
+		t.Errorf("a recording of two seconds, and a terabyte: %v, %v", something, err)
+	}
+	x, err := flv.Scan(bytes.NewReader(whole), int64(len(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if something, err := plays(bytes.NewReader(whole), x.First); err != nil || something {
+		t.Errorf("a recording of nothing but metadata: %v, %v", something, err)
 	}
 }

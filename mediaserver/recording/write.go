@@ -196,6 +196,6 @@ func (r *Recorder) arrived() bool {
 	if err != nil {
 		return false
 	}
-	x, err := flv.Scan(r.f, size)
-	return err == nil && plays(x)
+	something, err := plays(r.f, size)
+	return err == nil && something
 }
