@@ -40,10 +40,15 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		{&limits.MaxConnectionsPerAddress, defaults.Spec.Limits.MaxConnectionsPerAddress},
 		{&limits.MaxStreams, defaults.Spec.Limits.MaxStreams},
 		{&limits.MaxMessageSize, defaults.Spec.Limits.MaxMessageSize},
+		{&limits.MaxInstances, defaults.Spec.Limits.MaxInstances},
 	} {
 		if equal(*limit.is, limit.by) {
 			*limit.is = nil
 		}
+	}
+	idle := a.Spec.Idle
+	if d := idle.UnloadAfter; d != nil && *d == *defaults.Spec.Idle.UnloadAfter {
+		idle.UnloadAfter = nil
 	}
 	var service v1alpha1.Service
 	if a.Spec.Service.ShowsNodes() {
@@ -59,12 +64,14 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		Spec: struct {
 			Application string             `json:"application"`
 			Instance    string             `json:"instance"`
+			OnDemand    bool               `json:"onDemandInstances,omitempty"`
 			Recording   v1alpha1.Recording `json:"recording"`
 			Access      v1alpha1.Access    `json:"access"`
 			Limits      v1alpha1.Limits    `json:"limits,omitzero"`
+			Idle        v1alpha1.Idle      `json:"idle,omitzero"`
 			Delivery    v1alpha1.Delivery  `json:"delivery"`
 			Service     v1alpha1.Service   `json:"service,omitzero"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.Recording, access, limits, a.Spec.Delivery, service},
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, a.Spec.Delivery, service},
 	}
 	text, err := yaml.Marshal(doc)
 	if err != nil {

@@ -142,7 +142,7 @@ func (p *plan) volume(o *observed) bool {
 // are now.
 func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecApplyConfiguration, string, error) {
 	a := o.instance
-	doc, err := document(a)
+	doc, err := document(o.served())
 	if err != nil {
 		return nil, "", err
 	}

@@ -83,7 +83,7 @@ var told = []string{
 }
 
 // warns are the reasons of good conditions that a user should look at.
-var warns = map[string]bool{"CertificateExpiring": true, "KeyShort": true, "RolloutStopped": true, "SecretNotMarked": true, "NameConflict": true, "ClaimsLeftOver": true, "ForeignClaim": true}
+var warns = map[string]bool{"CertificateExpiring": true, "KeyShort": true, "RolloutStopped": true, "SecretNotMarked": true, "NameConflict": true, "OnDemandConflict": true, "ClaimsLeftOver": true, "ForeignClaim": true}
 
 // tell makes an event of each turn of these conditions.
 func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus) {

@@ -37,6 +37,9 @@ type observed struct {
 	serviceAccount *corev1.ServiceAccount
 	oldAccount     *corev1.ServiceAccount // called like the instance, with our label
 	networkPolicy  *networkingv1.NetworkPolicy
+	// rival is the AppInstance that has the on-demand instances which this one asks
+	// for, too; "": none has.
+	rival string
 	// refused is what the API server said of a pod that it did not let in.
 	refused string
 
@@ -96,6 +99,9 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.gatherRival(ctx, o); err != nil {
 		return nil, err
 	}
 	o.judge()

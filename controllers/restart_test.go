@@ -20,6 +20,8 @@ var edits = map[string]string{
 	"storage":                       "storage: {size: 20Gi, retain: false}",
 	"access":                        "access: {publish: {previousKeyFor: 2h}}",
 	"limits":                        "limits: {maxStreams: 3}",
+	"onDemandInstances":             "onDemandInstances: true",
+	"idle":                          "idle: {unloadAfter: 1h}",
 	"delivery":                      "delivery: {latency: Low}",
 	"service.externalTrafficPolicy": "service: {externalTrafficPolicy: Cluster}",
 	"service":                       "service: {type: NodePort, port: 1999, annotations: {a: b}}",

@@ -34,7 +34,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	if a.Spec.Suspend {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
-	name := nameVerdict(p)
+	name := nameVerdict(o, p)
 	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate)
 	var reconciling, stuck verdict
 	switch {
@@ -122,15 +122,20 @@ func ready(o *observed, url string, suspended, name verdict, needed ...verdict) 
 	return good("Serving", "clients connect to "+url)
 }
 
-// nameVerdict is about names that objects of another owner have; none when there
-// are none.
-func nameVerdict(p *plan) verdict {
-	if len(p.conflicts) == 0 {
-		return verdict{}
-	}
+// nameVerdict is about names that others have: objects of another owner, and an
+// AppInstance with the same on-demand instances; none when there are none.
+func nameVerdict(o *observed, p *plan) verdict {
 	var all []string
 	for _, c := range p.conflicts {
 		all = append(all, c.String())
+	}
+	switch {
+	case len(all) == 0 && o.rival == "":
+		return verdict{}
+	case len(all) == 0:
+		return good("OnDemandConflict", rivalMessage(o))
+	case o.rival != "":
+		all = append(all, rivalMessage(o))
 	}
 	return good("NameConflict", strings.Join(all, "; "))
 }

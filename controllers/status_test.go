@@ -159,6 +159,7 @@ func applyCases() []readyCase {
 	return []readyCase{
 		{"cluster IP", "{application: a, service: {type: ClusterIP}}", func(o *observed) { o.service.Spec.Type = corev1.ServiceTypeClusterIP }, "True", "Serving", "rtmp://lobby.ns.svc/a/lobby", false},
 		{"cannot apply", minimal, func(o *observed) { o.applyErr = errors.New("no") }, "False", "ApplyFailed", "no", false},
+		{"another's on-demand instances", "{application: a, onDemandInstances: true}", func(o *observed) { o.rival = "older" }, "False", "OnDemandConflict", "AppInstance older of application a", true},
 		{"another's Service", minimal, func(o *observed) { o.service = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "lobby"}} }, "False", "NameConflict", "Service lobby", true},
 		{"another's account", minimal, func(o *observed) {
 			o.serviceAccount = &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "lobby.media"}}

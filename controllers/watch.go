@@ -43,6 +43,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	warm := true
 	return ctrl.NewControllerManagedBy(m).
 		For(&v1alpha1.AppInstance{}).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.rivals)).
 		Owns(&appsv1.StatefulSet{}).
 		Owns(&corev1.Service{}).
 		Owns(&corev1.ConfigMap{}).

@@ -65,6 +65,15 @@ type AppInstanceSpec struct {
 	// +optional
 	Instance string `json:"instance,omitempty"`
 
+	// OnDemandInstances lets any other instance of the application start at its
+	// first connect: rtmp://host/application/ANY/stream, with streams, recordings
+	// and limits of its own under the rules of this AppInstance, whose publish key
+	// is theirs, too. An instance that another AppInstance names is served by
+	// that one. Of the AppInstances of one application in a namespace one may say
+	// so.
+	// +optional
+	OnDemandInstances bool `json:"onDemandInstances,omitempty"`
+
 	// Suspend stops the servers; address, key and recordings stay.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
@@ -85,6 +94,10 @@ type AppInstanceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Limits Limits `json:"limits,omitzero"`
+	// Idle says what happens to on-demand instances that nobody uses.
+	// +kubebuilder:default={}
+	// +optional
+	Idle Idle `json:"idle,omitzero"`
 	// Delivery trades latency for cost.
 	// +kubebuilder:default={}
 	// +optional

@@ -29,6 +29,7 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Limits.MaxConnectionsPerAddress, &perAddress)
 	def(&s.Limits.MaxStreams, &streams)
 	def(&s.Limits.MaxMessageSize, &message)
+	s.setOnDemandDefaults()
 	def(&s.NetworkPolicy.Mode, NetworkPolicyManaged)
 	def(&s.UpgradePolicy, UpgradeAuto)
 	def(&s.Delivery.Latency, LatencyBalanced)

@@ -147,6 +147,14 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxStreams *int32 `json:"maxStreams,omitempty"`
+	// MaxInstances is how many on-demand instances may be loaded at once; 0 for any
+	// number. Beyond that the one that nobody has used for longest makes room, if
+	// there is any.
+	// +kubebuilder:default=1000
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxInstances *int32 `json:"maxInstances,omitempty"`
 }
 
 // Delivery trades latency for cost.

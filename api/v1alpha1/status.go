@@ -27,7 +27,8 @@ const (
 	// ConditionCertificateReady is about the Secret of spec.tls; absent without.
 	ConditionCertificateReady = "CertificateReady"
 	// ConditionNameConflict is True while an object that is not the operator's
-	// stands where a child of the instance would, and absent otherwise.
+	// stands where a child of the instance would, or while an older AppInstance has
+	// the on-demand instances that this one asks for, and absent otherwise.
 	ConditionNameConflict = "NameConflict"
 	// ConditionUpgradePending is True while the server runs on, as an operator
 	// before this one made it, until its turn or its policy lets it restart;

@@ -46,6 +46,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)
 	errs = append(errs, s.Storage.validate(spec.Child("storage"))...)
 	errs = append(errs, s.Limits.validate(spec.Child("limits"))...)
+	errs = append(errs, s.Idle.validate(spec.Child("idle"))...)
 	if s.TLS != nil {
 		errs = append(errs, s.TLS.validate(spec.Child("tls"), s.Service.Port)...)
 	}
@@ -89,6 +90,7 @@ func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
 		{"maxConnections", l.MaxConnections},
 		{"maxConnectionsPerAddress", l.MaxConnectionsPerAddress},
 		{"maxStreams", l.MaxStreams},
+		{"maxInstances", l.MaxInstances},
 	} {
 		if limit.n != nil && *limit.n < 0 {
 			errs = append(errs, field.Invalid(path.Child(limit.name), *limit.n, "must not be negative; 0 means no limit"))

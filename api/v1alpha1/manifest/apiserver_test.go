@@ -169,6 +169,7 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 		"nothing":         "{application: chat}",
 		"TLS":             "{application: chat, tls: {secretName: s}}",
 		"empty objects":   "{application: chat, recording: {}, storage: {}, access: {publish: {}}, limits: {}, delivery: {}, service: {}, networkPolicy: {}}",
+		"on demand":       "{application: chat, onDemandInstances: true, idle: {unloadAfter: 90s}, limits: {maxInstances: 0}}",
 		"explicit zeros":  "{application: chat, limits: {maxConnections: 0, maxStreams: 0}, access: {publish: {previousKeyFor: 0s}}, delivery: {gopCache: false}}",
 		"another opinion": "{application: chat, limits: {maxStreams: 7}, access: {publish: {previousKeyFor: 24h}}, networkPolicy: {mode: None}, upgradePolicy: OnIdle}",
 	} {
@@ -181,8 +182,10 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 			defer c.remove(t, o)
 			filled := o.Object["spec"].(map[string]any)
 			filled["instance"] = "defaults" // which no schema can fill in
-			if err := canonicalDuration(filled, "access", "publish", "previousKeyFor"); err != nil {
-				t.Fatal(err)
+			for _, duration := range [][]string{{"access", "publish", "previousKeyFor"}, {"idle", "unloadAfter"}} {
+				if err := canonicalDuration(filled, duration...); err != nil {
+					t.Fatal(err)
+				}
 			}
 			a, err := yaml.Marshal(filled)
 			if err != nil {

@@ -46,6 +46,9 @@ func checkText(raw []byte) error {
 			}
 		}
 	}
+	if d, ok := at(doc, "spec", "idle", "unloadAfter"); ok && (!isDuration(d) || d == "0") {
+		return fmt.Errorf("spec.idle.unloadAfter: %s: must be a time of more than 0 in hours, minutes and seconds, such as 20m, 1h30m or 30s; a day is 24h", quote(d))
+	}
 	if d, ok := at(doc, "spec", "access", "publish", "previousKeyFor"); ok && !isDuration(d) {
 		return fmt.Errorf("spec.access.publish.previousKeyFor: %s: must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h", quote(d))
 	}
