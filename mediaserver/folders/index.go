@@ -21,10 +21,18 @@ type List struct {
 	Compare func(a, b string) int // 0 for the same name only
 }
 
+// Root is where the folders lie that an index knows: an *os.Root, or one that may
+// not be there yet (fs.ErrNotExist). Its methods are called from any goroutine.
+type Root interface {
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+}
+
 // Index knows the folders below a root. Its methods may be called from any
 // goroutine, and wait for the disk, when a folder is asked for first.
 type Index struct {
-	root  *os.Root
+	root  Root
 	w     *Watcher
 	lists []List
 
@@ -69,7 +77,7 @@ type change struct {
 }
 
 // New makes an index of what is below a root. Close forgets it.
-func New(root *os.Root, w *Watcher, lists []List) *Index {
+func New(root Root, w *Watcher, lists []List) *Index {
 	return &Index{root: root, w: w, lists: lists, kept: map[id]*content{}, builds: map[id]chan struct{}{}, large: map[id]time.Time{}}
 }
 

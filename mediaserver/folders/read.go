@@ -17,13 +17,13 @@ type dirent struct {
 }
 
 // openFolder opens what is a folder, and waits for nothing else.
-func openFolder(root *os.Root, dir string) (*os.File, error) {
+func openFolder(root Root, dir string) (*os.File, error) {
 	return root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 
 // each visits all that lies in a folder, as long as visit says to go on. It asks
 // the kernel itself: os would look at each file for what is known already.
-func each(root *os.Root, dir string, d *os.File, visit func(dirent) (on bool)) error {
+func each(root Root, dir string, d *os.File, visit func(dirent) (on bool)) error {
 	raw, err := d.SyscallConn()
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func parseDirent(b []byte) (e dirent, rest []byte) {
 }
 
 // kindOf asks for what some file systems do not say.
-func kindOf(root *os.Root, file string) uint8 {
+func kindOf(root Root, file string) uint8 {
 	info, err := root.Lstat(file)
 	switch {
 	case err != nil:

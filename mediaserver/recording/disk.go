@@ -23,7 +23,7 @@ func diskError(err error) error {
 // volume was taken away, while the server runs.
 func (s *Store) gone(err error) error {
 	info, e := s.root.Stat(".")
-	if e == nil && !removed(info) {
+	if s.root.unmade(e) || e == nil && !removed(info) {
 		return err
 	}
 	return fmt.Errorf("the folder of recordings is gone (restart the server when it is back): %w", err)
@@ -57,7 +57,12 @@ const minFiles = 256
 // ask has a question about the folder answered by a file that is open already:
 // no more than that one is needed, when others have taken all.
 func (s *Store) ask(question func(fd int) error) error {
-	raw, err := s.dir.SyscallConn()
+	dir, done, err := s.root.asked()
+	if err != nil {
+		return err
+	}
+	defer done()
+	raw, err := dir.SyscallConn()
 	if err != nil {
 		return err
 	}

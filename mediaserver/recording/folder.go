@@ -21,6 +21,8 @@ func (s *Store) mayCreate(dir string) (there bool, err error) {
 			return at == dir, nil
 		case errors.Is(err, syscall.ENOTDIR):
 			return false, fmt.Errorf("%w: %.64q is a file, and no folder", ErrBadName, at)
+		case at == "." && s.root.unmade(err):
+			return false, nil // whether it can be made is seen then
 		case at == ".", !errors.Is(err, fs.ErrNotExist):
 			return false, err
 		}
@@ -57,6 +59,9 @@ func (r *Recorder) make() error {
 	}
 	dir := path.Dir(r.file)
 	var err error
+	if err = r.store.root.make(); err != nil {
+		return diskError(err)
+	}
 	for range 3 { // another recording's last file may go at this moment, and its folder with it
 		if err = r.store.makeFolders(dir); err != nil {
 			continue

@@ -217,6 +217,9 @@ func (s *Store) Forget(name string) {
 // readJournal reads what a server before wrote down. Recordings that it was
 // writing are noted as torn: see mend.
 func (s *Store) readJournal() error {
+	if !s.root.has(journalDir) {
+		return nil
+	}
 	dir, err := s.root.Open(journalDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -72,6 +72,9 @@ func nameOf(file string) (name string, ok bool) {
 // recording that is called so, or else the file.
 func (s *Store) filesOf(name string) ([]string, error) {
 	prefix, base, ending, err := s.split(name)
+	if err == nil {
+		err = s.theirs(base)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +129,9 @@ func (s *Store) List(ctx context.Context, after string, limit int) (page []Info,
 }
 
 // another says whether a folder is that of another instance.
-func (s *Store) another(folder string) bool { return slices.Contains(s.opts.Others, folder) }
+func (s *Store) another(folder string) bool {
+	return slices.Contains(s.opts.Others, folder) || s.marked(folder)
+}
 
 // Find tells of one recorded stream. It fails with ErrNotFound or ErrBadName.
 // A name means its own file here, never the newest of several.

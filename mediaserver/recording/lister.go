@@ -76,6 +76,8 @@ func (l *lister) walk(ctx context.Context, s span, dir, after, to string) (on bo
 	f, err := l.store.folders.Open(ctx, dir)
 	switch {
 	case err == nil:
+	case dir == "." && l.store.root.empty(err):
+		return true, nil
 	case dir == ".", ctx.Err() != nil:
 		return false, err
 	case errors.Is(err, fs.ErrNotExist):

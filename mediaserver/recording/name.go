@@ -28,7 +28,7 @@ func (s *Store) split(name string) (prefix, base, ending string, err error) {
 	}
 	for _, other := range s.opts.Others {
 		if strings.HasPrefix(base, other+"/") {
-			return "", "", "", fmt.Errorf("%w: %.64q lies in the folder of another instance, %s below this one: connect to that one, or choose another name", ErrBadName, name, other)
+			return "", "", "", inAnother(name, other)
 		}
 	}
 	return prefix, base, ending, nil
@@ -54,23 +54,31 @@ func splitName(name string) (prefix, base, ending string, err error) {
 			break
 		}
 	}
+	if why := noPath(base); why != "" {
+		return bad(why)
+	}
+	return prefix, base, ending, nil
+}
+
+// noPath says why a name is no path of files in a folder; "": it is.
+func noPath(base string) (why string) {
 	switch {
 	case base == "":
-		return bad("is empty")
+		return "is empty"
 	case strings.ContainsFunc(base, notForFiles):
-		return bad("has characters that are not for files")
+		return "has characters that are not for files"
 	case !fs.ValidPath(base):
-		return bad("is no plain path")
+		return "is no plain path"
 	}
 	for part := range strings.SplitSeq(base, "/") {
 		if len(part) > maxName {
-			return bad("is longer than 200 bytes")
+			return "is longer than 200 bytes"
 		}
 		if strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
-			return bad("begins or ends with a dot or a space")
+			return "begins or ends with a dot or a space"
 		}
 	}
-	return prefix, base, ending, nil
+	return ""
 }
 
 // notForFiles says whether a character cannot be in the name of a stream that has
@@ -98,16 +106,21 @@ func recordable(base string) error {
 		return fmt.Errorf("%w: %.64q has more than %d folders", ErrBadName, base, maxDepth)
 	}
 	for part := range strings.SplitSeq(dir, "/") {
-		lower := strings.ToLower(part) // on some disks that is the same
-		taken := strings.HasSuffix(lower, partial)
-		for _, f := range formats {
-			taken = taken || strings.HasSuffix(lower, f.extension)
-		}
-		if taken {
+		if likeFile(part) {
 			return fmt.Errorf("%w: %.64q has a folder that is called as a file is: leave out its ending", ErrBadName, base)
 		}
 	}
 	return nil
+}
+
+// likeFile says whether a folder would be where a file of ours may be.
+func likeFile(folder string) bool {
+	lower := strings.ToLower(folder) // on some disks that is the same
+	taken := strings.HasSuffix(lower, partial)
+	for _, f := range formats {
+		taken = taken || strings.HasSuffix(lower, f.extension)
+	}
+	return taken
 }
 
 // newest returns the file that playing a name takes: one of the format that
@@ -116,6 +129,9 @@ func recordable(base string) error {
 // mended first, until ctx ends.
 func (s *Store) newest(ctx context.Context, name string) (file string, info fs.FileInfo, err error) {
 	prefix, base, ending, err := s.split(name)
+	if err == nil {
+		err = s.theirs(base)
+	}
 	if err != nil {
 		return "", nil, err
 	}

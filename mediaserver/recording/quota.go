@@ -140,6 +140,9 @@ func (s *Store) walk() (files, bytes int64, err error) {
 		dirs = dirs[:len(dirs)-1]
 		err := s.visit(dir, func(e fs.DirEntry) {
 			at := path.Join(dir, e.Name())
+			if e.Name() == marker {
+				return
+			}
 			if e.IsDir() {
 				if at != journalDir && !s.another(at) {
 					files++
@@ -156,6 +159,9 @@ func (s *Store) walk() (files, bytes int64, err error) {
 			files++
 			bytes += min(info.Size(), math.MaxInt64-bytes)
 		})
+		if dir == "." && s.root.empty(err) {
+			return 0, 0, nil
+		}
 		if dir == "." && err != nil || errors.Is(err, ErrClosed) {
 			return 0, 0, err
 		}

@@ -162,7 +162,8 @@ func (r *Recorder) open(ctx context.Context, name string, mode Mode) error {
 		return err
 	}
 	r.base = base
-	if err := recordable(base); err != nil {
+	s.root.want()
+	if err := errors.Join(recordable(base), s.theirs(base)); err != nil {
 		return err
 	}
 	if err := errors.Join(s.free(), s.within(true)); err != nil {
@@ -297,7 +298,7 @@ func (r *Recorder) create() (err error) {
 		s.end(r.mark, false)
 		return err
 	}
-	if r.w, err = flv.Create(r.f); err != nil {
+	if r.w, err = r.front(); err != nil {
 		r.f.Close()
 		err = errors.Join(err, s.root.Remove(r.temp))
 		s.end(r.mark, false)
@@ -306,6 +307,15 @@ func (r *Recorder) create() (err error) {
 	r.size.Store(r.w.Size())
 	s.lies(r, r.temp)
 	return nil
+}
+
+// front writes the front of a new file. Its folder may have become that of another
+// instance a moment ago: which has the first file in it, has it (see Claim).
+func (r *Recorder) front() (*flv.Writer, error) {
+	if err := r.store.theirs(r.base); err != nil {
+		return nil, err
+	}
+	return flv.Create(r.f)
 }
 
 // begin has the journal say that the file is written.
@@ -318,7 +328,10 @@ func (r *Recorder) begin() error {
 // before has left under the first one is looked after.
 func (s *Store) freeTemp(file string) (string, error) {
 	const most = 100
-	for n := 1; n <= most; n++ {
+	// An instance and a stream of the one around it may both begin the same file,
+	// until one gives way: neither takes the other's for what was left.
+	first := 1 + most*s.root.depth()
+	for n := first; n < first+most; n++ {
 		temp := tempOf(file, n)
 		if _, err := s.root.Lstat(temp); errors.Is(err, fs.ErrNotExist) {
 			return temp, nil
@@ -330,7 +343,7 @@ func (s *Store) freeTemp(file string) (string, error) {
 			return temp, nil
 		}
 	}
-	return "", fmt.Errorf("%w: %d files called like %s are in the way: move them away", ErrBusy, most, tempOf(file, 1))
+	return "", fmt.Errorf("%w: %d files called like %s are in the way: move them away", ErrBusy, most, tempOf(file, first))
 }
 
 func (r *Recorder) continueFile(mode Mode) error {

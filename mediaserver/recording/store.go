@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -77,13 +76,24 @@ type Options struct {
 	// Others are the folders of other instances inside this one, as paths with
 	// slashes from here. What is in them is theirs: here it has no name.
 	Others []string
+	// Late opens the folder of an instance that need not be there: nothing is on the
+	// disk before something is recorded. Nil: it is made at once.
+	Late *Late
+}
+
+// Late is how a folder is opened that need not be there. What lies in it is counted
+// for MaxTotalSize and MaxFiles when somebody records first.
+type Late struct {
+	Claims Claims
+	Name   string // of the instance
+	// Files pays for what is open of the folder, once it is there: two.
+	Files *budget.Budget
 }
 
 // Store is the folder with an instance's recorded streams. All methods may be
 // called from any goroutine.
 type Store struct {
-	root *os.Root
-	dir  *os.File // the same, to ask the disk how it is
+	root *root
 	log  *slog.Logger
 	opts Options
 
@@ -141,10 +151,7 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 	if opts.Workers == nil {
 		opts.Workers = playback.NewWorkers()
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir)
+	root, err := openRoot(dir, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -158,16 +165,12 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 		opts.Folders = s.watcher
 	}
 	s.folders = folders.New(root, opts.Folders, lists)
-	if s.dir, err = root.Open("."); err != nil {
-		root.Close()
-		return nil, err
-	}
 	if err := s.readJournal(); err != nil { // it helps, and nobody is kept out for want of it
 		log.Error("journal of recordings cannot be read: what was being recorded is mended when it is played", "err", err)
 	}
 	torn := slices.Sorted(maps.Keys(s.torn))
 	s.beside.Go(func() { s.mendAll(torn) })
-	if s.bounded() {
+	if s.bounded() && opts.Late == nil {
 		s.mu.Lock()
 		s.startCount()
 		s.mu.Unlock()
@@ -206,8 +209,22 @@ func (s *Store) Close(ctx context.Context) error {
 	if s.watcher != nil {
 		s.watcher.Close()
 	}
-	if err := s.dir.Close(); !errors.Is(err, os.ErrClosed) { // it may be closed twice
-		errs[len(running)] = err
+	s.giveBack()
+	errs[len(running)] = s.root.Close()
+	return errors.Join(errs...)
+}
+
+// Busy says whether something is being played, recorded or mended.
+func (s *Store) Busy() bool {
+	if s.Playbacks() > 0 {
+		return true
 	}
-	return errors.Join(append(errs, s.root.Close())...)
+	select {
+	case <-s.mended:
+	default:
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.recording) > 0 || s.menders > 0
 }
