@@ -19,6 +19,9 @@ type Budgets struct {
 	Samples *Budget
 	// Waiting counts names that players wait for and nobody publishes.
 	Waiting *Budget
+	// Instances counts instances that have started because a client named them, and
+	// in which nobody has shown that it may publish.
+	Instances *Budget
 	// Files counts open files: sockets of connections, RTMP and HTTP. What is left
 	// of the files that the process may open is for recordings. Played is the part
 	// of it that is for recorded files which are played.
@@ -50,6 +53,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Indexes:   of("indexes", share(10, 8*mib, 512*mib)),
 		Samples:   of("samples", share(16, 8*mib, 64*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
+		Instances: of("instances of strangers", share(512<<10, 64, 16<<10)),
 		Files:     of("files", files),
 		Questions: NewQuestions(0),
 		Turns:     NewTurns(0),
@@ -65,7 +69,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Waiting, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Waiting, b.Instances, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

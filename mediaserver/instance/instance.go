@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,9 @@ type Config struct {
 	// Budgets bound what clients make the process spend; nil: nothing does.
 	Budgets *budget.Budgets
 	Log     *slog.Logger
+	// Proved is called, once and as answers are, when the first client has shown that
+	// it may publish; never where anyone may. Nil: nobody wants to know.
+	Proved func()
 }
 
 // Rules are what a manifest says of an instance, as far as it can change while
@@ -100,6 +104,9 @@ type Instance struct {
 
 	seen    *seen
 	refused *refused
+
+	proved     func()
+	provedOnce sync.Once
 }
 
 // New starts an instance. Close ends it.
@@ -122,6 +129,7 @@ func New(cfg Config) (*Instance, error) {
 		stopped:   make(chan struct{}),
 		seen:      newSeen(),
 		refused:   newRefused(),
+		proved:    cfg.Proved,
 		addresses: budget.NewAddresses(cfg.Rules.MaxPerAddress, cfg.Rules.SharedAddresses),
 	}
 	if i.questions = cfg.Budgets.Questions; i.questions == nil {

@@ -34,6 +34,7 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 // MayPublish implements session.Instance.
 func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Refusal)) {
 	decided := func(why *session.Refusal) {
+		i.proves(why)
 		if why == nil {
 			answer(nil)
 			return

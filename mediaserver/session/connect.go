@@ -141,6 +141,9 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 	case RefusedNoInstance:
 		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
 			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.Instance, to.Application), string(why.Code))
+	case RefusedBadInstance:
+		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
+			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) cannot start: %s.", Printable(to.Instance), to.Application, why.Error()), string(why.Code))
 	case RefusedLimit:
 		return s.refuse(cmd, "NetConnection.Connect.Failed", reject+"Resource limit violation: "+why.Error()+".", "instance is full")
 	case RefusedStopping:

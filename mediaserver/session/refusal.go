@@ -10,6 +10,8 @@ type RefusalCode string
 const (
 	RefusedNoApplication RefusalCode = "no such application"
 	RefusedNoInstance    RefusalCode = "no such instance"
+	// RefusedBadInstance is for a name under which no instance can start.
+	RefusedBadInstance RefusalCode = "bad instance name"
 )
 
 // Why a client may not publish. RefusedLimit and RefusedStopping are also why
