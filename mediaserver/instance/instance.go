@@ -159,6 +159,9 @@ func (i *Instance) Application() string { return i.application }
 // Name is the instance's name within its application.
 func (i *Instance) Name() string { return i.name }
 
+// Log is where the instance writes what happens.
+func (i *Instance) Log() *slog.Logger { return i.log }
+
 // Store holds the instance's recorded streams.
 func (i *Instance) Store() *recording.Store { return i.store }
 

@@ -239,7 +239,7 @@ func holdsStreams(dir string, visits *int) bool {
 // giveBack removes the folder of a store that is opened late when nothing but its
 // marker is left in it, for who would have it next.
 func (s *Store) giveBack() {
-	if s.root.late == nil || s.root.at.Load() == nil {
+	if s.root.late == nil || s.root.at.Load() == nil || !s.root.made.Load() && !isMarked(s.root.path) {
 		return
 	}
 	d, err := s.root.Open(".")

@@ -16,6 +16,7 @@ type root struct {
 	path string
 	late *Late // nil: it was there when the store was opened
 	at   atomic.Pointer[openedRoot]
+	made atomic.Bool // this store has made it
 }
 
 // openedRoot is a folder that is there. With no root, the store is closed.
@@ -128,6 +129,7 @@ func (r *root) make() error {
 	}
 	err := r.late.Claims.Make(r.late.Name)
 	if err == nil {
+		r.made.Store(true)
 		r.want()
 		_, err = r.get()
 	}

@@ -122,6 +122,9 @@ func (s *Server) drain() {
 	}
 	// One that came just before is a session by now, and waited for.
 	s.accepting.Wait()
+	for _, d := range s.onDemand {
+		d.stop() // who comes now starts nothing
+	}
 	for _, i := range s.all() {
 		i.Shutdown("The server is shutting down.")
 	}

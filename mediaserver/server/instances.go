@@ -17,21 +17,26 @@ import (
 // others are the instances whose folders lie inside that of doc's: those of the
 // same application whose names go on where its own ends. One that is suspended
 // keeps what it has.
-func others(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) (names []string) {
+func others(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) []string {
+	return othersOf(doc.Spec.Application, doc.Spec.Instance, docs)
+}
+
+func othersOf(application, instance string, docs []v1alpha1.AppInstance) (names []string) {
 	for i := range docs {
-		if docs[i].Spec.Application != doc.Spec.Application {
+		if docs[i].Spec.Application != application {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(docs[i].Spec.Instance, doc.Spec.Instance+"/"); ok {
+		if rest, ok := strings.CutPrefix(docs[i].Spec.Instance, instance+"/"); ok {
 			names = append(names, rest)
 		}
 	}
 	return names
 }
 
-// add builds the instance that one document describes. Its streams have no names
-// in the folders of others inside its own.
-func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
+// add builds the instance that one document describes, and what has the others of
+// its application start on demand where it says so. Its streams have no names in the
+// folders of others inside its own.
+func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) error {
 	app, name := doc.Spec.Application, doc.Spec.Instance
 	log := s.log.With("application", app, "instance", name)
 	if doc.Spec.Suspend {
@@ -43,7 +48,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	}
 
 	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
-	store, err := recording.Open(dir, log, s.storeOptions(doc, others))
+	store, err := recording.Open(dir, log, s.storeOptions(doc, others(doc, docs)))
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}
@@ -72,8 +77,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
 		rules.Keys, served.KeyFile = keys, keys.file
 	}
-	cfg := instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log}
-	i, err := instance.New(cfg)
+	i, err := instance.New(s.config(app, name, store, rules, log))
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,16 @@ func (s *Server) add(doc *v1alpha1.AppInstance, others []string) error {
 	}
 	s.instances[app][name] = i
 	s.served = append(s.served, served)
-	return nil
+	s.markNested(app, name, log)
+	if doc.Spec.OnDemandInstances {
+		s.onDemand[app], err = s.newOnDemand(doc, rules, docs)
+	}
+	return err
+}
+
+// config is that of an instance, whoever had it started.
+func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, log *slog.Logger) instance.Config {
+	return instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log}
 }
 
 // storeOptions are those of an instance's recordings.
@@ -129,18 +142,36 @@ func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer fun
 		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoApplication)})
 		return
 	}
-	i, ok := byName[r.Instance]
-	if !ok {
-		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoInstance)})
+	if i, ok := byName[r.Instance]; ok {
+		i.Connect(r, peer, answer)
 		return
 	}
-	i.Connect(r, peer, answer)
+	if d := s.onDemand[r.Application]; d != nil {
+		d.connect(r, peer, answer)
+		return
+	}
+	answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoInstance)})
 }
 
-// all are the instances that are served.
+// all are the instances that are served, those on demand included that are loaded.
 func (s *Server) all() (all []*instance.Instance) {
 	for _, one := range s.served {
 		all = append(all, s.instances[one.Application][one.Instance])
 	}
+	for _, d := range s.onDemand {
+		all = append(all, d.loaded()...)
+	}
 	return all
+}
+
+// markNested says in the folder of an instance inside another's that it is one,
+// whoever serves there next.
+func (s *Server) markNested(app, name string, log *slog.Logger) {
+	if !strings.Contains(name, "/") {
+		return
+	}
+	claims := recording.Claims{Streams: filepath.Join(s.cfg.Data, app, "streams")}
+	if err := claims.Mark(name); err != nil {
+		log.Warn("the folder of recordings is not marked as this instance's: without its manifest it would be one of streams", "err", err)
+	}
 }

@@ -86,7 +86,11 @@ type Server struct {
 
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
+	onDemand  map[string]*onDemand // by application
 	keys      []*keyring
+	// disks ends when disks are not waited for any more, which giveUp has.
+	disks  context.Context
+	giveUp context.CancelFunc
 	unlock    func() error
 
 	rtmp, rtmps net.Listener // rtmps is nil when it is not wanted
@@ -143,6 +147,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	perAddress, shared := addressPlaces(docs, cfg.MaxConnections)
 	cfg.Budgets.Turns.Share(manyBehind(docs))
+	if err := onDemandOnce(docs); err != nil {
+		return nil, err
+	}
 	unlock, err := lockData(cfg.Data)
 	if err != nil {
 		return nil, err
@@ -154,6 +161,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		turns:      playback.NewWorkers(),
 		folders:    folders.NewWatcher(cfg.Budgets.Indexes),
 		instances:  map[string]map[string]*instance.Instance{},
+		onDemand:   map[string]*onDemand{},
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),
 		perAddress: perAddress,
@@ -161,8 +169,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		conns:      map[*session.Session]struct{}{},
 		refused:    map[string]uint64{},
 	}
+	s.disks, s.giveUp = context.WithCancel(context.Background())
 	for i := range docs {
-		if err := s.add(&docs[i], others(&docs[i], docs)); err != nil {
+		if err := s.add(&docs[i], docs); err != nil {
 			s.close(context.Background()) // nothing is being recorded yet
 			return nil, err
 		}
@@ -275,8 +284,11 @@ func (s *Server) Ready() error {
 // Stats implements web.Source.
 func (s *Server) Stats() []instance.Stats {
 	all := make([]instance.Stats, 0, len(s.served))
-	for _, i := range s.all() {
-		all = append(all, i.Stats())
+	for _, one := range s.served {
+		all = append(all, s.instances[one.Application][one.Instance].Stats())
+	}
+	for _, d := range s.onDemand {
+		all = append(all, d.stats()...)
 	}
 	return all
 }
@@ -322,22 +334,22 @@ func (s *Server) Recordings() []catalogue.Shelf {
 		}
 		all = append(all, r)
 	}
+	for _, d := range s.onDemand {
+		all = append(all, d.shelves()...)
+	}
 	return all
 }
 
 // close ends what New has begun. Disks that hang are waited for until ctx ends.
 func (s *Server) close(ctx context.Context) {
+	defer context.AfterFunc(ctx, s.giveUp)()
+	defer s.giveUp()
 	var all sync.WaitGroup
-	for _, i := range s.all() { // at once: they may wait for different disks
-		all.Go(func() {
-			if err := i.Finish(ctx); err != nil {
-				s.log.Error("recordings are not finished", "application", i.Application(), "instance", i.Name(), "err", err)
-			}
-			i.Close()
-			if err := i.Store().Close(ctx); err != nil {
-				s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
-			}
-		})
+	for _, one := range s.served { // at once: they may wait for different disks
+		all.Go(func() { s.end(ctx, s.instances[one.Application][one.Instance]) })
+	}
+	for _, d := range s.onDemand {
+		all.Go(func() { d.close(ctx) })
 	}
 	for _, k := range s.keys {
 		all.Go(func() { k.close(ctx) })
@@ -350,5 +362,16 @@ func (s *Server) close(ctx context.Context) {
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {
 		s.log.Error("unlock data folder", "err", err)
+	}
+}
+
+// end ends one instance, until ctx ends.
+func (s *Server) end(ctx context.Context, i *instance.Instance) {
+	if err := i.Finish(ctx); err != nil {
+		s.log.Error("recordings are not finished", "application", i.Application(), "instance", i.Name(), "err", err)
+	}
+	i.Close()
+	if err := i.Store().Close(ctx); err != nil {
+		s.log.Error("close recordings", "application", i.Application(), "instance", i.Name(), "err", err)
 	}
 }
