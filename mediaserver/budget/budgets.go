@@ -53,7 +53,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Indexes:   of("indexes", share(10, 8*mib, 512*mib)),
 		Samples:   of("samples", share(16, 8*mib, 64*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
-		Instances: of("instances of strangers", share(512<<10, 64, 16<<10)),
+		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
 		Files:     of("files", files),
 		Questions: NewQuestions(0),
 		Turns:     NewTurns(0),

@@ -16,9 +16,33 @@ import (
 type Shelf struct {
 	Application, Instance string
 	Store                 *recording.Store
+	// Borrow lends the store of an instance that is not always there, until it is
+	// given back. Nil: Store is.
+	Borrow func(context.Context) (store *recording.Store, giveBack func(), err error)
 	// Authorize checks the publish key of a caller who deletes. Nil where anyone
 	// may publish: then callers on the server's own machine may delete.
 	Authorize func(key string) *session.Refusal
+}
+
+// open lends the store to one who reads it, and gives it back after that.
+func (s Shelf) open(ctx context.Context, read func(*recording.Store) error) error {
+	if s.Borrow == nil {
+		return read(s.Store)
+	}
+	store, giveBack, err := s.Borrow(ctx)
+	if err != nil {
+		return fmt.Errorf("recordings of %.64s/%.64s: %w", s.Application, s.Instance, err)
+	}
+	defer giveBack()
+	return read(store)
+}
+
+func (s Shelf) list(ctx context.Context, after string, limit int) (found []recording.Info, rest string, err error) {
+	err = s.open(ctx, func(store *recording.Store) (err error) {
+		found, rest, err = store.List(ctx, after, limit)
+		return err
+	})
+	return found, rest, err
 }
 
 // Recording is one recorded stream.
@@ -82,7 +106,7 @@ func (c *Catalogue) List(ctx context.Context, q Query) (page []Recording, next P
 			after = q.After.Name
 		}
 		if len(page) == q.Limit { // is there anything in this one?
-			found, rest, err := s.Store.List(ctx, after, 1)
+			found, rest, err := s.list(ctx, after, 1)
 			if err != nil {
 				return nil, Place{}, err
 			}
@@ -91,7 +115,7 @@ func (c *Catalogue) List(ctx context.Context, q Query) (page []Recording, next P
 			}
 			continue
 		}
-		found, rest, err := s.Store.List(ctx, after, q.Limit-len(page))
+		found, rest, err := s.list(ctx, after, q.Limit-len(page))
 		if err != nil {
 			return nil, Place{}, err
 		}
@@ -111,12 +135,16 @@ func (s Shelf) compare(application, instance string) int {
 
 // Find tells of one recording. It fails with a *NotServedError, or as
 // [recording.Store.Find] does.
-func (c *Catalogue) Find(of apppath.Path, name string) (Recording, error) {
+func (c *Catalogue) Find(ctx context.Context, of apppath.Path, name string) (Recording, error) {
 	s, err := c.shelf(of)
 	if err != nil {
 		return Recording{}, err
 	}
-	info, err := s.Store.Find(name)
+	var info recording.Info
+	err = s.open(ctx, func(store *recording.Store) (err error) {
+		info, err = store.Find(name)
+		return err
+	})
 	if err != nil {
 		return Recording{}, err
 	}
@@ -125,7 +153,7 @@ func (c *Catalogue) Find(of apppath.Path, name string) (Recording, error) {
 
 // Delete removes one recording for a caller. It fails with a *NotServedError, a
 // *RefusedError, or as [recording.Store.Delete] does.
-func (c *Catalogue) Delete(by Caller, of apppath.Path, name string) error {
+func (c *Catalogue) Delete(ctx context.Context, by Caller, of apppath.Path, name string) error {
 	s, err := c.shelf(of)
 	if err != nil {
 		return err
@@ -133,7 +161,7 @@ func (c *Catalogue) Delete(by Caller, of apppath.Path, name string) error {
 	if err := s.mayDelete(by); err != nil {
 		return err
 	}
-	return s.Store.Delete(name)
+	return s.open(ctx, func(store *recording.Store) error { return store.Delete(name) })
 }
 
 func (c *Catalogue) shelf(of apppath.Path) (Shelf, error) {

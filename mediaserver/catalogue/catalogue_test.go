@@ -89,7 +89,7 @@ func TestPagesGoOverInstances(t *testing.T) {
 	if _, _, err := c.List(t.Context(), catalogue.Query{Of: &of, Limit: 9}); !errors.As(err, &notServed) {
 		t.Errorf("of %v: %v", of, err)
 	}
-	if _, err := c.Find(of, "x"); !errors.As(err, &notServed) {
+	if _, err := c.Find(t.Context(), of, "x"); !errors.As(err, &notServed) {
 		t.Errorf("find in %v: %v", of, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestWhoMayDelete(t *testing.T) {
 	} {
 		s := shelf(t, "a", "one", c.keyed, "x")
 		of := apppath.Path{Application: "a", Instance: "one"}
-		err := catalogue.New(func() []catalogue.Shelf { return []catalogue.Shelf{s} }).Delete(c.by, of, "x")
+		err := catalogue.New(func() []catalogue.Shelf { return []catalogue.Shelf{s} }).Delete(t.Context(), c.by, of, "x")
 		var refused *catalogue.RefusedError
 		if c.refused != errors.As(err, &refused) || c.refused && refused.Objection != c.objection || !c.refused && err != nil {
 			t.Errorf("keyed %v, %+v: %v", c.keyed, c.by, err)

@@ -52,8 +52,8 @@ func (f *recordingsFolder) list(ctx context.Context, of *apppath.Path) ([]web.Re
 	}
 }
 
-func (f *recordingsFolder) find(_ context.Context, of apppath.Path, name string) (web.Recording, error) {
-	one, err := f.catalogue.Find(of, name)
+func (f *recordingsFolder) find(ctx context.Context, of apppath.Path, name string) (web.Recording, error) {
+	one, err := f.catalogue.Find(ctx, of, name)
 	if err != nil {
 		return web.Recording{}, err
 	}
@@ -61,6 +61,6 @@ func (f *recordingsFolder) find(_ context.Context, of apppath.Path, name string)
 }
 
 // remove needs no key: whoever may write to the folder could delete the file.
-func (f *recordingsFolder) remove(_ context.Context, of apppath.Path, name, _ string) error {
-	return f.catalogue.Delete(catalogue.Caller{Local: true}, of, name)
+func (f *recordingsFolder) remove(ctx context.Context, of apppath.Path, name, _ string) error {
+	return f.catalogue.Delete(ctx, catalogue.Caller{Local: true}, of, name)
 }

@@ -150,6 +150,35 @@ func (c Claims) mark(folder, dir string) error {
 	return nil
 }
 
+// Nested are the folders of instances in a folder of one, which are marked: where
+// they lie, with slashes from there.
+func Nested(dir string) (names []string, err error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		at := filepath.Join(dir, e.Name())
+		if !e.IsDir() || !isMarked(at) {
+			continue
+		}
+		inner, err := Nested(at)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, e.Name())
+		for _, name := range inner {
+			names = append(names, e.Name()+"/"+name)
+		}
+	}
+	return names, nil
+}
+
+// Has says whether a folder that lies in that of an instance is an instance's, too.
+func (c Claims) Has(name string) bool {
+	return c.own(name) || isMarked(filepath.Join(c.Streams, filepath.FromSlash(name)))
+}
+
 // free fails for the folder of streams.
 func (c Claims) free(folder, dir string) error {
 	if c.own(folder) || isMarked(dir) {

@@ -57,6 +57,7 @@ type onDemand struct {
 type room struct {
 	name    string
 	by      session.Client // who had it started
+	house   bool           // somebody of the house did
 	state   roomState
 	inst    *instance.Instance // once it has started
 	waiting []waiter           // for what it will be
@@ -67,13 +68,16 @@ type room struct {
 	// stranger says that nobody has shown that it may publish: it counts in the
 	// budget, and for the address that had it started.
 	stranger bool
-	tries    int // of others that were asked to make room for it
-	counted  counted
+	tries    int  // of others that were asked to make room for it
+	visited  bool // a client has been let in, or was to be
+	label    label
 }
 
-// waiter hears that it uses a room, or why not.
+// waiter hears that it uses a room, or why not. One that is no client, but of the
+// house, is not bound by limits.
 type waiter struct {
 	client session.Client
+	house  bool
 	then   func(*room, *session.Refusal)
 }
 
@@ -169,7 +173,7 @@ func (d *onDemand) connect(r session.ConnectRequest, peer session.Peer, answer f
 		refuse(badInstance(err))
 		return
 	}
-	d.use(r.Instance, waiter{r.Client, func(in *room, why *session.Refusal) {
+	d.use(r.Instance, waiter{client: r.Client, then: func(in *room, why *session.Refusal) {
 		if why != nil {
 			refuse(why)
 			return
@@ -213,14 +217,14 @@ func (d *onDemand) use(name string, w waiter) {
 	}
 	in := d.rooms[name]
 	if in != nil && in.state == roomServes {
-		d.enter(in)
+		d.enter(in, w)
 		d.mu.Unlock()
 		w.then(in, nil)
 		return
 	}
 	fresh := in == nil
 	if fresh {
-		in = &room{name: name, by: w.client}
+		in = &room{name: name, by: w.client, house: w.house}
 		d.rooms[name] = in
 	}
 	in.waiting = append(in.waiting, w)
@@ -231,8 +235,14 @@ func (d *onDemand) use(name string, w waiter) {
 }
 
 // enter counts one who uses a room. The caller holds mu.
-func (d *onDemand) enter(in *room) {
+func (d *onDemand) enter(in *room, w waiter) {
 	in.users++
+	in.visited = in.visited || !w.house
+	d.wake(in)
+}
+
+// wake notes that a room does not rest any more. The caller holds mu.
+func (d *onDemand) wake(in *room) {
 	if in.idle != nil {
 		d.idle.Remove(in.idle)
 		in.idle = nil
@@ -248,8 +258,17 @@ func (d *onDemand) leave(in *room) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if in.users--; in.users == 0 && in.state == roomServes {
-		d.rest(in, d.unloadAfter)
+		d.rest(in, d.restsFor(in))
 	}
+}
+
+// restsFor is how long a room stays that nobody uses: one in which only somebody of
+// the house has looked goes at once.
+func (d *onDemand) restsFor(in *room) time.Duration {
+	if in.visited {
+		return d.unloadAfter
+	}
+	return 0
 }
 
 // rest has a room that nobody uses unloaded after a while. The caller holds mu.

@@ -154,7 +154,7 @@ func TestAnAddressHasItsShare(t *testing.T) {
 // room.
 func TestInstancesOfStrangersHaveABudget(t *testing.T) {
 	t.Parallel()
-	budgets := budget.For(1<<20, 1000, nil) // 64 instances
+	budgets := budget.For(1<<20, 1000, nil) // the least
 	s, _ := runWith(t, Config{Budgets: budgets}, rooms+", limits: {maxInstances: 0, maxConnectionsPerAddress: 0}}")
 	most := int(budgets.Instances.Max())
 	for n := range most {

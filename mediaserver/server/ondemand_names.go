@@ -148,3 +148,43 @@ func alike(in *folders.Folder, part string) (like string, err error) {
 	}
 	return like, nil
 }
+
+// onDisk are the instances that have folders, in no order.
+func (n *instanceNames) onDisk(ctx context.Context, c recording.Claims) (names []string, err error) {
+	err = n.inside(ctx, c, "", &names)
+	return names, err
+}
+
+// inside adds those in the folder of one, or with "" of none.
+func (n *instanceNames) inside(ctx context.Context, c recording.Claims, name string, names *[]string) error {
+	in, err := n.index.Open(ctx, path.Clean(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	const atOnce = 256
+	after := func(string) bool { return false }
+	for {
+		found, err := in.From(0, after, atOnce)
+		if err != nil {
+			return err
+		}
+		for _, part := range found {
+			at := path.Join(name, part)
+			if recording.CheckInstance(at) != nil || !c.Has(at) {
+				continue
+			}
+			*names = append(*names, at)
+			if err := n.inside(ctx, c, at, names); err != nil {
+				return err
+			}
+		}
+		if len(found) < atOnce {
+			return nil
+		}
+		last := found[len(found)-1]
+		after = func(part string) bool { return sameFolders[0].Compare(part, last) <= 0 }
+	}
+}

@@ -70,6 +70,10 @@ func (d *onDemand) place(in *room) (victim *room, why *session.Refusal) {
 	switch {
 	case other != nil:
 		victim, why = other, badInstance(differs(in.name, other.name))
+	case in.house:
+		d.taken++
+		d.spell(in)
+		return nil, nil
 	case d.max > 0 && d.taken >= d.max:
 		victim = d.longestIdle(func(*room) bool { return true })
 		why = &session.Refusal{Code: session.RefusedLimit, Limit: fieldMaxInstances, Reason: fmt.Sprintf("limit reached: %s is %d", fieldMaxInstances, d.max)}

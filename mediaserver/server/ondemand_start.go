@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -33,8 +35,17 @@ func (d *onDemand) start(in *room) {
 	in.inst, in.state = inst, roomServes
 	waiting := d.admit(in, d.unloadAfter)
 	d.mu.Unlock()
-	inst.Log().Info("instance has started", "client", in.by.ID, "address", in.by.Address)
-	letIn(in, waiting)
+	d.say(in, "instance has started")
+	welcome(in, waiting)
+}
+
+// say tells the log of a room, for the address that had it started.
+func (d *onDemand) say(in *room, what string) {
+	level := slog.LevelInfo
+	if in.house {
+		level = slog.LevelDebug
+	}
+	in.inst.Log().Log(context.Background(), level, what, "client", in.by.ID, "address", in.by.Address)
 }
 
 // open makes the instance of a room.
@@ -70,8 +81,8 @@ func (d *onDemand) open(in *room) (*instance.Instance, *session.Refusal) {
 // does. The caller holds mu, and lets them in after it.
 func (d *onDemand) admit(in *room, rests time.Duration) (waiting []waiter) {
 	waiting, in.waiting = in.waiting, nil
-	for range waiting {
-		d.enter(in)
+	for _, w := range waiting {
+		d.enter(in, w)
 	}
 	if len(waiting) == 0 {
 		d.rest(in, rests)
@@ -79,7 +90,7 @@ func (d *onDemand) admit(in *room, rests time.Duration) (waiting []waiter) {
 	return waiting
 }
 
-func letIn(in *room, waiting []waiter) {
+func welcome(in *room, waiting []waiter) {
 	for _, w := range waiting {
 		w.then(in, nil)
 	}
@@ -130,8 +141,7 @@ func (d *onDemand) retire(in *room, then func()) {
 		return
 	}
 	in.state = roomRetires
-	d.enter(in)
-	in.users--
+	d.wake(in)
 	d.mu.Unlock()
 	in.inst.Retire(func(retired bool) {
 		d.retired(in, retired)
@@ -158,7 +168,7 @@ func (d *onDemand) retired(in *room, gone bool) {
 		waiting, ask := d.admit(in, min(d.unloadAfter, busyAgain)), in.gone
 		in.gone = nil
 		d.mu.Unlock()
-		letIn(in, waiting)
+		welcome(in, waiting)
 		for _, f := range ask {
 			f()
 		}
@@ -172,7 +182,7 @@ func (d *onDemand) unload(in *room) {
 	d.disks <- struct{}{}
 	d.server.end(d.server.disks, in.inst)
 	<-d.disks
-	in.inst.Log().Info("instance is unloaded: nobody has used it", "address", in.by.Address)
+	d.say(in, "instance is unloaded: nobody has used it")
 	d.forget(in)
 	d.mu.Lock()
 	d.leaving--

@@ -24,8 +24,8 @@ type measured struct {
 	past  instance.Stats // of those that were counted together, and are not any more
 }
 
-// counted is what is remembered of one room.
-type counted struct {
+// label is what is remembered of one room.
+type label struct {
 	named  bool
 	before instance.Stats // what was counted with the others
 	gone   bool           // it is counted for the last time
@@ -33,11 +33,11 @@ type counted struct {
 
 // recognize gives a room, of which the figures are known, a label of its own.
 func (m *measured) recognize(in *room, so instance.Stats) {
-	if in.counted.named || m.named >= maxMeasured {
+	if in.label.named || m.named >= maxMeasured {
 		return
 	}
 	m.named++
-	in.counted.named, in.counted.before = true, so
+	in.label.named, in.label.before = true, so
 	addTotals(&m.past, so, 1)
 }
 
@@ -48,7 +48,7 @@ func (d *onDemand) forget(in *room) {
 	last := in.inst.Stats()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if in.counted.gone = true; in.counted.named {
+	if in.label.gone = true; in.label.named {
 		d.measured.named--
 		return
 	}
@@ -62,14 +62,14 @@ func (d *onDemand) stats() (all []instance.Stats) {
 	rest := instance.Stats{Application: d.application, Name: otherInstances}
 	type look struct {
 		*instance.Instance
-		counted
+		label
 	}
 	var looks []look
 	d.mu.Lock()
 	addTotals(&rest, d.measured.past, 1)
 	for _, in := range d.rooms {
-		if in.inst != nil && !in.counted.gone {
-			looks = append(looks, look{in.inst, in.counted})
+		if in.inst != nil && !in.label.gone {
+			looks = append(looks, look{in.inst, in.label})
 		}
 	}
 	d.mu.Unlock()

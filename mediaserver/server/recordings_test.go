@@ -88,7 +88,7 @@ func TestRecordingsOffline(t *testing.T) {
 		t.Errorf("while it is served from: %v", err)
 	}
 	stop()
-	for instance, want := range map[string][]string{"": {"app/locked", "app/one"}, "app/locked/up": {"app/locked/up"}} {
+	for instance, want := range map[string][]string{"": {"app/locked", "app/locked/up", "app/one"}, "app/locked/up": {"app/locked/up"}} {
 		all, done, err := OpenRecordings(data, instance, nil)
 		if err != nil {
 			t.Fatal(err)

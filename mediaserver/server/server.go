@@ -91,7 +91,7 @@ type Server struct {
 	// disks ends when disks are not waited for any more, which giveUp has.
 	disks  context.Context
 	giveUp context.CancelFunc
-	unlock    func() error
+	unlock func() error
 
 	rtmp, rtmps net.Listener // rtmps is nil when it is not wanted
 	cert        *certificate // of rtmps

@@ -14,10 +14,10 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-func (h *recordings) remove(_ context.Context, r *http.Request) (any, error) {
+func (h *recordings) remove(ctx context.Context, r *http.Request) (any, error) {
 	of, name := pathOf(r), r.PathValue("name")
 	log := h.log.With("application", of.Application, "instance", of.Instance, "stream", name, "address", r.RemoteAddr)
-	err := h.catalogue.Delete(callerOf(r), of, name)
+	err := h.catalogue.Delete(ctx, callerOf(r), of, name)
 	var refused *catalogue.RefusedError
 	if errors.As(err, &refused) {
 		err = explain(refused)

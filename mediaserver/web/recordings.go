@@ -215,8 +215,8 @@ func pathOf(r *http.Request) apppath.Path {
 	return apppath.Path{Application: r.PathValue("application"), Instance: r.PathValue("instance")}
 }
 
-func (h *recordings) one(_ context.Context, r *http.Request) (any, error) {
-	one, err := h.catalogue.Find(pathOf(r), r.PathValue("name"))
+func (h *recordings) one(ctx context.Context, r *http.Request) (any, error) {
+	one, err := h.catalogue.Find(ctx, pathOf(r), r.PathValue("name"))
 	if err != nil {
 		return nil, err
 	}
