@@ -25,6 +25,10 @@
 // is made with the first packet that is written into it, and goes with its last
 // file.
 //
+// A store may be opened before its folder is there; the first recording makes it.
+// A folder inside that has a file ".instance" in it is that of another instance,
+// and what lies there has no name here: see Claims.
+//
 // A journal in the folder (".recording", a small file for each recording that is
 // being written) tells the next server what was not finished. That is mended
 // before it is played, and beside the start, which costs the same whatever lies in

@@ -2,6 +2,9 @@
 // an instance from each AppInstance document, gives every connection a session,
 // and takes it all down in an order that loses nothing.
 //
+// Instances that no manifest names start when a client connects to one, where a
+// manifest of their application says so, and are unloaded when nobody uses them.
+//
 // It owns sockets, the data folder's lock, the publish keys and the certificate.
 // Keys and certificate are files that others change while it runs, well or
 // badly: it looks at them every second, and neither keeps it from serving what

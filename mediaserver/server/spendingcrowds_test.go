@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -18,6 +19,8 @@ const (
 	crowdAddresses = 50
 	// spendingPlayers is how many play from one address: no more than it may have.
 	spendingPlayers = 100
+	// roomsKept is how many instances a stranger keeps in use.
+	roomsKept = 150
 )
 
 // crowdTrials are strangers who come from many addresses, or are many of one, and
@@ -41,6 +44,12 @@ func crowdTrials() []trial {
 			bound:   "half of the processors, in turns, for all that is no media; media as fast as its network brings it",
 			notices: "nothing", memory: 96 << 20, anyone: true,
 			send: sendAsPublishers,
+		},
+		{
+			name:    fmt.Sprintf("Connects that name an instance of their own each, from %d addresses, and leave, again and again; and %d that stay.", crowdAddresses, roomsKept),
+			bound:   "spec.limits.maxInstances, of which an address has a quarter; a budget of the process; who has left makes room",
+			notices: "nothing", memory: 64 << 20,
+			send: sendNames,
 		},
 	}
 }
@@ -117,5 +126,29 @@ func sendAsPublishers(s *stranger) {
 		defer nc.Close()
 		pour(nc, slices.Concat(chunks(0, "createStream", nil), chunks(1, "publish", nil, <-names, "live")))
 		return s.sendUnread(nc, flood)
+	})
+}
+
+func sendNames(s *stranger) {
+	for n := range roomsKept {
+		if _, err := s.letInto(strangersAddress, fmt.Sprint("app/kept", n)); err != nil {
+			s.failed(err)
+			return
+		}
+	}
+	var last atomic.Int64
+	from := make(chan string, crowdAddresses)
+	for n := range cap(from) {
+		from <- fmt.Sprintf("127.0.7.%d", 1+n)
+	}
+	s.crowd(8, func() error {
+		own := <-from
+		defer func() { from <- own }()
+		n := last.Add(1)
+		nc, err := s.letInto(own, fmt.Sprintf("app/room%d/in%d", n, n))
+		if err != nil {
+			return err
+		}
+		return nc.Close()
 	})
 }

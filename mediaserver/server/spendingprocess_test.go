@@ -198,7 +198,7 @@ func serveSpending(t *testing.T, args roleArgs) {
 	if args.Anyone {
 		mode = "Anyone"
 	}
-	manifest := fmt.Sprintf("{application: app, instance: one, access: {publish: {mode: %s}}, limits: {maxStreams: 6, maxConnectionsPerAddress: 200}, recording: {mode: OnRequest, maxFiles: %d}}", mode, args.AllowedFiles)
+	manifest := fmt.Sprintf("{application: app, instance: one, onDemandInstances: true, access: {publish: {mode: %s}}, limits: {maxStreams: 6, maxConnectionsPerAddress: 200}, recording: {mode: OnRequest, maxFiles: %d}}", mode, args.AllowedFiles)
 	s, stop := runWith(t, Config{Data: args.Folder, PublishKeyFile: key, Log: log, Budgets: files, DebugAddress: os.Getenv("FLASHPOD_SPENDING_DEBUG")}, manifest)
 	sayWith("serves", serves{s.RTMPAddr().String(), s.HTTPAddr().String(), s.Served()[0].Streams})
 	_, _ = io.Copy(io.Discard, os.Stdin)

@@ -178,12 +178,14 @@ func (s *stranger) connected(streams int) (conn *rtmp.Conn, nc net.Conn, done <-
 // whoever reads.
 func (s *stranger) letIn() (net.Conn, error) { return s.letInFrom(strangersAddress) }
 
-func (s *stranger) letInFrom(own string) (net.Conn, error) {
+func (s *stranger) letInFrom(own string) (net.Conn, error) { return s.letInto(own, "app/one") }
+
+func (s *stranger) letInto(own, app string) (net.Conn, error) {
 	_, nc, err := s.shakeFrom(own)
 	if err != nil {
 		return nil, err
 	}
-	pour(nc, chunks(0, "connect", amf.NewObject("app", "app/one")))
+	pour(nc, chunks(0, "connect", amf.NewObject("app", app)))
 	var came []byte
 	for b := make([]byte, 1<<10); !bytes.Contains(came, []byte("NetConnection.Connect.Success")); {
 		n, err := nc.Read(b)
