@@ -29,6 +29,10 @@ Another key that is written into the file counts at once, and the one before it
 stays valid for spec.access.publish.previousKeyFor (1h). A key that is missing
 keeps nobody from playing: publishers are refused until it is there.
 
+Where spec.onDemandInstances is true, any other instance of the application starts
+at its first connect, and is unloaded when nobody has used it for
+spec.idle.unloadAfter (20m). One manifest of an application may say so.
+
 A certificate for --rtmps-address that is missing or bad takes nothing else down:
 clients by TLS are turned away until a good one is there.
 

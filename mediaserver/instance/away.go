@@ -45,13 +45,13 @@ func (o *owner) expect(name string, within time.Duration) *away {
 }
 
 // expected is the publisher of a name that is waited for; nil: there is none. For
-// a while after a start those are expected too whose recording says that they were
-// lost: with the server before, most likely.
+// a while after the server's start those are expected too whose recording says that
+// they were lost: with the server before, most likely.
 func (o *owner) expected(name string) *away {
 	if a := o.away[name]; a != nil {
 		return a
 	}
-	left := o.rules.Load().PublisherReturn - time.Since(o.started)
+	left := o.rules.Load().PublisherReturn - time.Since(o.since)
 	if left <= 0 {
 		return nil
 	}

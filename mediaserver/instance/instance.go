@@ -40,6 +40,9 @@ type Config struct {
 	// Proved is called, once and as answers are, when the first client has shown that
 	// it may publish; never where anyone may. Nil: nobody wants to know.
 	Proved func()
+	// ServerStarted is when its server has: publishers that were lost with the one
+	// before are expected back for a while after that. Zero: now.
+	ServerStarted time.Time
 }
 
 // Rules are what a manifest says of an instance, as far as it can change while
@@ -105,6 +108,7 @@ type Instance struct {
 	seen    *seen
 	refused *refused
 
+	since      time.Time // Config.ServerStarted
 	proved     func()
 	provedOnce sync.Once
 }
@@ -130,7 +134,11 @@ func New(cfg Config) (*Instance, error) {
 		seen:      newSeen(),
 		refused:   newRefused(),
 		proved:    cfg.Proved,
+		since:     cfg.ServerStarted,
 		addresses: budget.NewAddresses(cfg.Rules.MaxPerAddress, cfg.Rules.SharedAddresses),
+	}
+	if i.since.IsZero() {
+		i.since = i.started
 	}
 	if i.questions = cfg.Budgets.Questions; i.questions == nil {
 		i.questions = budget.NewQuestions(0)

@@ -87,10 +87,15 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 	s.instances[app][name] = i
 	s.served = append(s.served, served)
 	s.markNested(app, name, log)
-	if doc.Spec.OnDemandInstances {
-		s.onDemand[app], err = s.newOnDemand(doc, rules, docs)
+	if !doc.Spec.OnDemandInstances {
+		return nil
 	}
-	return err
+	d, err := s.newOnDemand(doc, rules, docs)
+	if err != nil {
+		return err
+	}
+	s.onDemand[app] = d
+	return nil
 }
 
 // config is that of an instance, whoever had it started.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -270,6 +271,7 @@ func TestADrainReachesInstancesThatStartedOnDemand(t *testing.T) {
 	}
 
 	s, _ = runWith(t, Config{Data: killed}, rooms+"}")
+	s.started = s.started.Add(-time.Hour) // nobody who was lost is expected back any more
 	connect(t, s, "app/one").hello()
 	if journal, err := os.ReadDir(filepath.Join(killed, "app", "streams", "two", ".recording")); err != nil || len(journal) != 1 || whole(killed) {
 		t.Errorf("nobody has asked for it: %v, %v", journal, err)
@@ -277,6 +279,9 @@ func TestADrainReachesInstancesThatStartedOnDemand(t *testing.T) {
 	if !plays(t, connect(t, s, "app/two").hello(), "cam") || !whole(killed) {
 		t.Error("it is not mended when it is asked for")
 	}
+	v := connect(t, s, "app/two").hello()
+	v.on(1, "play", "cam")
+	v.expect("event 4") // StreamIsRecorded
 }
 
 // TestLabelsOfMetricsAreBounded: who has the key makes a label, strangers do not;

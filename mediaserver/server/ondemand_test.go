@@ -10,6 +10,9 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
+
+	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -53,14 +56,24 @@ func plays(t *testing.T, c *client, name string) bool {
 	}
 }
 
-// leave ends a connection, and waits until the server has seen that.
+// leave ends connections to on-demand instances, and waits until the server has seen
+// that.
 func leave(t *testing.T, s *Server, all ...*client) {
 	t.Helper()
-	before := s.open.Load()
+	d := s.onDemand["app"]
+	users := func() (n int) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, in := range d.rooms {
+			n += in.users
+		}
+		return n
+	}
+	before := users()
 	for _, c := range all {
 		c.conn.Close()
 	}
-	servertest.Eventually(t, "they have left", func() bool { return s.open.Load() <= before-int64(len(all)) })
+	servertest.Eventually(t, "they have left", func() bool { return users() == before-len(all) })
 }
 
 // why is the reason that a connect is refused with.
@@ -238,4 +251,30 @@ func TestTwoManifestsOfAnApplication(t *testing.T) {
 	}
 	connect(t, s, "app/three").expect("_error NetConnection.Connect.Failed")
 	connect(t, s, "app/four").hello() // limits are its own
+}
+
+// FuzzFoldedParts: each part of a name has its folded one, names that differ in
+// Unicode form alone have the same, and each is of as many parts.
+func FuzzFoldedParts(f *testing.F) {
+	for _, name := range []string{"lobby", "Hall/One", "Größe/x", "Gro\u0308ße/x", "STRASSE/straße", "a/b/c/d", "İ/ı", "\u2100/a", ""} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if recording.CheckInstance(name) != nil {
+			return
+		}
+		n := 0
+		for folds, as := range foldedParts(name) {
+			n++
+			if folds != folded(as) || !strings.HasPrefix(name, as) || strings.Count(folds, "/") != n-1 || strings.Count(as, "/") != n-1 {
+				t.Fatalf("%q: part %d is %q, folded %q", name, n, as, folds)
+			}
+			if other := norm.NFD.String(as); folded(other) != folds {
+				t.Errorf("%q and %q are not the same", as, other)
+			}
+		}
+		if n != strings.Count(name, "/")+1 {
+			t.Errorf("%q has %d parts", name, n)
+		}
+	})
 }

@@ -87,6 +87,7 @@ type Server struct {
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
 	onDemand  map[string]*onDemand // by application
+	started   time.Time
 	keys      []*keyring
 	// disks ends when disks are not waited for any more, which giveUp has.
 	disks  context.Context
@@ -162,6 +163,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		folders:    folders.NewWatcher(cfg.Budgets.Indexes),
 		instances:  map[string]map[string]*instance.Instance{},
 		onDemand:   map[string]*onDemand{},
+		started:    time.Now(),
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),
 		perAddress: perAddress,
