@@ -36,11 +36,11 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		is **int32
 		by *int32 // default
 	}{
+		{&limits.MaxInstances, defaults.Spec.Limits.MaxInstances},
 		{&limits.MaxConnections, defaults.Spec.Limits.MaxConnections},
 		{&limits.MaxConnectionsPerAddress, defaults.Spec.Limits.MaxConnectionsPerAddress},
 		{&limits.MaxStreams, defaults.Spec.Limits.MaxStreams},
 		{&limits.MaxMessageSize, defaults.Spec.Limits.MaxMessageSize},
-		{&limits.MaxInstances, defaults.Spec.Limits.MaxInstances},
 	} {
 		if equal(*limit.is, limit.by) {
 			*limit.is = nil

@@ -15,6 +15,7 @@ import (
 func (a *AppInstance) SetDefaults() {
 	s := &a.Spec
 	s.Instance = a.EffectiveInstance()
+	s.setOnDemandDefaults()
 	def(&s.Recording.Mode, RecordOnRequest)
 	if s.Storage.Size.IsZero() && s.Storage.Size.Format == "" {
 		s.Storage.Size = resource.MustParse("10Gi")
@@ -29,7 +30,6 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Limits.MaxConnectionsPerAddress, &perAddress)
 	def(&s.Limits.MaxStreams, &streams)
 	def(&s.Limits.MaxMessageSize, &message)
-	s.setOnDemandDefaults()
 	def(&s.NetworkPolicy.Mode, NetworkPolicyManaged)
 	def(&s.UpgradePolicy, UpgradeAuto)
 	def(&s.Delivery.Latency, LatencyBalanced)

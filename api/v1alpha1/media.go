@@ -106,6 +106,14 @@ const (
 
 // Limits bound what clients may take; 0 means no limit.
 type Limits struct {
+	// MaxInstances is how many on-demand instances may be loaded at once; 0 for any
+	// number. Beyond that the one that nobody has used for longest makes room, if
+	// there is any.
+	// +kubebuilder:default=1000
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxInstances *int32 `json:"maxInstances,omitempty"`
 	// MaxConnections is how many clients may be connected at once; 0 for any
 	// number.
 	// +kubebuilder:default=10000
@@ -147,14 +155,6 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxStreams *int32 `json:"maxStreams,omitempty"`
-	// MaxInstances is how many on-demand instances may be loaded at once; 0 for any
-	// number. Beyond that the one that nobody has used for longest makes room, if
-	// there is any.
-	// +kubebuilder:default=1000
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=2147483647
-	// +optional
-	MaxInstances *int32 `json:"maxInstances,omitempty"`
 }
 
 // Delivery trades latency for cost.

@@ -87,10 +87,10 @@ func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
 		name string
 		n    *int32
 	}{
+		{"maxInstances", l.MaxInstances},
 		{"maxConnections", l.MaxConnections},
 		{"maxConnectionsPerAddress", l.MaxConnectionsPerAddress},
 		{"maxStreams", l.MaxStreams},
-		{"maxInstances", l.MaxInstances},
 	} {
 		if limit.n != nil && *limit.n < 0 {
 			errs = append(errs, field.Invalid(path.Child(limit.name), *limit.n, "must not be negative; 0 means no limit"))

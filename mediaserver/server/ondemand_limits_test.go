@@ -332,3 +332,48 @@ func TestLabelsOfMetricsAreBounded(t *testing.T) {
 		t.Errorf("%v, %d connections", labels, connections)
 	}
 }
+
+// TestAConnectDuringAnUnload waits for it, and has the instance started anew.
+func TestAConnectDuringAnUnload(t *testing.T) {
+	t.Parallel()
+	s, _ := run(t, rooms+", idle: {unloadAfter: 1ms}}")
+	d := s.onDemand["app"]
+	first, ok := enter(s, "1", "192.0.2.1:1", "two").Instance.(*visit)
+	if !ok {
+		t.Fatal("not let in")
+	}
+	for range maxAtDisks { // the disk is busy
+		d.disks <- struct{}{}
+	}
+	first.Leave(session.Client{ID: "1", Address: "192.0.2.1:1"})
+	servertest.Eventually(t, "it is being unloaded", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.rooms["two"] != nil && d.rooms["two"].state == roomUnloads
+	})
+	answers := make(chan session.ConnectAnswer, 3)
+	for n := range 3 {
+		r := session.ConnectRequest{Client: session.Client{ID: fmt.Sprint("again", n), Address: "192.0.2.1:1"}, Application: "app", Instance: "two"}
+		s.Connect(r, guest(n), func(a session.ConnectAnswer) { answers <- a })
+	}
+	select {
+	case a := <-answers:
+		t.Errorf("answered while the folder is still another's: %+v", a)
+	default:
+	}
+	if a := enter(s, "one", "192.0.2.1:1", "one"); a.Refusal != nil { // others wait for nothing
+		t.Error(a.Refusal)
+	}
+	for range maxAtDisks {
+		<-d.disks
+	}
+	var again *instance.Instance
+	for range 3 {
+		a := <-answers
+		v, ok := a.Instance.(*visit)
+		if !ok || v.Instance == first.Instance || again != nil && v.Instance != again {
+			t.Fatalf("%+v", a)
+		}
+		again = v.Instance
+	}
+}
