@@ -22,9 +22,9 @@ import (
 func TestNamesOfMegabytes(t *testing.T) {
 	t.Parallel()
 	var said lines
-	s, _ := runWith(t, here, session.Config{Log: said.log(slog.LevelDebug)}, open.with(func(r *instance.Rules) { r.MaxMessageSize = 16 << 20 }))
+	s, _ := runWith(t, here, session.Config{Log: said.log(slog.LevelDebug)}, open.with(func(r *instance.Rules) { r.MaxMessageSize = 4 << 20 }))
 	nc, c := shouter(t, s)
-	long := strings.Repeat("name", 2<<20)
+	long := strings.Repeat("name", 512<<10)
 	say := func(id uint32, name string, args ...amf.Value) {
 		t.Helper()
 		shout(t, nc, id, name, args...)
@@ -63,7 +63,7 @@ func TestNamesOfMegabytes(t *testing.T) {
 	} {
 		about()
 		if n, all := answered(); n > 8<<10 {
-			t.Errorf("%s of 8 MB is answered with %d bytes: %.300q", what, n, all)
+			t.Errorf("%s of 2 MB is answered with %d bytes: %.300q", what, n, all)
 		}
 	}
 	for line := range strings.Lines(said.String()) {
