@@ -37,8 +37,9 @@ func TestWhatAPlayerWasNotSentIsNoLag(t *testing.T) {
 		player := s.PlayWith(c.conn, 1, PlayOptions{Takes: tracks.Oldest()})
 		defer player.Close()
 		c.expect(t, "video 170000@1 at 0", "video 170101@1 at 0")
+		large := slices.Concat(interOf(1, 2), make([]byte, 1<<20))
 		for range 40 {
-			write(t, p, rtmp.TypeVideo, 40, slices.Concat(interOf(1, 2), make([]byte, 1<<20)))
+			write(t, p, rtmp.TypeVideo, 40, large)
 		}
 		player.conn.loop.do(func() { // it finds all of this at once
 			write(t, p, rtmp.TypeVideo, 80, interOf(0, 3))
@@ -71,8 +72,9 @@ func TestWaitingForAStreamThatEnds(t *testing.T) {
 	p := twoTracks(t, s)
 	player := s.PlayWith(dial(t).conn, 1, PlayOptions{Takes: tracks.Oldest()})
 	defer player.Close()
+	large := slices.Concat(interOf(1, 2), make([]byte, 1<<20))
 	for range 40 {
-		write(t, p, rtmp.TypeVideo, 40, slices.Concat(interOf(1, 2), make([]byte, 1<<20)))
+		write(t, p, rtmp.TypeVideo, 40, large)
 	}
 	player.conn.loop.do(func() {
 		write(t, p, rtmp.TypeVideo, 80, keyOf(0, 2))

@@ -192,8 +192,8 @@ func TestSlowIsWhoDoesNotTake(t *testing.T) {
 				for _, step := range c.steps {
 					<-time.After(step.wait)
 					conn.open(step.room)
+					frame := slices.Concat(key(1), make([]byte, step.size))
 					for range step.count {
-						frame := slices.Concat(key(1), make([]byte, step.size))
 						write(t, p, rtmp.TypeVideo, at, frame)
 						at += c.speed
 						published++
