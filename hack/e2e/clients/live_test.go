@@ -13,6 +13,7 @@ import (
 )
 
 func TestEveryClientPlaysLive(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	dir := t.TempDir()
 	encoder := publish(t, s.url+"/cam", 120)
@@ -55,6 +56,7 @@ func TestEveryClientPlaysLive(t *testing.T) {
 }
 
 func TestLatePlayerStartsWithAKeyframe(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	publish(t, s.url+"/cam", 60)
 	s.untilMetric("streams", 1)
@@ -81,6 +83,7 @@ func TestLatePlayerStartsWithAKeyframe(t *testing.T) {
 }
 
 func TestPlayerOutlastsItsPublisher(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	p := dial(t, s.url)
 	p.play("cam", -1000)
@@ -96,6 +99,7 @@ func TestPlayerOutlastsItsPublisher(t *testing.T) {
 }
 
 func TestSecondPublisherIsRefused(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	publish(t, s.url+"/cam", 60)
 	s.untilMetric("streams", 1)
@@ -105,6 +109,7 @@ func TestSecondPublisherIsRefused(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "recording: {mode: 'Off'}", "")
 	key := strings.TrimSpace(read(t, filepath.Join(s.data, "live", "keys", "_definst_.key")))
 	for _, name := range []string{"cam", "cam?key=wrong"} {
@@ -127,6 +132,7 @@ func TestKeys(t *testing.T) {
 // With the hash of a SWF, rtmpdump signs its handshake and wants a signed
 // answer, as Flash Player does.
 func TestSignedHandshake(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	if err := os.MkdirAll(s.streams(), 0o755); err != nil {
 		t.Fatal(err)
@@ -143,6 +149,7 @@ func TestSignedHandshake(t *testing.T) {
 }
 
 func TestRTMPS(t *testing.T) {
+	t.Parallel()
 	certFile, keyFile := certificate(t)
 	s := serve(t, anyone, "", "--rtmps-address", "127.0.0.1:0", "--tls-cert-file", certFile, "--tls-key-file", keyFile)
 	publish(t, s.tls+"/cam", 60)

@@ -13,6 +13,7 @@ import (
 // The program's own client publishes a file, records it by doing so, and plays
 // it back to what it was.
 func TestOwnClient(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	dir := t.TempDir()
 	source, live, copied := filepath.Join(dir, "film.flv"), filepath.Join(dir, "live.flv"), filepath.Join(dir, "copy.flv")
@@ -43,6 +44,7 @@ func TestOwnClient(t *testing.T) {
 
 // The program in a pipe with ffmpeg on both sides, ended by Ctrl-C.
 func TestOwnClientInAPipe(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	dir := t.TempDir()
 	source, out := filepath.Join(dir, "film.flv"), filepath.Join(dir, "out.mkv")
@@ -67,6 +69,7 @@ func TestOwnClientInAPipe(t *testing.T) {
 }
 
 func TestOwnClientPublishesOtherFormats(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	dir := t.TempDir()
 	source := filepath.Join(dir, "film.flv")
@@ -91,6 +94,7 @@ func TestOwnClientPublishesOtherFormats(t *testing.T) {
 }
 
 func TestOwnClientSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "recording: {mode: 'Off'}", "")
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good.flv"), filepath.Join(dir, "bad.flv")

@@ -55,6 +55,7 @@ func unmarked(t *testing.T, from, to string) {
 // middle of a recording, though nothing but the pictures themselves says which
 // of them are keyframes.
 func TestPicturesThatAreNotMarked(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	dir := t.TempDir()
 	source, bare, live, part := filepath.Join(dir, "film.flv"), filepath.Join(dir, "bare.flv"), filepath.Join(dir, "live.flv"), filepath.Join(dir, "part.flv")

@@ -32,6 +32,7 @@ func only(t *testing.T, s *server) string {
 }
 
 func TestEveryStreamIsRecordedAndPlaysAgain(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone+"\nrecording: {mode: All}", "")
 	publish(t, s.url+"/cam", 5).wait()
 	s.untilMetric("recordings", 0)
@@ -64,6 +65,7 @@ func TestEveryStreamIsRecordedAndPlaysAgain(t *testing.T) {
 }
 
 func TestRecordedStreamPlaysFromAnyPoint(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	if err := os.MkdirAll(s.streams(), 0o755); err != nil {
 		t.Fatal(err)
@@ -120,6 +122,7 @@ func TestRecordedStreamPlaysFromAnyPoint(t *testing.T) {
 }
 
 func TestRecordAndAppendByRequest(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	source := filepath.Join(t.TempDir(), "two.flv")
 	film(t, source, 2)
@@ -141,6 +144,7 @@ func TestRecordAndAppendByRequest(t *testing.T) {
 }
 
 func TestInterruptedServerLeavesWholeFiles(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone+"\nrecording: {mode: All}", "")
 	encoder := publish(t, s.url+"/cam", 60)
 	s.untilMetric("recordings", 1)

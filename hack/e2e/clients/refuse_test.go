@@ -33,6 +33,7 @@ func fails(t *testing.T, args ...string) string {
 }
 
 func TestWrongManifests(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -58,6 +59,7 @@ func TestWrongManifests(t *testing.T) {
 }
 
 func TestTakenPorts(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "a.yaml")
@@ -123,6 +125,7 @@ func TestBadBytesHurtNobodyElse(t *testing.T) {
 }
 
 func TestUnknownApplicationsAndInstances(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	base := strings.TrimSuffix(s.url, "/live")
 	for app, want := range map[string]string{

@@ -174,6 +174,7 @@ func fields(line string) (kind string, at float64, hash string, err error) {
 // what else there may be, has the time of the keyframe that it lies behind:
 // nothing of it is lost.
 func TestResumeAtTheSameTime(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	r, err := os.Open(b.film)
 	if err != nil {

@@ -58,6 +58,7 @@ func twoTracks(t *testing.T, path string, seconds int) {
 // Clients that know nothing of tracks play a publication that has several, live
 // and recorded, and get the one that they ask for.
 func TestTracksForOldClients(t *testing.T) {
+	t.Parallel()
 	s := serve(t, anyone, "")
 	source := filepath.Join(t.TempDir(), "film.flv")
 	const seconds = 12
