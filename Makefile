@@ -135,6 +135,8 @@ test-chart: ## lint, render, install, upgrade, roll back and uninstall the chart
 	echo "running the chart tests"; \
 	HELM=$$helm KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/chart test -tags envtest -count 1 -timeout 15m ./...
 
+# What a stranger can make a server spend is measured alone. The clients wait for films, and the soak for its half a minute: side by
+# side they take as long as the longest of them.
 .PHONY: test-clients
 test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer, VLC, nginx-rtmp and go-rtmp
 	@mkdir -p bin; code=0; hack/tools/packages.sh clients || code=$$?; \
@@ -146,7 +148,6 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 	fi; \
 	echo "running the tests with real RTMP clients"; \
 	go test -tags clients -count 1 -timeout 10m -run '^TestSpending$$' ./mediaserver/server; \
-	go test -tags clients -count 1 -timeout 15m -run FFProbe ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3; \
 	skip='^$$'; if ! unshare --mount $$([[ $$EUID -eq 0 ]] || echo --user --map-root-user) mount -t tmpfs tmpfs /mnt 2>/dev/null; then \
 		echo "left out: the tests of a full disk, because mounting a small one needs root or user namespaces" | tee -a $(LEFT_OUT); \
 		skip='^(TestFullDisk|TestDiskThatIsNotWritable)$$'; \
@@ -155,8 +156,10 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 		echo "left out: the tests of Enhanced RTMP with real clients for $${lacks//|/, }, because the installed ffmpeg does not write that into FLV (pictures since 6.1, sound since 8.0)" | tee -a $(LEFT_OUT); \
 		skip="$$skip|^TestEnhancedCodecs$$/^($$lacks)$$"; \
 	fi; \
-	go test -tags clients -count 1 -timeout 15m -skip "$$skip" ./hack/e2e/clients/...; \
-	go test -tags clients -count 1 -timeout 5m -run Soak ./hack/soak
+	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	go test -tags clients -count 1 -timeout 15m -run 'FFProbe|Soak' ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3 ./hack/soak >"$$log" 2>&1 & short=$$!; \
+	code=0; go test -tags clients -count 1 -parallel 4 -timeout 15m -skip "$$skip" ./hack/e2e/clients/... || code=$$?; \
+	wait $$short || code=$$?; cat "$$log"; exit $$code
 
 KILLS ?= 400
 .PHONY: test-long
