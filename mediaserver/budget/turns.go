@@ -121,6 +121,9 @@ func (q *Turns) For(address string) *Turn {
 
 // Waiting is how many wait for their turn.
 func (q *Turns) Waiting() (n int) {
+	if q == nil {
+		return 0
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, l := range q.waiting.list {

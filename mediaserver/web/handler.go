@@ -27,6 +27,8 @@ type Source interface {
 	LeftOut() map[string]uint64
 	// Budgets are those that clients spend of.
 	Budgets() []*budget.Budget
+	// Waiting is how many connections wait for their turn.
+	Waiting() int
 	// Recordings has one entry per instance. The caller may change the slice.
 	Recordings() []catalogue.Shelf
 	// Certificate is what RTMPS clients are shown; false where there is no

@@ -45,6 +45,7 @@ type collector struct {
 	refusedPublications *prometheus.Desc
 	leftOut             *prometheus.Desc
 	budgets             [3]*prometheus.Desc // used, max, refused
+	waiting             *prometheus.Desc
 	notAfter            *prometheus.Desc
 	usable              *prometheus.Desc
 	build               prometheus.Metric
@@ -64,6 +65,8 @@ func newCollector(src Source, version string) *collector {
 			prometheus.NewDesc("flashpod_budget_max", "How much there is of a budget.", []string{"budget"}, nil),
 			prometheus.NewDesc("flashpod_budget_refused_total", "How often a client was refused something because a budget was used up.", []string{"budget"}, nil),
 		},
+		waiting: prometheus.NewDesc("flashpod_turns_waiting",
+			"Connections of clients that have not shown that they may publish, and wait for a processor.", nil, nil),
 		notAfter: prometheus.NewDesc("flashpod_certificate_not_after_timestamp_seconds",
 			"When the certificate that RTMPS clients are shown expires; absent when there is none.", nil, nil),
 		usable: prometheus.NewDesc("flashpod_certificate_usable",
@@ -82,7 +85,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	for _, d := range append([]*prometheus.Desc{c.refused, c.refusedPublications, c.leftOut, c.notAfter, c.usable}, c.budgets[:]...) {
+	for _, d := range append([]*prometheus.Desc{c.refused, c.refusedPublications, c.leftOut, c.waiting, c.notAfter, c.usable}, c.budgets[:]...) {
 		ch <- d
 	}
 	ch <- c.build.Desc()
@@ -113,6 +116,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.budgets[1], prometheus.GaugeValue, float64(b.Max()), b.Name())
 		ch <- prometheus.MustNewConstMetric(c.budgets[2], prometheus.CounterValue, float64(b.Refused()), b.Name())
 	}
+	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(c.src.Waiting()))
 	for reason, n := range c.src.Refused() {
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)
 	}

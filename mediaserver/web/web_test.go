@@ -46,6 +46,7 @@ func (s *source) Budgets() []*budget.Budget {
 	return []*budget.Budget{b}
 }
 
+func (s *source) Waiting() int               { return 14 }
 func (s *source) Ready() error               { return s.notReady }
 func (s *source) Stats() []instance.Stats    { return s.stats }
 func (s *source) Refused() map[string]uint64 { return s.refused }
@@ -137,6 +138,7 @@ func TestMetrics(t *testing.T) {
 		`flashpod_budget_used{budget="messages"} 40`,
 		`flashpod_budget_max{budget="messages"} 100`,
 		`flashpod_budget_refused_total{budget="messages"} 1`,
+		`flashpod_turns_waiting 14`,
 		`flashpod_build_info{version="v1.2"} 1`,
 		"# TYPE flashpod_connections gauge",
 		"# TYPE flashpod_connections_total counter",
