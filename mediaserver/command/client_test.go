@@ -270,6 +270,8 @@ func TestWhatFailsSaysWhyAndHow(t *testing.T) {
 		want string
 		args []string
 	}{
+		{2, `unknown command "serv": is it serve? See flashpod --help`, []string{"serv"}},
+		{2, `unknown command "all": see flashpod recordings --help`, []string{"recordings", "all"}},
 		{2, "publish needs FILE and URL: see flashpod publish --help", []string{"publish"}},
 		{2, "publish needs URL", []string{"publish", path}},
 		{2, `takes no more than URL, and "b" is more`, []string{"play", "a", "b"}},

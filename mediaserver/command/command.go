@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Execute runs what the process's command line says, until it is done or a
@@ -64,11 +65,13 @@ rtmp://host/application/instance and publishes or plays streams there.
 
 Start with:  flashpod serve --help`,
 		Version:       version,
+		Args:          subcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(serveCommand(version), publishCommand(), playCommand(), recordingsCommand())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(minus(err)) })
+	root.AddCommand(serveCommand(version), publishCommand(), playCommand(), recordingsCommand(), callCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
@@ -111,6 +114,27 @@ func orInterrupted(ctx context.Context, err error) error {
 	var i interrupted
 	if errors.As(context.Cause(ctx), &i) {
 		return i
+	}
+	return err
+}
+
+// subcommands is for a command that does nothing by itself.
+func subcommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2 // letters
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return usage(fmt.Errorf("unknown command %q: is it %s? See %s --help", args[0], strings.Join(like, " or "), cmd.CommandPath()))
+	}
+	return usage(fmt.Errorf("unknown command %q: see %s --help", args[0], cmd.CommandPath()))
+}
+
+// minus says of a flag that nobody knows and that is a number what to do.
+func minus(err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "" && strings.ContainsAny(unknown.GetSpecifiedShortnames()[:1], "0123456789.") {
+		return fmt.Errorf("%w: put -- before arguments that begin with a minus sign", err)
 	}
 	return err
 }

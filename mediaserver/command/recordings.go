@@ -40,7 +40,7 @@ func recordingsCommand() *cobra.Command {
 		Short:   "List, describe and delete recorded streams",
 		Long:    recordingsLong,
 		Example: recordingsExample,
-		Args:    cobra.NoArgs,
+		Args:    subcommands,
 		RunE:    from.list,
 	}
 	f := cmd.PersistentFlags()
