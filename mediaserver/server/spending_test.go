@@ -38,7 +38,7 @@ type trial struct {
 	// it, in the table's words.
 	bound, notices string
 	memory         int64 // bytes that it may take, with garbage
-	kept           int64 // bytes of them that stay: indexes of files, so that they are not read again
+	kept           int64 // bytes of them that stay: indexes of files, instances
 	files          int   // that the server may keep, beside a hundred
 	anyone         bool  // may publish: the server has no key
 	// prepare puts files into the folder of recordings; nil: there are none.

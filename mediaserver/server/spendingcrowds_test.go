@@ -48,7 +48,7 @@ func crowdTrials() []trial {
 		{
 			name:    fmt.Sprintf("Connects that name an instance of their own each, from %d addresses, and leave, again and again; and %d that stay.", crowdAddresses, roomsKept),
 			bound:   "spec.limits.maxInstances, of which an address has a quarter; a budget of the process; who has left makes room",
-			notices: "nothing", memory: 64 << 20,
+			notices: "nothing", memory: 64 << 20, kept: 16 << 20,
 			send: sendNames,
 		},
 	}

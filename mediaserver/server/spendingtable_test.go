@@ -15,7 +15,8 @@ What a stranger, who has no publish key, can make a server spend, and what other
 each stranger for two seconds against a server of its own, with a live stream of 50 pictures a second beside it, and publishers with the
 key that come and go. It fails when the server takes more memory than the bound of the row, when a picture is lost, when one picture in a hundred comes
 later than 20 ms, when a publisher with the key is let in after more than a second, or when the server has 16 MB more than before ten seconds after the
-strangers have left, beside indexes of files (32 and 48 MB in the rows that ask for large ones), which are kept so that they are not read again.
+strangers have left, beside indexes of files (32 and 48 MB in the rows that ask for large ones), which are kept so that they are not read again, and
+instances, which stay loaded for a while (16 MB in the row that has them start).
 
 Server, strangers, and those who watch are processes of their own, on one machine (this table: one with two cores). Strangers run at the lowest priority
 (nice 19): they have machines of their own in life, and what is measured is what the server does with what they send, not what their sending costs. The
