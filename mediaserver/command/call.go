@@ -40,12 +40,7 @@ func callCommand() *cobra.Command {
 		Short:   "Call a method of an instance, and print what it returns",
 		Long:    callLong,
 		Example: callExample,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usage(fmt.Errorf("call needs %s: see flashpod call --help", strings.Join([]string{"URL", "METHOD"}[len(args):], " and ")))
-			}
-			return nil
-		},
+		Args:    atLeast("URL", "METHOD"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return orInterrupted(cmd.Context(), c.run(cmd, args[0], args[1], args[2:]))
 		},
@@ -122,11 +117,9 @@ func enter(ctx context.Context, raw, ca string, args ...amf.Value) (*rtmp.NetCon
 	if err != nil {
 		return nil, usage(err)
 	}
-	var cfg rtmp.Config
-	if ca != "" {
-		if cfg.TLS, err = trust(ca); err != nil {
-			return nil, err
-		}
+	cfg, err := clientConfig(ca)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()

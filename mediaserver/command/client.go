@@ -37,11 +37,9 @@ func dial(ctx context.Context, url, ca string) (*client, error) {
 	if u.Stream == "" {
 		return nil, usage(fmt.Errorf("URL %q names no stream: it is rtmp://HOST/APPLICATION/INSTANCE/NAME", url))
 	}
-	var cfg rtmp.Config
-	if ca != "" {
-		if cfg.TLS, err = trust(ca); err != nil {
-			return nil, err
-		}
+	cfg, err := clientConfig(ca)
+	if err != nil {
+		return nil, err
 	}
 	step, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
@@ -68,6 +66,15 @@ func connect(ctx context.Context, url string, cfg rtmp.Config) (*client, error) 
 		return nil, fmt.Errorf("connect to %s: %w", nc.URL.TCURL(), err)
 	}
 	return &client{nc, s}, nil
+}
+
+// clientConfig is that of a connection whose server is trusted by the authorities of
+// a file; "": by the system's.
+func clientConfig(ca string) (cfg rtmp.Config, err error) {
+	if ca != "" {
+		cfg.TLS, err = trust(ca)
+	}
+	return cfg, err
 }
 
 // trust is TLS with the authorities of a file, and no others.

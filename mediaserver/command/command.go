@@ -139,13 +139,23 @@ func minus(err error) error {
 	return err
 }
 
-// arguments asks for those of the names.
+// atLeast asks for those of the names, and takes more.
+func atLeast(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usage(fmt.Errorf("%s needs %s: see %s --help", cmd.Name(), strings.Join(names[len(args):], " and "), cmd.CommandPath()))
+		}
+		return nil
+	}
+}
+
+// arguments asks for those of the names, and no more.
 func arguments(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
-			return usage(fmt.Errorf("%s needs %s: see %s --help", cmd.Name(), strings.Join(names[len(args):], " and "), cmd.CommandPath()))
-		case len(args) > len(names):
+		if err := atLeast(names...)(cmd, args); err != nil {
+			return err
+		}
+		if len(args) > len(names) {
 			return usage(fmt.Errorf("%s takes no more than %s, and %q is more: see %s --help", cmd.Name(), strings.Join(names, " and "), args[len(names)], cmd.CommandPath()))
 		}
 		return nil

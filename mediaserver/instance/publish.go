@@ -20,11 +20,11 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 			answer(session.PublishAnswer{Refusal: why})
 			return
 		}
-		give := func(a session.PublishAnswer) { a.Proved = proved; answer(a) }
 		refuse := func(why *session.Refusal) {
 			i.Refused(r, why)
-			give(session.PublishAnswer{Refusal: why})
+			answer(session.PublishAnswer{Refusal: why})
 		}
+		give := func(a session.PublishAnswer) { a.Proved = proved; answer(a) }
 		if !i.post(func(o *owner) { o.publish(candidate{r, give, refuse}) }) {
 			refuse(stopping())
 		}

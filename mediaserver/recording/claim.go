@@ -128,7 +128,7 @@ func (c Claims) Make(name string) error {
 
 // Mark marks the folder of an instance that is there.
 func (c Claims) Mark(name string) error {
-	return mark1(filepath.Join(c.Streams, filepath.FromSlash(name)), name)
+	return writeMarker(filepath.Join(c.Streams, filepath.FromSlash(name)), name)
 }
 
 // mark marks a folder unless it is that of streams.
@@ -139,7 +139,7 @@ func (c Claims) mark(folder, dir string) error {
 	if err := c.free(folder, dir); err != nil {
 		return err
 	}
-	if err := mark1(dir, folder); err != nil {
+	if err := writeMarker(dir, folder); err != nil {
 		return err
 	}
 	for range 2 { // a file that gets its name while a folder is read may be missed under both
@@ -214,7 +214,7 @@ func upTo(name string) func(yield func(string) bool) {
 	}
 }
 
-func mark1(dir, name string) error {
+func writeMarker(dir, name string) error {
 	f, err := os.OpenFile(filepath.Join(dir, marker), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return nil

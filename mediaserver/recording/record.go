@@ -310,7 +310,7 @@ func (r *Recorder) create() (err error) {
 }
 
 // front writes the front of a new file. Its folder may have become that of another
-// instance a moment ago: which has the first file in it, has it (see Claim).
+// instance a moment ago: which has the first file in it, has it (see Claims).
 func (r *Recorder) front() (*flv.Writer, error) {
 	if err := r.store.theirs(r.base); err != nil {
 		return nil, err

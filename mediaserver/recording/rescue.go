@@ -92,8 +92,9 @@ func plays(f io.ReaderAt, size int64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if len(x.Entries) > 0 || len(x.Scripts) > 0 || x.Last > 0 {
-			return true, nil
+		something := len(x.Entries) > 0 || len(x.Scripts) > 0 || x.Last > 0
+		if something || most == size {
+			return something, nil
 		}
 	}
 	return false, nil

@@ -86,15 +86,11 @@ func sendPlayers(s *stranger) {
 	plays = append(plays, chunks(0, "createStream", nil)...)
 	plays = append(plays, chunks(1, "play", nil, "live", -1.0)...)
 	s.crowd(spendingPlayers, func() error {
-		nc, err := s.dial()
+		conn, nc, err := s.shake()
 		if err != nil {
 			return err
 		}
 		defer nc.Close()
-		conn := rtmp.NewClientConn(nc, rtmp.Config{})
-		if err := conn.Handshake(); err != nil {
-			return err
-		}
 		pour(nc, plays)
 		seen := 0
 		err = conn.Serve(func(m *rtmp.Message) error {
