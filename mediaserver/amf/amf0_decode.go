@@ -35,6 +35,7 @@ func (d *decoder) value0(depth int) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
+		d.referred = true
 		return d.objects0.get(d, i)
 	case markAMF3:
 		d.switched = true

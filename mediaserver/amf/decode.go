@@ -69,6 +69,7 @@ type decoder struct {
 	most int // that they may have
 
 	switched bool // a part of it is AMF3
+	referred bool // a value of AMF0 refers to another
 	objects0 references
 
 	objects3 references

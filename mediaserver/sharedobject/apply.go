@@ -1,0 +1,189 @@
+package sharedobject
+
+// Access is what a client may do with an object: see it, and change it.
+type Access struct{ Read, Write bool }
+
+// Outcome is what a message has done: what the one who sent it hears, and what
+// all others do, each in order.
+type Outcome struct {
+	Version   uint32
+	Requester []Event
+	Others    []Event
+	Changed   bool // the object is not what it was
+	Denied    int  // requests that were not done
+}
+
+// Apply does what a client's message asks for, one event after another. Whoever
+// asks hears an answer to each request: its object takes nothing more until then.
+// What is not done is answered with a Status and what the slot really is.
+//
+// Use and Release are for the one who knows the clients, and do nothing here. The
+// version grows by one, with the first change of a message.
+func (o *Object) Apply(m *Message, may Access) Outcome {
+	a := applying{o: o, may: may}
+	for i := range m.Events {
+		a.event(&m.Events[i])
+	}
+	return a.outcome()
+}
+
+// applying is a message while it is done.
+type applying struct {
+	o   *Object
+	may Access
+	out Outcome
+}
+
+func (a *applying) outcome() Outcome {
+	a.out.Version = a.o.version
+	if a.o.locks > 0 {
+		a.o.held = append(a.o.held, a.out.Others...)
+		a.out.Others = nil
+	}
+	return a.out
+}
+
+func (a *applying) event(e *Event) {
+	switch e.Type {
+	case RequestChange:
+		if e.Value.deletes() {
+			a.remove(e.Name)
+			return
+		}
+		a.change(e)
+	case RequestRemove:
+		a.remove(e.Name)
+	case SendMessage:
+		a.send(e)
+	case Clear, RequestClear:
+		a.clear()
+	}
+}
+
+// both tells everybody the same.
+func (a *applying) both(e Event) {
+	a.out.Requester = append(a.out.Requester, e)
+	a.out.Others = append(a.out.Others, e)
+}
+
+// next is the version of what is changed now.
+func (a *applying) next() uint32 {
+	if a.out.Changed {
+		return a.o.version
+	}
+	return a.o.version + 1
+}
+
+func (a *applying) changed() {
+	a.o.version = a.next()
+	a.out.Changed = true
+}
+
+// deny says that a request is not done, and what the slot is.
+func (a *applying) deny(slot string) {
+	a.out.Denied++
+	a.out.Requester = append(a.out.Requester, failed(CodeNoWriteAccess))
+	if v, ok := a.o.Get(slot); ok {
+		a.out.Requester = append(a.out.Requester, Event{Type: Change, Name: slot, Value: v})
+		return
+	}
+	a.out.Requester = append(a.out.Requester, Event{Type: Remove, Name: slot})
+}
+
+func (a *applying) change(e *Event) {
+	if !a.may.Write || !a.o.set(e.Name, e.Value, a.next()) {
+		a.deny(e.Name)
+		return
+	}
+	a.changed()
+	a.out.Requester = append(a.out.Requester, Event{Type: Success, Name: e.Name})
+	a.out.Others = append(a.out.Others, Event{Type: Change, Name: e.Name, Value: e.Value})
+}
+
+// remove deletes a slot. Everybody hears a Remove: ActionScript's reference says
+// that a deletion comes back to the one who asked as "delete". (Red5 answers him
+// with Success.)
+func (a *applying) remove(name string) {
+	if !a.may.Write {
+		a.deny(name)
+		return
+	}
+	gone := Event{Type: Remove, Name: name}
+	if !a.o.remove(name, a.next()) {
+		a.out.Requester = append(a.out.Requester, gone) // he waits for an answer
+		return
+	}
+	a.changed()
+	a.both(gone)
+}
+
+// send passes a message on to everybody, the sender included.
+func (a *applying) send(e *Event) {
+	if most := a.o.limits.SlotBytes; !a.may.Write || most > 0 && len(e.Value.Raw) > most {
+		a.out.Denied++
+		a.out.Requester = append(a.out.Requester, failed(CodeNoWriteAccess))
+		return
+	}
+	a.both(*e)
+}
+
+func (a *applying) clear() {
+	if !a.may.Write {
+		a.out.Denied++
+		a.out.Requester = append(a.out.Requester, failed(CodeNoWriteAccess))
+		return
+	}
+	a.o.empty(a.next())
+	a.changed()
+	a.both(Event{Type: Clear})
+}
+
+// What follows is for the server's own code, which is denied nothing but what a
+// limit does. Each returns what all subscribers are to hear: nothing while the
+// object is locked.
+
+// Set puts a value into a slot: null and undefined delete it. false: a limit is
+// in the way.
+func (o *Object) Set(name string, v Value) (Outcome, bool) {
+	return o.own(Event{Type: RequestChange, Name: name, Value: v})
+}
+
+// Delete deletes a slot.
+func (o *Object) Delete(name string) Outcome {
+	out, _ := o.own(Event{Type: RequestRemove, Name: name})
+	return out
+}
+
+// Empty deletes all slots.
+func (o *Object) Empty() Outcome {
+	out, _ := o.own(Event{Type: Clear})
+	return out
+}
+
+// Send calls a handler of all subscribers: v is its name and the arguments.
+func (o *Object) Send(v Value) (Outcome, bool) {
+	return o.own(Event{Type: SendMessage, Value: v})
+}
+
+func (o *Object) own(e Event) (Outcome, bool) {
+	out := o.Apply(&Message{Events: []Event{e}}, Access{Read: true, Write: true})
+	done := out.Denied == 0
+	out.Requester = nil // nobody hears it
+	return out, done
+}
+
+// Lock has changes kept until Unlock. Locks nest.
+func (o *Object) Lock() { o.locks++ }
+
+// Unlock takes one lock back, and returns how many are left, and with the last
+// what has changed, as one message. Without a lock it does nothing.
+func (o *Object) Unlock() (left int, out Outcome) {
+	out.Version = o.version
+	if o.locks == 0 {
+		return 0, out
+	}
+	if o.locks--; o.locks == 0 {
+		out.Others, o.held = o.held, nil
+	}
+	return o.locks, out
+}

@@ -1,0 +1,274 @@
+package sharedobject
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+// Message is a shared object message, of type 19 or, behind a byte that selects
+// the format, 16:
+//
+//	name        16 bits of length, and UTF-8
+//	version     32 bits: the server's, or the last that the client has seen
+//	flags       32 bits: 2 for a persistent object
+//	            32 bits of 0
+//	events      8 bits of type, 32 bits of length, and a body; to the end
+//
+// All numbers are big endian. See PROTOCOL.md §12.
+type Message struct {
+	Name       string
+	Version    uint32
+	Persistent bool
+	Events     []Event
+}
+
+// ErrInvalid says that a message cannot be understood.
+var ErrInvalid = errors.New("invalid shared object message")
+
+const (
+	flagPersistent = 2
+	// maxEvents bounds what one message asks for; clients batch what has changed
+	// since the last one, slots mostly.
+	maxEvents = 8192
+	eventHead = 5
+)
+
+// Parse takes a message apart that a client or a server has sent, of type 19, or
+// of type 16 without its first byte. Its values are no larger than so many bytes
+// all together, written out (see amf.DecodeWithin). What it returns does not
+// alias the payload. Events that nobody sends are left out. Errors wrap
+// ErrInvalid or those of amf.
+func Parse(payload []byte, most int) (*Message, error) {
+	r := reader{b: payload}
+	m := &Message{Name: r.text(), Version: r.uint32()}
+	m.Persistent = r.uint32()&flagPersistent != 0
+	r.uint32()
+	values := amf.NewMessage(most)
+	for n := 0; len(r.b) > 0 && !r.short; n++ {
+		if n == maxEvents {
+			return nil, fmt.Errorf("%w: more than %d events", ErrInvalid, maxEvents)
+		}
+		kind := EventType(r.take(1)[0])
+		size := r.uint32()
+		if uint64(size) > uint64(len(r.b)) {
+			r.short = true
+			break
+		}
+		var err error
+		if m.Events, err = appendEvents(m.Events, kind, r.take(int(size)), values); err != nil {
+			return nil, fmt.Errorf("shared object %.64q: event of type %d: %w", m.Name, kind, err)
+		}
+		if len(m.Events) > maxEvents {
+			return nil, fmt.Errorf("%w: more than %d events", ErrInvalid, maxEvents)
+		}
+	}
+	if r.short {
+		return nil, fmt.Errorf("%w: it ends too early", ErrInvalid)
+	}
+	return m, nil
+}
+
+// appendEvents takes the body of an event apart: one about several slots becomes
+// as many.
+func appendEvents(to []Event, kind EventType, body []byte, values *amf.Message) ([]Event, error) {
+	r := reader{b: body}
+	switch kind {
+	case Use, Release, Clear, UseSuccess, RequestClear:
+		return append(to, Event{Type: kind}), nil
+	case RequestChange, Change:
+		for len(r.b) > 0 {
+			e := Event{Type: kind, Name: r.text()}
+			if r.short {
+				break
+			}
+			v, n, err := parseValue(r.b, values)
+			if err != nil {
+				return nil, fmt.Errorf("slot %.64q: %w", e.Name, err)
+			}
+			e.Value = v
+			r.take(n)
+			to = append(to, e)
+		}
+	case Success, Remove, RequestRemove:
+		for len(r.b) > 0 {
+			to = append(to, Event{Type: kind, Name: r.text()})
+		}
+	case Status:
+		to = append(to, Event{Type: kind, Name: r.text()})
+		r.text() // the level
+	case SendMessage:
+		v, err := parseCall(body, values)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, Event{Type: kind, Value: v})
+	}
+	if r.short {
+		return nil, fmt.Errorf("%w: it ends too early", ErrInvalid)
+	}
+	return to, nil
+}
+
+// parseValue takes one value from the front of b, and how many bytes it has.
+func parseValue(b []byte, values *amf.Message) (Value, int, error) {
+	one, err := values.Decode(b)
+	if err != nil {
+		return Value{}, 0, err
+	}
+	raw := append([]byte(nil), b[:one.Bytes]...)
+	if !one.Alone {
+		// It refers to a value before it, or counts those.
+		if raw, err = amf.Append(nil, one.Value); err != nil {
+			return Value{}, 0, err
+		}
+	}
+	v, err := newValue(raw, one.AMF3)
+	return v, one.Bytes, err
+}
+
+// parseCall takes what so.send sends: a handler's name and values.
+func parseCall(body []byte, values *amf.Message) (Value, error) {
+	var all []amf.Value
+	alone, amf3 := true, false
+	for rest := body; len(rest) > 0; {
+		one, err := values.Decode(rest)
+		if err != nil {
+			return Value{}, err
+		}
+		rest = rest[one.Bytes:]
+		all = append(all, one.Value)
+		alone, amf3 = alone && one.Alone, amf3 || one.AMF3
+	}
+	if len(all) == 0 {
+		return Value{}, fmt.Errorf("%w: send without a handler", ErrInvalid)
+	}
+	if _, ok := all[0].(string); !ok {
+		return Value{}, fmt.Errorf("%w: the handler of a send is of type %T, not a string", ErrInvalid, all[0])
+	}
+	raw := append([]byte(nil), body...)
+	if !alone {
+		var err error
+		if raw, err = amf.AppendAll(nil, all...); err != nil {
+			return Value{}, err
+		}
+	}
+	return newValue(raw, amf3)
+}
+
+func newValue(raw []byte, amf3 bool) (Value, error) {
+	v := Value{Raw: raw}
+	if amf3 {
+		plain, err := amf.ToAMF0(raw)
+		if err != nil {
+			return Value{}, err
+		}
+		v.Plain = plain
+	}
+	return v, nil
+}
+
+// NewValue encodes a value: a slot's, or several, for a SendMessage. Errors are
+// those of amf.AppendAll.
+func NewValue(values ...amf.Value) (Value, error) {
+	raw, err := amf.AppendAll(nil, values...)
+	return Value{Raw: raw}, err
+}
+
+// Encode returns the message as it goes to a client that understands AMF3, or
+// not: the payload of type 16; that of type 19 is all behind its first byte.
+func (m *Message) Encode(amf3 bool) []byte {
+	size := 1 + 2 + len(m.Name) + 12
+	for i := range m.Events {
+		size += m.Events[i].encoded(amf3)
+	}
+	b := m.appendHead(make([]byte, 0, size))
+	for i := range m.Events {
+		b = m.Events[i].appendTo(b, amf3)
+	}
+	return b
+}
+
+func (m *Message) appendHead(b []byte) []byte {
+	b = append(b, 0) // selects the format
+	b = appendText(b, m.Name)
+	b = binary.BigEndian.AppendUint32(b, m.Version)
+	flags := uint32(0)
+	if m.Persistent {
+		flags = flagPersistent
+	}
+	b = binary.BigEndian.AppendUint32(b, flags)
+	return binary.BigEndian.AppendUint32(b, 0)
+}
+
+const levelError = "error"
+
+// encoded is how many bytes the event takes.
+func (e *Event) encoded(amf3 bool) int { return eventHead + e.body(amf3) }
+
+func (e *Event) body(amf3 bool) int {
+	switch e.Type {
+	case RequestChange, Change:
+		return 2 + len(e.Name) + len(e.Value.As(amf3))
+	case Success, Remove, RequestRemove:
+		return 2 + len(e.Name)
+	case Status:
+		return 2 + len(e.Name) + 2 + len(levelError)
+	case SendMessage:
+		return len(e.Value.As(amf3))
+	}
+	return 0
+}
+
+func (e *Event) appendTo(b []byte, amf3 bool) []byte {
+	b = append(b, byte(e.Type))
+	b = binary.BigEndian.AppendUint32(b, uint32(e.body(amf3)))
+	switch e.Type {
+	case RequestChange, Change:
+		b = append(appendText(b, e.Name), e.Value.As(amf3)...)
+	case Success, Remove, RequestRemove:
+		b = appendText(b, e.Name)
+	case Status:
+		b = appendText(appendText(b, e.Name), levelError)
+	case SendMessage:
+		b = append(b, e.Value.As(amf3)...)
+	}
+	return b
+}
+
+// appendText appends a string; one that came in a message always fits.
+func appendText(b []byte, s string) []byte {
+	s = s[:min(len(s), math.MaxUint16)]
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+}
+
+// reader takes numbers and text from the front of b. Once there is too little it
+// is short, and gives nothing any more.
+type reader struct {
+	b     []byte
+	short bool
+}
+
+func (r *reader) take(n int) []byte {
+	if r.short || n > len(r.b) {
+		r.short, r.b = true, nil
+		return make([]byte, min(n, 8))
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) uint32() uint32 { return binary.BigEndian.Uint32(r.take(4)) }
+
+func (r *reader) text() string {
+	n := int(binary.BigEndian.Uint16(r.take(2)))
+	if r.short || n > len(r.b) {
+		r.short, r.b = true, nil
+		return ""
+	}
+	return string(r.take(n))
+}
