@@ -17,6 +17,8 @@ type Budgets struct {
 	// Samples counts bytes that were read from files and that no socket has taken
 	// yet.
 	Samples *Budget
+	// Objects counts bytes of shared objects in memory, and of who uses them.
+	Objects *Budget
 	// Waiting counts names that players wait for and nobody publishes.
 	Waiting *Budget
 	// Instances counts instances that have started because a client named them, and
@@ -52,6 +54,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		// server of 1 GiB has, all that are played may last for a day together.
 		Indexes:   of("indexes", share(10, 8*mib, 512*mib)),
 		Samples:   of("samples", share(16, 8*mib, 64*mib)),
+		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
 		Files:     of("files", files),
@@ -69,7 +72,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Waiting, b.Instances, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Objects, b.Waiting, b.Instances, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

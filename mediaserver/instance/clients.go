@@ -43,6 +43,7 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 func (i *Instance) Leave(c session.Client) {
 	// After Close nothing is counted any more.
 	_ = i.post(func(o *owner) {
+		o.releaseObjects(c.ID)
 		if o.seen.leave(c.ID) {
 			o.addresses.Go(c.Address)
 		}

@@ -13,6 +13,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -78,6 +79,11 @@ type Rules struct {
 	// media; 0: as many as a session lets it.
 	MaxMessageSize int
 	MaxStreams     int // live names at once; 0: no limit
+
+	// Objects bound shared objects, and ObjectAccess says what a client may do
+	// with one; nil: everything. It is called by the owner, and must not wait.
+	Objects      ObjectRules
+	ObjectAccess func(c session.Client, name string) sharedobject.Access
 }
 
 // Instance is one running instance. All methods may be called from any goroutine;
@@ -158,6 +164,7 @@ func (i *Instance) SetRules(r Rules) {
 	if r.PublisherReturn == 0 {
 		r.PublisherReturn = time.Minute
 	}
+	r.Objects = r.Objects.filled()
 	i.rules.Store(&r)
 }
 

@@ -15,6 +15,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -117,6 +118,8 @@ type client struct {
 
 func (c *client) Bytes() (in, out uint64) { return 100, 200 }
 func (c *client) Shutdown(string)         { c.told.Add(1) }
+
+func (c *client) Tell(u sharedobject.Update, taken func(int)) { taken(len(u.Payload)) }
 
 func connect(t *testing.T, i *Instance, c *client) *session.Refusal {
 	t.Helper()

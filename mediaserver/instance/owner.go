@@ -17,6 +17,9 @@ type owner struct {
 	played  map[string]map[string]int // names of live streams by client
 	away    map[string]*away          // names whose publishers are expected back
 	records map[*recordTask]struct{}  // that are not done
+
+	objects map[objectKey]*object         // shared objects in use
+	uses    map[string]map[objectKey]*use // of them, by client
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it
@@ -58,7 +61,10 @@ func (i *Instance) post(f func(*owner)) bool {
 func (i *Instance) own() {
 	defer close(i.stopped)
 	i.reentry.enter()
-	o := &owner{Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{}, records: map[*recordTask]struct{}{}}
+	o := &owner{
+		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
+		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
+	}
 	t := &i.tasks
 	for range t.wake {
 		for {

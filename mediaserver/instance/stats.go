@@ -16,8 +16,10 @@ type Totals struct {
 	Connections  uint64
 	Publications uint64
 	Recordings   uint64
-	BytesIn      uint64 // of clients that have left; Stats adds those still here
-	BytesOut     uint64
+	// ObjectChanges are messages that have changed a shared object.
+	ObjectChanges uint64
+	BytesIn       uint64 // of clients that have left; Stats adds those still here
+	BytesOut      uint64
 }
 
 // Stats is a snapshot of an instance.
@@ -30,6 +32,8 @@ type Stats struct {
 	Players           int // of live streams, now
 	Playbacks         int // of recorded streams, now
 	Recordings        int // being written now
+	SharedObjects     int // in use now
+	ObjectUses        int // of them, by clients, now
 	Total             Totals
 	// Refused counts the publications that were refused since the start; each
 	// reason is there.
@@ -41,6 +45,9 @@ type Stats struct {
 type seen struct {
 	recording atomic.Int64 // recordings that are being written now
 	waiting   atomic.Int64 // names that are waited for
+	objects   atomic.Int64 // shared objects in use
+	uses      atomic.Int64 // of them, by clients
+	changes   atomic.Uint64
 
 	mu    sync.Mutex // nothing else is taken while it is held
 	peer  map[string]session.Peer
@@ -62,6 +69,13 @@ func (s *seen) peers() []session.Peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.peer))
+}
+
+// peerOf is a client that is here; nil: it has left.
+func (s *seen) peerOf(id string) session.Peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peer[id]
 }
 
 func (s *seen) come(id string, peer session.Peer) {
@@ -108,6 +122,9 @@ func (i *Instance) Stats() Stats {
 		Waiting:     int(i.seen.waiting.Load()),
 		Playbacks:   i.store.Playbacks(),
 		Refused:     i.refused.counted(),
+
+		SharedObjects: int(i.seen.objects.Load()),
+		ObjectUses:    int(i.seen.uses.Load()),
 	}
 	i.seen.mu.Lock()
 	s.Total = i.seen.total
@@ -115,6 +132,7 @@ func (i *Instance) Stats() Stats {
 	peers := slices.Collect(maps.Values(i.seen.peer))
 	streams := slices.Collect(maps.Values(i.seen.named))
 	i.seen.mu.Unlock()
+	s.Total.ObjectChanges = i.seen.changes.Load()
 	for _, peer := range peers {
 		in, out := peer.Bytes()
 		s.Total.BytesIn += in

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 // Connections that say nothing count as well; who leaves makes room.
@@ -48,6 +49,8 @@ type guest int
 
 func (g guest) Bytes() (in, out uint64) { return 0, 0 }
 func (g guest) Shutdown(string)         {}
+
+func (g guest) Tell(sharedobject.Update, func(int)) {}
 
 // What a manifest says of limits, or does not say, holds: 0 is no limit.
 func TestLimitsOfManifests(t *testing.T) {

@@ -92,6 +92,7 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	encoding := 0.0
 	if v, ok := args.Get("objectEncoding"); ok && (v == 3.0 || v == int32(3)) {
 		encoding = 3
+		s.amf3 = true
 	}
 	props := amf.NewObject("fmsVer", fmsVersion, "capabilities", fmsCapabilities, "mode", 1)
 	if enhanced {

@@ -64,6 +64,8 @@ func (d *desk) Withdraw(c session.Client) { d.withdrawn <- c }
 
 func (d *desk) Refused(_ session.PublishRequest, why *session.Refusal) { d.refusals <- why }
 
+func (d *desk) SharedObject(_ session.SharedObjectRequest, done func()) { done() }
+
 func (d *desk) Leave(c session.Client) { d.left <- c }
 
 // letIn answers a connect that is yes.

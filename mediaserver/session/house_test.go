@@ -200,7 +200,7 @@ func (h *house) close(t testing.TB) {
 			return false
 		}
 		for _, s := range h.Stats() {
-			if s.Connections+s.Streams+s.Players+s.Playbacks+s.Recordings > 0 {
+			if s.Connections+s.Streams+s.Players+s.Playbacks+s.Recordings+s.SharedObjects+s.ObjectUses > 0 {
 				return false
 			}
 		}

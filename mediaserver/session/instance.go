@@ -5,6 +5,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -41,6 +42,8 @@ type ConnectAnswer struct {
 
 // Peer is a connected client as its instance sees it.
 type Peer interface {
+	// Tell brings an update of a shared object.
+	sharedobject.Subscriber
 	// Bytes returns what the connection has received and sent so far. It does
 	// not wait: a link keeps the figures that it was sent last.
 	Bytes() (in, out uint64)
@@ -76,8 +79,13 @@ type Instance interface {
 	// which could not be understood: it is counted and logged with the
 	// instance's own refusals.
 	Refused(PublishRequest, *Refusal)
+	// SharedObject does what a message about a shared object asks for. What comes
+	// of it the Peer is told. done is called, as answers are, when all of it was
+	// done and everybody told: a client that has many of them under way should
+	// wait for some.
+	SharedObject(r SharedObjectRequest, done func())
 	// Leave says that a client has gone. All that it had been given was given
-	// back before.
+	// back before, but for shared objects, which it releases.
 	Leave(Client)
 }
 
@@ -195,6 +203,13 @@ type PlayAnswer struct {
 	File         *playback.File
 	SampleAccess SampleAccess
 	Refusal      *Refusal // nil: none
+}
+
+// SharedObjectRequest is a client's message about a shared object.
+type SharedObjectRequest struct {
+	Client
+	Form    sharedobject.Form // that its answers are to have
+	Message *sharedobject.Message
 }
 
 // SampleAccess says whether clients may draw pictures of what they play and

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 // pipeDelay is how long each message takes that goes over a pipe.
@@ -65,6 +66,13 @@ type farPeer struct {
 func (f farPeer) Bytes() (in, out uint64) { return f.peer.Bytes() }
 
 func (f farPeer) Shutdown(reason string) { f.p.back.send(func() { f.peer.Shutdown(reason) }) }
+
+func (f farPeer) Tell(u sharedobject.Update, taken func(int)) {
+	u = carried(u)
+	f.p.back.send(func() {
+		f.peer.Tell(u, func(bytes int) { f.p.there.send(func() { taken(bytes) }) })
+	})
+}
 
 // farInstance is an instance as its sessions see it.
 type farInstance struct {
@@ -144,6 +152,13 @@ func (f farInstance) Withdraw(c session.Client) {
 func (f farInstance) Refused(r session.PublishRequest, why *session.Refusal) {
 	r, why = carried(r), carriedRefusal(why)
 	f.p.there.send(func() { f.inst.Refused(r, why) })
+}
+
+func (f farInstance) SharedObject(r session.SharedObjectRequest, done func()) {
+	r = carried(r)
+	f.p.there.send(func() {
+		f.inst.SharedObject(r, func() { f.p.back.send(done) })
+	})
 }
 
 func (f farInstance) Leave(c session.Client) {

@@ -50,8 +50,10 @@ func (r *reader) handle(m *rtmp.Message) error {
 		return r.turn(cmd.Size, func() error { return s.command(cmd) })
 	case rtmp.TypeUserControl:
 		return r.userControl(m)
+	case rtmp.TypeSharedObject, rtmp.TypeSharedObjectAMF3:
+		return r.sharedObject(m)
 	default:
-		// Shared objects and what is unknown: skipped, as FMS does.
+		// What is unknown: skipped, as FMS does.
 		s.cfg.Log.Debug("message skipped", "client", s.id, "type", int(m.Type), "bytes", len(m.Payload))
 		return nil
 	}

@@ -84,6 +84,8 @@ type Session struct {
 	turns   turns
 	reading *budget.Turn // of the goroutine that reads, as long as nothing is published
 	calls   *rtmp.Calls  // of the client's methods
+	// objects has one for each message about a shared object that is under way.
+	objects chan struct{}
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
 	largest    atomic.Int64 // message of the client, once it is connected
@@ -101,6 +103,7 @@ type Session struct {
 	query      url.Values   // of app and tcUrl
 	takes      tracks.Takes // of what it plays
 	streams    map[uint32]*netStream
+	amf3       bool // the client understands it
 	measuring  bool // bandwidth, now
 	maxMessage int  // bytes of a command
 	wrongKeys  int  // that the client has shown, one after another
@@ -142,6 +145,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		there:   there,
 		gone:    gone,
 		streams: map[uint32]*netStream{},
+		objects: make(chan struct{}, maxObjectMessages),
 	}
 	if b := cfg.Budgets; b != nil {
 		s.reading = b.Turns.For(s.client.Address)

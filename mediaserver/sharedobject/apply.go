@@ -10,7 +10,8 @@ type Outcome struct {
 	Requester []Event
 	Others    []Event
 	Changed   bool // the object is not what it was
-	Denied    int  // requests that were not done
+	Denied    int    // requests that were not done
+	Why       Denial // of the first of them
 }
 
 // Apply does what a client's message asks for, one event after another. Whoever
@@ -79,10 +80,17 @@ func (a *applying) changed() {
 	a.out.Changed = true
 }
 
-// deny says that a request is not done, and what the slot is.
-func (a *applying) deny(slot string) {
-	a.out.Denied++
-	a.out.Requester = append(a.out.Requester, failed(CodeNoWriteAccess))
+// refuse says that a request is not done.
+func (a *applying) refuse(why Denial) {
+	if a.out.Denied++; a.out.Denied == 1 {
+		a.out.Why = why
+	}
+	a.out.Requester = append(a.out.Requester, Failed(CodeNoWriteAccess))
+}
+
+// deny is refuse, and says what the slot is.
+func (a *applying) deny(slot string, why Denial) {
+	a.refuse(why)
 	if v, ok := a.o.Get(slot); ok {
 		a.out.Requester = append(a.out.Requester, Event{Type: Change, Name: slot, Value: v})
 		return
@@ -91,8 +99,12 @@ func (a *applying) deny(slot string) {
 }
 
 func (a *applying) change(e *Event) {
-	if !a.may.Write || !a.o.set(e.Name, e.Value, a.next()) {
-		a.deny(e.Name)
+	why := DeniedAccess
+	if a.may.Write {
+		why = a.o.set(e.Name, e.Value, a.next())
+	}
+	if why != "" {
+		a.deny(e.Name, why)
 		return
 	}
 	a.changed()
@@ -105,7 +117,7 @@ func (a *applying) change(e *Event) {
 // with Success.)
 func (a *applying) remove(name string) {
 	if !a.may.Write {
-		a.deny(name)
+		a.deny(name, DeniedAccess)
 		return
 	}
 	gone := Event{Type: Remove, Name: name}
@@ -119,18 +131,19 @@ func (a *applying) remove(name string) {
 
 // send passes a message on to everybody, the sender included.
 func (a *applying) send(e *Event) {
-	if most := a.o.limits.SlotBytes; !a.may.Write || most > 0 && len(e.Value.Raw) > most {
-		a.out.Denied++
-		a.out.Requester = append(a.out.Requester, failed(CodeNoWriteAccess))
-		return
+	switch most := a.o.limits.SlotBytes; {
+	case !a.may.Write:
+		a.refuse(DeniedAccess)
+	case most > 0 && len(e.Value.Raw) > most:
+		a.refuse(DeniedSlotSize)
+	default:
+		a.both(*e)
 	}
-	a.both(*e)
 }
 
 func (a *applying) clear() {
 	if !a.may.Write {
-		a.out.Denied++
-		a.out.Requester = append(a.out.Requester, failed(CodeNoWriteAccess))
+		a.refuse(DeniedAccess)
 		return
 	}
 	a.o.empty(a.next())

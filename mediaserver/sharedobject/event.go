@@ -39,7 +39,8 @@ const (
 	CodeCreationFailed = "SharedObject.ObjectCreationFailed"
 )
 
-func failed(code string) Event { return Event{Type: Status, Name: code} }
+// Failed is the Status of a code.
+func Failed(code string) Event { return Event{Type: Status, Name: code} }
 
 // Value is an encoded value that stands alone. Its bytes are not changed.
 type Value struct {

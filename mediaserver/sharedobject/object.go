@@ -110,9 +110,21 @@ func (o *Object) pay(bytes int) bool {
 	return true
 }
 
-// set puts a value into a slot, at a version; false: a limit is in the way, or no
-// budget pays for it.
-func (o *Object) set(name string, v Value, version uint32) bool {
+// Denial is why a request was not done, in a few fixed words.
+type Denial string
+
+// Why a request is not done.
+const (
+	DeniedAccess   Denial = "no write access"
+	DeniedSlotName Denial = "bad name of a slot"
+	DeniedSlotSize Denial = "slot too large"
+	DeniedSlots    Denial = "too many slots"
+	DeniedSize     Denial = "object too large"
+	DeniedBudget   Denial = "the server's budget is used up"
+)
+
+// set puts a value into a slot, at a version, or says why not.
+func (o *Object) set(name string, v Value, version uint32) Denial {
 	old := o.slots[name]
 	bytes := len(name) + len(v.Raw)
 	grows, costs := bytes, perSlot+len(name)+v.size()
@@ -122,18 +134,22 @@ func (o *Object) set(name string, v Value, version uint32) bool {
 	}
 	l := o.limits
 	switch {
-	case len(name) == 0 || len(name) > maxSlotName,
-		l.SlotBytes > 0 && bytes > l.SlotBytes,
-		l.Slots > 0 && old == nil && len(o.slots) >= l.Slots,
-		l.Bytes > 0 && grows > 0 && o.bytes+grows > l.Bytes,
-		!o.pay(costs):
-		return false
+	case len(name) == 0 || len(name) > maxSlotName:
+		return DeniedSlotName
+	case l.SlotBytes > 0 && bytes > l.SlotBytes:
+		return DeniedSlotSize
+	case l.Slots > 0 && old == nil && len(o.slots) >= l.Slots:
+		return DeniedSlots
+	case l.Bytes > 0 && grows > 0 && o.bytes+grows > l.Bytes:
+		return DeniedSize
+	case !o.pay(costs):
+		return DeniedBudget
 	}
 	o.bytes += grows
 	o.changes++
 	o.slots[name] = &slot{value: v, version: version, order: o.changes}
 	o.forget(name)
-	return true
+	return ""
 }
 
 // remove deletes a slot, at a version; false: there is none.

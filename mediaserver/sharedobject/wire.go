@@ -34,6 +34,7 @@ const (
 	// maxEvents bounds what one message asks for; clients batch what has changed
 	// since the last one, slots mostly.
 	maxEvents = 8192
+	perEvent  = 88 // bytes of memory
 	eventHead = 5
 )
 
@@ -176,6 +177,15 @@ func newValue(raw []byte, amf3 bool) (Value, error) {
 func NewValue(values ...amf.Value) (Value, error) {
 	raw, err := amf.AppendAll(nil, values...)
 	return Value{Raw: raw}, err
+}
+
+// Size is what the message holds of memory, in bytes, about.
+func (m *Message) Size() int {
+	size := perSlot + len(m.Name)
+	for i := range m.Events {
+		size += perEvent + len(m.Events[i].Name) + m.Events[i].Value.size()
+	}
+	return size
 }
 
 // Encode returns the message as it goes to a client that understands AMF3, or

@@ -1,0 +1,269 @@
+package instance
+
+import (
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
+
+const (
+	// perObject is what an object without slots costs, and perUse one client's use
+	// of it, in bytes.
+	perObject = 1 << 10
+	perUse    = 512
+	// maxUses bounds the objects that one client uses at once.
+	maxUses = 256
+)
+
+// ObjectRules bound the shared objects of an instance; 0: the default, and below
+// 0 no limit.
+type ObjectRules struct {
+	Max       int // objects in use, and persistent ones on the disk
+	Slots     int // of an object
+	SlotBytes int // of a slot, with its name, and of what one send carries
+	Bytes     int // of an object
+}
+
+// The defaults: rooms and lists of users have hundreds of slots, of some hundred
+// bytes each.
+var defaultObjects = ObjectRules{Max: 10000, Slots: 10000, SlotBytes: 64 << 10, Bytes: 1 << 20}
+
+func (r ObjectRules) filled() ObjectRules {
+	fill := func(n, by int) int {
+		switch {
+		case n == 0:
+			return by
+		case n < 0:
+			return 0
+		}
+		return n
+	}
+	d := defaultObjects
+	return ObjectRules{fill(r.Max, d.Max), fill(r.Slots, d.Slots), fill(r.SlotBytes, d.SlotBytes), fill(r.Bytes, d.Bytes)}
+}
+
+func (r ObjectRules) limits() sharedobject.Limits {
+	return sharedobject.Limits{Slots: r.Slots, SlotBytes: r.SlotBytes, Bytes: r.Bytes}
+}
+
+// objectKey names a shared object: persistent and transient ones are two worlds.
+type objectKey struct {
+	name       string
+	persistent bool
+}
+
+// object is a shared object in use. It belongs to the owner, but for its feed.
+type object struct {
+	*sharedobject.Object
+	key  objectKey
+	feed *sharedobject.Feed
+	// users are its subscribers by client, and kept says how often the server's
+	// own code holds it.
+	users map[string]*use
+	kept  int
+}
+
+// use is a client's use of an object.
+type use struct {
+	object *object
+	sub    *sharedobject.Subscription
+}
+
+// SharedObject implements session.Instance.
+func (i *Instance) SharedObject(r session.SharedObjectRequest, done func()) {
+	if !i.post(func(o *owner) { o.sharedObject(r, done) }) {
+		done()
+	}
+}
+
+// sharedObject does what a message asks for, one event after another.
+func (o *owner) sharedObject(r session.SharedObjectRequest, done func()) {
+	peer := o.seen.peerOf(r.ID)
+	if peer == nil {
+		done() // it has left
+		return
+	}
+	c := call{o: o, r: r, peer: peer, key: objectKey{r.Message.Name, r.Message.Persistent}}
+	if why := sharedobject.CheckName(c.key.name); why != nil {
+		c.refuse(why.Error())
+		done()
+		return
+	}
+	for events := r.Message.Events; len(events) > 0; {
+		n := 1
+		switch events[0].Type {
+		case sharedobject.Use:
+			c.use()
+		case sharedobject.Release:
+			o.releaseObject(r.ID, c.key)
+		default:
+			for n < len(events) && events[n].Type != sharedobject.Use && events[n].Type != sharedobject.Release {
+				n++
+			}
+			c.apply(events[:n])
+		}
+		events = events[n:]
+	}
+	if obj := o.objects[c.key]; obj != nil {
+		obj.feed.Tell(nil, sharedobject.Outcome{Version: obj.Version()}, done)
+		return
+	}
+	done()
+}
+
+// call is a client's message while it is done.
+type call struct {
+	o    *owner
+	r    session.SharedObjectRequest
+	peer session.Peer
+	key  objectKey
+}
+
+// may is what the client may do with the object.
+func (c *call) may() sharedobject.Access {
+	if access := c.o.rules.Load().ObjectAccess; access != nil {
+		return access(c.r.Client, c.key.name)
+	}
+	return sharedobject.Access{Read: true, Write: true}
+}
+
+// use makes the client a subscriber, or says why not.
+func (c *call) use() {
+	o, may := c.o, c.may()
+	if !may.Read {
+		c.say(sharedobject.CodeNoReadAccess, "no read access")
+		return
+	}
+	if len(o.uses[c.r.ID]) >= maxUses && o.uses[c.r.ID][c.key] == nil {
+		c.say(sharedobject.CodeCreationFailed, "too many objects of one client")
+		return
+	}
+	obj := o.objects[c.key]
+	if obj == nil {
+		if !may.Write {
+			c.say(sharedobject.CodeNoWriteAccess, string(sharedobject.DeniedAccess))
+			return
+		}
+		var why string
+		if obj, why = o.newObject(c.key); obj == nil {
+			c.say(sharedobject.CodeCreationFailed, why)
+			return
+		}
+	}
+	if !o.join(obj, c.r.ID, c.peer, c.r.Form, c.r.Message.Version) {
+		c.say(sharedobject.CodeCreationFailed, string(sharedobject.DeniedBudget))
+		o.idle(obj)
+	}
+}
+
+// newObject makes an object that nobody uses yet, or says why not.
+func (o *owner) newObject(key objectKey) (*object, string) {
+	rules := o.rules.Load().Objects
+	switch {
+	case o.closing:
+		return nil, string(session.RefusedStopping)
+	case rules.Max > 0 && len(o.objects) >= rules.Max:
+		return nil, limitObjects
+	case !o.budgets.Objects.Take(perObject):
+		return nil, string(sharedobject.DeniedBudget)
+	}
+	inst := o.Instance
+	obj := &object{
+		Object: sharedobject.NewObject(key.name, key.persistent, rules.limits(), o.budgets.Objects),
+		key:    key, users: map[string]*use{},
+	}
+	obj.feed = sharedobject.NewFeed(key.name, key.persistent, func(s *sharedobject.Subscription, since uint32) {
+		_ = inst.post(func(*owner) { obj.feed.State(s, obj.Version(), obj.State(since)) })
+	})
+	o.objects[key] = obj
+	o.seen.objects.Add(1)
+	return obj, ""
+}
+
+// join has a client hear of an object, from its state on; false: no budget pays
+// for it.
+func (o *owner) join(obj *object, client string, peer session.Peer, form sharedobject.Form, version uint32) bool {
+	if was := obj.users[client]; was != nil {
+		obj.feed.Leave(was.sub, nil) // it begins anew
+	} else {
+		if !o.budgets.Objects.Take(perUse) {
+			return false
+		}
+		o.seen.uses.Add(1)
+	}
+	u := &use{obj, sharedobject.NewSubscription(obj.feed, peer, form)}
+	obj.users[client] = u
+	if o.uses[client] == nil {
+		o.uses[client] = map[objectKey]*use{}
+	}
+	o.uses[client][obj.key] = u
+	first := []sharedobject.Event{{Type: sharedobject.UseSuccess}}
+	var state []sharedobject.Event
+	if obj.key.persistent && obj.Recent(version) {
+		state = obj.State(version)
+	} else {
+		// A transient object of the same name may have been another one.
+		state = obj.State(0)
+		first, state = append(first, state[0]), state[1:] // Clear
+	}
+	obj.feed.Join(u.sub, obj.Version(), first, state, nil)
+	return true
+}
+
+// releaseObject ends a client's use of an object.
+func (o *owner) releaseObject(client string, key objectKey) {
+	u := o.uses[client][key]
+	if u == nil {
+		return
+	}
+	if delete(o.uses[client], key); len(o.uses[client]) == 0 {
+		delete(o.uses, client)
+	}
+	delete(u.object.users, client)
+	u.object.feed.Leave(u.sub, nil)
+	o.budgets.Objects.Give(perUse)
+	o.seen.uses.Add(-1)
+	o.idle(u.object)
+}
+
+// releaseObjects ends all that a client uses.
+func (o *owner) releaseObjects(client string) {
+	for key := range o.uses[client] {
+		o.releaseObject(client, key)
+	}
+}
+
+// idle forgets an object that nobody uses any more.
+func (o *owner) idle(obj *object) {
+	if len(obj.users) > 0 || obj.kept > 0 || o.objects[obj.key] != obj {
+		return
+	}
+	obj.Drop()
+	o.budgets.Objects.Give(perObject)
+	delete(o.objects, obj.key)
+	o.seen.objects.Add(-1)
+}
+
+// apply does what a client asks of an object that it uses.
+func (c *call) apply(events []sharedobject.Event) {
+	u := c.o.uses[c.r.ID][c.key]
+	if u == nil {
+		c.say(sharedobject.CodeNoWriteAccess, "the client does not use the object")
+		return
+	}
+	u.object.SetLimits(c.o.rules.Load().Objects.limits())
+	out := u.object.Apply(&sharedobject.Message{Events: events}, c.may())
+	if out.Denied > 0 {
+		c.log(out.Denied, limitOf(out.Why))
+	}
+	c.o.tell(u.object, u.sub, out)
+}
+
+// tell brings what has been done to all users of an object.
+func (o *owner) tell(obj *object, by *sharedobject.Subscription, out sharedobject.Outcome) {
+	if out.Changed {
+		o.seen.changes.Add(1)
+	}
+	if len(out.Requester)+len(out.Others) > 0 {
+		obj.feed.Tell(by, out, nil)
+	}
+}

@@ -1,0 +1,91 @@
+package instance
+
+import (
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
+
+// SharedObject is a shared object in the hands of the server's own code, such as
+// a script. It is only for the function that it was given to, which runs in the
+// owner's turn and waits for nothing.
+type SharedObject struct {
+	o   *owner
+	obj *object
+}
+
+// WithSharedObject has f called with an object, in the owner's turn: what f does
+// happens at once, between two messages of clients. An object that is not there
+// is made; it goes with its last user, or once nobody keeps it any more. refused
+// is called instead when there is none.
+func (i *Instance) WithSharedObject(name string, persistent bool, f func(SharedObject), refused func(*session.Refusal)) {
+	ok := i.post(func(o *owner) { o.withObject(objectKey{name, persistent}, f, refused) })
+	if !ok {
+		refused(stopping())
+	}
+}
+
+func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*session.Refusal)) {
+	if err := sharedobject.CheckName(key.name); err != nil {
+		refused(&session.Refusal{Code: session.RefusedBadName, Reason: err.Error()})
+		return
+	}
+	obj := o.objects[key]
+	if obj == nil {
+		var why string
+		if obj, why = o.newObject(key); obj == nil {
+			refused(&session.Refusal{Code: session.RefusedLimit, Reason: why})
+			return
+		}
+	}
+	obj.SetLimits(o.rules.Load().Objects.limits())
+	f(SharedObject{o, obj})
+	o.idle(obj)
+}
+
+// Keep has the object stay without users, until Release is called as often.
+func (s SharedObject) Keep()    { s.obj.kept++ }
+func (s SharedObject) Release() { s.obj.kept = max(0, s.obj.kept-1) }
+
+// Version, Names, and Get are what the object has.
+func (s SharedObject) Version() uint32                                 { return s.obj.Version() }
+func (s SharedObject) Names() []string                                 { return s.obj.Names() }
+func (s SharedObject) Get(name string) (v sharedobject.Value, ok bool) { return s.obj.Get(name) }
+
+// Set puts a value into a slot; null and undefined delete it. It fails where a
+// limit is in the way.
+func (s SharedObject) Set(name string, v sharedobject.Value) error {
+	return s.done(s.obj.Set(name, v))
+}
+
+// Send calls a handler of all users: v is its name and the arguments.
+func (s SharedObject) Send(v sharedobject.Value) error { return s.done(s.obj.Send(v)) }
+
+// Delete deletes a slot, and Clear all of them.
+func (s SharedObject) Delete(name string) { s.o.tell(s.obj, nil, s.obj.Delete(name)) }
+func (s SharedObject) Clear()             { s.o.tell(s.obj, nil, s.obj.Empty()) }
+
+// Lock keeps what changes from users until Unlock is called as often, which
+// returns how many locks are left; then they are told all of it in one message.
+func (s SharedObject) Lock() { s.obj.Lock() }
+
+// Unlock takes a lock back.
+func (s SharedObject) Unlock() (left int) {
+	left, out := s.obj.Unlock()
+	s.o.tell(s.obj, nil, out)
+	return left
+}
+
+// SetResyncDepth sets how many versions a client may miss and still get the
+// changes alone; 0: any number. Purge forgets what was deleted before a version.
+func (s SharedObject) SetResyncDepth(versions uint32) { s.obj.ResyncDepth = versions }
+func (s SharedObject) Purge(version uint32)           { s.obj.Purge(version) }
+
+func (s SharedObject) done(out sharedobject.Outcome, ok bool) error {
+	s.o.tell(s.obj, nil, out)
+	if !ok {
+		return fmt.Errorf("shared object %s: %s", s.obj.Name, limitOf(out.Why))
+	}
+	return nil
+}

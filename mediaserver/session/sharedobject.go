@@ -1,0 +1,95 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
+
+const (
+	// maxObjectMessages is how many messages about shared objects may be under
+	// way to the instance: a link takes a while, and a client does not wait for it
+	// between two of them.
+	maxObjectMessages = 16
+	// smallMessage is how large one of those may be; a larger one is waited for.
+	smallMessage = 4 << 10
+)
+
+var errBeforeConnect = errors.New("shared object before connect")
+
+// sharedObject takes a message about a shared object apart. One that cannot be
+// understood ends the connection, as a command does.
+func (r *reader) sharedObject(m *rtmp.Message) error {
+	s := r.s
+	if !r.asked {
+		return errBeforeConnect
+	}
+	flex, payload := m.Type == rtmp.TypeSharedObjectAMF3, m.Payload
+	if flex {
+		if payload[0] != 0 {
+			return fmt.Errorf("%w: message of type %d does not begin with format selector 0", rtmp.ErrProtocol, m.Type)
+		}
+		payload = payload[1:]
+	}
+	most := beforeConnect
+	if s.connected.Load() {
+		most = int(s.largest.Load())
+	}
+	parsed, err := sharedobject.Parse(payload, written*most)
+	if err != nil {
+		return err
+	}
+	return r.turn(parsed.Size(), func() error { return s.sharedObject(parsed, flex) })
+}
+
+// sharedObject hands a message to the instance.
+func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
+	if s.inst == nil {
+		return errBeforeConnect
+	}
+	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
+	defer cancel()
+	select {
+	case s.objects <- struct{}{}:
+	case <-ctx.Done():
+		return s.unanswered(ctx)
+	}
+	r := SharedObjectRequest{s.client, sharedobject.Form{Flex: flex, AMF3: s.amf3}, m}
+	if m.Size() <= smallMessage {
+		s.inst.SharedObject(r, func() { <-s.objects })
+		return nil
+	}
+	done := make(chan struct{})
+	s.inst.SharedObject(r, func() { <-s.objects; close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return s.unanswered(ctx)
+	}
+}
+
+// unanswered is why the instance is not waited for any longer; nil: the client has
+// gone.
+func (s *Session) unanswered(ctx context.Context) error {
+	if err := context.Cause(ctx); errors.Is(err, errPending) {
+		return fmt.Errorf("shared object: %w", err)
+	}
+	return nil
+}
+
+// Tell implements Peer.
+func (s *Session) Tell(u sharedobject.Update, taken func(bytes int)) {
+	n := len(u.Payload)
+	m := rtmp.Message{Type: rtmp.TypeSharedObject, Payload: u.Payload[1:]}
+	if u.Flex {
+		m.Type, m.Payload = rtmp.TypeSharedObjectAMF3, u.Payload
+	}
+	// A connection that has ended has room for everything.
+	if s.leaving.Load() || s.conn.Send(&m) != nil || s.conn.HasRoom(func() { taken(n) }) {
+		taken(n)
+	}
+}
