@@ -41,6 +41,10 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		{&limits.MaxConnectionsPerAddress, defaults.Spec.Limits.MaxConnectionsPerAddress},
 		{&limits.MaxStreams, defaults.Spec.Limits.MaxStreams},
 		{&limits.MaxMessageSize, defaults.Spec.Limits.MaxMessageSize},
+		{&limits.MaxSharedObjects, defaults.Spec.Limits.MaxSharedObjects},
+		{&limits.MaxSharedObjectSlots, defaults.Spec.Limits.MaxSharedObjectSlots},
+		{&limits.MaxSharedObjectSize, defaults.Spec.Limits.MaxSharedObjectSize},
+		{&limits.MaxSlotSize, defaults.Spec.Limits.MaxSlotSize},
 	} {
 		if equal(*limit.is, limit.by) {
 			*limit.is = nil

@@ -155,6 +155,34 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxStreams *int32 `json:"maxStreams,omitempty"`
+	// MaxSharedObjects is how many shared objects there may be: those in use, and
+	// of persistent ones all that are kept; 0 for any number.
+	// +kubebuilder:default=10000
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxSharedObjects *int32 `json:"maxSharedObjects,omitempty"`
+	// MaxSharedObjectSlots is how many slots a shared object may have; 0 for any
+	// number.
+	// +kubebuilder:default=10000
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxSharedObjectSlots *int32 `json:"maxSharedObjectSlots,omitempty"`
+	// MaxSharedObjectSize is how many bytes the slots of a shared object may have
+	// together, names and values.
+	// +kubebuilder:default=1048576
+	// +kubebuilder:validation:Minimum=1024
+	// +kubebuilder:validation:Maximum=67108864
+	// +optional
+	MaxSharedObjectSize *int32 `json:"maxSharedObjectSize,omitempty"`
+	// MaxSlotSize is how many bytes one slot of a shared object may have, its name
+	// and its value, and how many SharedObject.send may carry.
+	// +kubebuilder:default=65536
+	// +kubebuilder:validation:Minimum=1024
+	// +kubebuilder:validation:Maximum=524288
+	// +optional
+	MaxSlotSize *int32 `json:"maxSlotSize,omitempty"`
 }
 
 // Delivery trades latency for cost.

@@ -22,6 +22,9 @@ const (
 
 	minMessageSize     = 64 << 10
 	maxMessageSize     = 8 << 20
+	minObjectSize      = 1 << 10
+	maxObjectSize      = 64 << 20
+	maxSlotSize        = 512 << 10
 	maxSharedAddresses = 64
 )
 
@@ -91,13 +94,25 @@ func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
 		{"maxConnections", l.MaxConnections},
 		{"maxConnectionsPerAddress", l.MaxConnectionsPerAddress},
 		{"maxStreams", l.MaxStreams},
+		{"maxSharedObjects", l.MaxSharedObjects},
+		{"maxSharedObjectSlots", l.MaxSharedObjectSlots},
 	} {
 		if limit.n != nil && *limit.n < 0 {
 			errs = append(errs, field.Invalid(path.Child(limit.name), *limit.n, "must not be negative; 0 means no limit"))
 		}
 	}
-	if n := l.MaxMessageSize; n != nil && (*n < minMessageSize || *n > maxMessageSize) {
-		errs = append(errs, field.Invalid(path.Child("maxMessageSize"), *n, "must be of 65536 to 8388608 bytes"))
+	for _, size := range []struct {
+		name     string
+		n        *int32
+		min, max int32
+	}{
+		{"maxMessageSize", l.MaxMessageSize, minMessageSize, maxMessageSize},
+		{"maxSharedObjectSize", l.MaxSharedObjectSize, minObjectSize, maxObjectSize},
+		{"maxSlotSize", l.MaxSlotSize, minObjectSize, maxSlotSize},
+	} {
+		if n := size.n; n != nil && (*n < size.min || *n > size.max) {
+			errs = append(errs, field.Invalid(path.Child(size.name), *n, fmt.Sprintf("must be of %d to %d bytes", size.min, size.max)))
+		}
 	}
 	shared := path.Child("sharedAddresses")
 	errs = append(errs, tooMany(shared, len(l.SharedAddresses), maxSharedAddresses)...)

@@ -72,6 +72,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 	if l := doc.Spec.Limits; l.MaxMessageSize != nil {
 		rules.MaxMessageSize = int(*l.MaxMessageSize)
 	}
+	rules.Objects = objectRules(doc.Spec.Limits)
 	rules.MaxPerAddress, rules.SharedAddresses = addressLimit(doc)
 	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
@@ -101,6 +102,24 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 // config is that of an instance, whoever had it started.
 func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, log *slog.Logger) instance.Config {
 	return instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log}
+}
+
+// objectRules bound the shared objects of an instance: 0 in the document is no
+// limit.
+func objectRules(l v1alpha1.Limits) instance.ObjectRules {
+	of := func(n *int32) int {
+		switch {
+		case n == nil:
+			return 0 // the default
+		case *n == 0:
+			return -1
+		}
+		return int(*n)
+	}
+	return instance.ObjectRules{
+		Max: of(l.MaxSharedObjects), Slots: of(l.MaxSharedObjectSlots),
+		Bytes: of(l.MaxSharedObjectSize), SlotBytes: of(l.MaxSlotSize),
+	}
 }
 
 // storeOptions are those of an instance's recordings.
