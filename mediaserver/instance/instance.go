@@ -35,6 +35,8 @@ type Config struct {
 	Fanout *stream.Fanout
 	Store  *recording.Store
 	Rules  Rules
+	// Objects keeps persistent shared objects; nil: they go with their last user.
+	Objects *sharedobject.Store
 	// Budgets bound what clients make the process spend; nil: nothing does.
 	Budgets *budget.Budgets
 	Log     *slog.Logger
@@ -102,11 +104,13 @@ type Instance struct {
 	ctx     context.Context
 	abandon context.CancelCauseFunc
 
-	tasks   tasks
-	disk    disk // what recordings need of theirs
-	looks   disk // looks at keys
-	reentry reentry
-	stopped chan struct{} // closed by the owner
+	tasks       tasks
+	disk        disk                // what recordings need of theirs
+	looks       disk                // looks at keys
+	objectDisk  disk                // of shared objects
+	objectStore *sharedobject.Store // persistent shared objects; nil: they do not persist
+	reentry     reentry
+	stopped     chan struct{} // closed by the owner
 
 	addresses *budget.Addresses // of its clients
 	questions *budget.Questions // of players, about files
@@ -135,7 +139,7 @@ func New(cfg Config) (*Instance, error) {
 	}
 	i := &Instance{
 		application: cfg.Application, name: cfg.Name,
-		fanout: cfg.Fanout, store: cfg.Store, budgets: cfg.Budgets, log: cfg.Log, started: time.Now(),
+		fanout: cfg.Fanout, store: cfg.Store, objectStore: cfg.Objects, budgets: cfg.Budgets, log: cfg.Log, started: time.Now(),
 		stopped:   make(chan struct{}),
 		seen:      newSeen(),
 		refused:   newRefused(),
@@ -186,10 +190,12 @@ func (i *Instance) Abandon() { i.abandon(errAbandoned) }
 
 var errAbandoned = errors.New("the server ends, and the disk has not answered")
 
-// Close ends the owner, and waits for what it has been asked to do; not for
-// disks. The caller has ended the sessions first.
+// Close ends the owner, and waits for what it has been asked to do. Of disks it
+// waits for that of shared objects alone, until they are written or the instance
+// is abandoned. The caller has ended the sessions first.
 func (i *Instance) Close() {
 	i.reentry.check("Close")
+	i.writeObjects()
 	t := &i.tasks
 	t.mu.Lock()
 	t.closed = true

@@ -60,7 +60,11 @@ type object struct {
 	// own code holds it.
 	users map[string]*use
 	kept  int
+	stored
 }
+
+// used says whether a client or the server's own code uses it.
+func (obj *object) used() bool { return len(obj.users) > 0 || obj.kept > 0 }
 
 // use is a client's use of an object.
 type use struct {
@@ -86,6 +90,9 @@ func (o *owner) sharedObject(r session.SharedObjectRequest, done func()) {
 	if why := sharedobject.CheckName(c.key.name); why != nil {
 		c.refuse(why.Error())
 		done()
+		return
+	}
+	if !c.ready(done) {
 		return
 	}
 	for events := r.Message.Events; len(events) > 0; {
@@ -118,6 +125,39 @@ type call struct {
 	key  objectKey
 }
 
+// ready says whether the object can be used now, or is not there: one that
+// persists is read from its file first, and the message done then.
+func (c *call) ready(done func()) bool {
+	o := c.o
+	obj := o.objects[c.key]
+	if obj == nil && c.key.persistent && c.asksUse() && c.may().Read {
+		var why string
+		if obj, why = o.newObject(c.key); obj == nil {
+			c.say(sharedobject.CodeCreationFailed, why)
+			done()
+			return false
+		}
+	}
+	if obj == nil || !obj.loading {
+		return true
+	}
+	r, call := c.r, *c
+	obj.waiting = append(obj.waiting, waiting{
+		run:  func(o *owner) { o.sharedObject(r, done) },
+		fail: func(why string) { call.refuse(why); done() },
+	})
+	return false
+}
+
+func (c *call) asksUse() bool {
+	for i := range c.r.Message.Events {
+		if c.r.Message.Events[i].Type == sharedobject.Use {
+			return true
+		}
+	}
+	return false
+}
+
 // may is what the client may do with the object.
 func (c *call) may() sharedobject.Access {
 	if access := c.o.rules.Load().ObjectAccess; access != nil {
@@ -138,11 +178,14 @@ func (c *call) use() {
 		return
 	}
 	obj := o.objects[c.key]
-	if obj == nil {
-		if !may.Write {
-			c.say(sharedobject.CodeNoWriteAccess, string(sharedobject.DeniedAccess))
-			return
+	if !may.Write && (obj == nil || obj.fresh && !obj.used()) {
+		c.say(sharedobject.CodeNoWriteAccess, string(sharedobject.DeniedAccess)) // it is not there
+		if obj != nil {
+			o.idle(obj)
 		}
+		return
+	}
+	if obj == nil {
 		var why string
 		if obj, why = o.newObject(c.key); obj == nil {
 			c.say(sharedobject.CodeCreationFailed, why)
@@ -176,6 +219,9 @@ func (o *owner) newObject(key objectKey) (*object, string) {
 	})
 	o.objects[key] = obj
 	o.seen.objects.Add(1)
+	if key.persistent && inst.objectStore != nil {
+		o.load(obj)
+	}
 	return obj, ""
 }
 
@@ -232,9 +278,17 @@ func (o *owner) releaseObjects(client string) {
 	}
 }
 
-// idle forgets an object that nobody uses any more.
+// idle forgets an object that nobody uses any more, once its file has it.
 func (o *owner) idle(obj *object) {
-	if len(obj.users) > 0 || obj.kept > 0 || o.objects[obj.key] != obj {
+	if obj.used() || o.objects[obj.key] != obj || !o.settled(obj) {
+		return
+	}
+	o.forgetObject(obj)
+}
+
+// forgetObject takes an object out of memory.
+func (o *owner) forgetObject(obj *object) {
+	if o.objects[obj.key] != obj {
 		return
 	}
 	obj.Drop()
@@ -262,6 +316,7 @@ func (c *call) apply(events []sharedobject.Event) {
 func (o *owner) tell(obj *object, by *sharedobject.Subscription, out sharedobject.Outcome) {
 	if out.Changed {
 		o.seen.changes.Add(1)
+		o.changedObject(obj)
 	}
 	if len(out.Requester)+len(out.Others) > 0 {
 		obj.feed.Tell(by, out, nil)

@@ -39,6 +39,15 @@ func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*se
 			return
 		}
 	}
+	if obj.loading {
+		obj.waiting = append(obj.waiting, waiting{
+			run: func(o *owner) { o.withObject(key, f, refused) },
+			fail: func(why string) {
+				refused(&session.Refusal{Code: session.RefusedFailed, Reason: fmt.Sprintf("shared object %s: %s", key.name, why)})
+			},
+		})
+		return
+	}
 	obj.SetLimits(o.rules.Load().Objects.limits())
 	f(SharedObject{o, obj})
 	o.idle(obj)

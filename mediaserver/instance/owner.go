@@ -20,6 +20,11 @@ type owner struct {
 
 	objects map[objectKey]*object         // shared objects in use
 	uses    map[string]map[objectKey]*use // of them, by client
+	// flushing: all that is not on the disk is written, and whenFlushed is called
+	// once it is.
+	flushing    bool
+	whenFlushed func()
+	saidSaving  time.Time // when the log was told that an object cannot be written
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it

@@ -11,6 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -78,7 +79,9 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
 		rules.Keys, served.KeyFile = keys, keys.file
 	}
-	i, err := instance.New(s.config(app, name, store, rules, log))
+	cfg := s.config(app, name, store, rules, log)
+	cfg.Objects = sharedobject.OpenStore(filepath.Join(s.cfg.Data, app, "sharedobjects", filepath.FromSlash(name)), others)
+	i, err := instance.New(cfg)
 	if err != nil {
 		return err
 	}

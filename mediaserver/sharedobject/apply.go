@@ -9,7 +9,7 @@ type Outcome struct {
 	Version   uint32
 	Requester []Event
 	Others    []Event
-	Changed   bool // the object is not what it was
+	Changed   bool   // the object is not what it was
 	Denied    int    // requests that were not done
 	Why       Denial // of the first of them
 }

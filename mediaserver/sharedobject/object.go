@@ -55,6 +55,10 @@ type slot struct {
 	order   uint64 // among all changes
 }
 
+func newSlot(v Value, version uint32, order uint64) *slot {
+	return &slot{value: v, version: version, order: order}
+}
+
 // NewObject makes an object without slots, of version 1. What it holds is paid
 // for by the budget; nil: it has no bound.
 func NewObject(name string, persistent bool, limits Limits, b *budget.Budget) *Object {
@@ -147,7 +151,7 @@ func (o *Object) set(name string, v Value, version uint32) Denial {
 	}
 	o.bytes += grows
 	o.changes++
-	o.slots[name] = &slot{value: v, version: version, order: o.changes}
+	o.slots[name] = newSlot(v, version, o.changes)
 	o.forget(name)
 	return ""
 }

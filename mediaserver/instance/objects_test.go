@@ -1,0 +1,161 @@
+package instance
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// kept is an instance whose shared objects are kept in a folder.
+func kept(t *testing.T, dir string, change func(*Rules)) *Instance {
+	t.Helper()
+	i, _ := newInstance(t, change)
+	i.objectStore = sharedobject.OpenStore(dir, nil)
+	return i
+}
+
+// within has f called with an object, and waits for that.
+func within(t *testing.T, i *Instance, name string, f func(SharedObject)) *session.Refusal {
+	t.Helper()
+	return asked(t, func(done func(*session.Refusal)) {
+		i.WithSharedObject(name, true, func(s SharedObject) { f(s); done(nil) }, done)
+	})
+}
+
+func number(t *testing.T, v amf.Value) sharedobject.Value {
+	t.Helper()
+	got, err := sharedobject.NewValue(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// The server's own code has objects as clients have them, in the owner's turn.
+func TestServersOwnSharedObject(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	i := kept(t, dir, func(r *Rules) { r.Objects.SlotBytes = 100 })
+	if why := within(t, i, "a", func(s SharedObject) {
+		s.Keep()
+		s.Lock()
+		if err := s.Set("x", number(t, 1)); err != nil {
+			t.Error(err)
+		}
+		if err := s.Set("y", number(t, strings.Repeat("y", 100))); err == nil || !strings.Contains(err.Error(), "spec.limits.maxSlotSize") {
+			t.Error(err)
+		}
+		if err := s.Send(number(t, "hi")); err != nil {
+			t.Error(err)
+		}
+		if left := s.Unlock(); left != 0 || s.Version() != 2 || len(s.Names()) != 1 {
+			t.Errorf("%d locks, version %d, slots %v", left, s.Version(), s.Names())
+		}
+	}); why != nil {
+		t.Fatal(why)
+	}
+	if s := i.Stats(); s.SharedObjects != 1 || s.Total.ObjectChanges != 1 {
+		t.Errorf("%d objects, %d changes", s.SharedObjects, s.Total.ObjectChanges)
+	}
+	within(t, i, "a", func(s SharedObject) { s.Delete("x"); s.Clear(); _ = s.Set("z", number(t, 3)); s.Release() })
+	i.Close()
+	again := kept(t, dir, nil)
+	within(t, again, "a", func(s SharedObject) {
+		v, ok := s.Get("z")
+		if !ok || string(v.Raw) != string(number(t, 3).Raw) || len(s.Names()) != 1 || s.Version() != 5 {
+			t.Errorf("z is %x, %v; slots %q, version %d", v.Raw, ok, s.Names(), s.Version())
+		}
+	})
+	refusedWith(t, within(t, again, "../a", func(SharedObject) { t.Error("a bad name was taken") }), session.RefusedBadName)
+}
+
+// What cannot be read is refused and stays as it is; what cannot be written goes on
+// in memory, and is written once it can be.
+func TestSharedObjectsAndABadDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "old.fso"), []byte("TCSO"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	i := kept(t, dir, func(r *Rules) { r.Objects.Max = 3 })
+	refusedWith(t, within(t, i, "old", func(SharedObject) { t.Error("a foreign file was read") }), session.RefusedFailed)
+	within(t, i, "in/the/way", func(s SharedObject) {
+		if err := os.WriteFile(filepath.Join(dir, "in"), nil, 0o644); err != nil { // where a folder should be
+			t.Error(err)
+		}
+		_ = s.Set("x", number(t, 1))
+	})
+	settled(t, i)
+	within(t, i, "in/the/way", func(s SharedObject) {
+		if len(s.Names()) != 1 {
+			t.Error("what cannot be written is lost")
+		}
+	})
+	if err := os.Remove(filepath.Join(dir, "in")); err != nil {
+		t.Fatal(err)
+	}
+	servertest.Eventually(t, "it is written, and forgotten", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "in", "the", "way.fso"))
+		return err == nil && i.Stats().SharedObjects == 0
+	})
+	// One is there that is not ours to read, one is ours, and a third may come.
+	within(t, i, "third", func(s SharedObject) { _ = s.Set("x", number(t, 1)) })
+	servertest.Eventually(t, "it is written", func() bool { return i.Stats().SharedObjects == 0 })
+	refusedWith(t, within(t, i, "fourth", func(SharedObject) { t.Error("one too many") }), session.RefusedFailed)
+}
+
+// BenchmarkSharedObject is a change that a thousand clients hear, from the request
+// on: all but the sockets.
+func BenchmarkSharedObject(b *testing.B) {
+	store, err := recording.Open(b.TempDir(), nil, recording.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := stream.NewFanout(1)
+	defer f.Close()
+	i, err := New(Config{Application: "app", Name: "one", Fanout: f, Store: store})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer i.Close()
+	request := func(n int, e sharedobject.Event) session.SharedObjectRequest {
+		return session.SharedObjectRequest{
+			Client:  session.Client{ID: fmt.Sprint(n)},
+			Message: &sharedobject.Message{Name: "room", Events: []sharedobject.Event{e}},
+		}
+	}
+	const users = 1000
+	for n := range users {
+		r := request(n, sharedobject.Event{Type: sharedobject.Use})
+		i.Connect(session.ConnectRequest{Client: r.Client}, &client{id: r.ID}, func(session.ConnectAnswer) {})
+		i.SharedObject(r, func() {})
+	}
+	v, err := sharedobject.NewValue("here I am")
+	if err != nil {
+		b.Fatal(err)
+	}
+	under := make(chan struct{}, 16) // as a session has under way
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range b.N {
+		under <- struct{}{}
+		i.SharedObject(request(n%users, sharedobject.Event{Type: sharedobject.RequestChange, Name: "a", Value: v}), func() { <-under })
+	}
+	for range cap(under) {
+		under <- struct{}{}
+	}
+	b.ReportMetric(float64(b.N)*users/b.Elapsed().Seconds(), "deliveries/s")
+	if i.seen.changes.Load() < uint64(b.N) {
+		b.Error(errors.New("changes were lost"))
+	}
+}
