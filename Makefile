@@ -163,9 +163,10 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 
 KILLS ?= 400
 .PHONY: test-long
-test-long: bin/flashpod ## run what takes too long for make test: KILLS (400) servers killed while they record, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
+test-long: bin/flashpod ## run what takes too long for make test: KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
 	@hack/tools/packages.sh clients
 	@FLASHPOD_KILLS=$(KILLS) go test -tags clients -count 1 -timeout 60m -run '^TestKilledAtAnyMoment$$' ./hack/e2e/clients
+	@FLASHPOD_OBJECT_KILLS=100 go test -count 1 -timeout 30m -run '^TestSharedObjectsOutliveAKill$$' ./mediaserver/command
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 

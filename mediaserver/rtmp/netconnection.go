@@ -31,6 +31,7 @@ type NetConnection struct {
 
 	mu      sync.Mutex            // nothing is called while it is held
 	streams map[uint32]*NetStream // those that were closed are nil
+	objects map[objectKey]*SharedObject
 
 	ended chan struct{}
 	err   error // why; after ended
@@ -155,6 +156,8 @@ func (nc *NetConnection) handle(m *Message) error {
 			return nil
 		}
 		return nc.calls.Receive(cmd)
+	case TypeSharedObject, TypeSharedObjectAMF3:
+		return nc.sharedObject(m)
 	case TypeAudio, TypeVideo, TypeData:
 		if s := nc.stream(m.StreamID); s != nil {
 			if media := s.media.Load(); media != nil && *media != nil {

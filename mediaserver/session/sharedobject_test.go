@@ -57,8 +57,10 @@ func (c *client) hears(kind rtmp.MessageType, messages ...string) {
 }
 
 // The object "chat", of a version, transient or persistent.
-func chat(version int) string       { return fmt.Sprintf("0004 63686174 %08x 00000000 00000000", version) }
-func persistent(version int) string { return fmt.Sprintf("0004 63686174 %08x 00000002 00000000", version) }
+func chat(version int) string { return fmt.Sprintf("0004 63686174 %08x 00000000 00000000", version) }
+func persistent(version int) string {
+	return fmt.Sprintf("0004 63686174 %08x 00000002 00000000", version)
+}
 
 const (
 	use       = "01 00000000"
