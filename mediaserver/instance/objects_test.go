@@ -32,6 +32,14 @@ func within(t *testing.T, i *Instance, name string, f func(SharedObject)) *sessi
 	})
 }
 
+// on is within for an object that is there.
+func on(t *testing.T, i *Instance, name string, f func(SharedObject)) {
+	t.Helper()
+	if why := within(t, i, name, f); why != nil {
+		t.Fatal(why)
+	}
+}
+
 func number(t *testing.T, v amf.Value) sharedobject.Value {
 	t.Helper()
 	got, err := sharedobject.NewValue(v)
@@ -46,7 +54,7 @@ func TestServersOwnSharedObject(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	i := kept(t, dir, func(r *Rules) { r.Objects.SlotBytes = 100 })
-	if why := within(t, i, "a", func(s SharedObject) {
+	on(t, i, "a", func(s SharedObject) {
 		s.Keep()
 		s.Lock()
 		if err := s.Set("x", number(t, 1)); err != nil {
@@ -61,16 +69,14 @@ func TestServersOwnSharedObject(t *testing.T) {
 		if left := s.Unlock(); left != 0 || s.Version() != 2 || len(s.Names()) != 1 {
 			t.Errorf("%d locks, version %d, slots %v", left, s.Version(), s.Names())
 		}
-	}); why != nil {
-		t.Fatal(why)
-	}
+	})
 	if s := i.Stats(); s.SharedObjects != 1 || s.Total.ObjectChanges != 1 {
 		t.Errorf("%d objects, %d changes", s.SharedObjects, s.Total.ObjectChanges)
 	}
-	within(t, i, "a", func(s SharedObject) { s.Delete("x"); s.Clear(); _ = s.Set("z", number(t, 3)); s.Release() })
+	on(t, i, "a", func(s SharedObject) { s.Delete("x"); s.Clear(); _ = s.Set("z", number(t, 3)); s.Release() })
 	i.Close()
 	again := kept(t, dir, nil)
-	within(t, again, "a", func(s SharedObject) {
+	on(t, again, "a", func(s SharedObject) {
 		v, ok := s.Get("z")
 		if !ok || string(v.Raw) != string(number(t, 3).Raw) || len(s.Names()) != 1 || s.Version() != 5 {
 			t.Errorf("z is %x, %v; slots %q, version %d", v.Raw, ok, s.Names(), s.Version())
@@ -89,14 +95,14 @@ func TestSharedObjectsAndABadDisk(t *testing.T) {
 	}
 	i := kept(t, dir, func(r *Rules) { r.Objects.Max = 3 })
 	refusedWith(t, within(t, i, "old", func(SharedObject) { t.Error("a foreign file was read") }), session.RefusedFailed)
-	within(t, i, "in/the/way", func(s SharedObject) {
+	on(t, i, "in/the/way", func(s SharedObject) {
 		if err := os.WriteFile(filepath.Join(dir, "in"), nil, 0o644); err != nil { // where a folder should be
 			t.Error(err)
 		}
 		_ = s.Set("x", number(t, 1))
 	})
 	settled(t, i)
-	within(t, i, "in/the/way", func(s SharedObject) {
+	on(t, i, "in/the/way", func(s SharedObject) {
 		if len(s.Names()) != 1 {
 			t.Error("what cannot be written is lost")
 		}
@@ -109,7 +115,7 @@ func TestSharedObjectsAndABadDisk(t *testing.T) {
 		return err == nil && i.Stats().SharedObjects == 0
 	})
 	// One is there that is not ours to read, one is ours, and a third may come.
-	within(t, i, "third", func(s SharedObject) { _ = s.Set("x", number(t, 1)) })
+	on(t, i, "third", func(s SharedObject) { _ = s.Set("x", number(t, 1)) })
 	servertest.Eventually(t, "it is written", func() bool { return i.Stats().SharedObjects == 0 })
 	refusedWith(t, within(t, i, "fourth", func(SharedObject) { t.Error("one too many") }), session.RefusedFailed)
 }

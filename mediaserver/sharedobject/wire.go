@@ -18,7 +18,7 @@ import (
 //	            32 bits of 0
 //	events      8 bits of type, 32 bits of length, and a body; to the end
 //
-// All numbers are big endian. See PROTOCOL.md §12.
+// All numbers are big endian. See PROTOCOL.md §13.
 type Message struct {
 	Name       string
 	Version    uint32
