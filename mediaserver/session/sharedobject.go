@@ -54,8 +54,17 @@ func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
 	defer cancel()
 	select {
 	case s.objects <- struct{}{}:
-	case <-ctx.Done():
-		return s.unanswered(ctx)
+	default:
+		if err := s.until(func() error {
+			select {
+			case s.objects <- struct{}{}:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}); err != nil {
+			return s.unanswered(ctx)
+		}
 	}
 	r := SharedObjectRequest{s.client, sharedobject.Form{Flex: flex, AMF3: s.amf3}, m}
 	if m.Size() <= smallMessage {
@@ -64,12 +73,23 @@ func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
 	}
 	done := make(chan struct{})
 	s.inst.SharedObject(r, func() { <-s.objects; close(done) })
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
+	if err := s.until(func() error {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}); err != nil {
 		return s.unanswered(ctx)
 	}
+	return nil
+}
+
+// until waits in a turn, while others go on.
+func (s *Session) until(wait func() error) (err error) {
+	s.turns.aside(func() { err = wait() })
+	return err
 }
 
 // unanswered is why the instance is not waited for any longer; nil: the client has
