@@ -14,37 +14,6 @@ const (
 	maxUses = 256
 )
 
-// ObjectRules bound the shared objects of an instance; 0: the default, and below
-// 0 no limit.
-type ObjectRules struct {
-	Max       int // objects in use, and persistent ones on the disk
-	Slots     int // of an object
-	SlotBytes int // of a slot, with its name, and of what one send carries
-	Bytes     int // of an object
-}
-
-// The defaults: rooms and lists of users have hundreds of slots, of some hundred
-// bytes each.
-var defaultObjects = ObjectRules{Max: 10000, Slots: 10000, SlotBytes: 64 << 10, Bytes: 1 << 20}
-
-func (r ObjectRules) filled() ObjectRules {
-	fill := func(n, by int) int {
-		switch {
-		case n == 0:
-			return by
-		case n < 0:
-			return 0
-		}
-		return n
-	}
-	d := defaultObjects
-	return ObjectRules{fill(r.Max, d.Max), fill(r.Slots, d.Slots), fill(r.SlotBytes, d.SlotBytes), fill(r.Bytes, d.Bytes)}
-}
-
-func (r ObjectRules) limits() sharedobject.Limits {
-	return sharedobject.Limits{Slots: r.Slots, SlotBytes: r.SlotBytes, Bytes: r.Bytes}
-}
-
 // objectKey names a shared object: persistent and transient ones are two worlds.
 type objectKey struct {
 	name       string
