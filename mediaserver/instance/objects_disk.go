@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// saveEvery is how often an object is written that changes all the time. With
-	// the time that a disk takes, a change is on it within a second.
-	saveEvery = 800 * time.Millisecond
+	// saveEvery is how often an object is written that changes all the time. A
+	// change is on the disk within a second where that takes half a second at most.
+	saveEvery = 500 * time.Millisecond
 	// saveAgain is when an object is written again after that has failed, and
 	// saySaving how often the log is told that it fails.
 	saveAgain = 2 * time.Second
