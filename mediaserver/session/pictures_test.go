@@ -10,6 +10,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 // A picture of 5 MB that comes before the instance has answered its publish waits
@@ -58,7 +59,9 @@ func TestMessagesAsLargeAsTheInstanceSays(t *testing.T) {
 			v.connect()
 			taken(t, v.desk.connects).answer(session.ConnectAnswer{Instance: v.desk, MaxMessageSize: most})
 			v.hello()
-			shared := &rtmp.Message{Type: rtmp.TypeSharedObject, Payload: make([]byte, size)}
+			words, _ := sharedobject.NewValue(strings.Repeat("x", size))
+			object := sharedobject.Message{Name: "chat", Events: []sharedobject.Event{{Type: sharedobject.SendMessage, Value: words}}}
+			shared := &rtmp.Message{Type: rtmp.TypeSharedObject, Payload: object.Encode(false)[1:]}
 			for _, m := range []*rtmp.Message{shared, command(t, "aMethod", nil, strings.Repeat("x", size))} {
 				_ = v.conn.Send(m) // it may be closed already
 			}
