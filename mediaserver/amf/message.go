@@ -1,5 +1,7 @@
 package amf
 
+import "bytes"
+
 // Message takes values of one message apart that have other things between them,
 // such as the names of a shared object's slots. AMF0 values may refer to those
 // before them; each part that is AMF3 has tables of its own, as clients write
@@ -31,4 +33,15 @@ func (m *Message) Decode(b []byte) (One, error) {
 		return One{}, err
 	}
 	return One{Value: v, Bytes: d.at, AMF3: d.switched, Alone: first || !d.referred}, nil
+}
+
+// Refers says whether one of the values of a message refers to another, or to
+// itself, in AMF0. References of AMF3 are within their own value.
+func Refers(b []byte) bool {
+	if bytes.IndexByte(b, markReference) < 0 {
+		return false
+	}
+	d := decoder{b: b, most: maxSize}
+	_, err := d.all()
+	return err == nil && d.referred
 }
