@@ -156,7 +156,8 @@ func (c *Conn) CloseWithError(cause error) error {
 		err = c.socket.close(c.nc.Close)
 		c.out.mu.Lock()
 		c.out.payBack()
-		c.out.mu.Unlock()
+		c.out.tellObjects(true)
+		c.out.unlock()
 	})
 	return err
 }

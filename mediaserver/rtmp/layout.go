@@ -113,7 +113,7 @@ func (c *Conn) SendLayout(l *Layout) error {
 		return o.err
 	}
 	if o.owner != nil || o.flushing || len(o.queue) > 0 || !c.direct() || c.window.limit.Load() > 0 {
-		return c.enqueue(nil, l)
+		return c.enqueue(nil, l, true)
 	}
 	for sent := 0; sent < len(l.bufs); sent += maxVector {
 		n, full, err := c.writeNow(l.bufs[sent:min(sent+maxVector, len(l.bufs))])

@@ -50,8 +50,10 @@ type output struct {
 	closeWrite bool   // half-close when everything is sent
 	drained    chan struct{}
 	room       []func() // called once there is room: see HasRoom
-	window     uint32   // the last WindowAckSize that was queued
-	err        error    // the connection cannot send any more
+	queued     int      // bytes that were ever put into queue by enqueue
+	objects    []sentObject
+	window     uint32 // the last WindowAckSize that was queued
+	err        error  // the connection cannot send any more
 
 	nextStream uint32   // the next chunk stream that TakeChunkStream makes; 0: the first
 	streams    []uint32 // those that were given back
@@ -89,7 +91,7 @@ func (o *output) sentWindow() uint32 {
 func (c *Conn) Send(ms ...*Message) error {
 	c.out.mu.Lock()
 	defer c.out.unlock()
-	return c.enqueue(ms, nil)
+	return c.enqueue(ms, nil, true)
 }
 
 // SendWait is Send for callers that have more to say than the peer can take: it
@@ -100,7 +102,7 @@ func (c *Conn) SendWait(ctx context.Context, ms ...*Message) error {
 	for {
 		o.mu.Lock()
 		if len(o.queue) < waitAbove || o.err != nil {
-			err := c.enqueue(ms, nil)
+			err := c.enqueue(ms, nil, true)
 			o.unlock()
 			return err
 		}
@@ -130,22 +132,22 @@ func (c *Conn) SendCommand(streamID uint32, name string, transaction float64, ob
 
 // enqueue encodes messages, takes what was laid out (nil: nothing) and gets them
 // going: by itself, or by waking the owner. The limit is for what waits already: one message
-// may be larger. The caller holds mu.
-func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
+// may be larger. What does not count has limits of its own. The caller holds mu.
+func (c *Conn) enqueue(ms []*Message, laid *Layout, counts bool) error {
 	o := &c.out
 	if o.err != nil {
 		return o.err
 	}
-	if len(o.queue) > c.cfg.MaxQueue {
+	if counts && len(o.queue) > c.cfg.MaxQueue {
 		err := fmt.Errorf("%w: %d bytes are waiting", ErrSlow, len(o.queue))
 		c.fail(err)
 		return err
 	}
-	said := 0
+	said, had := 0, len(o.queue)
 	for _, m := range ms {
 		before := len(o.queue)
 		o.queue = AppendChunks(o.queue, m, o.chunkSize)
-		if m.Type != TypeAudio && m.Type != TypeVideo {
+		if counts && m.Type != TypeAudio && m.Type != TypeVideo {
 			said += len(o.queue) - before
 		}
 		if len(m.Payload) != 4 {
@@ -161,6 +163,7 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout) error {
 	if laid != nil {
 		o.queue = laid.AppendTo(o.queue)
 	}
+	o.queued += len(o.queue) - had
 	c.said.Store(true)
 	switch {
 	case o.owner != nil:
@@ -262,6 +265,7 @@ func (o *output) settle() {
 	if len(o.room) > 0 && o.roomy() {
 		o.tellRoom()
 	}
+	o.tellObjects(false)
 	if cap(o.queue) > keepQueue && len(o.queue) == 0 {
 		o.queue = nil
 	}
@@ -280,6 +284,7 @@ func (o *output) end(err error) {
 		o.drained = nil
 	}
 	o.tellRoom() // a caller that waited finds the error
+	o.tellObjects(true)
 }
 
 // fail ends the output and has the connection closed. The caller holds mu.
