@@ -119,7 +119,7 @@ type client struct {
 func (c *client) Bytes() (in, out uint64) { return 100, 200 }
 func (c *client) Shutdown(string)         { c.told.Add(1) }
 
-func (c *client) Tell(u sharedobject.Update, taken func(int)) { taken(len(u.Payload)) }
+func (c *client) Tell(sharedobject.Update, sharedobject.Waiter) bool { return true }
 
 func connect(t *testing.T, i *Instance, c *client) *session.Refusal {
 	t.Helper()

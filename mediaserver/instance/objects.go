@@ -9,7 +9,7 @@ const (
 	// perObject is what an object without slots costs, and perUse one client's use
 	// of it, in bytes.
 	perObject = 1 << 10
-	perUse    = 512
+	perUse    = 1 << 10
 	// maxUses bounds the objects that one client uses at once.
 	maxUses = 256
 )
@@ -38,6 +38,7 @@ func (obj *object) used() bool { return len(obj.users) > 0 || obj.kept > 0 }
 // use is a client's use of an object.
 type use struct {
 	object *object
+	form   sharedobject.Form
 	sub    *sharedobject.Subscription
 }
 
@@ -68,7 +69,10 @@ func (o *owner) sharedObject(r session.SharedObjectRequest, done func()) {
 		n := 1
 		switch events[0].Type {
 		case sharedobject.Use:
-			c.use()
+			if !c.used { // once is enough
+				c.used = true
+				c.use()
+			}
 		case sharedobject.Release:
 			o.releaseObject(r.ID, c.key)
 		default:
@@ -80,7 +84,7 @@ func (o *owner) sharedObject(r session.SharedObjectRequest, done func()) {
 		events = events[n:]
 	}
 	if obj := o.objects[c.key]; obj != nil {
-		obj.feed.Tell(nil, sharedobject.Outcome{Version: obj.Version()}, done)
+		obj.feed.Told(done)
 		return
 	}
 	done()
@@ -92,6 +96,8 @@ type call struct {
 	r    session.SharedObjectRequest
 	peer session.Peer
 	key  objectKey
+	used bool // it has asked to use the object
+	told bool // that it does not use it
 }
 
 // ready says whether the object can be used now, or is not there: one that
@@ -183,8 +189,13 @@ func (o *owner) newObject(key objectKey) (*object, string) {
 		Object: sharedobject.NewObject(key.name, key.persistent, rules.limits(), o.budgets.Objects),
 		key:    key, users: map[string]*use{},
 	}
-	obj.feed = sharedobject.NewFeed(key.name, key.persistent, func(s *sharedobject.Subscription, since uint32) {
-		_ = inst.post(func(*owner) { obj.feed.State(s, obj.Version(), obj.State(since)) })
+	obj.feed = sharedobject.NewFeed(key.name, key.persistent, sharedobject.FeedConfig{
+		Ask: func(s *sharedobject.Subscription, known sharedobject.Cursor) {
+			_ = inst.post(func(*owner) { obj.feed.State(s, obj.Piece(known, sharedobject.MaxMessage)) })
+		},
+		Budget: o.budgets.Objects,
+		Turn:   o.budgets.Turns.For(""),
+		Lost:   func(n int) { inst.seen.lostSends.Add(uint64(n)) },
 	})
 	o.objects[key] = obj
 	o.seen.objects.Add(1)
@@ -197,30 +208,32 @@ func (o *owner) newObject(key objectKey) (*object, string) {
 // join has a client hear of an object, from its state on; false: no budget pays
 // for it.
 func (o *owner) join(obj *object, client string, peer session.Peer, form sharedobject.Form, version uint32) bool {
-	if was := obj.users[client]; was != nil {
-		obj.feed.Leave(was.sub, nil) // it begins anew
-	} else {
+	u := obj.users[client]
+	if u == nil {
 		if !o.budgets.Objects.Take(perUse) {
 			return false
 		}
 		o.seen.uses.Add(1)
+		u = &use{obj, form, sharedobject.NewSubscription(obj.feed, peer, form)}
+		obj.users[client] = u
+		if o.uses[client] == nil {
+			o.uses[client] = map[objectKey]*use{}
+		}
+		o.uses[client][obj.key] = u
+	} else if u.form != form {
+		obj.feed.Leave(u.sub)
+		u.form, u.sub = form, sharedobject.NewSubscription(obj.feed, peer, form)
 	}
-	u := &use{obj, sharedobject.NewSubscription(obj.feed, peer, form)}
-	obj.users[client] = u
-	if o.uses[client] == nil {
-		o.uses[client] = map[objectKey]*use{}
-	}
-	o.uses[client][obj.key] = u
 	first := []sharedobject.Event{{Type: sharedobject.UseSuccess}}
-	var state []sharedobject.Event
-	if obj.key.persistent && obj.Recent(version) {
-		state = obj.State(version)
-	} else {
-		// A transient object of the same name may have been another one.
-		state = obj.State(0)
-		first, state = append(first, state[0]), state[1:] // Clear
+	if obj.key.persistent {
+		if known, ok := obj.Since(version); ok {
+			obj.feed.Join(u.sub, first, obj.Join(known))
+			return true
+		}
 	}
-	obj.feed.Join(u.sub, obj.Version(), first, state, nil)
+	// A transient object of the same name may have been another one.
+	first = append(first, sharedobject.Event{Type: sharedobject.Clear})
+	obj.feed.Join(u.sub, first, obj.Join(obj.Begin()))
 	return true
 }
 
@@ -234,7 +247,7 @@ func (o *owner) releaseObject(client string, key objectKey) {
 		delete(o.uses, client)
 	}
 	delete(u.object.users, client)
-	u.object.feed.Leave(u.sub, nil)
+	u.object.feed.Leave(u.sub)
 	o.budgets.Objects.Give(perUse)
 	o.seen.uses.Add(-1)
 	o.idle(u.object)
@@ -270,11 +283,14 @@ func (o *owner) forgetObject(obj *object) {
 func (c *call) apply(events []sharedobject.Event) {
 	u := c.o.uses[c.r.ID][c.key]
 	if u == nil {
-		c.say(sharedobject.CodeNoWriteAccess, "the client does not use the object")
+		if !c.told { // once is enough
+			c.told = true
+			c.say(sharedobject.CodeNoWriteAccess, "the client does not use the object")
+		}
 		return
 	}
 	u.object.SetLimits(c.o.rules.Load().Objects.limits())
-	out := u.object.Apply(&sharedobject.Message{Events: events}, c.may())
+	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, c.may())
 	if out.Denied > 0 {
 		c.log(out.Denied, limitOf(out.Why))
 	}
@@ -288,6 +304,6 @@ func (o *owner) tell(obj *object, by *sharedobject.Subscription, out sharedobjec
 		o.changedObject(obj)
 	}
 	if len(out.Requester)+len(out.Others) > 0 {
-		obj.feed.Tell(by, out, nil)
+		obj.feed.Tell(by, out)
 	}
 }

@@ -30,7 +30,7 @@ func (c *call) say(code, why string) {
 		Name: c.key.name, Persistent: c.key.persistent, Version: c.r.Message.Version,
 		Events: []sharedobject.Event{sharedobject.Failed(code)},
 	}
-	c.peer.Tell(sharedobject.Update{Flex: c.r.Form.Flex, Payload: m.Encode(c.r.Form.AMF3)}, func(int) {})
+	c.peer.Tell(sharedobject.Update{Flex: c.r.Form.Flex, Payload: m.Encode(c.r.Form.AMF3)}, nil)
 }
 
 // refuse answers a message about what is no name of an object.

@@ -81,9 +81,9 @@ func (s SharedObject) Lock() { s.obj.Lock() }
 
 // Unlock takes a lock back.
 func (s SharedObject) Unlock() (left int) {
-	left, out := s.obj.Unlock()
-	s.o.tell(s.obj, nil, out)
-	return left
+	u := s.obj.Unlock()
+	s.obj.feed.TellUnlocked(u)
+	return u.Left
 }
 
 // SetResyncDepth sets how many versions a client may miss and still get the

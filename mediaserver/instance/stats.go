@@ -18,8 +18,11 @@ type Totals struct {
 	Recordings   uint64
 	// ObjectChanges are messages that have changed a shared object.
 	ObjectChanges uint64
-	BytesIn       uint64 // of clients that have left; Stats adds those still here
-	BytesOut      uint64
+	// ObjectSendsLost counts what clients were not told of so.send, because they did
+	// not take it, or were being told what the object is: once for each client.
+	ObjectSendsLost uint64
+	BytesIn         uint64 // of clients that have left; Stats adds those still here
+	BytesOut        uint64
 }
 
 // Stats is a snapshot of an instance.
@@ -48,6 +51,7 @@ type seen struct {
 	objects   atomic.Int64 // shared objects in use
 	uses      atomic.Int64 // of them, by clients
 	changes   atomic.Uint64
+	lostSends atomic.Uint64 // messages of shared objects that a client was not told
 
 	mu    sync.Mutex // nothing else is taken while it is held
 	peer  map[string]session.Peer
@@ -132,7 +136,7 @@ func (i *Instance) Stats() Stats {
 	peers := slices.Collect(maps.Values(i.seen.peer))
 	streams := slices.Collect(maps.Values(i.seen.named))
 	i.seen.mu.Unlock()
-	s.Total.ObjectChanges = i.seen.changes.Load()
+	s.Total.ObjectChanges, s.Total.ObjectSendsLost = i.seen.changes.Load(), i.seen.lostSends.Load()
 	for _, peer := range peers {
 		in, out := peer.Bytes()
 		s.Total.BytesIn += in

@@ -50,7 +50,7 @@ type guest int
 func (g guest) Bytes() (in, out uint64) { return 0, 0 }
 func (g guest) Shutdown(string)         {}
 
-func (g guest) Tell(sharedobject.Update, func(int)) {}
+func (g guest) Tell(sharedobject.Update, sharedobject.Waiter) bool { return true }
 
 // What a manifest says of limits, or does not say, holds: 0 is no limit.
 func TestLimitsOfManifests(t *testing.T) {

@@ -81,8 +81,8 @@ type Instance interface {
 	Refused(PublishRequest, *Refusal)
 	// SharedObject does what a message about a shared object asks for. What comes
 	// of it the Peer is told. done is called, as answers are, when all of it was
-	// done and everybody told: a client that has many of them under way should
-	// wait for some.
+	// done and everybody told, or when it waits for a disk: a client that has many of
+	// them under way should wait for some.
 	SharedObject(r SharedObjectRequest, done func())
 	// Leave says that a client has gone. All that it had been given was given
 	// back before, but for shared objects, which it releases.

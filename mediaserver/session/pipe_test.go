@@ -47,7 +47,7 @@ func (p *pipe) settled() bool { return p.there.empty() && p.back.empty() }
 func (p *pipe) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
 	r = carried(r)
 	p.there.send(func() {
-		p.far.Connect(r, farPeer{p, peer}, func(a session.ConnectAnswer) {
+		p.far.Connect(r, newFarPeer(p, peer), func(a session.ConnectAnswer) {
 			b := session.ConnectAnswer{MaxMessageSize: a.MaxMessageSize, Refusal: carriedRefusal(a.Refusal)}
 			if a.Instance != nil {
 				b.Instance = farInstance{p, a.Instance}
@@ -59,20 +59,79 @@ func (p *pipe) Connect(r session.ConnectRequest, peer session.Peer, answer func(
 
 // farPeer is a session as its instance sees it.
 type farPeer struct {
-	p    *pipe
-	peer session.Peer
+	p       *pipe
+	peer    session.Peer
+	objects *farObjects
+}
+
+func newFarPeer(p *pipe, peer session.Peer) farPeer {
+	f := farPeer{p, peer, &farObjects{}}
+	f.objects.f = &f
+	return f
 }
 
 func (f farPeer) Bytes() (in, out uint64) { return f.peer.Bytes() }
 
 func (f farPeer) Shutdown(reason string) { f.p.back.send(func() { f.peer.Shutdown(reason) }) }
 
-func (f farPeer) Tell(u sharedobject.Update, taken func(int)) {
+func (f farPeer) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {
 	u = carried(u)
-	f.p.back.send(func() {
-		f.peer.Tell(u, func(bytes int) { f.p.there.send(func() { taken(bytes) }) })
-	})
+	if w == nil {
+		f.p.back.send(func() { f.peer.Tell(u, nil) })
+		return true
+	}
+	if !f.objects.window.Offer(len(u.Payload), w) {
+		return false
+	}
+	if len(u.Payload) > 0 {
+		f.p.back.send(func() { f.objects.add(u) })
+	}
+	return true
 }
+
+// farObjects is a session's end of what its instance tells it about shared objects:
+// what it has no room for waits here, and there is a window's worth of it at most.
+type farObjects struct {
+	f      *farPeer
+	window session.Window // of the instance's end
+
+	mu      sync.Mutex // nothing else is taken while it is held
+	waiting []sharedobject.Update
+}
+
+func (o *farObjects) add(u sharedobject.Update) {
+	o.mu.Lock()
+	o.waiting = append(o.waiting, u)
+	first := len(o.waiting) == 1
+	o.mu.Unlock()
+	if first {
+		o.tell()
+	}
+}
+
+// tell hands over what waits, as far as there is room. It runs once at a time, and
+// goes on when there is room.
+func (o *farObjects) tell() {
+	for {
+		o.mu.Lock()
+		if len(o.waiting) == 0 {
+			o.mu.Unlock()
+			return
+		}
+		u := o.waiting[0]
+		o.mu.Unlock()
+		if !o.f.peer.Tell(u, o) {
+			return
+		}
+		o.mu.Lock()
+		o.waiting = o.waiting[1:]
+		o.mu.Unlock()
+		o.f.p.there.send(func() { o.window.Taken(len(u.Payload)) })
+	}
+}
+
+// Room implements sharedobject.Waiter.
+func (o *farObjects) Room() { go o.tell() }
 
 // farInstance is an instance as its sessions see it.
 type farInstance struct {

@@ -84,8 +84,10 @@ type Session struct {
 	turns   turns
 	reading *budget.Turn // of the goroutine that reads, as long as nothing is published
 	calls   *rtmp.Calls  // of the client's methods
-	// objects has one for each message about a shared object that is under way.
+	// objects has one for each message about a shared object that is under way from
+	// the client, and window is what is on its way to it.
 	objects chan struct{}
+	window  window
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
 	largest    atomic.Int64 // message of the client, once it is connected
@@ -150,6 +152,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	if b := cfg.Budgets; b != nil {
 		s.reading = b.Turns.For(s.client.Address)
 		s.turns.own = b.Turns.For(s.client.Address)
+		s.window.budget = b.Answers
 	}
 	s.turns.gone = ctx.Done()
 	s.stand()

@@ -101,15 +101,25 @@ func (s *Session) unanswered(ctx context.Context) error {
 	return nil
 }
 
-// Tell implements Peer.
-func (s *Session) Tell(u sharedobject.Update, taken func(bytes int)) {
+// Tell implements Peer. Without a Waiter it is an answer as those to commands are.
+func (s *Session) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {
 	n := len(u.Payload)
+	if n == 0 || s.leaving.Load() {
+		return s.window.offer(0, w) // one that leaves has room for everything
+	}
 	m := rtmp.Message{Type: rtmp.TypeSharedObject, Payload: u.Payload[1:]}
 	if u.Flex {
 		m.Type, m.Payload = rtmp.TypeSharedObjectAMF3, u.Payload
 	}
-	// A connection that has ended has room for everything.
-	if s.leaving.Load() || s.conn.Send(&m) != nil || s.conn.HasRoom(func() { taken(n) }) {
-		taken(n)
+	if w == nil {
+		_ = s.conn.Send(&m) // Serve returns why not
+		return true
 	}
+	if !s.window.offer(len(m.Payload), w) {
+		return false
+	}
+	if waits, err := s.conn.SendObject(&m, s.window.taken); err != nil || !waits {
+		s.window.taken(len(m.Payload))
+	}
+	return true
 }

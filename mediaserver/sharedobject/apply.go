@@ -12,6 +12,8 @@ type Outcome struct {
 	Changed   bool   // the object is not what it was
 	Denied    int    // requests that were not done
 	Why       Denial // of the first of them
+
+	told uint64 // the order of the last change that all know who have heard this
 }
 
 // Apply does what a client's message asks for, one event after another. Whoever
@@ -20,8 +22,12 @@ type Outcome struct {
 //
 // Use and Release are for the one who knows the clients, and do nothing here. The
 // version grows by one, with the first change of a message.
-func (o *Object) Apply(m *Message, may Access) Outcome {
-	a := applying{o: o, may: may}
+func (o *Object) Apply(m *Message, may Access) Outcome { return o.ApplyFor(nil, m, may) }
+
+// ApplyFor is Apply for a message of a subscriber: of what is told when the object
+// is unlocked, it does not hear its own part again.
+func (o *Object) ApplyFor(by *Subscription, m *Message, may Access) Outcome {
+	a := applying{o: o, by: by, may: may}
 	for i := range m.Events {
 		a.event(&m.Events[i])
 	}
@@ -31,14 +37,15 @@ func (o *Object) Apply(m *Message, may Access) Outcome {
 // applying is a message while it is done.
 type applying struct {
 	o   *Object
+	by  *Subscription // nil: the server
 	may Access
 	out Outcome
 }
 
 func (a *applying) outcome() Outcome {
-	a.out.Version = a.o.version
+	a.out.Version, a.out.told = a.o.Version(), a.o.told()
 	if a.o.locks > 0 {
-		a.o.held = append(a.o.held, a.out.Others...)
+		a.o.hold(a.by, a.out.Others)
 		a.out.Others = nil
 	}
 	return a.out
@@ -134,7 +141,7 @@ func (a *applying) send(e *Event) {
 	switch most := a.o.limits.SlotBytes; {
 	case !a.may.Write:
 		a.refuse(DeniedAccess)
-	case most > 0 && len(e.Value.Raw) > most:
+	case most > 0 && e.Value.counts() > most:
 		a.refuse(DeniedSlotSize)
 	default:
 		a.both(*e)
@@ -183,20 +190,4 @@ func (o *Object) own(e Event) (Outcome, bool) {
 	done := out.Denied == 0
 	out.Requester = nil // nobody hears it
 	return out, done
-}
-
-// Lock has changes kept until Unlock. Locks nest.
-func (o *Object) Lock() { o.locks++ }
-
-// Unlock takes one lock back, and returns how many are left, and with the last
-// what has changed, as one message. Without a lock it does nothing.
-func (o *Object) Unlock() (left int, out Outcome) {
-	out.Version = o.version
-	if o.locks == 0 {
-		return 0, out
-	}
-	if o.locks--; o.locks == 0 {
-		out.Others, o.held = o.held, nil
-	}
-	return o.locks, out
 }

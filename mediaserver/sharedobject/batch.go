@@ -1,36 +1,45 @@
 package sharedobject
 
-// maxBatch is how many bytes go out together: enough that a busy object costs one
-// write for many changes.
-const maxBatch = 16 << 10
+// MaxMessage is how many bytes a message has at most, unless one value has more, and
+// how many go out together: enough that a busy object costs one write for many
+// changes.
+const MaxMessage = 16 << 10
 
 // batch is what goes out together: entries of events, in order.
 type batch struct {
 	entries []entry
 	bytes   int
 	by      map[*Subscription]struct{} // who asked for some of it
+	sends   int                        // of SendMessage
 	// What those hear who have asked for nothing, encoded when the first needs
 	// it: for clients without AMF3, and with it.
-	plain, amf3 []byte
+	plain, amf3 []*payload
 	common      []Event
-	same        bool // AMF3 says it no other way
+	same        bool     // AMF3 says it no other way
+	done        []func() // who waits until all of it was told
+}
+
+// payload is a message that many hear. It is the feed's goroutine's.
+type payload struct {
+	bytes []byte
+	refs  int // how many queues it is in; it is paid for while it is in one
 }
 
 // full says whether an entry is too much.
 func (b *batch) full(e *entry) bool {
-	return len(b.entries) > 0 && b.bytes+size(e.others)+size(e.own) > maxBatch
+	return len(b.entries) > 0 && b.bytes+size(e.others)+size(e.own) > MaxMessage
 }
 
 func size(events []Event) (n int) {
 	for i := range events {
-		n += events[i].encoded(true)
+		n += events[i].largest()
 	}
 	return n
 }
 
 func (b *batch) add(e *entry) {
 	b.entries = append(b.entries, *e)
-	b.bytes += size(e.others)
+	b.bytes += size(e.others) + size(e.own)
 	if e.sub != nil {
 		if b.by == nil {
 			b.by = map[*Subscription]struct{}{}
@@ -41,12 +50,14 @@ func (b *batch) add(e *entry) {
 
 func (b *batch) reset() {
 	clear(b.entries)
-	*b = batch{entries: b.entries[:0], by: b.by}
+	clear(b.done)
+	*b = batch{entries: b.entries[:0], by: b.by, done: b.done[:0]}
 	clear(b.by)
 }
 
-// version is the object's after all of it.
+// version is the object's after all of it, and told the order of its last change.
 func (b *batch) version() uint32 { return b.entries[len(b.entries)-1].version }
+func (b *batch) told() uint64    { return b.entries[len(b.entries)-1].told }
 
 // prepare gathers what most subscribers hear.
 func (b *batch) prepare() {
@@ -56,44 +67,72 @@ func (b *batch) prepare() {
 	}
 	for i := range b.common {
 		b.same = b.same && b.common[i].Value.Plain == nil
-	}
-}
-
-// payload is what a subscriber hears; empty: nothing.
-func (b *batch) payload(f *Feed, s *Subscription) []byte {
-	if _, asked := b.by[s]; asked {
-		return f.encode(b.version(), b.eventsFor(s), s.form.AMF3)
-	}
-	if s.form.AMF3 || b.same {
-		if b.amf3 == nil {
-			b.amf3 = f.encode(b.version(), b.common, true)
+		if b.common[i].Type == SendMessage {
+			b.sends++
 		}
-		return b.amf3
 	}
-	if b.plain == nil {
-		b.plain = f.encode(b.version(), b.common, false)
-	}
-	return b.plain
 }
 
-// eventsFor are those that one hears who has asked for some of them.
-func (b *batch) eventsFor(s *Subscription) (all []Event) {
+// payloads are what a subscriber hears that has asked for nothing of it.
+func (b *batch) payloads(f *Feed, amf3 bool) []*payload {
+	to := &b.plain
+	if amf3 || b.same {
+		to = &b.amf3
+	}
+	if *to == nil && len(b.common) > 0 {
+		for rest := b.common; len(rest) > 0; {
+			n := fitting(rest)
+			*to = append(*to, &payload{bytes: f.encode(b.version(), rest[:n], amf3)})
+			rest = rest[n:]
+		}
+	}
+	return *to
+}
+
+// eventsFor are those that one hears who has asked for some of them; of alone, only
+// those that answer it.
+func (b *batch) eventsFor(s *Subscription, alone bool) (all []Event) {
 	for i := range b.entries {
-		e := &b.entries[i]
-		if e.sub == s {
+		switch e := &b.entries[i]; {
+		case e.sub == s:
 			all = append(all, e.own...)
-		} else {
+		case !alone:
 			all = append(all, e.others...)
 		}
 	}
 	return all
 }
 
-// encode makes the payload of a message, nil of no events.
-func (f *Feed) encode(version uint32, events []Event, amf3 bool) []byte {
-	if len(events) == 0 {
-		return nil
+// fitting is how many of the events go into one message: so many that it does not
+// grow too large, one at least; none with a value that refers to itself but in the
+// first place of values; and no Status without what it is about.
+func fitting(events []Event) int {
+	bytes, values := 0, 0
+	for i := 0; i < len(events); {
+		n := 1
+		if concerns(events[i:]) {
+			n = 2
+		}
+		for _, e := range events[i : i+n] {
+			if bytes += e.largest(); i > 0 && (bytes > MaxMessage || e.Value.Refers && values > 0) {
+				return i
+			}
+			if e.Value.Raw != nil {
+				values++
+			}
+		}
+		i += n
 	}
+	return len(events)
+}
+
+// concerns says whether the first of the events is a Status about the second.
+func concerns(events []Event) bool {
+	return len(events) > 1 && events[0].Type == Status && (events[1].Type == Change || events[1].Type == Remove)
+}
+
+// encode makes the payload of a message.
+func (f *Feed) encode(version uint32, events []Event, amf3 bool) []byte {
 	m := Message{Name: f.name, Version: version, Persistent: f.persistent, Events: events}
 	return m.Encode(amf3)
 }

@@ -1,5 +1,7 @@
 package sharedobject
 
+import "flashpod.dev/flashpod/mediaserver/amf"
+
 // EventType is what an event of a shared object says.
 type EventType uint8
 
@@ -49,6 +51,10 @@ type Value struct {
 	Raw []byte
 	// Plain says the same in AMF0 as far as AMF0 can; nil: Raw does.
 	Plain []byte
+	// Refers says that one of them refers to something in itself, in AMF0: what is
+	// referred to is counted from the beginning of a message, so that the value is
+	// the first in its own.
+	Refers bool
 }
 
 // As returns the value for a client that understands AMF3, or for one that does
@@ -62,6 +68,13 @@ func (v Value) As(amf3 bool) []byte {
 
 // size is what it holds of memory.
 func (v Value) size() int { return len(v.Raw) + len(v.Plain) }
+
+// counts is its size against limits: that of its larger form, which some clients are
+// told.
+func (v Value) counts() int { return max(len(v.Raw), len(v.Plain)) }
+
+// refers says whether a form refers to something in itself.
+func (v Value) refers() bool { return amf.Refers(v.Raw) || amf.Refers(v.Plain) }
 
 // deletes says whether putting the value into a slot deletes it: null and
 // undefined do.

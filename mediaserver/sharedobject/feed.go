@@ -1,16 +1,21 @@
 package sharedobject
 
-import "sync"
+import (
+	"sync"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
+)
 
 // Feed tells an object's subscribers what happens to it: in order, and what many
 // hear is encoded once. Nothing is held while it tells them, and no subscriber
 // waits for another. Adding to it never waits: whoever holds the object does so,
-// and a goroutine that exists while there is something to tell does the rest.
-// What has come meanwhile goes out together.
+// in the order in which things happen to it, and a goroutine that exists while
+// there is something to tell does the rest. What has come meanwhile goes out
+// together.
 type Feed struct {
 	name       string
 	persistent bool
-	state      func(*Subscription, uint32)
+	cfg        FeedConfig
 
 	mu      sync.Mutex // nothing else is taken, and nothing called, while it is held
 	waiting []entry
@@ -19,6 +24,22 @@ type Feed struct {
 	// Used by the goroutine that tells alone.
 	subs  []*Subscription
 	batch batch
+	lost  int // messages that were not told
+}
+
+// FeedConfig is what a feed needs of the one who holds the object.
+type FeedConfig struct {
+	// Ask asks for what a subscriber must be told next that has been told so much:
+	// the holder calls Object.Piece and then Feed.State, in one go. It is asked once
+	// for a subscriber until it is answered, and must not wait.
+	Ask func(*Subscription, Cursor)
+	// Budget pays for what waits to be told; nil: nobody has to.
+	Budget *budget.Budget
+	// Turn is that of the goroutine that tells; nil: it waits for nobody.
+	Turn *budget.Turn
+	// Lost, if there is one, is told how many messages of so.send were not told
+	// somebody, because it does not take them, or is still being told what there is.
+	Lost func(messages int)
 }
 
 // entry is one thing that happens, in the order of the feed.
@@ -26,9 +47,11 @@ type entry struct {
 	kind    entryKind
 	sub     *Subscription // that it is about, or who asked
 	version uint32
+	told    uint64  // the order of the last change that all know who have heard it
 	own     []Event // for sub
 	others  []Event // for everybody else
-	done    func()  // called when it was told; nil: nobody waits
+	piece   Piece   // for sub
+	done    func()
 }
 
 type entryKind int
@@ -37,44 +60,61 @@ const (
 	entryEvents entryKind = iota
 	entryJoin
 	entryLeave
-	entryState // answers what state was asked for
-	entryRoom  // a subscriber that was behind can take more
+	entryState  // the answer to Ask
+	entryRoom   // a subscriber that was refused can be told
+	entryBehind // all must be told what they do not know
+	entryDone   // somebody waits until all before was told
 )
 
-// NewFeed makes the feed of an object. state is called for a subscriber that has
-// missed something since a version, at most once until it is answered by
-// [Feed.State]; it must not wait.
-func NewFeed(name string, persistent bool, state func(*Subscription, uint32)) *Feed {
-	return &Feed{name: name, persistent: persistent, state: state}
+// NewFeed makes the feed of an object.
+func NewFeed(name string, persistent bool, cfg FeedConfig) *Feed {
+	return &Feed{name: name, persistent: persistent, cfg: cfg}
 }
 
 // Join adds a subscriber, or begins anew with one that is there: it hears first in
-// one message, and then the state in others.
-func (f *Feed) Join(s *Subscription, version uint32, first, state []Event, done func()) {
-	f.add(entry{kind: entryJoin, sub: s, version: version, own: first, others: state, done: done})
+// one message, and then what it does not know of the object. What Next of the piece
+// says it knows, and Last, that this is all; its events are of no interest.
+func (f *Feed) Join(s *Subscription, first []Event, p Piece) {
+	f.add(entry{kind: entryJoin, sub: s, own: first, piece: p})
 }
 
 // Leave takes a subscriber out: it hears nothing that happens from now on.
-func (f *Feed) Leave(s *Subscription, done func()) {
-	f.add(entry{kind: entryLeave, sub: s, done: done})
+func (f *Feed) Leave(s *Subscription) {
+	f.add(entry{kind: entryLeave, sub: s})
 }
 
-// State brings the state of a version to the subscriber for which it was asked.
-func (f *Feed) State(s *Subscription, version uint32, state []Event) {
-	f.add(entry{kind: entryState, sub: s, version: version, own: state})
+// State brings the piece to the subscriber for which it was asked.
+func (f *Feed) State(s *Subscription, p Piece) {
+	f.add(entry{kind: entryState, sub: s, piece: p})
 }
 
 // Tell brings what a message has done to all subscribers. by is the one who sent
-// it; nil: the server. done is called when all were told, which may take as long
-// as there is more to tell.
-func (f *Feed) Tell(by *Subscription, out Outcome, done func()) {
-	f.add(entry{sub: by, version: out.Version, own: out.Requester, others: out.Others, done: done})
+// it; nil: the server.
+func (f *Feed) Tell(by *Subscription, out Outcome) {
+	f.add(entry{sub: by, version: out.Version, told: out.told, own: out.Requester, others: out.Others})
 }
 
-func (f *Feed) add(e entry) {
+// TellUnlocked brings what has happened to an object while it was locked.
+func (f *Feed) TellUnlocked(u Unlocked) {
+	if u.TooMuch {
+		f.add(entry{kind: entryBehind})
+		return
+	}
+	all := make([]entry, len(u.Parts))
+	for i, p := range u.Parts {
+		all[i] = entry{sub: p.By, version: u.Version, told: u.told, others: p.Events}
+	}
+	f.add(all...)
+}
+
+// Told has done called when all was told that was added before, or waits in the
+// queues of those who have no room.
+func (f *Feed) Told(done func()) { f.add(entry{kind: entryDone, done: done}) }
+
+func (f *Feed) add(all ...entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.waiting = append(f.waiting, e)
+	f.waiting = append(f.waiting, all...)
 	if !f.running {
 		f.running = true
 		go f.run()
@@ -83,26 +123,42 @@ func (f *Feed) add(e entry) {
 
 // run tells what there is to tell.
 func (f *Feed) run() {
-	for {
-		f.mu.Lock()
-		all := f.waiting
-		f.waiting = nil
-		if len(all) == 0 {
-			f.running = false
-			f.mu.Unlock()
-			return
+	for over := false; !over; over = f.over() {
+		f.cfg.Turn.Begin(nil)
+		for all := f.next(); len(all) > 0; all = f.next() {
+			for i := range all {
+				f.take(&all[i])
+				all[i] = entry{}
+			}
+			f.flush()
 		}
-		f.mu.Unlock()
-		for i := range all {
-			f.take(&all[i])
-			all[i] = entry{}
-		}
-		f.flush()
+		f.cfg.Turn.End() // before another goroutine may begin one
 	}
 }
 
+// next is what has come.
+func (f *Feed) next() []entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.waiting
+	f.waiting = nil
+	return all
+}
+
+// over says whether there is nothing to tell any more.
+func (f *Feed) over() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running = len(f.waiting) > 0
+	return !f.running
+}
+
 func (f *Feed) take(e *entry) {
-	if e.kind == entryEvents {
+	switch e.kind {
+	case entryDone:
+		f.batch.done = append(f.batch.done, e.done)
+		return
+	case entryEvents:
 		if f.batch.full(e) {
 			f.flush()
 		}
@@ -110,18 +166,21 @@ func (f *Feed) take(e *entry) {
 		return
 	}
 	f.flush() // who comes has not heard it, and who goes has
+	f.cfg.Turn.Rest(nil)
 	switch s := e.sub; e.kind {
 	case entryJoin:
 		f.join(s, e)
 	case entryLeave:
 		f.leave(s)
 	case entryState:
-		s.resync(f, e.version, e.own)
+		s.state(e.piece)
 	case entryRoom:
-		s.goOn(f)
-	}
-	if e.done != nil {
-		e.done()
+		s.goOn()
+	case entryBehind:
+		for _, s := range f.subs {
+			s.current = false
+			s.rest()
+		}
 	}
 }
 
@@ -131,7 +190,7 @@ func (f *Feed) join(s *Subscription, e *entry) {
 		s.place = len(f.subs)
 		f.subs = append(f.subs, s)
 	}
-	s.begin(f, e)
+	s.begin(e)
 }
 
 func (f *Feed) leave(s *Subscription) {
@@ -143,23 +202,30 @@ func (f *Feed) leave(s *Subscription) {
 	f.subs[len(f.subs)-1] = nil
 	f.subs = f.subs[:len(f.subs)-1]
 	s.joined = false
-	s.rest, s.owed = nil, owed{}
+	s.end()
 }
+
+// restEvery is after how many subscribers a feed looks whether others should go on.
+const restEvery = 16
 
 // flush tells what the batch has.
 func (f *Feed) flush() {
 	b := &f.batch
-	if len(b.entries) == 0 {
-		return
-	}
-	b.prepare()
-	for _, s := range f.subs {
-		s.hear(f, b)
-	}
-	for _, e := range b.entries {
-		if e.done != nil {
-			e.done()
+	if len(b.entries) > 0 {
+		b.prepare()
+		for i, s := range f.subs {
+			if i%restEvery == restEvery-1 {
+				f.cfg.Turn.Rest(nil)
+			}
+			s.hear(b)
 		}
 	}
+	for _, done := range b.done {
+		done()
+	}
 	b.reset()
+	if f.lost > 0 && f.cfg.Lost != nil {
+		f.cfg.Lost(f.lost)
+	}
+	f.lost = 0
 }

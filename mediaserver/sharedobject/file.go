@@ -52,9 +52,9 @@ type goneSlot struct {
 
 // Snapshot is the object now.
 func (o *Object) Snapshot(inUse bool) *Snapshot {
-	s := &Snapshot{Name: o.Name, Version: o.version, InUse: inUse, floor: o.floor, slots: o.since(0)}
-	for name, version := range o.gone {
-		s.gone = append(s.gone, goneSlot{name, version})
+	s := &Snapshot{Name: o.Name, Version: o.version, InUse: inUse, floor: o.floor, slots: o.live()}
+	for name, deleted := range o.gone {
+		s.gone = append(s.gone, goneSlot{name, deleted.version})
 	}
 	return s
 }
@@ -66,21 +66,9 @@ const afterCrash = 1 << 20
 // Restore gives a new object what a snapshot has. It returns false when no budget
 // pays for that.
 func (o *Object) Restore(s *Snapshot) bool {
-	for _, slot := range s.slots {
-		if !o.pay(perSlot + len(slot.name) + slot.value.size()) {
-			o.Drop()
-			return false
-		}
-		o.changes++
-		o.slots[slot.name] = newSlot(slot.value, slot.version, o.changes)
-		o.bytes += len(slot.name) + len(slot.value.Raw)
-	}
-	for _, g := range s.gone {
-		if !o.pay(perGone + len(g.name)) {
-			o.Drop()
-			return false
-		}
-		o.gone[g.name] = g.version
+	if !o.fill(s.slots, s.gone) {
+		o.Drop()
+		return false
 	}
 	o.version, o.floor = s.Version, s.floor
 	if s.InUse {

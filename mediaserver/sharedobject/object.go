@@ -1,11 +1,6 @@
 package sharedobject
 
-import (
-	"cmp"
-	"slices"
-
-	"flashpod.dev/flashpod/mediaserver/budget"
-)
+import "flashpod.dev/flashpod/mediaserver/budget"
 
 // Limits bound one object; 0 is none.
 type Limits struct {
@@ -16,12 +11,13 @@ type Limits struct {
 
 const (
 	// perSlot is what a slot costs beside its name and value, and perGone one that
-	// was deleted.
-	perSlot = 160
-	perGone = 96
-	// maxGone bounds the deleted slots that are remembered: with more, clients
-	// that were away get all of the object in place of what has changed.
-	maxGone = 4096
+	// was deleted: its entries in the log, of which half may be dead, and in a map.
+	perSlot = 256
+	perGone = 208
+	// maxGone bounds the deleted slots that are remembered: with more, the older half
+	// is forgotten, and clients that were away for longer get all of the object in
+	// place of what has changed.
+	maxGone = 1024
 )
 
 // Object is the state of one shared object: slots, and a version that grows by
@@ -38,25 +34,22 @@ type Object struct {
 	budget *budget.Budget
 
 	version uint32
-	changes uint64 // of slots, ever
+	log     changes
 	slots   map[string]*slot
-	gone    map[string]uint32 // versions at which slots were deleted
-	floor   uint32            // what has happened before it is forgotten
-	bytes   int               // of slots, against the limit
-	paid    int64             // taken of the budget
+	gone    map[string]*slot // that were deleted: without values
+	floor   uint32           // what has happened before this version is forgotten
+	forgot  uint64           // the order of the last change that is
+	bytes   int              // of slots, against the limit
+	paid    int64            // taken of the budget
 
-	locks int     // of the server
-	held  []Event // what changed under them
+	locked
 }
 
+// slot is never changed: one that gets another value is another slot.
 type slot struct {
 	value   Value
 	version uint32 // of its last change
-	order   uint64 // among all changes
-}
-
-func newSlot(v Value, version uint32, order uint64) *slot {
-	return &slot{value: v, version: version, order: order}
+	order   uint64 // of its entry in the log
 }
 
 // NewObject makes an object without slots, of version 1. What it holds is paid
@@ -64,15 +57,20 @@ func newSlot(v Value, version uint32, order uint64) *slot {
 func NewObject(name string, persistent bool, limits Limits, b *budget.Budget) *Object {
 	return &Object{
 		Name: name, Persistent: persistent, limits: limits, budget: b,
-		version: 1, slots: map[string]*slot{}, gone: map[string]uint32{},
+		version: 1, log: changes{last: 1}, slots: map[string]*slot{}, gone: map[string]*slot{},
 	}
 }
 
 // SetLimits changes the limits: what is there stays.
 func (o *Object) SetLimits(l Limits) { o.limits = l }
 
-// Version is the object's version.
-func (o *Object) Version() uint32 { return o.version }
+// Version is the object's version; while it is locked, that before.
+func (o *Object) Version() uint32 {
+	if o.locks > 0 {
+		return o.lockedVersion
+	}
+	return o.version
+}
 
 // Len is how many slots there are, and Bytes how much is in them.
 func (o *Object) Len() int   { return len(o.slots) }
@@ -89,7 +87,7 @@ func (o *Object) Get(name string) (Value, bool) {
 
 // Names are those of the slots, in the order in which they were last changed.
 func (o *Object) Names() []string {
-	all := o.since(0)
+	all := o.live()
 	names := make([]string, len(all))
 	for i, s := range all {
 		names[i] = s.name
@@ -99,6 +97,7 @@ func (o *Object) Names() []string {
 
 // Drop gives back what was paid for. The object is not used afterwards.
 func (o *Object) Drop() {
+	o.dropHeld()
 	o.budget.Give(o.paid)
 	o.paid = 0
 }
@@ -130,10 +129,10 @@ const (
 // set puts a value into a slot, at a version, or says why not.
 func (o *Object) set(name string, v Value, version uint32) Denial {
 	old := o.slots[name]
-	bytes := len(name) + len(v.Raw)
+	bytes := len(name) + v.counts()
 	grows, costs := bytes, perSlot+len(name)+v.size()
 	if old != nil {
-		grows -= len(name) + len(old.value.Raw)
+		grows -= len(name) + old.value.counts()
 		costs = v.size() - old.value.size()
 	}
 	l := o.limits
@@ -150,9 +149,13 @@ func (o *Object) set(name string, v Value, version uint32) Denial {
 		return DeniedBudget
 	}
 	o.bytes += grows
-	o.changes++
-	o.slots[name] = newSlot(v, version, o.changes)
+	if old != nil {
+		o.log.bury(old.order)
+	}
 	o.forget(name)
+	s := &slot{value: v, version: version}
+	s.order = o.log.add(name, version, s)
+	o.slots[name] = s
 	return ""
 }
 
@@ -163,41 +166,76 @@ func (o *Object) remove(name string, version uint32) bool {
 		return false
 	}
 	delete(o.slots, name)
-	o.bytes -= len(name) + len(s.value.Raw)
+	o.log.bury(s.order)
+	o.bytes -= len(name) + s.value.counts()
 	o.pay(-(perSlot + len(name) + s.value.size()))
-	if len(o.gone) >= maxGone || !o.pay(perGone+len(name)) {
+	if len(o.gone) >= maxGone {
+		o.forgetSome(maxGone / 2)
+	}
+	if !o.pay(perGone + len(name)) {
+		o.log.last++
 		o.forgetAll(version)
 		return true
 	}
-	o.gone[name] = version
+	o.gone[name] = &slot{version: version, order: o.log.add(name, version, nil)}
 	return true
 }
 
-// forget takes a slot out of those that were deleted.
-func (o *Object) forget(name string) {
-	if _, ok := o.gone[name]; ok {
-		delete(o.gone, name)
-		o.pay(-(perGone + len(name)))
+// forget takes a slot out of those that were deleted, and returns its order; 0: it
+// is none of them.
+func (o *Object) forget(name string) (order uint64) {
+	s, ok := o.gone[name]
+	if !ok {
+		return 0
 	}
+	delete(o.gone, name)
+	o.pay(-(perGone + len(name)))
+	o.log.bury(s.order)
+	return s.order
 }
 
-// forgetAll forgets what was deleted up to a version: clients that have not seen
-// that version get all of the object.
+// forgetAll forgets what was deleted up to a version, which is the last: clients
+// that have not seen that version get all of the object.
 func (o *Object) forgetAll(version uint32) {
 	for name := range o.gone {
-		o.pay(-(perGone + len(name)))
+		o.forget(name)
 	}
-	clear(o.gone)
-	o.floor = max(o.floor, version)
+	o.floor, o.forgot = max(o.floor, version), o.log.last
+}
+
+// forgetSome forgets so many of the deleted slots, those that were deleted first.
+func (o *Object) forgetSome(n int) {
+	o.forgetWhile(func(c *change) bool {
+		if n--; n < 0 {
+			return false
+		}
+		o.floor = max(o.floor, c.version)
+		return true
+	})
+}
+
+// forgetWhile forgets deleted slots in the order of their deletion, as long as f
+// says so.
+func (o *Object) forgetWhile(f func(*change) bool) {
+	var names []string // the log moves while it is changed
+	for i := range o.log.list {
+		one := &o.log.list[i]
+		if one.dead || one.slot != nil {
+			continue
+		}
+		if !f(one) {
+			break
+		}
+		names = append(names, one.name)
+	}
+	for _, name := range names {
+		o.forgot = max(o.forgot, o.forget(name))
+	}
 }
 
 // Purge forgets what was deleted before a version.
 func (o *Object) Purge(version uint32) {
-	for name, at := range o.gone {
-		if at < version {
-			o.forget(name)
-		}
-	}
+	o.forgetWhile(func(c *change) bool { return c.version < version })
 	o.floor = max(o.floor, min(version, o.version))
 }
 
@@ -206,28 +244,14 @@ func (o *Object) empty(version uint32) {
 	for name, s := range o.slots {
 		o.pay(-(perSlot + len(name) + s.value.size()))
 	}
-	clear(o.slots)
-	o.bytes = 0
-	o.forgetAll(version)
-}
-
-type named struct {
-	name string
-	*slot
-}
-
-// since are the slots that were changed after a version, in their order.
-func (o *Object) since(version uint32) []named {
-	var all []named
-	for name, s := range o.slots {
-		if s.version > version {
-			all = append(all, named{name, s})
-		}
+	for name := range o.gone {
+		o.pay(-(perGone + len(name)))
 	}
-	slices.SortFunc(all, func(a, b named) int {
-		return cmp.Compare(a.order, b.order)
-	})
-	return all
+	clear(o.slots)
+	clear(o.gone)
+	o.log.clear()
+	o.bytes = 0
+	o.floor, o.forgot = max(o.floor, version), o.log.last
 }
 
 // Recent says whether a client that has seen a version last can be told what has
@@ -236,27 +260,4 @@ func (o *Object) since(version uint32) []named {
 func (o *Object) Recent(version uint32) bool {
 	return version > 0 && version >= o.floor && version <= o.version &&
 		(o.ResyncDepth == 0 || o.version-version <= o.ResyncDepth)
-}
-
-// State is what a client must be told that has seen a version last: what was
-// deleted and changed since, where it is Recent, else Clear and all there is.
-func (o *Object) State(version uint32) []Event {
-	var events []Event
-	if !o.Recent(version) {
-		version = 0
-		events = append(events, Event{Type: Clear})
-	} else {
-		for name, at := range o.gone {
-			if at > version {
-				events = append(events, Event{Type: Remove, Name: name})
-			}
-		}
-		slices.SortFunc(events, func(a, b Event) int {
-			return cmp.Or(cmp.Compare(o.gone[a.Name], o.gone[b.Name]), cmp.Compare(a.Name, b.Name))
-		})
-	}
-	for _, s := range o.since(version) {
-		events = append(events, Event{Type: Change, Name: s.name, Value: s.value})
-	}
-	return events
 }

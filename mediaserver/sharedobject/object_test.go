@@ -157,17 +157,17 @@ func TestLock(t *testing.T) {
 	if out, ok := o.Set("a", value(t, 1)); !ok || len(out.Others) > 0 {
 		t.Errorf("%+v", out)
 	}
-	expect(t, o, all, []Event{set(t, "b", 1)}, 3, "ok b", "")
+	expect(t, o, all, []Event{set(t, "b", 1)}, 1, "ok b", "") // the version that all know
 	o.Delete("a")
 	o.Send(value(t, "hi"))
-	if left, out := o.Unlock(); left != 1 || len(out.Others) > 0 {
-		t.Errorf("%d locks left, and %q is heard", left, say(out.Others))
+	if u := o.Unlock(); u.Left != 1 || len(u.Parts) > 0 {
+		t.Errorf("%+v", u)
 	}
-	if left, out := o.Unlock(); left != 0 || say(out.Others) != "a=1 b=1 -a send hi" || out.Version != 4 {
-		t.Errorf("%d locks left, and %q is heard", left, say(out.Others))
+	if u := o.Unlock(); u.Left != 0 || len(u.Parts) != 1 || say(u.Parts[0].Events) != "a=1 b=1 -a send hi" || u.Version != 4 {
+		t.Errorf("%+v", u)
 	}
-	if left, out := o.Unlock(); left != 0 || len(out.Others) > 0 {
-		t.Errorf("%d locks left, and %q is heard", left, say(out.Others))
+	if u := o.Unlock(); u.Left != 0 || len(u.Parts) > 0 {
+		t.Errorf("%+v", u)
 	}
 }
 

@@ -1,15 +1,5 @@
 package sharedobject
 
-import "sync/atomic"
-
-// window is how many bytes may be on their way to a subscriber. With more, it is
-// behind: nothing is queued for it, until it has room and gets what the object
-// is then.
-const window = 16 << 10
-
-// maxOwed bounds the answers that wait for a subscriber that is behind.
-const maxOwed = 4096
-
 // Form is how a subscriber is told.
 type Form struct {
 	Flex bool // in messages of type 16, as it has asked, not 19
@@ -22,195 +12,173 @@ type Update struct {
 	Payload []byte // that of type 16; of type 19 all behind the first byte
 }
 
-// Subscriber is a client of an object.
+// Subscriber is a client of objects.
 type Subscriber interface {
-	// Tell queues an update. It does not wait. taken is called once, with the
-	// length of the payload, when there is room for more: from any goroutine,
-	// perhaps before Tell returns. Calls for one subscription come one after
-	// another.
-	Tell(u Update, taken func(bytes int))
+	// Tell hands over an update, or says that there is no room for it. It does not
+	// wait. Whoever was refused is called once when there is room, and then calls
+	// Tell again; one that has nothing to tell any more does so without a payload:
+	// others wait behind it. Without a Waiter the update is always taken. Calls for
+	// one Waiter come one after another.
+	Tell(u Update, w Waiter) (taken bool)
 }
 
-// Subscription is a subscriber's use of one object. But for room, it belongs to
-// the feed's goroutine.
-type Subscription struct {
-	to    Subscriber
-	form  Form
-	feed  *Feed
-	taken func(int)
+// Waiter waits for room.
+type Waiter interface {
+	// Room is called from any goroutine, perhaps before Tell returns. It does not
+	// wait.
+	Room()
+}
 
-	out   atomic.Int64 // bytes on their way
-	wants atomic.Bool  // it is behind, and to be called when it has room
+// Subscription is a subscriber's use of one object. It belongs to the feed's
+// goroutine.
+type Subscription struct {
+	to   Subscriber
+	form Form
+	feed *Feed
 
 	joined bool
 	place  int // among the feed's subscribers
-	// since is the version that it has seen last.
-	since uint32
-	// behind: what happens is not told to it, but found in the state that it gets;
-	// missed says that something has happened since that was asked for.
-	behind, missed, asked bool
-	rest                  []Event // of a state, still to be told
-	at                    uint32  // the version of that state
-	owed                  owed
+
+	// cursor is what it has been told, or has in its queue. current says that this is
+	// all: what happens is told as it does. If not, its owner is asked for what comes
+	// next, a piece at a time: asked, while a question is under way, and stale, when
+	// its answer is of no use.
+	cursor              Cursor
+	current             bool
+	asked, stale        bool
+	waiting, atTheFront bool // for room: see offer
+	queue               queue
 }
 
 // NewSubscription is for a subscriber that is to be told by a feed.
 func NewSubscription(f *Feed, to Subscriber, form Form) *Subscription {
-	s := &Subscription{to: to, form: form, feed: f}
-	s.taken = s.room
-	return s
+	return &Subscription{to: to, form: form, feed: f}
 }
 
-// room notes that the subscriber has taken something.
-func (s *Subscription) room(bytes int) {
-	if left := s.out.Add(int64(-bytes)); left <= window/2 && s.wants.CompareAndSwap(true, false) {
-		s.feed.add(entry{kind: entryRoom, sub: s})
+// Room implements Waiter.
+func (s *Subscription) Room() { s.feed.add(entry{kind: entryRoom, sub: s}) }
+
+// offer tells it something, if there is room: waiting says that there was none, and
+// atTheFront, that there is by now and nobody else is told before.
+func (s *Subscription) offer(payload []byte) bool {
+	if s.waiting && !s.atTheFront {
+		return false
 	}
+	taken := s.to.Tell(Update{s.form.Flex, payload}, s)
+	s.waiting, s.atTheFront = !taken, false
+	return taken
 }
 
-// fits says whether so many bytes may go to it now.
-func (s *Subscription) fits(bytes int) bool {
-	out := s.out.Load()
-	return out == 0 || out+int64(bytes) <= window
-}
-
-func (s *Subscription) send(payload []byte) {
-	if len(payload) == 0 {
+// rest is called when all was done that could be: it asks for the next piece, or
+// lets others go on.
+func (s *Subscription) rest() {
+	if !s.queue.empty() || s.waiting && !s.atTheFront {
 		return
 	}
-	s.out.Add(int64(len(payload)))
-	s.to.Tell(Update{s.form.Flex, payload}, s.taken)
-}
-
-// await has room called when there is some.
-func (s *Subscription) await() {
-	s.wants.Store(true)
-	if s.out.Load() <= window/2 && s.wants.CompareAndSwap(true, false) {
-		s.feed.add(entry{kind: entryRoom, sub: s}) // it has just taken all
+	switch {
+	case s.joined && !s.current:
+		if !s.asked {
+			s.asked, s.stale = true, false
+			s.feed.cfg.Ask(s, s.cursor)
+		}
+	case s.waiting:
+		s.pass()
 	}
 }
 
-// begin tells a subscriber that comes what it hears first, and the state.
-func (s *Subscription) begin(f *Feed, e *entry) {
-	s.send(f.encode(e.version, e.own, s.form.AMF3))
-	s.behind, s.missed, s.owed = true, false, owed{}
-	s.rest, s.at = e.others, e.version
-	s.goOn(f)
+// pass leaves the line of those who wait for room.
+func (s *Subscription) pass() {
+	if s.waiting {
+		s.waiting, s.atTheFront = false, false
+		s.to.Tell(Update{}, s)
+	}
+}
+
+// begin tells a subscriber that comes what it hears first, and then what it does not
+// know. What it has not taken yet of what it was told before is of no use any more.
+func (s *Subscription) begin(e *entry) {
+	s.queue.drop(s.feed)
+	s.cursor, s.current, s.stale = e.piece.Next, e.piece.Last, s.asked
+	s.tellOwn(e.piece.Version, e.own)
+	s.rest()
+}
+
+// end gives back what it holds.
+func (s *Subscription) end() {
+	s.queue.drop(s.feed)
+	s.current = false
+	s.pass()
 }
 
 // hear tells it a batch, or notes that it is behind.
-func (s *Subscription) hear(f *Feed, b *batch) {
-	if !s.behind {
-		payload := b.payload(f, s)
-		if s.fits(len(payload)) {
-			s.since = b.version()
-			s.send(payload)
-			return
-		}
-		s.behind = true
-		s.rest = nil
-		defer s.await()
-	}
-	s.missed = true
-	if _, asked := b.by[s]; !asked {
+func (s *Subscription) hear(b *batch) {
+	_, asked := b.by[s]
+	if s.current && s.hearAll(b, asked) {
+		s.cursor.at = b.told()
 		return
 	}
-	for i := range b.entries {
-		if e := &b.entries[i]; e.sub == s {
-			s.owed.add(e.own)
-		}
+	s.current = false // it will be told what has come of it
+	s.feed.lost += b.sends
+	if asked {
+		s.tellOwn(b.version(), b.eventsFor(s, true))
 	}
+	s.rest()
 }
 
-// goOn tells it more of the state, as far as there is room.
-func (s *Subscription) goOn(f *Feed) {
-	if !s.behind || !s.joined {
-		return
+// hearAll tells it a batch, and returns false when it does not fit.
+func (s *Subscription) hearAll(b *batch, asked bool) bool {
+	if asked {
+		events := b.eventsFor(s, false)
+		return s.queue.fits(size(events)) && s.tellOwn(b.version(), events)
 	}
-	for len(s.rest) > 0 {
-		n := piece(s.rest)
-		payload := f.encode(s.at, s.rest[:n], s.form.AMF3)
-		if !s.fits(len(payload)) {
-			s.await()
-			return
+	for _, p := range b.payloads(s.feed, s.form.AMF3) {
+		if s.queue.empty() && s.offer(p.bytes) {
+			continue
 		}
-		s.rest = s.rest[n:]
-		s.send(payload)
+		if !s.queue.add(s.feed, p) {
+			return false
+		}
 	}
-	if s.at != 0 {
-		s.since, s.at = s.at, 0
-	}
-	if !s.missed {
-		s.behind, s.rest = false, nil
-		return
-	}
-	if !s.asked {
-		s.asked = true
-		f.state(s, s.since)
-	}
+	return true
 }
 
-// resync begins to tell it the state that was asked for.
-func (s *Subscription) resync(f *Feed, version uint32, state []Event) {
+// tellOwn tells it events that are for it alone, at once or by its queue. It returns
+// false, and drops some, where there are too many or nobody pays for them: of a
+// client that asks for more and more without reading one answer.
+func (s *Subscription) tellOwn(version uint32, events []Event) bool {
+	for len(events) > 0 {
+		n := fitting(events)
+		if !s.queue.empty() || !s.offer(s.feed.encode(version, events[:n], s.form.AMF3)) {
+			return s.queue.addOwn(s.feed, version, events)
+		}
+		events = events[n:]
+	}
+	return true
+}
+
+// goOn is called when there is room.
+func (s *Subscription) goOn() {
+	if !s.waiting {
+		return // it has left, and perhaps come again
+	}
+	s.atTheFront = true
+	for !s.queue.empty() {
+		if !s.offer(s.queue.next(s.feed, s.form.AMF3)) {
+			return
+		}
+		s.queue.pop(s.feed)
+	}
+	s.rest()
+}
+
+// state tells it the piece that was asked for. One that it has no room for is asked
+// for again, once it has.
+func (s *Subscription) state(p Piece) {
 	s.asked = false
-	if !s.joined || !s.behind {
-		return
-	}
-	s.missed = false
-	s.rest, s.at = append(s.owed.take(), state...), version
-	s.goOn(f)
-}
-
-// piece is how many of the events go into one message.
-func piece(events []Event) int {
-	bytes := 0
-	for i := range events {
-		if bytes += events[i].encoded(true); bytes > maxBatch && i > 0 {
-			return i
+	if s.joined && !s.stale && !s.current && s.queue.empty() {
+		if len(p.Events) == 0 || s.offer(s.feed.encode(p.Version, p.Events, s.form.AMF3)) {
+			s.cursor, s.current = p.Next, p.Last
 		}
 	}
-	return len(events)
-}
-
-// owed are answers to requests of a subscriber that is behind: what it has asked
-// for must be answered, however late.
-//
-// A client that asks for more than maxOwed things without reading one answer
-// hears no more than those.
-type owed struct {
-	events []Event
-	places map[owedKey]int
-}
-
-type owedKey struct {
-	kind EventType
-	name string
-}
-
-// add notes answers: one of a kind for a slot.
-func (o *owed) add(events []Event) {
-	for _, e := range events {
-		if e.Type == SendMessage || e.Type == Clear {
-			continue // the state says what is left of it
-		}
-		key := owedKey{e.Type, e.Name}
-		if at, ok := o.places[key]; ok {
-			o.events[at] = e
-			continue
-		}
-		if len(o.events) == maxOwed {
-			continue
-		}
-		if o.places == nil {
-			o.places = map[owedKey]int{}
-		}
-		o.places[key] = len(o.events)
-		o.events = append(o.events, e)
-	}
-}
-
-func (o *owed) take() []Event {
-	events := o.events
-	*o = owed{}
-	return events
+	s.rest()
 }

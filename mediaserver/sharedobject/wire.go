@@ -34,84 +34,105 @@ const (
 	// maxEvents bounds what one message asks for; clients batch what has changed
 	// since the last one, slots mostly.
 	maxEvents = 8192
-	perEvent  = 88 // bytes of memory
+	perEvent  = 96 // bytes of memory
 	eventHead = 5
+	// perMessage is what a message costs beside its events.
+	perMessage = 160
 )
 
 // Parse takes a message apart that a client or a server has sent, of type 19, or
 // of type 16 without its first byte. Its values are no larger than so many bytes
-// all together, written out (see amf.DecodeWithin). What it returns does not
-// alias the payload. Events that nobody sends are left out. Errors wrap
-// ErrInvalid or those of amf.
+// all together, written out (see amf.DecodeWithin), and the message is no larger in
+// memory than twice that. What it returns does not alias the payload. Events that
+// nobody sends are left out. Errors wrap ErrInvalid or those of amf.
 func Parse(payload []byte, most int) (*Message, error) {
 	r := reader{b: payload}
 	m := &Message{Name: r.text(), Version: r.uint32()}
 	m.Persistent = r.uint32()&flagPersistent != 0
 	r.uint32()
-	values := amf.NewMessage(most)
-	for n := 0; len(r.b) > 0 && !r.short; n++ {
-		if n == maxEvents {
-			return nil, fmt.Errorf("%w: more than %d events", ErrInvalid, maxEvents)
-		}
+	p := parser{values: amf.NewMessage(most), left: 2 * most}
+	for len(r.b) > 0 && !r.short {
 		kind := EventType(r.take(1)[0])
 		size := r.uint32()
 		if uint64(size) > uint64(len(r.b)) {
 			r.short = true
 			break
 		}
-		var err error
-		if m.Events, err = appendEvents(m.Events, kind, r.take(int(size)), values); err != nil {
+		if err := p.event(kind, r.take(int(size))); err != nil {
 			return nil, fmt.Errorf("shared object %.64q: event of type %d: %w", m.Name, kind, err)
-		}
-		if len(m.Events) > maxEvents {
-			return nil, fmt.Errorf("%w: more than %d events", ErrInvalid, maxEvents)
 		}
 	}
 	if r.short {
 		return nil, fmt.Errorf("%w: it ends too early", ErrInvalid)
 	}
+	m.Events = p.events
 	return m, nil
 }
 
-// appendEvents takes the body of an event apart: one about several slots becomes
-// as many.
-func appendEvents(to []Event, kind EventType, body []byte, values *amf.Message) ([]Event, error) {
+// parser takes the events of a message apart.
+type parser struct {
+	values *amf.Message
+	events []Event
+	seen   int // events of any type
+	left   int // bytes of memory that they may have
+}
+
+// event takes the body of an event apart: one about several slots becomes as many.
+func (p *parser) event(kind EventType, body []byte) error {
 	r := reader{b: body}
+	if p.seen++; p.seen > maxEvents {
+		return fmt.Errorf("%w: more than %d events", ErrInvalid, maxEvents)
+	}
+	var err error
 	switch kind {
 	case Use, Release, Clear, UseSuccess, RequestClear:
-		return append(to, Event{Type: kind}), nil
+		return p.add(Event{Type: kind})
 	case RequestChange, Change:
-		for len(r.b) > 0 {
-			e := Event{Type: kind, Name: r.text()}
-			if r.short {
-				break
-			}
-			v, n, err := parseValue(r.b, values)
-			if err != nil {
-				return nil, fmt.Errorf("slot %.64q: %w", e.Name, err)
-			}
-			e.Value = v
-			r.take(n)
-			to = append(to, e)
+		for len(r.b) > 0 && err == nil && !r.short {
+			err = p.slot(kind, &r)
 		}
 	case Success, Remove, RequestRemove:
-		for len(r.b) > 0 {
-			to = append(to, Event{Type: kind, Name: r.text()})
+		for len(r.b) > 0 && err == nil && !r.short {
+			err = p.add(Event{Type: kind, Name: r.text()})
 		}
 	case Status:
-		to = append(to, Event{Type: kind, Name: r.text()})
+		err = p.add(Event{Type: kind, Name: r.text()})
 		r.text() // the level
 	case SendMessage:
-		v, err := parseCall(body, values)
-		if err != nil {
-			return nil, err
+		var v Value
+		if v, err = parseCall(body, p.values); err == nil {
+			err = p.add(Event{Type: kind, Value: v})
 		}
-		to = append(to, Event{Type: kind, Value: v})
 	}
+	if err == nil && r.short {
+		err = fmt.Errorf("%w: it ends too early", ErrInvalid)
+	}
+	return err
+}
+
+// slot takes a slot's name and value.
+func (p *parser) slot(kind EventType, r *reader) error {
+	e := Event{Type: kind, Name: r.text()}
 	if r.short {
-		return nil, fmt.Errorf("%w: it ends too early", ErrInvalid)
+		return nil
 	}
-	return to, nil
+	v, n, err := parseValue(r.b, p.values)
+	if err != nil {
+		return fmt.Errorf("slot %.64q: %w", e.Name, err)
+	}
+	r.take(n)
+	e.Value = v
+	return p.add(e)
+}
+
+// add appends an event, unless that is too much: it looks before there is more.
+func (p *parser) add(e Event) error {
+	p.left -= perEvent + len(e.Name) + e.Value.size()
+	if len(p.events) == maxEvents || p.left < 0 {
+		return fmt.Errorf("%w: more than %d events, or too much in them", ErrInvalid, maxEvents)
+	}
+	p.events = append(p.events, e)
+	return nil
 }
 
 // parseValue takes one value from the front of b, and how many bytes it has.
@@ -169,6 +190,7 @@ func newValue(raw []byte, amf3 bool) (Value, error) {
 		}
 		v.Plain = plain
 	}
+	v.Refers = v.refers()
 	return v, nil
 }
 
@@ -176,16 +198,15 @@ func newValue(raw []byte, amf3 bool) (Value, error) {
 // those of amf.AppendAll.
 func NewValue(values ...amf.Value) (Value, error) {
 	raw, err := amf.AppendAll(nil, values...)
-	return Value{Raw: raw}, err
+	if err != nil {
+		return Value{}, err
+	}
+	return newValue(raw, false)
 }
 
 // Size is what the message holds of memory, in bytes, about.
 func (m *Message) Size() int {
-	size := perSlot + len(m.Name)
-	for i := range m.Events {
-		size += perEvent + len(m.Events[i].Name) + m.Events[i].Value.size()
-	}
-	return size
+	return perMessage + len(m.Name) + memory(m.Events)
 }
 
 // Encode returns the message as it goes to a client that understands AMF3, or
@@ -218,6 +239,9 @@ const levelError = "error"
 
 // encoded is how many bytes the event takes.
 func (e *Event) encoded(amf3 bool) int { return eventHead + e.body(amf3) }
+
+// largest is how many bytes it takes for those for whom it takes most.
+func (e *Event) largest() int { return max(e.encoded(true), e.encoded(false)) }
 
 func (e *Event) body(amf3 bool) int {
 	switch e.Type {

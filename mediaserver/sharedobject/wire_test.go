@@ -110,6 +110,14 @@ func TestReferenceAcrossSlots(t *testing.T) {
 			t.Errorf("slot %d has %x, want %s", i, got, want)
 		}
 	}
+	// What is sent on of them means the same, whichever of them is sent.
+	for _, e := range m.Events {
+		one := Message{Name: "chat", Events: []Event{{Type: Change, Name: e.Name, Value: e.Value}}}
+		again, err := Parse(one.Encode(false)[1:], 1<<20)
+		if err != nil || !bytes.Equal(again.Events[0].Value.Raw, e.Value.Raw) {
+			t.Errorf("slot %s alone: %v", e.Name, err)
+		}
+	}
 }
 
 // Who does not understand AMF3 gets AMF0, where AMF0 can say it.
@@ -178,10 +186,14 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add(unhex(f, head+"1 00000000 00000000 03 0000000a 000161 0a000000010101 03 00000006 000162 070000 03 0000000a 0001 61 11 06 09 63686174"))
+	f.Add(message(RequestRemove, make([]byte, 4<<10)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Parse(b, 64<<10)
 		if err != nil {
 			return
+		}
+		if m.Size() > 128<<10+perMessage+len(m.Name) {
+			t.Fatalf("%d bytes are taken where 128 KiB may be", m.Size())
 		}
 		for _, amf3 := range []bool{true, false} {
 			again, err := Parse(m.Encode(amf3)[1:], 1<<24)

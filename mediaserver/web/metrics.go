@@ -37,6 +37,8 @@ var perInstance = []struct {
 		func(s instance.Stats) float64 { return float64(s.Total.Recordings) }},
 	{"shared_object_changes_total", "Messages that have changed a shared object since the start.", prometheus.CounterValue,
 		func(s instance.Stats) float64 { return float64(s.Total.ObjectChanges) }},
+	{"shared_object_sends_lost_total", "Messages of so.send that a client was not told, since the start, once for each client.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.ObjectSendsLost) }},
 	{"received_bytes_total", "Bytes received from clients.", prometheus.CounterValue,
 		func(s instance.Stats) float64 { return float64(s.Total.BytesIn) }},
 	{"sent_bytes_total", "Bytes sent to clients.", prometheus.CounterValue,

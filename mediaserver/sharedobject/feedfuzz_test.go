@@ -1,0 +1,181 @@
+package sharedobject
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
+)
+
+// listener is a client that keeps what it hears as a client does, and takes nothing
+// while it is deaf.
+type listener struct {
+	mu      sync.Mutex
+	t       *testing.T
+	room    int
+	waiting Waiter
+	slots   map[string]amf.Value
+	largest int
+	asked   map[string][]asked // what it has put into slots
+}
+
+// asked is a value that a client has put into a slot, and the version of the answer.
+type asked struct {
+	version uint32
+	value   amf.Value
+}
+
+func (l *listener) Tell(u Update, w Waiter) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if u.Payload == nil {
+		l.waiting = nil
+		return true
+	}
+	if l.waiting != nil && l.waiting != w || l.room <= 0 {
+		l.waiting = w
+		return false
+	}
+	l.waiting = nil
+	l.room -= len(u.Payload)
+	m, err := Parse(u.Payload[1:], 1<<24)
+	if err != nil {
+		l.t.Errorf("told what cannot be understood: %v", err)
+		return true
+	}
+	if len(m.Events) > 1 {
+		l.largest = max(l.largest, len(u.Payload))
+	}
+	for i, e := range m.Events {
+		if e.Type == Success {
+			for _, one := range l.asked[e.Name] {
+				if one.version <= m.Version {
+					l.slots[e.Name] = one.value
+				}
+			}
+			continue
+		}
+		tell(l.slots, m.Events[i:i+1])
+	}
+	return true
+}
+
+// hear lets it take so many bytes more.
+func (l *listener) hear(bytes int) {
+	l.mu.Lock()
+	w := l.waiting
+	if l.room = bytes; bytes > 0 {
+		l.waiting = nil
+	}
+	l.mu.Unlock()
+	if w != nil && bytes > 0 {
+		w.Room()
+	}
+}
+
+// note keeps what the client has asked for.
+func (l *listener) note(out Outcome, events []Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range events {
+		if e.Type == RequestChange {
+			v, _, _ := amf.Decode(e.Value.Raw)
+			l.asked[e.Name] = append(l.asked[e.Name], asked{out.Version, v})
+		}
+	}
+}
+
+// step is one thing that happens, as two bytes say.
+func (b *bench) step(t *testing.T, who *listener, s *Subscription, what, which byte) {
+	slot := fmt.Sprint("s", which%40)
+	apply := func(events ...Event) {
+		out := b.ApplyFor(s, &Message{Events: events}, all)
+		who.note(out, events)
+		b.feed.Tell(s, out)
+	}
+	switch what % 14 {
+	case 0, 1, 2:
+		apply(set(t, slot, strings.Repeat(slot, int(which))))
+	case 3:
+		apply(del(slot))
+	case 4:
+		apply(set(t, slot, int(what)), del(fmt.Sprint("s", what%40)), Event{Type: SendMessage, Value: value(t, "hi")})
+	case 5:
+		if which%8 == 0 {
+			apply(Event{Type: Clear})
+		}
+	case 6:
+		who.hear(0)
+	case 7:
+		who.hear(int(which) * 16)
+	case 8:
+		b.again(s)
+	case 9:
+		b.Lock()
+	case 10:
+		b.feed.TellUnlocked(b.Unlock())
+	case 11:
+		b.Purge(b.Version())
+	case 12:
+		synctest.Wait()
+	case 13:
+		synctest.Wait()
+		b.answerOnce()
+	}
+}
+
+// Whatever happens in whichever order, and however slowly clients take it: in the end
+// all of them have what the object has, and nothing is held for them.
+func FuzzFeed(f *testing.F) {
+	f.Add([]byte{0, 1, 6, 0, 0, 2, 3, 1, 7, 9, 0, 3, 5, 8, 0, 4, 8, 0, 9, 0, 0, 5, 10, 0})
+	f.Add([]byte("\x06\x00\x00\xff\x0c\xfe\x18\xfd\x00\xfc\x0c\xfb\x03\xff\x07\x10\x05\x00\x00\x01\x0b\x00\x07\x20"))
+	f.Add([]byte(strings.Repeat("\x06\x01\x00\xe0\x07\x03\x03\x07\x09\x00\x00\x20\x0a\x00\x04\x04", 20)))
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		synctest.Test(t, func(t *testing.T) { follow(t, steps[:min(len(steps), 4096)]) })
+	})
+}
+
+func follow(t *testing.T, steps []byte) {
+	pays := budget.New("objects", 1<<20)
+	o := newBench(pays)
+	o.SetLimits(Limits{Slots: 30})
+	const clients = 3
+	var who [clients]*listener
+	var subs [clients]*Subscription
+	for i := range who {
+		who[i] = &listener{t: t, room: 1 << 30, slots: map[string]amf.Value{}, asked: map[string][]asked{}}
+		subs[i] = o.join(who[i], Form{})
+	}
+	for i := 0; i+1 < len(steps); i += 2 {
+		n := int(steps[i]>>4) % clients
+		o.step(t, who[n], subs[n], steps[i]&0xf, steps[i+1])
+	}
+	for o.locks > 0 {
+		o.feed.TellUnlocked(o.Unlock())
+	}
+	want := map[string]amf.Value{}
+	tell(want, o.State(0))
+	for _, l := range who {
+		l.hear(1 << 30)
+	}
+	o.answer()
+	for i, l := range who {
+		if !maps.EqualFunc(l.slots, want, func(a, b amf.Value) bool { return a == b }) {
+			t.Errorf("client %d has %v, and the object %v", i, l.slots, want)
+		}
+		if l.largest > MaxMessage+100 {
+			t.Errorf("a message of several events has %d bytes", l.largest)
+		}
+		o.feed.Leave(subs[i])
+	}
+	synctest.Wait()
+	o.Drop()
+	if used := pays.Used(); used != 0 {
+		t.Errorf("%d bytes are paid for nothing", used)
+	}
+}

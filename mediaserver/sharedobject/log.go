@@ -1,0 +1,224 @@
+package sharedobject
+
+import (
+	"cmp"
+	"slices"
+)
+
+// change is one entry of an object's log: what has become of a slot at a time.
+type change struct {
+	order   uint64 // among all changes of the object
+	version uint32 // that it was given
+	name    string
+	slot    *slot // nil: the slot was deleted
+	dead    bool  // the slot was changed again since, or its deletion is forgotten
+}
+
+// changes is the log of an object: all slots that there are, and deletions that
+// are remembered, each once, in the order of their last change. Orders and
+// versions grow together.
+type changes struct {
+	last uint64 // order ever given
+	list []change
+	dead int
+}
+
+// keptDead is how many dead entries are not worth to be taken out.
+const keptDead = 32
+
+// add appends what has become of a slot, and returns its order.
+func (l *changes) add(name string, version uint32, s *slot) uint64 {
+	l.last++
+	l.list = append(l.list, change{order: l.last, version: version, name: name, slot: s})
+	return l.last
+}
+
+// bury says that what stands at an order counts no more. It may move the others.
+func (l *changes) bury(order uint64) {
+	i := l.after(order - 1)
+	l.list[i] = change{order: order, version: l.list[i].version, dead: true}
+	if l.dead++; l.dead > keptDead && l.dead > len(l.list)/2 {
+		l.list = slices.DeleteFunc(l.list, func(c change) bool { return c.dead })
+		l.dead = 0
+	}
+}
+
+// clear takes everything out. It is a change by itself.
+func (l *changes) clear() {
+	l.list, l.dead = nil, 0
+	l.last++
+}
+
+// after is the place of the first entry behind an order.
+func (l *changes) after(order uint64) int {
+	i, _ := slices.BinarySearchFunc(l.list, order, func(c change, order uint64) int {
+		if c.order <= order {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+// afterVersion is the order up to which all belongs to a version, or to one before.
+func (l *changes) afterVersion(version uint32) uint64 {
+	i, _ := slices.BinarySearchFunc(l.list, version, func(c change, version uint32) int {
+		if c.version <= version {
+			return -1
+		}
+		return 1
+	})
+	if i == len(l.list) {
+		return l.last
+	}
+	return l.list[i].order - 1
+}
+
+// Cursor is how much of an object a client has been told. The zero value is for one
+// that knows nothing, or something that is not true any more.
+type Cursor struct {
+	at    uint64 // all that has happened up to this order
+	clean uint64 // no slot is known to the client that was deleted up to this one
+}
+
+// Piece is a part of what a client must be told to know all of an object: one
+// message.
+type Piece struct {
+	Version uint32
+	Events  []Event // none: there is nothing to tell
+	Next    Cursor  // of a client that has been told so
+	// Last says that it knows all then that there is now.
+	Last bool
+}
+
+// Begin is the cursor of a client that has been told Clear just now.
+func (o *Object) Begin() Cursor { return Cursor{clean: o.log.last} }
+
+// Since is the cursor of a client that has seen a version last; false: it cannot be
+// told what has changed since, and must be told Clear.
+func (o *Object) Since(version uint32) (Cursor, bool) {
+	if !o.Recent(version) {
+		return Cursor{}, false
+	}
+	return Cursor{at: o.log.afterVersion(version)}, true
+}
+
+// Piece is what a client must be told next that has been told so much: a message of
+// so many bytes at most, or of one slot. It costs what it returns.
+func (o *Object) Piece(c Cursor, most int) Piece {
+	p := Piece{Version: o.Version(), Next: c}
+	if c == (Cursor{}) || o.forgot > c.at && o.forgot > c.clean {
+		p.Events, p.Next = append(p.Events, Event{Type: Clear}), o.Begin()
+	}
+	bytes, values := 0, 0
+	for i := o.log.after(p.Next.at); i < len(o.log.list); i++ {
+		one := &o.log.list[i]
+		if one.dead || one.slot == nil && one.order <= p.Next.clean {
+			continue
+		}
+		e := Event{Type: Remove, Name: one.name}
+		if one.slot != nil {
+			e.Type, e.Value = Change, one.slot.value
+		}
+		if bytes += e.largest(); bytes > most && len(p.Events) > 0 || e.Value.Refers && values > 0 {
+			return p
+		}
+		if e.Type == Change {
+			values++
+		}
+		p.Events = append(p.Events, e)
+		p.Next.at = one.order
+	}
+	p.Last, p.Next.at = true, o.told()
+	return p
+}
+
+// Join is a piece without events for one that comes with a cursor: it says whether
+// there is anything that it does not know.
+func (o *Object) Join(c Cursor) Piece {
+	p := o.Piece(c, 0)
+	if len(p.Events) > 0 {
+		p = Piece{Version: p.Version, Next: c}
+	}
+	return p
+}
+
+// told is the order up to which everybody has been told what has happened, or is
+// about to be.
+func (o *Object) told() uint64 {
+	if o.locks > 0 {
+		return o.lockedAt
+	}
+	return o.log.last
+}
+
+// State is all that a client must be told that has seen a version last: what was
+// deleted and changed since, where it is Recent, else Clear and all there is.
+func (o *Object) State(version uint32) []Event {
+	c, _ := o.Since(version)
+	var events []Event
+	for {
+		p := o.Piece(c, MaxMessage)
+		events = append(events, p.Events...)
+		if c = p.Next; p.Last {
+			return events
+		}
+	}
+}
+
+// named is a slot with its name.
+type named struct {
+	name string
+	*slot
+}
+
+// live are all slots, in the order of their last changes.
+func (o *Object) live() []named {
+	all := make([]named, 0, len(o.slots))
+	for i := range o.log.list {
+		if one := &o.log.list[i]; one.slot != nil {
+			all = append(all, named{one.name, one.slot})
+		}
+	}
+	return all
+}
+
+// fill gives a new object the slots and deletions of a file. It returns false when
+// no budget pays for them.
+func (o *Object) fill(slots []named, gone []goneSlot) bool {
+	type either struct {
+		version uint32
+		name    string
+		slot    *slot
+	}
+	all := make([]either, 0, len(slots)+len(gone))
+	for _, s := range slots {
+		all = append(all, either{s.version, s.name, s.slot})
+	}
+	for _, g := range gone {
+		all = append(all, either{g.version, g.name, nil})
+	}
+	slices.SortStableFunc(all, func(a, b either) int { return cmp.Compare(a.version, b.version) })
+	for _, one := range all {
+		if o.slots[one.name] != nil || o.gone[one.name] != nil {
+			continue // files of ours have each name once
+		}
+		if one.slot == nil {
+			if !o.pay(perGone + len(one.name)) {
+				return false
+			}
+			o.gone[one.name] = &slot{version: one.version, order: o.log.add(one.name, one.version, nil)}
+			continue
+		}
+		v := one.slot.value
+		v.Refers = v.refers()
+		if !o.pay(perSlot + len(one.name) + v.size()) {
+			return false
+		}
+		s := &slot{value: v, version: one.version}
+		s.order = o.log.add(one.name, one.version, s)
+		o.slots[one.name] = s
+		o.bytes += len(one.name) + v.counts()
+	}
+	return true
+}
