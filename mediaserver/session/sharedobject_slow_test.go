@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
@@ -177,6 +179,76 @@ func TestSharedObjectsOfASlowClient(t *testing.T) {
 	case <-said:
 	case <-time.After(patience):
 		t.Fatal("a client that has begun to read does not get what there is")
+	}
+}
+
+// A client that has asked for a large object has all of it before what it asks next is
+// answered.
+func TestLargeSharedObject(t *testing.T) { twice(t, testLargeSharedObject) }
+
+func testLargeSharedObject(t *testing.T, w way) {
+	h, _ := run(t, w, open)
+	var heard [16]atomic.Int64
+	c := who(t, h, &heard)
+	const slots = 3000
+	all := []sharedobject.Event{uses()}
+	for slot := range slots {
+		all = append(all, puts(t, fmt.Sprint("s", slot), strings.Repeat("x", 50)))
+	}
+	c.tells("chat", all...)
+	eventually(t, "the slots are there", func() bool { return heard[sharedobject.Success].Load() == slots })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	nc, err := rtmp.Connect(ctx, "rtmp://"+h.RTMPAddr().String()+"/app/one/-", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	o := nc.SharedObject("chat", false)
+	if err := o.Use(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(o.Slots()); got != slots {
+		t.Errorf("%d slots of %d", got, slots)
+	}
+	if err := o.Set(ctx, "s1", "y"); err != nil {
+		t.Error(err)
+	}
+	if v, _ := o.Get("s1"); v != "y" {
+		t.Errorf("its slot is %.20v", v)
+	}
+}
+
+// Who takes nothing of what happens to its objects for the write timeout is shown out.
+func TestStalledClientOfASharedObjectIsClosed(t *testing.T) {
+	t.Parallel()
+	h, _ := run(t, here, open)
+	var heard [16]atomic.Int64
+	busy := who(t, h, &heard)
+	busy.tells("chat", uses())
+	far, _, served := h.visit(t, session.Config{RTMP: rtmp.Config{WriteTimeout: 300 * time.Millisecond}})
+	stalled := rtmp.NewClientConn(far, rtmp.Config{})
+	defer stalled.Close()
+	if err := stalled.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*rtmp.Message{
+		say(0, "connect", amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one")),
+		{Type: plain, Payload: object("chat", uses())},
+	} {
+		if err := stalled.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "it uses the object", func() bool { return h.Stats()[0].ObjectUses == 2 })
+	for n := int64(1); ; n++ {
+		busy.tells("chat", puts(t, "a", fmt.Sprint(n)+strings.Repeat("x", 60000)))
+		eventually(t, "a change is answered", func() bool { return heard[sharedobject.Success].Load() == n })
+		select {
+		case <-served:
+			return
+		default:
+		}
 	}
 }
 

@@ -13,7 +13,8 @@ type Outcome struct {
 	Denied    int    // requests that were not done
 	Why       Denial // of the first of them
 
-	told uint64 // the order of the last change that all know who have heard this
+	before uint64 // the order of the last change before
+	told   uint64 // that of the last that all know who have heard this
 }
 
 // Apply does what a client's message asks for, one event after another. Whoever
@@ -27,7 +28,7 @@ func (o *Object) Apply(m *Message, may Access) Outcome { return o.ApplyFor(nil, 
 // ApplyFor is Apply for a message of a subscriber: of what is told when the object
 // is unlocked, it does not hear its own part again.
 func (o *Object) ApplyFor(by *Subscription, m *Message, may Access) Outcome {
-	a := applying{o: o, by: by, may: may}
+	a := applying{o: o, by: by, may: may, out: Outcome{before: o.told()}}
 	for i := range m.Events {
 		a.event(&m.Events[i])
 	}

@@ -89,18 +89,31 @@ func (b *batch) payloads(f *Feed, amf3 bool) []*payload {
 	return *to
 }
 
-// eventsFor are those that one hears who has asked for some of them; of alone, only
-// those that answer it.
-func (b *batch) eventsFor(s *Subscription, alone bool) (all []Event) {
+// eventsFor are those that one hears who has asked for some of them.
+func (b *batch) eventsFor(s *Subscription) (all []Event) {
 	for i := range b.entries {
-		switch e := &b.entries[i]; {
-		case e.sub == s:
+		if e := &b.entries[i]; e.sub == s {
 			all = append(all, e.own...)
-		case !alone:
+		} else {
 			all = append(all, e.others...)
 		}
 	}
 	return all
+}
+
+// answersTo are those that answer one, and the order of the last change before them.
+func (b *batch) answersTo(s *Subscription) (before uint64, all []Event) {
+	for i := range b.entries {
+		e := &b.entries[i]
+		if e.sub != s || len(e.own) == 0 {
+			continue
+		}
+		if len(all) == 0 {
+			before = e.before
+		}
+		all = append(all, e.own...)
+	}
+	return before, all
 }
 
 // fitting is how many of the events go into one message: so many that it does not

@@ -47,7 +47,8 @@ type entry struct {
 	kind    entryKind
 	sub     *Subscription // that it is about, or who asked
 	version uint32
-	told    uint64  // the order of the last change that all know who have heard it
+	before  uint64  // the order of the last change before it
+	told    uint64  // that of the last that all know who have heard it
 	own     []Event // for sub
 	others  []Event // for everybody else
 	piece   Piece   // for sub
@@ -91,7 +92,7 @@ func (f *Feed) State(s *Subscription, p Piece) {
 // Tell brings what a message has done to all subscribers. by is the one who sent
 // it; nil: the server.
 func (f *Feed) Tell(by *Subscription, out Outcome) {
-	f.add(entry{sub: by, version: out.Version, told: out.told, own: out.Requester, others: out.Others})
+	f.add(entry{sub: by, version: out.Version, before: out.before, told: out.told, own: out.Requester, others: out.Others})
 }
 
 // TellUnlocked brings what has happened to an object while it was locked.

@@ -88,6 +88,24 @@ func (o *Object) hold(by *Subscription, events []Event) {
 	}
 }
 
+// Again says that a subscriber has begun anew: of what others are to hear later it
+// hears its own part, too.
+func (o *Object) Again(by *Subscription) {
+	for i := range o.held {
+		if o.held[i].By == by {
+			o.held[i].By = nil
+		}
+	}
+	for name, one := range o.touched {
+		if one == by {
+			o.touched[name] = several
+		}
+	}
+	if o.cleared == by {
+		o.cleared = several
+	}
+}
+
 // touch notes who has changed a slot, and says whether nobody else has since the
 // object was locked.
 func (o *Object) touch(by *Subscription, e *Event) (alone bool) {

@@ -79,6 +79,9 @@ func (l *changes) afterVersion(version uint32) uint64 {
 type Cursor struct {
 	at    uint64 // all that has happened up to this order
 	clean uint64 // no slot is known to the client that was deleted up to this one
+	// until is the order of the last change that it is to be told of before something
+	// else; 0: there is nothing else.
+	until uint64
 }
 
 // Piece is a part of what a client must be told to know all of an object: one
@@ -104,14 +107,24 @@ func (o *Object) Since(version uint32) (Cursor, bool) {
 }
 
 // Piece is what a client must be told next that has been told so much: a message of
-// so many bytes at most, or of one slot. It costs what it returns.
+// so many bytes at most, or of one slot. It costs what it returns. What has changed
+// since the object was locked is not in it.
 func (o *Object) Piece(c Cursor, most int) Piece {
-	p := Piece{Version: o.Version(), Next: c}
-	if c == (Cursor{}) || o.forgot > c.at && o.forgot > c.clean {
-		p.Events, p.Next = append(p.Events, Event{Type: Clear}), o.Begin()
+	until, clean := o.told(), o.log.last
+	if c.until > 0 {
+		until = min(until, c.until)
+		clean = until // the other may be about a slot that is deleted by now
+	}
+	p := Piece{Version: o.Version(), Next: Cursor{at: c.at, clean: c.clean}}
+	if p.Next == (Cursor{}) || o.forgot > c.at && o.forgot > c.clean {
+		if c.until > 0 && until < o.forgot { // the other is about what Clear takes away
+			p.Next.at = until
+			return p
+		}
+		p.Events, p.Next = append(p.Events, Event{Type: Clear}), Cursor{clean: clean}
 	}
 	bytes, values := 0, 0
-	for i := o.log.after(p.Next.at); i < len(o.log.list); i++ {
+	for i := o.log.after(p.Next.at); i < len(o.log.list) && o.log.list[i].order <= until; i++ {
 		one := &o.log.list[i]
 		if one.dead || one.slot == nil && one.order <= p.Next.clean {
 			continue
@@ -129,7 +142,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		p.Events = append(p.Events, e)
 		p.Next.at = one.order
 	}
-	p.Last, p.Next.at = true, o.told()
+	p.Next.at, p.Last = until, until == o.told()
 	return p
 }
 

@@ -17,7 +17,7 @@ const (
 type queue struct {
 	items []item
 	bytes int // of messages that many hear, with perItem each
-	own   int // of answers
+	own   int // of answers, and of those that are owed
 }
 
 // item is a message that many hear, or answers that one does, which are encoded when
@@ -26,8 +26,9 @@ type item struct {
 	shared  *payload
 	version uint32
 	events  []Event
-	bytes   int   // of memory, of answers
-	paid    int64 // taken of the budget for it alone
+	before  uint64 // the order of the last change before answers
+	bytes   int    // of memory, of answers
+	paid    int64  // taken of the budget for it alone
 }
 
 func (q *queue) empty() bool { return len(q.items) == 0 }
@@ -51,32 +52,31 @@ func (q *queue) add(f *Feed, p *payload) bool {
 	return true
 }
 
-// addOwn queues answers; false: there are too many, or nobody pays for them. A few
-// are always taken: they came with the use of the object.
-func (q *queue) addOwn(f *Feed, version uint32, events []Event) bool {
-	bytes := perItem + memory(events)
-	one := item{version: version, events: events, bytes: bytes}
-	if len(q.items) > 0 || bytes > perUse {
-		if q.own+bytes > maxOwn || !f.cfg.Budget.Take(int64(bytes)) {
-			return false
+// keep makes an item of answers, which is not in the queue yet; false: there are too
+// many, or nobody pays for them. A few are always taken: they came with the use of
+// the object.
+func (q *queue) keep(f *Feed, version uint32, events []Event) (one item, ok bool) {
+	one = item{version: version, events: events, bytes: perItem + memory(events)}
+	if q.own > 0 || one.bytes > perUse {
+		if q.own+one.bytes > maxOwn || !f.cfg.Budget.Take(int64(one.bytes)) {
+			return item{}, false
 		}
-		one.paid = int64(bytes)
+		one.paid = int64(one.bytes)
 	}
-	q.own += bytes
-	q.items = append(q.items, one)
-	return true
+	q.own += one.bytes
+	return one, true
 }
 
 // perUse is what a use of an object may hold that nobody has paid for.
 const perUse = 512
 
-// next is the message that comes next.
-func (q *queue) next(f *Feed, amf3 bool) []byte {
+// next is the message that comes next to a subscriber.
+func (q *queue) next(s *Subscription) []byte {
 	one := &q.items[0]
 	if one.shared != nil {
 		return one.shared.bytes
 	}
-	return f.encode(one.version, one.events[:fitting(one.events)], amf3)
+	return s.encode(one.version, one.events[:fitting(one.events)])
 }
 
 // pop takes it out.
@@ -91,7 +91,7 @@ func (q *queue) pop(f *Feed) {
 	q.release(f, one)
 	q.items[0] = item{}
 	if q.items = q.items[1:]; len(q.items) == 0 {
-		*q = queue{}
+		q.items = nil
 	}
 }
 
@@ -107,10 +107,9 @@ func (q *queue) release(f *Feed, one *item) {
 	}
 }
 
-// drop takes all out.
-func (q *queue) drop(f *Feed) {
-	for i := range q.items {
-		q.release(f, &q.items[i])
+// drop gives back what was paid for items, which are not told.
+func (q *queue) drop(f *Feed, items []item) {
+	for i := range items {
+		q.release(f, &items[i])
 	}
-	*q = queue{}
 }

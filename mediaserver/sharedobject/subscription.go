@@ -44,10 +44,14 @@ type Subscription struct {
 	// next, a piece at a time: asked, while a question is under way, and stale, when
 	// its answer is of no use.
 	cursor              Cursor
+	version             uint32 // that it was told last
 	current             bool
 	asked, stale        bool
 	waiting, atTheFront bool // for room: see offer
 	queue               queue
+	// owed are answers that come behind what happened before them, which it has not
+	// been told yet.
+	owed []item
 }
 
 // NewSubscription is for a subscriber that is to be told by a feed.
@@ -58,10 +62,17 @@ func NewSubscription(f *Feed, to Subscriber, form Form) *Subscription {
 // Room implements Waiter.
 func (s *Subscription) Room() { s.feed.add(entry{kind: entryRoom, sub: s}) }
 
+// encode makes a message to it. Its version does not go back: what comes late says no
+// more than others have said.
+func (s *Subscription) encode(version uint32, events []Event) []byte {
+	s.version = max(s.version, version)
+	return s.feed.encode(s.version, events, s.form.AMF3)
+}
+
 // offer tells it something, if there is room: waiting says that there was none, and
 // atTheFront, that there is by now and nobody else is told before.
 func (s *Subscription) offer(payload []byte) bool {
-	if s.waiting && !s.atTheFront {
+	if s.blocked() {
 		return false
 	}
 	taken := s.to.Tell(Update{s.form.Flex, payload}, s)
@@ -69,17 +80,24 @@ func (s *Subscription) offer(payload []byte) bool {
 	return taken
 }
 
+// blocked says that it has no room, or that others are told first.
+func (s *Subscription) blocked() bool { return s.waiting && !s.atTheFront }
+
 // rest is called when all was done that could be: it asks for the next piece, or
 // lets others go on.
 func (s *Subscription) rest() {
-	if !s.queue.empty() || s.waiting && !s.atTheFront {
+	if !s.queue.empty() || s.blocked() {
 		return
 	}
 	switch {
 	case s.joined && !s.current:
 		if !s.asked {
 			s.asked, s.stale = true, false
-			s.feed.cfg.Ask(s, s.cursor)
+			known := s.cursor
+			if len(s.owed) > 0 {
+				known.until = s.owed[0].before
+			}
+			s.feed.cfg.Ask(s, known)
 		}
 	case s.waiting:
 		s.pass()
@@ -97,7 +115,8 @@ func (s *Subscription) pass() {
 // begin tells a subscriber that comes what it hears first, and then what it does not
 // know. What it has not taken yet of what it was told before is of no use any more.
 func (s *Subscription) begin(e *entry) {
-	s.queue.drop(s.feed)
+	s.drop()
+	s.version = 0 // a transient object may be another one by now
 	s.cursor, s.current, s.stale = e.piece.Next, e.piece.Last, s.asked
 	s.tellOwn(e.piece.Version, e.own)
 	s.rest()
@@ -105,30 +124,53 @@ func (s *Subscription) begin(e *entry) {
 
 // end gives back what it holds.
 func (s *Subscription) end() {
-	s.queue.drop(s.feed)
+	s.drop()
 	s.current = false
 	s.pass()
+}
+
+// drop forgets what it was to be told.
+func (s *Subscription) drop() {
+	s.queue.drop(s.feed, s.queue.items)
+	s.queue.drop(s.feed, s.owed)
+	s.queue.items, s.owed = nil, nil
 }
 
 // hear tells it a batch, or notes that it is behind.
 func (s *Subscription) hear(b *batch) {
 	_, asked := b.by[s]
 	if s.current && s.hearAll(b, asked) {
-		s.cursor.at = b.told()
+		s.cursor.at, s.version = b.told(), max(s.version, b.version())
 		return
 	}
 	s.current = false // it will be told what has come of it
 	s.feed.lost += b.sends
 	if asked {
-		s.tellOwn(b.version(), b.eventsFor(s, true))
+		s.owe(b)
 	}
 	s.rest()
+}
+
+// owe has it told the answers in a batch, once it has been told what happened before
+// them.
+func (s *Subscription) owe(b *batch) {
+	before, events := b.answersTo(s)
+	switch {
+	case len(events) == 0:
+	case len(s.owed) == 0 && s.cursor.at >= before:
+		s.tellOwn(b.version(), events)
+	default:
+		if one, ok := s.queue.keep(s.feed, b.version(), events); ok {
+			one.before = before
+			s.owed = append(s.owed, one)
+		}
+	}
 }
 
 // hearAll tells it a batch, and returns false when it does not fit.
 func (s *Subscription) hearAll(b *batch, asked bool) bool {
 	if asked {
-		events := b.eventsFor(s, false)
+		events := b.eventsFor(s)
 		return s.queue.fits(size(events)) && s.tellOwn(b.version(), events)
 	}
 	for _, p := range b.payloads(s.feed, s.form.AMF3) {
@@ -148,8 +190,12 @@ func (s *Subscription) hearAll(b *batch, asked bool) bool {
 func (s *Subscription) tellOwn(version uint32, events []Event) bool {
 	for len(events) > 0 {
 		n := fitting(events)
-		if !s.queue.empty() || !s.offer(s.feed.encode(version, events[:n], s.form.AMF3)) {
-			return s.queue.addOwn(s.feed, version, events)
+		if !s.queue.empty() || s.blocked() || !s.offer(s.encode(version, events[:n])) {
+			one, ok := s.queue.keep(s.feed, version, events)
+			if ok {
+				s.queue.items = append(s.queue.items, one)
+			}
+			return ok
 		}
 		events = events[n:]
 	}
@@ -162,23 +208,31 @@ func (s *Subscription) goOn() {
 		return // it has left, and perhaps come again
 	}
 	s.atTheFront = true
-	for !s.queue.empty() {
-		if !s.offer(s.queue.next(s.feed, s.form.AMF3)) {
-			return
-		}
-		s.queue.pop(s.feed)
-	}
+	s.drain()
 	s.rest()
 }
 
+// drain tells it what is in its queue, as far as there is room.
+func (s *Subscription) drain() {
+	for !s.queue.empty() && s.offer(s.queue.next(s)) {
+		s.queue.pop(s.feed)
+	}
+}
+
 // state tells it the piece that was asked for. One that it has no room for is asked
-// for again, once it has.
+// for again, once it has; and so is one that says more than what an answer that is
+// owed by now comes behind.
 func (s *Subscription) state(p Piece) {
 	s.asked = false
-	if s.joined && !s.stale && !s.current && s.queue.empty() {
-		if len(p.Events) == 0 || s.offer(s.feed.encode(p.Version, p.Events, s.form.AMF3)) {
-			s.cursor, s.current = p.Next, p.Last
+	s.stale = s.stale || len(s.owed) > 0 && p.Next.at > s.owed[0].before
+	if s.joined && !s.stale && !s.current && s.queue.empty() &&
+		(len(p.Events) == 0 || s.offer(s.encode(p.Version, p.Events))) {
+		s.cursor, s.current = p.Next, p.Last
+		for len(s.owed) > 0 && s.owed[0].before <= s.cursor.at {
+			s.queue.items = append(s.queue.items, s.owed[0])
+			s.owed = s.owed[1:]
 		}
+		s.drain()
 	}
 	s.rest()
 }
