@@ -12,6 +12,12 @@ const (
 	perUse    = 1 << 10
 	// maxUses bounds the objects that one client uses at once.
 	maxUses = 256
+	// maxWaitingMessages bounds the messages that wait for the file of an object, and
+	// maxWaitingOfOne those of one client; perWaiting is what one costs beside its
+	// events.
+	maxWaitingMessages = 1024
+	maxWaitingOfOne    = 16
+	perWaiting         = 512
 )
 
 // objectKey names a shared object: persistent and transient ones are two worlds.
@@ -116,12 +122,42 @@ func (c *call) ready(done func()) bool {
 	if obj == nil || !obj.loading {
 		return true
 	}
+	c.await(obj)
+	done() // the client goes on, whatever the disk does
+	return false
+}
+
+// await has the message done once the object's file was read, or answered when that
+// has failed or takes too long. A budget pays for what waits, and there is only so
+// much of it.
+func (c *call) await(obj *object) {
+	bytes := int64(perWaiting + c.r.Message.Size())
+	mine := 0
+	for i := range obj.waiting {
+		if obj.waiting[i].client == c.r.ID {
+			mine++
+		}
+	}
+	switch {
+	case len(obj.waiting) >= maxWaitingMessages || mine >= maxWaitingOfOne:
+		c.refuse("too many messages wait for its file")
+		return
+	case !c.o.budgets.Objects.Take(bytes):
+		c.refuse(string(sharedobject.DeniedBudget))
+		return
+	}
 	r, call := c.r, *c
 	obj.waiting = append(obj.waiting, waiting{
-		run:  func(o *owner) { o.sharedObject(r, done) },
-		fail: func(why string) { call.refuse(why); done() },
+		client: r.ID,
+		run: func(o *owner) {
+			o.budgets.Objects.Give(bytes)
+			o.sharedObject(r, func() {})
+		},
+		fail: func(why string) {
+			call.o.budgets.Objects.Give(bytes)
+			call.refuse(why)
+		},
 	})
-	return false
 }
 
 func (c *call) asksUse() bool {
@@ -223,6 +259,8 @@ func (o *owner) join(obj *object, client string, peer session.Peer, form sharedo
 	} else if u.form != form {
 		obj.feed.Leave(u.sub)
 		u.form, u.sub = form, sharedobject.NewSubscription(obj.feed, peer, form)
+	} else {
+		obj.Again(u.sub)
 	}
 	first := []sharedobject.Event{{Type: sharedobject.UseSuccess}}
 	if obj.key.persistent {

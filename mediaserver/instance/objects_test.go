@@ -6,9 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -118,6 +122,126 @@ func TestSharedObjectsAndABadDisk(t *testing.T) {
 	on(t, i, "third", func(s SharedObject) { _ = s.Set("x", number(t, 1)) })
 	servertest.Eventually(t, "it is written", func() bool { return i.Stats().SharedObjects == 0 })
 	refusedWith(t, within(t, i, "fourth", func(SharedObject) { t.Error("one too many") }), session.RefusedFailed)
+}
+
+// teller is a client that keeps the codes of what it is told, and how often.
+type teller struct {
+	client
+	mu   sync.Mutex
+	told map[string]int
+}
+
+func (t *teller) Tell(u sharedobject.Update, _ sharedobject.Waiter) bool {
+	m, err := sharedobject.Parse(u.Payload[1:], 1<<20)
+	if err != nil {
+		panic(err) // it is the instance's own
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range m.Events {
+		switch e.Type {
+		case sharedobject.Status:
+			t.told[e.Name]++
+		case sharedobject.UseSuccess:
+			t.told["used"]++
+		case sharedobject.Success:
+			t.told["ok"]++
+		}
+	}
+	return true
+}
+
+// heard is what it was told since the last time.
+func (t *teller) heard() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	told := t.told
+	t.told = map[string]int{}
+	return told
+}
+
+// While a disk hangs, messages about an object that lies on it wait for it, and only
+// so many, which are paid for; whoever has sent them goes on, and is answered in time.
+func TestSharedObjectOnAHungDisk(t *testing.T) {
+	for name, heals := range map[string]bool{"and comes back": true, "and hangs": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testSharedObjectOnAHungDisk(t, heals) })
+		})
+	}
+}
+
+func testSharedObjectOnAHungDisk(t *testing.T, heals bool) {
+	i := kept(t, t.TempDir(), nil)
+	pays := budget.New("shared objects", 1<<20)
+	i.budgets.Objects = pays
+	heal := make(chan struct{})
+	for range maxDiskWork {
+		i.objectDisk.do(func() { <-heal })
+	}
+	say := func(one *teller, events ...sharedobject.Event) (done bool) {
+		i.SharedObject(session.SharedObjectRequest{
+			Client:  session.Client{ID: one.id},
+			Message: &sharedobject.Message{Name: "wall", Persistent: true, Events: events},
+		}, func() { done = true })
+		synctest.Wait()
+		return done
+	}
+	come := func(id string) *teller {
+		one := &teller{client: client{id: id}, told: map[string]int{}}
+		i.Connect(session.ConnectRequest{Client: session.Client{ID: id}}, one, func(session.ConnectAnswer) {})
+		return one
+	}
+	use := sharedobject.Event{Type: sharedobject.Use}
+	set := sharedobject.Event{Type: sharedobject.RequestChange, Name: "a", Value: number(t, strings.Repeat("x", 10000))}
+	one, other, large := come("one"), come("other"), come("large")
+	const asked = 40
+	for n := range asked {
+		if !say(one, use, set) {
+			t.Fatalf("message %d of a client keeps it waiting", n)
+		}
+	}
+	if got := one.heard(); got[sharedobject.CodeCreationFailed] != asked-maxWaitingOfOne || len(got) != 1 {
+		t.Errorf("heard at once %v", got)
+	}
+	if used := pays.Used(); used < maxWaitingOfOne*10000 {
+		t.Errorf("%d bytes are paid for what waits", used)
+	}
+	say(other, use)
+	if got := other.heard(); len(got) != 0 {
+		t.Errorf("another hears at once %v", got)
+	}
+	say(large, use, sharedobject.Event{Type: sharedobject.RequestChange, Name: "b", Value: sharedobject.Value{Raw: make([]byte, 1<<20)}})
+	if got := large.heard(); got[sharedobject.CodeCreationFailed] != 1 {
+		t.Errorf("who asks for more than is left hears %v", got)
+	}
+	if heals {
+		close(heal)
+		synctest.Wait()
+		if got := one.heard(); got["used"] != maxWaitingOfOne || got["ok"] != maxWaitingOfOne {
+			t.Errorf("heard once the disk is back: %v", got)
+		}
+		if got := other.heard(); got["used"] != 1 {
+			t.Errorf("another hears %v", got)
+		}
+		i.Leave(session.Client{ID: "one"})
+		i.Leave(session.Client{ID: "other"})
+	} else {
+		<-time.After(diskTimeout)
+		synctest.Wait()
+		if got := one.heard(); got[sharedobject.CodeCreationFailed] != maxWaitingOfOne {
+			t.Errorf("heard when the time is over: %v", got)
+		}
+		if got := other.heard(); got[sharedobject.CodeCreationFailed] != 1 {
+			t.Errorf("another hears %v", got)
+		}
+		close(heal)
+	}
+	i.Leave(session.Client{ID: "large"})
+	<-time.After(time.Minute)
+	synctest.Wait()
+	if used := pays.Used(); used != 0 {
+		t.Errorf("%d bytes are paid for nothing", used)
+	}
 }
 
 // BenchmarkSharedObject is a change that a thousand clients hear, from the request

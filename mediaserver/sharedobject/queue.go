@@ -26,6 +26,7 @@ type item struct {
 	shared  *payload
 	version uint32
 	events  []Event
+	first   bool   // they are what one hears first that comes
 	before  uint64 // the order of the last change before answers
 	bytes   int    // of memory, of answers
 	paid    int64  // taken of the budget for it alone

@@ -113,12 +113,24 @@ func (s *Subscription) pass() {
 }
 
 // begin tells a subscriber that comes what it hears first, and then what it does not
-// know. What it has not taken yet of what it was told before is of no use any more.
+// know. What it has not taken yet of what it was told before is of no use any more, but
+// for answers.
 func (s *Subscription) begin(e *entry) {
-	s.drop()
-	s.version = 0 // a transient object may be another one by now
+	was := append(s.queue.items, s.owed...)
+	s.queue.items, s.owed = nil, nil
+	for i := range was {
+		if was[i].shared == nil && !was[i].first {
+			s.queue.items = append(s.queue.items, was[i])
+		} else {
+			s.queue.release(s.feed, &was[i])
+		}
+	}
 	s.cursor, s.current, s.stale = e.piece.Next, e.piece.Last, s.asked
+	s.drain()
 	s.tellOwn(e.piece.Version, e.own)
+	if n := len(s.queue.items); n > 0 && len(e.own) > 0 {
+		s.queue.items[n-1].first = true
+	}
 	s.rest()
 }
 
