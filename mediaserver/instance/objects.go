@@ -12,12 +12,6 @@ const (
 	perUse    = 1 << 10
 	// maxUses bounds the objects that one client uses at once.
 	maxUses = 256
-	// maxWaitingMessages bounds the messages that wait for the file of an object, and
-	// maxWaitingOfOne those of one client; perWaiting is what one costs beside its
-	// events.
-	maxWaitingMessages = 1024
-	maxWaitingOfOne    = 16
-	perWaiting         = 512
 )
 
 // objectKey names a shared object: persistent and transient ones are two worlds.
@@ -36,6 +30,10 @@ type object struct {
 	users map[string]*use
 	kept  int
 	stored
+	// waitingBytes and waitingOf are of the messages that wait for its file: bytes that
+	// are paid for, and how many of each client.
+	waitingBytes int64
+	waitingOf    map[string]int
 }
 
 // used says whether a client or the server's own code uses it.
@@ -104,69 +102,6 @@ type call struct {
 	key  objectKey
 	used bool // it has asked to use the object
 	told bool // that it does not use it
-}
-
-// ready says whether the object can be used now, or is not there: one that
-// persists is read from its file first, and the message done then.
-func (c *call) ready(done func()) bool {
-	o := c.o
-	obj := o.objects[c.key]
-	if obj == nil && c.key.persistent && c.asksUse() && c.may().Read {
-		var why string
-		if obj, why = o.newObject(c.key); obj == nil {
-			c.say(sharedobject.CodeCreationFailed, why)
-			done()
-			return false
-		}
-	}
-	if obj == nil || !obj.loading {
-		return true
-	}
-	c.await(obj)
-	done() // the client goes on, whatever the disk does
-	return false
-}
-
-// await has the message done once the object's file was read, or answered when that
-// has failed or takes too long. A budget pays for what waits, and there is only so
-// much of it.
-func (c *call) await(obj *object) {
-	bytes := int64(perWaiting + c.r.Message.Size())
-	mine := 0
-	for i := range obj.waiting {
-		if obj.waiting[i].client == c.r.ID {
-			mine++
-		}
-	}
-	switch {
-	case len(obj.waiting) >= maxWaitingMessages || mine >= maxWaitingOfOne:
-		c.refuse("too many messages wait for its file")
-		return
-	case !c.o.budgets.Objects.Take(bytes):
-		c.refuse(string(sharedobject.DeniedBudget))
-		return
-	}
-	r, call := c.r, *c
-	obj.waiting = append(obj.waiting, waiting{
-		client: r.ID,
-		run: func(o *owner) {
-			o.budgets.Objects.Give(bytes)
-			o.sharedObject(r, func() {})
-		},
-		fail: func(why string) {
-			call.o.budgets.Objects.Give(bytes)
-			call.refuse(why)
-		},
-	})
-}
-
-func (c *call) asksUse() bool {
-	for i := range c.r.Message.Events {
-		if c.r.Message.Events[i].Type == sharedobject.Use {
-			return true
-		}
-	}
-	return false
 }
 
 // may is what the client may do with the object.

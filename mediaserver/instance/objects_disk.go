@@ -32,9 +32,8 @@ type stored struct {
 
 // waiting is what waits for an object that is being read.
 type waiting struct {
-	client string // that has asked; "": the server's own code
-	run    func(*owner)
-	fail   func(why string)
+	run  func(*owner)
+	fail func(why string)
 }
 
 // load reads an object's file, beside the owner.

@@ -40,6 +40,10 @@ func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*se
 		}
 	}
 	if obj.loading {
+		if len(obj.waiting) >= maxWaitingMessages {
+			refused(&session.Refusal{Code: session.RefusedFailed, Reason: fmt.Sprintf("shared object %s: too much waits for its file", key.name)})
+			return
+		}
 		obj.waiting = append(obj.waiting, waiting{
 			run: func(o *owner) { o.withObject(key, f, refused) },
 			fail: func(why string) {

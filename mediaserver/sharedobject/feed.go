@@ -19,6 +19,7 @@ type Feed struct {
 
 	mu      sync.Mutex // nothing else is taken, and nothing called, while it is held
 	waiting []entry
+	own     int // bytes of memory of those among them that are of the server's own code
 	running bool
 
 	// Used by the goroutine that tells alone.
@@ -52,6 +53,7 @@ type entry struct {
 	own     []Event // for sub
 	others  []Event // for everybody else
 	piece   Piece   // for sub
+	sends   int     // of SendMessage that are not told
 	done    func()
 }
 
@@ -90,9 +92,37 @@ func (f *Feed) State(s *Subscription, p Piece) {
 }
 
 // Tell brings what a message has done to all subscribers. by is the one who sent
-// it; nil: the server.
+// it; nil: the server. Who sends messages waits until they are told; of the server's
+// own code, which does not, only so much is kept, and then what has come of it is told.
 func (f *Feed) Tell(by *Subscription, out Outcome) {
-	f.add(entry{sub: by, version: out.Version, before: out.before, told: out.told, own: out.Requester, others: out.Others})
+	e := entry{sub: by, version: out.Version, before: out.before, told: out.told, own: out.Requester, others: out.Others}
+	if by != nil {
+		f.add(e)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.own += perEvent + memory(e.others); f.own > maxOwnWaiting {
+		e = entry{kind: entryBehind, sends: sends(e.others)}
+		if n := len(f.waiting); n > 0 && f.waiting[n-1].kind == entryBehind {
+			f.waiting[n-1].sends += e.sends
+			return
+		}
+	}
+	f.wake(e)
+}
+
+// maxOwnWaiting bounds what the server's own code has waiting to be told, in bytes of
+// memory.
+const maxOwnWaiting = 4 << 20
+
+func sends(events []Event) (n int) {
+	for i := range events {
+		if events[i].Type == SendMessage {
+			n++
+		}
+	}
+	return n
 }
 
 // TellUnlocked brings what has happened to an object while it was locked.
@@ -115,6 +145,11 @@ func (f *Feed) Told(done func()) { f.add(entry{kind: entryDone, done: done}) }
 func (f *Feed) add(all ...entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.wake(all...)
+}
+
+// wake adds entries, and sees to it that they are told. The caller holds mu.
+func (f *Feed) wake(all ...entry) {
 	f.waiting = append(f.waiting, all...)
 	if !f.running {
 		f.running = true
@@ -142,7 +177,7 @@ func (f *Feed) next() []entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.waiting
-	f.waiting = nil
+	f.waiting, f.own = nil, 0
 	return all
 }
 
@@ -178,6 +213,7 @@ func (f *Feed) take(e *entry) {
 	case entryRoom:
 		s.goOn()
 	case entryBehind:
+		f.lost += e.sends * len(f.subs)
 		for _, s := range f.subs {
 			s.current = false
 			s.rest()
