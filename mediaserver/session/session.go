@@ -86,8 +86,9 @@ type Session struct {
 	calls   *rtmp.Calls  // of the client's methods
 	// objects has one for each message about a shared object that is under way from
 	// the client, and window is what is on its way to it.
-	objects chan struct{}
-	window  window
+	objects      chan struct{}
+	window       window
+	objectsTaken func(bytes int) // window.taken
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
 	largest    atomic.Int64 // message of the client, once it is connected
@@ -154,6 +155,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		s.turns.own = b.Turns.For(s.client.Address)
 		s.window.budget = b.Answers
 	}
+	s.objectsTaken = s.window.taken
 	s.turns.gone = ctx.Done()
 	s.stand()
 	conn.BeforeTooBig(s.settle)

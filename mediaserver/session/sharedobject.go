@@ -118,7 +118,7 @@ func (s *Session) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {
 	if !s.window.offer(len(m.Payload), w) {
 		return false
 	}
-	if waits, err := s.conn.SendObject(&m, s.window.taken); err != nil || !waits {
+	if waits, err := s.conn.SendObject(&m, s.objectsTaken); err != nil || !waits {
 		s.window.taken(len(m.Payload))
 	}
 	return true

@@ -37,6 +37,7 @@ func (e *ear) Tell(u Update, w Waiter) bool {
 
 // takeAll is a deaf one's: it has room again.
 func (e *ear) takeAll() {
+	synctest.Wait()
 	e.taken = 0
 	if w := e.waiting; w != nil {
 		e.waiting = nil

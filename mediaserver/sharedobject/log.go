@@ -94,6 +94,10 @@ type Piece struct {
 	Last bool
 }
 
+// maxPiece bounds the events of a piece: what the owner of an object does for one
+// client in a turn.
+const maxPiece = 512
+
 // Begin is the cursor of a client that has been told Clear just now.
 func (o *Object) Begin() Cursor { return Cursor{clean: o.log.last} }
 
@@ -133,7 +137,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		if one.slot != nil {
 			e.Type, e.Value = Change, one.slot.value
 		}
-		if bytes += e.largest(); bytes > most && len(p.Events) > 0 || e.Value.Refers && values > 0 {
+		if bytes += e.largest(); bytes > most && len(p.Events) > 0 || len(p.Events) == maxPiece || e.Value.Refers && values > 0 {
 			return p
 		}
 		if e.Type == Change {
