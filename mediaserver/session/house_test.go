@@ -155,6 +155,7 @@ func (h *house) add(t testing.TB, p place) {
 	}
 	i, err := instance.New(instance.Config{
 		Application: p.application, Name: p.instance, Fanout: h.fanout, Store: store, Rules: p.rules, Log: h.cfg.Log,
+		Budgets: h.cfg.Budgets,
 	})
 	if err != nil {
 		t.Fatal(err)

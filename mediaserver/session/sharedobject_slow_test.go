@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -24,7 +26,7 @@ func object(name string, events ...sharedobject.Event) []byte {
 // tells sends one.
 func (c *client) tells(name string, events ...sharedobject.Event) {
 	c.t.Helper()
-	if err := c.conn.Send(&rtmp.Message{Type: plain, Payload: object(name, events...)}); err != nil {
+	if err := c.conn.SendWait(c.t.Context(), &rtmp.Message{Type: plain, Payload: object(name, events...)}); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -118,6 +120,7 @@ func TestSharedObjectsOfASlowClient(t *testing.T) {
 	var done [16]atomic.Int64
 	busy := who(t, h, &done)
 	stop := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(stop) })
 	has := map[string]string{} // of the slow client, by object and slot; of the goroutine that reads, until said is closed
 	said := make(chan struct{})
 	names := strings.Split("abcdefgh", "")
@@ -150,6 +153,7 @@ func TestSharedObjectsOfASlowClient(t *testing.T) {
 		}
 		return ""
 	})
+	defer goOn()
 	slow.Connect("app/one")
 	slow.expect("event 0", success, "onBWDone []")
 	for _, name := range names {
@@ -174,7 +178,7 @@ func TestSharedObjectsOfASlowClient(t *testing.T) {
 		t.Fatal("a client that does not read for a while was ended")
 	default:
 	}
-	close(stop)
+	goOn()
 	select {
 	case <-said:
 	case <-time.After(patience):
@@ -322,4 +326,46 @@ func TestSharedObjectOfSilentClients(t *testing.T) {
 	// Others are served as before.
 	c.tells("chat", puts(t, "s0", true))
 	eventually(t, "a change is answered", func() bool { return heard[sharedobject.Success].Load() == slots+1 })
+}
+
+// What objects, those who use them and those who are slow hold is paid for, and comes
+// back with them.
+func TestSharedObjectsArePaidFor(t *testing.T) {
+	t.Parallel()
+	pays := budget.For(1<<30, 1<<10, nil)
+	h, _ := runWith(t, here, session.Config{Budgets: pays}, open)
+	var heard [16]atomic.Int64
+	busy := who(t, h, &heard)
+	stop := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(stop) })
+	slow := hear(t, servertest.Dial(t, h.RTMPAddr()), func(m *rtmp.Message) string {
+		if m.Type == plain {
+			<-stop
+		}
+		return servertest.Word(m)
+	})
+	defer goOn()
+	slow.Connect("app/one")
+	slow.expect("event 0", success, "onBWDone []")
+	for _, c := range []*client{busy, slow} {
+		c.tells("chat", uses())
+	}
+	eventually(t, "both use it", func() bool { return h.Stats()[0].ObjectUses == 2 })
+	const rounds = 200
+	for range rounds { // more than sockets take
+		busy.tells("chat", puts(t, "a", strings.Repeat("x", 60000)))
+	}
+	eventually(t, "all is answered", func() bool { return heard[sharedobject.Success].Load() == rounds })
+	if used := pays.Objects.Used(); used < 100<<10 || used > 1<<20 {
+		t.Errorf("%d bytes are paid for an object, two who use it and what waits for one of them", used)
+	}
+	if used := pays.Answers.Used(); used == 0 || used > 256<<10 {
+		t.Errorf("%d bytes are paid for what is on its way", used)
+	}
+	slow.conn.Close()
+	goOn()
+	busy.conn.Close()
+	eventually(t, "all is given back", func() bool {
+		return pays.Objects.Used() == 0 && pays.Answers.Used() == 0 && pays.Turns.Waiting() == 0
+	})
 }
