@@ -247,9 +247,9 @@ func TestSharedObjectSlowClient(t *testing.T) {
 	slow.expect("event 0", success, "onBWDone []")
 	slow.say(plain, chat(0)+use)
 	eventually(t, "two use it", func() bool { return h.Stats()[0].ObjectUses == 2 })
-	const changes = 1200 // of 16 KiB: much more than sockets take
+	const changes = 400 // of 60 KB: much more than sockets take
 	for i := range changes {
-		v, _ := sharedobject.NewValue(fmt.Sprintf("%08d", i) + strings.Repeat("x", 16<<10))
+		v, _ := sharedobject.NewValue(fmt.Sprintf("%08d", i) + strings.Repeat("x", 60000))
 		m := sharedobject.Message{Name: "chat", Events: []sharedobject.Event{{Type: sharedobject.RequestChange, Name: "foo", Value: v}}}
 		if err := quick.conn.Send(&rtmp.Message{Type: plain, Payload: m.Encode(false)[1:]}); err != nil {
 			t.Fatal(err)
