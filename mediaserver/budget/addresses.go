@@ -54,14 +54,23 @@ func (a *Addresses) counts(hostPort string) (of netip.Prefix, counts bool) {
 	if a == nil || a.most == 0 {
 		return of, false
 	}
-	ap, err := netip.ParseAddrPort(hostPort)
-	if err != nil {
+	if Shared(hostPort, a.shared) {
 		return of, false
 	}
-	for _, many := range a.shared {
+	return Address(hostPort), true
+}
+
+// Shared says whether an address, host:port, stands for many clients: one of those,
+// or none at all.
+func Shared(hostPort string, shared []netip.Prefix) bool {
+	ap, err := netip.ParseAddrPort(hostPort)
+	if err != nil {
+		return true
+	}
+	for _, many := range shared {
 		if many.Contains(ap.Addr().Unmap().WithZone("")) {
-			return of, false
+			return true
 		}
 	}
-	return Address(hostPort), true
+	return false
 }

@@ -35,6 +35,21 @@ func (b *Budget) Part(name string, max int64) *Budget {
 	return p
 }
 
+// Within makes a budget whose every taking is one of b's as well, and which has no
+// metric and tells the log nothing: for one of many who may have so much of it. That
+// of a nil budget is nil.
+func (b *Budget) Within(max int64) *Budget {
+	if b == nil {
+		return nil
+	}
+	return &Budget{name: b.name, max: max, whole: b}
+}
+
+// Has says whether n could be taken now.
+func (b *Budget) Has(n int64) bool {
+	return b == nil || b.used.Load()+n <= b.max && b.whole.Has(n)
+}
+
 // Roomy says whether half of it is left: what is kept only to be used again should
 // not be in anybody's way.
 func (b *Budget) Roomy() bool {
