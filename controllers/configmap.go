@@ -50,6 +50,9 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			*limit.is = nil
 		}
 	}
+	if most := limits.MaxSharedObjectsTotalSize; most != nil && most.Cmp(*defaults.Spec.Limits.MaxSharedObjectsTotalSize) == 0 {
+		limits.MaxSharedObjectsTotalSize = nil
+	}
 	idle := a.Spec.Idle
 	if d := idle.UnloadAfter; d != nil && *d == *defaults.Spec.Idle.UnloadAfter {
 		idle.UnloadAfter = nil

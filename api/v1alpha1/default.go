@@ -35,6 +35,8 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Limits.MaxSharedObjectSlots, &slots)
 	def(&s.Limits.MaxSharedObjectSize, &objectSize)
 	def(&s.Limits.MaxSlotSize, &slotSize)
+	objectsSize := resource.MustParse("1Gi")
+	def(&s.Limits.MaxSharedObjectsTotalSize, &objectsSize)
 	def(&s.NetworkPolicy.Mode, NetworkPolicyManaged)
 	def(&s.UpgradePolicy, UpgradeAuto)
 	def(&s.Delivery.Latency, LatencyBalanced)

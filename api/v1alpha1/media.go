@@ -156,7 +156,8 @@ type Limits struct {
 	// +optional
 	MaxStreams *int32 `json:"maxStreams,omitempty"`
 	// MaxSharedObjects is how many shared objects there may be: those in use, and
-	// of persistent ones all that are kept; 0 for any number.
+	// of persistent ones all that are kept; 0 for any number. One client may have
+	// made a quarter of them, and one address half.
 	// +kubebuilder:default=10000
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=2147483647
@@ -176,6 +177,14 @@ type Limits struct {
 	// +kubebuilder:validation:Maximum=67108864
 	// +optional
 	MaxSharedObjectSize *int32 `json:"maxSharedObjectSize,omitempty"`
+	// MaxSharedObjectsTotalSize is how much the files of all persistent shared
+	// objects may take together: a number with a unit, such as 1Gi or 1G. Then none
+	// grows and none is made until some are emptied. 0 is as much as the volume has.
+	// +kubebuilder:default="1Gi"
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self))",message="must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('0')) == 0 || quantity(string(self)).compareTo(quantity('1Mi')) >= 0",message="must be 0, for no limit, or 1Mi or more: Gi, Mi, G and M are units, and m is a thousandth of a byte"
+	// +optional
+	MaxSharedObjectsTotalSize *resource.Quantity `json:"maxSharedObjectsTotalSize,omitempty"`
 	// MaxSlotSize is how many bytes one slot of a shared object may have, its name
 	// and its value, and how many SharedObject.send may carry.
 	// +kubebuilder:default=65536

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -75,14 +76,20 @@ func (p *PublishAccess) validate(path *field.Path) field.ErrorList {
 
 func (r *Recording) validate(path *field.Path) field.ErrorList {
 	errs := oneOf(path.Child("mode"), r.Mode, RecordOnRequest, RecordAll, RecordOff)
-	if most := r.MaxTotalSize; !most.IsZero() && most.Cmp(leastSize) < 0 {
-		errs = append(errs, field.Invalid(path.Child("maxTotalSize"), most.String(),
-			"must be 0, for no limit, or 1Mi or more: Gi, Mi, G and M are units, and m is a thousandth of a byte"))
-	}
+	errs = append(errs, totalSize(path.Child("maxTotalSize"), &r.MaxTotalSize)...)
 	if most := r.MaxFiles; most != nil && *most < 0 {
 		errs = append(errs, field.Invalid(path.Child("maxFiles"), *most, "must not be negative; 0 means no limit"))
 	}
 	return errs
+}
+
+// totalSize is for what many files may take together; 0 and nil are no limit.
+func totalSize(path *field.Path, most *resource.Quantity) field.ErrorList {
+	if most == nil || most.IsZero() || most.Cmp(leastSize) >= 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, most.String(),
+		"must be 0, for no limit, or 1Mi or more: Gi, Mi, G and M are units, and m is a thousandth of a byte")}
 }
 
 func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
@@ -114,6 +121,7 @@ func (l *Limits) validate(path *field.Path) (errs field.ErrorList) {
 			errs = append(errs, field.Invalid(path.Child(size.name), *n, fmt.Sprintf("must be of %d to %d bytes", size.min, size.max)))
 		}
 	}
+	errs = append(errs, totalSize(path.Child("maxSharedObjectsTotalSize"), l.MaxSharedObjectsTotalSize)...)
 	shared := path.Child("sharedAddresses")
 	errs = append(errs, tooMany(shared, len(l.SharedAddresses), maxSharedAddresses)...)
 	seen := map[string]bool{}

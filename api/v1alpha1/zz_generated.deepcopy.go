@@ -255,6 +255,11 @@ func (in *Limits) DeepCopyInto(out *Limits) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.MaxSharedObjectsTotalSize != nil {
+		in, out := &in.MaxSharedObjectsTotalSize, &out.MaxSharedObjectsTotalSize
+		x := (*in).DeepCopy()
+		*out = &x
+	}
 	if in.MaxSlotSize != nil {
 		in, out := &in.MaxSlotSize, &out.MaxSlotSize
 		*out = new(int32)

@@ -28,7 +28,7 @@ spec:
   recording: {mode: All, maxTotalSize: 18Gi, maxFiles: 100000}
   storage: {size: 20Gi, storageClassName: fast, retain: false}
   access: {publish: {mode: Key, secretName: mine}}
-  limits: {maxConnections: 10, maxStreams: 0, maxConnectionsPerAddress: 5, sharedAddresses: [192.0.2.7, "2001:db8::/32"], maxMessageSize: 65536, maxSharedObjects: 0, maxSharedObjectSlots: 5, maxSharedObjectSize: 4096, maxSlotSize: 1024}
+  limits: {maxConnections: 10, maxStreams: 0, maxConnectionsPerAddress: 5, sharedAddresses: [192.0.2.7, "2001:db8::/32"], maxMessageSize: 65536, maxSharedObjects: 0, maxSharedObjectSlots: 5, maxSharedObjectSize: 4096, maxSharedObjectsTotalSize: 0, maxSlotSize: 1024}
   delivery: {latency: Low, gopCache: false, sampleAccess: {audio: true, video: true}}
   service: {type: NodePort, port: 1936, annotations: {a: b}, externalTrafficPolicy: Cluster}
   image: x/y:z
@@ -69,6 +69,8 @@ spec:
 	{"slots too large", "metadata: {name: a}\nspec: {application: a, limits: {maxSlotSize: 524289}}", "spec.limits.maxSlotSize: Invalid value", "spec.limits.maxSlotSize: Invalid value"},
 	{"shared objects too small", "metadata: {name: a}\nspec: {application: a, limits: {maxSharedObjectSize: 10}}", "spec.limits.maxSharedObjectSize: Invalid value", "spec.limits.maxSharedObjectSize: Invalid value"},
 	{"shared objects below none", "metadata: {name: a}\nspec: {application: a, limits: {maxSharedObjects: -1}}", "spec.limits.maxSharedObjects: Invalid value", "spec.limits.maxSharedObjects: Invalid value"},
+	{"shared objects that take next to nothing", "metadata: {name: a}\nspec: {application: a, limits: {maxSharedObjectsTotalSize: 10m}}", "spec.limits.maxSharedObjectsTotalSize: Invalid value", "spec.limits.maxSharedObjectsTotalSize: Invalid value"},
+	{"shared objects that take a word", "metadata: {name: a}\nspec: {application: a, limits: {maxSharedObjectsTotalSize: 1GB}}", `spec.limits.maxSharedObjectsTotalSize: "1GB": must be a quantity`, `spec.limits.maxSharedObjectsTotalSize: Invalid value: "1GB": must be a quantity: a number, with a unit or without, such as 10Gi or 10G`},
 	{"messages too large", "metadata: {name: a}\nspec: {application: a, limits: {maxMessageSize: 8388609}}", "spec.limits.maxMessageSize: Invalid value", "spec.limits.maxMessageSize: Invalid value"},
 	{"an address that is none", "metadata: {name: a}\nspec: {application: a, limits: {sharedAddresses: [proxy.example.com]}}", "spec.limits.sharedAddresses[0]: Invalid value", "spec.limits.sharedAddresses[0]: Invalid value"},
 	{"an address twice", "metadata: {name: a}\nspec: {application: a, limits: {sharedAddresses: [192.0.2.7, 192.0.2.7]}}", "spec.limits.sharedAddresses[1]: Duplicate value", "spec.limits.sharedAddresses[1]: Duplicate value"},
