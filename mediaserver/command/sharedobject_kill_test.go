@@ -74,7 +74,8 @@ func (p *program) end(t *testing.T, with os.Signal) {
 func (p *program) interrupt(t *testing.T) { t.Helper(); p.end(t, os.Interrupt) }
 
 // A server that is killed at any moment loses no change of a persistent object
-// that was acknowledged more than a second ago, and corrupts none.
+// that was acknowledged more than a second ago, corrupts none, and the next says no
+// version again that it has told.
 // FLASHPOD_OBJECT_KILLS says how often to kill (10), FLASHPOD_KILL_SEED repeats
 // the moments of a run that failed.
 func TestSharedObjectsOutliveAKill(t *testing.T) {
@@ -87,7 +88,7 @@ func TestSharedObjectsOutliveAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	random := rand.New(rand.NewPCG(uint64(seed), 1))
-	d := diary{}
+	d := diary{told: map[string]uint32{}}
 	for range kills {
 		p := startProgram(t, "serve", "-f", doc, "--data", filepath.Join(dir, "data"), "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
 		nc, err := rtmp.Connect(t.Context(), p.url+"/-", rtmp.Config{})
@@ -124,6 +125,7 @@ type diary struct {
 	count  int
 	acks   []time.Time // of changes
 	killed time.Time
+	told   map[string]uint32 // the last version of each object
 	safe   int
 	lost   int
 }
@@ -148,6 +150,7 @@ func (d *diary) write(ctx context.Context, nc *rtmp.NetConnection) {
 			return
 		}
 		d.acks = append(d.acks, time.Now())
+		d.told[name] = o.Version()
 		d.count++
 	}
 }
@@ -160,6 +163,9 @@ func (d *diary) look(t *testing.T, nc *rtmp.NetConnection) {
 		o := nc.SharedObject(name, true)
 		if err := o.Use(t.Context()); err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		if told, is := d.told[name], o.Version(); is <= told {
+			t.Errorf("%s is of version %d again, and %d was told before the kill", name, is, told)
 		}
 		has := map[string]int{}
 		for slot, v := range o.Slots() {

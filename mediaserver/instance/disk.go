@@ -24,6 +24,8 @@ const (
 // goroutines than this has places. Questions of players have budget.Questions,
 // where they wait for one another and for nobody else.
 type disk struct {
+	places int // 0: maxDiskWork
+
 	mu      sync.Mutex // nothing else is taken while it is held
 	running int
 	waiting []func()
@@ -35,7 +37,7 @@ func (d *disk) do(work func()) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.running < maxDiskWork:
+	case d.running < d.most():
 		d.running++
 		go d.work(work)
 	case len(d.waiting) < maxDiskQueue:
@@ -44,6 +46,14 @@ func (d *disk) do(work func()) bool {
 		return false
 	}
 	return true
+}
+
+// most is how many goroutines there are at once.
+func (d *disk) most() int {
+	if d.places > 0 {
+		return d.places
+	}
+	return maxDiskWork
 }
 
 func (d *disk) work(work func()) {

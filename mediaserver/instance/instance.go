@@ -153,6 +153,7 @@ func New(cfg Config) (*Instance, error) {
 	if i.questions = cfg.Budgets.Questions; i.questions == nil {
 		i.questions = budget.NewQuestions(0)
 	}
+	i.objectDisk.places = maxLoads
 	i.tasks.wake = make(chan struct{}, 1)
 	i.ctx, i.abandon = context.WithCancelCause(context.Background())
 	i.SetRules(cfg.Rules)

@@ -23,8 +23,10 @@ type objectKey struct {
 // object is a shared object in use. It belongs to the owner, but for its feed.
 type object struct {
 	*sharedobject.Object
-	key  objectKey
-	feed *sharedobject.Feed
+	key     objectKey
+	by      *maker // who has made it; nil: the server's own code
+	address string // of who has
+	feed    *sharedobject.Feed
 	// users are its subscribers by client, and kept says how often the server's
 	// own code holds it.
 	users map[string]*use
@@ -42,6 +44,7 @@ func (obj *object) used() bool { return len(obj.users) > 0 || obj.kept > 0 }
 // use is a client's use of an object.
 type use struct {
 	object *object
+	by     *maker // whose it is
 	form   sharedobject.Form
 	sub    *sharedobject.Subscription
 }
@@ -133,32 +136,35 @@ func (c *call) use() {
 	}
 	if obj == nil {
 		var why string
-		if obj, why = o.newObject(c.key); obj == nil {
+		if obj, why = o.newObject(c.key, c.r.Client); obj == nil {
 			c.say(sharedobject.CodeCreationFailed, why)
 			return
 		}
 	}
-	if !o.join(obj, c.r.ID, c.peer, c.r.Form, c.r.Message.Version) {
-		c.say(sharedobject.CodeCreationFailed, string(sharedobject.DeniedBudget))
+	if why := o.join(obj, c.r.Client, c.peer, c.r.Form, c.r.Message.Version); why != "" {
+		c.say(sharedobject.CodeCreationFailed, why)
 		o.idle(obj)
 	}
 }
 
-// newObject makes an object that nobody uses yet, or says why not.
-func (o *owner) newObject(key objectKey) (*object, string) {
+// newObject makes an object that nobody uses yet, for a client or, without an ID, the
+// server's own code, or says why not.
+func (o *owner) newObject(key objectKey, c session.Client) (*object, string) {
 	rules := o.rules.Load().Objects
 	switch {
 	case o.closing:
 		return nil, string(session.RefusedStopping)
 	case rules.Max > 0 && len(o.objects) >= rules.Max:
 		return nil, limitObjects
-	case !o.budgets.Objects.Take(perObject):
-		return nil, string(sharedobject.DeniedBudget)
+	}
+	by, why := o.mayMake(c)
+	if why != "" {
+		return nil, why
 	}
 	inst := o.Instance
 	obj := &object{
-		Object: sharedobject.NewObject(key.name, key.persistent, rules.limits(), o.budgets.Objects),
-		key:    key, users: map[string]*use{},
+		Object: sharedobject.NewObject(key.name, key.persistent, rules.limits(), by.budget(o)),
+		key:    key, by: by, address: c.Address, users: map[string]*use{},
 	}
 	obj.feed = sharedobject.NewFeed(key.name, key.persistent, sharedobject.FeedConfig{
 		Ask: func(s *sharedobject.Subscription, known sharedobject.Cursor) {
@@ -171,21 +177,23 @@ func (o *owner) newObject(key objectKey) (*object, string) {
 	o.objects[key] = obj
 	o.seen.objects.Add(1)
 	if key.persistent && inst.objectStore != nil {
-		o.load(obj)
+		o.load(obj, c.Address)
 	}
 	return obj, ""
 }
 
-// join has a client hear of an object, from its state on; false: no budget pays
+// join has a client hear of an object, from its state on, or says why no budget pays
 // for it.
-func (o *owner) join(obj *object, client string, peer session.Peer, form sharedobject.Form, version uint32) bool {
+func (o *owner) join(obj *object, c session.Client, peer session.Peer, form sharedobject.Form, version uint32) (why string) {
+	client := c.ID
 	u := obj.users[client]
 	if u == nil {
-		if !o.budgets.Objects.Take(perUse) {
-			return false
+		by, why := o.mayUse(c)
+		if why != "" {
+			return why
 		}
 		o.seen.uses.Add(1)
-		u = &use{obj, form, sharedobject.NewSubscription(obj.feed, peer, form)}
+		u = &use{obj, by, form, sharedobject.NewSubscription(obj.feed, peer, form)}
 		obj.users[client] = u
 		if o.uses[client] == nil {
 			o.uses[client] = map[objectKey]*use{}
@@ -201,13 +209,13 @@ func (o *owner) join(obj *object, client string, peer session.Peer, form sharedo
 	if obj.key.persistent {
 		if known, ok := obj.Since(version); ok {
 			obj.feed.Join(u.sub, first, obj.Join(known))
-			return true
+			return ""
 		}
 	}
 	// A transient object of the same name may have been another one.
 	first = append(first, sharedobject.Event{Type: sharedobject.Clear})
 	obj.feed.Join(u.sub, first, obj.Join(obj.Begin()))
-	return true
+	return ""
 }
 
 // releaseObject ends a client's use of an object.
@@ -221,7 +229,7 @@ func (o *owner) releaseObject(client string, key objectKey) {
 	}
 	delete(u.object.users, client)
 	u.object.feed.Leave(u.sub)
-	o.budgets.Objects.Give(perUse)
+	o.unuse(u.by)
 	o.seen.uses.Add(-1)
 	o.idle(u.object)
 }
@@ -247,8 +255,9 @@ func (o *owner) forgetObject(obj *object) {
 		return
 	}
 	obj.Drop()
-	o.budgets.Objects.Give(perObject)
 	delete(o.objects, obj.key)
+	o.unkept(obj)
+	o.unmade(obj)
 	o.seen.objects.Add(-1)
 }
 
@@ -262,10 +271,10 @@ func (c *call) apply(events []sharedobject.Event) {
 		}
 		return
 	}
-	u.object.SetLimits(c.o.rules.Load().Objects.limits())
+	u.object.SetLimits(c.o.limitsOf(u.object))
 	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, c.may())
 	if out.Denied > 0 {
-		c.log(out.Denied, limitOf(out.Why))
+		c.log(out.Denied, c.o.whyDenied(u.object, out.Why))
 	}
 	c.o.tell(u.object, u.sub, out)
 }

@@ -8,26 +8,24 @@ import (
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
-const (
-	// saveEvery is how often an object is written that changes all the time. A
-	// change is on the disk within a second where that takes half a second at most.
-	saveEvery = 500 * time.Millisecond
-	// saveAgain is when an object is written again after that has failed, and
-	// saySaving how often the log is told that it fails.
-	saveAgain = 2 * time.Second
-	saySaving = 10 * time.Second
-)
+// maxLoads is how many objects are read at once: each takes memory before it is
+// known whether it can be had.
+const maxLoads = 4
 
 // stored is what is known of a persistent object's file. It belongs to the owner.
 type stored struct {
 	loading bool
 	waiting []waiting // for the end of that
-	fresh   bool      // there is no file yet
+	fresh   bool      // there is no file, and a place is kept for one
 	dirty   bool      // the file has less than the object
-	inUse   bool      // the file says that the object is in use
-	saving  bool
-	began   time.Time   // when the last writing did
-	timer   *time.Timer // of the next one, or of the end of loading; nil: none is due
+	saving  bool      // it is being written, or waits for that
+	failed  bool      // the last writing has
+	began   time.Time // when that did
+	// timer is of the next writing, or of the end of loading; nil: none is due.
+	timer *time.Timer
+	// onDisk is how much the file has, about, and grown how much more the object
+	// has.
+	onDisk, grown int64
 }
 
 // waiting is what waits for an object that is being read.
@@ -36,27 +34,61 @@ type waiting struct {
 	fail func(why string)
 }
 
-// load reads an object's file, beside the owner.
-func (o *owner) load(obj *object) {
+// load reads an object's file, beside the owner, into an object of its own: whoever
+// comes too late with it has nothing to do with this one any more.
+func (o *owner) load(obj *object, address string) {
 	obj.loading = true
-	inst, max := o.Instance, o.rules.Load().Objects.Max
+	inst, rules, turn := o.Instance, o.rules.Load().Objects, o.budgets.Turns.For(address)
+	into := sharedobject.NewObject(obj.key.name, true, rules.limits(), obj.by.budget(o))
 	ok := o.objectDisk.do(func() {
-		snapshot, err := inst.objectStore.Load(obj.key.name, max)
-		_ = inst.post(func(o *owner) { o.loaded(obj, snapshot, err) })
+		fresh, err := inst.objectStore.Load(into, rules.quota(), turn)
+		if !inst.post(func(o *owner) { o.read(obj, into, fresh, err) }) {
+			inst.unread(into, fresh)
+		}
 	})
 	if !ok {
-		_ = inst.post(func(o *owner) { o.loaded(obj, nil, errDisk) })
+		_ = inst.post(func(o *owner) { o.loaded(obj, errDisk) })
 		return
 	}
 	obj.timer = time.AfterFunc(diskTimeout, func() {
-		_ = inst.post(func(o *owner) { o.loaded(obj, nil, errDisk) })
+		_ = inst.post(func(o *owner) { o.loaded(obj, errDisk) })
 	})
 }
 
-// loaded goes on with what waits for an object that was read.
-func (o *owner) loaded(obj *object, snapshot *sharedobject.Snapshot, err error) {
+// unread gives back what an object has that was read, and is not needed.
+func (i *Instance) unread(into *sharedobject.Object, fresh bool) {
+	into.Drop()
+	if fresh {
+		i.objectStore.Forgo()
+	}
+}
+
+// read takes an object that was read, unless the disk has answered too late.
+func (o *owner) read(obj *object, into *sharedobject.Object, fresh bool, err error) {
 	if !obj.loading {
-		return // the disk has answered too late, or in time
+		o.unread(into, fresh)
+		return
+	}
+	if err == nil {
+		obj.Object, obj.fresh = into, fresh
+		if !fresh {
+			obj.onDisk = obj.FileSize()
+		} else if why := o.keep(obj); why != "" {
+			err = refusedLoad(why)
+		}
+	}
+	o.loaded(obj, err)
+}
+
+// refusedLoad is a load that a limit is in the way of.
+type refusedLoad string
+
+func (r refusedLoad) Error() string { return string(r) }
+
+// loaded goes on with what waits for an object that was read.
+func (o *owner) loaded(obj *object, err error) {
+	if !obj.loading {
+		return
 	}
 	obj.loading = false
 	if obj.timer != nil {
@@ -65,177 +97,86 @@ func (o *owner) loaded(obj *object, snapshot *sharedobject.Snapshot, err error) 
 	}
 	all := obj.waiting
 	obj.waiting = nil
-	if err == nil && snapshot != nil && !obj.Restore(snapshot) {
-		err = errors.New(string(sharedobject.DeniedBudget))
-	}
 	if err != nil {
-		o.log.Error("shared object cannot be read", "object", session.Printable(obj.key.name), "err", err)
+		why, known := loadFailure(err)
+		if !known {
+			o.log.Error("shared object cannot be read", "address", obj.address, "object", session.Printable(obj.key.name), "err", err)
+		}
 		o.forgetObject(obj)
 		for _, one := range all {
-			one.fail(loadFailure(err))
+			one.fail(why)
 		}
 		return
 	}
-	obj.fresh = snapshot == nil
-	obj.inUse = snapshot != nil && snapshot.InUse
 	for _, one := range all {
 		one.run(o)
 	}
 	o.idle(obj)
 }
 
-// loadFailure is why an object cannot be used, without the names of files.
-func loadFailure(err error) string {
-	if errors.Is(err, sharedobject.ErrFull) {
-		return limitObjects
-	}
-	return "its file cannot be read"
-}
-
-// changedObject has a persistent object written soon.
-func (o *owner) changedObject(obj *object) {
-	if !obj.key.persistent || o.objectStore == nil {
-		return
-	}
-	obj.dirty = true
-	o.save(obj, saveEvery)
-}
-
-// save writes an object, so long after its last writing began.
-func (o *owner) save(obj *object, every time.Duration) {
-	if obj.saving || obj.timer != nil {
-		return
-	}
-	if wait := every - time.Since(obj.began); wait > 0 && !o.flushing {
-		inst := o.Instance
-		obj.timer = time.AfterFunc(wait, func() {
-			_ = inst.post(func(o *owner) {
-				if obj.timer != nil { // else it was written for another reason
-					obj.timer = nil
-					o.write(obj)
-				}
-			})
-		})
-		return
-	}
-	o.write(obj)
-}
-
-// write writes an object now, beside the owner.
-func (o *owner) write(obj *object) {
-	if obj.saving {
-		return
-	}
-	if obj.timer != nil {
-		obj.timer.Stop()
-		obj.timer = nil
-	}
-	inUse := obj.used() && !o.flushing
-	snapshot, fresh, inst := obj.Snapshot(inUse), obj.fresh, o.Instance
-	obj.saving, obj.dirty, obj.began = true, false, time.Now()
-	ok := o.objectDisk.do(func() {
-		err := inst.objectStore.Save(snapshot, fresh)
-		_ = inst.post(func(o *owner) { o.saved(obj, inUse, err) })
-	})
-	if !ok {
-		_ = inst.post(func(o *owner) { o.saved(obj, inUse, errDisk) })
-	}
-}
-
-// saved goes on with an object that was written, or not.
-func (o *owner) saved(obj *object, inUse bool, err error) {
-	obj.saving = false
-	if err != nil {
-		obj.dirty = true
-		if now := time.Now(); now.Sub(o.saidSaving) >= saySaving {
-			o.saidSaving = now
-			o.log.Error("shared object cannot be written: it goes on in memory", "object", session.Printable(obj.key.name), "err", err)
-		}
-		if o.flushing {
-			o.forgetObject(obj) // there is no more time
-		} else {
-			o.save(obj, saveAgain)
-		}
-		o.flushed()
-		return
-	}
-	obj.fresh, obj.inUse = false, inUse
+// loadFailure is why an object cannot be used, without the names of files; known: a
+// limit says so, and whoever is refused is told of in the log anyway.
+func loadFailure(err error) (why string, known bool) {
+	var quota *sharedobject.QuotaError
+	var refused refusedLoad
 	switch {
-	case !obj.used():
-		o.idle(obj)
-	case obj.dirty:
-		o.save(obj, saveEvery)
+	case errors.As(err, &refused):
+		return string(refused), true
+	case errors.As(err, &quota) && quota.Bytes:
+		return limitTotalSize, true
+	case errors.As(err, &quota):
+		return limitObjects, true
+	case errors.Is(err, sharedobject.ErrNoBudget):
+		return string(sharedobject.DeniedBudget), true
 	}
-	o.flushed()
+	return "its file cannot be read", false
 }
 
 // settled says whether a persistent object that nobody uses may be forgotten: its
-// file has all of it. Else it is written.
+// file has all of it, or is gone with its last slot. Else that is seen to. It stays
+// for as long as it would not be written again, so that a client that comes and goes
+// has it written no more often than one that stays.
 func (o *owner) settled(obj *object) bool {
-	if !obj.key.persistent || o.objectStore == nil {
+	switch {
+	case !obj.key.persistent || o.objectStore == nil:
 		return true
-	}
-	if obj.loading || obj.saving {
+	case obj.loading || obj.saving || obj.timer != nil:
+		return false
+	case obj.dirty && !obj.nothing(), obj.Len() == 0 && !obj.fresh:
+		o.save(obj)
 		return false
 	}
-	if obj.dirty && obj.timer != nil && time.Since(obj.began) < saveAgain {
-		return false // it has just failed, and is tried again
-	}
-	if obj.dirty || obj.inUse && !obj.fresh {
-		o.write(obj)
+	if wait := time.Until(obj.began.Add(min(o.every(obj), maxLinger))); wait > 0 && !o.flushing {
+		o.later(obj, wait)
 		return false
 	}
 	return true
 }
 
-// flush writes all that is not on the disk yet, and calls done then.
-func (o *owner) flush(done func()) {
-	o.flushing, o.whenFlushed = true, done
+// dropObjects gives back all that objects have, when the instance has ended.
+func (o *owner) dropObjects() {
 	for _, obj := range o.objects {
-		switch {
-		case obj.loading:
-			o.loaded(obj, nil, errAbandoned)
-		case obj.key.persistent && !obj.saving && (obj.dirty || obj.inUse && !obj.fresh) && o.objectStore != nil:
-			o.write(obj)
-		}
+		o.forgetObject(obj)
 	}
-	o.flushed()
+	for name := range o.makers.files {
+		o.unkeep(name)
+	}
 }
 
-// flushed calls who waits for flush, once nothing is being written.
-func (o *owner) flushed() {
-	if !o.flushing || o.whenFlushed == nil {
-		return
-	}
-	for _, obj := range o.objects {
-		if obj.saving {
-			return
-		}
-		if obj.dirty && obj.key.persistent {
-			o.write(obj) // it was being written when it changed
-			return
-		}
-	}
-	o.whenFlushed()
-	o.whenFlushed = nil
-}
+// nothing says whether there is nothing to be kept: no slot, and no file.
+func (obj *object) nothing() bool { return obj.fresh && obj.Len() == 0 }
 
-// writeObjects has all persistent objects written, and waits for that as long as
-// a disk may take, or until the instance is abandoned.
-func (i *Instance) writeObjects() {
-	if i.objectStore == nil {
-		return
+// unkept gives back what a persistent object that is forgotten has of the files.
+func (o *owner) unkept(obj *object) {
+	if obj.timer != nil {
+		obj.timer.Stop()
+		obj.timer = nil
 	}
-	done := make(chan struct{})
-	if !i.post(func(o *owner) { o.flush(func() { close(done) }) }) {
-		return
-	}
-	late := time.NewTimer(diskTimeout)
-	defer late.Stop()
-	select {
-	case <-done:
-	case <-i.ctx.Done():
-	case <-late.C:
-		i.log.Error("shared objects are not all written", "err", errDisk)
+	o.unsaved -= obj.grown
+	obj.grown = 0
+	if obj.fresh {
+		o.unkeep(obj.key.name)
+		o.objectStore.Forgo()
+		obj.fresh = false
 	}
 }

@@ -34,7 +34,7 @@ func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*se
 	obj := o.objects[key]
 	if obj == nil {
 		var why string
-		if obj, why = o.newObject(key); obj == nil {
+		if obj, why = o.newObject(key, session.Client{}); obj == nil {
 			refused(&session.Refusal{Code: session.RefusedLimit, Reason: why})
 			return
 		}
@@ -52,7 +52,7 @@ func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*se
 		})
 		return
 	}
-	obj.SetLimits(o.rules.Load().Objects.limits())
+	obj.SetLimits(o.limitsOf(obj))
 	f(SharedObject{o, obj})
 	o.idle(obj)
 }
@@ -98,7 +98,7 @@ func (s SharedObject) Purge(version uint32)           { s.obj.Purge(version) }
 func (s SharedObject) done(out sharedobject.Outcome, ok bool) error {
 	s.o.tell(s.obj, nil, out)
 	if !ok {
-		return fmt.Errorf("shared object %s: %s", s.obj.Name, limitOf(out.Why))
+		return fmt.Errorf("shared object %s: %s", s.obj.Name, s.o.whyDenied(s.obj, out.Why))
 	}
 	return nil
 }

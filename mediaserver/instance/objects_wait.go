@@ -19,7 +19,7 @@ func (c *call) ready(done func()) bool {
 	obj := o.objects[c.key]
 	if obj == nil && c.key.persistent && c.asksUse() && c.may().Read {
 		var why string
-		if obj, why = o.newObject(c.key); obj == nil {
+		if obj, why = o.newObject(c.key, c.r.Client); obj == nil {
 			c.say(sharedobject.CodeCreationFailed, why)
 			done()
 			return false

@@ -22,9 +22,14 @@ type owner struct {
 	uses    map[string]map[objectKey]*use // of them, by client
 	// flushing: all that is not on the disk is written, and whenFlushed is called
 	// once it is.
-	flushing    bool
-	whenFlushed func()
-	saidSaving  time.Time // when the log was told that an object cannot be written
+	flushing     bool
+	whenFlushed  func(all bool)
+	unwritten    bool      // something could not be written then
+	saidSaving   time.Time // when the log was told that an object cannot be written
+	small, large writers   // of objects
+	unsaved      int64     // bytes that persistent objects have more than their files, about
+	recounts     bool      // files of objects are being counted
+	makers       makers    // of objects
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it
@@ -69,7 +74,9 @@ func (i *Instance) own() {
 	o := &owner{
 		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
 		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
+		makers: newMakers(),
 	}
+	o.small, o.large = newWriters()
 	t := &i.tasks
 	for range t.wake {
 		for {
@@ -79,6 +86,7 @@ func (i *Instance) own() {
 				t.waiting, t.began = nil, time.Time{}
 				t.mu.Unlock()
 				if closed {
+					o.dropObjects()
 					return
 				}
 				break

@@ -37,7 +37,10 @@ type Stats struct {
 	Recordings        int // being written now
 	SharedObjects     int // in use now
 	ObjectUses        int // of them, by clients, now
-	Total             Totals
+	// ObjectFiles and ObjectBytes are the files of persistent shared objects, once
+	// one of them was used.
+	ObjectFiles, ObjectBytes int64
+	Total                    Totals
 	// Refused counts the publications that were refused since the start; each
 	// reason is there.
 	Refused map[session.RefusalCode]uint64
@@ -129,6 +132,9 @@ func (i *Instance) Stats() Stats {
 
 		SharedObjects: int(i.seen.objects.Load()),
 		ObjectUses:    int(i.seen.uses.Load()),
+	}
+	if i.objectStore != nil {
+		s.ObjectFiles, s.ObjectBytes = i.objectStore.Files(), i.objectStore.Bytes()
 	}
 	i.seen.mu.Lock()
 	s.Total = i.seen.total

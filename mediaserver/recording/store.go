@@ -40,13 +40,16 @@ const (
 	dated = "20060102T150405Z"
 )
 
+// DefaultMinFree is how many bytes are left free on the disk.
+const DefaultMinFree = 64 << 20
+
 // Options of a store. The zero value works.
 type Options struct {
 	Now func() time.Time // default time.Now
 	// SyncEvery is how much recorded time a power cut may cost; default 1 s.
 	SyncEvery time.Duration
 	// MinFree is how many bytes recordings leave free on the disk; default
-	// 64 MiB.
+	// DefaultMinFree.
 	MinFree int64
 	// MaxTotalSize is how many bytes all that lies in the folder may take, and
 	// MaxFiles how many files and folders there may be; recordings end or do not
@@ -137,7 +140,7 @@ func Open(dir string, log *slog.Logger, opts Options) (*Store, error) {
 		opts.SyncEvery = time.Second
 	}
 	if opts.MinFree == 0 {
-		opts.MinFree = 64 << 20
+		opts.MinFree = DefaultMinFree
 	}
 	if opts.IndexMemory == 0 {
 		opts.IndexMemory = 64 << 20

@@ -80,7 +80,8 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 		rules.Keys, served.KeyFile = keys, keys.file
 	}
 	cfg := s.config(app, name, store, rules, log)
-	cfg.Objects = sharedobject.OpenStore(filepath.Join(s.cfg.Data, app, "sharedobjects", filepath.FromSlash(name)), others)
+	cfg.Objects = sharedobject.OpenStore(filepath.Join(s.cfg.Data, app, "sharedobjects", filepath.FromSlash(name)),
+		sharedobject.StoreOptions{Others: others, MinFree: recording.DefaultMinFree})
 	i, err := instance.New(cfg)
 	if err != nil {
 		return err
@@ -119,10 +120,16 @@ func objectRules(l v1alpha1.Limits) instance.ObjectRules {
 		}
 		return int(*n)
 	}
-	return instance.ObjectRules{
+	rules := instance.ObjectRules{
 		Max: of(l.MaxSharedObjects), Slots: of(l.MaxSharedObjectSlots),
 		Bytes: of(l.MaxSharedObjectSize), SlotBytes: of(l.MaxSlotSize),
 	}
+	if most := l.MaxSharedObjectsTotalSize; most != nil {
+		if rules.TotalBytes = most.Value(); rules.TotalBytes == 0 {
+			rules.TotalBytes = -1
+		}
+	}
+	return rules
 }
 
 // storeOptions are those of an instance's recordings.

@@ -1,33 +1,47 @@
 package sharedobject
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
+	"io"
+	"math"
 )
 
 // The file of a persistent object, .fso, numbers big endian:
 //
 //	"Flashpod shared object 1\n"
-//	flags       8 bits: 1 while the object is in use
 //	version     32 bits
 //	floor       32 bits: what has happened before that version is forgotten
 //	name        text: 16 bits of length, and UTF-8
-//	slots       32 bits of count; of each its name (text), the version of its last
-//	            change (32 bits), its value and the same in AMF0 alone, each with
-//	            32 bits of length; in the order of their changes
-//	deleted     32 bits of count; of each its name (text) and version (32 bits)
+//	slots       32 bits: how many there are
+//	deleted     32 bits: how many deleted slots are remembered
+//	entries     as many as both together, in the order of their changes:
+//	            8 bits of kind: 0 deleted, 1 a slot, 2 a slot with parts of AMF3;
+//	            the version of the change (32 bits), the slot's name (text), and of
+//	            a slot its value as it came, with 32 bits of length
 //	checksum    32 bits: CRC-32C of all before
+//
+// What a value with AMF3 is in AMF0 is not stored, but made when it is read.
 const fileMagic = "Flashpod shared object 1\n"
 
-const flagInUse = 1
+const (
+	kindDeleted = 0
+	kindSlot    = 1
+	kindAMF3    = 2
+
+	// headSize is what a file has beside the object's name and entries, and
+	// entrySize what an entry has beside its name and value.
+	headSize  = len(fileMagic) + 4 + 4 + 2 + 4 + 4 + 4
+	entrySize = 1 + 4 + 2
+	valueHead = 4
+)
 
 // Errors of files.
 var (
 	ErrForeign = errors.New("is no shared object of Flashpod's: .fso files of Flash Media Server are not read")
-	ErrDamaged = errors.New("is damaged: its checksum is wrong")
+	ErrDamaged = errors.New("is damaged: its checksum is wrong, or what it says")
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -37,114 +51,92 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type Snapshot struct {
 	Name    string
 	Version uint32
-	// InUse says that what has happened since is lost with the process.
-	InUse bool
+	// Memory is what it may hold that the object does not any more: all of it.
+	Memory int64
 
-	floor uint32
-	slots []named
-	gone  []goneSlot
+	floor   uint32
+	slots   int
+	changes []change // none is dead
 }
 
-type goneSlot struct {
-	name    string
-	version uint32
-}
+// perChange is what one costs in a snapshot.
+const perChange = 64
 
 // Snapshot is the object now.
-func (o *Object) Snapshot(inUse bool) *Snapshot {
-	s := &Snapshot{Name: o.Name, Version: o.version, InUse: inUse, floor: o.floor, slots: o.live()}
-	for name, deleted := range o.gone {
-		s.gone = append(s.gone, goneSlot{name, deleted.version})
+func (o *Object) Snapshot() *Snapshot {
+	s := &Snapshot{Name: o.Name, Version: o.version, floor: o.floor, slots: len(o.slots)}
+	s.changes = make([]change, 0, len(o.log.list)-o.log.dead)
+	for i := range o.log.list {
+		if one := &o.log.list[i]; !one.dead {
+			s.changes = append(s.changes, *one)
+		}
 	}
+	s.Memory = o.paid + int64(len(s.changes)*perChange)
 	return s
 }
 
-// afterCrash is how much the version of an object grows that was in use when its
-// server ended: more than clients may have seen and the file has not.
-const afterCrash = 1 << 20
+// Latest is the version of the last change, which clients may be told.
+func (o *Object) Latest() uint32 { return o.version }
 
-// Restore gives a new object what a snapshot has. It returns false when no budget
-// pays for that.
-func (o *Object) Restore(s *Snapshot) bool {
-	if !o.fill(s.slots, s.gone) {
-		o.Drop()
-		return false
-	}
-	o.version, o.floor = s.Version, s.floor
-	if s.InUse {
-		o.version += afterCrash
-		o.forgetAll(o.version)
-	}
-	return true
+// FileSize is how long the object's file would be, about: at least so long, but for
+// what it says of deleted slots.
+func (o *Object) FileSize() int64 {
+	return int64(headSize + len(o.Name) + o.bytes + len(o.slots)*(entrySize+valueHead))
 }
 
-// encode is the file's bytes.
-func (s *Snapshot) encode() []byte {
-	b := append(make([]byte, 0, 4<<10), fileMagic...)
-	flags := byte(0)
-	if s.InUse {
-		flags = flagInUse
+// Size is how long the file is.
+func (s *Snapshot) Size() int64 {
+	size := int64(headSize + len(s.Name))
+	for i := range s.changes {
+		c := &s.changes[i]
+		size += int64(entrySize + len(c.name))
+		if c.slot != nil {
+			size += int64(valueHead + len(c.slot.value.Raw))
+		}
 	}
-	b = append(b, flags)
+	return size
+}
+
+// writeTo writes the file's bytes.
+func (s *Snapshot) writeTo(w io.Writer) error {
+	sum := crc32.New(castagnoli)
+	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10)
+	b := make([]byte, 0, headSize+maxName)
+	b = append(b, fileMagic...)
 	b = binary.BigEndian.AppendUint32(b, s.Version)
 	b = binary.BigEndian.AppendUint32(b, s.floor)
 	b = appendText(b, s.Name)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(s.slots)))
-	for _, slot := range s.slots {
-		b = appendText(b, slot.name)
-		b = binary.BigEndian.AppendUint32(b, slot.version)
-		b = appendBytes(b, slot.value.Raw)
-		b = appendBytes(b, slot.value.Plain)
-	}
-	b = binary.BigEndian.AppendUint32(b, uint32(len(s.gone)))
-	for _, g := range s.gone {
-		b = appendText(b, g.name)
-		b = binary.BigEndian.AppendUint32(b, g.version)
-	}
-	return seal(b)
-}
-
-// seal appends the checksum.
-func seal(b []byte) []byte { return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)) }
-
-func appendBytes(b, data []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(b, uint32(len(data))), data...)
-}
-
-// decode reads a file's bytes, which the snapshot's values keep.
-func decode(b []byte) (*Snapshot, error) {
-	if !bytes.HasPrefix(b, []byte(fileMagic)) {
-		return nil, ErrForeign
-	}
-	end := len(b) - 4
-	if end < len(fileMagic) || crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
-		return nil, ErrDamaged
-	}
-	r := reader{b: b[len(fileMagic):end]}
-	s := &Snapshot{InUse: r.take(1)[0]&flagInUse != 0, Version: r.uint32(), floor: r.uint32(), Name: r.text()}
-	for n := r.uint32(); n > 0 && !r.short; n-- {
-		slot := named{r.text(), &slot{version: r.uint32()}}
-		slot.value.Raw = r.data()
-		if plain := r.data(); len(plain) > 0 {
-			slot.value.Plain = plain
+	b = binary.BigEndian.AppendUint32(b, uint32(s.slots))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s.changes)-s.slots))
+	_, _ = out.Write(b) // its errors come back from Flush
+	for i := range s.changes {
+		c := &s.changes[i]
+		b = append(b[:0], c.kind())
+		b = binary.BigEndian.AppendUint32(b, c.version)
+		b = appendText(b, c.name)
+		if c.slot == nil {
+			_, _ = out.Write(b)
+			continue
 		}
-		s.slots = append(s.slots, slot)
+		raw := c.slot.value.Raw
+		_, _ = out.Write(binary.BigEndian.AppendUint32(b, uint32(min(len(raw), math.MaxUint32))))
+		_, _ = out.Write(raw)
 	}
-	for n := r.uint32(); n > 0 && !r.short; n-- {
-		s.gone = append(s.gone, goneSlot{r.text(), r.uint32()})
+	if err := out.Flush(); err != nil {
+		return err
 	}
-	if r.short || len(r.b) > 0 {
-		return nil, fmt.Errorf("%w, or its lengths", ErrDamaged)
-	}
-	return s, nil
+	_, err := w.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
+	return err
 }
 
-// data takes bytes that have their length before them.
-func (r *reader) data() []byte {
-	n := r.uint32()
-	if r.short || uint64(n) > uint64(len(r.b)) {
-		r.short, r.b = true, nil
-		return nil
+func (c *change) kind() byte {
+	switch {
+	case c.slot == nil:
+		return kindDeleted
+	case c.slot.value.Plain != nil:
+		return kindAMF3
 	}
-	return r.take(int(n))
+	return kindSlot
 }
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }

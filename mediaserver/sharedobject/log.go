@@ -1,9 +1,6 @@
 package sharedobject
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // change is one entry of an object's log: what has become of a slot at a time.
 type change struct {
@@ -198,44 +195,4 @@ func (o *Object) live() []named {
 		}
 	}
 	return all
-}
-
-// fill gives a new object the slots and deletions of a file. It returns false when
-// no budget pays for them.
-func (o *Object) fill(slots []named, gone []goneSlot) bool {
-	type either struct {
-		version uint32
-		name    string
-		slot    *slot
-	}
-	all := make([]either, 0, len(slots)+len(gone))
-	for _, s := range slots {
-		all = append(all, either{s.version, s.name, s.slot})
-	}
-	for _, g := range gone {
-		all = append(all, either{g.version, g.name, nil})
-	}
-	slices.SortStableFunc(all, func(a, b either) int { return cmp.Compare(a.version, b.version) })
-	for _, one := range all {
-		if o.slots[one.name] != nil || o.gone[one.name] != nil {
-			continue // files of ours have each name once
-		}
-		if one.slot == nil {
-			if !o.pay(perGone + len(one.name)) {
-				return false
-			}
-			o.gone[one.name] = &slot{version: one.version, order: o.log.add(one.name, one.version, nil)}
-			continue
-		}
-		v := one.slot.value
-		v.Refers = v.refers()
-		if !o.pay(perSlot + len(one.name) + v.size()) {
-			return false
-		}
-		s := &slot{value: v, version: one.version}
-		s.order = o.log.add(one.name, one.version, s)
-		o.slots[one.name] = s
-		o.bytes += len(one.name) + v.counts()
-	}
-	return true
 }

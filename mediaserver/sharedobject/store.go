@@ -5,20 +5,26 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 const (
-	extension = ".fso"
-	// maxFile bounds what is read: twice the largest object that a manifest
-	// allows, with its names.
+	extension  = ".fso"
+	tempSuffix = ".new" // of files that are being written
+	// maxFile bounds what is written and read: twice the largest object that a
+	// manifest allows, with its names.
 	maxFile = 256 << 20
+	// storePlaces is how many files are written at once, at most.
+	storePlaces = 16
 )
 
 // Errors of a store.
@@ -26,25 +32,126 @@ var (
 	// ErrTaken says that the file of a name is another object's: on some disks
 	// names are the same that differ in case, or in how Unicode writes them.
 	ErrTaken = errors.New("the disk keeps another object under that name, which differs in case or in its Unicode form alone")
-	// ErrFull says that there are as many persistent objects as there may be.
-	ErrFull = errors.New("too many persistent shared objects")
+	// ErrTooLarge says that an object's file would not be read again.
+	ErrTooLarge = errors.New("too large for a file")
 )
 
-// Store keeps persistent objects in the files of a folder, which is made with the
-// first of them. All methods may be called from any goroutine, and wait for the
-// disk; two calls about one object are not made at once.
-type Store struct {
-	dir    string
-	others []string
-
-	mu      sync.Mutex // nothing else is taken while it is held
-	counted bool
-	files   int
+// StoreOptions are what a store must know; the zero value works.
+type StoreOptions struct {
+	// Others are names, relative to the folder, of folders in it that belong to
+	// someone else.
+	Others []string
+	// MinFree is how many bytes are left free on the disk; default 64 MiB.
+	MinFree int64
 }
 
-// OpenStore makes the store of a folder. It looks at nothing yet. Others are
-// names, relative to the folder, of folders in it that belong to someone else.
-func OpenStore(dir string, others []string) *Store { return &Store{dir: dir, others: others} }
+// Store keeps persistent objects in the files of a folder, which is made when the
+// first object is loaded. All methods may be called from any goroutine, and but for
+// Told, Forgo, Hurry, Busy, Bytes and Files they wait for the disk; two calls about
+// one object are not made at once.
+type Store struct {
+	dir      string
+	others   []string
+	minFree  int64
+	versions versions
+	pace     pace
+	places   chan struct{} // of those that write
+
+	mu       sync.Mutex // nothing else is taken while it is held
+	begun    bool
+	begins   chan struct{} // closed when the first look has ended; nil: nobody looks
+	counting bool
+	usage    usage
+}
+
+// OpenStore makes the store of a folder. It looks at nothing yet.
+func OpenStore(dir string, opts StoreOptions) *Store {
+	if opts.MinFree == 0 {
+		opts.MinFree = 64 << 20
+	}
+	return &Store{
+		dir: dir, others: opts.Others, minFree: opts.MinFree, places: make(chan struct{}, storePlaces),
+		versions: versions{writes: make(chan struct{}, 1)}, pace: pace{hurry: make(chan struct{})},
+	}
+}
+
+// begin looks at the folder before anything is done in it, once: it counts what is
+// there, and takes the versions over from the server before.
+func (s *Store) begin() error {
+	s.mu.Lock()
+	for !s.begun && s.begins != nil {
+		begins := s.begins
+		s.mu.Unlock()
+		<-begins
+		s.mu.Lock()
+	}
+	if s.begun {
+		s.mu.Unlock()
+		return nil
+	}
+	begins := make(chan struct{})
+	s.begins = begins
+	s.mu.Unlock()
+	err := s.look()
+	s.mu.Lock()
+	s.begun, s.begins = err == nil, nil
+	s.mu.Unlock()
+	close(begins)
+	return err
+}
+
+func (s *Store) look() error {
+	if err := s.count(); err != nil {
+		return err
+	}
+	now := time.Now()
+	root, err := os.OpenRoot(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(s.dir, 0o755)
+		if err == nil {
+			root, err = os.OpenRoot(s.dir)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("shared objects: %w", err)
+	}
+	defer root.Close()
+	// A disk that cannot be written is told of when something is to be written: what
+	// is there can be read, and the clock is left.
+	_ = s.versions.begin(root, now)
+	_ = s.versions.write(root, false, now)
+	return nil
+}
+
+// Told notes that clients are told a version of an object. true: Raise is to be
+// called, by somebody who may wait for the disk.
+func (s *Store) Told(version uint32) bool { return s.versions.told(version, time.Now()) }
+
+// Raise writes down how far versions may go, and End that all is written that was
+// told: no object is used any more.
+func (s *Store) Raise() error { return s.writeVersions(false) }
+func (s *Store) End() error   { return s.writeVersions(true) }
+
+func (s *Store) writeVersions(ends bool) error {
+	s.mu.Lock()
+	begun := s.begun
+	s.mu.Unlock()
+	if ends && !begun {
+		return nil // nobody was told anything
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return s.versions.write(root, ends, time.Now())
+}
 
 // file is where an object lies, below the folder, and temp where it is written
 // first.
@@ -63,172 +170,69 @@ func (s *Store) file(name string) (file, temp string, err error) {
 		}
 	}
 	sum := sha256.Sum256([]byte(name))
-	return name + extension, path.Join(path.Dir(name), "."+hex.EncodeToString(sum[:8])+".new"), nil
+	return name + extension, path.Join(path.Dir(name), "."+hex.EncodeToString(sum[:8])+tempSuffix), nil
 }
 
-// Load reads an object. Nil, and no error: there is none, and one more may be
-// made, of max at most (0: any number). Errors name the file.
-func (s *Store) Load(name string, max int) (*Snapshot, error) {
-	file, _, err := s.file(name)
+// Load reads an object that has nothing yet, and whose budget pays for what it gets
+// before that is read. fresh: there is no file; then the object begins at a version
+// that nobody was told, and has a place among the files until Forgo is called or it
+// is saved. turn is that of whoever asks. Errors name the file, and leave the object
+// with nothing; they wrap a *QuotaError where one more is too many, and ErrNoBudget.
+func (s *Store) Load(o *Object, q Quota, turn *budget.Turn) (fresh bool, err error) {
+	file, _, err := s.file(o.Name)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	snapshot, err := s.read(file)
+	if err := s.begin(); err != nil {
+		return false, err
+	}
+	name, err := s.read(file, o, turn)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if max > 0 {
-			n, err := s.count()
-			if err != nil {
-				return nil, err
-			}
-			if n >= max {
-				return nil, fmt.Errorf("%w: %d", ErrFull, n)
-			}
+		if err := s.reservePlace(q); err != nil {
+			return false, err
 		}
-		return nil, nil
+		s.goOn(o, s.versions.next())
+		return true, nil
 	case err != nil:
-		return nil, fmt.Errorf("shared object %s: %w", filepath.Join(s.dir, file), err)
-	case snapshot.Name != name:
-		return nil, fmt.Errorf("shared object %s: %w: %.64q", filepath.Join(s.dir, file), ErrTaken, snapshot.Name)
+		return false, fmt.Errorf("shared object %s: %w", filepath.Join(s.dir, file), err)
+	case name != o.Name:
+		o.Drop()
+		return false, fmt.Errorf("shared object %s: %w: %.64q", filepath.Join(s.dir, file), ErrTaken, name)
 	}
-	return snapshot, nil
+	if next, ok := s.versions.above(o.version); ok {
+		s.goOn(o, next)
+	}
+	return false, nil
 }
 
-func (s *Store) read(file string) (*Snapshot, error) {
+// goOn has an object go on at a version, which clients are told when they use it.
+func (s *Store) goOn(o *Object, version uint32) {
+	o.goOnAt(version)
+	if s.Told(version) {
+		_ = s.Raise() // it is tried again, and told of, when something changes
+	}
+}
+
+func (s *Store) read(file string, o *Object, turn *budget.Turn) (name string, err error) {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer root.Close()
-	f, err := root.Open(file)
+	f, err := root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe waits for nobody
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, err
+		return "", err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("is no file")
+		return "", errors.New("is no file")
 	case info.Size() > maxFile:
-		return nil, fmt.Errorf("has %d bytes, %d at most", info.Size(), maxFile)
+		return "", fmt.Errorf("%w: it has %d bytes, %d at most", ErrTooLarge, info.Size(), maxFile)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return nil, err
-	}
-	return decode(b)
-}
-
-// Save writes an object: its file has all of it or what it had before, whatever
-// happens. fresh says that it was not there when it was loaded.
-func (s *Store) Save(snapshot *Snapshot, fresh bool) error {
-	file, temp, err := s.file(snapshot.Name)
-	if err != nil {
-		return err
-	}
-	if err := s.save(file, temp, snapshot, fresh); err != nil {
-		return fmt.Errorf("shared object %s: %w", filepath.Join(s.dir, file), err)
-	}
-	if fresh {
-		s.mu.Lock()
-		s.files++
-		s.mu.Unlock()
-	}
-	return nil
-}
-
-func (s *Store) save(file, temp string, snapshot *Snapshot, fresh bool) error {
-	dir := path.Dir(file)
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := root.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := write(root, temp, snapshot.encode()); err != nil {
-		_ = root.Remove(temp) // a disk that is full has need of it
-		return err
-	}
-	if fresh {
-		// It must not take the place of a file that was not seen as its own.
-		err := root.Link(temp, file)
-		switch {
-		case err == nil:
-			_ = root.Remove(temp)
-			return syncFolder(root, dir)
-		case errors.Is(err, fs.ErrExist):
-			if there, e := s.read(file); e != nil || there.Name != snapshot.Name {
-				_ = root.Remove(temp)
-				return ErrTaken
-			}
-		}
-		// The disk knows no links, or it is there since an earlier attempt.
-	}
-	if err := root.Rename(temp, file); err != nil {
-		return err
-	}
-	return syncFolder(root, dir)
-}
-
-// write writes a new file, to the disk. What a server has left there that ended
-// meanwhile may be the object's file itself, under a second name.
-func write(root *os.Root, name string, b []byte) error {
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-// syncFolder makes a name last.
-func syncFolder(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// count is how many objects there are. The folder is read once; from then on what
-// is made is counted.
-func (s *Store) count() (int, error) {
-	s.mu.Lock()
-	n, counted := s.files, s.counted
-	s.mu.Unlock()
-	if counted {
-		return n, nil
-	}
-	n = 0
-	err := filepath.WalkDir(s.dir, func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && !d.IsDir() && strings.HasSuffix(d.Name(), extension) {
-			n++
-		}
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("shared objects: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.counted {
-		s.files, s.counted = n, true // what was made meanwhile may be among them, or not
-	}
-	return s.files, nil
+	return o.load(f, info.Size(), turn)
 }
