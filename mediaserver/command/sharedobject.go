@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -100,17 +99,13 @@ func checkValues(command string, args []string) error {
 	if command != "set" && command != "send" {
 		return nil
 	}
-	for _, text := range args[3:] {
-		if _, err := parseValue(text); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := parseValues(args[3:])
+	return err
 }
 
 // with connects, and runs what is to be done with the object.
 func (s *sharedObject) with(ctx context.Context, args []string, run func(context.Context, *rtmp.SharedObject, []string) error) error {
-	nc, err := s.connect(ctx, args[0])
+	nc, err := enter(ctx, args[0], s.ca)
 	if err != nil {
 		return err
 	}
@@ -120,27 +115,6 @@ func (s *sharedObject) with(ctx context.Context, args []string, run func(context
 		return fmt.Errorf("shared object %s: %w", args[1], err)
 	}
 	return nil
-}
-
-func (s *sharedObject) connect(ctx context.Context, raw string) (*rtmp.NetConnection, error) {
-	u, err := url.Parse(raw)
-	if err == nil {
-		u.Path = strings.TrimRight(u.Path, "/") + "/-" // a stream's name, for who cuts it off
-		_, err = rtmp.ParseURL(u.String())
-	}
-	if err != nil {
-		return nil, usage(err)
-	}
-	var cfg rtmp.Config
-	if s.ca != "" {
-		if cfg.TLS, err = trust(s.ca); err != nil {
-			return nil, err
-		}
-	}
-	step, cancel := context.WithTimeout(ctx, clientTimeout)
-	defer cancel()
-	nc, err := rtmp.Connect(step, u.String(), cfg)
-	return nc, unanswered(err)
 }
 
 // step bounds one question to the server.
@@ -196,13 +170,9 @@ func (s *sharedObject) delete(ctx context.Context, o *rtmp.SharedObject, args []
 }
 
 func (s *sharedObject) send(ctx context.Context, o *rtmp.SharedObject, args []string) error {
-	var values []amf.Value
-	for _, text := range args[1:] {
-		v, err := parseValue(text)
-		if err != nil {
-			return err
-		}
-		values = append(values, v)
+	values, err := parseValues(args[1:])
+	if err != nil {
+		return err
 	}
 	if err := step(ctx, o.Use); err != nil {
 		return err
