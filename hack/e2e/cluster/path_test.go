@@ -76,7 +76,8 @@ func TestPublishWithTheKeyAndPlay(t *testing.T) {
 }
 
 // The server's pod is deleted in the middle of a recording: what was recorded
-// is there when the next pod serves, and when the AppInstance is gone.
+// is there when the next pod serves, and when the AppInstance is gone; and so is
+// what clients have written into a persistent shared object.
 func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 	w := newWorld(t, "e2e-archive")
 	w.applySample("archive.yaml")
@@ -95,6 +96,8 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 		info, err := os.Stat(file)
 		return err == nil && info.Size() > 400e3
 	})
+	const topic = "Flash is back"
+	shares(t, url, topic)
 	uid := w.kubectl("get", "pod", "archive-0", "-o", "jsonpath={.metadata.uid}")
 	w.kubectl("delete", "pod", "archive-0", "--wait=false")
 	<-encoder.done // told to go, or cut off
@@ -112,6 +115,9 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 	if inFile := pictures(t, file); inFile != n {
 		t.Errorf("%d pictures play, %d are in the file", n, inFile)
 	}
+	if got := remembered(t, url); got != topic {
+		t.Errorf("after the pod was deleted, the shared object has %q", got)
+	}
 
 	w.kubectl("delete", "appinstance", "archive")
 	until(t, patience, "everything but volume and key to be gone", func() bool {
@@ -127,6 +133,9 @@ func TestRecordingOutlivesPodAndInstance(t *testing.T) {
 	}
 	if again := pictures(t, url+"/show", "-rtmp_live", "recorded"); again != n {
 		t.Errorf("applied again, it plays %d pictures of %d", again, n)
+	}
+	if got := remembered(t, url); got != topic {
+		t.Errorf("applied again, the shared object has %q", got)
 	}
 }
 
