@@ -79,10 +79,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
 		rules.Keys, served.KeyFile = keys, keys.file
 	}
-	cfg := s.config(app, name, store, rules, log)
-	cfg.Objects = sharedobject.OpenStore(filepath.Join(s.cfg.Data, app, "sharedobjects", filepath.FromSlash(name)),
-		sharedobject.StoreOptions{Others: others, MinFree: recording.DefaultMinFree})
-	i, err := instance.New(cfg)
+	i, err := instance.New(s.config(app, name, store, rules, log))
 	if err != nil {
 		return err
 	}
@@ -101,11 +98,6 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 	}
 	s.onDemand[app] = d
 	return nil
-}
-
-// config is that of an instance, whoever had it started.
-func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, log *slog.Logger) instance.Config {
-	return instance.Config{Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log}
 }
 
 // objectRules bound the shared objects of an instance: 0 in the document is no
@@ -131,6 +123,19 @@ func objectRules(l v1alpha1.Limits) instance.ObjectRules {
 	}
 	return rules
 }
+
+// config is that of an instance, whoever had it started.
+func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, log *slog.Logger) instance.Config {
+	return instance.Config{
+		Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log,
+		Objects: sharedobject.OpenStore(filepath.Join(s.cfg.Data, app, "sharedobjects", objectFolder.Replace(name)),
+			sharedobject.StoreOptions{MinFree: recording.DefaultMinFree}),
+	}
+}
+
+// objectFolder makes one folder's name of an instance's: what clients call their
+// objects, with slashes or without, is below it and nowhere in another instance's.
+var objectFolder = strings.NewReplacer("%", "%25", "/", "%2F")
 
 // storeOptions are those of an instance's recordings.
 func (s *Server) storeOptions(doc *v1alpha1.AppInstance, others []string) recording.Options {
