@@ -12,6 +12,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 const sharedObjectLong = `Look at a shared object of an instance, change it, or watch it, as a client that
@@ -19,7 +20,10 @@ connects to it does. URL is rtmp://HOST/APPLICATION/INSTANCE, or rtmps://; NAME 
 the object's. One of a name is transient, and goes with its last client; another,
 with --persistent, is kept on the server.
 
-Values are JSON: true, 5, '"text"', '[1, 2]', '{"x": 1}'. null deletes a slot.
+Values are JSON: true, 5, '"text"', '[1, 2]', '{"x": 1}'; before one like -5 goes
+--, as in: set URL NAME SLOT -- -5. null deletes a slot.
+
+What a server refuses it gives a code for; the reason stands in its log.
 
 Exit codes: 0 it is done, 1 it is refused or fails, 2 the command line is wrong,
 130 Ctrl-C, 143 SIGTERM.`
@@ -46,7 +50,7 @@ func sharedObjectCommand() *cobra.Command {
 		Short:   "Look at a shared object of an instance, change it, watch it",
 		Long:    sharedObjectLong,
 		Example: sharedObjectExample,
-		Args:    cobra.NoArgs,
+		Args:    subcommands,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage(errors.New("shared-object needs get, set, delete, send or watch: see flashpod shared-object --help"))
 		},
@@ -85,7 +89,7 @@ func (s *sharedObject) command(use, short string, min, max int, run func(context
 			if s.output != "text" && s.output != "json" {
 				return usage(fmt.Errorf("--output %q: choose text or json", s.output))
 			}
-			if err := checkValues(cmd.Name(), args); err != nil {
+			if err := s.check(cmd, args); err != nil {
 				return err
 			}
 			s.out = cmd.OutOrStdout()
@@ -94,9 +98,18 @@ func (s *sharedObject) command(use, short string, min, max int, run func(context
 	}
 }
 
-// checkValues looks at what is JSON on a command line, before anybody is asked.
-func checkValues(command string, args []string) error {
-	if command != "set" && command != "send" {
+// check looks at a command line before anybody is asked.
+func (s *sharedObject) check(cmd *cobra.Command, args []string) error {
+	if why := sharedobject.CheckName(args[1]); why != nil {
+		return usage(why)
+	}
+	if cmd.Flags().Changed("for") && s.length <= 0 {
+		return usage(fmt.Errorf("--for %v: how long is more than nothing", s.length))
+	}
+	if len(args) > 2 && args[2] == "" {
+		return usage(errors.New("a slot, or a handler, has a name of one letter at least"))
+	}
+	if cmd.Name() != "set" && cmd.Name() != "send" {
 		return nil
 	}
 	_, err := parseValues(args[3:])
