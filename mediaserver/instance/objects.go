@@ -32,10 +32,6 @@ type object struct {
 	users map[string]*use
 	kept  int
 	stored
-	// waitingBytes and waitingOf are of the messages that wait for its file: bytes that
-	// are paid for, and how many of each client.
-	waitingBytes int64
-	waitingOf    map[string]int
 }
 
 // used says whether a client or the server's own code uses it.
@@ -47,104 +43,6 @@ type use struct {
 	by     *maker // whose it is
 	form   sharedobject.Form
 	sub    *sharedobject.Subscription
-}
-
-// SharedObject implements session.Instance.
-func (i *Instance) SharedObject(r session.SharedObjectRequest, done func()) {
-	if !i.post(func(o *owner) { o.sharedObject(r, done) }) {
-		done()
-	}
-}
-
-// sharedObject does what a message asks for, one event after another.
-func (o *owner) sharedObject(r session.SharedObjectRequest, done func()) {
-	peer := o.seen.peerOf(r.ID)
-	if peer == nil {
-		done() // it has left
-		return
-	}
-	c := call{o: o, r: r, peer: peer, key: objectKey{r.Message.Name, r.Message.Persistent}}
-	if why := sharedobject.CheckName(c.key.name); why != nil {
-		c.refuse(why.Error())
-		done()
-		return
-	}
-	if !c.ready(done) {
-		return
-	}
-	for events := r.Message.Events; len(events) > 0; {
-		n := 1
-		switch events[0].Type {
-		case sharedobject.Use:
-			if !c.used { // once is enough
-				c.used = true
-				c.use()
-			}
-		case sharedobject.Release:
-			o.releaseObject(r.ID, c.key)
-		default:
-			for n < len(events) && events[n].Type != sharedobject.Use && events[n].Type != sharedobject.Release {
-				n++
-			}
-			c.apply(events[:n])
-		}
-		events = events[n:]
-	}
-	if obj := o.objects[c.key]; obj != nil {
-		obj.feed.Told(done)
-		return
-	}
-	done()
-}
-
-// call is a client's message while it is done.
-type call struct {
-	o    *owner
-	r    session.SharedObjectRequest
-	peer session.Peer
-	key  objectKey
-	used bool // it has asked to use the object
-	told bool // that it does not use it
-}
-
-// may is what the client may do with the object.
-func (c *call) may() sharedobject.Access {
-	if access := c.o.rules.Load().ObjectAccess; access != nil {
-		return access(c.r.Client, c.key.name)
-	}
-	return sharedobject.Access{Read: true, Write: true}
-}
-
-// use makes the client a subscriber, or says why not.
-func (c *call) use() {
-	o, may := c.o, c.may()
-	if !may.Read {
-		c.say(sharedobject.CodeNoReadAccess, "no read access")
-		return
-	}
-	if len(o.uses[c.r.ID]) >= maxUses && o.uses[c.r.ID][c.key] == nil {
-		c.say(sharedobject.CodeCreationFailed, "too many objects of one client")
-		return
-	}
-	obj := o.objects[c.key]
-	if !may.Write && (obj == nil || obj.fresh && !obj.used()) {
-		c.say(sharedobject.CodeNoWriteAccess, string(sharedobject.DeniedAccess)) // it is not there
-		if obj != nil {
-			o.idle(obj)
-		}
-		return
-	}
-	if obj == nil {
-		var why string
-		if obj, why = o.newObject(c.key, c.r.Client); obj == nil {
-			c.say(sharedobject.CodeCreationFailed, why)
-			return
-		}
-	}
-	if why := o.join(obj, c.r.Client, c.peer, c.r.Form, c.r.Message.Version); why != "" {
-		c.say(sharedobject.CodeCreationFailed, why)
-		o.idle(obj)
-	}
 }
 
 // newObject makes an object that nobody uses yet, for a client or, without an ID, the
@@ -259,24 +157,6 @@ func (o *owner) forgetObject(obj *object) {
 	o.unkept(obj)
 	o.unmade(obj)
 	o.seen.objects.Add(-1)
-}
-
-// apply does what a client asks of an object that it uses.
-func (c *call) apply(events []sharedobject.Event) {
-	u := c.o.uses[c.r.ID][c.key]
-	if u == nil {
-		if !c.told { // once is enough
-			c.told = true
-			c.say(sharedobject.CodeNoWriteAccess, "the client does not use the object")
-		}
-		return
-	}
-	u.object.SetLimits(c.o.limitsOf(u.object))
-	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, c.may())
-	if out.Denied > 0 {
-		c.log(out.Denied, c.o.whyDenied(u.object, out.Why))
-	}
-	c.o.tell(u.object, u.sub, out)
 }
 
 // tell brings what has been done to all users of an object.

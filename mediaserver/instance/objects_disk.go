@@ -15,23 +15,17 @@ const maxLoads = 4
 // stored is what is known of a persistent object's file. It belongs to the owner.
 type stored struct {
 	loading bool
-	waiting []waiting // for the end of that
-	fresh   bool      // there is no file, and a place is kept for one
-	dirty   bool      // the file has less than the object
-	saving  bool      // it is being written, or waits for that
-	failed  bool      // the last writing has
-	began   time.Time // when that did
+	waiters
+	fresh  bool      // there is no file, and a place is kept for one
+	dirty  bool      // the file has less than the object
+	saving bool      // it is being written, or waits for that
+	failed bool      // the last writing has
+	began  time.Time // when that did
 	// timer is of the next writing, or of the end of loading; nil: none is due.
 	timer *time.Timer
 	// onDisk is how much the file has, about, and grown how much more the object
 	// has.
 	onDisk, grown int64
-}
-
-// waiting is what waits for an object that is being read.
-type waiting struct {
-	run  func(*owner)
-	fail func(why string)
 }
 
 // load reads an object's file, beside the owner, into an object of its own: whoever
@@ -95,23 +89,19 @@ func (o *owner) loaded(obj *object, err error) {
 		obj.timer.Stop()
 		obj.timer = nil
 	}
-	all := obj.waiting
-	obj.waiting = nil
 	if err != nil {
 		why, known := loadFailure(err)
 		if !known {
 			o.log.Error("shared object cannot be read", "address", obj.address, "object", session.Printable(obj.key.name), "err", err)
 		}
+		all := obj.list
+		obj.list = nil
 		o.forgetObject(obj)
-		for _, one := range all {
-			one.fail(why)
-		}
+		o.turnAway(all, why)
 		return
 	}
-	for _, one := range all {
-		one.run(o)
-	}
-	o.idle(obj)
+	obj.admitting = true
+	o.admit(obj)
 }
 
 // loadFailure is why an object cannot be used, without the names of files; known: a
@@ -140,7 +130,7 @@ func (o *owner) settled(obj *object) bool {
 	switch {
 	case !obj.key.persistent || o.objectStore == nil:
 		return true
-	case obj.loading || obj.saving || obj.timer != nil:
+	case obj.loading || obj.admitting || obj.saving || obj.timer != nil:
 		return false
 	case obj.dirty && !obj.nothing(), obj.Len() == 0 && !obj.fresh:
 		o.save(obj)

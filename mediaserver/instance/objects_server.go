@@ -39,19 +39,23 @@ func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*se
 			return
 		}
 	}
-	if obj.loading {
-		if len(obj.waiting) >= maxWaitingMessages {
+	if obj.loading || obj.admitting {
+		if len(obj.list) >= maxWaitingMessages {
 			refused(&session.Refusal{Code: session.RefusedFailed, Reason: fmt.Sprintf("shared object %s: too much waits for its file", key.name)})
 			return
 		}
-		obj.waiting = append(obj.waiting, waiting{
-			run: func(o *owner) { o.withObject(key, f, refused) },
+		obj.list = append(obj.list, waiting{
+			run: func(o *owner) { o.lend(obj, f) },
 			fail: func(why string) {
 				refused(&session.Refusal{Code: session.RefusedFailed, Reason: fmt.Sprintf("shared object %s: %s", key.name, why)})
 			},
 		})
 		return
 	}
+	o.lend(obj, f)
+}
+
+func (o *owner) lend(obj *object, f func(SharedObject)) {
 	obj.SetLimits(o.limitsOf(obj))
 	f(SharedObject{o, obj})
 	o.idle(obj)

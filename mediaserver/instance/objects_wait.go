@@ -1,6 +1,9 @@
 package instance
 
-import "flashpod.dev/flashpod/mediaserver/sharedobject"
+import (
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
 
 const (
 	// maxWaitingMessages and maxWaitingBytes bound the messages that wait for the file
@@ -12,24 +15,42 @@ const (
 	perWaiting         = 512
 )
 
+// waiters are what waits for the file of an object, in order.
+type waiters struct {
+	list []waiting
+	// admitting: the file was read, and those that wait have their turn before others.
+	admitting bool
+	// waitingBytes are paid for, and waitingOf says how many are of each client.
+	waitingBytes int64
+	waitingOf    map[string]int
+}
+
+// waiting is one of them.
+type waiting struct {
+	events int // of it
+	run    func(*owner)
+	fail   func(why string)
+}
+
 // ready says whether the object can be used now, or is not there: one that
-// persists is read from its file first, and the message done then.
-func (c *call) ready(done func()) bool {
+// persists is read from its file first, and the message done then. If not, the
+// message is over for now.
+func (c *call) ready() bool {
 	o := c.o
 	obj := o.objects[c.key]
 	if obj == nil && c.key.persistent && c.asksUse() && c.may().Read {
 		var why string
 		if obj, why = o.newObject(c.key, c.r.Client); obj == nil {
 			c.say(sharedobject.CodeCreationFailed, why)
-			done()
+			c.done()
 			return false
 		}
 	}
-	if obj == nil || !obj.loading {
+	if obj == nil || !obj.loading && (!obj.admitting || c.admitted) {
 		return true
 	}
 	c.await(obj)
-	done() // the client goes on, whatever the disk does
+	c.done() // the client goes on, whatever the disk does
 	return false
 }
 
@@ -39,7 +60,7 @@ func (c *call) ready(done func()) bool {
 func (c *call) await(obj *object) {
 	bytes := int64(perWaiting + c.r.Message.Size())
 	switch {
-	case len(obj.waiting) >= maxWaitingMessages || obj.waitingBytes+bytes > maxWaitingBytes || obj.waitingOf[c.r.ID] >= maxWaitingOfOne:
+	case len(obj.list) >= maxWaitingMessages || obj.waitingBytes+bytes > maxWaitingBytes || obj.waitingOf[c.r.ID] >= maxWaitingOfOne:
 		c.refuse("too many messages wait for its file")
 		return
 	case !c.o.budgets.Objects.Take(bytes):
@@ -51,16 +72,57 @@ func (c *call) await(obj *object) {
 	}
 	obj.waitingOf[c.r.ID]++
 	obj.waitingBytes += bytes
-	r, call := c.r, *c
+	later := c.o.newCall(c.r, func() {})
+	later.peer, later.admitted = c.peer, true
 	over := func() {
-		delete(obj.waitingOf, r.ID) // none waits any more
+		if obj.waitingOf[later.r.ID]--; obj.waitingOf[later.r.ID] == 0 {
+			delete(obj.waitingOf, later.r.ID)
+		}
 		obj.waitingBytes -= bytes
-		call.o.budgets.Objects.Give(bytes)
+		later.o.budgets.Objects.Give(bytes)
 	}
-	obj.waiting = append(obj.waiting, waiting{
-		run:  func(o *owner) { over(); o.sharedObject(r, func() {}) },
-		fail: func(why string) { over(); call.refuse(why) },
+	obj.list = append(obj.list, waiting{
+		events: len(c.r.Message.Events),
+		run:    func(o *owner) { over(); o.lineUp(later) },
+		fail:   func(why string) { over(); later.refuse(why) },
 	})
+}
+
+// admit has those that have waited for an object's file do what they came for, a
+// portion in a turn.
+func (o *owner) admit(obj *object) {
+	obj.list = o.some(obj.list, func(w waiting) { w.run(o) })
+	obj.admitting = len(obj.list) > 0
+	if !obj.admitting {
+		obj.list = nil
+		o.idle(obj)
+		return
+	}
+	if !o.post(func(o *owner) { o.admit(obj) }) {
+		obj.admitting = false
+		o.turnAway(obj.list, string(session.RefusedStopping))
+		obj.list = nil
+	}
+}
+
+// turnAway refuses those that have waited for a file, a portion in a turn.
+func (o *owner) turnAway(all []waiting, why string) {
+	for len(all) > 0 {
+		all = o.some(all, func(w waiting) { w.fail(why) })
+		if len(all) > 0 && o.post(func(o *owner) { o.turnAway(all, why) }) {
+			return
+		}
+	}
+}
+
+// some calls f with as many as a turn has time for, and returns the others.
+func (o *owner) some(all []waiting, f func(waiting)) (left []waiting) {
+	for events := 0; len(all) > 0 && events < maxPortion; all = all[1:] {
+		events += max(1, min(all[0].events, maxPortion))
+		f(all[0])
+		all[0] = waiting{}
+	}
+	return all
 }
 
 func (c *call) asksUse() bool {

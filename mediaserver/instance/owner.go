@@ -20,6 +20,9 @@ type owner struct {
 
 	objects map[objectKey]*object         // shared objects in use
 	uses    map[string]map[objectKey]*use // of them, by client
+	// calls are messages about objects that wait for one of the same client that is
+	// being done, by client.
+	calls map[string][]*call
 	// flushing: all that is not on the disk is written, and whenFlushed is called
 	// once it is.
 	flushing     bool
@@ -74,6 +77,7 @@ func (i *Instance) own() {
 	o := &owner{
 		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
 		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
+		calls:  map[string][]*call{},
 		makers: newMakers(),
 	}
 	o.small, o.large = newWriters()

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 // costOf is what f allocates, in bytes.
@@ -133,6 +135,55 @@ func TestPieceCostsWhatItReturns(t *testing.T) {
 		}
 	}); cost > 1<<20 {
 		t.Errorf("who comes a thousand times costs %d bytes", cost)
+	}
+}
+
+// What an object had once costs nothing later: emptying leaves no map that is slow to
+// walk, and gives back all that was paid.
+func TestClearLeavesNothing(t *testing.T) {
+	t.Parallel()
+	pays := budget.New("objects", 64<<20)
+	o := NewObject("a", false, Limits{}, pays)
+	for i := range 10000 {
+		o.Set(fmt.Sprint(i), value(t, i))
+	}
+	for i := range 2000 {
+		o.Delete(fmt.Sprint(i))
+	}
+	slots, gone := reflect.ValueOf(o.slots).Pointer(), reflect.ValueOf(o.gone).Pointer()
+	o.Empty()
+	if reflect.ValueOf(o.slots).Pointer() == slots || reflect.ValueOf(o.gone).Pointer() == gone || cap(o.log.list) != 0 {
+		t.Error("it keeps what it had")
+	}
+	if used := pays.Used(); used != 0 || o.paid != 0 || o.Len() != 0 || o.Bytes() != 0 {
+		t.Errorf("%d bytes are paid for still, %d slots of %d bytes", used, o.Len(), o.Bytes())
+	}
+	// A slot that comes and goes where nobody pays for the memory of it leaves none.
+	for i := range maxGone {
+		o.Set(fmt.Sprint(i), value(t, i))
+		o.Delete(fmt.Sprint(i))
+	}
+	o.Set("x", value(t, 1))
+	gone = reflect.ValueOf(o.gone).Pointer()
+	pays.Owe(pays.Max())
+	o.Delete("x")
+	if reflect.ValueOf(o.gone).Pointer() == gone || len(o.gone) != 0 {
+		t.Errorf("%d deleted slots", len(o.gone))
+	}
+	pays.Give(pays.Max())
+	for i := range 10000 {
+		o.Set(fmt.Sprint(i), value(t, i))
+	}
+	for i := range 9990 {
+		o.Delete(fmt.Sprint(i))
+	}
+	o.Purge(o.Version())
+	if n := cap(o.log.list); n > 8*keptDead+80 {
+		t.Errorf("a log of %d entries has room for %d", len(o.log.list), n)
+	}
+	o.Drop()
+	if used := pays.Used(); used != 0 {
+		t.Errorf("%d bytes are paid for in the end", used)
 	}
 }
 

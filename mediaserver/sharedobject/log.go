@@ -36,6 +36,9 @@ func (l *changes) bury(order uint64) {
 	l.list[i] = change{order: order, version: l.list[i].version, dead: true}
 	if l.dead++; l.dead > keptDead && l.dead > len(l.list)/2 {
 		l.list = slices.DeleteFunc(l.list, func(c change) bool { return c.dead })
+		if cap(l.list) > 4*(len(l.list)+keptDead) {
+			l.list = slices.Clone(l.list) // nobody pays for room that is not used any more
+		}
 		l.dead = 0
 	}
 }

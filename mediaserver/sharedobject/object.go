@@ -21,8 +21,8 @@ const (
 )
 
 // Object is the state of one shared object: slots, and a version that grows by
-// one with each message that changes any. It is not for several goroutines at
-// once.
+// one with each message that changes any, or with each portion of one. It is not
+// for several goroutines at once.
 type Object struct {
 	Name       string
 	Persistent bool
@@ -197,8 +197,11 @@ func (o *Object) forget(name string) (order uint64) {
 // forgetAll forgets what was deleted up to a version, which is the last: clients
 // that have not seen that version get all of the object.
 func (o *Object) forgetAll(version uint32) {
-	for name := range o.gone {
-		o.forget(name)
+	if len(o.gone) > 0 {
+		for name := range o.gone {
+			o.forget(name)
+		}
+		o.gone = map[string]*slot{} // one that was large stays slow to walk
 	}
 	o.floor, o.forgot = max(o.floor, version), o.log.last
 }
@@ -239,16 +242,16 @@ func (o *Object) Purge(version uint32) {
 	o.floor = max(o.floor, min(version, o.version))
 }
 
-// empty deletes all slots, at a version.
+// empty deletes all slots, at a version. It costs the same however many there are, or
+// once were: maps that are emptied would be walked from end to end.
 func (o *Object) empty(version uint32) {
-	for name, s := range o.slots {
-		o.pay(-(perSlot + len(name) + s.value.size()))
+	o.pay(-int(o.paid)) // for slots, there and gone, and for nothing else
+	if len(o.slots) > 0 {
+		o.slots = map[string]*slot{}
 	}
-	for name := range o.gone {
-		o.pay(-(perGone + len(name)))
+	if len(o.gone) > 0 {
+		o.gone = map[string]*slot{}
 	}
-	clear(o.slots)
-	clear(o.gone)
 	o.log.clear()
 	o.bytes = 0
 	o.floor, o.forgot = max(o.floor, version), o.log.last
