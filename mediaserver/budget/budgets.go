@@ -18,7 +18,9 @@ type Budgets struct {
 	// yet.
 	Samples *Budget
 	// Objects counts bytes of shared objects in memory, and of who uses them.
-	Objects *Budget
+	// Queues is the part of it that is for what clients have not taken yet of what
+	// happens to objects: who is behind gets what has become of them.
+	Objects, Queues *Budget
 	// Waiting counts names that players wait for and nobody publishes.
 	Waiting *Budget
 	// Instances counts instances that have started because a client named them, and
@@ -63,6 +65,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Guesses:   NewGuesses(),
 	}
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
+	b.Queues = b.Objects.Part("shared object queues", b.Objects.max/4)
 	b.Played = b.Files.Part("files that are played", max(files/4, 1))
 	return b
 }
@@ -72,7 +75,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Objects, b.Waiting, b.Instances, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

@@ -68,7 +68,7 @@ func (o *owner) newObject(key objectKey, c session.Client) (*object, string) {
 		Ask: func(s *sharedobject.Subscription, known sharedobject.Cursor) {
 			_ = inst.post(func(*owner) { obj.feed.State(s, obj.Piece(known, sharedobject.MaxMessage)) })
 		},
-		Budget: o.budgets.Objects,
+		Budget: o.budgets.Queues, // slots come first: who is not told can be told later
 		Turn:   o.budgets.Turns.For(""),
 		Lost:   func(n int) { inst.seen.lostSends.Add(uint64(n)) },
 	})
@@ -86,12 +86,12 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 	client := c.ID
 	u := obj.users[client]
 	if u == nil {
-		by, why := o.mayUse(c)
+		by, why := o.mayUse(c, perUse)
 		if why != "" {
 			return why
 		}
 		o.seen.uses.Add(1)
-		u = &use{obj, by, form, sharedobject.NewSubscription(obj.feed, peer, form)}
+		u = &use{obj, by, form, sharedobject.NewSubscription(obj.feed, peer, form).Within(by.queue())}
 		obj.users[client] = u
 		if o.uses[client] == nil {
 			o.uses[client] = map[objectKey]*use{}
@@ -99,7 +99,7 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 		o.uses[client][obj.key] = u
 	} else if u.form != form {
 		obj.feed.Leave(u.sub)
-		u.form, u.sub = form, sharedobject.NewSubscription(obj.feed, peer, form)
+		u.form, u.sub = form, sharedobject.NewSubscription(obj.feed, peer, form).Within(u.by.queue())
 	} else {
 		obj.Again(u.sub)
 	}
@@ -127,7 +127,7 @@ func (o *owner) releaseObject(client string, key objectKey) {
 	}
 	delete(u.object.users, client)
 	u.object.feed.Leave(u.sub)
-	o.unuse(u.by)
+	o.unuse(u.by, perUse)
 	o.seen.uses.Add(-1)
 	o.idle(u.object)
 }

@@ -13,6 +13,10 @@ const (
 	// have of spec.limits.maxSharedObjects, and of the memory for shared objects.
 	clientPart  = 4
 	addressPart = 2
+	// queuePart is the part that one client may have of what waits to be told; it is
+	// enough for the answers to two of the largest messages.
+	queuePart = 16
+	minQueues = 2 << 20
 
 	limitTotalSize = "limit reached: spec.limits.maxSharedObjectsTotalSize"
 	limitOfClient  = limitObjects + ", of which one client may have made a quarter"
@@ -23,15 +27,18 @@ const (
 )
 
 // maker is a client, or an address, that has made objects or uses some: all that those
-// have of memory, and what the uses cost, is taken of its share. It belongs to the owner, and is known as long as it
-// has any.
+// have of memory, and what the uses cost, is taken of its share. It belongs to the
+// owner, and is known as long as it has any.
 type maker struct {
 	at   *maker         // the address of a client; nil: it stands for many, or this is one
 	pays *budget.Budget // may be used by any goroutine
+	// queues counts what waits for it of all objects, beside the budget that pays for
+	// it; nil: no bound.
+	queues *budget.Budget
 	// used are the objects in memory, and kept those on the disk that were made since
 	// the server began: of older ones nobody knows who made them.
 	used, kept int
-	uses       int // of objects, whoever has made them
+	uses       int // of objects, whoever has made them, and messages that wait for one
 	forget     func()
 }
 
@@ -74,13 +81,38 @@ func (o *owner) makerOf(c session.Client) *maker {
 		of := budget.Address(c.Address)
 		if m.at = o.makers.addresses[of]; m.at == nil {
 			m.at = &maker{pays: share(addressPart), forget: func() { delete(o.makers.addresses, of) }}
+			if queues := o.budgets.Queues; queues != nil {
+				m.at.queues = budget.New(queues.Name(), queues.Max()/addressPart)
+			}
 			o.makers.addresses[of] = m.at
 		}
 		m.pays = m.at.pays
 	}
 	m.pays = share(clientPart)
+	m.queues = o.queueOf(m.at)
 	o.makers.clients[c.ID] = m
 	return m
+}
+
+// queueOf makes the share that a client has of what waits to be told.
+func (o *owner) queueOf(at *maker) *budget.Budget {
+	queues := o.budgets.Queues
+	if queues == nil {
+		return nil
+	}
+	most := max(queues.Max()/queuePart, minQueues)
+	if at == nil {
+		return budget.New(queues.Name(), most)
+	}
+	return at.queues.Within(most)
+}
+
+// queue is the share of what waits to be told; the server's own code has none.
+func (m *maker) queue() *budget.Budget {
+	if m == nil {
+		return nil
+	}
+	return m.queues
 }
 
 // mayMake takes a place for an object, and says who makes it, or why not.
@@ -98,10 +130,11 @@ func (o *owner) mayMake(c session.Client) (by *maker, why string) {
 	return by, ""
 }
 
-// mayUse pays for a client's use of an object, or says why nothing does.
-func (o *owner) mayUse(c session.Client) (by *maker, why string) {
+// mayUse pays for a client's use of an object, or for a message that waits for one, or
+// says why nothing does.
+func (o *owner) mayUse(c session.Client, bytes int64) (by *maker, why string) {
 	by = o.makerOf(c)
-	if !by.budget(o).Take(perUse) {
+	if !by.budget(o).Take(bytes) {
 		by.add(0, 0, 0)
 		return nil, o.unpaid(by)
 	}
@@ -109,8 +142,8 @@ func (o *owner) mayUse(c session.Client) (by *maker, why string) {
 	return by, ""
 }
 
-func (o *owner) unuse(by *maker) {
-	by.budget(o).Give(perUse)
+func (o *owner) unuse(by *maker, bytes int64) {
+	by.budget(o).Give(bytes)
 	by.add(0, 0, -1)
 }
 

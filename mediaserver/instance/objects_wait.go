@@ -55,16 +55,17 @@ func (c *call) ready() bool {
 }
 
 // await has the message done once the object's file was read, or answered when that
-// has failed or takes too long. A budget pays for what waits, and there is only so
-// much of it.
+// has failed or takes too long. The client's share pays for what waits, and there is
+// only so much of it.
 func (c *call) await(obj *object) {
 	bytes := int64(perWaiting + c.r.Message.Size())
-	switch {
-	case len(obj.list) >= maxWaitingMessages || obj.waitingBytes+bytes > maxWaitingBytes || obj.waitingOf[c.r.ID] >= maxWaitingOfOne:
+	if len(obj.list) >= maxWaitingMessages || obj.waitingBytes+bytes > maxWaitingBytes || obj.waitingOf[c.r.ID] >= maxWaitingOfOne {
 		c.refuse("too many messages wait for its file")
 		return
-	case !c.o.budgets.Objects.Take(bytes):
-		c.refuse(string(sharedobject.DeniedBudget))
+	}
+	by, why := c.o.mayUse(c.r.Client, bytes)
+	if why != "" {
+		c.refuse(why)
 		return
 	}
 	if obj.waitingOf == nil {
@@ -79,7 +80,7 @@ func (c *call) await(obj *object) {
 			delete(obj.waitingOf, later.r.ID)
 		}
 		obj.waitingBytes -= bytes
-		later.o.budgets.Objects.Give(bytes)
+		later.o.unuse(by, bytes)
 	}
 	obj.list = append(obj.list, waiting{
 		events: len(c.r.Message.Events),

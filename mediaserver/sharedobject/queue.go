@@ -1,5 +1,7 @@
 package sharedobject
 
+import "flashpod.dev/flashpod/mediaserver/budget"
+
 const (
 	// maxQueue bounds what waits for a subscriber that is told what happens, in bytes:
 	// more than sockets have on their way. With more it is behind, and gets what the
@@ -15,6 +17,7 @@ const (
 // queue is what a subscriber is to be told once it has room, in order. Budgets pay
 // for it. It belongs to the feed's goroutine.
 type queue struct {
+	share *budget.Budget // of its client, beside the feed's: see Within
 	items []item
 	bytes int // of messages that many hear, with perItem each
 	own   int // of answers, and of those that are owed
@@ -40,11 +43,11 @@ func (q *queue) fits(bytes int) bool { return len(q.items) == 0 || q.bytes+q.own
 // add queues what many hear; false: it is too much, or nobody pays for it.
 func (q *queue) add(f *Feed, p *payload) bool {
 	bytes := len(p.bytes) + perItem
-	if q.bytes+q.own+bytes > maxQueue || !f.cfg.Budget.Take(perItem) {
-		return false
+	costs := perItem
+	if p.refs == 0 {
+		costs = bytes // for all who have it in their queues
 	}
-	if p.refs == 0 && !f.cfg.Budget.Take(int64(len(p.bytes))) {
-		f.cfg.Budget.Give(perItem)
+	if q.bytes+q.own+bytes > maxQueue || !q.pay(f, bytes, costs) {
 		return false
 	}
 	p.refs++
@@ -59,7 +62,7 @@ func (q *queue) add(f *Feed, p *payload) bool {
 func (q *queue) keep(f *Feed, version uint32, events []Event) (one item, ok bool) {
 	one = item{version: version, events: events, bytes: perItem + memory(events)}
 	if q.own > 0 || one.bytes > perUse {
-		if q.own+one.bytes > maxOwn || !f.cfg.Budget.Take(int64(one.bytes)) {
+		if q.own+one.bytes > maxOwn || !q.pay(f, one.bytes, one.bytes) {
 			return item{}, false
 		}
 		one.paid = int64(one.bytes)
@@ -100,7 +103,11 @@ func (q *queue) pop(f *Feed) {
 func (q *queue) release(f *Feed, one *item) {
 	f.cfg.Budget.Give(one.paid)
 	q.own -= one.bytes
-	if p := one.shared; p != nil {
+	p := one.shared
+	if p == nil {
+		q.share.Give(one.paid)
+	} else {
+		q.share.Give(int64(len(p.bytes) + perItem))
 		q.bytes -= len(p.bytes) + perItem
 		if p.refs--; p.refs == 0 {
 			f.cfg.Budget.Give(int64(len(p.bytes)))
