@@ -104,7 +104,7 @@ func (c *call) portion() (over bool) {
 		return false
 	}
 	if obj := c.o.objects[c.key]; obj != nil {
-		obj.feed.Told(c.done)
+		obj.feed.Told(c.subscription(), c.done)
 		return true
 	}
 	c.done()
@@ -130,6 +130,14 @@ func (c *call) next(events []sharedobject.Event) (n int) {
 	}
 	c.apply(events[:n])
 	return n
+}
+
+// subscription is that of the client to the object; nil: it does not use it.
+func (c *call) subscription() *sharedobject.Subscription {
+	if u := c.o.uses[c.r.ID][c.key]; u != nil {
+		return u.sub
+	}
+	return nil
 }
 
 // may is what the client may do with the object.

@@ -92,7 +92,7 @@ func TestSharedObjectBytes(t *testing.T) {
 		b.hears(plain, chat(2)+fooIs)
 		c := shares(t, h)
 		c.say(plain, chat(0)+use)
-		c.hears(plain, chat(2)+used, chat(2)+fooIs)
+		c.hears(plain, chat(1)+used, chat(2)+fooIs)
 		b.say(plain, chat(2)+sendHi)
 		for _, one := range []*client{a, b, c} {
 			one.hears(plain, chat(2)+sendHi)
@@ -173,7 +173,7 @@ func TestSharedObjectDenied(t *testing.T) {
 		a.say(plain, chat(1)+setFoo)
 		a.hears(plain, chat(2)+okFoo)
 		reader.say(plain, chat(0)+use)
-		reader.hears(plain, chat(2)+used, chat(2)+fooIs)
+		reader.hears(plain, chat(1)+used, chat(2)+fooIs)
 		reader.say(plain, chat(2)+"03 00000007 0003666f6f 0101"+removeFoo+sendHi)
 		reader.hears(plain, chat(2)+noWrite+fooIs+noWrite+fooIs+noWrite)
 		a.say(plain, chat(2)+"03 00000007 0003626172 0101") // a slot too many

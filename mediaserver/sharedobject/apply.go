@@ -14,6 +14,7 @@ type Outcome struct {
 	Why       Denial // of the first of them
 
 	before uint64 // the order of the last change before
+	from   uint32 // the version before
 	told   uint64 // that of the last that all know who have heard this
 }
 
@@ -28,7 +29,7 @@ func (o *Object) Apply(m *Message, may Access) Outcome { return o.ApplyFor(nil, 
 // ApplyFor is Apply for a message of a subscriber: of what is told when the object
 // is unlocked, it does not hear its own part again.
 func (o *Object) ApplyFor(by *Subscription, m *Message, may Access) Outcome {
-	a := applying{o: o, by: by, may: may, out: Outcome{before: o.told()}}
+	a := applying{o: o, by: by, may: may, out: Outcome{before: o.told(), from: o.Version()}}
 	for i := range m.Events {
 		a.event(&m.Events[i])
 	}

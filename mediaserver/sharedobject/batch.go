@@ -15,14 +15,28 @@ type batch struct {
 	// it: for clients without AMF3, and with it.
 	plain, amf3 []*payload
 	common      []Event
-	same        bool     // AMF3 says it no other way
-	done        []func() // who waits until all of it was told
+	same        bool    // AMF3 says it no other way
+	done        []waits // who waits until all of it was told
+}
+
+// waits is one that waits until all was told; by asked for some of it, or nobody.
+type waits struct {
+	by   *Subscription
+	done func()
+}
+
+// known is what a client has that was told so much: all of a version, and all that
+// happened up to an order.
+type known struct {
+	version uint32
+	at      uint64
 }
 
 // payload is a message that many hear. It is the feed's goroutine's.
 type payload struct {
 	bytes []byte
-	refs  int // how many queues it is in; it is paid for while it is in one
+	known known // what is known then
+	refs  int   // how many queues it is in; it is paid for while it is in one
 }
 
 // full says whether an entry is too much.
@@ -55,9 +69,31 @@ func (b *batch) reset() {
 	clear(b.by)
 }
 
-// version is the object's after all of it, and told the order of its last change.
-func (b *batch) version() uint32 { return b.entries[len(b.entries)-1].version }
-func (b *batch) told() uint64    { return b.entries[len(b.entries)-1].told }
+// heard are the events of an entry that one hears; nil: who has asked for nothing.
+func (e *entry) heard(s *Subscription) []Event {
+	if s != nil && e.sub == s {
+		return e.own
+	}
+	return e.others
+}
+
+// after is what one knows that has heard so many events of the batch: what is told of
+// an entry in two messages is known with the second.
+func (b *batch) after(s *Subscription, n int) known {
+	for i := range b.entries {
+		e := &b.entries[i]
+		if n -= len(e.heard(s)); n < 0 {
+			return known{e.from, e.before}
+		}
+	}
+	return b.all()
+}
+
+// all is what one knows that has heard all of it.
+func (b *batch) all() known {
+	e := &b.entries[len(b.entries)-1]
+	return known{e.version, e.told}
+}
 
 // prepare gathers what most subscribers hear.
 func (b *batch) prepare() {
@@ -80,10 +116,11 @@ func (b *batch) payloads(f *Feed, amf3 bool) []*payload {
 		to = &b.amf3
 	}
 	if *to == nil && len(b.common) > 0 {
-		for rest := b.common; len(rest) > 0; {
-			n := fitting(rest)
-			*to = append(*to, &payload{bytes: f.encode(b.version(), rest[:n], amf3)})
-			rest = rest[n:]
+		for at := 0; at < len(b.common); {
+			n := fitting(b.common[at:])
+			knows := b.after(nil, at+n)
+			*to = append(*to, &payload{bytes: f.encode(knows.version, b.common[at:at+n], amf3), known: knows})
+			at += n
 		}
 	}
 	return *to
@@ -92,26 +129,26 @@ func (b *batch) payloads(f *Feed, amf3 bool) []*payload {
 // eventsFor are those that one hears who has asked for some of them.
 func (b *batch) eventsFor(s *Subscription) (all []Event) {
 	for i := range b.entries {
-		if e := &b.entries[i]; e.sub == s {
-			all = append(all, e.own...)
-		} else {
-			all = append(all, e.others...)
-		}
+		all = append(all, b.entries[i].heard(s)...)
 	}
 	return all
 }
 
-// answersTo are those that answer one, and the order of the last change before them.
-func (b *batch) answersTo(s *Subscription) (before uint64, all []Event) {
+// answersTo are those that answer one who has heard so many events of the batch, and
+// the order of the last change before them.
+func (b *batch) answersTo(s *Subscription, heard int) (before uint64, all []Event) {
 	for i := range b.entries {
 		e := &b.entries[i]
-		if e.sub != s || len(e.own) == 0 {
+		left := e.heard(s)
+		skip := min(heard, len(left))
+		heard -= skip
+		if left = left[skip:]; e.sub != s || len(left) == 0 {
 			continue
 		}
 		if len(all) == 0 {
 			before = e.before
 		}
-		all = append(all, e.own...)
+		all = append(all, left...)
 	}
 	return before, all
 }

@@ -49,6 +49,7 @@ type entry struct {
 	sub     *Subscription // that it is about, or who asked
 	version uint32
 	before  uint64  // the order of the last change before it
+	from    uint32  // and its version
 	told    uint64  // that of the last that all know who have heard it
 	own     []Event // for sub
 	others  []Event // for everybody else
@@ -95,7 +96,7 @@ func (f *Feed) State(s *Subscription, p Piece) {
 // it; nil: the server. Who sends messages waits until they are told; of the server's
 // own code, which does not, only so much is kept, and then what has come of it is told.
 func (f *Feed) Tell(by *Subscription, out Outcome) {
-	e := entry{sub: by, version: out.Version, before: out.before, told: out.told, own: out.Requester, others: out.Others}
+	e := entry{sub: by, version: out.Version, before: out.before, from: out.from, told: out.told, own: out.Requester, others: out.Others}
 	if by != nil {
 		f.add(e)
 		return
@@ -133,14 +134,21 @@ func (f *Feed) TellUnlocked(u Unlocked) {
 	}
 	all := make([]entry, len(u.Parts))
 	for i, p := range u.Parts {
-		all[i] = entry{sub: p.By, version: u.Version, told: u.told, others: p.Events}
+		// All is known only with the last of them.
+		all[i] = entry{sub: p.By, version: u.from, before: u.before, from: u.from, told: u.before, others: p.Events}
+	}
+	if n := len(all); n > 0 {
+		all[n-1].version, all[n-1].told = u.Version, u.told
 	}
 	f.add(all...)
 }
 
 // Told has done called when all was told that was added before, or waits in the
-// queues of those who have no room.
-func (f *Feed) Told(done func()) { f.add(entry{kind: entryDone, done: done}) }
+// queues of those who have no room. Of answers to by, who asked, only so much may
+// wait: with more, done is called once they have been told, or dropped as by has left.
+func (f *Feed) Told(by *Subscription, done func()) {
+	f.add(entry{kind: entryDone, sub: by, done: done})
+}
 
 func (f *Feed) add(all ...entry) {
 	f.mu.Lock()
@@ -192,7 +200,7 @@ func (f *Feed) over() bool {
 func (f *Feed) take(e *entry) {
 	switch e.kind {
 	case entryDone:
-		f.batch.done = append(f.batch.done, e.done)
+		f.batch.done = append(f.batch.done, waits{e.sub, e.done})
 		return
 	case entryEvents:
 		if f.batch.full(e) {
@@ -257,8 +265,10 @@ func (f *Feed) flush() {
 			s.hear(b)
 		}
 	}
-	for _, done := range b.done {
-		done()
+	for _, one := range b.done {
+		if one.by == nil || !one.by.holds(one.done) {
+			one.done()
+		}
 	}
 	b.reset()
 	if f.lost > 0 && f.cfg.Lost != nil {

@@ -3,6 +3,7 @@ package sharedobject
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,13 +22,8 @@ type listener struct {
 	waiting Waiter
 	slots   map[string]amf.Value
 	largest int
-	asked   map[string][]asked // what it has put into slots
-}
-
-// asked is a value that a client has put into a slot, and the version of the answer.
-type asked struct {
-	version uint32
-	value   amf.Value
+	version uint32                 // that it was told last
+	asked   map[string][]amf.Value // what it has put into slots, and has no answer for
 }
 
 func (l *listener) Tell(u Update, w Waiter) bool {
@@ -51,18 +47,39 @@ func (l *listener) Tell(u Update, w Waiter) bool {
 	if len(m.Events) > 1 {
 		l.largest = max(l.largest, len(u.Payload))
 	}
+	if m.Version < l.version && m.Events[0].Type != UseSuccess {
+		l.t.Errorf("told version %d behind %d", m.Version, l.version)
+	}
+	l.version = m.Version
 	for i, e := range m.Events {
-		if e.Type == Success {
-			for _, one := range l.asked[e.Name] {
-				if one.version <= m.Version {
-					l.slots[e.Name] = one.value
-				}
-			}
+		if e.Type != Success {
+			tell(l.slots, m.Events[i:i+1])
 			continue
 		}
-		tell(l.slots, m.Events[i:i+1])
+		asked := l.asked[e.Name]
+		if len(asked) == 0 {
+			l.t.Errorf("told of a success of %s that it has not asked for", e.Name)
+			continue
+		}
+		l.slots[e.Name], l.asked[e.Name] = asked[0], asked[1:]
 	}
 	return true
+}
+
+// comesBack checks what a client has that comes back with the version that it was told
+// last, after its line broke.
+func (l *listener) comesBack(o *Object) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slots, want := maps.Clone(l.slots), map[string]amf.Value{}
+	if _, ok := o.Since(l.version); !ok {
+		clear(slots)
+	}
+	tell(slots, o.State(l.version))
+	tell(want, o.State(0))
+	if !maps.Equal(slots, want) {
+		l.t.Errorf("a client that comes back with version %d has %.300v, and the object %.300v", l.version, slots, want)
+	}
 }
 
 // hear lets it take so many bytes more.
@@ -78,14 +95,14 @@ func (l *listener) hear(bytes int) {
 	}
 }
 
-// note keeps what the client has asked for.
+// note keeps what the client has asked for, of a message with one change at most.
 func (l *listener) note(out Outcome, events []Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
-		if e.Type == RequestChange {
+		if e.Type == RequestChange && slices.ContainsFunc(out.Requester, func(e Event) bool { return e.Type == Success }) {
 			v, _, _ := amf.Decode(e.Value.Raw)
-			l.asked[e.Name] = append(l.asked[e.Name], asked{out.Version, v})
+			l.asked[e.Name] = append(l.asked[e.Name], v)
 		}
 	}
 }
@@ -98,7 +115,7 @@ func (b *bench) step(t *testing.T, who *listener, s *Subscription, what, which b
 		who.note(out, events)
 		b.feed.Tell(s, out)
 	}
-	switch what % 14 {
+	switch what {
 	case 0, 1, 2:
 		apply(set(t, slot, strings.Repeat(slot, int(which))))
 	case 3:
@@ -123,9 +140,13 @@ func (b *bench) step(t *testing.T, who *listener, s *Subscription, what, which b
 		b.Purge(b.Version())
 	case 12:
 		synctest.Wait()
-	case 13:
+	case 13, 14:
 		synctest.Wait()
 		b.answerOnce()
+	case 15:
+		if synctest.Wait(); b.locks == 0 {
+			who.comesBack(b.Object)
+		}
 	}
 }
 
@@ -141,14 +162,14 @@ func FuzzFeed(f *testing.F) {
 }
 
 func follow(t *testing.T, steps []byte) {
-	pays := budget.New("objects", 1<<20)
+	pays := budget.New("objects", 16<<20)
 	o := newBench(pays)
 	o.SetLimits(Limits{Slots: 30})
 	const clients = 3
 	var who [clients]*listener
 	var subs [clients]*Subscription
 	for i := range who {
-		who[i] = &listener{t: t, room: 1 << 30, slots: map[string]amf.Value{}, asked: map[string][]asked{}}
+		who[i] = &listener{t: t, room: 1 << 30, slots: map[string]amf.Value{}, asked: map[string][]amf.Value{}}
 		subs[i] = o.join(who[i], Form{})
 	}
 	for i := 0; i+1 < len(steps); i += 2 {
@@ -168,6 +189,12 @@ func follow(t *testing.T, steps []byte) {
 		if !maps.EqualFunc(l.slots, want, func(a, b amf.Value) bool { return a == b }) {
 			t.Errorf("client %d has %v, and the object %v", i, l.slots, want)
 		}
+		for slot, left := range l.asked {
+			if len(left) > 0 {
+				t.Errorf("client %d has no answer for %d changes of %s", i, len(left), slot)
+			}
+		}
+		l.comesBack(o.Object)
 		if l.largest > MaxMessage+100 {
 			t.Errorf("a message of several events has %d bytes", l.largest)
 		}

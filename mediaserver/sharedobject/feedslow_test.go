@@ -103,7 +103,7 @@ func TestFeedWhoIsBehind(t *testing.T) {
 			t.Errorf("what has changed was asked for %d times", len(b.asked))
 		}
 		b.answer()
-		hears(t, slow, "1005 a=999"+long+"\n1005 ok b ok c ok b\n1005 c=1 b=2\n1005 -gone -nothing\n1005 -gone d=1\n1005 ok e\n1005 e=1")
+		hears(t, slow, "1001 a=999"+long+"\n1001 ok b ok c ok b\n1002 c=1 b=2\n1002 -gone -nothing\n1004 -gone d=1\n1004 ok e\n1005 e=1")
 		b.say(nil, set(t, "f", 1))
 		hears(t, slow, "1006 f=1")
 	})
@@ -242,7 +242,7 @@ func TestFeedNothingToTell(t *testing.T) {
 		}
 		done := false
 		b.say(nil, del("nothing"))
-		b.feed.Told(func() { done = true })
+		b.feed.Told(nil, func() { done = true })
 		synctest.Wait()
 		if !done || !s.current {
 			t.Errorf("all were told: %v; who has no room has missed nothing: %v", done, s.current)
@@ -270,7 +270,7 @@ func TestFeedManyUses(t *testing.T) {
 			b.answer()
 			who.takeAll()
 		}
-		if got := who.heard(t); !strings.HasSuffix(got, "2 use clear\n2 a=1") {
+		if got := who.heard(t); !strings.HasSuffix(got, "1 use clear\n2 a=1") {
 			t.Errorf("heard at last %q", got[max(0, len(got)-100):])
 		}
 	})
@@ -319,7 +319,7 @@ func TestFeedTheServerSaysMuch(t *testing.T) {
 		b.join(who, Form{})
 		who.heard(t)
 		goOn := make(chan struct{})
-		b.feed.Told(func() { <-goOn }) // nothing is told meanwhile
+		b.feed.Told(nil, func() { <-goOn }) // nothing is told meanwhile
 		long := strings.Repeat("x", 10<<10)
 		const changes = 2000
 		for i := range changes {

@@ -37,7 +37,9 @@ type Unlocked struct {
 	// before the lock gets what has changed since.
 	TooMuch bool
 
-	told uint64
+	before uint64 // the order of the last change before the lock
+	from   uint32 // and its version
+	told   uint64
 }
 
 // Lock has changes kept until Unlock. Locks nest.
@@ -54,6 +56,7 @@ func (o *Object) Unlock() (u Unlocked) {
 	if o.locks > 0 {
 		o.locks--
 	}
+	u.before, u.from = o.lockedAt, o.lockedVersion
 	if u.Left = o.locks; o.locks == 0 {
 		u.Parts, u.TooMuch = o.held, o.heldTooMuch
 		o.dropHeld()

@@ -87,6 +87,8 @@ type Cursor struct {
 // Piece is a part of what a client must be told to know all of an object: one
 // message.
 type Piece struct {
+	// Version is the last of which a client has all that has been told so: the
+	// object's where that is all there is.
 	Version uint32
 	Events  []Event // none: there is nothing to tell
 	Next    Cursor  // of a client that has been told so
@@ -119,7 +121,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		until = min(until, c.until)
 		clean = until // the other may be about a slot that is deleted by now
 	}
-	p := Piece{Version: o.Version(), Next: Cursor{at: c.at, clean: c.clean}}
+	p := Piece{Next: Cursor{at: c.at, clean: c.clean}}
 	if p.Next == (Cursor{}) || o.forgot > c.at && o.forgot > c.clean {
 		if c.until > 0 && until < o.forgot { // the other is about what Clear takes away
 			p.Next.at = until
@@ -128,7 +130,8 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		p.Events, p.Next = append(p.Events, Event{Type: Clear}), Cursor{clean: clean}
 	}
 	bytes, values := 0, 0
-	for i := o.log.after(p.Next.at); i < len(o.log.list) && o.log.list[i].order <= until; i++ {
+	i := o.log.after(p.Next.at)
+	for ; i < len(o.log.list) && o.log.list[i].order <= until; i++ {
 		one := &o.log.list[i]
 		if one.dead || one.slot == nil && one.order <= p.Next.clean {
 			continue
@@ -138,6 +141,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 			e.Type, e.Value = Change, one.slot.value
 		}
 		if bytes += e.largest(); bytes > most && len(p.Events) > 0 || len(p.Events) == maxPiece || e.Value.Refers && values > 0 {
+			p.Version = o.knows(i, p.Next.clean)
 			return p
 		}
 		if e.Type == Change {
@@ -146,6 +150,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		p.Events = append(p.Events, e)
 		p.Next.at = one.order
 	}
+	p.Version = o.knows(i, p.Next.clean)
 	p.Next.at, p.Last = until, until == o.told()
 	return p
 }
@@ -155,9 +160,21 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 func (o *Object) Join(c Cursor) Piece {
 	p := o.Piece(c, 0)
 	if len(p.Events) > 0 {
-		p = Piece{Version: p.Version, Next: c}
+		p = Piece{Version: o.knows(o.log.after(c.at), c.clean), Next: c}
 	}
 	return p
+}
+
+// knows is the version of which a client has all that has been told all of the log
+// before a place, and of no slot that was deleted up to an order: the one before that
+// of the first entry that it must still be told.
+func (o *Object) knows(place int, clean uint64) uint32 {
+	for ; place < len(o.log.list) && o.log.list[place].order <= o.told(); place++ {
+		if one := &o.log.list[place]; !one.dead && (one.slot != nil || one.order > clean) {
+			return max(one.version, 1) - 1
+		}
+	}
+	return o.Version()
 }
 
 // told is the order up to which everybody has been told what has happened, or is

@@ -7,9 +7,11 @@ const (
 	// more than sockets have on their way. With more it is behind, and gets what the
 	// object is then.
 	maxQueue = 256 << 10
-	// maxOwn bounds the answers among it, in bytes of memory: those to the largest
-	// message.
-	maxOwn = 1 << 20
+	// freeOwn is how much of answers may wait, in bytes of memory, while the client's
+	// next message is done, and maxOwn bounds all: those to the messages that may be
+	// under way when there is more.
+	freeOwn = 128 << 10
+	maxOwn  = 16 << 20
 	// perItem is what one costs beside its bytes.
 	perItem = 64
 )
@@ -23,16 +25,17 @@ type queue struct {
 	own   int // of answers, and of those that are owed
 }
 
-// item is a message that many hear, or answers that one does, which are encoded when
-// their time comes.
+// item is a message that many hear, or answers that one does, a message of them at
+// most, which are encoded when their time comes.
 type item struct {
 	shared  *payload
-	version uint32
+	version uint32 // that is known with answers, if no other is known already
 	events  []Event
-	first   bool   // they are what one hears first that comes
-	before  uint64 // the order of the last change before answers
-	bytes   int    // of memory, of answers
-	paid    int64  // taken of the budget for it alone
+	first   bool     // they are what one hears first that comes: nobody pays for them
+	before  uint64   // the order of the last change before answers that are owed
+	bytes   int      // of memory, of answers
+	paid    int64    // taken of the budget for it alone
+	done    []func() // who waits until answers were told
 }
 
 func (q *queue) empty() bool { return len(q.items) == 0 }
@@ -57,11 +60,10 @@ func (q *queue) add(f *Feed, p *payload) bool {
 }
 
 // keep makes an item of answers, which is not in the queue yet; false: there are too
-// many, or nobody pays for them. A few are always taken: they came with the use of
-// the object.
+// many, or nobody pays for them. A few are always taken.
 func (q *queue) keep(f *Feed, version uint32, events []Event) (one item, ok bool) {
 	one = item{version: version, events: events, bytes: perItem + memory(events)}
-	if q.own > 0 || one.bytes > perUse {
+	if q.own > 0 || one.bytes > freeAnswers {
 		if q.own+one.bytes > maxOwn || !q.pay(f, one.bytes, one.bytes) {
 			return item{}, false
 		}
@@ -71,35 +73,19 @@ func (q *queue) keep(f *Feed, version uint32, events []Event) (one item, ok bool
 	return one, true
 }
 
-// perUse is what a use of an object may hold that nobody has paid for.
-const perUse = 512
+// freeAnswers is what answers may hold that nobody has paid for.
+const freeAnswers = 512
 
-// next is the message that comes next to a subscriber.
-func (q *queue) next(s *Subscription) []byte {
-	one := &q.items[0]
-	if one.shared != nil {
-		return one.shared.bytes
-	}
-	return s.encode(one.version, one.events[:fitting(one.events)])
-}
-
-// pop takes it out.
+// pop takes out what comes first.
 func (q *queue) pop(f *Feed) {
-	one := &q.items[0]
-	if one.shared == nil {
-		if n := fitting(one.events); n < len(one.events) {
-			one.events = one.events[n:]
-			return
-		}
-	}
-	q.release(f, one)
+	q.release(f, &q.items[0])
 	q.items[0] = item{}
 	if q.items = q.items[1:]; len(q.items) == 0 {
 		q.items = nil
 	}
 }
 
-// release gives back what was paid for an item.
+// release gives back what was paid for an item, and says that it was told, or never is.
 func (q *queue) release(f *Feed, one *item) {
 	f.cfg.Budget.Give(one.paid)
 	q.own -= one.bytes
@@ -112,6 +98,9 @@ func (q *queue) release(f *Feed, one *item) {
 		if p.refs--; p.refs == 0 {
 			f.cfg.Budget.Give(int64(len(p.bytes)))
 		}
+	}
+	for _, done := range one.done {
+		done()
 	}
 }
 

@@ -44,7 +44,7 @@ type Subscription struct {
 	// next, a piece at a time: asked, while a question is under way, and stale, when
 	// its answer is of no use.
 	cursor              Cursor
-	version             uint32 // that it was told last
+	version             uint32 // that it has taken last
 	current             bool
 	asked, stale        bool
 	waiting, atTheFront bool // for room: see offer
@@ -62,21 +62,22 @@ func NewSubscription(f *Feed, to Subscriber, form Form) *Subscription {
 // Room implements Waiter.
 func (s *Subscription) Room() { s.feed.add(entry{kind: entryRoom, sub: s}) }
 
-// encode makes a message to it. Its version does not go back: what comes late says no
-// more than others have said.
-func (s *Subscription) encode(version uint32, events []Event) []byte {
-	s.version = max(s.version, version)
-	return s.feed.encode(s.version, events, s.form.AMF3)
+// tell tells it events, if there is room, with which it knows all of a version.
+func (s *Subscription) tell(version uint32, events []Event) bool {
+	version = max(s.version, version) // it knows all of that, and will
+	return !s.blocked() && s.offer(s.feed.encode(version, events, s.form.AMF3), version)
 }
 
-// offer tells it something, if there is room: waiting says that there was none, and
-// atTheFront, that there is by now and nobody else is told before.
-func (s *Subscription) offer(payload []byte) bool {
+// offer hands over a message of a version, if there is room: waiting says that there
+// was none, and atTheFront, that there is by now and nobody else is told before.
+func (s *Subscription) offer(payload []byte, version uint32) bool {
 	if s.blocked() {
 		return false
 	}
 	taken := s.to.Tell(Update{s.form.Flex, payload}, s)
-	s.waiting, s.atTheFront = !taken, false
+	if s.waiting, s.atTheFront = !taken, false; taken {
+		s.version = version
+	}
 	return taken
 }
 
@@ -93,11 +94,11 @@ func (s *Subscription) rest() {
 	case s.joined && !s.current:
 		if !s.asked {
 			s.asked, s.stale = true, false
-			known := s.cursor
+			has := s.cursor
 			if len(s.owed) > 0 {
-				known.until = s.owed[0].before
+				has.until = s.owed[0].before
 			}
-			s.feed.cfg.Ask(s, known)
+			s.feed.cfg.Ask(s, has)
 		}
 	case s.waiting:
 		s.pass()
@@ -114,23 +115,21 @@ func (s *Subscription) pass() {
 
 // begin tells a subscriber that comes what it hears first, and then what it does not
 // know. What it has not taken yet of what it was told before is of no use any more, but
-// for answers.
+// for answers: with them it knows no more than it does already.
 func (s *Subscription) begin(e *entry) {
 	was := append(s.queue.items, s.owed...)
 	s.queue.items, s.owed = nil, nil
 	for i := range was {
 		if was[i].shared == nil && !was[i].first {
+			was[i].version = 0
 			s.queue.items = append(s.queue.items, was[i])
 		} else {
 			s.queue.release(s.feed, &was[i])
 		}
 	}
 	s.cursor, s.current, s.stale = e.piece.Next, e.piece.Last, s.asked
+	s.queue.items = append(s.queue.items, item{first: true, version: e.piece.Version, events: e.own})
 	s.drain()
-	s.tellOwn(e.piece.Version, e.own)
-	if n := len(s.queue.items); n > 0 && len(e.own) > 0 {
-		s.queue.items[n-1].first = true
-	}
 	s.rest()
 }
 
@@ -148,72 +147,6 @@ func (s *Subscription) drop() {
 	s.queue.items, s.owed = nil, nil
 }
 
-// hear tells it a batch, or notes that it is behind.
-func (s *Subscription) hear(b *batch) {
-	_, asked := b.by[s]
-	if s.current && s.hearAll(b, asked) {
-		s.cursor.at, s.version = b.told(), max(s.version, b.version())
-		return
-	}
-	s.current = false // it will be told what has come of it
-	s.feed.lost += b.sends
-	if asked {
-		s.owe(b)
-	}
-	s.rest()
-}
-
-// owe has it told the answers in a batch, once it has been told what happened before
-// them.
-func (s *Subscription) owe(b *batch) {
-	before, events := b.answersTo(s)
-	switch {
-	case len(events) == 0:
-	case len(s.owed) == 0 && s.cursor.at >= before:
-		s.tellOwn(b.version(), events)
-	default:
-		if one, ok := s.queue.keep(s.feed, b.version(), events); ok {
-			one.before = before
-			s.owed = append(s.owed, one)
-		}
-	}
-}
-
-// hearAll tells it a batch, and returns false when it does not fit.
-func (s *Subscription) hearAll(b *batch, asked bool) bool {
-	if asked {
-		events := b.eventsFor(s)
-		return s.queue.fits(size(events)) && s.tellOwn(b.version(), events)
-	}
-	for _, p := range b.payloads(s.feed, s.form.AMF3) {
-		if s.queue.empty() && s.offer(p.bytes) {
-			continue
-		}
-		if !s.queue.add(s.feed, p) {
-			return false
-		}
-	}
-	return true
-}
-
-// tellOwn tells it events that are for it alone, at once or by its queue. It returns
-// false, and drops some, where there are too many or nobody pays for them: of a
-// client that asks for more and more without reading one answer.
-func (s *Subscription) tellOwn(version uint32, events []Event) bool {
-	for len(events) > 0 {
-		n := fitting(events)
-		if !s.queue.empty() || s.blocked() || !s.offer(s.encode(version, events[:n])) {
-			one, ok := s.queue.keep(s.feed, version, events)
-			if ok {
-				s.queue.items = append(s.queue.items, one)
-			}
-			return ok
-		}
-		events = events[n:]
-	}
-	return true
-}
-
 // goOn is called when there is room.
 func (s *Subscription) goOn() {
 	if !s.waiting {
@@ -226,9 +159,20 @@ func (s *Subscription) goOn() {
 
 // drain tells it what is in its queue, as far as there is room.
 func (s *Subscription) drain() {
-	for !s.queue.empty() && s.offer(s.queue.next(s)) {
+	for !s.queue.empty() && s.next(&s.queue.items[0]) {
 		s.queue.pop(s.feed)
 	}
+}
+
+// next tells it what comes first in its queue, if there is room.
+func (s *Subscription) next(one *item) bool {
+	switch {
+	case one.shared != nil:
+		return s.offer(one.shared.bytes, one.shared.known.version)
+	case one.first: // it begins anew, and may know less than it did
+		return !s.blocked() && s.offer(s.feed.encode(one.version, one.events, s.form.AMF3), one.version)
+	}
+	return s.tell(one.version, one.events)
 }
 
 // state tells it the piece that was asked for. One that it has no room for is asked
@@ -238,7 +182,7 @@ func (s *Subscription) state(p Piece) {
 	s.asked = false
 	s.stale = s.stale || len(s.owed) > 0 && p.Next.at > s.owed[0].before
 	if s.joined && !s.stale && !s.current && s.queue.empty() &&
-		(len(p.Events) == 0 || s.offer(s.encode(p.Version, p.Events))) {
+		(len(p.Events) == 0 || s.tell(p.Version, p.Events)) {
 		s.cursor, s.current = p.Next, p.Last
 		for len(s.owed) > 0 && s.owed[0].before <= s.cursor.at {
 			s.queue.items = append(s.queue.items, s.owed[0])

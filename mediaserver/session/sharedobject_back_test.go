@@ -1,0 +1,94 @@
+package session_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
+
+// comes uses an object as a client that has so much of it, of a version, until its line
+// breaks behind so many messages, or it is told that there is no slot "none".
+func comes(t *testing.T, h *house, have map[string]bool, version uint32, messages int) uint32 {
+	t.Helper()
+	far, _, _ := h.visit(t, h.cfg)
+	conn := rtmp.NewClientConn(far, rtmp.Config{})
+	defer conn.Close()
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	said := sharedobject.Message{Name: "chat", Persistent: true, Version: version, Events: []sharedobject.Event{uses()}}
+	asked := said
+	asked.Events = []sharedobject.Event{{Type: sharedobject.RequestRemove, Name: "none"}}
+	for _, m := range []*rtmp.Message{
+		say(0, "connect", amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one")),
+		{Type: plain, Payload: said.Encode(false)[1:]},
+		{Type: plain, Payload: asked.Encode(false)[1:]},
+	} {
+		if err := conn.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = conn.Serve(func(m *rtmp.Message) error {
+		if m.Type != plain {
+			return nil
+		}
+		got, err := sharedobject.Parse(m.Payload, 1<<22)
+		if err != nil {
+			t.Error(err)
+			return err
+		}
+		version = got.Version
+		for _, e := range got.Events {
+			switch e.Type {
+			case sharedobject.Clear:
+				clear(have)
+			case sharedobject.Change:
+				have[e.Name] = true
+			case sharedobject.Remove:
+				if e.Name == "none" {
+					return net.ErrClosed
+				}
+			}
+		}
+		if messages--; messages == 0 {
+			return net.ErrClosed
+		}
+		return nil
+	})
+	return version
+}
+
+// A client whose line breaks in the middle of an object has all of it when it has come
+// back with the version that it was told last.
+func TestSharedObjectComesBackInTheMiddle(t *testing.T) {
+	twice(t, func(t *testing.T, w way) {
+		h, _ := run(t, w, open)
+		const slots = 1000
+		keeper := shares(t, h)
+		keeper.say(plain, persistent(0)+use)
+		for n := range slots / 10 {
+			m := sharedobject.Message{Name: "chat", Persistent: true}
+			for i := range 10 {
+				m.Events = append(m.Events, puts(t, fmt.Sprint("s", n*10+i), strings.Repeat("x", 100)))
+			}
+			if err := keeper.conn.SendWait(t.Context(), &rtmp.Message{Type: plain, Payload: m.Encode(false)[1:]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all := map[string]bool{}
+		eventually(t, "all slots are there", func() bool { return comes(t, h, all, 0, 0) > 0 && len(all) == slots })
+		for messages := 1; messages < 9; messages += 2 {
+			have := map[string]bool{}
+			version := comes(t, h, have, 0, messages)
+			some := len(have)
+			if comes(t, h, have, version, 0); len(have) != slots {
+				t.Errorf("with %d slots, and back with version %d, it has %d slots of %d", some, version, len(have), slots)
+			}
+		}
+	})
+}
