@@ -98,10 +98,12 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 		}
 		o.uses[client][obj.key] = u
 	} else if u.form != form {
-		obj.feed.Leave(u.sub)
+		was := u.sub
+		obj.feed.Leave(was)
 		u.form, u.sub = form, sharedobject.NewSubscription(obj.feed, peer, form).Within(u.by.queue())
+		obj.Again(was, u.sub)
 	} else {
-		obj.Again(u.sub)
+		obj.Again(u.sub, u.sub)
 	}
 	first := []sharedobject.Event{{Type: sharedobject.UseSuccess}}
 	if obj.key.persistent {

@@ -93,9 +93,9 @@ func (c *call) portion() (over bool) {
 		return true
 	}
 	events := c.r.Message.Events
-	now := events[:min(len(events), maxPortion)]
-	for len(now) > 0 {
-		now = now[c.next(now):]
+	now, lastUse := events[:min(len(events), maxPortion)], c.lastUse()
+	for i := 0; i < len(now); {
+		i += c.next(now[i:], i < lastUse)
 	}
 	if len(events) > maxPortion {
 		m := *c.r.Message
@@ -112,8 +112,8 @@ func (c *call) portion() (over bool) {
 }
 
 // next does the first of the events, or those that belong together with it, and says
-// how many they are.
-func (c *call) next(events []sharedobject.Event) (n int) {
+// how many they are. usedBehind says that a Use comes behind it.
+func (c *call) next(events []sharedobject.Event, usedBehind bool) (n int) {
 	switch events[0].Type {
 	case sharedobject.Use:
 		if !c.used { // once is enough
@@ -122,7 +122,9 @@ func (c *call) next(events []sharedobject.Event) (n int) {
 		}
 		return 1
 	case sharedobject.Release:
-		c.o.releaseObject(c.r.ID, c.key)
+		if !usedBehind { // else it goes on
+			c.o.releaseObject(c.r.ID, c.key)
+		}
 		return 1
 	}
 	for n < len(events) && events[n].Type != sharedobject.Use && events[n].Type != sharedobject.Release {

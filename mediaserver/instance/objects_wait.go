@@ -38,7 +38,7 @@ type waiting struct {
 func (c *call) ready() bool {
 	o := c.o
 	obj := o.objects[c.key]
-	if obj == nil && c.key.persistent && c.asksUse() && c.may().Read {
+	if obj == nil && c.key.persistent && c.lastUse() >= 0 && c.may().Read {
 		var why string
 		if obj, why = o.newObject(c.key, c.r.Client); obj == nil {
 			c.say(sharedobject.CodeCreationFailed, why)
@@ -126,11 +126,12 @@ func (o *owner) some(all []waiting, f func(waiting)) (left []waiting) {
 	return all
 }
 
-func (c *call) asksUse() bool {
-	for i := range c.r.Message.Events {
+// lastUse is the place of the last Use among the message's events; -1: it has none.
+func (c *call) lastUse() int {
+	for i := len(c.r.Message.Events) - 1; i >= 0; i-- {
 		if c.r.Message.Events[i].Type == sharedobject.Use {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }

@@ -175,7 +175,7 @@ func TestSharedObjectDenied(t *testing.T) {
 		reader.say(plain, chat(0)+use)
 		reader.hears(plain, chat(1)+used, chat(2)+fooIs)
 		reader.say(plain, chat(2)+"03 00000007 0003666f6f 0101"+removeFoo+sendHi)
-		reader.hears(plain, chat(2)+noWrite+fooIs+noWrite+fooIs+noWrite)
+		reader.hears(plain, chat(2)+noWrite+noWrite+fooIs+noWrite)
 		a.say(plain, chat(2)+"03 00000007 0003626172 0101") // a slot too many
 		a.hears(plain, chat(2)+noWrite+"09 00000005 0003626172")
 		a.say(plain, chat(2)+fmt.Sprintf("03 00000048 0003666f6f 020040%0128d", 0))

@@ -42,9 +42,11 @@ type applying struct {
 	by  *Subscription // nil: the server
 	may Access
 	out Outcome
+	denials
 }
 
 func (a *applying) outcome() Outcome {
+	a.out.Requester = a.denials.addTo(a.out.Requester)
 	a.out.Version, a.out.told = a.o.Version(), a.o.told()
 	if a.o.locks > 0 {
 		a.o.hold(a.by, a.out.Others)
@@ -89,24 +91,6 @@ func (a *applying) changed() {
 	a.out.Changed = true
 }
 
-// refuse says that a request is not done.
-func (a *applying) refuse(why Denial) {
-	if a.out.Denied++; a.out.Denied == 1 {
-		a.out.Why = why
-	}
-	a.out.Requester = append(a.out.Requester, Failed(CodeNoWriteAccess))
-}
-
-// deny is refuse, and says what the slot is.
-func (a *applying) deny(slot string, why Denial) {
-	a.refuse(why)
-	if v, ok := a.o.Get(slot); ok {
-		a.out.Requester = append(a.out.Requester, Event{Type: Change, Name: slot, Value: v})
-		return
-	}
-	a.out.Requester = append(a.out.Requester, Event{Type: Remove, Name: slot})
-}
-
 func (a *applying) change(e *Event) {
 	why := DeniedAccess
 	if a.may.Write {
@@ -117,6 +101,7 @@ func (a *applying) change(e *Event) {
 		return
 	}
 	a.changed()
+	delete(a.denied, e.Name)
 	a.out.Requester = append(a.out.Requester, Event{Type: Success, Name: e.Name})
 	a.out.Others = append(a.out.Others, Event{Type: Change, Name: e.Name, Value: e.Value})
 }
@@ -135,6 +120,7 @@ func (a *applying) remove(name string) {
 		return
 	}
 	a.changed()
+	delete(a.denied, name)
 	a.both(gone)
 }
 
@@ -157,6 +143,7 @@ func (a *applying) clear() {
 	}
 	a.o.empty(a.next())
 	a.changed()
+	clear(a.denied)
 	a.both(Event{Type: Clear})
 }
 

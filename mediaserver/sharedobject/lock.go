@@ -17,6 +17,7 @@ type locked struct {
 	touched map[string]*Subscription
 	cleared *Subscription
 	whole   bool
+	was     map[string]*slot // slots before, of those that were changed meanwhile
 }
 
 // several stands for more than one.
@@ -91,14 +92,28 @@ func (o *Object) hold(by *Subscription, events []Event) {
 	}
 }
 
-// Again says that a subscriber has begun anew: of what others are to hear later it
-// hears its own part, too.
-func (o *Object) Again(by *Subscription) {
-	for i := range o.held {
-		if o.held[i].By == by {
-			o.held[i].By = nil
+// Again says that a subscriber has begun anew, perhaps as another: of what others are to
+// hear later it hears its own changes, too. What it has sent it has heard.
+func (o *Object) Again(by, as *Subscription) {
+	var held []Part
+	for _, p := range o.held {
+		if p.By != by {
+			held = append(held, p)
+			continue
+		}
+		for len(p.Events) > 0 {
+			n, part := 1, Part{}
+			if p.Events[0].Type == SendMessage {
+				part.By = as
+			}
+			for n < len(p.Events) && (p.Events[n].Type == SendMessage) == (part.By != nil) {
+				n++
+			}
+			part.Events, p.Events = p.Events[:n:n], p.Events[n:]
+			held = append(held, part)
 		}
 	}
+	o.held = held
 	for name, one := range o.touched {
 		if one == by {
 			o.touched[name] = several
@@ -140,7 +155,7 @@ func (o *Object) touch(by *Subscription, e *Event) (alone bool) {
 func (o *Object) dropHeld() {
 	o.budget.Give(o.heldBytes)
 	o.held, o.heldBytes, o.heldTooMuch = nil, 0, false
-	o.touched, o.cleared, o.whole = nil, nil, false
+	o.touched, o.cleared, o.whole, o.was = nil, nil, false, nil
 }
 
 // memory is what events hold of it, in bytes, about.

@@ -149,6 +149,7 @@ func (o *Object) set(name string, v Value, version uint32) Denial {
 		return DeniedBudget
 	}
 	o.bytes += grows
+	o.keep(name, old)
 	if old != nil {
 		o.log.bury(old.order)
 	}
@@ -166,6 +167,7 @@ func (o *Object) remove(name string, version uint32) bool {
 		return false
 	}
 	delete(o.slots, name)
+	o.keep(name, s)
 	o.log.bury(s.order)
 	o.bytes -= len(name) + s.value.counts()
 	o.pay(-(perSlot + len(name) + s.value.size()))
@@ -243,8 +245,13 @@ func (o *Object) Purge(version uint32) {
 }
 
 // empty deletes all slots, at a version. It costs the same however many there are, or
-// once were: maps that are emptied would be walked from end to end.
+// once were, but under a lock: maps that are emptied would be walked from end to end.
 func (o *Object) empty(version uint32) {
+	if o.locks > 0 {
+		for name, s := range o.slots {
+			o.keep(name, s)
+		}
+	}
 	o.pay(-int(o.paid)) // for slots, there and gone, and for nothing else
 	if len(o.slots) > 0 {
 		o.slots = map[string]*slot{}
