@@ -18,7 +18,7 @@ func (c *Conn) answered(bytes int) error {
 	if o.over {
 		return nil
 	}
-	o.answers = min(o.answers+bytes, len(o.queue)+o.flight)
+	o.answers = min(o.answers+bytes, o.left())
 	if !c.client && o.answers > maxAnswers {
 		return fmt.Errorf("%w: %d bytes of answers are waiting", ErrSlow, o.answers)
 	}

@@ -80,6 +80,7 @@ type Conn struct {
 	socket socket        // of nc, unless it has none of its own: TLS, pipes
 	sealed *tlsSocket    // below nc, when nc is TLS from NewTLSListener or Dial
 	said   atomic.Bool   // TakeQueued has something to do, or to wait for
+	owned  int           // out.owned, as far as the owner knows; the owner's own
 	sent   atomic.Uint64 // bytes
 	window sendWindow
 

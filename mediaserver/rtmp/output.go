@@ -40,20 +40,23 @@ type output struct {
 	due        []func() // to be called once mu is free
 	queue      []byte   // whole messages, chunked
 	flight     int      // bytes that a flusher writes
-	answers    int      // bytes of both that are no media
+	owned      int      // bytes that the owner has taken of it, and the socket has not
+	answers    int      // bytes of all three that are no media
 	paid       int      // taken of the budget for them
 	budget     *budget.Budget
-	over       bool   // the connection is closed: nothing is paid for any more
-	chunkSize  int    // of what is queued next
-	flushing   bool   // a flusher writes; it alone may touch the socket
-	owner      func() // its wake function; nil: there is none
-	closeWrite bool   // half-close when everything is sent
+	over       bool        // the connection is closed: nothing is paid for any more
+	chunkSize  int         // of what is queued next
+	flushing   bool        // a flusher writes; it alone may touch the socket
+	owner      func()      // its wake function; nil: there is none
+	later      *time.Timer // wakes it; nil: it was not needed yet
+	heldSince  time.Time   // since when messages about shared objects stay; zero: they do not
+	closeWrite bool        // half-close when everything is sent
 	drained    chan struct{}
-	room       []func() // called once there is room: see HasRoom
-	queued     int      // bytes that were ever put into queue by enqueue
-	objects    []sentObject
-	window     uint32 // the last WindowAckSize that was queued
-	err        error  // the connection cannot send any more
+	room       []func()     // called once there is room: see HasRoom
+	queued     int          // bytes that were ever put into queue by enqueue
+	objects    []sentObject // not yet with the socket, in the order of the queue
+	window     uint32       // the last WindowAckSize that was queued
+	err        error        // the connection cannot send any more
 
 	nextStream uint32   // the next chunk stream that TakeChunkStream makes; 0: the first
 	streams    []uint32 // those that were given back
@@ -254,6 +257,10 @@ func (o *output) takeQueue() []byte {
 	o.queue, o.flight = nil, len(b)
 	return b
 }
+
+// left is how many bytes of what was ever queued the socket has not taken. The
+// caller holds mu.
+func (o *output) left() int { return len(o.queue) + o.flight + o.owned }
 
 // settle has waiting callers told that there is room, if there is some. The
 // caller holds mu.

@@ -20,8 +20,11 @@ func (c *Conn) Attach(wake func()) {
 }
 
 // TakeQueued appends to dst what Send has queued: whole messages, to be
-// written before media. ok is false while the connection still writes
-// something itself; nothing may be written then, and wake is called after it.
+// written before media. dst is what is left of earlier writes: all that is returned
+// goes to TryWritev before anything else, and counts as waiting until the socket has
+// taken it. Of shared objects it is a few KiB at a time, and wake is called when more
+// of the queue is left. ok is false while the connection still writes something
+// itself; nothing may be written then, and wake is called after it.
 func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 	if !c.said.Load() {
 		return dst, true // no lock to take, in most rounds
@@ -32,13 +35,20 @@ func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 	if o.flushing {
 		return dst, false
 	}
-	c.said.Store(false) // who says something from now on wakes the owner
-	if len(o.queue) > 0 {
-		dst = append(dst, o.queue...)
+	n, held := c.part()
+	dst = append(dst, o.queue[:n]...)
+	switch o.queue = o.queue[n:]; {
+	case len(o.queue) == 0:
 		o.queue = nil // a player hears little after this: thousands keep nothing for it
-		o.settle()
-		_ = c.answered(0) // less than there was
+	case held:
+		o.wakeLater()
+	default:
+		o.wake()
 	}
+	c.said.Store(len(o.queue) > 0) // who says something from now on wakes the owner
+	o.owned, c.owned = len(dst), len(dst)
+	o.settle()
+	_ = c.answered(0) // what was written of another's is less than there was
 	return dst, true
 }
 
@@ -54,9 +64,19 @@ func (c *Conn) TakeQueued(dst []byte) (out []byte, ok bool) {
 // A connection without a socket of its own (a pipe) takes up to 256 KiB when it
 // has nothing to write, and else 0; wake is called when it can take more.
 func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
-	if !c.direct() {
-		return c.trySlowly(bufs)
+	if c.direct() {
+		n, err = c.tryNow(bufs)
+	} else {
+		n, err = c.trySlowly(bufs)
 	}
+	if n > 0 && c.owned > 0 { // no lock to take for media alone
+		c.wrote(n)
+	}
+	return n, err
+}
+
+// tryNow is TryWritev for a connection that can write without waiting.
+func (c *Conn) tryNow(bufs [][]byte) (n int, err error) {
 	if c.sealed != nil && c.sealed.busy() {
 		return 0, nil
 	}
@@ -104,6 +124,7 @@ func (c *Conn) Detach(rest []byte) {
 	o.mu.Lock()
 	defer o.unlock()
 	o.owner = nil
+	o.owned, c.owned = 0, 0
 	if o.err != nil {
 		return
 	}

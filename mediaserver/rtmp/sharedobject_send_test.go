@@ -47,7 +47,7 @@ func TestSendObjectInOrder(t *testing.T) {
 		if err := server.Send(SetChunkSize(ChunkSize)); err != nil {
 			t.Fatal(err)
 		}
-		wake := make(chan struct{}, 1)
+		wake, done := make(chan struct{}, 1), make(chan struct{})
 		if owned {
 			server.Attach(func() {
 				select {
@@ -78,7 +78,12 @@ func TestSendObjectInOrder(t *testing.T) {
 		if owned {
 			go func() {
 				var b []byte
-				for range wake {
+				for {
+					select {
+					case <-wake:
+					case <-done:
+						return
+					}
 					for {
 						var ok bool
 						if b, ok = server.TakeQueued(b); !ok || len(b) == 0 {
@@ -106,7 +111,7 @@ func TestSendObjectInOrder(t *testing.T) {
 		}
 		until(t, "all messages are told of", func() bool { return left.Load() == 0 })
 		server.Close()
-		close(wake)
+		close(done)
 		client.Close()
 	}
 }

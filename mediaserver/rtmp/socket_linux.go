@@ -157,6 +157,24 @@ func (s *socket) sendmsg(iov []syscall.Iovec, bufs [][]byte) (int, error) {
 	}
 }
 
+// unsent is how many bytes the kernel has taken and not sent yet, of a TCP socket; of
+// another, those that its peer has not read; 0 where the kernel says neither.
+func (s *socket) unsent() int {
+	if !s.used || !s.enter() {
+		return 0
+	}
+	defer s.leave()
+	for _, request := range [...]uintptr{siocoutqnsd, syscall.TIOCOUTQ} {
+		var n int32
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(s.fd), request, uintptr(unsafe.Pointer(&n))); errno == 0 {
+			return int(n)
+		}
+	}
+	return 0
+}
+
+const siocoutqnsd = 0x894b // from linux/sockios.h, which package syscall does not have
+
 // sent is what a call has sent. A full socket is the caller's to know, not to wait
 // for.
 func sent(n uintptr, errno syscall.Errno) (int, error) {

@@ -16,8 +16,10 @@ type Conn interface {
 	// goroutine, without a lock. It does not wait.
 	Attach(wake func())
 	// TakeQueued appends to dst what the connection itself has to say: whole
-	// units of its protocol, to be written before media. Without ok nothing may
-	// be written now, and wake is called when it may.
+	// units of its protocol, to be written before media. dst is what is left of
+	// earlier writes: all that is returned goes to TryWritev first. It need not be
+	// all that there is: wake is called for more. Without ok nothing may be written
+	// now, and wake is called when it may.
 	TakeQueued(dst []byte) (out []byte, ok bool)
 	// TryWritev writes as much of bufs, one after another, as the socket takes
 	// at once: n bytes. It neither waits nor keeps bufs. Where n is less than all

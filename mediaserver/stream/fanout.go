@@ -29,7 +29,8 @@ type attachedConn struct {
 	begun     bool        // progress is set, and perhaps rest
 	lags      bool        // it has not taken all that there was to send since lagging
 	dead      bool
-	again     bool  // a player can go over to another stream, once what was laid out is written
+	again     bool  // there is more to lay out, once what was laid out is written
+	media     bool  // is next: what was cut last was the session's
 	switching int32 // players that wait to go over to another stream
 
 	// Held by the loop, as all but queued, loop and uses.

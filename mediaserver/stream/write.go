@@ -96,8 +96,9 @@ func (l *loop) write(a *attachedConn) {
 }
 
 // gather lays out one write: the rest of the last one, or else what the session
-// said, then media. It returns the length of the part that is not media; ok is false
-// when nothing may be written now.
+// said, then media. Behind a rest of the session's, media goes first: a socket that
+// is almost full would stop within what the session says each time. It returns the
+// length of the part that is not media; ok is false when nothing may be written now.
 func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 	c := &l.scratch
 	c.reset()
@@ -117,7 +118,9 @@ func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 		a.again = true
 		return c.total, true
 	}
-	if c.control, ok = a.TakeQueued(c.control); !ok {
+	if a.media {
+		a.media, a.again = false, true
+	} else if c.control, ok = a.TakeQueued(c.control); !ok {
 		return 0, false
 	}
 	c.add(c.control)
@@ -250,7 +253,7 @@ func (l *loop) partial(a *attachedConn, lead, n int) {
 		a.rest = a.rest[n:]
 		return
 	case n < lead:
-		a.rest = append([]byte(nil), c.control[n:]...)
+		a.rest, a.media = append([]byte(nil), c.control[n:]...), true
 		return
 	}
 	a.rest = nil
