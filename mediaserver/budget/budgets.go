@@ -10,8 +10,10 @@ type Budgets struct {
 	// for connections which publish nothing.
 	Messages, Strangers *Budget
 	// Answers counts bytes queued for a client beyond what its socket takes. The
-	// log of a live stream is not among them.
-	Answers *Budget
+	// log of a live stream is not among them. ObjectAnswers is the part of it that is
+	// for messages about shared objects: who does not read them is in nobody's way that
+	// waits for the answer to a command.
+	Answers, ObjectAnswers *Budget
 	// Indexes counts bytes of indexes of files: being built, kept or in use.
 	Indexes *Budget
 	// Samples counts bytes that were read from files and that no socket has taken
@@ -66,6 +68,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 	}
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
 	b.Queues = b.Objects.Part("shared object queues", b.Objects.max/4)
+	b.ObjectAnswers = b.Answers.Part("answers about shared objects", b.Answers.max/2)
 	b.Played = b.Files.Part("files that are played", max(files/4, 1))
 	return b
 }
@@ -75,7 +78,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

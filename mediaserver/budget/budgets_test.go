@@ -89,6 +89,9 @@ func TestBudgetsOfAnyMemory(t *testing.T) {
 		if 2*b.Strangers.Max() > b.Messages.Max() {
 			t.Errorf("memory %d: strangers may hold %d of %d", memory, b.Strangers.Max(), b.Messages.Max())
 		}
+		if 2*b.ObjectAnswers.Max() > b.Answers.Max() {
+			t.Errorf("memory %d: of %d of answers %d are for objects", memory, b.Answers.Max(), b.ObjectAnswers.Max())
+		}
 	}
 	if all := (*budget.Budgets)(nil).All(); len(all) != 0 {
 		t.Errorf("%d budgets of none", len(all))

@@ -26,6 +26,7 @@ type window struct {
 	mu   sync.Mutex // nothing else is taken, and nothing called, while it is held
 	out  int        // bytes on their way
 	paid int        // taken of the budget for them
+	poor bool       // nobody has paid for the first of the line, and nothing has gone since
 	line []inLine
 }
 
@@ -42,7 +43,13 @@ func (w *window) offer(bytes int, who sharedobject.Waiter) bool {
 	w.mu.Lock()
 	at := slices.IndexFunc(w.line, func(l inLine) bool { return l.who == who })
 	first := at == 0 || at < 0 && len(w.line) == 0
-	taken := bytes == 0 || first && w.fits(bytes) && w.pay(w.out+bytes)
+	taken := bytes == 0
+	if taken {
+		w.poor = false // the next may want less
+	} else if first && w.fits(bytes) {
+		taken = w.pay(w.out + bytes)
+		w.poor = !taken
+	}
 	switch {
 	case taken && at >= 0:
 		w.line = slices.Delete(w.line, at, at+1)
@@ -68,6 +75,7 @@ func (w *window) taken(bytes int) {
 	w.mu.Lock()
 	w.out -= bytes
 	w.pay(w.out) // less than there was
+	w.poor = false
 	next := w.next()
 	w.mu.Unlock()
 	if next != nil {
@@ -79,9 +87,11 @@ func (w *window) taken(bytes int) {
 // on its way. The caller holds mu.
 func (w *window) fits(bytes int) bool { return w.out == 0 || w.out+bytes <= objectWindow }
 
-// next is who is to be told now that there is room; nil: nobody. The caller holds mu.
+// next is who is to be told now that there is room; nil: nobody. Whom nobody has paid
+// for is told once something has gone, not to be refused again and again. The caller
+// holds mu.
 func (w *window) next() sharedobject.Waiter {
-	if len(w.line) == 0 || w.line[0].told || !w.fits(w.line[0].bytes) {
+	if len(w.line) == 0 || w.line[0].told || w.poor || !w.fits(w.line[0].bytes) {
 		return nil
 	}
 	w.line[0].told = true

@@ -76,3 +76,32 @@ func TestObjectWindow(t *testing.T) {
 		t.Error("who is paid for nothing has one message on its way")
 	}
 }
+
+// Whom nobody pays for is told that there is room once something has gone, and not
+// each time that it asks.
+func TestObjectWindowThatNobodyPaysFor(t *testing.T) {
+	t.Parallel()
+	answers := budget.New("answers", 2<<20)
+	pays := answers.Part("answers about shared objects", 1<<20)
+	pays.Owe(1 << 20)
+	w := window{budget: pays}
+	first, second := &waiter{name: "first"}, &waiter{name: "second"}
+	if !w.offer(15<<10, first) {
+		t.Fatal("the first message is not taken")
+	}
+	for range 10 {
+		if w.offer(8<<10, first) || w.offer(8<<10, second) {
+			t.Fatal("a message is taken that nobody pays for")
+		}
+	}
+	if first.room+second.room != 0 {
+		t.Fatalf("told %d and %d times that there is room, and nothing has gone", first.room, second.room)
+	}
+	w.taken(15 << 10)
+	if first.room != 1 || !w.offer(8<<10, first) || second.room != 1 {
+		t.Errorf("told %d and %d times that there is room, want once each", first.room, second.room)
+	}
+	if !answers.Take(1 << 20) {
+		t.Error("nothing is left for other answers")
+	}
+}

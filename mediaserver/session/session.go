@@ -153,7 +153,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	if b := cfg.Budgets; b != nil {
 		s.reading = b.Turns.For(s.client.Address)
 		s.turns.own = b.Turns.For(s.client.Address)
-		s.window.budget = b.Answers
+		s.window.budget = b.ObjectAnswers
 	}
 	s.objectsTaken = s.window.taken
 	s.turns.gone = ctx.Done()
