@@ -91,7 +91,7 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 			return why
 		}
 		o.seen.uses.Add(1)
-		u = &use{obj, by, form, sharedobject.NewSubscription(obj.feed, peer, form).Within(by.queue())}
+		u = &use{obj, by, form, o.subscribe(obj, c, peer, form).Within(by.queue())}
 		obj.users[client] = u
 		if o.uses[client] == nil {
 			o.uses[client] = map[objectKey]*use{}
@@ -100,7 +100,7 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 	} else if u.form != form {
 		was := u.sub
 		obj.feed.Leave(was)
-		u.form, u.sub = form, sharedobject.NewSubscription(obj.feed, peer, form).Within(u.by.queue())
+		u.form, u.sub = form, o.subscribe(obj, c, peer, form).Within(u.by.queue())
 		obj.Again(was, u.sub)
 	} else {
 		obj.Again(u.sub, u.sub)
@@ -116,6 +116,14 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 	first = append(first, sharedobject.Event{Type: sharedobject.Clear})
 	obj.feed.Join(u.sub, first, obj.Join(obj.Begin()))
 	return ""
+}
+
+// subscribe makes a client's subscription. What comes of its requests is told in the
+// turn of its address.
+func (o *owner) subscribe(obj *object, c session.Client, peer session.Peer, form sharedobject.Form) *sharedobject.Subscription {
+	sub := sharedobject.NewSubscription(obj.feed, peer, form)
+	sub.TellIn(o.budgets.Turns.For(c.Address))
+	return sub
 }
 
 // releaseObject ends a client's use of an object.

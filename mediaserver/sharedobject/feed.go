@@ -25,7 +25,9 @@ type Feed struct {
 	// Used by the goroutine that tells alone.
 	subs  []*Subscription
 	batch batch
-	lost  int // messages that were not told
+	lost  int          // messages that were not told
+	turn  *budget.Turn // that it works in
+	parts int          // that were told, in the turns of those who have asked for them
 }
 
 // FeedConfig is what a feed needs of the one who holds the object.
@@ -36,7 +38,8 @@ type FeedConfig struct {
 	Ask func(*Subscription, Cursor)
 	// Budget pays for what waits to be told; nil: nobody has to.
 	Budget *budget.Budget
-	// Turn is that of the goroutine that tells; nil: it waits for nobody.
+	// Turn is that in which is told what the server's own code does, and what those
+	// have asked for who have no turn of their own; nil: it waits for nobody.
 	Turn *budget.Turn
 	// Lost, if there is one, is told how many messages of so.send were not told
 	// somebody, because it does not take them, or is still being told what there is.
@@ -168,7 +171,6 @@ func (f *Feed) wake(all ...entry) {
 // run tells what there is to tell.
 func (f *Feed) run() {
 	for over := false; !over; over = f.over() {
-		f.cfg.Turn.Begin(nil)
 		for all := f.next(); len(all) > 0; all = f.next() {
 			for i := range all {
 				f.take(&all[i])
@@ -176,7 +178,7 @@ func (f *Feed) run() {
 			}
 			f.flush()
 		}
-		f.cfg.Turn.End() // before another goroutine may begin one
+		f.turn.End() // before another goroutine may begin one
 	}
 }
 
@@ -210,7 +212,7 @@ func (f *Feed) take(e *entry) {
 		return
 	}
 	f.flush() // who comes has not heard it, and who goes has
-	f.cfg.Turn.Rest(nil)
+	f.workFor(e.sub)
 	switch s := e.sub; e.kind {
 	case entryJoin:
 		f.join(s, e)
@@ -250,6 +252,31 @@ func (f *Feed) leave(s *Subscription) {
 	s.end()
 }
 
+// TellIn has all that the subscriber asks for told in its turn: the time that it takes
+// to tell others of what it does is its own. It is called before the feed's Join.
+func (s *Subscription) TellIn(t *budget.Turn) { s.turn = t }
+
+// workFor has the feed go on in the turn of a subscriber, or without one in its own,
+// when it is due.
+func (f *Feed) workFor(s *Subscription) {
+	turn := f.cfg.Turn
+	if s != nil && s.turn != nil {
+		turn = s.turn
+	}
+	if turn != f.turn {
+		f.turn.End()
+		f.turn = turn
+	}
+	turn.Rest(nil)
+}
+
+// share has the feed go on in the turn of one of those who have asked for what the
+// batch has, so that each has a part of the work.
+func (f *Feed) share() {
+	f.workFor(f.batch.entries[f.parts%len(f.batch.entries)].sub)
+	f.parts++
+}
+
 // restEvery is after how many subscribers a feed looks whether others should go on.
 const restEvery = 16
 
@@ -257,10 +284,11 @@ const restEvery = 16
 func (f *Feed) flush() {
 	b := &f.batch
 	if len(b.entries) > 0 {
+		f.share()
 		b.prepare()
 		for i, s := range f.subs {
 			if i%restEvery == restEvery-1 {
-				f.cfg.Turn.Rest(nil)
+				f.share()
 			}
 			s.hear(b)
 		}

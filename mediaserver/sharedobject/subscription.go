@@ -1,5 +1,7 @@
 package sharedobject
 
+import "flashpod.dev/flashpod/mediaserver/budget"
+
 // Form is how a subscriber is told.
 type Form struct {
 	Flex bool // in messages of type 16, as it has asked, not 19
@@ -35,6 +37,7 @@ type Subscription struct {
 	to   Subscriber
 	form Form
 	feed *Feed
+	turn *budget.Turn // in which is told what it has asked for: see TellIn
 
 	joined bool
 	place  int // among the feed's subscribers
