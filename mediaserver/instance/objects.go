@@ -98,13 +98,10 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 		}
 		o.uses[client][obj.key] = u
 	} else if u.form != form {
-		was := u.sub
-		obj.feed.Leave(was)
+		obj.feed.Leave(u.sub)
 		u.form, u.sub = form, o.subscribe(obj, c, peer, form).Within(u.by.queue())
-		obj.Again(was, u.sub)
-	} else {
-		obj.Again(u.sub, u.sub)
 	}
+	obj.Again(u.sub)
 	first := []sharedobject.Event{{Type: sharedobject.UseSuccess}}
 	if obj.key.persistent {
 		if known, ok := obj.Since(version); ok {

@@ -88,7 +88,7 @@ func (b *bench) join(to Subscriber, form Form) *Subscription {
 
 // again has a subscriber begin anew.
 func (b *bench) again(s *Subscription) {
-	b.Object.Again(s, s)
+	b.Object.Again(s)
 	b.feed.Join(s, []Event{{Type: UseSuccess}, {Type: Clear}}, b.Join(b.Begin()))
 }
 

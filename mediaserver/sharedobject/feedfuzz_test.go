@@ -3,6 +3,7 @@ package sharedobject
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ type listener struct {
 	slots   map[string]amf.Value
 	largest int
 	version uint32                 // that it was told last
+	sent    float64                // messages that it has sent
+	heard   map[string]float64     // the number of the last message of each
 	asked   map[string][]amf.Value // what it has put into slots, and has no answer for
 }
 
@@ -52,6 +55,14 @@ func (l *listener) Tell(u Update, w Waiter) bool {
 	}
 	l.version = m.Version
 	for i, e := range m.Events {
+		if e.Type == SendMessage {
+			all, _ := amf.DecodeAll(e.Value.Raw)
+			by, n := all[0].(string), all[1].(float64)
+			if n <= l.heard[by] {
+				l.t.Errorf("told message %v of %s behind %v", n, by, l.heard[by])
+			}
+			l.heard[by] = n
+		}
 		if e.Type != Success {
 			tell(l.slots, m.Events[i:i+1])
 			continue
@@ -121,7 +132,12 @@ func (b *bench) step(t *testing.T, who *listener, s *Subscription, what, which b
 	case 3:
 		apply(del(slot))
 	case 4:
-		apply(set(t, slot, int(what)), del(fmt.Sprint("s", what%40)), Event{Type: SendMessage, Value: value(t, "hi")})
+		who.sent++
+		hi, err := NewValue(fmt.Sprintf("%p", who), who.sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(set(t, slot, int(which)), del(fmt.Sprint("s", which/2%40)), Event{Type: SendMessage, Value: hi})
 	case 5:
 		if which%8 == 0 {
 			apply(Event{Type: Clear})
@@ -161,6 +177,20 @@ func FuzzFeed(f *testing.F) {
 	})
 }
 
+// The same as the fuzz test, with what chance says.
+func TestFeedByChance(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			steps := make([]byte, 1000)
+			for i := range steps {
+				steps[i] = byte(r.Uint32())
+			}
+			synctest.Test(t, func(t *testing.T) { follow(t, steps) })
+		})
+	}
+}
+
 func follow(t *testing.T, steps []byte) {
 	pays := budget.New("objects", 16<<20)
 	o := newBench(pays)
@@ -169,7 +199,7 @@ func follow(t *testing.T, steps []byte) {
 	var who [clients]*listener
 	var subs [clients]*Subscription
 	for i := range who {
-		who[i] = &listener{t: t, room: 1 << 30, slots: map[string]amf.Value{}, asked: map[string][]amf.Value{}}
+		who[i] = &listener{t: t, room: 1 << 30, slots: map[string]amf.Value{}, heard: map[string]float64{}, asked: map[string][]amf.Value{}}
 		subs[i] = o.join(who[i], Form{})
 	}
 	for i := 0; i+1 < len(steps); i += 2 {

@@ -1,5 +1,7 @@
 package sharedobject
 
+import "slices"
+
 // maxHeld bounds what is kept of changes while an object is locked, in bytes of
 // memory.
 const maxHeld = 1 << 20
@@ -92,36 +94,45 @@ func (o *Object) hold(by *Subscription, events []Event) {
 	}
 }
 
-// Again says that a subscriber has begun anew, perhaps as another: of what others are to
-// hear later it hears its own changes, too. What it has sent it has heard.
-func (o *Object) Again(by, as *Subscription) {
-	var held []Part
-	for _, p := range o.held {
-		if p.By != by {
-			held = append(held, p)
-			continue
-		}
-		for len(p.Events) > 0 {
-			n, part := 1, Part{}
-			if p.Events[0].Type == SendMessage {
-				part.By = as
+// Again says that a subscriber begins, perhaps anew, or after it has left: of what
+// others are to hear later it hears its own changes, too. What it has sent it has heard.
+func (o *Object) Again(s *Subscription) {
+	own := func(by *Subscription) bool { return by != nil && by.to == s.to }
+	if slices.ContainsFunc(o.held, func(p Part) bool { return own(p.By) }) {
+		var held []Part
+		for _, p := range o.held {
+			if own(p.By) {
+				held = p.again(held, s)
+			} else {
+				held = append(held, p)
 			}
-			for n < len(p.Events) && (p.Events[n].Type == SendMessage) == (part.By != nil) {
-				n++
-			}
-			part.Events, p.Events = p.Events[:n:n], p.Events[n:]
-			held = append(held, part)
 		}
+		o.held = held
 	}
-	o.held = held
 	for name, one := range o.touched {
-		if one == by {
+		if own(one) {
 			o.touched[name] = several
 		}
 	}
-	if o.cleared == by {
+	if own(o.cleared) {
 		o.cleared = several
 	}
+}
+
+// again appends parts, of which a subscriber hears all but what it has sent.
+func (p Part) again(to []Part, s *Subscription) []Part {
+	for len(p.Events) > 0 {
+		n, part := 1, Part{}
+		if p.Events[0].Type == SendMessage {
+			part.By = s
+		}
+		for n < len(p.Events) && (p.Events[n].Type == SendMessage) == (part.By != nil) {
+			n++
+		}
+		part.Events, p.Events = p.Events[:n:n], p.Events[n:]
+		to = append(to, part)
+	}
+	return to
 }
 
 // touch notes who has changed a slot, and says whether nobody else has since the
