@@ -178,6 +178,8 @@ func (s *Store) walk() (files, bytes int64, err error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
+		case errors.Is(err, fs.ErrPermission) && d != nil && d.IsDir() && name != ".":
+			return fs.SkipDir // somebody else's: no object of ours can be there
 		case err != nil:
 			return err
 		case d.IsDir():
@@ -185,6 +187,8 @@ func (s *Store) walk() (files, bytes int64, err error) {
 				return fs.SkipDir
 			}
 			return nil
+		case name == tempVersions:
+			return nil // it may be written just now
 		case strings.HasPrefix(d.Name(), ".") && strings.HasSuffix(d.Name(), tempSuffix):
 			_ = os.Remove(at)
 			return nil

@@ -7,8 +7,10 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -91,9 +93,13 @@ func (v *versions) begin(root *os.Root, now time.Time) error {
 func (v *versions) next() uint32 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.high++
+	v.bump(1)
 	return v.high
 }
+
+// bump goes so far on, as far as 32 bits go: versions never begin anew. The caller
+// holds mu.
+func (v *versions) bump(by uint32) { v.high += min(by, math.MaxUint32-v.high) }
 
 // above is a version that nobody was told before of an object whose file says one;
 // false: what it says is all that was told.
@@ -102,11 +108,15 @@ func (v *versions) above(version uint32) (next uint32, ok bool) {
 	defer v.mu.Unlock()
 	switch {
 	case version > v.high: // .versions is of another folder, or was lost
-		v.high = version + reserve
+		// So do others, then: what was told of those that are loaded next is not known
+		// either.
+		v.high = version
+		v.bump(reserve)
+		v.lost = v.high
 	case version > v.lost:
 		return 0, false
 	}
-	v.high++
+	v.bump(1)
 	return v.high, true
 }
 
@@ -128,7 +138,7 @@ func (v *versions) write(root *os.Root, ends bool, now time.Time) error {
 	v.writes <- struct{}{}
 	defer func() { <-v.writes }()
 	v.mu.Lock()
-	ceiling, lost := v.high+reserve, v.lost
+	ceiling, lost := v.high+min(reserve, math.MaxUint32-v.high), v.lost
 	if ends {
 		ceiling = v.high
 	}
@@ -146,7 +156,7 @@ func (v *versions) write(root *os.Root, ends bool, now time.Time) error {
 }
 
 func readVersions(root *os.Root) (ceiling, lost uint32, ended bool, err error) {
-	f, err := root.Open(versionsFile)
+	f, err := root.OpenFile(versionsFile, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe waits for nobody
 	if err != nil {
 		return 0, 0, false, err
 	}
@@ -173,13 +183,38 @@ func writeVersions(root *os.Root, ceiling, lost uint32, ended bool) error {
 		b = append(b, 0)
 	}
 	b = binary.BigEndian.AppendUint32(b, checksum(b))
-	const temp = versionsFile + tempSuffix
-	if err := write(root, temp, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
-		_ = root.Remove(temp)
+	err := replaceVersions(root, b)
+	if err == nil || overwriteVersions(root, b) == nil {
+		return nil
+	}
+	return err
+}
+
+// tempVersions is where the file is written first.
+const tempVersions = versionsFile + tempSuffix
+
+func replaceVersions(root *os.Root, b []byte) error {
+	if err := write(root, tempVersions, func(w io.Writer) error { _, err := w.Write(b); return err }); err != nil {
+		_ = root.Remove(tempVersions)
 		return err
 	}
-	if err := root.Rename(temp, versionsFile); err != nil {
+	if err := root.Rename(tempVersions, versionsFile); err != nil {
 		return err
 	}
 	return syncFolder(root, ".")
+}
+
+// overwriteVersions writes the file where it stands, where there is no room for
+// another: a disk that is full takes as many bytes as were there. They are in one
+// block, and the checksum says whether all were written.
+func overwriteVersions(root *os.Root, b []byte) error {
+	f, err := root.OpenFile(versionsFile, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
