@@ -34,8 +34,8 @@ type object struct {
 	stored
 }
 
-// used says whether a client or the server's own code uses it.
-func (obj *object) used() bool { return len(obj.users) > 0 || obj.kept > 0 }
+// used says whether a client or the server's own code uses it, or has it locked.
+func (obj *object) used() bool { return len(obj.users) > 0 || obj.kept > 0 || obj.Locked() }
 
 // use is a client's use of an object.
 type use struct {
@@ -97,21 +97,25 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 			o.uses[client] = map[objectKey]*use{}
 		}
 		o.uses[client][obj.key] = u
-	} else if u.form != form {
-		obj.feed.Leave(u.sub)
-		u.form, u.sub = form, o.subscribe(obj, c, peer, form).Within(u.by.queue())
 	}
 	obj.Again(u.sub)
+	tell := obj.feed.Join
+	if u.form != form {
+		u.form = form
+		tell = func(s *sharedobject.Subscription, first []sharedobject.Event, p sharedobject.Piece) {
+			obj.feed.JoinAs(s, form, first, p)
+		}
+	}
 	first := []sharedobject.Event{{Type: sharedobject.UseSuccess}}
 	if obj.key.persistent {
 		if known, ok := obj.Since(version); ok {
-			obj.feed.Join(u.sub, first, obj.Join(known))
+			tell(u.sub, first, obj.Join(known))
 			return ""
 		}
 	}
 	// A transient object of the same name may have been another one.
 	first = append(first, sharedobject.Event{Type: sharedobject.Clear})
-	obj.feed.Join(u.sub, first, obj.Join(obj.Begin()))
+	tell(u.sub, first, obj.Join(obj.Begin()))
 	return ""
 }
 

@@ -154,6 +154,7 @@ func (c *call) may() sharedobject.Access {
 func (c *call) use() {
 	o, may := c.o, c.may()
 	if !may.Read {
+		o.releaseObject(c.r.ID, c.key) // it may have been allowed before
 		c.say(sharedobject.CodeNoReadAccess, "no read access")
 		return
 	}

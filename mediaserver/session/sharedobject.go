@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
@@ -14,7 +15,8 @@ const (
 	// way to the instance: a link takes a while, and a client does not wait for it
 	// between two of them.
 	maxObjectMessages = 16
-	// smallMessage is how large one of those may be; a larger one is waited for.
+	// smallMessage is how large one of those may be; a larger one is waited for, and
+	// so is any where the budget for messages has no room for it.
 	smallMessage = 4 << 10
 )
 
@@ -67,8 +69,9 @@ func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
 		}
 	}
 	r := SharedObjectRequest{s.client, sharedobject.Form{Flex: flex, AMF3: s.amf3}, m}
-	if m.Size() <= smallMessage {
-		s.inst.SharedObject(r, func() { <-s.objects })
+	if size := int64(m.Size()); size <= smallMessage && s.messages().Has(size) {
+		s.messages().Owe(size)
+		s.inst.SharedObject(r, func() { s.messages().Give(size); <-s.objects })
 		return nil
 	}
 	done := make(chan struct{})
@@ -84,6 +87,15 @@ func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
 		return s.unanswered(ctx)
 	}
 	return nil
+}
+
+// messages is the budget that pays for messages under way: what is left for those who
+// publish is not in it.
+func (s *Session) messages() *budget.Budget {
+	if s.cfg.Budgets == nil {
+		return nil
+	}
+	return s.cfg.Budgets.Strangers
 }
 
 // until waits in a turn, while others go on.

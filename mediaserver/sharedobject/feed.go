@@ -57,6 +57,7 @@ type entry struct {
 	own     []Event // for sub
 	others  []Event // for everybody else
 	piece   Piece   // for sub
+	form    *Form   // of sub from now on; nil: as it was
 	sends   int     // of SendMessage that are not told
 	done    func()
 }
@@ -236,6 +237,9 @@ func (f *Feed) join(s *Subscription, e *entry) {
 		s.joined = true
 		s.place = len(f.subs)
 		f.subs = append(f.subs, s)
+	}
+	if e.form != nil {
+		s.form = *e.form
 	}
 	s.begin(e)
 }

@@ -348,3 +348,42 @@ func TestFeedTheServerSaysMuch(t *testing.T) {
 		}
 	})
 }
+
+// A client that asks in another form from now on still hears the answers that it has
+// not taken, in that form.
+func TestAnswersOutliveAForm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, slow := newBench(nil), &ear{deaf: true}
+		s := b.join(slow, Form{})
+		for i := range 3 {
+			b.say(nil, set(t, fmt.Sprint(i), strings.Repeat("x", 20<<10)))
+		}
+		b.say(s, set(t, "a", 1))
+		synctest.Wait()
+		before := len(slow.updates)
+		b.feed.JoinAs(s, Form{Flex: true}, []Event{{Type: UseSuccess}, {Type: Clear}}, b.Join(b.Begin()))
+		for range 10 {
+			b.answer()
+			slow.takeAll()
+		}
+		answers := 0
+		for i, u := range slow.updates {
+			if u.Flex != (i >= before) {
+				t.Errorf("message %d of %d is in another form", i, len(slow.updates))
+			}
+			m, err := Parse(u.Payload[1:], 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range m.Events {
+				if e.Type == Success {
+					answers++
+				}
+			}
+		}
+		if answers != 1 {
+			t.Errorf("%d answers to one request", answers)
+		}
+	})
+}

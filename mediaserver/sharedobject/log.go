@@ -186,20 +186,6 @@ func (o *Object) told() uint64 {
 	return o.log.last
 }
 
-// State is all that a client must be told that has seen a version last: what was
-// deleted and changed since, where it is Recent, else Clear and all there is.
-func (o *Object) State(version uint32) []Event {
-	c, _ := o.Since(version)
-	var events []Event
-	for {
-		p := o.Piece(c, MaxMessage)
-		events = append(events, p.Events...)
-		if c = p.Next; p.Last {
-			return events
-		}
-	}
-}
-
 // named is a slot with its name.
 type named struct {
 	name string

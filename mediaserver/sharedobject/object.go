@@ -72,6 +72,9 @@ func (o *Object) Version() uint32 {
 	return o.version
 }
 
+// Locked says whether somebody has it locked.
+func (o *Object) Locked() bool { return o.locks > 0 }
+
 // Len is how many slots there are, and Bytes how much is in them.
 func (o *Object) Len() int   { return len(o.slots) }
 func (o *Object) Bytes() int { return o.bytes }

@@ -10,6 +10,12 @@ func (s *Subscription) Within(share *budget.Budget) *Subscription {
 	return s
 }
 
+// JoinAs is Join for a subscriber that is to be told in another form from then on.
+// What it has not taken yet of answers it hears in that form, too.
+func (f *Feed) JoinAs(s *Subscription, form Form, first []Event, p Piece) {
+	f.add(entry{kind: entryJoin, sub: s, form: &form, own: first, piece: p})
+}
+
 // pay takes so much of the client's share, and of the feed's budget what it costs; or
 // nothing.
 func (q *queue) pay(f *Feed, bytes, costs int) bool {
