@@ -56,7 +56,7 @@ func allTrials() []trial {
 		name: "Nothing: what all the others are compared with.", bound: "", notices: "", memory: 32 << 20,
 		send: func(s *stranger) { s.hold() },
 	}
-	return slices.Concat([]trial{nobody}, trials, []trial{together(trials)}, crowdTrials())
+	return slices.Concat([]trial{nobody}, trials, []trial{together(trials)}, crowdTrials(), objectTrials())
 }
 
 // together is all trials at once.

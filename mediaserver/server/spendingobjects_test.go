@@ -1,0 +1,69 @@
+//go:build clients
+
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
+
+const (
+	// silentUsers is how many use the strangers' object and read nothing of it, and
+	// changers how many change it.
+	silentUsers = 50
+	changers    = 8
+)
+
+// objectTrials are strangers who use shared objects.
+func objectTrials() []trial {
+	return []trial{{
+		name:    fmt.Sprintf("Changes of the slots of a shared object without end, by %d, that %d others use who read nothing.", changers, silentUsers),
+		bound:   "32 KiB on the way to a client, 256 KiB that wait for it; half of the processors, in turns: telling others is the turn of who changes",
+		notices: "nothing", memory: 96 << 20,
+		send: sendChanges,
+	}}
+}
+
+// shared is a message about the strangers' object, in chunks of 128 bytes.
+func shared(events ...sharedobject.Event) []byte {
+	m := sharedobject.Message{Name: "strangers", Events: events}
+	return rtmp.AppendChunks(nil, &rtmp.Message{Type: rtmp.TypeSharedObject, Payload: m.Encode(false)[1:]}, 128)
+}
+
+func sendChanges(s *stranger) {
+	use := shared(sharedobject.Event{Type: sharedobject.Use})
+	value, err := sharedobject.NewValue(amf.Value(strings.Repeat("x", 4000)))
+	if err != nil {
+		s.failed(err)
+		return
+	}
+	var changes []byte
+	for slot := range 50 {
+		changes = append(changes, shared(sharedobject.Event{Type: sharedobject.RequestChange, Name: fmt.Sprint("slot", slot), Value: value})...)
+	}
+	for range silentUsers {
+		nc, err := s.letIn()
+		if err != nil {
+			s.failed(err)
+			return
+		}
+		defer nc.Close()
+		pour(nc, use)
+	}
+	s.crowd(changers, func() error { return s.change(use, changes) })
+}
+
+// change uses the object, and sends the same changes again and again.
+func (s *stranger) change(use, changes []byte) error {
+	nc, err := s.letIn()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	pour(nc, use)
+	return s.sendUnread(nc, changes)
+}
