@@ -83,8 +83,10 @@ func (s SharedObject) Send(v sharedobject.Value) error { return s.done(s.obj.Sen
 func (s SharedObject) Delete(name string) { s.o.tell(s.obj, nil, s.obj.Delete(name)) }
 func (s SharedObject) Clear()             { s.o.tell(s.obj, nil, s.obj.Empty()) }
 
-// Lock keeps what changes from users until Unlock is called as often, which
-// returns how many locks are left; then they are told all of it in one message.
+// Lock keeps what changes from users until Unlock is called as often, which returns
+// how many locks are left; then they are told all of it, in messages no larger than
+// any, of which the last has the new version. Of more than 1 MiB, or where no budget
+// pays, they are told what has come of it.
 func (s SharedObject) Lock() { s.obj.Lock() }
 
 // Unlock takes a lock back.

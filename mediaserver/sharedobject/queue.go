@@ -8,8 +8,8 @@ const (
 	// object is then.
 	maxQueue = 256 << 10
 	// freeOwn is how much of answers may wait, in bytes of memory, while the client's
-	// next message is done, and maxOwn bounds all: those to the messages that may be
-	// under way when there is more.
+	// next message is done, and maxOwn bounds all: messages are under way when there is
+	// more, and some that have waited for a file.
 	freeOwn = 128 << 10
 	maxOwn  = 16 << 20
 	// perItem is what one costs beside its bytes.
