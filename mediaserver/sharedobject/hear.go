@@ -85,7 +85,7 @@ func (s *Subscription) tellOwn(events []Event, knows func(int) uint32) (told int
 			s.queue.items = append(s.queue.items, one)
 		}
 		told = n
-		s.feed.cfg.Turn.Rest(nil)
+		s.feed.turn.Rest(nil)
 	}
 	return told
 }
