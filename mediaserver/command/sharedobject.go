@@ -130,13 +130,6 @@ func (s *sharedObject) with(ctx context.Context, args []string, run func(context
 	return nil
 }
 
-// step bounds one question to the server.
-func step(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
-	defer cancel()
-	return unanswered(f(ctx))
-}
-
 func (s *sharedObject) get(ctx context.Context, o *rtmp.SharedObject, args []string) error {
 	if err := step(ctx, o.Use); err != nil {
 		return err

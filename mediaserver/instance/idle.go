@@ -3,12 +3,12 @@ package instance
 import "flashpod.dev/flashpod/mediaserver/session"
 
 // Retire ends the instance for those who would come, if nobody uses it: no client
-// is here, no name in use, nothing is recorded, played or mended, and no publisher
+// is here, no name and no shared object in use, nothing is recorded, played or mended, and no publisher
 // is expected back. told hears whether it has, once and as answers are. The caller
 // closes an instance that has, and its store.
 func (i *Instance) Retire(told func(retired bool)) {
 	ok := i.post(func(o *owner) {
-		if !o.idle() {
+		if !o.unused() {
 			told(false)
 			return
 		}
@@ -20,8 +20,8 @@ func (i *Instance) Retire(told func(retired bool)) {
 	}
 }
 
-func (o *owner) idle() bool {
-	return o.seen.connections() == 0 && len(o.streams) == 0 && len(o.records) == 0 && len(o.away) == 0 && !o.store.Busy()
+func (o *owner) unused() bool {
+	return o.seen.connections() == 0 && len(o.streams) == 0 && len(o.records) == 0 && len(o.away) == 0 && len(o.objects) == 0 && !o.store.Busy()
 }
 
 // proves notes that a client has shown that it may publish: see Config.Proved.

@@ -86,6 +86,10 @@ func (d *onDemand) stats() (all []instance.Stats) {
 		rest.Players += s.Players
 		rest.Playbacks += s.Playbacks
 		rest.Recordings += s.Recordings
+		rest.SharedObjects += s.SharedObjects
+		rest.ObjectUses += s.ObjectUses
+		rest.ObjectFiles += s.ObjectFiles
+		rest.ObjectBytes += s.ObjectBytes
 		addTotals(&rest, s, 1)
 	}
 	return append(all, rest)
@@ -97,6 +101,8 @@ func addTotals(to *instance.Stats, s instance.Stats, sign int64) {
 	add(&to.Total.Connections, s.Total.Connections)
 	add(&to.Total.Publications, s.Total.Publications)
 	add(&to.Total.Recordings, s.Total.Recordings)
+	add(&to.Total.ObjectChanges, s.Total.ObjectChanges)
+	add(&to.Total.ObjectSendsLost, s.Total.ObjectSendsLost)
 	add(&to.Total.BytesIn, s.Total.BytesIn)
 	add(&to.Total.BytesOut, s.Total.BytesOut)
 	refused := maps.Clone(to.Refused)
