@@ -1,0 +1,129 @@
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+const (
+	// step is how much of the range is made usable at a time. Pages that nobody touches cost nothing, so that it may be generous; it
+	// is small enough that a system which counts what is usable (vm.overcommit_memory=2) has room for a thousand.
+	step = 128 << 10
+
+	// giveBack is how large a free block must be before its pages are given back to the system.
+	giveBack = 256 << 10
+
+	maxLimit = 4 << 30
+)
+
+// ErrRevoked says that the arena's memory was taken away.
+var ErrRevoked = errors.New("the memory was taken away")
+
+// An Arena is a range of addresses and what of it is used.
+type Arena struct {
+	heap
+
+	mu    sync.Mutex // guards mem and gone: Revoke and Close may come at once
+	mem   []byte     // the whole range
+	gone  bool       // revoked
+	limit uintptr    // bytes of the range
+	ready uintptr    // bytes from the range's beginning that are usable
+}
+
+// New reserves limit bytes (rounded up to pages of the system), none of which cost memory before they are used.
+func New(limit int) (*Arena, error) {
+	if limit < step || limit > maxLimit {
+		return nil, fmt.Errorf("an arena of %d bytes: must be %d to %d", limit, step, maxLimit)
+	}
+	limit = (limit + step - 1) / step * step
+	mem, err := syscall.Mmap(-1, 0, limit, syscall.PROT_NONE, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes of addresses: %w", limit, err)
+	}
+	a := &Arena{mem: mem, limit: uintptr(limit)}
+	a.heap.init(uintptr(unsafe.Pointer(unsafe.SliceData(mem))), a.more, a.idle)
+	return a, nil
+}
+
+// Limit is how many bytes the arena can hold, with what it needs to know of them.
+func (a *Arena) Limit() int { return int(a.limit) }
+
+// Ready is how many bytes of the arena are usable; those that were never touched cost nothing.
+func (a *Arena) Ready() int { return int(a.ready) }
+
+// more makes at least n more bytes usable, and says how many it made so; 0 when the limit does not allow n.
+func (a *Arena) more(n uintptr) uintptr {
+	n = (n + step - 1) / step * step
+	if n > a.limit-a.ready {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone || a.mem == nil {
+		return 0
+	}
+	if err := syscall.Mprotect(a.mem[a.ready:a.ready+n], syscall.PROT_READ|syscall.PROT_WRITE); err != nil {
+		return 0 // the system has none left: for who asks that is the same as the limit
+	}
+	a.ready += n
+	return n
+}
+
+// idle gives the pages between two addresses back to the system; they are zero when they are touched again.
+func (a *Arena) idle(from, to uintptr) {
+	page := uintptr(syscall.Getpagesize())
+	from = (from + page - 1) / page * page
+	to = to / page * page
+	if from >= to {
+		return
+	}
+	base := a.base
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone || a.mem == nil {
+		return
+	}
+	_ = syscall.Madvise(a.mem[from-base:to-base], syscall.MADV_DONTNEED) // they cost what they cost, no more
+}
+
+// Revoke makes every address of the arena forbidden, for good: who touches one faults. It may be called by any goroutine, more than once.
+func (a *Arena) Revoke() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mem == nil {
+		return nil
+	}
+	a.gone = true
+	if err := syscall.Mprotect(a.mem, syscall.PROT_NONE); err != nil {
+		return fmt.Errorf("forbid %d bytes of addresses: %w", len(a.mem), err)
+	}
+	return nil
+}
+
+// Look makes what was revoked readable, for who looks where it stood.
+func (a *Arena) Look() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mem == nil || !a.gone {
+		return ErrRevoked
+	}
+	return syscall.Mprotect(a.mem[:a.ready], syscall.PROT_READ)
+}
+
+// Close gives all of the arena back. Nobody may touch it afterwards: who may still run must be revoked first and have come back.
+func (a *Arena) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mem == nil {
+		return nil
+	}
+	mem := a.mem
+	a.mem = nil
+	return syscall.Munmap(mem)
+}
+
+// Contains says whether an address lies in the usable part of the arena.
+func (a *Arena) Contains(p uintptr) bool { return p >= a.base && p < a.base+a.ready }
