@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// watch is the clock of a runtime's calls. It is a timer that runs only while calls come: it is set when a call begins and none is set,
+// and looks, when it fires, whether the call that is under way then has used up its time. What it does about that goes in steps: a flag
+// that the engine looks at every few steps; then, after Limits.Grace, the arena is revoked, so that whatever the engine does faults;
+// and when that, too, brings nothing back within Limits.Grace, because the goroutine is in a Go function that the script called, the
+// runtime is declared dead while it runs.
+type watch struct {
+	late atomic.Bool // the engine is to stop: read by its owner at every poll
+
+	mu    sync.Mutex
+	timer *time.Timer
+	set   bool      // the timer is set
+	fires time.Time // when it is
+	busy  bool      // a call is under way
+	step  int       // what was done about it
+	due   time.Time // when the next step is taken
+
+	dead  chan struct{} // closed when cause is set
+	cause error
+	where atomic.Pointer[string] // the Go function that the script called, while it runs
+}
+
+const (
+	stepNone = iota
+	stepFlag
+	stepRevoked
+)
+
+// begin starts a call's time.
+func (r *Runtime) begin() {
+	w := &r.watch
+	w.late.Store(false)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy, w.step, w.due = true, stepNone, time.Now().Add(r.limits.Time)
+	if w.set && !w.fires.After(w.due) {
+		return // it fires when an earlier call would have been due, and is set again then
+	}
+	if w.timer == nil {
+		w.timer = time.AfterFunc(r.limits.Time, r.tick)
+	}
+	w.wait(r.limits.Time)
+}
+
+func (w *watch) wait(d time.Duration) {
+	w.set, w.fires = true, time.Now().Add(d)
+	w.timer.Reset(d)
+}
+
+// end stops it, and says whether the runtime was revoked or declared dead meanwhile.
+func (r *Runtime) end() (revoked bool) {
+	w := &r.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = false
+	return w.step == stepRevoked
+}
+
+// tick is the timer's.
+func (r *Runtime) tick() {
+	w := &r.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.busy || w.cause != nil {
+		w.set = false
+		return
+	}
+	if wait := time.Until(w.due); wait > 0 {
+		w.wait(wait)
+		return
+	}
+	switch w.step {
+	case stepNone:
+		w.late.Store(true)
+		w.step = stepFlag
+	case stepFlag:
+		if err := r.mem.Revoke(); err != nil {
+			r.declare(&Error{Kind: ErrDead, Message: err.Error()})
+		}
+		w.step = stepRevoked
+	case stepRevoked:
+		at := "a function that looks at nothing of the script's"
+		if name := w.where.Load(); name != nil {
+			at = "the server's function " + *name
+		}
+		r.declare(&Error{Kind: ErrDead, Message: "does not come back from " + at})
+	}
+	w.due = time.Now().Add(r.limits.Grace)
+	w.wait(r.limits.Grace)
+}
+
+// declare says that the runtime is dead; the first reason stays. The watch's lock is held.
+func (r *Runtime) declare(cause error) {
+	if w := &r.watch; w.cause == nil {
+		w.cause = cause
+		close(w.dead)
+	}
+}
+
+func (r *Runtime) die(cause error) {
+	r.watch.mu.Lock()
+	defer r.watch.mu.Unlock()
+	r.declare(cause)
+}
+
+// Dead is closed when the runtime is dead: it failed in a way that leaves nothing to rely on, or does not come back from a call. Any
+// goroutine may wait for it; a runtime that is closed is not dead.
+func (r *Runtime) Dead() <-chan struct{} { return r.watch.dead }
+
+// Err says why the runtime is dead and where it stood, or nil. Any goroutine may ask.
+func (r *Runtime) Err() error {
+	r.watch.mu.Lock()
+	defer r.watch.mu.Unlock()
+	return r.watch.cause
+}
