@@ -105,6 +105,9 @@ func (r *Runtime) exception() *Error {
 		e.Message = r.shortText(v)
 	}
 	switch {
+	case r.ended != nil && e.Name == "InternalError":
+		e.Kind, e.Name, e.Message, r.ended = r.ended.Kind, "", r.ended.Message, nil
+		return e
 	case r.tooDeep, e.Message == "stack overflow" && e.Name != "":
 		e.Kind = ErrDepth
 	case r.watch.late.Load() && e.Name == "InternalError" && e.Message == "interrupted":

@@ -229,6 +229,7 @@ func (r *Runtime) throw(err error) jsv {
 		return r.throwNew("InternalError", "interrupted", true)
 	case errors.Is(err, ErrPanic):
 		// A function of the server that is wrong is nothing that a script should go on after.
+		errors.As(err, &r.ended)
 		return r.throwNew("InternalError", err.Error(), true)
 	case errors.As(err, &value):
 		v, err := r.in(value.v)

@@ -29,10 +29,11 @@ type Runtime struct {
 	scratch uintptr // scratchSize bytes for strings on their way in
 	classes struct{ plain, exotic, ref lib.TJSClassID }
 
-	depth   int  // of run
-	refused bool // memory was asked for and not given since the call from outside began
-	tooDeep bool // the variables of calls took too much
-	broken  bool // what the engine has in memory is not to be relied on
+	depth   int    // of run
+	refused bool   // memory was asked for and not given since the call from outside began
+	tooDeep bool   // the variables of calls took too much
+	ended   *Error // a panic in Go that ends the call
+	broken  bool   // what the engine has in memory is not to be relied on
 	closed  bool
 
 	slots   slots      // what the script's objects refer to in Go
