@@ -183,23 +183,22 @@ func (e *exporter) plain(v jsv, rec *Record) (kept Data, err error) {
 	if e.options.Keep == nil {
 		return nil, nil
 	}
-	return e.ask(v)
+	if keep, err := e.ask(v); err != nil || !keep {
+		return nil, err
+	}
+	return e.handle(v)
 }
 
-// ask asks Options.Keep, in a scope of its own: the object is released after it unless somebody wants it.
-func (e *exporter) ask(v jsv) (kept Data, err error) {
+// ask asks Options.Keep, in a scope of its own: the object that it gets is released after it.
+func (e *exporter) ask(v jsv) (keep bool, err error) {
 	r := e.r
 	from := r.handles.open()
 	defer r.closeScope(from)
 	o, err := r.keep(r.dup(v))
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	keep, err := e.options.Keep(o)
-	if err != nil || !keep {
-		return nil, err
-	}
-	return e.handle(v)
+	return e.options.Keep(o)
 }
 
 func (e *exporter) handle(v jsv) (Data, error) {
