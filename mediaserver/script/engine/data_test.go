@@ -155,10 +155,10 @@ func TestDataHasLimits(t *testing.T) {
 	for source, want := range map[string]error{
 		"'x'.repeat(10001)": engine.ErrValue, "['x'.repeat(5000), 'y'.repeat(5000)]": engine.ErrValue, "new Array(1000).fill(1)": engine.ErrValue,
 		"var o = {}; for (var i = 0; i < 400; i++) o['name' + i] = 1; o": engine.ErrValue, "[10n]": engine.ErrValue,
-		"({get a() { return 1 }, get d() { for (;;); }})": engine.ErrTime,
-		"var p = {get p() { return {__proto__: p} }}; p":                                                  nil,
-		"var f = function () { return {get x() { return f() }} }; f()":                                    engine.ErrValue,
-		"new Proxy({}, {ownKeys: function () { throw new Error('no') }})":                                 nil,
+		"({get a() { return 1 }, get d() { for (;;); }})":                 engine.ErrTime,
+		"var p = {get p() { return {__proto__: p} }}; p":                  nil,
+		"var f = function () { return {get x() { return f() }} }; f()":    engine.ErrValue,
+		"new Proxy({}, {ownKeys: function () { throw new Error('no') }})": nil,
 	} {
 		v, err := r.Load(engine.Source{Text: source})
 		if err == nil {

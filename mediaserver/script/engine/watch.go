@@ -9,7 +9,7 @@ import (
 // watch is the clock of a runtime's calls. It is a timer that runs only while calls come: it is set when a call begins and none is set,
 // and looks, when it fires, whether the call that is under way then has used up its time. What it does about that goes in steps: a flag
 // that the engine looks at every few steps; then, after Limits.Grace, the arena is revoked, so that whatever the engine does faults;
-// and when that, too, brings nothing back within Limits.Grace, because the goroutine is in a Go function that the script called, the
+// and when that, too, brings nothing back within Limits.Grace (and faultTime), because the goroutine is in a Go function that the script called, the
 // runtime is declared dead while it runs.
 type watch struct {
 	late atomic.Bool // the engine is to stop: read by its owner at every poll
@@ -92,9 +92,16 @@ func (r *Runtime) tick() {
 		}
 		r.declare(&Error{Kind: ErrDead, Message: "does not come back from " + at})
 	}
-	w.due = time.Now().Add(r.limits.Grace)
-	w.wait(r.limits.Grace)
+	wait := r.limits.Grace
+	if w.step == stepRevoked {
+		wait = max(wait, faultTime)
+	}
+	w.due = time.Now().Add(wait)
+	w.wait(wait)
 }
+
+// faultTime is how long a goroutine may take at least, on a busy machine, to come to its next access to memory.
+const faultTime = 100 * time.Millisecond
 
 // declare says that the runtime is dead; the first reason stays. The watch's lock is held.
 func (r *Runtime) declare(cause error) {
