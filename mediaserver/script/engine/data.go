@@ -111,7 +111,7 @@ func (e *exporter) value(v jsv, depth int) (Data, error) {
 		return nil, fmt.Errorf("%w: more than %d levels deep", ErrValue, r.limits.Depth)
 	}
 	if r.watch.late.Load() {
-		return nil, &Error{Kind: ErrTime}
+		return nil, &Error{Kind: r.lateKind()}
 	}
 	if !isObject(v) {
 		if v.Ftag == lib.EJS_TAG_SYMBOL {

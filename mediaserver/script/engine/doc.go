@@ -7,7 +7,7 @@
 // # Who may call
 //
 // A Runtime is a world of its own, and has one owner at a time: the goroutine that calls its methods, and those of the values that come
-// from it. Functions of Go's run on that goroutine, inside of the call. Only Dead, Err and Limits are for everybody. Nothing here waits
+// from it. Functions of Go's run on that goroutine, inside of the call. Only Dead, Err, Stop and Limits are for everybody. Nothing here waits
 // for anything but the script's own computing, and no lock is held while a script or a function of Go's runs.
 //
 // # What bounds a script

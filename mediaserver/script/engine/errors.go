@@ -111,7 +111,7 @@ func (r *Runtime) exception() *Error {
 	case r.tooDeep, e.Message == "stack overflow" && e.Name != "":
 		e.Kind = ErrDepth
 	case r.watch.late.Load() && e.Name == "InternalError" && e.Message == "interrupted":
-		e.Kind = ErrTime
+		e.Kind = r.lateKind()
 	case r.refused && e.Name != "" && (e.Message == "" || strings.HasPrefix(e.Message, "out of memory")):
 		e.Kind = ErrMemory
 	}

@@ -225,7 +225,7 @@ func (r *Runtime) throw(err error) jsv {
 		script *Error
 	)
 	switch {
-	case errors.Is(err, ErrTime):
+	case errors.Is(err, ErrTime), errors.Is(err, ErrStopped):
 		return r.throwNew("InternalError", "interrupted", true)
 	case errors.Is(err, ErrPanic):
 		// A function of the server that is wrong is nothing that a script should go on after.

@@ -191,12 +191,14 @@ const (
 
 func (f Flags) js() int32 {
 	var n int32
-	for flag, bit := range map[Flags]int32{
-		Writable: lib.MJS_PROP_WRITABLE, Configurable: lib.MJS_PROP_CONFIGURABLE, Enumerable: lib.MJS_PROP_ENUMERABLE,
-	} {
-		if f&flag != 0 {
-			n |= bit
-		}
+	if f&Writable != 0 {
+		n |= lib.MJS_PROP_WRITABLE
+	}
+	if f&Configurable != 0 {
+		n |= lib.MJS_PROP_CONFIGURABLE
+	}
+	if f&Enumerable != 0 {
+		n |= lib.MJS_PROP_ENUMERABLE
 	}
 	return n
 }

@@ -32,7 +32,7 @@ func (r *Runtime) runJobs() error {
 			}
 		}
 		if late && failed == nil {
-			failed = &Error{Kind: ErrTime}
+			failed = &Error{Kind: r.lateKind()}
 		}
 	}
 	first := r.jobs.first

@@ -70,7 +70,8 @@ type Source struct {
 	Line int    // of the file's that the text begins with, if it is a part; 0 is 1
 }
 
-// Load runs a source as a program: its functions and variables are the global object's. It returns the value of the last statement.
+// Load runs a source as a program: its functions and variables are the global object's. It returns the value of the last
+// statement, which is kept like any other if it is an object.
 func (r *Runtime) Load(s Source) (Value, error) { return r.load(s, false) }
 
 // Check reads a source, and says what is wrong with it, without running it.

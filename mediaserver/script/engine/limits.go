@@ -20,7 +20,7 @@ type Limits struct {
 
 // Defaults are limits for a script as people write them.
 var Defaults = Limits{
-	Time: time.Second, Grace: 500 * time.Millisecond, Memory: 16 << 20, Depth: 1000, Handles: 10000, Source: 1 << 20, Length: 1 << 22,
+	Time: time.Second, Grace: time.Second, Memory: 16 << 20, Depth: 1000, Handles: 10000, Source: 1 << 20, Length: 1 << 22,
 	Value: 1 << 20,
 }
 
@@ -66,6 +66,8 @@ const (
 var (
 	// ErrTime: the call took longer than Limits.Time. The runtime is usable.
 	ErrTime = errors.New("the script took too long")
+	// ErrStopped: Stop was called. The runtime is usable.
+	ErrStopped = errors.New("the script was stopped")
 	// ErrMemory: the script's memory is used up. The runtime is usable.
 	ErrMemory = errors.New("the script's memory is used up")
 	// ErrDepth: calls or nesting went too deep. The runtime is usable.

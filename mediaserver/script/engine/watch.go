@@ -19,6 +19,7 @@ type watch struct {
 	set   bool      // the timer is set
 	fires time.Time // when it is
 	busy  bool      // a call is under way
+	stop  bool      // Stop was called during it
 	step  int       // what was done about it
 	due   time.Time // when the next step is taken
 
@@ -39,7 +40,7 @@ func (r *Runtime) begin() {
 	w.late.Store(false)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.busy, w.step, w.due = true, stepNone, time.Now().Add(r.limits.Time)
+	w.busy, w.stop, w.step, w.due = true, false, stepNone, time.Now().Add(r.limits.Time)
 	if w.set && !w.fires.After(w.due) {
 		return // it fires when an earlier call would have been due, and is set again then
 	}
@@ -102,6 +103,30 @@ func (r *Runtime) tick() {
 
 // faultTime is how long a goroutine may take at least, on a busy machine, to come to its next access to memory.
 const faultTime = 100 * time.Millisecond
+
+// Stop ends the call that is under way, if one is, as if its time were up, with ErrStopped. Any goroutine may call it.
+func (r *Runtime) Stop() {
+	w := &r.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.busy || w.step != stepNone {
+		return
+	}
+	w.stop = true
+	w.late.Store(true)
+	w.step, w.due = stepFlag, time.Now().Add(r.limits.Grace)
+	w.wait(r.limits.Grace)
+}
+
+// lateKind is why the engine was to stop.
+func (r *Runtime) lateKind() error {
+	r.watch.mu.Lock()
+	defer r.watch.mu.Unlock()
+	if r.watch.stop {
+		return ErrStopped
+	}
+	return ErrTime
+}
 
 // declare says that the runtime is dead; the first reason stays. The watch's lock is held.
 func (r *Runtime) declare(cause error) {

@@ -67,3 +67,22 @@ func TestMemoryTakenAnywhere(t *testing.T) {
 		g.Release()
 	}
 }
+
+// TestStop: another goroutine ends what runs, and nothing that comes later.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	r := open(t, engine.Limits{})
+	running := make(chan bool)
+	goFunction(t, r, "begun", func(*engine.Call) (engine.Value, error) { close(running); return engine.Undefined, nil })
+	go func() {
+		<-running
+		r.Stop()
+	}()
+	if e := fails(t, r, "begun(); for (;;) try { for (;;); } catch (e) {}"); !errors.Is(e, engine.ErrStopped) || e.File != "main.asc" {
+		t.Error(e)
+	}
+	r.Stop()
+	if got := text(t, r, "1 + 1"); got != "2" {
+		t.Error(got)
+	}
+}
