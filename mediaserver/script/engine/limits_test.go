@@ -65,12 +65,20 @@ func TestDepthHolds(t *testing.T) {
 	} {
 		ends(t, l, source, engine.ErrDepth)
 	}
-	// These go as deep as memory allows, and must not.
-	for _, source := range []string{
-		"var f = Array; for (var i = 0; i < 50000; i++) {f = f.bind(); delete f.name}",
-		"var it = [1][Symbol.iterator](); for (var i = 0; i < 50000; i++) it = it.map(function(x){return x}); it.next()",
-	} {
-		ends(t, l, source, nil)
+}
+
+// TestWhatIsNotCounted is recursion that the engine does not count, as deep as memory allows: it is refused before.
+func TestWhatIsNotCounted(t *testing.T) {
+	t.Parallel()
+	r := open(t, engine.Limits{})
+	if e := fails(t, r, "var f = Array; for (var i = 0; i < 2000; i++) {f = f.bind(); delete f.name}"); e.Message != "a function that was bound 1000 times" {
+		t.Error(e)
+	}
+	const iterator = "Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()))"
+	for _, name := range []string{"map", "filter", "take", "drop", "flatMap"} {
+		if got := text(t, r, "typeof "+iterator+"."+name); got != "undefined" {
+			t.Errorf("an iterator's %s is %s", name, got)
+		}
 	}
 }
 
@@ -91,7 +99,12 @@ func TestMemoryHolds(t *testing.T) {
 		ends(t, l, source, engine.ErrMemory)
 	}
 	// What nobody holds is found again, near the limit, too.
-	ends(t, engine.Limits{Time: 2 * time.Minute, Memory: 4 << 20}, "for (var i = 0; i < 200000; i++) { var a = {}; a.a = a; a.b = [a, 'x' + i] } throw 1", nil)
+	r := open(t, engine.Limits{Memory: 8 << 20})
+	load(t, r, "var hold = []; for (var i = 0; i < 45000; i++) hold.push({n: i}); 0")
+	if used := r.Memory().Used; used < 5<<20 || used > 7<<20 {
+		t.Fatalf("%d bytes are no good to test with", used)
+	}
+	load(t, r, "for (var i = 0; i < 100000; i++) { var a = {}; a.a = a; a.b = [a, 'x' + i] } 0")
 }
 
 // TestLongLengths asks the language's own functions to go through lengths that would take minutes. Without the guard, none of these
