@@ -13,19 +13,19 @@
 // # What bounds a script
 //
 // Time (Limits.Time) is one call's from outside, with what it calls and the promises that it leaves. When it is up, a flag is set that
-// the engine looks at every few calls and jumps back, and inside of a regular expression; the call ends with ErrTime, which no catch and no finally
-// of the script's sees, and the runtime goes on. The language's own functions look at no flag. Those on arrays refuse what is
-// longer than it holds and than Limits.Length; what they do count as steps, so that the flag is looked at after each long one. Searching
-// a string for a long one, long regular expressions, and functions bound over and over are refused where the cost is known before.
-// What is left (a getter that says another length the second time, arithmetic on BigInt literals, the reading of a source of a megabyte
-// with sixty thousand variables in one function, the sorting of all that fits) ends when Limits.Grace is over, too: the runtime's memory is
-// forbidden (see arena), the engine's next access to it faults, and the call returns an error that is ErrDead and says which
-// function it was and where the script stood. The goroutine is back, and all memory is given back to the system at that moment.
+// the engine looks at every few calls and jumps back, and inside of a regular expression; the call ends with ErrTime, which no catch and
+// no finally of the script's sees, and the runtime goes on. The language's own functions look at no flag. Those on arrays refuse what is
+// longer than it holds and than Limits.Length; searching a long string for a long one, long regular expressions, and functions that were
+// bound over and over are refused where the cost is known before. What is left ends when Limits.Grace is over, too: the runtime's
+// memory is forbidden (see arena), the engine's next access to it faults, and the call returns an error that is ErrDead and says which
+// function it was and where the script stood. The goroutine is back, and all memory is given back to the system at that moment. Left
+// are a getter that says another length the second time, flat of what has a long array in it, arithmetic on BigInt literals, and a
+// source of a megabyte with sixty thousand variables in one function.
 //
 // What does not come back even so is a function of Go's that waits or computes for itself, since Go cannot end a goroutine. After
 // Limits.Grace once more, Dead is closed and Err names that function; who waits for the owner must give up on it. Such a runtime still
-// costs its goroutine with its stack, and addresses that are reserved; its pages are given back when the function returns, at which
-// the goroutine leaves the engine without another step of the script.
+// costs its goroutine with its stack and a range of addresses without memory behind it. When the function returns, the goroutine leaves
+// the engine without another step of the script, and the addresses go, too.
 //
 // Memory (Limits.Memory) is all that a script has, with source, bytecode and what the engine knows of them. It comes from a range of
 // addresses that has no more (see arena), so that nothing in the engine can forget to count. When it is used up, the script gets an

@@ -9,8 +9,8 @@ import (
 )
 
 // The engine's own functions on arrays take what says that it has a length, and go through it without asking anybody whether to stop.
-// So what an array's function is called on is looked at first: a dense array costs what it holds, which the memory's limit bounds, and
-// is counted as that many steps (spend); of what is none, the length is read and must not be above Limits.Length. A length that
+// So what an array's function is called on is looked at first: a dense array costs what it holds, which the memory's limit bounds; of
+// what is none, the length is read and must not be above Limits.Length. A length that
 // changes between our look and the engine's, through a getter of the script's, is left to the watch.
 var guardedFunctions = []struct {
 	on    string // a path from the global object
@@ -169,7 +169,7 @@ func onGuarded(tls *libc.TLS, ctx uintptr, this jsv, argc int32, argv uintptr, m
 	return g.call(tls, ctx, this, argc, argv, g.magic)
 }
 
-// lookAt says whether a value is short enough, and counts what it costs; false is an exception.
+// lookAt says whether a value is short enough; false is an exception.
 func (r *Runtime) lookAt(g *guarded, v jsv) bool {
 	n, dense, ok := r.length(v)
 	if !ok {
@@ -179,7 +179,6 @@ func (r *Runtime) lookAt(g *guarded, v jsv) bool {
 		r.throw(RangeError("%s: a length of %s is more than %d", g.name, strconv.FormatFloat(n, 'f', -1, 64), r.limits.Length))
 		return false
 	}
-	r.spend(n)
 	return true
 }
 
@@ -200,7 +199,6 @@ func (r *Runtime) shortSearch(text, what jsv) bool {
 		r.throw(RangeError("to look for %d characters in %d is too much: at most %d by %d", m, n, maxSearch/n, n))
 		return false
 	}
-	r.spend(float64(n))
 	return true
 }
 

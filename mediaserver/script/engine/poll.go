@@ -33,14 +33,6 @@ func onPoll(_ *libc.TLS, _, opaque uintptr) int32 {
 	return 0
 }
 
-// spend counts work that the engine did at once as if it had been steps, so that the flag is looked at in time.
-func (r *Runtime) spend(steps float64) {
-	if steps > 0 {
-		ctx := ptr[lib.TJSContext](r.ctx)
-		ctx.Finterrupt_counter -= int32(min(steps/64, 1<<20))
-	}
-}
-
 // framesTooLarge looks at the calls that began since the last look.
 func (r *Runtime) framesTooLarge() bool {
 	if r.rt == 0 {

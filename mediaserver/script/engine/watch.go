@@ -92,6 +92,7 @@ func (r *Runtime) tick() {
 			at = "the server's function " + *name
 		}
 		r.declare(&Error{Kind: ErrDead, Message: "does not come back from " + at})
+		_ = r.mem.Drop() // what cannot be given back now goes with the addresses
 	}
 	wait := r.limits.Grace
 	if w.step == stepRevoked {

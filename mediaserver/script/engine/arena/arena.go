@@ -19,8 +19,7 @@ const (
 	maxLimit = 4 << 30
 )
 
-// ErrRevoked says that the arena's memory was taken away.
-var ErrRevoked = errors.New("the memory was taken away")
+var errNotRevoked = errors.New("the arena was not revoked, or is closed")
 
 // An Arena is a range of addresses and what of it is used.
 type Arena struct {
@@ -103,12 +102,22 @@ func (a *Arena) Revoke() error {
 	return nil
 }
 
+// Drop gives the memory of a revoked arena back to the system, and keeps its addresses, as long as somebody may still come to touch them.
+func (a *Arena) Drop() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mem == nil || !a.gone {
+		return errNotRevoked
+	}
+	return syscall.Madvise(a.mem, syscall.MADV_DONTNEED)
+}
+
 // Look makes what was revoked readable, for who looks where it stood.
 func (a *Arena) Look() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.mem == nil || !a.gone {
-		return ErrRevoked
+		return errNotRevoked
 	}
 	return syscall.Mprotect(a.mem[:a.ready], syscall.PROT_READ)
 }

@@ -144,6 +144,9 @@ func TestRevokeEndsALoop(t *testing.T) {
 	if err := a.Look(); err != nil || memory(p, 64)[7] != 1 {
 		t.Fatalf("what the loop left cannot be looked at: %v", err)
 	}
+	if err := a.Drop(); err != nil || memory(p, 64)[7] != 0 {
+		t.Fatalf("what was given back is there: %v", err)
+	}
 }
 
 func BenchmarkAlloc(b *testing.B) {
