@@ -89,3 +89,5 @@ var (
 func (r *Runtime) tooLarge(what string, size uint64) error {
 	return fmt.Errorf("%w: %s of %d bytes: at most %d", ErrValue, what, size, r.limits.Value)
 }
+
+var errBigInt = fmt.Errorf("%w: a BigInt", ErrValue)
