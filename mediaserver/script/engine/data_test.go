@@ -151,7 +151,7 @@ func TestWhatIsNotCopied(t *testing.T) {
 
 func TestDataHasLimits(t *testing.T) {
 	t.Parallel()
-	r := open(t, engine.Limits{Value: 10000, Time: 100 * time.Millisecond, Grace: 5 * time.Second})
+	r := open(t, engine.Limits{Value: 10000, Time: 2 * time.Second, Grace: 5 * time.Second})
 	for source, want := range map[string]error{
 		"'x'.repeat(10001)": engine.ErrValue, "['x'.repeat(5000), 'y'.repeat(5000)]": engine.ErrValue, "new Array(1000).fill(1)": engine.ErrValue,
 		"var o = {}; for (var i = 0; i < 400; i++) o['name' + i] = 1; o": engine.ErrValue, "[10n]": engine.ErrValue,

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"unsafe"
+
 	"modernc.org/libc"
 	lib "modernc.org/libquickjs"
 )
@@ -12,16 +14,14 @@ type rejections struct {
 }
 
 // runJobs runs what promises have left to do, in the time of the call that is under way, and says the first that went wrong with nobody
-// to hear of it. When the time is up, what is left is not done.
+// to hear of it. When the time is up, what is left is forgotten: those promises are never settled.
 func (r *Runtime) runJobs() error {
 	var failed error
-	for n := 0; lib.XJS_IsJobPending(r.tls, r.rt) != 0; n++ {
-		late := r.watch.late.Load()
-		if late && n > maxLateJobs {
-			panic("promises that never come to an end") // they cannot be taken back: run makes the runtime dead
-		}
-		if late {
-			ptr[lib.TJSContext](r.ctx).Finterrupt_counter = 0 // each ends at its first step
+	for lib.XJS_IsJobPending(r.tls, r.rt) != 0 {
+		if r.watch.late.Load() {
+			r.dropJobs()
+			failed = &Error{Kind: r.lateKind()}
+			break
 		}
 		ctx := r.tls.Alloc(8)
 		code := lib.XJS_ExecutePendingJob(r.tls, r.rt, ctx)
@@ -30,9 +30,6 @@ func (r *Runtime) runJobs() error {
 			if e := r.exception(); failed == nil {
 				failed = e
 			}
-		}
-		if late && failed == nil {
-			failed = &Error{Kind: r.lateKind()}
 		}
 	}
 	first := r.jobs.first
@@ -43,8 +40,21 @@ func (r *Runtime) runJobs() error {
 	return first
 }
 
-// maxLateJobs is how many promises may come to their end after the time is up.
-const maxLateJobs = 100_000
+// dropJobs frees the engine's list of what is left to do, as the engine itself does when a runtime ends.
+func (r *Runtime) dropJobs() {
+	head := &ptr[lib.TJSRuntime](r.rt).Fjob_list
+	end := uintptr(unsafe.Pointer(head))
+	for head.Fnext != end {
+		job := ptr[lib.TJSJobEntry](head.Fnext)
+		entry := head.Fnext
+		ptr[lib.Tlist_head](job.Flink.Fprev).Fnext = job.Flink.Fnext
+		ptr[lib.Tlist_head](job.Flink.Fnext).Fprev = job.Flink.Fprev
+		r.freeArgs(entry+unsafe.Sizeof(*job), int(job.Fargc))
+		realm := job.Frealm
+		lib.Xjs_free_rt(r.tls, r.rt, entry)
+		lib.XJS_FreeContext(r.tls, realm) // which is ours, and counted for each job
+	}
+}
 
 // onRejection is told by the engine of a promise that is rejected without a listener, and of one that gets one afterwards.
 func onRejection(_ *libc.TLS, ctx uintptr, promise, reason jsv, handled int32, opaque uintptr) {

@@ -9,7 +9,7 @@ import (
 // Limits are what a runtime may use. A zero value is the default's.
 type Limits struct {
 	Time    time.Duration // of one call from outside, with all that it calls; see also Grace
-	Grace   time.Duration // how long past Time the engine may take to come back before its memory is taken away
+	Grace   time.Duration // how long past Time the engine may take, of the process's processor time, until its memory is taken away
 	Memory  int           // bytes of all that the script has, source and bytecode included
 	Depth   int           // of calls, and of nesting in source, JSON and values: in frames of the engine, one or more a call
 	Handles int           // values that Go keeps at once

@@ -138,7 +138,7 @@ func TestScopes(t *testing.T) {
 // TestPromises: what they leave to do is done before a call is over, in its time, and what goes wrong in it is heard of.
 func TestPromises(t *testing.T) {
 	t.Parallel()
-	r := open(t, engine.Limits{Time: 100 * time.Millisecond, Grace: 5 * time.Second})
+	r := open(t, engine.Limits{Time: 2 * time.Second, Grace: 5 * time.Second})
 	load(t, r, "var log = []; Promise.resolve(1).then(function (v) { log.push(v) }); (async function () { await null; log.push(2) })(); log.push(0)")
 	if got := text(t, r, "log.join()"); got != "0,1,2" {
 		t.Error(got)

@@ -4,11 +4,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // watch is the clock of a runtime's calls. It is a timer that runs only while calls come: it is set when a call begins and none is set,
 // and looks, when it fires, whether the call that is under way then has used up its time. What it does about that goes in steps: a flag
-// that the engine looks at every few steps; then, after Limits.Grace, the arena is revoked, so that whatever the engine does faults;
+// that the engine looks at every few steps; then, after Limits.Grace, in which the process must have had as much of its processors, the arena is revoked, so that whatever the engine does faults;
 // and when that, too, brings nothing back within Limits.Grace (and faultTime), because the goroutine is in a Go function that the script called, the
 // runtime is declared dead while it runs.
 type watch struct {
@@ -16,12 +18,14 @@ type watch struct {
 
 	mu    sync.Mutex
 	timer *time.Timer
-	set   bool      // the timer is set
-	fires time.Time // when it is
-	busy  bool      // a call is under way
-	stop  bool      // Stop was called during it
-	step  int       // what was done about it
-	due   time.Time // when the next step is taken
+	set   bool          // the timer is set
+	fires time.Time     // when it is
+	busy  bool          // a call is under way
+	stop  bool          // Stop was called during it
+	step  int           // what was done about it
+	due   time.Time     // when the next step is taken
+	flag  time.Time     // when the flag was set
+	used  time.Duration // of the process's processor time, then
 
 	dead  chan struct{} // closed when cause is set
 	cause error
@@ -79,9 +83,13 @@ func (r *Runtime) tick() {
 	}
 	switch w.step {
 	case stepNone:
-		w.late.Store(true)
-		w.step = stepFlag
+		w.raise()
 	case stepFlag:
+		if wait := w.starved(r.limits.Grace); wait > 0 {
+			w.due = time.Now().Add(wait)
+			w.wait(wait)
+			return
+		}
 		if err := r.mem.Revoke(); err != nil {
 			r.declare(&Error{Kind: ErrDead, Message: err.Error()})
 		}
@@ -114,9 +122,33 @@ func (r *Runtime) Stop() {
 		return
 	}
 	w.stop = true
-	w.late.Store(true)
-	w.step, w.due = stepFlag, time.Now().Add(r.limits.Grace)
+	w.raise()
+	w.due = w.flag.Add(r.limits.Grace)
 	w.wait(r.limits.Grace)
+}
+
+// raise sets the flag.
+func (w *watch) raise() {
+	w.late.Store(true)
+	w.step, w.flag, w.used = stepFlag, time.Now(), processorTime()
+}
+
+// starved says how long to wait yet because the process had no processor: on a machine that is very busy, or where it may use no more, a
+// script that would stop at once has not had the time to. It is no reason for more than ten times the grace.
+func (w *watch) starved(grace time.Duration) time.Duration {
+	if used := processorTime() - w.used; used < grace && time.Since(w.flag) < 10*grace {
+		return max((grace-used)/2, time.Millisecond)
+	}
+	return 0
+}
+
+// processorTime is what the process has had of its processors.
+func processorTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0 // no system that we know refuses it; then nothing is held to starve for long
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // lateKind is why the engine was to stop.
