@@ -12,8 +12,8 @@ const (
 
 	// frameBytes is how much the variables of pollEvery calls may take that are under way one in another. They lie outside of the
 	// arena: what a call needs for its variables and its operands, the engine takes from the process. At a depth of 1,000 this
-	// makes 8 MB at most.
-	frameBytes = 256 << 10
+	// makes 16 MB at most.
+	frameBytes = 128 << 10
 )
 
 // onPoll is asked by the engine, every few steps, whether to stop.

@@ -10,9 +10,9 @@ import (
 
 // watch is the clock of a runtime's calls. It is a timer that runs only while calls come: it is set when a call begins and none is set,
 // and looks, when it fires, whether the call that is under way then has used up its time. What it does about that goes in steps: a flag
-// that the engine looks at every few steps; then, after Limits.Grace, in which the process must have had as much of its processors, the arena is revoked, so that whatever the engine does faults;
-// and when that, too, brings nothing back within Limits.Grace (and faultTime), because the goroutine is in a Go function that the script called, the
-// runtime is declared dead while it runs.
+// that the engine looks at every few steps; then, after Limits.Grace, in which the process must have had as much of its processors, the
+// arena is revoked, so that whatever the engine does faults; and when that, too, brings nothing back within Limits.Grace (and faultTime),
+// because the goroutine is in a Go function that the script called, the runtime is declared dead while it runs.
 type watch struct {
 	late atomic.Bool // the engine is to stop: read by its owner at every poll
 
