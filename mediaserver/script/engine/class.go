@@ -303,21 +303,20 @@ func (t *Type) Constructor() *Object { return t.c.constructor }
 func (t *Type) Prototype() *Object { return t.c.proto }
 
 // Host is what an object of a class defined in Go belongs to, and nil for others.
-func (o *Object) Host() any {
-	if o == nil || o.gone || o.r.usable() != nil {
-		return nil
-	}
-	if s := o.r.slots.of(o.v); s != nil {
-		return s.host
-	}
-	return nil
+func (o *Object) Host() (host any) {
+	o.look(func(r *Runtime, v jsv) {
+		if s := r.slots.of(v); s != nil {
+			host = s.host
+		}
+	})
+	return host
 }
 
 // Is says whether the object was made as one of the class, whatever its prototype is now.
-func (t *Type) Is(o *Object) bool {
-	if o == nil || o.gone || o.r != t.r || t.r.usable() != nil {
-		return false
-	}
-	s := t.r.slots.of(o.v)
-	return s != nil && s.class == t.c
+func (t *Type) Is(o *Object) (is bool) {
+	o.look(func(r *Runtime, v jsv) {
+		s := r.slots.of(v)
+		is = s != nil && s.class == t.c
+	})
+	return is
 }

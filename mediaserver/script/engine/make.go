@@ -54,10 +54,12 @@ func (r *Runtime) NewError(message string) (*Object, error) {
 
 // Date is a date's milliseconds since 1970 in UTC, NaN for an invalid one; false for what is no date.
 func (o *Object) Date() (ms float64, ok bool) {
-	if o == nil || o.gone || o.r.usable() != nil || o.r.classID(o.v) != lib.EJS_CLASS_DATE {
-		return 0, false
-	}
-	return o.r.date(o.v), true
+	o.look(func(r *Runtime, v jsv) {
+		if ok = r.classID(v) == lib.EJS_CLASS_DATE; ok {
+			ms = r.date(v)
+		}
+	})
+	return ms, ok
 }
 
 // date reads a date without running anything: the engine keeps its time as a number in the object.

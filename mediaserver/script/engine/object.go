@@ -276,16 +276,23 @@ func (o *Object) InstanceOf(constructor *Object) (is bool, err error) {
 
 // Class is what the object is made to be: "Array", "Function", "Date", "Error", "RegExp", "Object" and so on, or the name of a class
 // that Go defined. The script cannot change it.
-func (o *Object) Class() string {
-	if o == nil || o.gone || o.r.usable() != nil {
-		return ""
-	}
-	return o.r.className(o.v)
+func (o *Object) Class() (name string) {
+	o.look(func(r *Runtime, v jsv) { name = r.className(v) })
+	return name
+}
+
+// look runs f with the object's value, for what cannot fail; not at all if the object or its runtime is of no use any more.
+func (o *Object) look(f func(r *Runtime, v jsv)) {
+	_ = o.use(func(r *Runtime, v jsv) error {
+		f(r, v)
+		return nil
+	})
 }
 
 // IsFunction says whether the object can be called.
-func (o *Object) IsFunction() bool {
-	return o != nil && !o.gone && o.r.usable() == nil && lib.XJS_IsFunction(o.r.tls, o.r.ctx, o.v) != 0
+func (o *Object) IsFunction() (is bool) {
+	o.look(func(r *Runtime, v jsv) { is = lib.XJS_IsFunction(r.tls, r.ctx, v) != 0 })
+	return is
 }
 
 func (r *Runtime) classID(v jsv) uint32 {
