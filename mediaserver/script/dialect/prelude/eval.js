@@ -1,0 +1,54 @@
+// Sources that a script makes itself are rewritten as files are.
+const evaluate = world.eval, construct = Reflect.construct, NativeFunction = Function, nativeText = functions.toString;
+const SyntaxFault = SyntaxError, string = String, join = arrays.join, slice = arrays.slice;
+
+function ask(what, a, b) {
+	var answer = hook(what, a, b);
+	if (answer[0] === "+") return apply(sub, answer, [1]);
+	throw new SyntaxFault(apply(sub, answer, [1]));
+}
+const sub = strings.substring;
+
+// eval stays a call of eval, which sees the variables around it; this is what
+// its argument becomes.
+dialect.eval = function (text) { return typeof text === "string" ? ask("eval", text, "") : text; };
+// An eval that goes by another name sees global variables only.
+dialect.indirect = function (text) { return evaluate(dialect.eval(text)); };
+hide(dialect.indirect, "name", "eval");
+native(dialect.indirect);
+
+const made = function Function() {
+	var n = arguments.length, parameters = [];
+	for (var i = 0; i < n - 1; i++) parameters[i] = string(arguments[i]);
+	return evaluate(ask("function", apply(join, parameters, [","]), n > 0 ? string(arguments[n - 1]) : ""));
+};
+define(made, "prototype", descriptor({ value: functions, writable: false, enumerable: false, configurable: false }));
+hide(functions, "constructor", made);
+hide(world, "Function", made);
+
+// A function shows the text that its author wrote.
+hide(functions, "toString", function toString() {
+	if (apply(weakHas, natives, [this])) return "function " + this.name + "() {\n    [native code]\n}";
+	return ask("text", apply(nativeText, this, []), "");
+});
+
+accessor(functions, "arity", function () { return this.length; });
+
+// What functions tell of their activations, for f.arguments and f.caller.
+const frames = [];
+let depth = 0;
+dialect.enter = function (a) { frames[depth++] = a; };
+dialect.leave = function () { frames[--depth] = null; };
+
+function activation(f) {
+	for (var i = depth - 1; i >= 0; i--) if (frames[i].callee === f) return i;
+	return -1;
+}
+accessor(functions, "arguments", function () {
+	var i = activation(this);
+	return i < 0 ? null : frames[i];
+}, function () { });
+accessor(functions, "caller", function () {
+	var i = activation(this);
+	return i < 1 ? null : frames[i - 1].callee;
+}, function () { });
