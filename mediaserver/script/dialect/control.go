@@ -1,5 +1,7 @@
 package dialect
 
+import "fmt"
+
 // condition reads what stands in parentheses behind a word.
 func (p *parser) condition(of string) {
 	p.expect("(", "behind "+of)
@@ -178,6 +180,10 @@ func (p *parser) tryStatement() {
 	p.block("try")
 	var clauses []clause
 	for p.word() == "catch" && p.refusal == nil {
+		if len(clauses) == maxCatches {
+			p.refuse(p.tok.start, fmt.Sprintf("more than %d catches of one try", maxCatches))
+			return
+		}
 		if n := len(clauses); n > 0 {
 			if !clauses[n-1].conditional {
 				p.refuse(p.tok.start, "a catch behind one that catches everything")

@@ -15,6 +15,9 @@ const (
 	MaxDepth = 400
 	// maxEdits is how many places of a file are said in other words at most.
 	maxEdits = 1 << 18
+	// maxCatches is how many catches a try may have: they are rewritten to stand
+	// in one another.
+	maxCatches = 64
 	// maxFindings is how many findings of one file are kept.
 	maxFindings = 1000
 )

@@ -80,16 +80,32 @@ func apply(src string, edits []edit) (string, []edit) {
 	}
 	var out strings.Builder
 	out.Grow(size)
-	at := 0
+	at, last := 0, byte(' ')
 	for i := range edits {
 		e := &edits[i]
 		out.WriteString(src[at:e.pos])
-		out.WriteString(e.text)
+		if e.pos > at {
+			last = src[e.pos-1]
+		}
+		if e.text != "" {
+			if part(last) && part(e.text[0]) { // return{…}, of which the brace becomes a name
+				out.WriteByte(' ')
+			}
+			out.WriteString(e.text)
+			last = e.text[len(e.text)-1]
+			if e.end < len(src) && part(last) && part(src[e.end]) {
+				out.WriteByte(' ')
+				last = ' '
+			}
+		}
 		at, e.out = e.end, out.Len()
 	}
 	out.WriteString(src[at:])
 	return out.String(), edits
 }
+
+// part tells whether a byte may stand in a name or a number.
+func part(c byte) bool { return isNameStart(c) || isDigit(c) || c >= utf8.RuneSelf || c == '\\' }
 
 // moved gives the place in the result of what stood at pos: before what was
 // put in its place, and behind what was inserted there.

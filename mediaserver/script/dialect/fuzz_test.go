@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"modernc.org/quickjs"
+
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
 )
 
@@ -64,4 +66,51 @@ func lineEnds(s *dialect.Source, data []byte) int {
 		text = one.String()
 	}
 	return strings.Count(text, "\n") + strings.Count(text, "\r") - strings.Count(text, "\r\n")
+}
+
+// FuzzLoad looks for what Rewrite lets through and the engine then does not
+// read. What the engine itself finds, with its line and when the file is
+// loaded, is left to it.
+func FuzzLoad(f *testing.F) {
+	for _, r := range examples() {
+		f.Add(r.example)
+	}
+	f.Add(oldScript)
+	for _, unit := range []string{"(", "[", "{a:", "function(){return ", "!", "new ", "a?b:", "if(a)"} {
+		f.Add("a=" + strings.Repeat(unit, 100))
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		if len(source) > 1<<14 {
+			return
+		}
+		s, err := dialect.Rewrite("f.asc", []byte(source))
+		if err != nil {
+			return
+		}
+		m, err := quickjs.NewVM()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = m.Close() }()
+		if _, err := m.Compile(s.Text, quickjs.EvalGlobal); err != nil && !left(err.Error()) {
+			t.Errorf("%v:\n%q\n%q", err, source, s.Text)
+		}
+	})
+}
+
+// left tells whether the parser leaves it to the engine to refuse this: what
+// stands in regular expressions, labels, and targets that are none.
+func left(message string) bool {
+	for _, part := range []string{
+		"nothing to repeat", "invalid group", "invalid class range", "invalid regular expression flags", "extraneous characters at the end",
+		"label not found", "duplicate label name", "break must be inside", "continue must be inside", "invalid number of arguments for getter",
+		"invalid assignment left-hand side", "invalid destructuring target", "invalid increment/decrement operand", "invalid for in/of left hand-side",
+		"unexpected end", "expecting ')'", "expecting ']'", "expecting '>'", "expecting '}'", "invalid repetition count", "invalid escape sequence in regular expression",
+		"unexpected character", "stack overflow", "back reference out of range", "invalid capture", "group name", "out of range",
+	} {
+		if strings.Contains(message, part) {
+			return true
+		}
+	}
+	return false
 }

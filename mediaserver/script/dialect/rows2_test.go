@@ -15,6 +15,7 @@ var objectForms = chapter{title: "Objects", rows: []row{
 	{form: "__resolve", example: "var o = {a: 1}; o.__resolve = function(name) { return function(x) { return name + x } }; o.a + o.foo(2)", gave: "1foo2"},
 	{form: "__resolve of a class", example: "function C() { this.own = 1 } C.prototype.known = 2; C.prototype.__resolve = function(n) { return this.own + n }; var c = new C(); c.known + c.lost", gave: "21lost"},
 	{form: "__resolve in a literal", example: "({__resolve: function(n) { return n }}).x", gave: "x"},
+	{form: "and right behind a word", example: "function f() { return{__resolve: function(n) { return n }} } f().x", gave: "x"},
 	{form: "an object with __resolve is what it was", example: "function C() { } var o = new C(); o.__resolve = function() { return 1 }; o.x = 2; [o instanceof C, o.__proto__ === C.prototype, 'y' in o, o.x, o.hasOwnProperty('y'), o.constructor === C].join()", gave: "true,true,false,2,false,true"},
 	{form: "for in over it", example: "var o = {a: 1}, s = ''; o.__resolve = function() { }; for (var k in o) s += k + ' '; s", gave: "a __resolve "},
 	{form: "watch", example: "var o = {p: 1}, s = ''; o.watch('p', function(id, was, is) { s += id + was + is; return is * 2 }); o.p = 2; o.p = 3; s + '=' + o.p", gave: "p12p43=6"},

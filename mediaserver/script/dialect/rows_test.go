@@ -6,6 +6,7 @@ var names = chapter{title: "Names and declarations", rows: []row{
 	{form: "const in a file", example: "const c = 1; c = 2; c++; c", gave: "1", why: "from another file, too"},
 	{form: "const twice", example: "const c = 1; const c = 2; c", gave: "2", why: "a file may be loaded twice; SpiderMonkey took that in a loaded file only"},
 	{form: "const in a function", example: "function f() { const c = 1; c = 5; c += 2; ++c; var d = c++; return c + d } f()", gave: "2"},
+	{form: "and right behind a word", example: "function f() { const c = 1; if (c) void 0;else c++\nreturn++c } f()", gave: "2"},
 	{form: "const in a function, assigned to further in", example: "function f() { function g() { c = 9 } g(); const c = 1; g(); for (c in {x: 1}); return c } f()", gave: "1"},
 	{form: "const in a block", example: "function f(x) { if (x) { const c = 1 } return c } f(true)", gave: "1"},
 	{form: "the value of an assignment to a constant", example: "function f() { const c = 1; return (c = 7) + (c += 2) + ++c } f()", gave: "12"},
@@ -66,6 +67,7 @@ var functions = chapter{title: "Functions", rows: []row{
 var statements = chapter{title: "Statements", rows: []row{
 	{form: "for each", example: "var s = 0; for each (var x in {a: 1, b: 2}) s += x; s", gave: "3"},
 	{form: "for each without var", example: "var o = {}, s = ''; for each (o.x in ['a', 'b']) s += o.x; s", gave: "ab"},
+	{form: "for each without spaces", example: "var s = 0;for each(var x in[1, 2])s += x;s", gave: "3"},
 	{form: "for each over nothing", example: "for each (var x in null) { } for each (x in undefined) { } typeof x", gave: "undefined"},
 	{form: "for each with break, continue and a label", example: "var s = ''; out: for each (var a in [[1, 2], [3, 4], [5]]) for each (var b in a) { if (b == 2) continue out; if (b == 4) break out; s += b } s", gave: "13"},
 	{form: "for each while properties go", example: "var o = {a: 1, b: 2, c: 3}, s = ''; for each (var x in o) { s += x; delete o.b } s", gave: "13"},

@@ -162,7 +162,10 @@ func (p *parser) name(pos int) (end int, escaped bool) {
 			pos += 6
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRuneInString(p.src[pos:])
-			if !unicode.In(r, unicode.L, unicode.Nl, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc) {
+			switch {
+			case unicode.In(r, unicode.L, unicode.Nl) && r != utf8.RuneError:
+			case pos > start && unicode.In(r, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc):
+			default:
 				if pos == start {
 					p.refuse(pos, "the character "+string(r)+" stands where it means nothing")
 					return len(p.src), false
