@@ -12,6 +12,12 @@ const HookName = "__dialectHook"
 //go:embed prelude/*.js
 var parts embed.FS
 
+// late gives a part of the prelude that is read when it is first needed.
+func late(name string) (string, bool) {
+	text, err := parts.ReadFile("prelude/" + name + "_late.js")
+	return string(text), err == nil
+}
+
 // Prelude is the source that is run in a runtime before any other. It gives
 // scripts what SpiderMonkey had beyond the engine's own. What it adds to
 // objects that scripts see is not enumerable, and it uses nothing that a
@@ -23,12 +29,16 @@ var Prelude = prelude()
 func prelude() string {
 	var out strings.Builder
 	out.WriteString("(function(world,hook){\n")
-	for _, part := range []string{"base", "eval", "errors", "source", "regexp", "arrays", "watch", "resolve", "forms"} {
+	for _, part := range []string{"base", "eval", "errors", "regexp", "arrays", "source", "forms"} {
 		text, err := parts.ReadFile("prelude/" + part + ".js")
 		if err != nil {
 			panic(err) // it is not in the program: a mistake in the list
 		}
-		out.Write(text)
+		for line := range strings.Lines(string(text)) { // every runtime reads it: without comments
+			if line = strings.TrimLeft(line, "\t"); !strings.HasPrefix(line, "//") {
+				out.WriteString(line)
+			}
+		}
 	}
 	out.WriteString("})(this,this." + HookName + ");\n")
 	return out.String()

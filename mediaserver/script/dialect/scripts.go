@@ -35,6 +35,8 @@ const (
 	// HookText wants what the author of a function wrote, of the text that the
 	// engine knows.
 	HookText = "text"
+	// HookPart wants a part of the prelude that is seldom needed.
+	HookPart = "part"
 )
 
 // Hook is the host's function that Prelude calls, under the name HookName. The
@@ -48,6 +50,10 @@ func (s *Scripts) Hook(what, a, b string) string {
 		return s.function(a, b)
 	case HookText:
 		return "+" + s.text(a)
+	case HookPart:
+		if text, ok := late(a); ok {
+			return "+" + text
+		}
 	}
 	return "-the host knows no " + what
 }

@@ -2,8 +2,9 @@
 delete world.__dialectHook;
 const apply = Reflect.apply, ownKeys = Reflect.ownKeys, getProto = Object.getPrototypeOf, setProto = Object.setPrototypeOf;
 const describeOwn = Object.getOwnPropertyDescriptor, create = Object.create;
+const exec = RegExp.prototype.exec;
 const objects = Object.prototype, functions = Function.prototype, strings = String.prototype, arrays = Array.prototype;
-const define = Object.defineProperty;
+const define = Object.defineProperty, Object_ = Object;
 const has = function (o, k) { return apply(hasOwn, o, [k]); };
 const hasOwn = objects.hasOwnProperty;
 

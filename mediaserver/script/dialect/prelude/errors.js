@@ -1,5 +1,5 @@
 // An error says in which file and line it was made.
-const errors = Error.prototype, place = /\(([^()]*?):(\d+)(?::\d+)?\)/, plainPlace = /([^\s()]+?):(\d+)(?::\d+)?\s*$/m, exec = RegExp.prototype.exec;
+const place = /\(([^()]*?):(\d+)(?::\d+)?\)/, plainPlace = /([^\s()]+?):(\d+)(?::\d+)?\s*$/m;
 
 function whereabouts(e, part) {
 	var stack = e.stack;
@@ -7,7 +7,7 @@ function whereabouts(e, part) {
 	return apply(exec, place, [stack]) || apply(exec, plainPlace, [stack]);
 }
 function fromStack(name, value) {
-	accessor(errors, name, function () {
+	accessor(Error.prototype, name, function () {
 		var at = whereabouts(this);
 		return at ? value(at) : undefined;
 	}, function (v) { put(this, name, v, true); });

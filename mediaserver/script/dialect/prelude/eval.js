@@ -1,6 +1,6 @@
 // Sources that a script makes itself are rewritten as files are.
-const evaluate = world.eval, construct = Reflect.construct, NativeFunction = Function, nativeText = functions.toString;
-const SyntaxFault = SyntaxError, string = String, join = arrays.join, slice = arrays.slice;
+const eval = world.eval, evaluate = eval, nativeText = functions.toString;
+const SyntaxFault = SyntaxError, string = String, join = arrays.join;
 
 function ask(what, a, b) {
 	var answer = hook(what, a, b);
@@ -8,6 +8,11 @@ function ask(what, a, b) {
 	throw new SyntaxFault(apply(sub, answer, [1]));
 }
 const sub = strings.substring;
+
+// part gives what is seldom needed, when it is first asked for: it is read
+// here, and sees all that is here.
+const parts = create(null);
+function part(name) { return parts[name] || (parts[name] = eval(ask("part", name, ""))); }
 
 // eval stays a call of eval, which sees the variables around it; this is what
 // its argument becomes.

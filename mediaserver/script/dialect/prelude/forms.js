@@ -38,38 +38,18 @@ const defineGetter = objects.__defineGetter__, defineSetter = objects.__defineSe
 dialect.getter = function (o, name, f) { apply(defineGetter, o, [name, f]); return f; };
 dialect.setter = function (o, name, f) { apply(defineSetter, o, [name, f]); return f; };
 
-// Sharp variables. What #1# stands for may not be there yet: a stand-in is
-// put in its place, and replaced when it is.
-const sharps = create(null), standIns = new Weak();
-dialect.begin = function (n) {
-	var place = create(null);
-	place.n = n;
-	place.used = false;
-	apply(weakSet, standIns, [place, true]);
-	return sharps[n] = place;
-};
-dialect.sharp = function (n) {
-	var v = sharps[n];
-	if (v === undefined) throw new SyntaxFault("#" + n + "# is not defined");
-	if (apply(weakHas, standIns, [v])) v.used = true;
-	return v;
-};
-dialect.define = function (place, v) {
-	sharps[place.n] = v;
-	if (place.used) settle(v, place);
-	return v;
-};
-function settle(v, place) {
-	var seen = new Weak(), list = [v], n = 1;
-	while (n > 0) {
-		var o = list[--n];
-		if (apply(weakHas, seen, [o])) continue;
-		apply(weakSet, seen, [o, true]);
-		for (var k in o) {
-			var d = describe(o, k);
-			if (!d || d.get || d.set) continue;
-			if (d.value === place) o[k] = v;
-			else if (isObject(d.value) && !callable(d.value) && !apply(weakHas, standIns, [d.value])) list[n++] = d.value;
-		}
-	}
-}
+dialect.begin = function (n) { return part("sharp").begin(n); };
+dialect.sharp = function (n) { return part("sharp").sharp(n); };
+dialect.define = function (place, v) { return part("sharp").define(place, v); };
+
+hide(objects, "watch", function watch(name, handler) { return part("watch").watch(this, name, handler); });
+hide(objects, "unwatch", function unwatch(name) { part("watch").unwatch(this, name); });
+
+const reflectGet = Reflect.get, reflectSet = Reflect.set, reflectHas = Reflect.has, Mirror = Proxy;
+accessor(objects, "__resolve", function () { return undefined; }, function (f) {
+	if (!isObject(this)) return;
+	put(this, "__resolve", f, true);
+	part("resolve")(this);
+});
+// A literal defines its properties, and meets no setter.
+dialect.resolving = function (o) { part("resolve")(o); return o; };

@@ -1,6 +1,7 @@
 // o.__resolve is asked for every property that o lacks. What o inherits from
 // is put behind a proxy, which is come to for nothing else.
-const Mirror = Proxy, reflectSet = Reflect.set, reflectHas = Reflect.has, behind = new Weak(), nothing = create(null);
+(function () {
+const behind = new Weak(), nothing = create(null);
 
 function protoOf(o) {
 	var p = getProto(o);
@@ -43,13 +44,5 @@ function showProtos() {
 		if (has(this, "__resolve")) resolving(this);
 	});
 }
-const Object_ = Object;
-
-accessor(objects, "__resolve", function () { return undefined; }, function (f) {
-	if (!isObject(this)) return;
-	put(this, "__resolve", f, true);
-	resolving(this);
-});
-
-// A literal defines its properties, and meets no setter.
-dialect.resolving = function (o) { resolving(o); return o; };
+return resolving;
+})()

@@ -1,6 +1,7 @@
 // o.watch(name, handler): the handler is asked what becomes of each value that
 // is assigned. The property is an accessor for as long as it is watched.
-const watched = new Weak(), reflectGet = Reflect.get;
+(function () {
+const watched = new Weak();
 
 function watching(o, name) {
 	var all = apply(weakGet, watched, [o]);
@@ -9,23 +10,23 @@ function watching(o, name) {
 	return d && d.get === w.get ? w : null; // it may have been deleted since
 }
 
-hide(objects, "watch", function watch(name, handler) {
+function watch(o, name, handler) {
 	name = string(name);
-	if (!isObject(this) || !callable(handler)) return false;
-	var w = watching(this, name);
+	if (!isObject(o) || !callable(handler)) return false;
+	var w = watching(o, name);
 	if (w) {
 		w.handler = handler;
 		return true;
 	}
-	var d = describe(this, name);
+	var d = describe(o, name);
 	if (d && !d.configurable) return false;
-	w = watcher(this, name, handler, d);
-	define(this, name, descriptor({ get: w.get, set: w.set, enumerable: !!d && d.enumerable, configurable: true }));
-	var all = apply(weakGet, watched, [this]);
-	if (!all) apply(weakSet, watched, [this, all = create(null)]);
+	w = watcher(o, name, handler, d);
+	define(o, name, descriptor({ get: w.get, set: w.set, enumerable: !!d && d.enumerable, configurable: true }));
+	var all = apply(weakGet, watched, [o]);
+	if (!all) apply(weakSet, watched, [o, all = create(null)]);
 	all[name] = w;
 	return true;
-});
+}
 
 function watcher(o, name, handler, d) {
 	var w = create(null), busy = false;
@@ -57,12 +58,14 @@ function watcher(o, name, handler, d) {
 	return w;
 }
 
-hide(objects, "unwatch", function unwatch(name) {
+function unwatch(o, name) {
 	name = string(name);
-	var w = isObject(this) ? watching(this, name) : null;
+	var w = isObject(o) ? watching(o, name) : null;
 	if (!w) return;
-	delete apply(weakGet, watched, [this])[name];
-	if (w.was && (w.was.get || w.was.set)) define(this, name, descriptor(w.was));
-	else if (w.present) put(this, name, w.value, describe(this, name).enumerable);
-	else delete this[name];
-});
+	delete apply(weakGet, watched, [o])[name];
+	if (w.was && (w.was.get || w.was.set)) define(o, name, descriptor(w.was));
+	else if (w.present) put(o, name, w.value, describe(o, name).enumerable);
+	else delete o[name];
+}
+return { watch: watch, unwatch: unwatch, watching: watching };
+})()
