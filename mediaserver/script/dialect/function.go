@@ -163,6 +163,7 @@ func (p *parser) instrument() {
 	if !all && len(p.wanted.arguments) == 0 {
 		return
 	}
+	p.need("frames")
 	for i := range p.functions {
 		f := &p.functions[i]
 		if f.shadowed || f.expression || f.bodyStart == 0 || !all && !p.wanted.arguments[f.own] && !p.wanted.arguments[f.binding] {

@@ -122,10 +122,11 @@ func (p *parser) call(e expr) expr {
 		p.found(e.start, "a regular expression that is called", Rewritten)
 		p.edit(e.end, e.end, closing, ".exec")
 	}
-	p.arguments()
+	n := p.arguments()
 	if p.refusal != nil {
 		return e
 	}
+	p.lastMatch(e, n)
 	if e.kind == aName {
 		switch e.name {
 		case "eval":
@@ -144,6 +145,20 @@ func (p *parser) call(e expr) expr {
 	return expr{kind: aCall, start: e.start, end: p.prevEnd}
 }
 
+// lastMatch notes calls of methods of old that go by RegExp's last match, or
+// have an argument more than today.
+func (p *parser) lastMatch(e expr, arguments int) {
+	if e.kind != aMember {
+		return
+	}
+	switch {
+	case (e.name == "exec" || e.name == "test") && arguments == 0,
+		(e.name == "match" || e.name == "search") && arguments == 2,
+		e.name == "replace" && arguments == 3:
+		p.need("regexp")
+	}
+}
+
 // loaded notes which file a call of load names.
 func (p *parser) loaded(pos int, open token) {
 	line, column := p.position(pos)
@@ -158,15 +173,17 @@ func (p *parser) loaded(pos int, open token) {
 	}
 }
 
-func (p *parser) arguments() {
+// arguments reads those of a call, and counts them.
+func (p *parser) arguments() (n int) {
 	p.next()
-	for !p.is(")") && p.tok.kind != eof {
+	for ; !p.is(")") && p.tok.kind != eof; n++ {
 		p.assignment(true)
 		if !p.is(")") {
 			p.expect(",", "between arguments")
 		}
 	}
 	p.expect(")", "behind the arguments of a call")
+	return n
 }
 
 // emulated notes properties that Prelude gives.
@@ -196,6 +213,10 @@ func (p *parser) emulated(of, e expr) {
 			what = "what RegExp knows of the last match"
 		case (of.name == "Array" || of.name == "String") && p.is("(") && e.name != "fromCharCode" && e.name != "isArray":
 			what = "methods of Array and String as functions"
+			p.need("arrays")
+			if e.name == "quote" {
+				p.need("source")
+			}
 		}
 	}
 	if what != "" {

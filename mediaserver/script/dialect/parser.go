@@ -46,6 +46,7 @@ type parser struct {
 	functions []function
 	namesakes map[string]int // how many functions have a name
 	wanted    wanted
+	needs     map[string]bool // parts of the prelude
 }
 
 func newParser(file, src string, as mode) *parser {
@@ -61,6 +62,7 @@ func (p *parser) program() {
 		return
 	}
 	p.tok = p.scan(0)
+	first := p.tok.start // behind comments: --> is one at a line's beginning alone
 	p.directives()
 	for p.tok.kind != eof {
 		p.element()
@@ -68,6 +70,7 @@ func (p *parser) program() {
 	if p.refusal == nil {
 		p.settle()
 		p.instrument()
+		p.prepare(first)
 	}
 }
 

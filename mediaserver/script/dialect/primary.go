@@ -80,6 +80,9 @@ func (p *parser) named() expr {
 	}
 	p.renamed()
 	p.next()
+	if word == "RegExp" && !p.is("(") {
+		p.need("regexp")
+	}
 	return expr{kind: aName, start: t.start, end: t.end, name: p.text(t), at: t.start}
 }
 

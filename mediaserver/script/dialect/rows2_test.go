@@ -98,5 +98,6 @@ var files = chapter{title: "Files", rows: []row{
 	{form: "line ends of Windows", example: "var e = // note\r\nnew Error('x');\r\ne.lineNumber", gave: "2"},
 	{form: "<!--", example: "<!-- hidden from browsers\n1", gave: "1"},
 	{form: "-->", example: "1\n--> hidden", gave: "1"},
+	{form: "--> in the first line", example: "--> hidden\n/(a)/.test('a'); RegExp.$1", gave: "a"},
 	{form: "--> behind something", example: "var x = 3; x-->2", gave: "true"},
 }}

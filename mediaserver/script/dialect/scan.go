@@ -50,6 +50,12 @@ func (p *parser) text(t token) string { return p.src[t.start:t.end] }
 // next goes to the next token. What begins with a slash is an operator until
 // an expression asks for it (regexp).
 func (p *parser) next() {
+	switch p.tok.kind {
+	case name:
+		p.mentioned(p.text(p.tok))
+	case str:
+		p.mentioned(p.src[p.tok.start+1 : p.tok.end-1])
+	}
 	p.prevEnd = p.tok.end
 	p.tok = p.scan(p.tok.end)
 }

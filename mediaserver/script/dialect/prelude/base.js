@@ -2,9 +2,13 @@
 delete world.__dialectHook;
 const apply = Reflect.apply, ownKeys = Reflect.ownKeys, getProto = Object.getPrototypeOf, setProto = Object.setPrototypeOf;
 const describeOwn = Object.getOwnPropertyDescriptor, create = Object.create;
-const exec = RegExp.prototype.exec;
+const patterns = RegExp.prototype, exec = patterns.exec, test = patterns.test, NativeRegExp = RegExp, Table = Map, Mirror = Proxy, Fault = Error;
 const objects = Object.prototype, functions = Function.prototype, strings = String.prototype, arrays = Array.prototype;
-const define = Object.defineProperty, Object_ = Object;
+const NativeArray = Array, define = Object.defineProperty, Object_ = Object, isArray = Array.isArray, defineGetter = objects.__defineGetter__, defineSetter = objects.__defineSetter__;
+const dates = Date.prototype, numbers = Number.prototype, booleans = Boolean.prototype, math = Math, errors = Error.prototype;
+const nativeReplace = strings.replace, nativeSplit = strings.split, nativeMatch = strings.match, nativeSearch = strings.search;
+const tableGet = Map.prototype.get, tableSet = Map.prototype.set, code = strings.charCodeAt, indexOf = strings.indexOf;
+const reflectGet = Reflect.get, reflectSet = Reflect.set, reflectHas = Reflect.has;
 const has = function (o, k) { return apply(hasOwn, o, [k]); };
 const hasOwn = objects.hasOwnProperty;
 
@@ -30,6 +34,9 @@ function hide(o, name, value) {
 	native(value);
 	define(o, name, descriptor({ value: value, writable: true, enumerable: false, configurable: true }));
 }
+
+// offer does so where a script has nothing of that name.
+function offer(o, name, value) { if (!has(o, name)) hide(o, name, value); }
 
 function accessor(o, name, get, set) {
 	native(get);

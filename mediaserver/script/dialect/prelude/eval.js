@@ -13,6 +13,8 @@ const sub = strings.substring;
 // here, and sees all that is here.
 const parts = create(null);
 function part(name) { return parts[name] || (parts[name] = eval(ask("part", name, ""))); }
+// A rewritten source says at its beginning what it will ask for.
+dialect.need = function () { for (let i = 0; i < arguments.length; i++) part(arguments[i]); };
 
 // eval stays a call of eval, which sees the variables around it; this is what
 // its argument becomes.
@@ -39,21 +41,3 @@ hide(functions, "toString", function toString() {
 
 accessor(functions, "arity", function () { return this.length; });
 
-// What functions tell of their activations, for f.arguments and f.caller.
-const frames = [];
-let depth = 0;
-dialect.enter = function (a) { frames[depth++] = a; };
-dialect.leave = function () { frames[--depth] = null; };
-
-function activation(f) {
-	for (var i = depth - 1; i >= 0; i--) if (frames[i].callee === f) return i;
-	return -1;
-}
-accessor(functions, "arguments", function () {
-	var i = activation(this);
-	return i < 0 ? null : frames[i];
-}, function () { });
-accessor(functions, "caller", function () {
-	var i = activation(this);
-	return i < 1 ? null : frames[i - 1].callee;
-}, function () { });

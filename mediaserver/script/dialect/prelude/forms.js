@@ -34,22 +34,11 @@ dialect.constant = function (name, value) {
 dialect.pass = function (v) { return v; };
 dialect.lost = undefined;
 
-const defineGetter = objects.__defineGetter__, defineSetter = objects.__defineSetter__;
 dialect.getter = function (o, name, f) { apply(defineGetter, o, [name, f]); return f; };
 dialect.setter = function (o, name, f) { apply(defineSetter, o, [name, f]); return f; };
 
 dialect.begin = function (n) { return part("sharp").begin(n); };
 dialect.sharp = function (n) { return part("sharp").sharp(n); };
 dialect.define = function (place, v) { return part("sharp").define(place, v); };
-
-hide(objects, "watch", function watch(name, handler) { return part("watch").watch(this, name, handler); });
-hide(objects, "unwatch", function unwatch(name) { part("watch").unwatch(this, name); });
-
-const reflectGet = Reflect.get, reflectSet = Reflect.set, reflectHas = Reflect.has, Mirror = Proxy;
-accessor(objects, "__resolve", function () { return undefined; }, function (f) {
-	if (!isObject(this)) return;
-	put(this, "__resolve", f, true);
-	part("resolve")(this);
-});
 // A literal defines its properties, and meets no setter.
 dialect.resolving = function (o) { part("resolve")(o); return o; };

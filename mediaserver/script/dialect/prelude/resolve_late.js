@@ -44,5 +44,10 @@ function showProtos() {
 		if (has(this, "__resolve")) resolving(this);
 	});
 }
+accessor(objects, "__resolve", function () { return undefined; }, function (f) {
+	if (!isObject(this)) return;
+	put(this, "__resolve", f, true);
+	resolving(this);
+});
 return resolving;
 })()

@@ -105,5 +105,23 @@ function sourceOf(v) {
 	count(v, seen);
 	return write(v, { seen: seen, last: 0, inner: false });
 }
-return { write: sourceOf, quote: quote };
+function objectSource() { return sourceOf(this); }
+const dateValue = dates.getTime, regexpText = patterns.toString;
+const booleanValue = booleans.valueOf, numberValue = numbers.valueOf, stringValue = strings.valueOf;
+offer(world, "uneval", function uneval(v) { return sourceOf(v); });
+hide(objectSource, "name", "toSource");
+offer(objects, "toSource", objectSource);
+offer(arrays, "toSource", function toSource() { return sourceOf(this); });
+offer(strings, "toSource", function toSource() { return "(new String(" + quote(apply(stringValue, this, []), '"') + "))"; });
+offer(numbers, "toSource", function toSource() { return "(new Number(" + sourceOf(apply(numberValue, this, [])) + "))"; });
+offer(booleans, "toSource", function toSource() { return "(new Boolean(" + apply(booleanValue, this, []) + "))"; });
+offer(dates, "toSource", function toSource() { return "(new Date(" + apply(dateValue, this, []) + "))"; });
+offer(patterns, "toSource", function toSource() { return apply(regexpText, this, []); });
+offer(functions, "toSource", function toSource() { return "(" + string(this) + ")"; });
+offer(errors, "toSource", function toSource() {
+	return "(new " + this.name + "(" + quote(string(this.message), '"') + ', "' + string(this.fileName || "") + '", ' + (this.lineNumber || 0) + "))";
+});
+offer(math, "toSource", function toSource() { return "Math"; });
+offer(strings, "quote", function quoted() { return quote(string(this), '"'); });
+return true;
 })()

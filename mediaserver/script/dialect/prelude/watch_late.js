@@ -67,5 +67,7 @@ function unwatch(o, name) {
 	else if (w.present) put(o, name, w.value, describe(o, name).enumerable);
 	else delete o[name];
 }
+offer(objects, "watch", function (name, handler) { return watch(this, name, handler); });
+offer(objects, "unwatch", function (name) { unwatch(this, name); });
 return { watch: watch, unwatch: unwatch, watching: watching };
 })()

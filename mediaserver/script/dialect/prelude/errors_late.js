@@ -1,4 +1,5 @@
 // An error says in which file and line it was made.
+(function () {
 const place = /\(([^()]*?):(\d+)(?::\d+)?\)/, plainPlace = /([^\s()]+?):(\d+)(?::\d+)?\s*$/m;
 
 function whereabouts(e, part) {
@@ -7,10 +8,12 @@ function whereabouts(e, part) {
 	return apply(exec, place, [stack]) || apply(exec, plainPlace, [stack]);
 }
 function fromStack(name, value) {
-	accessor(Error.prototype, name, function () {
+	accessor(Fault.prototype, name, function () {
 		var at = whereabouts(this);
 		return at ? value(at) : undefined;
 	}, function (v) { put(this, name, v, true); });
 }
 fromStack("fileName", function (at) { return at[1]; });
 fromStack("lineNumber", function (at) { return +at[2]; });
+return true;
+})()

@@ -1,6 +1,7 @@
 // RegExp knows of the last match: RegExp.$1 to $9, lastMatch, leftContext …
 // Which match that was is noted, and looked at when somebody asks.
-const NativeRegExp = RegExp, patterns = RegExp.prototype, nativeExec = exec, EXEC = Symbol("exec");
+(function () {
+const nativeExec = exec, EXEC = Symbol("exec");
 const source = describe(patterns, "source").get, isGlobal = describe(patterns, "global").get, ignoresCase = describe(patterns, "ignoreCase").get, multiline = describe(patterns, "multiline").get;
 const groups = [];
 let groupCount = 0, lastInput = "", lastAt = 0, lastLength = 0, everyLine = false;
@@ -70,11 +71,12 @@ function findEveryLine(p, t) {
 }
 
 const ourExec = function exec(t) { return find(this, arguments.length ? t : input()); };
-hide(patterns, "exec", ourExec);
-hide(patterns, "test", function test(t) { return find(this, arguments.length ? t : input()) !== null; });
+instead(patterns, "exec", exec, ourExec);
+instead(patterns, "test", test, function test(t) { return find(this, arguments.length ? t : input()) !== null; });
 function input() { know(); return lastInput; }
 
-const nativeReplace = strings.replace, nativeSplit = strings.split, nativeMatch = strings.match, nativeSearch = strings.search;
+// instead takes the place of the engine's own, not of a script's.
+function instead(o, name, native, ours) { if (o[name] === native) hide(o, name, ours); }
 
 // whole runs a method of String, which tries a pattern as often as it likes,
 // with the engine's own exec.
@@ -97,7 +99,7 @@ function flagged(p, flags, literally) {
 	return new NativeRegExp(literally ? apply(nativeReplace, p, [special, "\\$&"]) : p, string(flags));
 }
 
-hide(strings, "replace", function replace(p, by, flags) {
+instead(strings, "replace", nativeReplace, function replace(p, by, flags) {
 	p = flagged(p, flags, true);
 	if (!isPattern(p)) return apply(nativeReplace, this, [p, by]);
 	const s = string(this), out = whole(nativeReplace, s, p, callable(by) ? telling(by) : by);
@@ -121,21 +123,21 @@ function telling(by) {
 		}
 	};
 }
-hide(strings, "match", function match(p, flags) {
+instead(strings, "match", nativeMatch, function match(p, flags) {
 	p = flagged(p, flags, false);
 	if (!isPattern(p)) p = new NativeRegExp(p);
 	const s = string(this), out = whole(nativeMatch, s, p);
 	if (out !== null) note(p, s, 0, toTheLast);
 	return out;
 });
-hide(strings, "search", function search(p, flags) {
+instead(strings, "search", nativeSearch, function search(p, flags) {
 	p = flagged(p, flags, false);
 	if (!isPattern(p)) p = new NativeRegExp(p);
 	const s = string(this), out = whole(nativeSearch, s, p);
 	if (out >= 0) note(p, s, 0, once);
 	return out;
 });
-hide(strings, "split", function split(by, limit) {
+instead(strings, "split", nativeSplit, function split(by, limit) {
 	const s = string(this), out = whole(nativeSplit, s, by, limit);
 	if (isPattern(by) && out.length > 1) note(by, s, 0, asSplit);
 	return out;
@@ -150,3 +152,5 @@ known(["leftContext", "$`"], function () { return apply(sub, lastInput, [0, last
 known(["rightContext", "$'"], function () { return apply(sub, lastInput, [lastAt + lastLength]); });
 known(["input", "$_"], function () { return lastInput; }, function (v) { pattern = null; lastInput = string(v); lastAt = lastLength = groupCount = 0; });
 known(["multiline", "$*"], function () { return everyLine; }, function (v) { everyLine = !!v; });
+return true;
+})()
