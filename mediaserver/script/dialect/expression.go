@@ -70,7 +70,7 @@ func (p *parser) assigned(e expr, in bool) expr {
 	if word := p.word(); (word == "getter" || word == "setter") && !p.tok.newline && p.text(p.peek()) == "=" {
 		return p.assignedAccessor(e, word, in)
 	}
-	if p.tok.kind != punct || !assigns[p.text(p.tok)] {
+	if p.tok.kind != punct || !assigns(p.text(p.tok)) {
 		return e
 	}
 	op := p.tok
@@ -90,16 +90,19 @@ func (p *parser) assigned(e expr, in bool) expr {
 	return expr{start: e.start, end: p.prevEnd}
 }
 
-var assigns = map[string]bool{
-	"=": true, "+=": true, "-=": true, "*=": true, "/=": true, "%=": true, "<<=": true, ">>=": true, ">>>=": true,
-	"&=": true, "|=": true, "^=": true,
+func assigns(op string) bool {
+	switch op {
+	case "=", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", ">>>=", "&=", "|=", "^=":
+		return true
+	}
+	return false
 }
 
 // strength gives how tightly the operator binds that stands here, or 0.
 func (p *parser) strength(in bool) int {
 	switch p.tok.kind {
 	case punct:
-		return strengths[p.text(p.tok)]
+		return strengthOf(p.text(p.tok))
 	case name:
 		if word := p.word(); word == "instanceof" || word == "in" && in {
 			return 7
@@ -108,9 +111,30 @@ func (p *parser) strength(in bool) int {
 	return 0
 }
 
-var strengths = map[string]int{
-	"||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "===": 6, "!==": 6, "<": 7, ">": 7, "<=": 7, ">=": 7,
-	"<<": 8, ">>": 8, ">>>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
+func strengthOf(op string) int {
+	switch op {
+	case "||":
+		return 1
+	case "&&":
+		return 2
+	case "|":
+		return 3
+	case "^":
+		return 4
+	case "&":
+		return 5
+	case "==", "!=", "===", "!==":
+		return 6
+	case "<", ">", "<=", ">=":
+		return 7
+	case "<<", ">>", ">>>":
+		return 8
+	case "+", "-":
+		return 9
+	case "*", "/", "%":
+		return 10
+	}
+	return 0
 }
 
 // binary reads operands with operators of some strength and more.

@@ -7,11 +7,18 @@ import (
 
 // partOf says which part of the prelude gives what goes by a name. Scripts
 // that do not have the name, as a name or in quotes, are spared the part.
-var partOf = map[string]string{
-	"toSource": "source", "uneval": "source", "quote": "source",
-	"watch": "watch", "unwatch": "watch",
-	"__resolve":  "resolve",
-	"lineNumber": "errors", "fileName": "errors",
+func partOf(text string) string {
+	switch text {
+	case "toSource", "uneval", "quote":
+		return "source"
+	case "watch", "unwatch":
+		return "watch"
+	case "__resolve":
+		return "resolve"
+	case "lineNumber", "fileName":
+		return "errors"
+	}
+	return ""
 }
 
 // need notes that the source asks for a part of the prelude.
@@ -24,7 +31,7 @@ func (p *parser) need(part string) {
 
 // mentioned notes what a name or a string of the source asks for.
 func (p *parser) mentioned(text string) {
-	if part, ok := partOf[text]; ok {
+	if part := partOf(text); part != "" {
 		p.need(part)
 	}
 }

@@ -74,7 +74,7 @@ func (p *parser) named() expr {
 			p.replace(t.start, t.end, global+".indirect")
 		}
 	}
-	if reserved[word] {
+	if reserved(word) {
 		p.unexpected("an expression is missing")
 		return expr{}
 	}

@@ -164,14 +164,15 @@ func (p *parser) name(pos int) (end int, escaped bool) {
 				p.refuse(pos, `\ in a name: only \u and four hexadecimal digits may stand there`)
 				return len(p.src), true
 			}
+			if r := rune(hexValue(p.src[pos+2 : pos+6])); !inName(r, pos > start) {
+				p.refuse(pos, `\u in a name: the character that it stands for is not one of names`)
+				return len(p.src), true
+			}
 			escaped = true
 			pos += 6
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRuneInString(p.src[pos:])
-			switch {
-			case unicode.In(r, unicode.L, unicode.Nl) && r != utf8.RuneError:
-			case pos > start && unicode.In(r, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc):
-			default:
+			if !inName(r, pos > start) {
 				if pos == start {
 					p.refuse(pos, "the character "+string(r)+" stands where it means nothing")
 					return len(p.src), false
@@ -184,6 +185,28 @@ func (p *parser) name(pos int) (end int, escaped bool) {
 		}
 	}
 	return pos, escaped
+}
+
+// inName tells whether a character may stand in a name, at its beginning or
+// further in.
+func inName(r rune, further bool) bool {
+	if r < utf8.RuneSelf {
+		return isNameStart(byte(r)) || further && isDigit(byte(r))
+	}
+	return unicode.In(r, unicode.L, unicode.Nl) || further && unicode.In(r, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc)
+}
+
+// hexValue gives the value of hexadecimal digits.
+func hexValue(digits string) (n int) {
+	for i := range len(digits) {
+		c := digits[i]
+		if isDigit(c) {
+			n = n<<4 + int(c-'0')
+		} else {
+			n = n<<4 + int(c|0x20-'a') + 10
+		}
+	}
+	return n
 }
 
 // punctuators by length, those of later editions too: they are refused by name.

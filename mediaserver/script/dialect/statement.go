@@ -51,7 +51,7 @@ func (p *parser) statementOf() {
 	if word != "" {
 		next := p.look(p.tok.end)
 		switch {
-		case p.text(next) == ":" && !reserved[word]:
+		case p.text(next) == ":" && !reserved(word):
 			p.label()
 			return
 		case (word == "getter" || word == "setter") && p.wordOf(next) == "function" && !next.newline:

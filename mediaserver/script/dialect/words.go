@@ -3,14 +3,16 @@ package dialect
 // global is the object through which rewritten sources reach Prelude.
 const global = "__dialect"
 
-// reserved are the words of ECMA-262 edition 3 that SpiderMonkey kept for
+// reserved tells the words of ECMA-262 edition 3 that SpiderMonkey kept for
 // itself: no name of a variable.
-var reserved = map[string]bool{
-	"break": true, "case": true, "catch": true, "continue": true, "const": true, "debugger": true, "default": true,
-	"delete": true, "do": true, "else": true, "export": true, "false": true, "finally": true, "for": true,
-	"function": true, "if": true, "import": true, "in": true, "instanceof": true, "new": true, "null": true,
-	"return": true, "switch": true, "this": true, "throw": true, "true": true, "try": true, "typeof": true,
-	"var": true, "void": true, "while": true, "with": true,
+func reserved(word string) bool {
+	switch word {
+	case "break", "case", "catch", "continue", "const", "debugger", "default", "delete", "do", "else", "export", "false", "finally",
+		"for", "function", "if", "import", "in", "instanceof", "new", "null", "return", "switch", "this", "throw", "true", "try",
+		"typeof", "var", "void", "while", "with":
+		return true
+	}
+	return false
 }
 
 // rename gives the name that a variable has in the result. These words were
@@ -32,7 +34,7 @@ func (p *parser) identifier(what string) string {
 		return ""
 	}
 	text := p.text(p.tok)
-	if reserved[p.word()] {
+	if reserved(p.word()) {
 		p.refuse(p.tok.start, what+" cannot be "+text+", which is a word of the language")
 		return ""
 	}
