@@ -10,6 +10,10 @@
 // be neither is refused when the file is loaded, with its line, never at some
 // later call.
 //
+// A runtime gets Scripts.Hook as the global function HookName, and then runs
+// Prelude. Each file is rewritten, added to Scripts, and run. Hook is called
+// in the runtime's own goroutine.
+//
 // Which form is had in which way stands in DIALECT.md, which a test fills.
 // Whoever loads scripts into an engine calls this package before, and so does
 // who tells what a folder uses. It runs no script, reads no file, and knows

@@ -96,6 +96,7 @@ var files = chapter{title: "Files", rows: []row{
 	{form: "Latin-1", example: "'\xe4\xf6'.length + '\xe4'", gave: "2ä", why: "what is not valid UTF-8 is Latin-1"},
 	{form: "line ends of the Macintosh", example: "// note\rvar e = new Error('x');\re.lineNumber", gave: "2"},
 	{form: "line ends of Windows", example: "var e = // note\r\nnew Error('x');\r\ne.lineNumber", gave: "2"},
+	{form: "line ends of Unicode", example: "var a = 1 // note\u2028a = 2 /* \u2029 */ a", gave: "2"},
 	{form: "<!--", example: "<!-- hidden from browsers\n1", gave: "1"},
 	{form: "-->", example: "1\n--> hidden", gave: "1"},
 	{form: "--> in the first line", example: "--> hidden\n/(a)/.test('a'); RegExp.$1", gave: "a"},

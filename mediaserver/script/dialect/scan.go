@@ -127,7 +127,7 @@ func (p *parser) space(pos int) (end int, newline bool) {
 				p.refuse(pos, "a comment that does not end: */ is missing")
 				return len(p.src), newline
 			}
-			newline = newline || strings.Contains(p.src[pos:pos+n+2], "\n")
+			newline = newline || strings.ContainsAny(p.src[pos:pos+n+2], lineEnds)
 			pos += n + 4
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRuneInString(p.src[pos:])
@@ -144,11 +144,24 @@ func (p *parser) space(pos int) (end int, newline bool) {
 	return pos, newline
 }
 
+// lineEnds are what the language takes for the end of a line; lines are
+// counted by the first alone.
+const lineEnds = "\n\u2028\u2029"
+
 func (p *parser) endOfLine(pos int) int {
+	end := len(p.src)
 	if i := strings.IndexByte(p.src[pos:], '\n'); i >= 0 {
-		return pos + i
+		end = pos + i
 	}
-	return len(p.src)
+	for _, other := range [...]string{"\u2028", "\u2029"} {
+		if i := strings.Index(p.src[pos:end], other); i >= 0 {
+			end = pos + i
+		}
+	}
+	if end < len(p.src) && p.src[end] != '\n' { // the engine overlooks one that ends a comment
+		p.edit(end, end, opening, "\u2028")
+	}
+	return end
 }
 
 // name reads an identifier or a word.
