@@ -205,3 +205,38 @@ func TestNastySources(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralFiles loads files one after another into a runtime: what is
+// global in one is known in the next.
+func TestSeveralFiles(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		files []string
+		want  string
+	}{
+		{[]string{"const LIMIT = 1", "LIMIT = 2; LIMIT"}, "1"},
+		{[]string{"const LIMIT = 1", "const LIMIT = 2", "LIMIT"}, "2"},
+		{[]string{"const LIMIT = 1", "var LIMIT = 3; LIMIT"}, "1"},
+		{[]string{"const LIMIT = 1", "function LIMIT() { }", "typeof LIMIT"}, "function"},
+		{[]string{"var LIMIT = 1", "const LIMIT = 2", "LIMIT = 3; LIMIT"}, "2"},
+		{[]string{"const LIMIT = 1", "function f() { LIMIT++; return LIMIT }", "f()"}, "1"},
+		{[]string{"/(a)/.test('a')", "var early = RegExp.$1; /(b)/.test('b'); early + RegExp.$1"}, "b"},
+		{[]string{"String.prototype.split = function() { return 'mine' }", "RegExp.$1; 'a b'.split(/ /)"}, "mine"},
+		{[]string{"Object.prototype.watch = function() { return 'mine' }", "({}).watch()"}, "mine"},
+		{[]string{"function class() { return 1 }", "class() + (new class() instanceof class)"}, "2"},
+		{[]string{"var R = RegExp", "/(a)/.test('a'); R.$1"}, "a"},
+		{[]string{"function f() { return eval('/(a)/.test(\"a\"); RegExp.$1') }", "f()"}, "a"},
+	} {
+		v := newVM(t)
+		var got string
+		for i, file := range tt.files {
+			var err error
+			if got, err = v.load(fmt.Sprintf("%d.asc", i), file); err != nil {
+				t.Errorf("%q: %v", tt.files, err)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.files, got, tt.want)
+		}
+	}
+}
