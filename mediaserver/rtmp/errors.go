@@ -32,20 +32,55 @@ var (
 // StatusError is a status of level error, or the _error of a call.
 type StatusError struct {
 	Code, Description string
+	Info              *amf.Object // all that the peer has said; nil: it was not the peer
 }
 
+// Error has the code, its description, what a script gave as the reason of a
+// rejection, and where it sends the client instead.
 func (e *StatusError) Error() string {
-	if e.Description == "" {
-		return e.Code
+	text := e.Code
+	reason, elsewhere := e.application(), e.Redirect()
+	if e.Description != "" {
+		text += ": " + e.Description
 	}
-	return e.Code + ": " + e.Description
+	if reason != "" && reason != e.Description {
+		text += ": " + reason
+	}
+	if elsewhere != "" {
+		text += ": try " + elsewhere
+	}
+	return text
+}
+
+// application is the reason that application.rejectConnection was given, or its
+// message.
+func (e *StatusError) application() string {
+	switch v, _ := e.Info.Get("application"); v := v.(type) {
+	case string:
+		return v
+	case *amf.Object:
+		message, _ := v.Get("message")
+		text, _ := message.(string)
+		return text
+	}
+	return ""
+}
+
+// Redirect is the URL that the client is to try instead
+// (application.redirectConnection); "": none.
+func (e *StatusError) Redirect() string {
+	ex, _ := e.Info.Get("ex")
+	o, _ := ex.(*amf.Object)
+	to, _ := o.Get("redirect")
+	text, _ := to.(string)
+	return text
 }
 
 // statusError takes an information object apart.
 func statusError(o *amf.Object) *StatusError {
 	code, _ := o.Get("code")
 	description, _ := o.Get("description")
-	e := &StatusError{}
+	e := &StatusError{Info: o}
 	e.Code, _ = code.(string)
 	e.Description, _ = description.(string)
 	return e
