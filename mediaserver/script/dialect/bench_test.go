@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"modernc.org/quickjs"
-
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
 )
 
@@ -66,15 +64,10 @@ func BenchmarkPrelude(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				m, err := quickjs.NewVM()
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := m.Eval(prelude, quickjs.EvalGlobal); err != nil {
-					b.Fatal(err)
-				}
-				if err := m.Close(); err != nil {
-					b.Fatal(err)
+				if prelude != "" {
+					newVM(b).Close()
+				} else {
+					newRuntime(b).Close()
 				}
 			}
 		})
@@ -93,15 +86,9 @@ func BenchmarkEmulated(b *testing.B) {
 	} {
 		for _, with := range []string{"alone", "here"} {
 			b.Run(name+"/"+with, func(b *testing.B) {
-				var m *quickjs.VM
+				m := newRuntime(b)
 				if with == "here" {
-					m = newVM(b).VM
-				} else {
-					var err error
-					if m, err = quickjs.NewVM(); err != nil {
-						b.Fatal(err)
-					}
-					defer func() { _ = m.Close() }()
+					m = newVM(b).Runtime
 				}
 				rewritten, err := dialect.Rewrite("bench.asc", []byte(source))
 				if err != nil {
@@ -111,11 +98,11 @@ func BenchmarkEmulated(b *testing.B) {
 				if with == "here" {
 					text = rewritten.Text
 				}
-				if _, err := m.Eval(text, quickjs.EvalGlobal); err != nil {
+				if _, err := run(m, "bench.asc", text); err != nil {
 					b.Fatal(err)
 				}
 				for b.Loop() {
-					if _, err := m.Eval("f()", quickjs.EvalGlobal); err != nil {
+					if _, err := run(m, "f.asc", "f()"); err != nil {
 						b.Fatal(err)
 					}
 				}

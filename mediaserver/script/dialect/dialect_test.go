@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"modernc.org/quickjs"
-
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
 // examples are those of the table.
@@ -40,11 +39,11 @@ func TestExamplesInOneFile(t *testing.T) {
 	}
 	v := newVM(t)
 	v.scripts.Add(s)
-	_, err = v.Eval(s.Text, quickjs.EvalGlobal)
+	_, err = run(v.Runtime, "all.asc", s.Text)
 	if want := fmt.Sprintf(":%d:", strings.Count(file, "\n")); err == nil || !strings.Contains(err.Error(), "Error: end") {
 		t.Errorf("the file ends with %v, want the error of line %s", err, want)
-	} else if e := new(quickjs.Error); errors.As(err, &e) && !strings.Contains(e.Stack, want) {
-		t.Errorf("the error stands in %s, want line %s", e.Stack, want)
+	} else if e := new(engine.Error); errors.As(err, &e) && !strings.Contains(e.Error(), want) {
+		t.Errorf("the error stands in %s, want line %s", e, want)
 	}
 }
 

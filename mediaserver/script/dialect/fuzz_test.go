@@ -6,9 +6,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"modernc.org/quickjs"
-
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
 // FuzzRewrite reads whatever anybody may have in a folder.
@@ -87,12 +86,9 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		m, err := quickjs.NewVM()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = m.Close() }()
-		if _, err := m.Compile(s.Text, quickjs.EvalGlobal); err != nil && !left(err.Error()) {
+		m := newRuntime(t)
+		defer m.Close()
+		if err := m.Check(engine.Source{Name: "f.asc", Text: s.Text}); err != nil && !left(err.Error()) {
 			t.Errorf("%v:\n%q\n%q", err, source, s.Text)
 		}
 	})

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"modernc.org/quickjs"
-
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
 )
 
@@ -121,23 +119,13 @@ func how(s *dialect.Source) string {
 // bare runs an example in the engine as it is.
 func bare(t *testing.T, example string) string {
 	t.Helper()
-	m, err := quickjs.NewVM()
+	m := newRuntime(t)
+	defer m.Close()
+	got, err := run(m, "main.asc", example)
 	if err != nil {
-		t.Fatal(err)
+		return strings.SplitN(thrown(err), "\n", 2)[0]
 	}
-	defer func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	got, err := m.Eval(example, quickjs.EvalGlobal)
-	if err != nil {
-		return strings.SplitN(err.Error(), "\n", 2)[0]
-	}
-	if _, none := got.(quickjs.Undefined); none {
-		return "undefined"
-	}
-	return fmt.Sprint(got)
+	return got
 }
 
 func (r row) cells(alone, here, how string) string {
