@@ -4,7 +4,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"time"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
@@ -19,33 +21,170 @@ type Config struct {
 	// nowhere.
 	Folder   string
 	Instance Instance
-	Limits   engine.Limits
+	Limits   engine.Limits // of the runtime; what is zero is this package's default
 	Log      *slog.Logger
+
+	// Hostname is application.hostname; "": localhost.
+	Hostname string
+	// Settings is application.config, as Application.xml has it; nil: an empty object.
+	Settings amf.Value
+	// SecureAs is what client.protocol says of a client that came by rtmps, for scripts
+	// that insist on rtmpe; "": rtmps.
+	SecureAs string
+
+	// Pending is how many clients may wait for the script to decide about them, and
+	// PendingTime for how long; Timers how many setInterval and setTimeout may have;
+	// Calls how many calls of clients may wait for the script. 0: the default.
+	Pending     int
+	PendingTime time.Duration
+	Timers      int
+	Calls       int
+}
+
+// Defaults of Config.
+const (
+	defaultPending     = 1000
+	defaultPendingTime = time.Minute
+	defaultTimers      = 1000
+	defaultCalls       = 10000
+
+	// Files may have what the dialect reads, and there are many clients.
+	defaultSource  = 4 << 20
+	defaultHandles = 65536
+)
+
+func (c *Config) fill() {
+	c.Pending = orElse(c.Pending, defaultPending)
+	c.PendingTime = orElse(c.PendingTime, defaultPendingTime)
+	c.Timers = orElse(c.Timers, defaultTimers)
+	c.Calls = orElse(c.Calls, defaultCalls)
+	c.Limits.Source = orElse(c.Limits.Source, defaultSource)
+	c.Limits.Handles = orElse(c.Limits.Handles, defaultHandles)
+	c.Hostname = orElse(c.Hostname, "localhost")
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func orElse[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
 }
 
 // Host is the script of one instance. Its methods may be called from any goroutine,
 // and do not wait.
 type Host struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config
+	log  *slog.Logger
+	done chan struct{}
 
-	mu    sync.Mutex // nothing else is taken while it is held
-	queue []func(*world)
-	wake  chan struct{}
-	ended bool
+	mu      sync.Mutex // nothing else is taken while it is held
+	queue   []*event
+	wake    chan struct{} // of capacity one
+	now     *world        // whose goroutine takes from the queue; nil: the supervisor does
+	running *event        // that the world has taken
+	calls   map[string]int
+	waiting int // calls in the queue
+	ended   bool
 }
 
+// event is something that the script is told, in its turn.
+type event struct {
+	run func(*world)
+	// lost is called instead, or besides if it is not known whether run came to its
+	// end, when the script that was to be told is gone. It does not wait.
+	lost func(reason string)
+	// of is the world that it is meant for; nil: whichever there is then.
+	of *world
+	// caller is the client whose call it is.
+	caller string
+	call   bool
+}
+
+// New starts a script: it is read, and told of its start, by a goroutine of its own.
+func New(cfg Config) *Host {
+	cfg.fill()
+	h := &Host{
+		cfg: cfg, log: cfg.Log.With("application", cfg.Application, "instance", cfg.Name),
+		done: make(chan struct{}), wake: make(chan struct{}, 1), calls: map[string]int{},
+	}
+	go h.supervise()
+	return h
+}
+
+// Done is closed when the script has ended after Close.
+func (h *Host) Done() <-chan struct{} { return h.done }
+
 // post has f run by the host's goroutine, with the world that there is then.
-func (h *Host) post(f func(*world)) bool {
+func (h *Host) post(f func(*world)) bool { return h.send(&event{run: f}) }
+
+func (h *Host) send(e *event) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ended {
 		return false
 	}
-	h.queue = append(h.queue, f)
+	h.add(e)
+	return true
+}
+
+// add puts an event at the queue's end, with mu held.
+func (h *Host) add(e *event) {
+	h.queue = append(h.queue, e)
+	h.rouse()
+}
+
+func (h *Host) rouse() {
 	select {
 	case h.wake <- struct{}{}:
 	default:
 	}
-	return true
+}
+
+// take is the next event for a world, or for the supervisor (nil); false when the
+// queue is somebody else's by now. It waits for none: there is none then.
+func (h *Host) take(w *world) (*event, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.now != w {
+		return nil, false
+	}
+	h.running = nil
+	if len(h.queue) == 0 {
+		h.queue = nil // what a burst has taken is given back
+		return nil, true
+	}
+	e := h.queue[0]
+	h.queue[0] = nil
+	h.queue = h.queue[1:]
+	if e.call {
+		h.waiting--
+		if h.calls[e.caller]--; h.calls[e.caller] <= 0 {
+			delete(h.calls, e.caller)
+		}
+	}
+	h.running = e
+	return e, true
+}
+
+// next waits for the next event for a world; false when it is to end.
+func (h *Host) next(w *world) (*event, bool) {
+	for {
+		e, ok := h.take(w)
+		switch {
+		case !ok:
+			h.rouse() // whoever is next
+			return nil, false
+		case e != nil:
+			return e, true
+		}
+		select {
+		case <-h.wake:
+		case <-w.ctx.Done():
+			return nil, false
+		}
+	}
 }

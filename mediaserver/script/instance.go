@@ -44,7 +44,7 @@ type Instance interface {
 	// that waits no more nothing happens.
 	Accept(client string)
 	Reject(client string, why Rejection)
-	// Disconnect ends the connection of a client.
+	// Disconnect ends the connection of a client, also of one that waits to be let in.
 	Disconnect(client string)
 	// SetAccess says what a client may use from now on. Before Accept it holds from
 	// the acceptance on.
@@ -53,8 +53,53 @@ type Instance interface {
 	// before its acceptance follows that. Nobody waits for the answer if there is no
 	// function for it. false: the client is gone.
 	Invoke(client, method string, args []amf.Value, answer func(Answer)) bool
-	// Shutdown ends the instance: its clients are told, and it is unloaded.
+	// Shutdown ends the instance: its clients are told, and it is unloaded. It asks
+	// Host.Stop, whose refusal it passes over, tells Host.Leave of each client, and
+	// then calls Host.Close.
 	Shutdown()
+
+	// Lost says that all that the script knew is gone, and that it begins anew. The
+	// instance stays; all clients that it has are told the reason (AppShutdown) and
+	// disconnected, those that wait to be let in rejected with it, and streams and
+	// shared objects that the script had opened are given back.
+	Lost(reason string)
+	// Failed says what has gone wrong in the script; the log knows already. A script
+	// may fail as often as it is called: twenty times a second at most.
+	Failed(p Problem)
+
+	// Stats asks what the instance has done, and ClientStats what it has done for one
+	// client; ok is false when that is gone. The owner answers at once.
+	Stats(answer func(Stats))
+	ClientStats(client string, answer func(s ClientStats, ok bool))
+	// SetBandwidth bounds what goes to a client and comes from it, in bytes a second;
+	// 0: as the instance's configuration says.
+	SetBandwidth(client string, toClient, toServer float64)
+	// Ping asks a client for a sign of life, whose round trip ClientStats tells
+	// later. CheckBandwidth does what the client's own call of that name does.
+	Ping(client string)
+	CheckBandwidth(client string)
+	// Length finds out how long a recorded stream is, in seconds; 0 if there is none.
+	// That may need the disk: the answer comes later.
+	Length(stream string, answer func(seconds float64))
+}
+
+// Stats are what application.getStats tells: counts since the instance began, and
+// bytes a second of late.
+type Stats struct {
+	BytesIn, BytesOut, MessagesIn, MessagesOut, MessagesDropped uint64
+	Connects, Disconnects                                       uint64
+	BandwidthIn, BandwidthOut                                   float64
+}
+
+// ClientStats are what client.getStats tells.
+type ClientStats struct {
+	Stats
+	RoundTrip float64 // milliseconds
+	// Queued and Dropped are messages that wait for the client, and that it was
+	// spared.
+	QueuedAudio, QueuedVideo, QueuedObjects, QueuedData int
+	DroppedAudio, DroppedVideo                          uint64
+	DroppedAudioBytes, DroppedVideoBytes                uint64
 }
 
 // Answer is what a call has come to.
@@ -74,7 +119,7 @@ type Call struct {
 
 // CallAnswer answers a client's call.
 type CallAnswer struct {
-	Value amf.Value
+	Value amf.Value // the result; of a call that was sent on, also what another server's error came with
 	// Missing: there is no method of that name, and the server's own may answer.
 	Missing bool
 	// Failed is why there is no result; "": there is. Missing ones have a reason, too.

@@ -2,4 +2,8 @@ package script
 
 // libraries define what scripts see, in this order, in a runtime that has the
 // dialect's prelude and nothing of the script's yet.
-var libraries = []func(*world) error{}
+var libraries = []func(*world) error{
+	defineGlobals,
+	defineClient,
+	defineApplication,
+}

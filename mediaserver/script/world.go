@@ -3,8 +3,11 @@ package script
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
@@ -14,35 +17,197 @@ import (
 type world struct {
 	host    *Host
 	ctx     context.Context // ends with the world
+	cancel  context.CancelFunc
+	gone    chan struct{} // closed when its goroutine has ended
 	rt      *engine.Runtime
 	global  *engine.Object
 	scripts dialect.Scripts
+	values  converter
 	log     *slog.Logger
+
+	over  bool                  // it is to end
+	cause atomic.Pointer[error] // why; nil: it was to end
+	// broken is why there is no script: no client is let in.
+	broken string
+	later  []func() // what is to be done when the event is over
+
+	clients     map[string]*client // that have asked to come in, and have not left
+	pending     int
+	application application
+	types       types
+	timers      timers
+	loading     int // files that are being loaded, one from another
+	loads       int
+	loaded      map[string]bool // files that were
+	isNative    *engine.Object  // says whether a function is the dialect's
+	// newStream makes an object of class Stream for a stream that a client publishes.
+	newStream func(StreamInfo) (engine.Value, error)
+	// provided are files that load gives without there being one, by their name in
+	// small letters.
+	provided map[string]func() error
+	proxies  map[string]proxy
+	said     said
+}
+
+// newWorld makes one with a runtime that has nothing yet.
+func newWorld(h *Host) (*world, error) {
+	rt, err := engine.New(h.cfg.Limits)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &world{
+		host: h, ctx: ctx, cancel: cancel, gone: make(chan struct{}), rt: rt, log: h.log,
+		clients: map[string]*client{}, loaded: map[string]bool{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
+	}, nil
+}
+
+// live is the world's goroutine.
+func (w *world) live() {
+	defer close(w.gone)
+	defer w.rt.Close()
+	defer w.clearTimers()
+	w.event(w.start)
+	for !w.over && w.ctx.Err() == nil && w.rt.Err() == nil {
+		e, ok := w.host.next(w)
+		if !ok {
+			return
+		}
+		if e.of == nil || e.of == w {
+			w.event(func() { e.run(w) })
+		}
+	}
+}
+
+// maxLater is how much one event may leave to be done after it.
+const maxLater = 1000
+
+// event does something in a scope of its own, and what that leaves to be done.
+func (w *world) event(f func()) {
+	w.scope(f)
+	for n := 0; len(w.later) > 0 && n < maxLater && w.rt.Err() == nil; n++ {
+		next := w.later[0]
+		w.later = w.later[1:]
+		w.scope(next)
+	}
+	w.later = nil
+	w.spent()
+}
+
+func (w *world) scope(f func()) {
+	// A runtime that is dead says so itself.
+	_ = w.rt.Scope(func() error {
+		f()
+		return nil
+	})
+}
+
+// after has f done when the event is over, in a scope of its own.
+func (w *world) after(f func()) { w.later = append(w.later, f) }
+
+// end has the world end after this event; err is why, nil if it is meant to.
+func (w *world) end(err error) {
+	w.over = true
+	if err != nil {
+		w.cause.CompareAndSwap(nil, &err)
+	}
+}
+
+// why says why the world has ended; nil: it was to.
+func (w *world) why() error {
+	if err := w.cause.Load(); err != nil {
+		return *err
+	}
+	return w.rt.Err()
 }
 
 // post has f run by the script's goroutine, as an event of its own and in the order
-// of events. It does not wait, and may be called from anywhere. false: the world has
-// ended, and f will not run.
+// of events. It does not wait, and may be called from anywhere. f does not run if the
+// world has ended by then; false: it is known to have ended.
 func (w *world) post(f func()) bool {
-	return w.host.post(func(now *world) {
-		if now == w {
-			f()
+	if w.ctx.Err() != nil {
+		return false
+	}
+	return w.host.send(&event{of: w, run: func(*world) { f() }})
+}
+
+// ask waits for what the instance's owner answers at once; false: it did not within
+// the time that a call has.
+func ask[T any](w *world, f func(answer func(T))) (T, bool) {
+	got := make(chan T, 1)
+	f(func(v T) {
+		select {
+		case got <- v:
+		default:
 		}
 	})
+	ctx, cancel := context.WithTimeout(w.ctx, w.rt.Limits().Time*3/4)
+	defer cancel()
+	select {
+	case v := <-got:
+		return v, true
+	case <-ctx.Done():
+		var none T
+		return none, false
+	}
+}
+
+// start makes the world what scripts find, and loads the script.
+func (w *world) start() {
+	if err := w.furnish(); err != nil {
+		w.end(fmt.Errorf("set up the script: %w", err))
+		return
+	}
+	if err := w.loadMain(); err != nil {
+		w.broken = err.Error()
+		w.report(err)
+		return
+	}
+	w.call(w.application.object, "onAppStart")
+}
+
+// furnish gives the runtime all that a script finds.
+func (w *world) furnish() (err error) {
+	if w.global, err = w.rt.Global(); err != nil {
+		return err
+	}
+	w.global.Keep()
+	if w.values, err = newConverter(w.rt); err != nil {
+		return err
+	}
+	hook, err := w.rt.NewFunction(dialect.HookName, 3, w.hook)
+	if err != nil {
+		return err
+	}
+	if err := w.global.Set(dialect.HookName, hook.Value()); err != nil {
+		return err
+	}
+	if _, err := w.rt.Load(engine.Source{Name: preludeName, Text: dialect.Prelude}); err != nil {
+		return err
+	}
+	for _, define := range libraries {
+		if err := define(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// preludeName is the file that functions of the dialect's come from.
+const preludeName = "(dialect)"
+
+func (w *world) hook(c *engine.Call) (engine.Value, error) {
+	return engine.String(w.scripts.Hook(c.Arg(0).Text(), c.Arg(1).Text(), c.Arg(2).Text())), nil
 }
 
 // call calls a method of an object, and reports what it throws. false: there is no
 // such method, or it threw. What it returns is good until the event ends.
 func (w *world) call(o *engine.Object, method string, args ...engine.Value) (engine.Value, bool) {
-	f, err := o.Get(method)
-	if err != nil {
-		w.report(err)
+	f := w.method(o, method)
+	if f == nil {
 		return engine.Undefined, false
 	}
-	if f.Object() == nil || !f.Object().IsFunction() {
-		return engine.Undefined, false
-	}
-	v, err := f.Object().Call(o.Value(), args...)
+	v, err := f.Call(o.Value(), args...)
 	if err != nil {
 		w.report(err)
 		return engine.Undefined, false
@@ -50,13 +215,50 @@ func (w *world) call(o *engine.Object, method string, args ...engine.Value) (eng
 	return v, true
 }
 
-// report says what has gone wrong in the script: to the log, and to
-// application.onStatus.
-func (w *world) report(err error) {
-	var e *engine.Error
-	if errors.As(err, &e) {
-		w.log.Warn("script", "file", e.File, "line", e.Line, "err", err.Error())
+// method is a function that an object has, or nil. __resolve is not asked: that is for
+// the script's own questions.
+func (w *world) method(o *engine.Object, name string) *engine.Object {
+	if has, err := o.Has(name); err != nil || !has {
+		if err != nil {
+			w.report(err)
+		}
+		return nil
+	}
+	f, err := o.Get(name)
+	if err != nil {
+		w.report(err)
+		return nil
+	}
+	if f.Object() == nil || !f.Object().IsFunction() {
+		return nil
+	}
+	return f.Object()
+}
+
+// spent ends a world whose memory is used up and stays so: every call would end with
+// that.
+func (w *world) spent() {
+	if !w.said.noMemory {
 		return
 	}
-	w.log.Warn("script", "err", err.Error())
+	w.said.noMemory = false
+	if err := w.rt.Collect(); err != nil {
+		return
+	}
+	if m := w.rt.Memory(); m.Used > m.Limit/10*9 {
+		w.end(fmt.Errorf("%w: what it holds on to takes %d of %d bytes", engine.ErrMemory, m.Used, m.Limit))
+	}
+}
+
+// out makes values ready to leave; one that cannot is an error of the script's.
+func (w *world) out(args []engine.Value) ([]amf.Value, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	return w.values.OutAll(args)
+}
+
+// isDead says whether an error is the end of the runtime.
+func isDead(err error) bool {
+	return errors.Is(err, engine.ErrDead) || errors.Is(err, engine.ErrClosed)
 }

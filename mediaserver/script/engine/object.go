@@ -202,6 +202,8 @@ func (o *Object) Call(this Value, args ...Value) (got Value, err error) {
 			return err
 		}
 		defer done()
+		v = r.dup(v) // it may be released while it runs
+		defer r.free(v)
 		got, err = r.out(lib.XJS_Call(r.tls, r.ctx, v, t, int32(len(args)), p))
 		return r.placed(err, v)
 	})
@@ -216,6 +218,8 @@ func (o *Object) New(args ...Value) (got Value, err error) {
 			return err
 		}
 		defer done()
+		v = r.dup(v)
+		defer r.free(v)
 		got, err = r.out(lib.XJS_CallConstructor(r.tls, r.ctx, v, int32(len(args)), p))
 		return r.placed(err, v)
 	})

@@ -182,3 +182,14 @@ func nativeFrame() string {
 		}
 	}
 }
+
+// Written says where a function was written that is the script's, whatever goes for its source; false for the engine's own functions,
+// Go's, and what is no function.
+func (o *Object) Written() (p Place, ok bool) {
+	o.look(func(r *Runtime, v jsv) {
+		if b := bytecodeOf(v); b != 0 {
+			p, ok = r.place(ptr[lib.TJSFunctionBytecode](b), 0), true
+		}
+	})
+	return p, ok
+}

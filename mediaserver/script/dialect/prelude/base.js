@@ -54,4 +54,6 @@ function isObject(v) { return v !== null && (typeof v === "object" || typeof v =
 
 // What rewritten sources call.
 const dialect = create(null);
+// Whether a function is one of these, for the host: clients do not call them.
+dialect.native = function (f) { return apply(weakHas, natives, [f]); };
 define(world, "__dialect", descriptor({ value: dialect, writable: false, enumerable: false, configurable: false }));
