@@ -125,8 +125,8 @@ func (f *fake) ClientStats(_ string, answer func(script.ClientStats, bool)) {
 func (f *fake) SetBandwidth(client string, toClient, toServer float64) {
 	f.say("bandwidth %s %v %v", client, toClient, toServer)
 }
-func (f *fake) Ping(client string)           { f.say("ping %s", client) }
-func (f *fake) CheckBandwidth(client string) { f.say("check %s", client) }
+func (f *fake) Ping(client string)                    { f.say("ping %s", client) }
+func (f *fake) CheckBandwidth(client string)          { f.say("check %s", client) }
 func (f *fake) Length(_ string, answer func(float64)) { answer(12.5) }
 
 // text shows a value.
@@ -176,8 +176,8 @@ func (f *fake) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 func (f *fake) Enabled(context.Context, slog.Level) bool { return true }
-func (f *fake) WithAttrs([]slog.Attr) slog.Handler        { return f }
-func (f *fake) WithGroup(string) slog.Handler             { return f }
+func (f *fake) WithAttrs([]slog.Attr) slog.Handler       { return f }
+func (f *fake) WithGroup(string) slog.Handler            { return f }
 
 // files are a folder's, by their paths.
 func files(pairs ...string) fs.FS {

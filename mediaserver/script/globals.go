@@ -30,7 +30,6 @@ func defineGlobals(w *world) error {
 		if err := w.global.Define(g.name, f.Value(), engine.Writable|engine.Configurable); err != nil {
 			return err
 		}
-		f.Release()
 	}
 	return w.defineNative()
 }
@@ -41,10 +40,12 @@ func (w *world) defineNative() error {
 	if err != nil {
 		return err
 	}
-	defer d.Object().Release()
 	f, err := d.Object().Get("native")
-	w.isNative = f.Object()
-	return err
+	if err != nil {
+		return err
+	}
+	w.isNative = f.Object().Keep()
+	return nil
 }
 
 // maxTrace is how much of a text the log gets, in lines.

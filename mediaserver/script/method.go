@@ -22,8 +22,8 @@ var reserved = setOf("connect", "createStream", "deleteStream", "closeStream", "
 
 // hidden are names that lead from an object to what made it, or are the language's own
 // questions to it.
-var hidden = setOf("__proto__", "constructor", "prototype", "__resolve", "__dialect", "caller", "callee", "arguments", "toString", "valueOf",
-	"toSource", "toLocaleString", "toJSON")
+var hidden = setOf("__proto__", "constructor", "prototype", "__resolve", "__dialect", "toString", "valueOf", "toSource",
+	"toLocaleString", "toJSON")
 
 func setOf(names ...string) map[string]bool {
 	set := map[string]bool{}
@@ -100,6 +100,11 @@ func (w *world) resolve(c *client, name string) (this, f *engine.Object, err err
 		return nil, nil, nil
 	}
 	this = c.object
+	if strings.ContainsAny(name, "./") {
+		if f := w.method(this, name); f != nil && w.written(f) {
+			return this, f, nil // it is all one name
+		}
+	}
 	path := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '/' })
 	if len(path) == 0 || len(path) > maxPath {
 		return nil, nil, nil
