@@ -19,6 +19,11 @@ func (p *parser) number(pos int) int {
 	} else {
 		pos = p.decimal(pos)
 	}
+	if pos < len(p.src) && p.src[pos] == 'n' && (pos+1 == len(p.src) || !isNameStart(p.src[pos+1]) && !isDigit(p.src[pos+1])) {
+		// Not to be had: its arithmetic is one long step, which no limit of time ends.
+		p.refuse(start, "a BigInt is of a later edition: leave out the n")
+		return len(p.src)
+	}
 	if pos < len(p.src) && isNameStart(p.src[pos]) && p.refusal == nil {
 		p.found(pos, "a word right behind a number", Rewritten)
 		p.edit(pos, pos, opening, " ")

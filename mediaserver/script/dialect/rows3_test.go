@@ -41,6 +41,7 @@ var editions = chapter{title: "What came later", rows: []row{
 	{form: "a property in short", example: "({a, b})", refused: "a property without a value"},
 	{form: "a declaration that takes apart", example: "var [a, b] = c", refused: "takes a value apart"},
 	{form: "an operator", example: "a ?? b", refused: "the operator ??"},
+	{form: "a BigInt", example: "var big = 0xffn * 2n", refused: "a BigInt"},
 	{form: "a catch without a name", example: "try { } catch { }", refused: "a catch without a name"},
 	{form: "flags of a regular expression", example: "/a/u", refused: "the flag u"},
 }}
