@@ -131,21 +131,25 @@ func TestMethods(t *testing.T) {
 		script: `Client.prototype.bad = function() {
 				throw new Error("not today") }
 			Client.prototype.text = function() { throw "only text" }
-			Client.prototype.deep = function() { return this.deep() }
-			Client.prototype.slow = function() { for (;;); }
+						Client.prototype.slow = function() { for (;;); }
 			Client.prototype.after = function() { return "goes on" }`,
-		events: called("bad", "text", "deep", "slow", "after"),
+		events: called("bad", "text", "slow", "after"),
 		config: script.Config{Limits: short},
 		want: `accept a
-			failed main.asc:2  fatal=false: main.asc:2:20: Error: not today
+			failed main.asc:2 bad fatal=false: main.asc:2:20: Error: not today
 			error: not today
-			failed main.asc:3  fatal=false: main.asc:3: only text
+			failed main.asc:3 text fatal=false: main.asc:3: only text
 			error: only text
-			failed main.asc:4  fatal=false: main.asc:4:41: the script went too deep
-			error: the script went too deep
-			failed main.asc:5  fatal=false: main.asc:5:28: the script took too long
+			failed main.asc:4 slow fatal=false: main.asc:4:28: the script took too long
 			error: the script took too long
 			result: goes on`,
+	}, {
+		name:   "calls without end",
+		script: `Client.prototype.deep = function() { return this.deep() }`,
+		events: called("deep"),
+		want: `accept a
+			failed main.asc:1 deep fatal=false: main.asc:1:41: the script went too deep
+			error: the script went too deep`,
 	}, {
 		name: "calls of clients, and what they answer",
 		script: `var r = {onResult: function(v) { trace("result " + v + (this === r)) }, onStatus: function(i) { trace("status " + i.code) }};

@@ -41,6 +41,7 @@ func (w *world) connect(info Client, args []amf.Value) {
 		w.accept(c)
 		return
 	}
+	w.doing = "onConnect"
 	v, err := f.Call(w.application.object.Value(), given...)
 	switch {
 	case err != nil:

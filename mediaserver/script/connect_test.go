@@ -101,7 +101,7 @@ func TestConnect(t *testing.T) {
 			application.onConnect = function(client) {
 				nothing.at.all }`,
 		events: func(h *script.Host, f *fake) { h.Connect(newClient("a"), nil) },
-		want: `failed main.asc:4  fatal=false: main.asc:4:5: ReferenceError: 'nothing' is not defined
+		want: `failed main.asc:4 onConnect fatal=false: main.asc:4:5: ReferenceError: 'nothing' is not defined
 			 reject a 'nothing' is not defined
 			Application.Script.Error|error|main.asc|4|				nothing.at.all }|main.asc:4:5: ReferenceError: 'nothing' is not defined`,
 	}, {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -116,7 +117,7 @@ func (f *fake) Failed(p script.Problem) {
 	if p.File != "" {
 		where = fmt.Sprintf(" %s:%d", p.File, p.Line)
 	}
-	f.say("failed%s %s fatal=%v: %s", where, p.Function, p.Fatal, p.Message)
+	f.say("failed%s %s fatal=%v: %s", where, p.Call, p.Fatal, p.Message)
 }
 func (f *fake) Stats(answer func(script.Stats)) { answer(script.Stats{BytesIn: 7, Connects: 3}) }
 func (f *fake) ClientStats(_ string, answer func(script.ClientStats, bool)) {
@@ -253,13 +254,13 @@ func (s scenario) run(t *testing.T) {
 	}
 	h.Sync()
 	h.Sync() // what came of answers
-	got := strings.Join(f.all(), "\n")
+	got := lines(strings.Join(f.all(), "\n"))
 	if want := lines(s.want); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
-// lines takes the indent of a text away.
+// lines takes the indent of a text away, and columns.
 func lines(s string) string {
 	var b bytes.Buffer
 	for line := range strings.Lines(s) {
@@ -267,8 +268,11 @@ func lines(s string) string {
 			b.WriteString(line + "\n")
 		}
 	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(column.ReplaceAllString(b.String(), "$1"))
 }
+
+// column is where on its line something was, which is for the engine to say.
+var column = regexp.MustCompile(`(\.(?:asc|js):\d+):\d+`)
 
 func runAll(t *testing.T, all []scenario) {
 	t.Parallel()

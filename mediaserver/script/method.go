@@ -40,6 +40,7 @@ func (w *world) clientCall(c Call) {
 		c.Answer(CallAnswer{Failed: "the client is not connected"})
 		return
 	}
+	w.doing = logs.Clean(c.Method, logs.MaxValue)
 	if p, ok := w.proxies[c.Method]; ok {
 		w.proxyCall(p, c)
 		return

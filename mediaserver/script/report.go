@@ -12,11 +12,11 @@ import (
 
 // Problem is something that has gone wrong in a script.
 type Problem struct {
-	Time     time.Time
-	Message  string
-	File     string // "" if it is not known
-	Line     int    // from 1; 0 if it is not known
-	Function string // that was under way
+	Time    time.Time
+	Message string
+	File    string // "" if it is not known
+	Line    int    // from 1; 0 if it is not known
+	Call    string // of the script that was under way: application.onConnect, a client's method, setInterval …
 	// Fatal: the script has died of it, or could not be loaded.
 	Fatal bool
 }
@@ -28,9 +28,6 @@ func problem(err error, fatal bool) Problem {
 	switch {
 	case errors.As(err, &e):
 		p.File, p.Line = e.File, e.Line
-		if len(e.Stack) > 0 {
-			p.Function = e.Stack[0].Function
-		}
 	case errors.As(err, &r):
 		p.File, p.Line = r.File, r.Line
 	}
@@ -81,6 +78,7 @@ func (w *world) report(err error) {
 		w.said.noMemory = true
 	}
 	p := problem(err, w.broken != "")
+	p.Call = w.doing
 	dropped, ok := w.said.problems.take()
 	if !ok {
 		return
@@ -89,8 +87,8 @@ func (w *world) report(err error) {
 	if p.File != "" {
 		attrs = append(attrs, "file", p.File, "line", p.Line)
 	}
-	if p.Function != "" {
-		attrs = append(attrs, "call", p.Function)
+	if p.Call != "" {
+		attrs = append(attrs, "call", p.Call)
 	}
 	if dropped > 0 {
 		attrs = append(attrs, "left_out", dropped)

@@ -110,6 +110,7 @@ func (w *world) fire(t *timer) {
 		w.call(t.f, t.method, t.args...)
 		return
 	}
+	w.doing = "setInterval"
 	if _, err := t.f.Call(engine.Undefined, t.args...); err != nil {
 		w.report(err)
 	}

@@ -30,6 +30,7 @@ type world struct {
 	// broken is why there is no script: no client is let in.
 	broken string
 	later  []func() // what is to be done when the event is over
+	doing  string   // what the script was called for
 
 	clients     map[string]*client // that have asked to come in, and have not left
 	pending     int
@@ -95,6 +96,7 @@ func (w *world) event(f func()) {
 }
 
 func (w *world) scope(f func()) {
+	w.doing = ""
 	// A runtime that is dead says so itself.
 	_ = w.rt.Scope(func() error {
 		f()
@@ -158,9 +160,13 @@ func (w *world) start() {
 		w.end(fmt.Errorf("set up the script: %w", err))
 		return
 	}
+	w.doing = "load"
 	if err := w.loadMain(); err != nil {
 		w.broken = err.Error()
 		w.report(err)
+		for id := range w.timers.all {
+			w.clear(id)
+		}
 		return
 	}
 	w.call(w.application.object, "onAppStart")
@@ -207,6 +213,8 @@ func (w *world) call(o *engine.Object, method string, args ...engine.Value) (eng
 	if f == nil {
 		return engine.Undefined, false
 	}
+	defer func(before string) { w.doing = before }(w.doing)
+	w.doing = method
 	v, err := f.Call(o.Value(), args...)
 	if err != nil {
 		w.report(err)
