@@ -30,7 +30,7 @@ func (e *encoder) value0(v Value, depth int) error {
 	if err := e.bounded(depth); err != nil {
 		return err
 	}
-	if isNil(v) {
+	if IsNull(v) {
 		e.bytes(markNull)
 		return nil
 	}
@@ -48,10 +48,10 @@ func (e *encoder) value0(v Value, depth int) error {
 		e.string0(v)
 		return nil
 	case XML:
-		e.objects0.skip()
-		e.bytes(markXML)
-		e.uint32(uint32(len(v)))
-		e.b = append(e.b, v...)
+		e.xml0(string(v))
+		return nil
+	case XMLDocument:
+		e.xml0(string(v))
 		return nil
 	case time.Time:
 		e.objects0.skip()
@@ -65,7 +65,7 @@ func (e *encoder) value0(v Value, depth int) error {
 		e.bytes(markAMF3)
 		return e.value3(v, depth)
 	}
-	if n, ok := number(v); ok {
+	if n, ok := Number(v); ok {
 		e.bytes(markNumber)
 		e.double(n)
 		return nil
@@ -135,6 +135,13 @@ func (e *encoder) name(name string) error {
 	e.uint16(uint16(len(name)))
 	e.b = append(e.b, name...)
 	return nil
+}
+
+func (e *encoder) xml0(text string) {
+	e.objects0.skip()
+	e.bytes(markXML)
+	e.uint32(uint32(len(text)))
+	e.b = append(e.b, text...)
 }
 
 func (e *encoder) string0(s string) {

@@ -108,6 +108,9 @@ func (d *decoder) complex3(mark byte, n uint32, depth int) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
+		if mark == mark3XMLDoc {
+			return d.objects3.keep(XMLDocument(b), len(b)), nil
+		}
 		return d.objects3.keep(XML(b), len(b)), nil
 	case mark3ByteArray:
 		b, err := d.text(int(n))

@@ -37,7 +37,7 @@ func (e *encoder) value3(v Value, depth int) error {
 	if err := e.bounded(depth); err != nil {
 		return err
 	}
-	if isNil(v) {
+	if IsNull(v) {
 		e.bytes(mark3Null)
 		return nil
 	}
@@ -67,6 +67,11 @@ func (e *encoder) value3(v Value, depth int) error {
 		e.bytes(mark3XML)
 		e.string3(string(v))
 		return nil
+	case XMLDocument:
+		e.objects3.skip()
+		e.bytes(mark3XMLDoc)
+		e.string3(string(v))
+		return nil
 	case time.Time:
 		e.objects3.skip()
 		e.bytes(mark3Date, 1)
@@ -76,7 +81,7 @@ func (e *encoder) value3(v Value, depth int) error {
 		*Vector[int32], *Vector[uint32], *Vector[float64], *ObjectVector:
 		return e.complex3(v, depth)
 	}
-	if n, ok := number(v); ok {
+	if n, ok := Number(v); ok {
 		e.bytes(mark3Double)
 		e.double(n)
 		return nil

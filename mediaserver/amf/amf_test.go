@@ -344,3 +344,23 @@ func BenchmarkDecodeConnect(b *testing.B) {
 		}
 	}
 }
+
+// AMF3 has two kinds of XML documents, which AMF0 has in one.
+func TestXMLDocument(t *testing.T) {
+	old, _ := hex.DecodeString("07093c612f3e")
+	v, _, err := Decode3(old)
+	if err != nil || v != XMLDocument("<a/>") {
+		t.Fatalf("Decode3: %#v, %v", v, err)
+	}
+	if b, err := Append3(nil, v); err != nil || string(b) != string(old) {
+		t.Errorf("Append3: %x, %v", b, err)
+	}
+	if b, err := Append(nil, v); err != nil || hex.EncodeToString(b) != "0f000000043c612f3e" {
+		t.Errorf("Append: %x, %v", b, err)
+	}
+	twice := NewArray(v, NewArray(), NewArray())
+	twice.Items[2] = twice.Items[1]
+	if b, err := Append3(nil, twice); err != nil || hex.EncodeToString(b) != "09070107093c612f3e0901010904" {
+		t.Errorf("Append3 of a list that is met again behind one: %x, %v", b, err)
+	}
+}

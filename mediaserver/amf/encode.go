@@ -108,8 +108,8 @@ func (e *encoder) double(f float64) {
 
 func (e *encoder) date(t time.Time) { e.double(float64(t.UnixMilli())) }
 
-// isNil says whether v is null: nil itself, or a pointer to nothing.
-func isNil(v Value) bool {
+// IsNull says whether v is null: nil itself, or a pointer to nothing.
+func IsNull(v Value) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
@@ -135,8 +135,8 @@ func isNil(v Value) bool {
 	return false
 }
 
-// number turns Go's other numeric types into float64.
-func number(v Value) (float64, bool) {
+// Number is a value of any of Go's numeric types as a number; false: it is none.
+func Number(v Value) (float64, bool) {
 	switch n := v.(type) {
 	case float64:
 		return n, true

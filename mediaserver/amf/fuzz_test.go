@@ -118,6 +118,8 @@ func walk(v Value) (n, text int) {
 			text += len(v)
 		case XML:
 			text += len(v)
+		case XMLDocument:
+			text += len(v)
 		case *ByteArray:
 			text += len(v.Bytes)
 		case *Array:
@@ -203,6 +205,7 @@ func decodeMessage(b []byte) (Value, []byte, error) {
 
 func FuzzDecode3(f *testing.F) {
 	seeds(f, Append3)
+	f.Add([]byte("\x07\x09<a/>"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if v, ok := decodeCheaply(t, b, Decode3); ok {
 			settles(t, v, Append3, Decode3)

@@ -14,7 +14,8 @@ import (
 //	int32                AMF3 integer, 29 bits
 //	string               string
 //	time.Time            date, in whole milliseconds, UTC
-//	XML                  XML document
+//	XML                  XML document: ActionScript 3's XML, and AMF0's only kind
+//	XMLDocument          XML document of AMF3 that is ActionScript 2's class XML
 //	*Array               strict (dense) array
 //	*ECMAArray           array with names
 //	*Object              object, with a class name or without
@@ -37,8 +38,12 @@ type Value = any
 // Undefined is ActionScript's undefined.
 type Undefined struct{}
 
-// XML is an XML document as text.
-type XML string
+// XML is an XML document as text. XMLDocument is one, too: AMF3 has two kinds, which
+// AMF0 does not tell apart [AMF3 §3.9, §3.13].
+type (
+	XML         string
+	XMLDocument string
+)
 
 // Property is a named value.
 type Property struct {

@@ -41,6 +41,8 @@ func (p plainer) value(v amf.Value) any {
 		return v.Format(time.RFC3339Nano)
 	case amf.XML:
 		return string(v)
+	case amf.XMLDocument:
+		return string(v)
 	case *amf.ByteArray:
 		return v.Bytes
 	case *amf.Vector[int32]:
