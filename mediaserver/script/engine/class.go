@@ -27,6 +27,9 @@ type Class struct {
 
 	// Gone is told when an object is no more, once no call is under way. It must not ask anything of the runtime.
 	Gone func(host any)
+	// Freed is told so at once, in the middle of a call, too: it counts what an object had of Go's memory, and does nothing else. It is
+	// not called when the whole runtime ends.
+	Freed func(host any)
 }
 
 // A Method is a function of a class's prototype or constructor.

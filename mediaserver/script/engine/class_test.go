@@ -138,6 +138,30 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestFreed: Go can count what objects have of it while the script goes on.
+func TestFreed(t *testing.T) {
+	t.Parallel()
+	r := open(t, engine.Limits{})
+	live, most := 0, 0
+	class, err := r.Define(engine.Class{
+		Name: "C",
+		New: func(*engine.Call) (any, error) {
+			live++
+			most = max(most, live)
+			return 1, nil
+		},
+		Freed: func(any) { live-- },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	global(t, r, "C", class.Constructor().Value())
+	load(t, r, "var kept = new C(); for (var i = 0; i < 100; i++) new C(); null")
+	if live != 1 || most > 3 {
+		t.Errorf("%d objects are there, %d were at once", live, most)
+	}
+}
+
 func TestDynamicProperties(t *testing.T) {
 	t.Parallel()
 	r := open(t, engine.Limits{})

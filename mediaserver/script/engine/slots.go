@@ -47,6 +47,9 @@ func (s *slots) remove(number uintptr) {
 		gone, host := one.class.Gone, one.host
 		s.ended = append(s.ended, func() { gone(host) })
 	}
+	if one.class != nil && one.class.Freed != nil {
+		one.class.Freed(one.host)
+	}
 	*one = slot{}
 	s.free = append(s.free, int(number-1))
 }
