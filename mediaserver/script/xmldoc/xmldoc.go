@@ -1,0 +1,154 @@
+package xmldoc
+
+import (
+	_ "embed"
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/script/engine"
+)
+
+//go:embed xml.js
+var program string
+
+// Classes are XML and XMLNode as one runtime has them. They are used by its owner.
+type Classes struct {
+	rt      *engine.Runtime
+	global  *engine.Object
+	defined bool
+	hooks   []func(prototype *engine.Object) error
+
+	xml, node, isNode, text *engine.Object
+}
+
+// New makes both classes known to a runtime's global object. They are made when
+// something asks for one of them.
+func New(rt *engine.Runtime) (*Classes, error) {
+	c := &Classes{rt: rt}
+	err := rt.Scope(func() error {
+		global, err := rt.Global()
+		if err != nil {
+			return err
+		}
+		c.global = global.Keep()
+		return c.announce()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the classes XML and XMLNode known: %w", err)
+	}
+	return c, nil
+}
+
+// announce makes properties of the global object that become the classes when they
+// are asked for. A script may have another one under the name.
+func (c *Classes) announce() error {
+	later, err := c.rt.Load(engine.Source{Name: "xml", Text: `(function (global, name, get) {
+		Object.defineProperty(global, name, {configurable: true, enumerable: false, get: get, set: function (v) {
+			Object.defineProperty(global, name, {value: v, writable: true, configurable: true, enumerable: false})
+		}})
+	})`})
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"XML", "XMLNode"} {
+		get, err := c.rt.NewFunction(name, 0, func(*engine.Call) (engine.Value, error) {
+			if err := c.define(); err != nil {
+				return engine.Undefined, err
+			}
+			return c.global.Get(name)
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := later.Object().Call(engine.Undefined, c.global.Value(), engine.String(name), get.Value()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// OnDefine has f called with XML's prototype, to which it may add methods, before a
+// script sees the class, or at once where it has. It runs inside of a call.
+func (c *Classes) OnDefine(f func(prototype *engine.Object) error) error {
+	c.hooks = append(c.hooks, f)
+	if !c.defined {
+		return nil
+	}
+	return c.rt.Scope(func() error { return c.hook(f) })
+}
+
+func (c *Classes) hook(f func(*engine.Object) error) error {
+	prototype, err := c.xml.Get("prototype")
+	if err != nil {
+		return err
+	}
+	return f(prototype.Object())
+}
+
+// define makes the classes, once.
+func (c *Classes) define() error {
+	if c.defined {
+		return nil
+	}
+	return c.rt.Scope(func() error {
+		load, err := c.rt.Load(engine.Source{Name: "xml", Text: program})
+		if err != nil {
+			return err
+		}
+		made, err := load.Object().Call(engine.Undefined)
+		if err != nil {
+			return err
+		}
+		for i, to := range []**engine.Object{&c.xml, &c.node, &c.isNode, &c.text} {
+			v, err := made.Object().Index(uint32(i))
+			if err != nil {
+				return err
+			}
+			*to = v.Object().Keep()
+		}
+		c.defined = true
+		for name, class := range map[string]*engine.Object{"XML": c.xml, "XMLNode": c.node} {
+			if err := c.publish(name, class); err != nil {
+				return err
+			}
+		}
+		for _, f := range c.hooks {
+			if err := c.hook(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// publish makes a class a property of the global object, unless the script has put
+// something else there.
+func (c *Classes) publish(name string, class *engine.Object) error {
+	return c.global.Define(name, class.Value(), engine.Writable|engine.Configurable)
+}
+
+// Parse makes a document of a text. It lives as all that is got from the engine.
+func (c *Classes) Parse(text string) (*engine.Object, error) {
+	if err := c.define(); err != nil {
+		return nil, err
+	}
+	v, err := c.xml.New(engine.String(text))
+	return v.Object(), err
+}
+
+// Is says whether an object is a document, or a node of one.
+func (c *Classes) Is(o *engine.Object) (bool, error) {
+	if !c.defined {
+		return false, nil
+	}
+	v, err := c.isNode.Call(engine.Undefined, o.Value())
+	return v.Bool(), err
+}
+
+// Text is the text of a document or a node.
+func (c *Classes) Text(o *engine.Object) (string, error) {
+	if !c.defined {
+		return "", fmt.Errorf("%w: no document", engine.ErrValue)
+	}
+	v, err := c.text.Call(engine.Undefined, o.Value())
+	return v.Text(), err
+}
