@@ -17,14 +17,58 @@ function unescape(s) {
   });
 }
 
-let isNode, textOf, read;
+let isNode, textOf, read, clear, takes, put, place, child, sibling, copied;
 
 class XMLNode {
   #type; #name = null; #value = null; #attributes = null;
   #parent = null; #kids = null; #shown = null;
   #at = 0; // where among its parent's children it was last seen
 
+  // What the class alone may do with a node. A private method would cost each node that is made.
   static {
+    clear = (root) => {
+      for (const kid of root.#kids === null ? [] : root.#kids) kid.#parent = null;
+      root.#kids = root.#shown = null;
+    };
+    // Whether a node may become a child: it is none of those above. It leaves its parent.
+    takes = (parent, kid) => {
+      if (!isNode(kid)) return false;
+      for (let n = parent; n !== null; n = n.#parent) if (n === kid) return false;
+      if (kid.#parent !== null) {
+        kid.#parent.#kids.splice(place(kid), 1);
+        kid.#parent.#shown = null;
+        kid.#parent = null;
+      }
+      return true;
+    };
+    put = (parent, kid, at) => {
+      if (parent.#kids === null) parent.#kids = [];
+      if (at === parent.#kids.length) parent.#kids.push(kid);
+      else parent.#kids.splice(at, 0, kid);
+      kid.#parent = parent;
+      kid.#at = at;
+      parent.#shown = null;
+    };
+    place = (node) => {
+      const kids = node.#parent.#kids;
+      if (kids[node.#at] !== node) node.#at = kids.indexOf(node);
+      return node.#at;
+    };
+    child = (node, i) => node.#kids === null ? null : node.#kids.at(i) ?? null;
+    sibling = (node, by) => {
+      if (node.#parent === null) return null;
+      const i = place(node) + by;
+      return i < 0 ? null : node.#parent.#kids[i] ?? null;
+    };
+    copied = (node) => {
+      const copy = node instanceof XML ? new XML() : new XMLNode(node.#type, node.#type === 1 ? node.#name : node.#value);
+      if (node.#attributes !== null) copy.#attributes = Object.assign({}, node.#attributes);
+      if (node instanceof XML) {
+        for (const name of own) copy[name] = node[name];
+      }
+      return copy;
+    };
+
     isNode = (o) => typeof o === "object" && o !== null && #type in o;
 
     // A node's text, without recursion: the stack has nodes, and texts to come behind them.
@@ -59,13 +103,7 @@ class XMLNode {
     // A document's text becomes the children of root; what comes back is a status.
     read = (root, text, ignoreWhite) => {
       let at = 0, top = root;
-      const add = (node) => {
-        if (top.#kids === null) top.#kids = [];
-        node.#parent = top;
-        node.#at = top.#kids.length;
-        top.#kids.push(node);
-        return node;
-      };
+      const add = (node) => put(top, node, top.#kids === null ? 0 : top.#kids.length);
       const behind = (end, from) => {
         const i = text.indexOf(end, from);
         return i < 0 ? -1 : i + end.length;
@@ -157,10 +195,10 @@ class XMLNode {
   set attributes(v) { if (isNode(this) && typeof v === "object" && v !== null) this.#attributes = v; }
   get parentNode() { return isNode(this) ? this.#parent : undefined; }
   get childNodes() { return isNode(this) ? this.#shown ??= this.#kids === null ? [] : this.#kids.slice() : undefined; }
-  get firstChild() { return isNode(this) ? this.#child(0) : undefined; }
-  get lastChild() { return isNode(this) ? this.#child(-1) : undefined; }
-  get nextSibling() { return isNode(this) ? this.#sibling(1) : undefined; }
-  get previousSibling() { return isNode(this) ? this.#sibling(-1) : undefined; }
+  get firstChild() { return isNode(this) ? child(this, 0) : undefined; }
+  get lastChild() { return isNode(this) ? child(this, -1) : undefined; }
+  get nextSibling() { return isNode(this) ? sibling(this, 1) : undefined; }
+  get previousSibling() { return isNode(this) ? sibling(this, -1) : undefined; }
 
   get prefix() {
     const name = isNode(this) ? this.#name : null;
@@ -193,75 +231,33 @@ class XMLNode {
   }
 
   hasChildNodes() { return this.#kids !== null && this.#kids.length > 0; }
-  appendChild(child) { if (this.#takes(child)) this.#put(child, this.#kids === null ? 0 : this.#kids.length); }
-  insertBefore(child, before) {
-    if (!isNode(before) || before.#parent !== this || before === child || !this.#takes(child)) return;
-    this.#put(child, before.#place());
+  appendChild(kid) { if (takes(this, kid)) put(this, kid, this.#kids === null ? 0 : this.#kids.length); }
+  insertBefore(kid, before) {
+    if (!isNode(before) || before.#parent !== this || before === kid || !takes(this, kid)) return;
+    put(this, kid, place(before));
   }
   removeNode() {
     const parent = this.#parent;
     if (parent === null) return;
-    parent.#kids.splice(this.#place(), 1);
+    parent.#kids.splice(place(this), 1);
     parent.#shown = null;
     this.#parent = null;
   }
   cloneNode(deep) {
-    const root = this.#copy();
+    const root = copied(this);
     const stack = deep ? [this, root] : [];
     while (stack.length > 0) {
       const to = stack.pop(), from = stack.pop();
       for (const kid of from.#kids === null ? [] : from.#kids) {
-        const copy = kid.#copy();
-        to.#put(copy, to.#kids === null ? 0 : to.#kids.length);
+        const copy = copied(kid);
+        put(to, copy, to.#kids === null ? 0 : to.#kids.length);
         stack.push(kid, copy);
       }
     }
     return root;
   }
   toString() { this.#type; return textOf(this); }
-
-  // Whether a node may become a child: it is none of those above. It leaves its parent.
-  #takes(child) {
-    if (!isNode(child)) return false;
-    for (let n = this; n !== null; n = n.#parent) if (n === child) return false;
-    child.removeNode === undefined ? undefined : XMLNode.prototype.removeNode.call(child);
-    return true;
-  }
-  #put(child, at) {
-    if (this.#kids === null) this.#kids = [];
-    if (at === this.#kids.length) this.#kids.push(child);
-    else this.#kids.splice(at, 0, child);
-    child.#parent = this;
-    child.#at = at;
-    this.#shown = null;
-  }
-  #place() {
-    const kids = this.#parent.#kids;
-    if (kids[this.#at] !== this) this.#at = kids.indexOf(this);
-    return this.#at;
-  }
-  #child(i) { return this.#kids === null ? null : this.#kids.at(i) ?? null; }
-  #sibling(by) {
-    if (this.#parent === null) return null;
-    const i = this.#place() + by;
-    return i < 0 ? null : this.#parent.#kids[i] ?? null;
-  }
-  #copy() {
-    const copy = this instanceof XML ? new XML() : new XMLNode(this.#type, this.#type === 1 ? this.#name : this.#value);
-    if (this.#attributes !== null) copy.#attributes = Object.assign({}, this.#attributes);
-    if (this instanceof XML) {
-      for (const name of own) copy[name] = this[name];
-    }
-    return copy;
-  }
-
-  static clear(root) { // taken away below
-    for (const kid of root.#kids === null ? [] : root.#kids) kid.#parent = null;
-    root.#kids = root.#shown = null;
-  }
 }
-const clear = XMLNode.clear;
-delete XMLNode.clear;
 
 const own = ["status", "loaded", "xmlDecl", "docTypeDecl"];
 

@@ -17,8 +17,11 @@ type Classes struct {
 	defined bool
 	hooks   []func(prototype *engine.Object) error
 
+	put                     [len(names)]*engine.Object // make properties of the global object the classes
 	xml, node, isNode, text *engine.Object
 }
+
+var names = [...]string{"XML", "XMLNode"}
 
 // New makes both classes known to a runtime's global object. They are made when
 // something asks for one of them.
@@ -42,14 +45,15 @@ func New(rt *engine.Runtime) (*Classes, error) {
 // are asked for. A script may have another one under the name.
 func (c *Classes) announce() error {
 	later, err := c.rt.Load(engine.Source{Name: "xml", Text: `(function (global, name, get) {
-		Object.defineProperty(global, name, {configurable: true, enumerable: false, get: get, set: function (v) {
-			Object.defineProperty(global, name, {value: v, writable: true, configurable: true, enumerable: false})
-		}})
+		const {defineProperty, getOwnPropertyDescriptor} = Object;
+		const put = (v) => defineProperty(global, name, {value: v, writable: true, configurable: true, enumerable: false});
+		defineProperty(global, name, {configurable: true, enumerable: false, get: get, set: put});
+		return (v) => { if (getOwnPropertyDescriptor(global, name)?.get === get) put(v) };
 	})`})
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"XML", "XMLNode"} {
+	for i, name := range names {
 		get, err := c.rt.NewFunction(name, 0, func(*engine.Call) (engine.Value, error) {
 			if err := c.define(); err != nil {
 				return engine.Undefined, err
@@ -59,9 +63,11 @@ func (c *Classes) announce() error {
 		if err != nil {
 			return err
 		}
-		if _, err := later.Object().Call(engine.Undefined, c.global.Value(), engine.String(name), get.Value()); err != nil {
+		put, err := later.Object().Call(engine.Undefined, c.global.Value(), engine.String(name), get.Value())
+		if err != nil {
 			return err
 		}
+		c.put[i] = put.Object().Keep()
 	}
 	return nil
 }
@@ -106,8 +112,8 @@ func (c *Classes) define() error {
 			*to = v.Object().Keep()
 		}
 		c.defined = true
-		for name, class := range map[string]*engine.Object{"XML": c.xml, "XMLNode": c.node} {
-			if err := c.publish(name, class); err != nil {
+		for i, class := range []*engine.Object{c.xml, c.node} {
+			if _, err := c.put[i].Call(engine.Undefined, class.Value()); err != nil {
 				return err
 			}
 		}
@@ -118,12 +124,6 @@ func (c *Classes) define() error {
 		}
 		return nil
 	})
-}
-
-// publish makes a class a property of the global object, unless the script has put
-// something else there.
-func (c *Classes) publish(name string, class *engine.Object) error {
-	return c.global.Define(name, class.Value(), engine.Writable|engine.Configurable)
 }
 
 // Parse makes a document of a text. It lives as all that is got from the engine.
