@@ -65,6 +65,10 @@ func (b *byteArray) copy() []byte { return append([]byte{}, b.b...) }
 
 // resize makes the array so long; what is new is zero.
 func (b *byteArray) resize(n int) error {
+	if n < cap(b.b)/4 && cap(b.b) > 1<<10 { // it has become much shorter
+		b.of.used -= cap(b.b) - n
+		b.b = append(make([]byte, 0, n), b.b[:min(n, len(b.b))]...)
+	}
 	if n <= cap(b.b) {
 		old := len(b.b)
 		b.b = b.b[:n]

@@ -13,8 +13,8 @@
 //	XML document                      XML (see package xmldoc)
 //	ByteArray                         ByteArray
 //	Vector                            array, as which it leaves
-//	Dictionary                        object where all keys are strings, else Map, which
-//	                                  leaves as a Dictionary
+//	Dictionary                        object where all keys are strings, else Map; a Map
+//	                                  leaves as that of the two
 //	object with a registered class    what its constructor makes (see Values.Register)
 //	object of another class           object, which leaves with its class
 //

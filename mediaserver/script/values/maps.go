@@ -184,9 +184,19 @@ func (d *departure) exported(list *engine.List, n int) []engine.Data {
 		out[i] = list.Items[i].Value
 	}
 	for i, m := range d.maps {
-		m.entries, _ = list.Items[n+i].Value.(*engine.List)
+		m.entries = &engine.List{}
+		if l, ok := list.Items[n+i].Value.(*engine.List); ok {
+			m.entries = l
+		}
 	}
 	return out
+}
+
+// release lets go of what was kept beyond what the engine releases.
+func (d *departure) release() {
+	for _, m := range d.maps {
+		m.object.Release()
+	}
 }
 
 // found keeps a Map that is not known yet.
@@ -196,12 +206,35 @@ func (d *departure) found(o *engine.Object) {
 	}
 }
 
+// named says whether all keys are strings: such a Dictionary arrives as an object, and
+// so does what leaves.
+func (m *mapFound) named() bool {
+	for i := 0; i < len(m.entries.Items); i += 2 {
+		if key, ok := m.entries.Items[i].Value.(engine.Value); !ok || key.Kind() != engine.KindString {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *mapFound) fields() []engine.Field {
+	var all []engine.Field
+	for i := 0; i+1 < len(m.entries.Items); i += 2 {
+		key, _ := m.entries.Items[i].Value.(engine.Value)
+		all = append(all, engine.Field{Name: key.Text(), Value: m.entries.Items[i+1].Value})
+	}
+	return all
+}
+
+// dictionary is what a Map leaves as.
 func (d *departure) dictionary(o *engine.Object, m *mapFound, depth int) (amf.Value, error) {
+	if m.named() {
+		a := &amf.Object{}
+		d.seen[o] = a
+		return a, d.fields(&a.Properties, m.fields(), depth)
+	}
 	a := &amf.Dictionary{}
 	d.seen[o] = a
-	if m.entries == nil {
-		return a, nil
-	}
 	for i := 0; i+1 < len(m.entries.Items); i += 2 {
 		key, err := d.value(m.entries.Items[i].Value, depth+1)
 		if err != nil {

@@ -43,6 +43,7 @@ func (v *Values) OutAll(all []engine.Value) ([]amf.Value, error) {
 	}
 	_, err := v.within(func() (engine.Value, error) {
 		d := departure{v: v, seen: map[engine.Data]amf.Value{}}
+		defer d.release()
 		return engine.Undefined, d.all(all, out)
 	})
 	if err != nil {

@@ -247,8 +247,9 @@ func TestOut(t *testing.T) {
 		"new XML('<a>&lt;b</a>').firstChild":                                   amf.XML("<a>&lt;b</a>"),
 		"new XMLNode(3, '<')":                                                  amf.XML("&lt;"),
 		"var b = new ByteArray(); b.writeShort(258); b":                        &amf.ByteArray{Bytes: []byte{1, 2}},
+		"new Map([['a', 2]])":                                                  amf.NewObject("a", 2.0),
 		"new Map([[1, 2]])":                                                    &amf.Dictionary{Entries: []amf.Entry{{Key: 1.0, Value: 2.0}}},
-		"new Map()":                                                            &amf.Dictionary{},
+		"new Map()":                                                            amf.NewObject(),
 		"(function () { return arguments })(1, 'x')":                           amf.NewObject("0", 1.0, "1", "x"),
 		"var o = {get x() { return 7 }}; Object.defineProperty(o, 'y', {}); o": amf.NewObject("x", 7.0),
 	} {
