@@ -6,7 +6,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// Caller is on whose behalf a recording is deleted.
+// Caller is on whose behalf a recording is deleted, or an instance changed.
 type Caller struct {
 	Local bool    // on the server's own machine
 	Key   *string // the publish key that it shows; nil: it shows none
@@ -41,17 +41,22 @@ func (e *RefusedError) Error() string {
 }
 
 // mayDelete returns nil, or a *RefusedError.
-func (s Shelf) mayDelete(by Caller) error {
-	no := &RefusedError{Application: s.Application, Instance: s.Instance}
+func (s Shelf) mayDelete(by Caller) error { return by.May(s.Application, s.Instance, s.Authorize) }
+
+// May returns nil for a caller who may change an instance's recordings, or end
+// clients of it, else a *RefusedError. authorize checks its publish key; nil: it has
+// none, and callers on the server's own machine may.
+func (by Caller) May(application, instance string, authorize func(key string) *session.Refusal) error {
+	no := &RefusedError{Application: application, Instance: instance}
 	switch {
-	case s.Authorize == nil && by.Local:
+	case authorize == nil && by.Local:
 		return nil
-	case s.Authorize == nil:
+	case authorize == nil:
 		no.Objection = Elsewhere
 	case by.Key == nil:
 		no.Objection = KeyMissing
 	default:
-		if no.Refusal = s.Authorize(*by.Key); no.Refusal == nil {
+		if no.Refusal = authorize(*by.Key); no.Refusal == nil {
 			return nil
 		}
 		no.Objection = KeyRefused

@@ -47,20 +47,23 @@ func (s *recordingsSource) one() (apppath.Path, error) {
 	return of, nil
 }
 
-func (s *recordingsSource) key() (string, error) {
-	if s.keyFile == "" {
+func (s *recordingsSource) key() (string, error) { return publishKey(s.keyFile) }
+
+// publishKey is the key in a file or, without one, in the environment; "": none.
+func publishKey(file string) (string, error) {
+	if file == "" {
 		return strings.TrimSpace(os.Getenv(keyVariable)), nil
 	}
-	b, err := os.ReadFile(s.keyFile)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("--key-file: %w", err)
 	}
 	key := strings.TrimSpace(string(b))
 	if key == "" {
-		return "", fmt.Errorf("--key-file %s is empty", s.keyFile)
+		return "", fmt.Errorf("--key-file %s is empty", file)
 	}
 	if strings.ContainsFunc(key, unicode.IsControl) || !utf8.ValidString(key) {
-		return "", fmt.Errorf("--key-file %s: this is no key, which is one line of text", s.keyFile)
+		return "", fmt.Errorf("--key-file %s: this is no key, which is one line of text", file)
 	}
 	return key, nil
 }

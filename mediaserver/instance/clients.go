@@ -35,7 +35,7 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 			Reason: fmt.Sprintf("limit reached: your address has %d connections already (%s)", o.rules.Load().MaxPerAddress, field),
 		}
 	}
-	o.seen.come(r.ID, peer)
+	o.seen.come(r.Client, peer)
 	return nil
 }
 

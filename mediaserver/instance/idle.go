@@ -21,6 +21,9 @@ func (i *Instance) Retire(told func(retired bool)) {
 }
 
 func (o *owner) unused() bool {
+	if o.closing { // nobody comes back, and what is kept goes with the instance
+		return o.seen.connections() == 0 && len(o.records) == 0 && !o.store.Busy()
+	}
 	return o.seen.connections() == 0 && len(o.streams) == 0 && len(o.records) == 0 && len(o.away) == 0 && len(o.objects) == 0 && !o.store.Busy()
 }
 

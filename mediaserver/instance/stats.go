@@ -58,12 +58,13 @@ type seen struct {
 
 	mu    sync.Mutex // nothing else is taken while it is held
 	peer  map[string]session.Peer
+	who   map[string]visitor // of the same clients
 	named map[string]*stream.Stream
 	total Totals
 }
 
 func newSeen() *seen {
-	return &seen{peer: map[string]session.Peer{}, named: map[string]*stream.Stream{}}
+	return &seen{peer: map[string]session.Peer{}, who: map[string]visitor{}, named: map[string]*stream.Stream{}}
 }
 
 func (s *seen) connections() int {
@@ -85,10 +86,10 @@ func (s *seen) peerOf(id string) session.Peer {
 	return s.peer[id]
 }
 
-func (s *seen) come(id string, peer session.Peer) {
+func (s *seen) come(c session.Client, peer session.Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peer[id] = peer
+	s.peer[c.ID], s.who[c.ID] = peer, visitor{c, time.Now()}
 	s.total.Connections++
 }
 
@@ -101,6 +102,7 @@ func (s *seen) leave(id string) bool {
 		return false
 	}
 	delete(s.peer, id)
+	delete(s.who, id)
 	in, out := peer.Bytes()
 	s.total.BytesIn += in
 	s.total.BytesOut += out

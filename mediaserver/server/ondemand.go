@@ -70,7 +70,10 @@ type room struct {
 	stranger bool
 	tries    int  // of others that were asked to make room for it
 	visited  bool // a client has been let in, or was to be
-	label    label
+	// forced: it is being unloaded, whoever uses it, and ended hear when it is.
+	forced bool
+	ended  []func()
+	label  label
 }
 
 // waiter hears that it uses a room, or why not. One that is no client, but of the
@@ -216,7 +219,7 @@ func (d *onDemand) use(name string, w waiter) {
 		return
 	}
 	in := d.rooms[name]
-	if in != nil && in.state == roomServes {
+	if in != nil && in.state == roomServes && !in.forced {
 		d.enter(in, w)
 		d.mu.Unlock()
 		w.then(in, nil)
@@ -265,7 +268,7 @@ func (d *onDemand) leave(in *room) {
 // restsFor is how long a room stays that nobody uses: one in which only somebody of
 // the house has looked goes at once.
 func (d *onDemand) restsFor(in *room) time.Duration {
-	if in.visited {
+	if in.visited && !in.forced {
 		return d.unloadAfter
 	}
 	return 0

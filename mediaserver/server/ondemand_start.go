@@ -108,16 +108,16 @@ func (d *onDemand) remove(in *room) (waiting []waiter, gone []func()) {
 	defer d.mu.Unlock()
 	d.unspell(in)
 	delete(d.rooms, in.name)
-	waiting, gone = in.waiting, in.gone
-	in.waiting, in.gone = nil, nil
+	waiting, gone = in.waiting, append(in.gone, in.ended...)
+	in.waiting, in.gone, in.ended = nil, nil, nil
 	return waiting, gone
 }
 
 // tell tells those who wait for a room that it does not let them in.
 func (d *onDemand) tell(in *room, why *session.Refusal) {
 	d.mu.Lock()
-	waiting, gone := in.waiting, in.gone
-	in.waiting, in.gone = nil, nil
+	waiting, gone := in.waiting, append(in.gone, in.ended...)
+	in.waiting, in.gone, in.ended = nil, nil, nil
 	d.mu.Unlock()
 	refuseAll(waiting, gone, why)
 }
@@ -163,6 +163,10 @@ func (d *onDemand) retired(in *room, gone bool) {
 		d.work.Add(1)
 		d.mu.Unlock()
 		go d.unload(in)
+	case in.forced:
+		in.state = roomServes
+		d.rest(in, forcedAgain)
+		d.mu.Unlock()
 	default:
 		in.state = roomServes
 		waiting, ask := d.admit(in, min(d.unloadAfter, busyAgain)), in.gone
@@ -182,7 +186,11 @@ func (d *onDemand) unload(in *room) {
 	d.disks <- struct{}{}
 	d.server.end(d.server.disks, in.inst)
 	<-d.disks
-	d.say(in, "instance is unloaded: nobody has used it")
+	why := "nobody has used it"
+	if in.forced {
+		why = "an operator wanted it"
+	}
+	d.say(in, "instance is unloaded: "+why)
 	d.forget(in)
 	d.mu.Lock()
 	d.leaving--

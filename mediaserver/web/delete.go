@@ -20,7 +20,7 @@ func (h *recordings) remove(ctx context.Context, r *http.Request) (any, error) {
 	err := h.catalogue.Delete(ctx, callerOf(r), of, name)
 	var refused *catalogue.RefusedError
 	if errors.As(err, &refused) {
-		err = explain(refused)
+		err = explain(refused, deleting)
 		log.Warn("deleting a recording refused", "reason", err)
 	}
 	if err != nil {
@@ -41,35 +41,44 @@ func callerOf(r *http.Request) catalogue.Caller {
 	return by
 }
 
-// explain tells a client why it may not delete, and what to do.
-func explain(e *catalogue.RefusedError) error {
+// deed is what a client wants to do that not everybody may, in the words of errors.
+type deed struct {
+	doing         string // deleting
+	things, verbs string // recordings, are deleted
+	command       string // flashpod recordings delete
+}
+
+var deleting = deed{"deleting", "recordings", "are deleted", "flashpod recordings delete"}
+
+// explain tells a client why it may not do something, and what to do.
+func explain(e *catalogue.RefusedError, d deed) error {
 	switch e.Objection {
 	case catalogue.Elsewhere:
-		return fail(http.StatusForbidden, "%s/%s has no publish key, so recordings are deleted from the server's own machine only, without a proxy or a browser, by flashpod recordings delete or with the header Connection: "+LocalToken+" (in a pod: kubectl port-forward)", e.Application, e.Instance)
+		return fail(http.StatusForbidden, "%s/%s has no publish key, so %s %s from the server's own machine only, without a proxy or a browser, by %s or with the header Connection: "+LocalToken+" (in a pod: kubectl port-forward)", e.Application, e.Instance, d.things, d.verbs, d.command)
 	case catalogue.KeyMissing:
-		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s: send it as Authorization: Bearer KEY", e.Application, e.Instance)
+		return fail(http.StatusUnauthorized, "%s needs the publish key of %s/%s: send it as Authorization: Bearer KEY", d.doing, e.Application, e.Instance)
 	}
 	switch e.Refusal.Code {
 	case session.RefusedNoKeyGiven:
-		return fail(http.StatusUnauthorized, "deleting needs the publish key of %s/%s, and none was given: send it as Authorization: Bearer KEY", e.Application, e.Instance)
+		return fail(http.StatusUnauthorized, "%s needs the publish key of %s/%s, and none was given: send it as Authorization: Bearer KEY", d.doing, e.Application, e.Instance)
 	case session.RefusedKeyReplaced:
 		return fail(http.StatusUnauthorized, "this publish key of %s/%s was replaced and is no longer valid: send the new one", e.Application, e.Instance)
 	case session.RefusedWrongKey:
 		return &failure{http.StatusUnauthorized, fmt.Errorf("this is not the publish key of %s/%s", e.Application, e.Instance), true}
 	default: // where the key should lie is not said to strangers
-		return fail(http.StatusServiceUnavailable, "recordings of %s/%s are deleted with its publish key: %v (see the server's log)", e.Application, e.Instance, e.Refusal)
+		return fail(http.StatusServiceUnavailable, "%s of %s/%s %s with its publish key: %v (see the server's log)", d.things, e.Application, e.Instance, d.verbs, e.Refusal)
 	}
 }
 
 // afterGuess waits before a wrong key is answered that is not the first from its
 // address, and has the connection end with the answer. It waits no longer than the
 // client does, and no place of those who read folders is taken meanwhile.
-func (h *recordings) afterGuess(w http.ResponseWriter, r *http.Request, err error) {
+func (d *desk) afterGuess(w http.ResponseWriter, r *http.Request, err error) {
 	var f *failure
 	if !errors.As(err, &f) || !f.guess {
 		return
 	}
-	wait := h.guesses.Wrong(r.RemoteAddr, time.Now())
+	wait := d.guesses.Wrong(r.RemoteAddr, time.Now())
 	if wait == 0 {
 		return
 	}

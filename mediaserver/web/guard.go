@@ -67,7 +67,8 @@ func withoutBody(h http.Handler) http.Handler {
 
 // refuse answers with an error, in JSON where all answers are.
 func refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
-	if r.URL.Path != "/recordings" && !strings.HasPrefix(r.URL.Path, "/recordings/") {
+	inJSON := func(prefix string) bool { return r.URL.Path == prefix || strings.HasPrefix(r.URL.Path, prefix+"/") }
+	if !inJSON("/recordings") && !inJSON("/instances") {
 		http.Error(w, why, status)
 		return
 	}

@@ -31,6 +31,9 @@ type Source interface {
 	Waiting() int
 	// Recordings has one entry per instance. The caller may change the slice.
 	Recordings() []catalogue.Shelf
+	// Instances has one entry for each instance that runs. The caller may change the
+	// slice.
+	Instances() []Running
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
@@ -62,6 +65,7 @@ type Options struct {
 //	/readyz      200 while clients are welcome, 503 with the reason otherwise
 //	/metrics     Prometheus text format
 //	/recordings  recorded streams: as JSON
+//	/instances   instances that run, what is in them: as JSON
 //	/            a list of the above and of what is served
 //
 // A request that is addressed to another name than those it has, or has a body,
@@ -95,6 +99,9 @@ func Handler(src Source, opts Options) http.Handler {
 	recorded := recordingsHandler(catalogue.New(src.Recordings), opts.Guesses, log)
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
+	run := instancesHandler(src.Instances, opts.Guesses, log)
+	mux.Handle("/instances", run)
+	mux.Handle("/instances/", run)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
 	return NamedOnly(opts.Names, opts.Domains, withoutBody(mux))
 }
@@ -106,5 +113,5 @@ func index(w http.ResponseWriter, src Source, version string) {
 		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players of them, %d of recorded streams, %d recordings being written\n",
 			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Playbacks, s.Recordings)
 	}
-	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n")
+	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n/instances   instances that run, as JSON\n")
 }

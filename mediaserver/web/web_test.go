@@ -55,6 +55,8 @@ func (s *source) Recordings() []catalogue.Shelf {
 	return append([]catalogue.Shelf(nil), s.recordings...)
 }
 
+func (s *source) Instances() []web.Running { return nil }
+
 func (s *source) Certificate() (web.Certificate, bool) {
 	if s.cert == nil {
 		return web.Certificate{}, false
