@@ -98,6 +98,11 @@ type AppInstanceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Idle Idle `json:"idle,omitzero"`
+	// Script is the server-side script (main.asc) that decides who may do what. Its
+	// functions accept and reject clients, are called by them, and hear of what
+	// happens. Without it every client that may connect is accepted.
+	// +optional
+	Script *Script `json:"script,omitempty"`
 	// Delivery trades latency for cost.
 	// +kubebuilder:default={}
 	// +optional

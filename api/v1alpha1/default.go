@@ -43,6 +43,9 @@ func (a *AppInstance) SetDefaults() {
 	def(&s.Delivery.GOPCache, &yes)
 	def(&s.Service.Type, corev1.ServiceTypeLoadBalancer)
 	def(&s.Service.Port, 1935)
+	if s.Script != nil {
+		s.Script.setDefaults()
+	}
 	if s.TLS != nil {
 		def(&s.TLS.Port, 443)
 	}

@@ -51,6 +51,9 @@ func (a *AppInstance) Validate() field.ErrorList {
 	errs = append(errs, s.Storage.validate(spec.Child("storage"))...)
 	errs = append(errs, s.Limits.validate(spec.Child("limits"))...)
 	errs = append(errs, s.Idle.validate(spec.Child("idle"))...)
+	if s.Script != nil {
+		errs = append(errs, s.Script.validate(spec.Child("script"))...)
+	}
 	if s.TLS != nil {
 		errs = append(errs, s.TLS.validate(spec.Child("tls"), s.Service.Port)...)
 	}

@@ -170,6 +170,7 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 		"TLS":             "{application: chat, tls: {secretName: s}}",
 		"empty objects":   "{application: chat, recording: {}, storage: {}, access: {publish: {}}, limits: {}, delivery: {}, service: {}, networkPolicy: {}}",
 		"on demand":       "{application: chat, onDemandInstances: true, idle: {unloadAfter: 90s}, limits: {maxInstances: 0}}",
+		"script":          "{application: chat, script: {configMap: {name: s}}}",
 		"explicit zeros":  "{application: chat, limits: {maxConnections: 0, maxStreams: 0}, access: {publish: {previousKeyFor: 0s}}, delivery: {gopCache: false}}",
 		"another opinion": "{application: chat, limits: {maxStreams: 7}, access: {publish: {previousKeyFor: 24h}}, networkPolicy: {mode: None}, upgradePolicy: OnIdle}",
 	} {
@@ -182,7 +183,11 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 			defer c.remove(t, o)
 			filled := o.Object["spec"].(map[string]any)
 			filled["instance"] = "defaults" // which no schema can fill in
-			for _, duration := range [][]string{{"access", "publish", "previousKeyFor"}, {"idle", "unloadAfter"}} {
+			durations := [][]string{{"access", "publish", "previousKeyFor"}, {"idle", "unloadAfter"}}
+			if filled["script"] != nil {
+				durations = append(durations, []string{"script", "limits", "callTimeout"})
+			}
+			for _, duration := range durations {
 				if err := canonicalDuration(filled, duration...); err != nil {
 					t.Fatal(err)
 				}

@@ -15,7 +15,7 @@ type verdict struct {
 }
 
 // cases feed the tests of both sides, and the fuzzer.
-func cases() []verdict { return slices.Concat(mediaCases, serviceCases, podCases()) }
+func cases() []verdict { return slices.Concat(mediaCases, serviceCases, podCases(), scriptCases()) }
 
 // mediaCases are about the document, and what the media server reads of it.
 var mediaCases = []verdict{
@@ -30,6 +30,7 @@ spec:
   access: {publish: {mode: Key, secretName: mine}}
   limits: {maxConnections: 10, maxStreams: 0, maxConnectionsPerAddress: 5, sharedAddresses: [192.0.2.7, "2001:db8::/32"], maxMessageSize: 65536, maxSharedObjects: 0, maxSharedObjectSlots: 5, maxSharedObjectSize: 4096, maxSharedObjectsTotalSize: 0, maxSlotSize: 1024}
   delivery: {latency: Low, gopCache: false, sampleAccess: {audio: true, video: true}}
+  script: {configMap: {name: chat, items: [{key: main.asc, path: main.asc}, {key: lib, path: lib/users.asc}]}, allowedHosts: [backend.example.com, "192.0.2.7:8080", "[2001:db8::7]:80"], limits: {memory: 32Mi, callTimeout: 500ms}, reload: Drain}
   service: {type: NodePort, port: 1936, annotations: {a: b}, externalTrafficPolicy: Cluster}
   image: x/y:z
   resources: {requests: {cpu: 1}}

@@ -37,6 +37,9 @@ func checkText(raw []byte) error {
 			return fmt.Errorf("%s: %s: must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)", strings.Join(field, "."), quote(size))
 		}
 	}
+	if size, ok := at(doc, "spec", "script", "limits", "memory"); ok && !isQuantity(size) {
+		return fmt.Errorf("spec.script.limits.memory: %s: must be a quantity: a number, with a unit or without, such as 64Mi or 64M (not 64MB or 64MiB)", quote(size))
+	}
 	for _, list := range []string{"limits", "requests"} {
 		value, _ := at(doc, "spec", "resources", list)
 		all, _ := value.(map[string]any)
@@ -48,6 +51,9 @@ func checkText(raw []byte) error {
 	}
 	if d, ok := at(doc, "spec", "idle", "unloadAfter"); ok && (!isDuration(d) || d == "0") {
 		return fmt.Errorf("spec.idle.unloadAfter: %s: must be a time of more than 0 in hours, minutes and seconds, such as 20m, 1h30m or 30s; a day is 24h", quote(d))
+	}
+	if d, ok := at(doc, "spec", "script", "limits", "callTimeout"); ok && (!isDuration(d) || d == "0") {
+		return fmt.Errorf("spec.script.limits.callTimeout: %s: must be a time of 10ms to 1m, such as 1s or 500ms", quote(d))
 	}
 	if d, ok := at(doc, "spec", "access", "publish", "previousKeyFor"); ok && !isDuration(d) {
 		return fmt.Errorf("spec.access.publish.previousKeyFor: %s: must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h", quote(d))
