@@ -67,9 +67,16 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 	if f.parsed {
 		s.learn(&f.Payload, out.Timestamp)
 	}
-	s.add(&s.line, &out, &f)
+	s.put(&out, &f)
+	return nil
+}
+
+// put appends a message to the stream's log and its branches. The caller holds
+// s.mu.
+func (s *Stream) put(out *rtmp.Message, f *facts) {
+	s.add(&s.line, out, f)
 	for b := range s.branches() {
-		s.addTo(b, &out)
+		s.addTo(b, out)
 		s.tellSpared(b, out.Timestamp)
 	}
 	if s.idle && (f.begins == payload.Keyframe || s.key.Load() == nil) {
@@ -79,8 +86,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 		s.dropForks()
 	}
 	s.newest.Store(out.Timestamp)
-	s.wake(m.Type != rtmp.TypeAudio || !s.hasVideo)
-	return nil
+	s.wake(out.Type != rtmp.TypeAudio || !s.hasVideo)
 }
 
 // facts are what a message of picture or sound says of itself.
