@@ -81,18 +81,37 @@ func (c *Calls) Call(name string, done Answered, args ...amf.Value) error {
 	if done == nil {
 		return c.conn.SendCommand(0, name, 0, nil, args...)
 	}
-	_, err := c.start(name, nil, args, func(answer *Command, err error) {
+	_, err := c.start(name, c.command(name, nil, args), values(done))
+	return err
+}
+
+// CallValues is Call with arguments that are encoded already.
+func (c *Calls) CallValues(name string, args Values, done Answered) error {
+	if done == nil {
+		return c.conn.Send(args.Command(name, 0))
+	}
+	_, err := c.start(name, func(transaction float64) error { return c.conn.Send(args.Command(name, transaction)) }, values(done))
+	return err
+}
+
+// values tells of an answer's arguments.
+func values(done Answered) func(*Command, error) {
+	return func(answer *Command, err error) {
 		if answer == nil {
 			done(nil, err)
 			return
 		}
 		done(answer.Args, err)
-	})
-	return err
+	}
 }
 
-// start makes a call, which connect alone has a command object for.
-func (c *Calls) start(name string, object amf.Value, args []amf.Value, done func(*Command, error)) (*call, error) {
+// command sends a call, which connect alone has a command object for.
+func (c *Calls) command(name string, object amf.Value, args []amf.Value) func(transaction float64) error {
+	return func(transaction float64) error { return c.conn.SendCommand(0, name, transaction, object, args...) }
+}
+
+// start makes a call, which send sends.
+func (c *Calls) start(name string, send func(transaction float64) error, done func(*Command, error)) (*call, error) {
 	one := &call{name: name, due: time.Now().Add(c.limit), done: done}
 	c.mu.Lock()
 	switch {
@@ -110,7 +129,7 @@ func (c *Calls) start(name string, object amf.Value, args []amf.Value, done func
 		c.arm()
 	}
 	c.mu.Unlock()
-	err := c.conn.SendCommand(0, name, one.transaction, object, args...)
+	err := send(one.transaction)
 	if err != nil && c.take(one.transaction) == nil {
 		return one, nil // done was told already: the connection was closed
 	}
@@ -125,7 +144,7 @@ func (c *Calls) wait(ctx context.Context, name string, object amf.Value, args []
 		err    error
 	}
 	ended := make(chan ending, 1)
-	one, err := c.start(name, object, args, func(answer *Command, err error) {
+	one, err := c.start(name, c.command(name, object, args), func(answer *Command, err error) {
 		if err == nil && taken != nil {
 			err = taken(answer)
 		}

@@ -129,6 +129,12 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 	return c
 }
 
+// Secure says whether the connection is encrypted: rtmps.
+func (c *Conn) Secure() bool {
+	_, tls := c.nc.(interface{ ConnectionState() tls.ConnectionState })
+	return tls || c.sealed != nil
+}
+
 // BytesIn is the number of bytes received so far.
 func (c *Conn) BytesIn() uint64 { return c.received.Load() }
 
