@@ -8,6 +8,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
+	"flashpod.dev/flashpod/mediaserver/script/outgoing"
 )
 
 // Config is what a script is made of. Application, Name, Files and Instance are
@@ -21,8 +22,11 @@ type Config struct {
 	// nowhere.
 	Folder   string
 	Instance Instance
-	Limits   engine.Limits // of the runtime; what is zero is this package's default
-	Log      *slog.Logger
+	// Network is what the script may reach over the network; nil: nothing. Who has made
+	// it closes it.
+	Network *outgoing.Network
+	Limits  engine.Limits // of the runtime; what is zero is this package's default
+	Log     *slog.Logger
 
 	// Hostname is application.hostname; "": localhost.
 	Hostname string

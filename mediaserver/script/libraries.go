@@ -6,4 +6,5 @@ var libraries = []func(*world) error{
 	defineGlobals,
 	defineClient,
 	defineApplication,
+	defineLoadVars,
 }

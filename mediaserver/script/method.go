@@ -137,7 +137,7 @@ func (w *world) resolve(c *client, name string) (this, f *engine.Object, err err
 // written says whether a function is one that the script wrote.
 func (w *world) written(f *engine.Object) bool {
 	at, ok := f.Written()
-	if !ok || at.File == preludeName {
+	if !ok || ours(at.File) {
 		return false
 	}
 	if w.loaded[at.File] {
@@ -147,3 +147,7 @@ func (w *world) written(f *engine.Object) bool {
 	v, err := w.isNative.Call(engine.Undefined, f.Value())
 	return err == nil && !v.Truth()
 }
+
+// ours says whether a file is the server's: the dialect's prelude, or a class that is
+// written in the script's language. Their names have parentheses around them.
+func ours(file string) bool { return strings.HasPrefix(file, "(") && strings.HasSuffix(file, ")") }

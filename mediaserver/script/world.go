@@ -48,6 +48,7 @@ type world struct {
 	provided map[string]func() error
 	proxies  map[string]proxy
 	said     said
+	outward  outward
 }
 
 // newWorld makes one with a runtime that has nothing yet.
