@@ -93,7 +93,7 @@ func (h *Host) Stop(reason string, answer func(refused bool)) {
 // Reload has the script loaded anew: the clients are told and leave, and another world
 // begins.
 func (h *Host) Reload() {
-	h.send(&event{run: func(w *world) { w.reload() }})
+	h.send(&event{run: func(w *world) { w.reload() }, reload: true})
 }
 
 // Close ends the script when it has heard of what came before. One that takes longer
@@ -106,11 +106,16 @@ func (h *Host) Close() {
 	}
 	h.add(&event{run: func(w *world) { w.end(nil) }})
 	h.ended = true
-	if w := h.now; w != nil {
-		limits := w.rt.Limits()
-		time.AfterFunc(limits.Time+limits.Grace, func() {
-			w.cancel()
-			w.rt.Stop()
-		})
+	if h.now != nil {
+		h.now.hurry()
 	}
+}
+
+// hurry has a world end by itself soon, or it is ended.
+func (w *world) hurry() {
+	limits := w.rt.Limits()
+	time.AfterFunc(limits.Time+limits.Grace, func() {
+		w.cancel()
+		w.rt.Stop()
+	})
 }

@@ -27,7 +27,7 @@ type fake struct {
 	// answers are what clients answer to methods of theirs.
 	answers map[string]script.Answer
 	absent  map[string]bool // clients that are gone
-	lost    func()
+	block   chan struct{}   // what method block waits for
 }
 
 func newFake() *fake {
@@ -100,6 +100,9 @@ func (f *fake) Invoke(client, method string, args []amf.Value, answer func(scrip
 		return false
 	}
 	f.say("invoke %s %s%s", client, method, texts(args))
+	if method == "block" {
+		<-f.block
+	}
 	if answer != nil && ok {
 		answer(a)
 	}
@@ -108,9 +111,6 @@ func (f *fake) Invoke(client, method string, args []amf.Value, answer func(scrip
 func (f *fake) Shutdown() { f.say("shutdown") }
 func (f *fake) Lost(reason string) {
 	f.say("lost %s", reason)
-	if f.lost != nil {
-		f.lost()
-	}
 }
 func (f *fake) Failed(p script.Problem) {
 	where := ""
@@ -198,7 +198,7 @@ func start(t testing.TB, f *fake, cfg script.Config) *script.Host {
 		h.Close()
 		select {
 		case <-h.Done():
-		case <-time.After(time.Minute):
+		case <-time.After(10 * time.Second):
 			t.Error("the script does not end")
 		}
 	})

@@ -106,6 +106,7 @@ type event struct {
 	// caller is the client whose call it is.
 	caller string
 	call   bool
+	reload bool // another world is to begin
 }
 
 // New starts a script: it is read, and told of its start, by a goroutine of its own.

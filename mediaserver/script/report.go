@@ -37,8 +37,9 @@ func problem(err error, fatal bool) Problem {
 // said is what a world has made the log say lately.
 type said struct {
 	traces, problems bucket
-	telling          bool // application.onStatus is being told
-	noMemory         bool // since spent looked
+	telling          bool        // application.onStatus is being told
+	noMemory         bool        // since spent looked
+	strikes          []time.Time // when there was none, lately
 }
 
 // bucket lets a hundred lines through at once, and twenty a second.

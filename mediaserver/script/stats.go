@@ -35,8 +35,8 @@ func (w *world) clientStats(c *engine.Call) (engine.Value, error) {
 		return engine.Null, nil
 	}
 	return w.values.In(amf.NewObject(append(s.pairs(),
-		"ping_rtt", s.RoundTrip, "audio_queue_msgs", s.QueuedAudio, "video_queue_msgs", s.QueuedVideo,
-		"so_queue_msgs", s.QueuedObjects, "data_queue_msgs", s.QueuedData,
+		"ping_rtt", s.RoundTrip, "audio_queue_msgs", float64(s.QueuedAudio), "video_queue_msgs", float64(s.QueuedVideo),
+		"so_queue_msgs", float64(s.QueuedObjects), "data_queue_msgs", float64(s.QueuedData),
 		"dropped_audio_msgs", float64(s.DroppedAudio), "dropped_video_msgs", float64(s.DroppedVideo),
 		"dropped_audio_bytes", float64(s.DroppedAudioBytes), "dropped_video_bytes", float64(s.DroppedVideoBytes),
 		"client_id", cl.info.ID)...))

@@ -65,6 +65,9 @@ func (h *Host) hand(w *world) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = w
+	if h.ended {
+		w.hurry()
+	}
 	h.rouse()
 }
 
@@ -104,6 +107,9 @@ func (h *Host) rest(d time.Duration, reason string) bool {
 		e, _ := h.take(nil)
 		if e != nil {
 			h.say([]*event{e}, reason)
+			if e.reload {
+				return true
+			}
 			continue
 		}
 		if h.isEnded() {

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/dialect"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
+	"flashpod.dev/flashpod/mediaserver/script/values"
 )
 
 // world is one life of a script: a runtime with all that it has. It is used by the
@@ -22,7 +25,7 @@ type world struct {
 	rt      *engine.Runtime
 	global  *engine.Object
 	scripts dialect.Scripts
-	values  converter
+	values  *values.Values
 	log     *slog.Logger
 
 	over  bool                  // it is to end
@@ -179,7 +182,7 @@ func (w *world) furnish() (err error) {
 		return err
 	}
 	w.global.Keep()
-	if w.values, err = newConverter(w.rt); err != nil {
+	if w.values, err = values.New(w.rt); err != nil {
 		return err
 	}
 	hook, err := w.rt.NewFunction(dialect.HookName, 3, w.hook)
@@ -244,8 +247,9 @@ func (w *world) method(o *engine.Object, name string) *engine.Object {
 	return f.Object()
 }
 
-// spent ends a world whose memory is used up and stays so: every call would end with
-// that.
+// spent ends a world whose memory is used up and stays so: nine tenths are held on to,
+// or more than half and it has happened three times in a minute. Every call might end
+// with that.
 func (w *world) spent() {
 	if !w.said.noMemory {
 		return
@@ -254,7 +258,13 @@ func (w *world) spent() {
 	if err := w.rt.Collect(); err != nil {
 		return
 	}
-	if m := w.rt.Memory(); m.Used > m.Limit/10*9 {
+	m := w.rt.Memory()
+	if m.Used < m.Limit/2 {
+		return
+	}
+	now := time.Now()
+	w.said.strikes = slices.DeleteFunc(append(w.said.strikes, now), func(t time.Time) bool { return now.Sub(t) > time.Minute })
+	if m.Used > m.Limit/10*9 || len(w.said.strikes) >= 3 {
 		w.end(fmt.Errorf("%w: what it holds on to takes %d of %d bytes", engine.ErrMemory, m.Used, m.Limit))
 	}
 }
