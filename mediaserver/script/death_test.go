@@ -23,7 +23,7 @@ const mortal = `trace("begin");
 
 func TestDeath(t *testing.T) {
 	for method, why := range map[string]string{
-		"native": "main.asc:6: the script's runtime is dead: took longer than 100ms in a function of the language's own that cannot be stopped (in array_indexOf)",
+		"native": "main.asc:6: the script's runtime is dead: took longer than 300ms in a function of the language's own that cannot be stopped (in array_indexOf)",
 		"hog":    "the script's memory is used up: what it holds on to takes",
 		"block":  "the script's runtime is dead: does not come back from the server's function call",
 	} {

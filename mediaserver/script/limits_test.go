@@ -7,4 +7,4 @@ import (
 )
 
 // short are limits for scripts that run into them.
-var short = engine.Limits{Time: 100 * time.Millisecond, Grace: 100 * time.Millisecond}
+var short = engine.Limits{Time: 300 * time.Millisecond, Grace: 300 * time.Millisecond}

@@ -158,14 +158,21 @@ func ask[T any](w *world, f func(answer func(T))) (T, bool) {
 	}
 }
 
+const (
+	// setUpTime is for what no script has a part in, on a machine that is very busy.
+	setUpTime = time.Minute
+	// loadFactor is how much longer than one call a script may take to be loaded.
+	loadFactor = 10
+)
+
 // start makes the world what scripts find, and loads the script.
 func (w *world) start() {
-	if err := w.furnish(); err != nil {
+	if err := w.rt.Within(setUpTime, w.furnish); err != nil {
 		w.end(fmt.Errorf("set up the script: %w", err))
 		return
 	}
 	w.doing = "load"
-	if err := w.loadMain(); err != nil {
+	if err := w.rt.Within(loadFactor*w.rt.Limits().Time, w.loadMain); err != nil {
 		w.broken = err.Error()
 		w.report(err)
 		for id := range w.timers.all {

@@ -91,3 +91,13 @@ func (r *Runtime) tooLarge(what string, size uint64) error {
 }
 
 var errBigInt = fmt.Errorf("%w: a BigInt", ErrValue)
+
+// Within runs f, each of whose calls may take so long instead of Limits.Time: for what no script has a part in, or only its start.
+func (r *Runtime) Within(limit time.Duration, f func() error) error {
+	if r.depth > 0 {
+		return errors.New("the time of a call that is under way is not changed")
+	}
+	defer func(before time.Duration) { r.time = before }(r.time)
+	r.time = limit
+	return f()
+}

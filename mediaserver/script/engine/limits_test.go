@@ -260,3 +260,19 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestWithin is a call that may take longer than others.
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	r := open(t, engine.Limits{Time: time.Millisecond})
+	const work = "var end = Date.now() + 100; while (Date.now() < end);"
+	if err := r.Within(time.Minute, func() error {
+		_, err := r.Load(engine.Source{Name: "main.asc", Text: work})
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Load(engine.Source{Name: "main.asc", Text: work}); !errors.Is(err, engine.ErrTime) {
+		t.Error(err)
+	}
+}

@@ -20,6 +20,7 @@ import (
 // for everybody.
 type Runtime struct {
 	limits  Limits
+	time    time.Duration // of one call: Limits.Time, or what Within says
 	mem     *arena.Arena
 	tls     *libc.TLS
 	pin     runtime.Pinner
@@ -60,12 +61,12 @@ func New(limits Limits) (*Runtime, error) {
 	}
 	r.tls = libc.NewTLS()
 	r.pin.Pin(r)
-	r.limits.Time = setUpTime
+	r.time = setUpTime
 	if err := r.run(r.setUp); err != nil {
 		r.Close()
 		return nil, fmt.Errorf("make a runtime: %w", err)
 	}
-	r.limits.Time = limits.Time
+	r.time = limits.Time
 	return r, nil
 }
 
@@ -222,7 +223,7 @@ func (r *Runtime) describe(reason any) *Error {
 	r.watch.mu.Unlock()
 	switch f, isFault := reason.(fault); {
 	case isFault && revoked:
-		e.Message = fmt.Sprintf("took longer than %v in a function of the language's own that cannot be stopped", r.limits.Time)
+		e.Message = fmt.Sprintf("took longer than %v in a function of the language's own that cannot be stopped", r.time)
 		_ = r.mem.Look()
 	case reason == nil:
 		e.Message = "the goroutine ended inside of it"

@@ -44,14 +44,14 @@ func (r *Runtime) begin() {
 	w.late.Store(false)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.busy, w.stop, w.step, w.due = true, false, stepNone, time.Now().Add(r.limits.Time)
+	w.busy, w.stop, w.step, w.due = true, false, stepNone, time.Now().Add(r.time)
 	if w.set && !w.fires.After(w.due) {
 		return // it fires when an earlier call would have been due, and is set again then
 	}
 	if w.timer == nil {
-		w.timer = time.AfterFunc(r.limits.Time, r.tick)
+		w.timer = time.AfterFunc(r.time, r.tick)
 	}
-	w.wait(r.limits.Time)
+	w.wait(r.time)
 }
 
 func (w *watch) wait(d time.Duration) {
