@@ -113,7 +113,7 @@ func TestMethods(t *testing.T) {
 		events: func(h *script.Host, f *fake) {
 			called("known", "unknown", "box.open", "no", "ping")(h, f)
 			h.Publish("a", script.StreamInfo{Name: "cam"})
-			h.Leave("a")
+			leave(h, "a")
 			h.Stop(script.StopIdle, func(refused bool) { f.say("refused %v", refused) })
 		},
 		want: `accept a

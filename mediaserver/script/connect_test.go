@@ -1,10 +1,14 @@
 package script_test
 
 import (
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
 func TestConnect(t *testing.T) {
@@ -28,7 +32,7 @@ func TestConnect(t *testing.T) {
 				h.Connect(newClient(string(rune('a'+id))), []amf.Value{how})
 			}
 			for id := range 6 {
-				h.Leave(string(rune('a' + id)))
+				leave(h, string(rune('a'+id)))
 			}
 		},
 		want: `accept a
@@ -64,7 +68,7 @@ func TestConnect(t *testing.T) {
 		events: func(h *script.Host, _ *fake) {
 			for n := 1.0; n <= 4; n++ {
 				h.Connect(newClient("a"), []amf.Value{n})
-				h.Leave("a")
+				leave(h, "a")
 			}
 		},
 		want: `reject a text text
@@ -82,7 +86,7 @@ func TestConnect(t *testing.T) {
 		events: func(h *script.Host, f *fake) {
 			h.Connect(newClient("a"), nil)
 			h.Connect(newClient("b"), nil)
-			h.Leave("b")
+			leave(h, "b")
 			h.Connect(newClient("boss"), []amf.Value{true})
 			f.call(h, "a", "decide")
 			f.call(h, "boss", "decide")
@@ -120,4 +124,89 @@ func TestConnect(t *testing.T) {
 			reject b
 			rejected bfalse`,
 	}})
+}
+
+func TestPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		h := start(t, f, script.Config{Pending: 2, PendingTime: time.Minute, Files: files("main.asc", `
+			application.onConnect = function(c, ok) { trace("asked " + c.id); return ok }
+			application.onConnectReject = function(c) { trace("rejected " + c.id) }
+			application.onDisconnect = function(c) { trace("left " + c.id) }`)})
+		h.Sync()
+		for _, id := range []string{"a", "b"} {
+			h.Connect(newClient(id), nil)
+			h.Sync()
+		}
+		<-time.After(30 * time.Second)
+		h.Connect(newClient("c"), nil)
+		h.Sync()
+		leave(h, "b")
+		h.Sync()
+		h.Connect(newClient("d"), nil)
+		h.Sync()
+		<-time.After(31 * time.Second)
+		leave(h, "a")
+		h.Connect(newClient("e"), []amf.Value{true})
+		h.Sync()
+		<-time.After(time.Hour)
+		h.Sync()
+		want := lines(`asked a
+			asked b
+			reject c too many clients wait for the application's script to decide about them: try again in a moment
+			left b
+			asked d
+			reject a the application's script did not decide in time
+			rejected a
+			asked e
+			accept e
+			reject d the application's script did not decide in time
+			rejected d`)
+		if got := strings.Join(f.all(), "\n"); got != want {
+			t.Errorf("got:\n%s\nwant:\n%s", got, want)
+		}
+		h.Close()
+		<-h.Done()
+	})
+}
+
+// TestQueue is clients that come, go, call and publish while the script is busy: there is
+// a limit to each, and a connect is forgotten with its client.
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.block = make(chan struct{})
+	h := start(t, f, script.Config{Pending: 3, Calls: 1500, Files: files("main.asc", `
+		application.onConnect = function(c) { if (c.id == "blocks") c.call("block"); trace("in " + c.id); return true }
+		application.onPublish = function(c) { c.call("publish b") }
+		Client.prototype.x = function() {}`), Limits: engine.Limits{Time: time.Minute}})
+	h.Sync()
+	h.Connect(newClient("a"), nil)
+	h.Connect(newClient("b"), nil)
+	h.Sync()
+	h.Connect(newClient("blocks"), nil)
+	f.await(t, "invoke blocks")
+	for _, id := range []string{"1", "2", "3", "4"} {
+		h.Connect(newClient(id), nil)
+	}
+	f.await(t, "reject 4 too many clients wait")
+	h.Leave("2")
+	for range 1200 {
+		f.call(h, "a", "x")
+		f.call(h, "b", "x")
+	}
+	for range 1200 {
+		h.Publish("b", script.StreamInfo{Name: "s"})
+	}
+	if n := len(errorsOf(f)); n != 900 {
+		t.Errorf("%d of 2400 calls were refused at once", n)
+	}
+	close(f.block)
+	h.Sync()
+	all := strings.Join(f.all(), "\n")
+	for line, want := range map[string]int{"accept": 5, "in 2": 0, "in 3": 1, "result": 1500, "publish b": 250} {
+		if n := strings.Count(all, line); n != want {
+			t.Errorf("%d times %s, want %d", n, line, want)
+		}
+	}
 }

@@ -127,8 +127,8 @@ func TestReload(t *testing.T) {
 			h.Reload()
 			h.Sync()
 			h.Sync()
-			h.Leave("a")
-			h.Leave("b")
+			leave(h, "a")
+			leave(h, "b")
 			h.Connect(newClient("c"), nil)
 		},
 		want: `begin

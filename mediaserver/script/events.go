@@ -10,15 +10,19 @@ import (
 // Connect asks the script whether a client may come in, who is told so by Accept or
 // Reject of the Instance. args are what it gave to connect beyond the URL.
 func (h *Host) Connect(c Client, args []amf.Value) {
-	h.send(&event{
-		run:  func(w *world) { w.connect(c, args) },
-		lost: func(reason string) { h.cfg.Instance.Reject(c.ID, Rejection{Description: reason}) },
-	})
+	no := func(reason string) { h.cfg.Instance.Reject(c.ID, Rejection{Description: reason}) }
+	if why := h.enter(&event{
+		run: func(w *world) { w.connect(c, args) }, lost: no, client: c.ID, kind: connecting,
+	}); why != "" {
+		no(why)
+	}
 }
 
 // Leave says that a client has gone.
 func (h *Host) Leave(id string) {
-	h.send(&event{run: func(w *world) { w.leave(id) }})
+	if !h.withdraw(id) {
+		h.send(&event{run: func(w *world) { w.leave(id) }})
+	}
 }
 
 // Call has the script answer a client's call. One that cannot wait, since too many
@@ -28,28 +32,9 @@ func (h *Host) Call(c Call) {
 	answer := c.Answer
 	c.Answer = func(a CallAnswer) { once.Do(func() { answer(a) }) }
 	lost := func(reason string) { c.Answer(CallAnswer{Failed: reason}) }
-	e := &event{run: func(w *world) { w.clientCall(c) }, lost: lost, caller: c.Client, call: true}
-	if why := h.queueCall(e); why != "" {
+	if why := h.enter(&event{run: func(w *world) { w.clientCall(c) }, lost: lost, client: c.Client, kind: calling}); why != "" {
 		lost(why)
 	}
-}
-
-// maxOfOne is how many calls of one client may wait.
-const maxOfOne = 1000
-
-func (h *Host) queueCall(e *event) (refused string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case h.ended:
-		return "the script has ended"
-	case h.waiting >= h.cfg.Calls, h.calls[e.caller] >= maxOfOne:
-		return "too many calls wait for the script: try again in a moment"
-	}
-	h.waiting++
-	h.calls[e.caller]++
-	h.add(e)
-	return ""
 }
 
 // StreamInfo is a live stream that a client publishes.
@@ -62,12 +47,19 @@ type StreamInfo struct {
 // Publish says that a client has begun to publish a stream, and Unpublish that it has
 // ended.
 func (h *Host) Publish(client string, s StreamInfo) {
-	h.send(&event{run: func(w *world) { w.published(client, s, "onPublish") }})
+	h.stream(client, s, "onPublish")
 }
 
 // Unpublish says that a client publishes a stream no more.
 func (h *Host) Unpublish(client string, s StreamInfo) {
-	h.send(&event{run: func(w *world) { w.published(client, s, "onUnpublish") }})
+	h.stream(client, s, "onUnpublish")
+}
+
+func (h *Host) stream(client string, s StreamInfo, handler string) {
+	why := h.enter(&event{run: func(w *world) { w.published(client, s, handler) }, client: client, kind: publishing})
+	if why != "" {
+		h.log.Warn("script: not told of a stream", "handler", handler, "stream", s.Name, "client", client, "err", why)
+	}
 }
 
 // Why an instance is to stop, as scripts know it.
@@ -93,7 +85,7 @@ func (h *Host) Stop(reason string, answer func(refused bool)) {
 // Reload has the script loaded anew: the clients are told and leave, and another world
 // begins.
 func (h *Host) Reload() {
-	h.send(&event{run: func(w *world) { w.reload() }, reload: true})
+	h.send(&event{run: func(w *world) { w.reload() }, kind: reloading})
 }
 
 // Close ends the script when it has heard of what came before. One that takes longer

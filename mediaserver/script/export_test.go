@@ -7,3 +7,10 @@ func (h *Host) Sync() {
 		<-done
 	}
 }
+
+// Memory is what the script's runtime takes of the system, in bytes.
+func (h *Host) Memory() int {
+	got := make(chan int, 1)
+	h.send(&event{run: func(w *world) { got <- w.rt.Memory().Taken }})
+	return <-got
+}

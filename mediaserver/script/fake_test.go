@@ -280,3 +280,9 @@ func runAll(t *testing.T, all []scenario) {
 		t.Run(s.name, s.run)
 	}
 }
+
+// leave has a client go that the script has heard of.
+func leave(h *script.Host, id string) {
+	h.Sync()
+	h.Leave(id)
+}

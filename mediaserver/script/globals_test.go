@@ -121,9 +121,9 @@ func TestGlobals(t *testing.T) {
 			h.Connect(newClient("b"), nil) // who is in already
 			f.call(h, "a", "same")
 			f.call(h, "a", "kick")
-			h.Leave("b")
-			h.Leave("b")
-			h.Leave("a")
+			leave(h, "b")
+			leave(h, "b")
+			leave(h, "a")
 		},
 		want: `accept a
 			in 1 0user1true
@@ -151,7 +151,7 @@ func TestGlobals(t *testing.T) {
 			application.onAppStop = function(info) { trace(info.code + kept.id + kept.ip); return false }`,
 		events: func(h *script.Host, f *fake) {
 			h.Connect(newClient("a"), nil)
-			h.Leave("a")
+			leave(h, "a")
 			h.Stop(script.StopIdle, func(refused bool) { f.say("refused %v", refused) })
 		},
 		want: `WIN 9,0,45,0,192.0.2.1,rtmp,false,rtmp://host/app/room,http://host/a.swf,http://host/a.html,a,foo,//

@@ -90,9 +90,12 @@ type Host struct {
 	wake    chan struct{} // of capacity one
 	now     *world        // whose goroutine takes from the queue; nil: the supervisor does
 	running *event        // that the world has taken
-	calls   map[string]int
-	waiting int // calls in the queue
 	ended   bool
+	// What waits in the queue: calls and streams by client, calls and connects.
+	clients  map[string]int
+	calls    int
+	connects map[string]*event
+	joining  int
 }
 
 // event is something that the script is told, in its turn.
@@ -102,19 +105,29 @@ type event struct {
 	// end, when the script that was to be told is gone. It does not wait.
 	lost func(reason string)
 	// of is the world that it is meant for; nil: whichever there is then.
-	of *world
-	// caller is the client whose call it is.
-	caller string
-	call   bool
-	reload bool // another world is to begin
+	of     *world
+	client string // whom it is about, or ""
+	kind   kind
 }
+
+// kind is what an event counts as, while it waits.
+type kind int
+
+const (
+	other kind = iota
+	connecting
+	calling
+	publishing
+	reloading // another world is to begin
+)
 
 // New starts a script: it is read, and told of its start, by a goroutine of its own.
 func New(cfg Config) *Host {
 	cfg.fill()
 	h := &Host{
 		cfg: cfg, log: cfg.Log.With("application", cfg.Application, "instance", cfg.Name),
-		done: make(chan struct{}), wake: make(chan struct{}, 1), calls: map[string]int{},
+		done: make(chan struct{}), wake: make(chan struct{}, 1),
+		clients: map[string]int{}, connects: map[string]*event{},
 	}
 	go h.supervise()
 	return h
@@ -165,12 +178,7 @@ func (h *Host) take(w *world) (*event, bool) {
 	e := h.queue[0]
 	h.queue[0] = nil
 	h.queue = h.queue[1:]
-	if e.call {
-		h.waiting--
-		if h.calls[e.caller]--; h.calls[e.caller] <= 0 {
-			delete(h.calls, e.caller)
-		}
-	}
+	h.uncount(e)
 	h.running = e
 	return e, true
 }

@@ -80,8 +80,9 @@ func (h *Host) retire() []*event {
 		unsaid = append(unsaid, h.running)
 	}
 	unsaid = append(unsaid, h.queue...)
-	h.now, h.running, h.queue, h.waiting = nil, nil, nil, 0
-	clear(h.calls)
+	h.now, h.running, h.queue, h.calls, h.joining = nil, nil, nil, 0, 0
+	clear(h.clients)
+	clear(h.connects)
 	return unsaid
 }
 
@@ -107,7 +108,7 @@ func (h *Host) rest(d time.Duration, reason string) bool {
 		e, _ := h.take(nil)
 		if e != nil {
 			h.say([]*event{e}, reason)
-			if e.reload {
+			if e.kind == reloading {
 				return true
 			}
 			continue

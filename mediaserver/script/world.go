@@ -95,8 +95,10 @@ func (w *world) event(f func()) {
 		w.later = w.later[1:]
 		w.scope(next)
 	}
-	w.later = nil
 	w.spent()
+	if len(w.later) > 0 {
+		w.post(func() {}) // the rest, and what the end of the scope has left
+	}
 }
 
 func (w *world) scope(f func()) {
