@@ -14,3 +14,11 @@ func (h *Host) Memory() int {
 	h.send(&event{run: func(w *world) { got <- w.rt.Memory().Taken }})
 	return <-got
 }
+
+// Interrupt ends what the script does, as if its time were up.
+func (h *Host) Interrupt() {
+	h.mu.Lock()
+	w := h.now
+	h.mu.Unlock()
+	w.rt.Stop()
+}
