@@ -43,16 +43,16 @@ func TestLoad(t *testing.T) {
 			accept a
 			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load no.asc: there is no such file, neither in the application's folder nor in the library: file does not exist
 			error: load no.asc: there is no such file, neither in the application's folder nor in the library: file does not exist
-			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load ../main.asc: a path that leaves the folder: name a file below it, without .. and :
-			error: load ../main.asc: a path that leaves the folder: name a file below it, without .. and :
-			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load lib/../../x: a path that leaves the folder: name a file below it, without .. and :
-			error: load lib/../../x: a path that leaves the folder: name a file below it, without .. and :
-			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load ..\x.asc: a path that leaves the folder: name a file below it, without .. and :
-			error: load ..\x.asc: a path that leaves the folder: name a file below it, without .. and :
-			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load c:/x.asc: a path that leaves the folder: name a file below it, without .. and :
-			error: load c:/x.asc: a path that leaves the folder: name a file below it, without .. and :
-			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load : a path that leaves the folder: name a file below it, without .. and :
-			error: load : a path that leaves the folder: name a file below it, without .. and :
+			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load ../main.asc: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			error: load ../main.asc: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load lib/../../x: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			error: load lib/../../x: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load ..\x.asc: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			error: load ..\x.asc: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load c:/x.asc: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			error: load c:/x.asc: a path that leaves the folder: name a file below it, with neither .. nor a colon
+			failed scripts/main.asc:3 bad fatal=false: scripts/main.asc:3:48: Error: load : a path that leaves the folder: name a file below it, with neither .. nor a colon
+			error: load : a path that leaves the folder: name a file below it, with neither .. nor a colon
 			failed scripts/round.asc:1 bad fatal=false: scripts/round.asc:1:5: Error: load round.asc: 32 files load one another
 			error: load round.asc: 32 files load one another`,
 	}, {

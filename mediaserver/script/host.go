@@ -136,9 +136,7 @@ func New(cfg Config) *Host {
 // Done is closed when the script has ended after Close.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// post has f run by the host's goroutine, with the world that there is then.
-func (h *Host) post(f func(*world)) bool { return h.send(&event{run: f}) }
-
+// send puts an event into the queue; false: the script has ended.
 func (h *Host) send(e *event) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

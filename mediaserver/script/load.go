@@ -96,7 +96,7 @@ func readFile(from fs.FS, name string) ([]byte, error) {
 	return data, errors.Join(err, f.Close())
 }
 
-var errOutside = errors.New("a path that leaves the folder: name a file below it, without .. and :")
+var errOutside = errors.New("a path that leaves the folder: name a file below it, with neither .. nor a colon")
 
 // load is the function of that name: it runs a file at once.
 func (w *world) load(c *engine.Call) (engine.Value, error) {
