@@ -16,6 +16,7 @@ const maxLoads = 4
 type stored struct {
 	loading bool
 	waiters
+	atGate waits
 	fresh  bool      // there is no file, and a place is kept for one
 	dirty  bool      // the file has less than the object
 	saving bool      // it is being written, or waits for that
@@ -89,6 +90,7 @@ func (o *owner) loaded(obj *object, err error) {
 		obj.timer.Stop()
 		obj.timer = nil
 	}
+	o.sayUnread()
 	if err != nil {
 		why, known := loadFailure(err)
 		if !known {
@@ -130,7 +132,7 @@ func (o *owner) settled(obj *object) bool {
 	switch {
 	case !obj.key.persistent || o.objectStore == nil:
 		return true
-	case obj.loading || obj.admitting || obj.saving || obj.timer != nil:
+	case obj.loading || obj.admitting || obj.saving || len(obj.atGate.waitingOf) > 0 || obj.timer != nil:
 		return false
 	case obj.dirty && !obj.nothing(), obj.Len() == 0 && !obj.fresh:
 		o.save(obj)
@@ -145,6 +147,7 @@ func (o *owner) settled(obj *object) bool {
 
 // dropObjects gives back all that objects have, when the instance has ended.
 func (o *owner) dropObjects() {
+	o.turnAway(o.gate.takeAll(), string(session.RefusedStopping))
 	for _, obj := range o.objects {
 		o.forgetObject(obj)
 	}

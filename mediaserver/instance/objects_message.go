@@ -25,6 +25,8 @@ type call struct {
 	peer     session.Peer
 	key      objectKey
 	admitted bool // it has waited for the object's file
+	passed   bool // it has waited at the gate
+	shut     bool // nothing may change
 	used     bool // it has asked to use the object
 	told     bool // that it does not use it
 }
@@ -37,7 +39,7 @@ func (o *owner) newCall(r session.SharedObjectRequest, done func()) *call {
 // before.
 func (o *owner) sharedObject(r session.SharedObjectRequest, done func()) {
 	c := o.newCall(r, done)
-	if obj := o.objects[c.key]; obj != nil && obj.waitingOf[r.ID] > 0 {
+	if obj := o.objects[c.key]; obj != nil && obj.waitingOf[r.ID]+obj.atGate.waitingOf[r.ID] > 0 {
 		c.portion() // it waits with them
 		return
 	}
@@ -89,7 +91,7 @@ func (c *call) portion() (over bool) {
 		c.done()
 		return true
 	}
-	if !c.ready() {
+	if !c.ready() || !c.pass() {
 		return true
 	}
 	events := c.r.Message.Events
@@ -194,8 +196,13 @@ func (c *call) apply(events []sharedobject.Event) {
 		return
 	}
 	u.object.SetLimits(c.o.limitsOf(u.object))
-	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, c.may())
-	if out.Denied > 0 {
+	may := c.may()
+	may.Write = may.Write && !c.shut
+	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, may)
+	switch {
+	case out.Denied > 0 && c.shut:
+		c.log(out.Denied, deniedVersions)
+	case out.Denied > 0:
 		c.log(out.Denied, c.o.whyDenied(u.object, out.Why))
 	}
 	c.o.tell(u.object, u.sub, out)

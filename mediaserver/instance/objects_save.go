@@ -42,12 +42,7 @@ func (o *owner) changedObject(obj *object) {
 	obj.dirty = true
 	o.measure(obj)
 	if o.objectStore.Told(obj.Latest()) {
-		inst := o.Instance
-		go func() {
-			if err := inst.objectStore.Raise(); err != nil {
-				_ = inst.post(func(o *owner) { o.saySaving(obj, err) })
-			}
-		}()
+		o.raise()
 	}
 	o.save(obj)
 }
@@ -193,6 +188,7 @@ func (o *owner) flush(done func(all bool)) {
 	o.flushing, o.whenFlushed = true, done
 	o.small.most, o.large.most = lastWriters, lastWriters
 	o.objectStore.Hurry()
+	o.passed() // nothing changes any more that would have to wait
 	for _, obj := range o.objects {
 		switch {
 		case obj.loading:

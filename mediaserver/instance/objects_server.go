@@ -52,6 +52,10 @@ func (o *owner) withObject(key objectKey, f func(SharedObject), refused func(*se
 		})
 		return
 	}
+	if obj.atGate.waitingOf[""] > 0 || !o.mayChange(obj) && !o.shut() {
+		o.awaitGate(obj, key.name, f, refused)
+		return
+	}
 	o.lend(obj, f)
 }
 
@@ -71,17 +75,41 @@ func (s SharedObject) Names() []string                                 { return 
 func (s SharedObject) Get(name string) (v sharedobject.Value, ok bool) { return s.obj.Get(name) }
 
 // Set puts a value into a slot; null and undefined delete it. It fails where a
-// limit is in the way.
+// limit is in the way, or the disk: so do Delete and Clear.
 func (s SharedObject) Set(name string, v sharedobject.Value) error {
+	if err := s.mayChange(); err != nil {
+		return err
+	}
 	return s.done(s.obj.Set(name, v))
 }
 
 // Send calls a handler of all users: v is its name and the arguments.
 func (s SharedObject) Send(v sharedobject.Value) error { return s.done(s.obj.Send(v)) }
 
-// Delete deletes a slot, and Clear all of them.
-func (s SharedObject) Delete(name string) { s.o.tell(s.obj, nil, s.obj.Delete(name)) }
-func (s SharedObject) Clear()             { s.o.tell(s.obj, nil, s.obj.Empty()) }
+// Delete deletes a slot.
+func (s SharedObject) Delete(name string) error {
+	err := s.mayChange()
+	if err == nil {
+		s.o.tell(s.obj, nil, s.obj.Delete(name))
+	}
+	return err
+}
+
+// Clear deletes all slots.
+func (s SharedObject) Clear() error {
+	err := s.mayChange()
+	if err == nil {
+		s.o.tell(s.obj, nil, s.obj.Empty())
+	}
+	return err
+}
+
+func (s SharedObject) mayChange() error {
+	if s.o.mayChange(s.obj) {
+		return nil
+	}
+	return fmt.Errorf("shared object %s: %s", s.obj.Name, deniedVersions)
+}
 
 // Lock keeps what changes from users until Unlock is called as often, which returns
 // how many locks are left; then they are told all of it, in messages no larger than

@@ -79,7 +79,7 @@ func TestServersOwnSharedObject(t *testing.T) {
 	if s := i.Stats(); s.SharedObjects != 1 || s.Total.ObjectChanges != 1 {
 		t.Errorf("%d objects, %d changes", s.SharedObjects, s.Total.ObjectChanges)
 	}
-	on(t, i, "a", func(s SharedObject) { s.Delete("x"); s.Clear(); _ = s.Set("z", number(t, 3)); s.Release() })
+	on(t, i, "a", func(s SharedObject) { _, _ = s.Delete("x"), s.Clear(); _ = s.Set("z", number(t, 3)); s.Release() })
 	i.Close()
 	again := kept(t, dir, nil)
 	on(t, again, "a", func(s SharedObject) {

@@ -20,9 +20,33 @@ type waiters struct {
 	list []waiting
 	// admitting: the file was read, and those that wait have their turn before others.
 	admitting bool
-	// waitingBytes are paid for, and waitingOf says how many are of each client.
-	waitingBytes int64
-	waitingOf    map[string]int
+	waits
+}
+
+// waits counts what waits with an object.
+type waits struct {
+	messages int
+	bytes    int64 // paid for
+	// waitingOf says how many are of each client, and of the server's own code, that
+	// has no ID.
+	waitingOf map[string]int
+}
+
+// has says whether there may be so much more of a client.
+func (w *waits) has(client string, bytes int64) bool {
+	return w.messages < maxWaitingMessages && w.bytes+bytes <= maxWaitingBytes && (client == "" || w.waitingOf[client] < maxWaitingOfOne)
+}
+
+// add counts a message more, or, below 0, one less, of so many bytes.
+func (w *waits) add(client string, n int, bytes int64) {
+	if w.waitingOf == nil {
+		w.waitingOf = map[string]int{}
+	}
+	w.messages += n
+	w.bytes += bytes
+	if w.waitingOf[client] += n; w.waitingOf[client] == 0 {
+		delete(w.waitingOf, client)
+	}
 }
 
 // waiting is one of them.
@@ -49,44 +73,39 @@ func (c *call) ready() bool {
 	if obj == nil || !obj.loading && (!obj.admitting || c.admitted) {
 		return true
 	}
-	c.await(obj)
+	if w, later, ok := c.await(&obj.waits, "too many messages wait for its file"); ok {
+		later.admitted = true
+		obj.list = append(obj.list, w)
+	}
 	c.done() // the client goes on, whatever the disk does
 	return false
 }
 
-// await has the message done once the object's file was read, or answered when that
-// has failed or takes too long. The client's share pays for what waits, and there is
-// only so much of it.
-func (c *call) await(obj *object) {
+// await makes what is to be done later of a message, or refuses it: the client's share
+// pays for what waits, and there is only so much of it.
+func (c *call) await(all *waits, tooMany string) (w waiting, later *call, ok bool) {
 	bytes := int64(perWaiting + c.r.Message.Size())
-	if len(obj.list) >= maxWaitingMessages || obj.waitingBytes+bytes > maxWaitingBytes || obj.waitingOf[c.r.ID] >= maxWaitingOfOne {
-		c.refuse("too many messages wait for its file")
-		return
+	if !all.has(c.r.ID, bytes) {
+		c.refuse(tooMany)
+		return waiting{}, nil, false
 	}
 	by, why := c.o.mayUse(c.r.Client, bytes)
 	if why != "" {
 		c.refuse(why)
-		return
+		return waiting{}, nil, false
 	}
-	if obj.waitingOf == nil {
-		obj.waitingOf = map[string]int{}
-	}
-	obj.waitingOf[c.r.ID]++
-	obj.waitingBytes += bytes
-	later := c.o.newCall(c.r, func() {})
-	later.peer, later.admitted = c.peer, true
+	all.add(c.r.ID, 1, bytes)
+	later = c.o.newCall(c.r, func() {})
+	later.peer, later.admitted, later.used, later.told = c.peer, c.admitted, c.used, c.told
 	over := func() {
-		if obj.waitingOf[later.r.ID]--; obj.waitingOf[later.r.ID] == 0 {
-			delete(obj.waitingOf, later.r.ID)
-		}
-		obj.waitingBytes -= bytes
+		all.add(later.r.ID, -1, -bytes)
 		later.o.unuse(by, bytes)
 	}
-	obj.list = append(obj.list, waiting{
+	return waiting{
 		events: len(c.r.Message.Events),
 		run:    func(o *owner) { over(); o.lineUp(later) },
 		fail:   func(why string) { over(); later.refuse(why) },
-	})
+	}, later, true
 }
 
 // admit has those that have waited for an object's file do what they came for, a

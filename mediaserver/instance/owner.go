@@ -33,6 +33,9 @@ type owner struct {
 	unsaved      int64     // bytes that persistent objects have more than their files, about
 	recounts     bool      // files of objects are being counted
 	makers       makers    // of objects
+	gate         gate      // of changes of persistent ones
+	saidVersions time.Time // when the log was told that versions cannot be written
+	saidUnread   bool      // and whether it was, of a folder that cannot be read
 }
 
 // tasks is what the owner has to do, in the order in which it came. Adding to it

@@ -56,7 +56,7 @@ func (o *Object) load(r io.Reader, size int64, turn *budget.Turn) (name string, 
 	switch said := l.uint32(); {
 	case l.err != nil:
 		return name, l.err
-	case sum != said || l.left != 0 || int64(len(o.slots)) != slots || int64(len(o.gone)) != deleted || o.floor > o.version:
+	case sum != said || l.left != 0 || int64(len(o.slots)) != slots || int64(len(o.gone)) != deleted || o.floor > o.version, o.version > maxVersion:
 		return name, ErrDamaged
 	}
 	return name, nil

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 )
 
 // Save writes an object: its file has all of it or what it had before, whatever
@@ -148,7 +147,7 @@ func (s *Store) remove(file string) error {
 		s.written(0, 0, 0, 1) // somebody else has removed it
 	}
 	dir := path.Dir(file)
-	for ; dir != "." && !slices.Contains(s.others, dir); dir = path.Dir(dir) {
+	for ; dir != "."; dir = path.Dir(dir) {
 		if root.Remove(dir) != nil {
 			break // there is something in it
 		}

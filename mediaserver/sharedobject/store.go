@@ -38,20 +38,16 @@ var (
 
 // StoreOptions are what a store must know; the zero value works.
 type StoreOptions struct {
-	// Others are names, relative to the folder, of folders in it that belong to
-	// someone else.
-	Others []string
 	// MinFree is how many bytes are left free on the disk; default 64 MiB.
 	MinFree int64
 }
 
 // Store keeps persistent objects in the files of a folder, which is made when the
-// first object is loaded. All methods may be called from any goroutine, and but for
-// Told, Forgo, Hurry, Busy, Bytes and Files they wait for the disk; two calls about
+// first object is changed. All methods may be called from any goroutine, and but for
+// May, Told, Forgo, Hurry, Busy, Bytes, Files and Skipped they wait for the disk; two calls about
 // one object are not made at once.
 type Store struct {
 	dir      string
-	others   []string
 	minFree  int64
 	versions versions
 	pace     pace
@@ -70,7 +66,7 @@ func OpenStore(dir string, opts StoreOptions) *Store {
 		opts.MinFree = 64 << 20
 	}
 	return &Store{
-		dir: dir, others: opts.Others, minFree: opts.MinFree, places: make(chan struct{}, storePlaces),
+		dir: dir, minFree: opts.MinFree, places: make(chan struct{}, storePlaces),
 		versions: versions{writes: make(chan struct{}, 1)}, pace: pace{hurry: make(chan struct{})},
 	}
 }
@@ -107,21 +103,22 @@ func (s *Store) look() error {
 	now := time.Now()
 	root, err := os.OpenRoot(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = os.MkdirAll(s.dir, 0o755)
-		if err == nil {
-			root, err = os.OpenRoot(s.dir)
-		}
+		s.versions.beginNew(now)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("shared objects: %w", err)
 	}
 	defer root.Close()
-	// A disk that cannot be written is told of when something is to be written: what
-	// is there can be read, and the clock is left.
-	_ = s.versions.begin(root, now)
+	_ = s.versions.begin(root, now) // what was lost is made up for
+	// Where that cannot be written, what is there can be read, and nothing changed.
 	_ = s.versions.write(root, false, now)
 	return nil
 }
+
+// May says whether an object may be changed to a version: that none repeats is on
+// the disk. Where it may not, Raise is to be called first.
+func (s *Store) May(version uint32) bool { return s.versions.may(version) }
 
 // Told notes that clients are told a version of an object. true: Raise is to be
 // called, by somebody who may wait for the disk.
@@ -142,12 +139,17 @@ func (s *Store) writeVersions(ends bool) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return err
+	if !ends {
+		if err := os.MkdirAll(s.dir, 0o755); err != nil {
+			return s.versions.fail(err, time.Now())
+		}
 	}
 	root, err := os.OpenRoot(s.dir)
+	if ends && errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was changed
+	}
 	if err != nil {
-		return err
+		return s.versions.fail(err, time.Now())
 	}
 	defer root.Close()
 	return s.versions.write(root, ends, time.Now())
@@ -158,11 +160,6 @@ func (s *Store) writeVersions(ends bool) error {
 func (s *Store) file(name string) (file, temp string, err error) {
 	if err := CheckName(name); err != nil {
 		return "", "", err
-	}
-	for _, other := range s.others {
-		if strings.HasPrefix(name, other+"/") {
-			return "", "", fmt.Errorf("%w: %.64q lies in the folder of another instance, %s below this one", ErrBadName, name, other)
-		}
 	}
 	for part := range strings.SplitSeq(path.Dir(name), "/") {
 		if strings.HasSuffix(strings.ToLower(part), extension) {
@@ -192,7 +189,7 @@ func (s *Store) Load(o *Object, q Quota, turn *budget.Turn) (fresh bool, err err
 		if err := s.reservePlace(q); err != nil {
 			return false, err
 		}
-		s.goOn(o, s.versions.next())
+		o.goOnAt(s.versions.next())
 		return true, nil
 	case err != nil:
 		return false, fmt.Errorf("shared object %s: %w", filepath.Join(s.dir, file), err)
@@ -201,17 +198,9 @@ func (s *Store) Load(o *Object, q Quota, turn *budget.Turn) (fresh bool, err err
 		return false, fmt.Errorf("shared object %s: %w: %.64q", filepath.Join(s.dir, file), ErrTaken, name)
 	}
 	if next, ok := s.versions.above(o.version); ok {
-		s.goOn(o, next)
+		o.goOnAt(next)
 	}
 	return false, nil
-}
-
-// goOn has an object go on at a version, which clients are told when they use it.
-func (s *Store) goOn(o *Object, version uint32) {
-	o.goOnAt(version)
-	if s.Told(version) {
-		_ = s.Raise() // it is tried again, and told of, when something changes
-	}
 }
 
 func (s *Store) read(file string, o *Object, turn *budget.Turn) (name string, err error) {
@@ -220,19 +209,30 @@ func (s *Store) read(file string, o *Object, turn *budget.Turn) (name string, er
 		return "", err
 	}
 	defer root.Close()
-	f, err := root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe waits for nobody
+	f, size, err := openFile(root, file)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular():
-		return "", errors.New("is no file")
-	case info.Size() > maxFile:
-		return "", fmt.Errorf("%w: it has %d bytes, %d at most", ErrTooLarge, info.Size(), maxFile)
+	if size > maxFile {
+		return "", fmt.Errorf("%w: it has %d bytes, %d at most", ErrTooLarge, size, maxFile)
 	}
-	return o.load(f, info.Size(), turn)
+	return o.load(f, size, turn)
+}
+
+// openFile opens what is a file, and says how long it is: a pipe would wait for
+// somebody who writes.
+func openFile(root *os.Root, file string) (f *os.File, size int64, err error) {
+	if f, err = root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("is no file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -50,6 +49,7 @@ type usage struct {
 	files, bytes int64
 	places       int64 // of files, for objects that have none yet
 	claimed      int64 // bytes that are being written
+	skipped      error // a folder that could not be counted
 	counted      time.Time
 	took         time.Duration // the last count
 }
@@ -66,6 +66,14 @@ func (s *Store) Files() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.usage.files
+}
+
+// Skipped is why a folder was not counted the last time, or nil: it cannot be read.
+// What lies in it is of no use, and all else is.
+func (s *Store) Skipped() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.usage.skipped
 }
 
 // reservePlace keeps a place for one file more. Where there is none, what others
@@ -96,7 +104,7 @@ func (s *Store) Forgo() {
 func (s *Store) claim(grows int64, q Quota) error {
 	return s.orCount(func() error {
 		u := &s.usage
-		if n := u.bytes + u.claimed; q.Bytes > 0 && grows > 0 && n+grows > q.Bytes+q.Bytes/overQuota {
+		if n := u.bytes + u.claimed; q.Bytes > 0 && grows > 0 && n+grows-q.Bytes > q.Bytes/overQuota {
 			return &QuotaError{true, q.Bytes, n}
 		}
 		u.claimed += grows
@@ -159,36 +167,31 @@ func (s *Store) count() error {
 		}
 	}()
 	start := time.Now()
-	files, bytes, err := s.walk()
+	files, bytes, skipped, err := s.walk()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.usage.took, s.usage.counted = time.Since(start), time.Now()
 	if err != nil {
 		return fmt.Errorf("shared objects: %w", err)
 	}
-	s.usage.files, s.usage.bytes = files, bytes
+	s.usage.files, s.usage.bytes, s.usage.skipped = files, bytes, skipped
 	return nil
 }
 
 // walk counts the files of objects, and their bytes, and removes what a server has
 // left half written that was killed.
-func (s *Store) walk() (files, bytes int64, err error) {
+func (s *Store) walk() (files, bytes int64, skipped, err error) {
 	err = filepath.WalkDir(s.dir, func(at string, d fs.DirEntry, err error) error {
-		name, _ := filepath.Rel(s.dir, at)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
-		case errors.Is(err, fs.ErrPermission) && d != nil && d.IsDir() && name != ".":
-			return fs.SkipDir // somebody else's: no object of ours can be there
+		case err != nil && at != s.dir && d != nil && d.IsDir():
+			skipped = err // somebody else's: no object of ours can be there
+			return fs.SkipDir
 		case err != nil:
 			return err
-		case d.IsDir():
-			if slices.Contains(s.others, filepath.ToSlash(name)) {
-				return fs.SkipDir
-			}
+		case d.IsDir(), d.Name() == tempVersions: // it may be written just now
 			return nil
-		case name == tempVersions:
-			return nil // it may be written just now
 		case strings.HasPrefix(d.Name(), ".") && strings.HasSuffix(d.Name(), tempSuffix):
 			_ = os.Remove(at)
 			return nil
@@ -205,7 +208,7 @@ func (s *Store) walk() (files, bytes int64, err error) {
 		}
 		return err
 	})
-	return files, bytes, err
+	return files, bytes, skipped, err
 }
 
 // free fails with ErrDiskFull when the disk has less left than is left free, with

@@ -7,8 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"math"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,12 +21,16 @@ import (
 // with their signs.
 //
 // A store knows the highest version that any of its objects has told (high). A new
-// object begins above it. On the disk, in .versions, there is a ceiling that none
-// goes beyond before a higher one is written: a server that finds that the one
-// before was killed begins above that ceiling, and what files say below it may be
-// behind what was told (lost): such an object goes on above it, too, and clients
-// get all of it. Where .versions itself is lost, the clock is left: new objects
-// never begin below the seconds since 2020, which is more than most objects change.
+// object begins above it. On the disk, in .versions, there is a ceiling: no object is
+// changed to a version above it before a higher one is written, and where that
+// cannot be, none is changed (May). What is there can be read all the same: the
+// objects that begin meanwhile do so at one version, the first above the ceiling,
+// which means what their files have. A server that finds that the one before was
+// killed begins above the ceiling, and what files say below it may be behind what
+// was told (lost): such an object goes on above it, too, and clients get all of it.
+// Where .versions itself is lost, all files are behind, and the clock is left: new
+// objects begin above all files, and never below the seconds since 2020, which is
+// more than most objects change.
 //
 // The file, numbers big endian:
 //
@@ -42,8 +46,10 @@ const (
 
 	// reserve is how far the ceiling is above what was told when it is written: a
 	// kill costs so many versions, and the disk has the time of half as many changes
-	// to take the next. 32 bits are enough for 65536 kills.
+	// to take the next. There are enough for 32768 kills.
 	reserve = 1 << 16
+	// maxVersion is the highest of all: clients may compare versions with their signs.
+	maxVersion = 1 << 31
 	// raiseAgain is when a ceiling is written again after that has failed.
 	raiseAgain = 2 * time.Second
 )
@@ -53,7 +59,7 @@ var since2020 = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 // clockVersion is where the first object begins.
 func clockVersion(now time.Time) uint32 {
 	// A clock that is wrong by decades takes no more than half of all versions.
-	return uint32(min(max(now.Sub(since2020)/time.Second, 1), 1<<31))
+	return uint32(min(max(now.Sub(since2020)/time.Second, 1), maxVersion/2))
 }
 
 // versions are those of a store's objects.
@@ -62,9 +68,9 @@ type versions struct {
 
 	mu      sync.Mutex // nothing else is taken while it is held
 	high    uint32     // nobody was told a higher one
-	ceiling uint32     // on the disk
+	ceiling uint32     // on the disk, or where this server began before it wrote one
 	lost    uint32
-	ended   bool
+	closed  bool // the ceiling is not one of a server that goes on: nothing may change
 	raising bool
 	failed  time.Time // when the last raise did; zero: it did not
 }
@@ -77,29 +83,63 @@ func (v *versions) begin(root *os.Root, now time.Time) error {
 	v.high = max(ceiling, clockVersion(now))
 	switch {
 	case err != nil: // there was no server before, or nobody knows
+		v.high = max(v.high, highest(root))
 		v.lost = v.high
 	case !ended:
 		v.lost = ceiling
 	default:
 		v.lost = lost
 	}
+	v.ceiling, v.closed = v.high, true
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// next is a version that nobody was told before.
+// beginNew is begin where there is no folder yet.
+func (v *versions) beginNew(now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.high = clockVersion(now)
+	v.lost, v.ceiling, v.closed = v.high, v.high, true
+}
+
+func (v *versions) usedUp() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.high >= maxVersion
+}
+
+// fail notes that a ceiling could not be written.
+func (v *versions) fail(err error, now time.Time) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.raising, v.failed = false, now
+	return fmt.Errorf("versions cannot be written: %w", err)
+}
+
+// next is a version that nobody was told before, of any object that has changed.
 func (v *versions) next() uint32 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.bump(1)
+	return v.up()
+}
+
+// up is the next version; above the ceiling there is only one. v.mu is held.
+func (v *versions) up() uint32 {
+	if v.high <= v.ceiling && v.high < maxVersion {
+		v.high++
+	}
 	return v.high
 }
 
-// bump goes so far on, as far as 32 bits go: versions never begin anew. The caller
-// holds mu.
-func (v *versions) bump(by uint32) { v.high += min(by, math.MaxUint32-v.high) }
+// may says whether an object may be changed to a version.
+func (v *versions) may(version uint32) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !v.closed && version <= v.ceiling
+}
 
 // above is a version that nobody was told before of an object whose file says one;
 // false: what it says is all that was told.
@@ -107,25 +147,24 @@ func (v *versions) above(version uint32) (next uint32, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case version > v.high: // .versions is of another folder, or was lost
-		// So do others, then: what was told of those that are loaded next is not known
-		// either.
-		v.high = version
-		v.bump(reserve)
+	case version > v.high: // .versions is of another folder
+		v.high = more(version)
 		v.lost = v.high
 	case version > v.lost:
 		return 0, false
 	}
-	v.bump(1)
-	return v.high, true
+	return v.up(), true
 }
+
+// more is a version with the reserve above it.
+func more(version uint32) uint32 { return min(version, maxVersion-reserve) + reserve }
 
 // told notes a version; true: raise is to be called.
 func (v *versions) told(version uint32, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.high = max(v.high, version)
-	if v.raising || !v.ended && v.ceiling-v.high >= reserve/2 && v.ceiling >= v.high || now.Sub(v.failed) < raiseAgain {
+	if v.raising || !v.closed && (v.ceiling == maxVersion || v.ceiling >= v.high+reserve/2) || now.Sub(v.failed) < raiseAgain {
 		return false
 	}
 	v.raising = true
@@ -138,25 +177,26 @@ func (v *versions) write(root *os.Root, ends bool, now time.Time) error {
 	v.writes <- struct{}{}
 	defer func() { <-v.writes }()
 	v.mu.Lock()
-	ceiling, lost := v.high+min(reserve, math.MaxUint32-v.high), v.lost
+	ceiling, lost := more(v.high), v.lost
 	if ends {
 		ceiling = v.high
 	}
 	v.mu.Unlock()
-	err := writeVersions(root, ceiling, lost, ends)
+	if !ends && v.usedUp() {
+		return v.fail(fmt.Errorf("there are %d, and all are used up: remove %s, and the files of objects", maxVersion, versionsFile), now)
+	}
+	if err := writeVersions(root, ceiling, lost, ends); err != nil {
+		return v.fail(err, now)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.raising, v.failed = false, time.Time{}
-	if err != nil {
-		v.failed = now
-		return fmt.Errorf("versions: %w", err)
-	}
-	v.ceiling, v.ended = ceiling, ends
+	v.ceiling, v.closed = ceiling, ends
 	return nil
 }
 
 func readVersions(root *os.Root) (ceiling, lost uint32, ended bool, err error) {
-	f, err := root.OpenFile(versionsFile, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe waits for nobody
+	f, _, err := openFile(root, versionsFile)
 	if err != nil {
 		return 0, 0, false, err
 	}
@@ -170,7 +210,34 @@ func readVersions(root *os.Root) (ceiling, lost uint32, ended bool, err error) {
 		return 0, 0, false, fmt.Errorf("%s %w", versionsFile, ErrDamaged)
 	}
 	b = b[len(versionsMagic):]
+	if binary.BigEndian.Uint32(b) > maxVersion {
+		return 0, 0, false, fmt.Errorf("%s %w", versionsFile, ErrDamaged)
+	}
 	return binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), b[8] == 1, nil
+}
+
+// highest is a version that no object was told, by what the files say: what was told
+// is not far above.
+func highest(root *os.Root) (version uint32) {
+	head := make([]byte, len(fileMagic)+4)
+	_ = fs.WalkDir(root.FS(), ".", func(at string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || !strings.HasSuffix(d.Name(), extension) {
+			return nil // it cannot be read now, and has its say when it can
+		}
+		f, _, err := openFile(root, at)
+		if err != nil {
+			return nil
+		}
+		defer f.Close()
+		if _, err := io.ReadFull(f, head); err != nil || string(head[:len(fileMagic)]) != fileMagic {
+			return nil
+		}
+		if says := binary.BigEndian.Uint32(head[len(fileMagic):]); says <= maxVersion {
+			version = max(version, more(says))
+		}
+		return nil
+	})
+	return version
 }
 
 func writeVersions(root *os.Root, ceiling, lost uint32, ended bool) error {

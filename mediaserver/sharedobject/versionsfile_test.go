@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -58,27 +57,6 @@ func TestLostVersionsOfManyObjects(t *testing.T) {
 	for name, version := range told {
 		if o := load(t, s, name, false); o.Version() <= version {
 			t.Errorf("%s goes on at version %d, and %d was told", name, o.Version(), version)
-		}
-	}
-}
-
-// Versions do not begin anew behind the last that there is.
-func TestVersionsEnd(t *testing.T) {
-	t.Parallel()
-	s := OpenStore(t.TempDir(), StoreOptions{MinFree: 1})
-	o := load(t, s, "a", true)
-	o.goOnAt(math.MaxUint32 - 10)
-	save(t, s, o, true)
-	if err := os.Remove(filepath.Join(s.dir, versionsFile)); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		s = OpenStore(s.dir, StoreOptions{MinFree: 1})
-		if o := load(t, s, "a", false); o.Version() < math.MaxUint32-10 {
-			t.Errorf("it goes on at version %d", o.Version())
-		}
-		if o := load(t, s, "b", true); o.Version() < math.MaxUint32-10 {
-			t.Errorf("a new one begins at version %d", o.Version())
 		}
 	}
 }
