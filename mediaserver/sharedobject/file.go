@@ -78,10 +78,9 @@ func (o *Object) Snapshot() *Snapshot {
 // Latest is the version of the last change, which clients may be told.
 func (o *Object) Latest() uint32 { return o.version }
 
-// FileSize is how long the object's file would be, about: at least so long, but for
-// what it says of deleted slots.
+// FileSize is how long the object's file would be, about: it is no longer than that.
 func (o *Object) FileSize() int64 {
-	return int64(headSize + len(o.Name) + o.bytes + len(o.slots)*(entrySize+valueHead))
+	return int64(headSize + len(o.Name) + o.bytes + len(o.slots)*(entrySize+valueHead) + o.goneLen + len(o.gone)*entrySize)
 }
 
 // Size is how long the file is.

@@ -193,3 +193,28 @@ func TestQuotaWithoutEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a file says of deleted slots counts before it is written, as all else.
+func TestFileSizeWithDeletedSlots(t *testing.T) {
+	t.Parallel()
+	s := OpenStore(t.TempDir(), StoreOptions{})
+	o := load(t, s, "a", true)
+	same := func() {
+		t.Helper()
+		if got, want := o.FileSize(), o.Snapshot().Size(); got != want {
+			t.Errorf("%d bytes count, and the file has %d", got, want)
+		}
+	}
+	for n := range maxGone + 10 {
+		name := fmt.Sprintf("%0100d", n)
+		o.Set(name, Value{Raw: []byte{2, 0, 1, 'x'}})
+		o.Delete(name)
+	}
+	o.Set(fmt.Sprintf("%0100d", maxGone), Value{Raw: []byte{2, 0, 1, 'x'}})
+	same()
+	save(t, s, o, true)
+	o = load(t, s, "a", false)
+	same()
+	o.Empty()
+	same()
+}

@@ -189,6 +189,7 @@ func (o *Object) restoreGone(name string, version uint32) bool {
 		return false
 	}
 	o.gone[name] = &slot{version: version, order: o.log.add(name, version, nil)}
+	o.goneLen += len(name)
 	return true
 }
 

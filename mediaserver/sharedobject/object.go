@@ -41,6 +41,7 @@ type Object struct {
 	forgot  uint64           // the order of the last change that is
 	bytes   int              // of slots, against the limit
 	paid    int64            // taken of the budget
+	goneLen int              // of the names of gone
 
 	locked
 }
@@ -183,6 +184,7 @@ func (o *Object) remove(name string, version uint32) bool {
 		return true
 	}
 	o.gone[name] = &slot{version: version, order: o.log.add(name, version, nil)}
+	o.goneLen += len(name)
 	return true
 }
 
@@ -194,6 +196,7 @@ func (o *Object) forget(name string) (order uint64) {
 		return 0
 	}
 	delete(o.gone, name)
+	o.goneLen -= len(name)
 	o.pay(-(perGone + len(name)))
 	o.log.bury(s.order)
 	return s.order
@@ -263,7 +266,7 @@ func (o *Object) empty(version uint32) {
 		o.gone = map[string]*slot{}
 	}
 	o.log.clear()
-	o.bytes = 0
+	o.bytes, o.goneLen = 0, 0
 	o.floor, o.forgot = max(o.floor, version), o.log.last
 }
 
