@@ -271,6 +271,7 @@ func TestTotalSizeOfObjects(t *testing.T) {
 	t.Parallel()
 	g := receive(t, t.TempDir(), sharedobject.StoreOptions{}, Rules{Objects: ObjectRules{TotalBytes: 100 << 10}})
 	h := g.connect("a", "192.0.2.1")
+	own(t, g, "o0", "o1") // nobody's part
 	for i := range 2 {
 		g.say("a", "192.0.2.1", fmt.Sprint("o", i), joins)
 	}
@@ -491,4 +492,43 @@ func TestFewObjectsAreReadAtOnce(t *testing.T) {
 			t.Errorf("%d of 64 were read", n)
 		}
 	})
+}
+
+// own has the server's own code make objects.
+func own(t *testing.T, g *guests, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		on(t, g.Instance, name, func(s SharedObject) { s.Keep() })
+		t.Cleanup(func() { on(t, g.Instance, name, SharedObject.Release) })
+	}
+}
+
+// What one client has made takes a quarter of what all may at most, also when the
+// client has gone, and what one address has, half; all others have the rest.
+func TestNobodyFillsTheDisk(t *testing.T) {
+	t.Parallel()
+	g := receive(t, t.TempDir(), sharedobject.StoreOptions{}, Rules{Objects: ObjectRules{TotalBytes: 400 << 10}})
+	fill := func(id, address string) (done int) {
+		h := g.connect(id, address)
+		for n := range 3 {
+			g.say(id, address, fmt.Sprint(id, n), joins)
+		}
+		h.answered(t, 3, isUsed)
+		for n := range 42 {
+			g.say(id, address, fmt.Sprint(id, n%3), change(t, fmt.Sprint(n), 10<<10))
+		}
+		h.answered(t, 42, isDone, isDenied)
+		return h.heard(isDone)
+	}
+	for _, c := range []struct {
+		id, address string
+		most        int
+	}{{"a", "192.0.2.1", 9}, {"b", "192.0.2.1", 9}, {"c", "192.0.2.1", 1}, {"d", "192.0.2.2", 9}} {
+		if n := fill(c.id, c.address); n < c.most-1 || n > c.most+1 {
+			t.Errorf("%s has %d slots of 10 KiB of 400 KiB; want %d, about", c.id, n, c.most)
+		}
+	}
+	if log := g.log.String(); !strings.Contains(log, limitSizeOf) {
+		t.Errorf("the log says\n%.1000s", log)
+	}
 }

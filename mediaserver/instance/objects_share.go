@@ -19,6 +19,7 @@ const (
 	minQueues = 2 << 20
 
 	limitTotalSize = "limit reached: spec.limits.maxSharedObjectsTotalSize"
+	limitSizeOf    = limitTotalSize + ", of which what one client has made may take a quarter, and what one address has, half"
 	limitOfClient  = limitObjects + ", of which one client may have made a quarter"
 	limitOfAddress = limitObjects + ", of which one address may have made half"
 	deniedShare    = string(sharedobject.DeniedBudget) + ", as far as it is for what one client or address has made"
@@ -38,7 +39,8 @@ type maker struct {
 	// used are the objects in memory, and kept those on the disk that were made since
 	// the server began: of older ones nobody knows who made them.
 	used, kept int
-	uses       int // of objects, whoever has made them, and messages that wait for one
+	uses       int   // of objects, whoever has made them, and messages that wait for one
+	bytes      int64 // of kept ones, with what is not written yet
 	forget     func()
 }
 
@@ -46,11 +48,25 @@ type maker struct {
 type makers struct {
 	clients   map[string]*maker
 	addresses map[netip.Prefix]*maker
-	files     map[string]*maker // who has made a persistent object, by its name
+	files     map[string]*made // of persistent objects, by name
+}
+
+// made is a file that somebody has made.
+type made struct {
+	by    *maker
+	bytes int64
+}
+
+// takes notes how long a file is.
+func (f *made) takes(bytes int64) {
+	for m := f.by; m != nil; m = m.at {
+		m.bytes += bytes - f.bytes
+	}
+	f.bytes = bytes
 }
 
 func newMakers() makers {
-	return makers{map[string]*maker{}, map[netip.Prefix]*maker{}, map[string]*maker{}}
+	return makers{map[string]*maker{}, map[netip.Prefix]*maker{}, map[string]*made{}}
 }
 
 // budget pays for an object; that of the server's own code has no share.
@@ -204,19 +220,20 @@ func (o *owner) keep(obj *object) (why string) {
 		return deniedShare
 	}
 	m.add(0, 1, 0)
-	o.makers.files[obj.key.name] = m
+	o.makers.files[obj.key.name] = &made{by: m}
 	return ""
 }
 
 // unkeep is for one that has none any more.
 func (o *owner) unkeep(name string) {
-	m := o.makers.files[name]
-	if m == nil {
+	f := o.makers.files[name]
+	if f == nil {
 		return
 	}
+	f.takes(0)
 	delete(o.makers.files, name)
-	m.pays.Give(perKept + int64(len(name)))
-	m.add(0, -1, 0)
+	f.by.pays.Give(perKept + int64(len(name)))
+	f.by.add(0, -1, 0)
 }
 
 // limitsOf are the limits of an object now. What all persistent ones may take
@@ -233,18 +250,40 @@ func (o *owner) limitsOf(obj *object) sharedobject.Limits {
 	return l
 }
 
-// room is how many bytes more persistent objects may take.
+// room is how many bytes more persistent objects may take, as far as they are this
+// one's maker's: of files that are older than the server nobody knows who that is.
 func (o *owner) room(obj *object) (bytes int64, bounded bool) {
 	most := o.rules.Load().Objects.TotalBytes
 	if most <= 0 || !obj.key.persistent || o.objectStore == nil {
 		return 0, false
 	}
-	return most - o.objectStore.Bytes() - o.unsaved, true
+	bytes = most - o.objectStore.Bytes() - o.unsaved
+	if own, ok := o.roomOf(obj, most); ok {
+		bytes = min(bytes, own)
+	}
+	return bytes, true
+}
+
+// roomOf is how many bytes more what an object's maker has made may take.
+func (o *owner) roomOf(obj *object, most int64) (bytes int64, bounded bool) {
+	f := o.makers.files[obj.key.name]
+	if f == nil {
+		return 0, false
+	}
+	bytes = most/clientPart - f.by.bytes
+	if f.by.at != nil {
+		bytes = min(bytes, most/addressPart-f.by.at.bytes)
+	}
+	return bytes, true
 }
 
 // measure notes how much more an object has than its file.
 func (o *owner) measure(obj *object) {
-	grown := max(0, obj.FileSize()-obj.onDisk)
+	size := obj.FileSize()
+	if f := o.makers.files[obj.key.name]; f != nil && obj.key.persistent {
+		f.takes(max(size, obj.onDisk))
+	}
+	grown := max(0, size-obj.onDisk)
 	o.unsaved += grown - obj.grown
 	obj.grown = grown
 }
@@ -261,6 +300,9 @@ func (o *owner) whyDenied(obj *object, why sharedobject.Denial) string {
 	rules := o.rules.Load().Objects
 	if room, bounded := o.room(obj); !bounded || rules.Bytes > 0 && int64(rules.Bytes-obj.Bytes()) <= room {
 		return limitOf(why)
+	}
+	if own, ok := o.roomOf(obj, rules.TotalBytes); ok && own < rules.TotalBytes-o.objectStore.Bytes()-o.unsaved {
+		return limitSizeOf
 	}
 	o.recount()
 	return limitTotalSize
