@@ -22,6 +22,7 @@ type stored struct {
 	saving bool      // it is being written, or waits for that
 	failed bool      // the last writing has
 	began  time.Time // when that did
+	queued time.Time // when it last began to wait for a writer
 	// timer is of the next writing, or of the end of loading; nil: none is due.
 	timer *time.Timer
 	// onDisk is how much the file has, about, and grown how much more the object

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
@@ -100,4 +101,33 @@ func TestChangesThatWaitForVersionsAreBounded(t *testing.T) {
 		o.raise()
 	})
 	h.answered(t, maxWaitingOfOne, isDone)
+}
+
+// Who has one object to be written does not wait for all of somebody else's, and more
+// are written at once when one has waited for long.
+func TestWritersAreFair(t *testing.T) {
+	t.Parallel()
+	w, _ := newWriters()
+	many, few := &maker{}, &maker{}
+	for range 2500 {
+		w.add(&object{by: many})
+	}
+	last := &object{by: few}
+	w.add(last)
+	if n := w.places(); n != smallWriters {
+		t.Errorf("%d are written at once", n)
+	}
+	if w.take() == last || w.take() != last {
+		t.Error("one object waits for those of another client")
+	}
+	w.waiting[many][0].queued = time.Now().Add(-time.Second)
+	if n := w.places(); n != lateWriters {
+		t.Errorf("%d are written at once after a second", n)
+	}
+	for range 2499 {
+		w.take()
+	}
+	if len(w.makers)+len(w.waiting) != 0 {
+		t.Error("some still wait")
+	}
 }

@@ -21,17 +21,59 @@ const (
 	smallWriters = 2
 	largeWriters = 1
 	lastWriters  = 8
+	// lateWriters is how many small ones are written at once while one waits for
+	// longer than lateAfter: a disk takes many together sooner than one by one.
+	lateWriters = 8
+	lateAfter   = 300 * time.Millisecond
 )
 
 // writers are those that write objects, each in a goroutine, and what waits for
 // them. They belong to the owner.
 type writers struct {
-	most, running int
-	waiting       []*object
+	most, late, running int
+	// waiting are objects by who has made them, in whose turns they are written: none
+	// of makers is without any.
+	waiting map[*maker][]*object
+	makers  []*maker
 }
 
 func newWriters() (small, large writers) {
-	return writers{most: smallWriters}, writers{most: largeWriters}
+	small = writers{most: smallWriters, late: lateWriters, waiting: map[*maker][]*object{}}
+	return small, writers{most: largeWriters, late: largeWriters, waiting: map[*maker][]*object{}}
+}
+
+// add has an object wait, behind those of its maker.
+func (w *writers) add(obj *object) {
+	obj.queued = time.Now()
+	if len(w.waiting[obj.by]) == 0 {
+		w.makers = append(w.makers, obj.by)
+	}
+	w.waiting[obj.by] = append(w.waiting[obj.by], obj)
+}
+
+// places is how many may be written at once now.
+func (w *writers) places() int {
+	if len(w.makers) > 0 && time.Since(w.waiting[w.makers[0]][0].queued) > lateAfter {
+		return max(w.most, w.late)
+	}
+	return w.most
+}
+
+// take takes the first object of the maker whose turn it is.
+func (w *writers) take() *object {
+	by := w.makers[0]
+	w.makers[0] = nil
+	w.makers = w.makers[1:]
+	all := w.waiting[by]
+	obj := all[0]
+	all[0] = nil
+	if all = all[1:]; len(all) == 0 {
+		delete(w.waiting, by)
+	} else {
+		w.waiting[by] = all
+		w.makers = append(w.makers, by)
+	}
+	return obj
 }
 
 // changedObject has a persistent object written soon.
@@ -107,8 +149,7 @@ func (o *owner) write(obj *object) {
 	if obj.FileSize() > sharedobject.Small {
 		w = &o.large
 	}
-	w.waiting = append(w.waiting, obj)
-	o.next(w)
+	w.add(obj)
 	o.next(w)
 }
 
@@ -116,10 +157,8 @@ func (o *owner) write(obj *object) {
 // object is then is written, and not what it was when it began to wait.
 func (o *owner) next(w *writers) {
 	inst := o.Instance
-	for w.running < w.most && len(w.waiting) > 0 {
-		obj := w.waiting[0]
-		w.waiting[0] = nil
-		w.waiting = w.waiting[1:]
+	for len(w.makers) > 0 && w.running < w.places() {
+		obj := w.take()
 		w.running++
 		obj.dirty, obj.began = false, time.Now()
 		if obj.Len() == 0 && !obj.used() && !obj.fresh {
