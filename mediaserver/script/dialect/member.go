@@ -73,6 +73,7 @@ func (p *parser) property(of expr) expr {
 	e := expr{kind: aMember, start: of.start, end: p.tok.end, name: p.text(p.tok), dot: dot, at: p.tok.start, object: of.end}
 	e.callee = e.name == "callee"
 	p.next()
+	p.uses(&of, e.name, e.at)
 	p.activation(of, e)
 	p.emulated(of, e)
 	return e

@@ -37,6 +37,7 @@ type parser struct {
 	edits    []edit
 	findings []Finding
 	loads    []Load
+	used     *[]use // nil: nobody wants to know
 	refusal  *Refusal
 	starts   []int // where lines start
 

@@ -80,6 +80,7 @@ func (p *parser) named() expr {
 	}
 	p.renamed()
 	p.next()
+	p.uses(nil, p.text(t), t.start)
 	if word == "RegExp" && !p.is("(") {
 		p.need("regexp")
 	}
