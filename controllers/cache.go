@@ -4,6 +4,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	k8slabels "k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -32,15 +33,28 @@ func CacheOptions(namespaces []string) cache.Options {
 }
 
 // CertificateCacheOptions are those of a second cache: of Secrets with
-// certificates, which have a type in common and no label. A cache has one
-// selector for each kind.
+// certificates, which have a type in common and no label, and of ConfigMaps, of which
+// any may be a script's. A cache has one selector for each kind. Of the metadata of
+// ConfigMaps it keeps what an event needs, and none of those that every namespace has.
 func CertificateCacheOptions(namespaces []string) cache.Options {
 	return cache.Options{
 		DefaultNamespaces: perNamespace(namespaces),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}: {Field: fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS))},
+			&corev1.Secret{}:    {Field: fields.OneTermEqualSelector("type", string(corev1.SecretTypeTLS))},
+			&corev1.ConfigMap{}: {Field: fields.OneTermNotEqualSelector("metadata.name", "kube-root-ca.crt"), Transform: bare},
 		},
 	}
+}
+
+// bare leaves of metadata what identifies an object.
+func bare(o any) (any, error) {
+	if m, ok := o.(metav1.Object); ok {
+		m.SetManagedFields(nil)
+		m.SetAnnotations(nil)
+		m.SetLabels(nil)
+		m.SetOwnerReferences(nil)
+	}
+	return o, nil
 }
 
 func publishKeys() k8slabels.Selector {

@@ -61,6 +61,11 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 	if a.Spec.Service.ShowsNodes() {
 		service.ExternalTrafficPolicy = a.Spec.Service.ExternalTrafficPolicy
 	}
+	var script *v1alpha1.Script
+	if a.Spec.Script != nil { // which files it has is said by what is mounted
+		script = a.Spec.Script.DeepCopy()
+		script.ConfigMap.Items = nil
+	}
 	doc := struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        map[string]string `json:"metadata"`
@@ -76,9 +81,10 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			Access      v1alpha1.Access    `json:"access"`
 			Limits      v1alpha1.Limits    `json:"limits,omitzero"`
 			Idle        v1alpha1.Idle      `json:"idle,omitzero"`
+			Script      *v1alpha1.Script   `json:"script,omitempty"`
 			Delivery    v1alpha1.Delivery  `json:"delivery"`
 			Service     v1alpha1.Service   `json:"service,omitzero"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, a.Spec.Delivery, service},
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, script, a.Spec.Delivery, service},
 	}
 	text, err := yaml.Marshal(doc)
 	if err != nil {

@@ -146,7 +146,7 @@ func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecA
 	if err != nil {
 		return nil, "", err
 	}
-	want, err := podTemplate(mountable(o), imageOf(a, o.image), account, doc, o.options.OpenShift)
+	want, err := podTemplate(mountable(o), imageOf(a, o.image), account, doc, o.scriptHash(), o.options.OpenShift)
 	if err != nil {
 		return nil, "", err
 	}
@@ -221,6 +221,9 @@ func blocked(o *observed) verdict {
 		if r.waits() {
 			return stalled("SecretMissing", fmt.Sprintf("Secret %s of %s is not there yet", r.name, r.field))
 		}
+	}
+	if scriptWaits(o) {
+		return scriptVerdict(o)
 	}
 	if why := o.options.Allowed.refuse(o.instance, o.image); len(why) > 0 {
 		return stalled("NotAllowed", strings.Join(why, "; ")+": the operator's flags say what is")

@@ -11,8 +11,10 @@
 // is touched, and the first write of a child is one that only creates.
 // upgrade.go says which changes of a pod template are the operator's own doing:
 // those restart a few instances at a time, and rollout.go hands out the places.
-// references.go says which Secrets of the user's a server may be handed.
+// references.go says which Secrets of the user's a server may be handed, and script.go
+// is about the ConfigMap with its script.
 //
 // The package keeps no state but which instances wait for a place, and asks media
-// servers nothing but how many clients they have.
+// servers nothing but how many clients they have, and what their scripts have failed
+// at.
 package controllers

@@ -42,6 +42,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, a *v1alpha1.AppInstance, o
 		r.stale.Store(client.ObjectKeyFromObject(a), old.ResourceVersion)
 	}
 	r.tell(a, old.Status)
+	r.tellScript(a, old.Status.Script)
 	if o.applyErr != nil && !sameSum(old.Status, status) {
 		log.FromContext(ctx).Error(o.applyErr, "cannot make what belongs to the instance")
 	}
@@ -78,7 +79,7 @@ func sameSum(was, now v1alpha1.AppInstanceStatus) bool {
 // told are the conditions that tell the story.
 var told = []string{
 	v1alpha1.ConditionNameConflict, v1alpha1.ConditionStorageReady, v1alpha1.ConditionServiceReady, v1alpha1.ConditionPublishKeyReady,
-	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
+	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionScriptReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
 	v1alpha1.ConditionReady,
 }
 
@@ -102,6 +103,15 @@ func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatu
 		}
 		r.Events.Eventf(a, nil, level, now.Reason, "Reconcile", "%s: %s", kind, short(now.Message, maxNote))
 	}
+}
+
+// tellScript makes an event of a script's errors that are new.
+func (r *Reconciler) tellScript(a *v1alpha1.AppInstance, was *v1alpha1.ScriptStatus) {
+	now := a.Status.Script
+	if now == nil || now.LastError == "" || was != nil && *was == *now {
+		return
+	}
+	r.Events.Eventf(a, nil, corev1.EventTypeWarning, "ScriptError", "Reconcile", "%s (%d script errors since the server started)", short(now.LastError, maxNote), now.Errors)
 }
 
 // tellRestart says why a pod that runs is replaced.

@@ -32,8 +32,9 @@ type observed struct {
 	service        *corev1.Service
 	headless       *corev1.Service
 	configMap      *corev1.ConfigMap
-	secret         *corev1.Secret // with the publish key
-	certificate    *corev1.Secret // of spec.tls
+	secret         *corev1.Secret    // with the publish key
+	certificate    *corev1.Secret    // of spec.tls
+	script         *corev1.ConfigMap // of spec.script
 	serviceAccount *corev1.ServiceAccount
 	oldAccount     *corev1.ServiceAccount // called like the instance, with our label
 	networkPolicy  *networkingv1.NetworkPolicy
@@ -60,6 +61,9 @@ type observed struct {
 	stopped string
 	// sessions is how many clients are connected; -1 when the server was not asked.
 	sessions int
+	// scripts is what the media server says of errors of its scripts; nil when it was
+	// not asked, or did not answer.
+	scripts *scriptReport
 	// applyErr says what could not be applied, so that status tells it.
 	applyErr error
 }
@@ -98,6 +102,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	// Never from a cache: that has no more than the metadata of Secrets.
 	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
+	o.script = found(read, scriptName(o.instance), &corev1.ConfigMap{}, r.APIReader)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +110,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 		return nil, err
 	}
 	o.judge()
+	r.gatherScripts(ctx, o)
 	return o, r.gatherCauses(ctx, o)
 }
 

@@ -41,9 +41,9 @@ const (
 	startSeconds = 300
 )
 
-// podTemplate is a function of spec and image alone: another version of the
-// operator must not restart a pod.
-func podTemplate(a *v1alpha1.AppInstance, image, account, doc string, openShift bool) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+// podTemplate is a function of spec, image and, where those are to restart it, the
+// script's files alone: another version of the operator must not restart a pod.
+func podTemplate(a *v1alpha1.AppInstance, image, account, doc, script string, openShift bool) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	s := a.Spec.Scheduling
 	security := corev1ac.PodSecurityContext().
 		WithRunAsNonRoot(true).WithRunAsUser(userID).WithRunAsGroup(userID).
@@ -80,6 +80,9 @@ func podTemplate(a *v1alpha1.AppInstance, image, account, doc string, openShift 
 		return nil, fmt.Errorf("spec.topologySpreadConstraints: %w", err)
 	}
 	annotations := map[string]string{annotationDocument: documentHash(doc)}
+	if script != "" {
+		annotations[annotationScript] = script
+	}
 	for k, v := range s.PodAnnotations {
 		if !strings.HasPrefix(k, annotationPrefix) {
 			annotations[k] = v
@@ -108,6 +111,10 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 	ports := []*corev1ac.ContainerPortApplyConfiguration{
 		corev1ac.ContainerPort().WithName(portRTMP).WithContainerPort(rtmpPort).WithProtocol(corev1.ProtocolTCP),
 		corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(httpPort).WithProtocol(corev1.ProtocolTCP),
+	}
+	if a.Spec.Script != nil {
+		args = append(args, "--script-folder", pathScript)
+		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeScript).WithMountPath(pathScript).WithReadOnly(true))
 	}
 	if a.Spec.TLS != nil {
 		args = append(args, "--rtmps-address", fmt.Sprintf(":%d", rtmpsPort),
@@ -175,6 +182,9 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 			WithOptional(true).
 			WithDefaultMode(0o440).
 			WithItems(corev1ac.KeyToPath().WithKey(keyEntry).WithPath(keyEntry))))
+	}
+	if s := a.Spec.Script; s != nil {
+		all = append(all, scriptVolume(s))
 	}
 	if tls := a.Spec.TLS; tls != nil {
 		all = append(all, corev1ac.Volume().WithName(volumeTLS).WithSecret(corev1ac.SecretVolumeSource().

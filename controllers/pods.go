@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // revision is that of the StatefulSet that a pod was made from.
@@ -31,7 +32,7 @@ func serves(o *observed) bool {
 }
 
 // poke is the value of the pod's annotation that makes kubelet look at the
-// Secrets again, which it does otherwise in a minute or two; "" when the pod has
+// Secrets and the script again, which it does otherwise in a minute or two; "" when the pod has
 // them as they are. One that was written before the pod began is in it already.
 func poke(o *observed) string {
 	pod := o.pod
@@ -40,11 +41,11 @@ func poke(o *observed) string {
 	}
 	sum := sha256.New()
 	late := false
-	for _, s := range []*corev1.Secret{o.secret, o.certificate} {
+	for _, s := range []client.Object{optional(o.secret), optional(o.certificate), optional(o.script)} {
 		if s == nil {
 			continue
 		}
-		fmt.Fprintf(sum, "%s/%s ", s.UID, s.ResourceVersion)
+		fmt.Fprintf(sum, "%s/%s ", s.GetUID(), s.GetResourceVersion())
 		late = late || changed(s).After(pod.Status.StartTime.Time)
 	}
 	want := hex.EncodeToString(sum.Sum(nil)[:8])
@@ -54,10 +55,10 @@ func poke(o *observed) string {
 	return want
 }
 
-// changed is when a Secret was written last, as far as its managers tell.
-func changed(s *corev1.Secret) time.Time {
-	last := s.CreationTimestamp.Time
-	for _, m := range s.ManagedFields {
+// changed is when an object was written last, as far as its managers tell.
+func changed(s client.Object) time.Time {
+	last := s.GetCreationTimestamp().Time
+	for _, m := range s.GetManagedFields() {
 		if m.Time != nil && m.Time.After(last) {
 			last = m.Time.Time
 		}

@@ -33,6 +33,8 @@ type Reconciler struct {
 	// Sessions asks a media server how many clients are connected. Nil: as its
 	// metrics say.
 	Sessions func(ctx context.Context, address string) (int, error)
+	// Scripts asks a media server for the errors of its scripts. Nil: over HTTP.
+	Scripts func(ctx context.Context, address string) (*scriptReport, error)
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
 
@@ -209,6 +211,8 @@ const (
 	lookAgain = time.Minute     // foreign objects are not watched
 	lookSoon  = 5 * time.Second // events are not watched either
 	idleEvery = 30 * time.Second
+	// scriptEvery is how often a server with a script is asked for its errors.
+	scriptEvery = time.Minute
 )
 
 // next says when to look again. What failed is tried again at growing intervals,
@@ -238,6 +242,9 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	}
 	if p.upgrade.wait.reason == "WaitsForIdle" {
 		sooner(idleEvery)
+	}
+	if o.instance.Spec.Script != nil && !o.instance.Spec.Suspend {
+		sooner(scriptEvery)
 	}
 	if o.standing.statefulSet == ours && o.pod == nil && !o.instance.Spec.Suspend {
 		sooner(lookSoon)

@@ -60,6 +60,11 @@ func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfi
 	if secretOf(before, volumeKey) != secretOf(after, volumeKey) {
 		add("spec.access")
 	}
+	if !reflect.DeepEqual(volumeOf(before, volumeScript), volumeOf(after, volumeScript)) {
+		add("spec.script")
+	} else if scriptChanged(was, want) {
+		add("ConfigMap " + scriptName(o.instance))
+	}
 	if !reflect.DeepEqual(annotationsOf(was), annotationsOf(want)) {
 		add("spec.podAnnotations")
 	}
@@ -97,17 +102,22 @@ func firstContainer(spec map[string]any) map[string]any {
 	return c
 }
 
-// secretOf is the Secret that a volume of a pod's spec mounts.
-func secretOf(spec map[string]any, volume string) string {
+// volumeOf is a volume of a pod's spec; nil: there is none.
+func volumeOf(spec map[string]any, name string) map[string]any {
 	list, _ := spec["volumes"].([]any)
 	for _, v := range list {
-		if m, _ := v.(map[string]any); m["name"] == volume {
-			s, _ := m["secret"].(map[string]any)
-			name, _ := s["secretName"].(string)
-			return name
+		if m, _ := v.(map[string]any); m["name"] == name {
+			return m
 		}
 	}
-	return ""
+	return nil
+}
+
+// secretOf is the Secret that a volume of a pod's spec mounts.
+func secretOf(spec map[string]any, volume string) string {
+	s, _ := volumeOf(spec, volume)["secret"].(map[string]any)
+	name, _ := s["secretName"].(string)
+	return name
 }
 
 // annotationsOf are those of the user.
@@ -115,7 +125,7 @@ func annotationsOf(t *corev1ac.PodTemplateSpecApplyConfiguration) map[string]str
 	all := map[string]string{}
 	if t.ObjectMetaApplyConfiguration != nil {
 		for k, v := range t.Annotations {
-			if k != annotationDocument {
+			if k != annotationDocument && k != annotationScript {
 				all[k] = v
 			}
 		}

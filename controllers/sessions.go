@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // sessions asks a media server how many clients are connected.
@@ -16,6 +19,52 @@ func (r *Reconciler) sessions(ctx context.Context, address string) (int, error) 
 		return r.Sessions(ctx, address)
 	}
 	return connectedClients(ctx, address)
+}
+
+// maxReport bounds what a media server says of its scripts, in bytes.
+const maxReport = 64 << 10
+
+// gatherScripts asks the media server for the errors of its scripts. One that does not
+// answer, or is older than scripts, says nothing.
+func (r *Reconciler) gatherScripts(ctx context.Context, o *observed) {
+	if o.instance.Spec.Script == nil || o.pod == nil || o.pod.Status.PodIP == "" || !podReady(o.pod) {
+		return
+	}
+	if s := o.instance.Status.Script; s != nil && s.Errors > 0 && o.now.Sub(written(o.instance)) < scriptEvery {
+		return // each answer may be written, and what is written wakes us
+	}
+	ask := r.Scripts
+	if ask == nil {
+		ask = scriptErrors
+	}
+	if report, err := ask(ctx, o.pod.Status.PodIP); err == nil {
+		o.scripts = report
+	} else {
+		log.FromContext(ctx).V(1).Info("a media server does not tell of its scripts", "err", err.Error())
+	}
+}
+
+// scriptErrors asks a media server for the last error of its scripts.
+func scriptErrors(ctx context.Context, address string) (*scriptReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(address, httpPort, 80)+"/script-errors?limit=1", nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask the media server at %s: %w", address, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the media server at %s: %w", address, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask the media server at %s: it answers %s", address, resp.Status)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxReport))
+	if err != nil {
+		return nil, fmt.Errorf("ask the media server at %s: %w", address, err)
+	}
+	return readScriptReport(body)
 }
 
 // connectedClients reads the gauge flashpod_connections of a media server.

@@ -18,7 +18,8 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	s.ObservedGeneration = a.Generation
 	address, service := serviceVerdict(o)
 	origin, storage := originVerdict(o, p), storageVerdict(o)
-	key, certificate := publishKeyVerdict(o), certificateVerdict(o)
+	key, certificate, script := publishKeyVerdict(o), certificateVerdict(o), scriptVerdict(o)
+	s.Script = scriptStatus(o)
 	s.URL = url(a, address)
 
 	s.Origin = originStatus(o)
@@ -35,7 +36,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
 	name := nameVerdict(o, p)
-	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate)
+	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate, script)
 	var reconciling, stuck verdict
 	switch {
 	case sum.ok():
@@ -54,6 +55,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionServiceReady, service},
 		{v1alpha1.ConditionPublishKeyReady, key},
 		{v1alpha1.ConditionCertificateReady, certificate},
+		{v1alpha1.ConditionScriptReady, script},
 		{v1alpha1.ConditionSuspended, suspended},
 		{v1alpha1.ConditionUpgradePending, p.upgrade.wait},
 		{v1alpha1.ConditionUnmarkedReference, unmarked(o)},

@@ -39,7 +39,7 @@ func wantedTemplate(t *testing.T, o *observed) *corev1ac.PodTemplateSpecApplyCon
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := podTemplate(o.instance, imageOf(o.instance, o.image), accountName(o.instance), doc, false)
+	template, err := podTemplate(o.instance, imageOf(o.instance, o.image), accountName(o.instance), doc, o.scriptHash(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

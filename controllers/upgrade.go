@@ -88,6 +88,7 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 		}
 		return u, nil
 	}
+	u.edited = u.edited || scriptChanged(current, want)
 	u.mark = u.hash
 	byHand := a.Spec.UpgradePolicy == v1alpha1.UpgradeManual && marks[annotationHeld] == u.hash
 	switch {

@@ -23,6 +23,9 @@ import (
 // indexSecrets finds AppInstances by the Secrets that they use.
 const indexSecrets = "secrets"
 
+// indexScripts finds AppInstances by the ConfigMaps of their scripts.
+const indexScripts = "scripts"
+
 // SetupWithManager watches AppInstances, what they own, what belongs to them by
 // its labels, and the Secrets that they use.
 func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
@@ -36,7 +39,13 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexSecrets, secretsOf); err != nil {
 		return fmt.Errorf("find AppInstances by their Secrets: %w", err)
 	}
-	bySecret := handler.EnqueueRequestsFromMapFunc(r.usersOf)
+	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexScripts, scriptsOf); err != nil {
+		return fmt.Errorf("find AppInstances by their scripts: %w", err)
+	}
+	scripts := &metav1.PartialObjectMetadata{}
+	scripts.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	byScript := handler.EnqueueRequestsFromMapFunc(r.usersBy(indexScripts))
+	bySecret := handler.EnqueueRequestsFromMapFunc(r.usersBy(indexSecrets))
 	byLabel := handler.EnqueueRequestsFromMapFunc(byLabels)
 	tls := &metav1.PartialObjectMetadata{}
 	tls.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
@@ -54,6 +63,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 		Watches(&corev1.PersistentVolumeClaim{}, byLabel).
 		Watches(&corev1.Secret{}, bySecret, builder.OnlyMetadata).
 		WatchesRawSource(source.Kind[client.Object](certificates, tls, bySecret)).
+		WatchesRawSource(source.Kind[client.Object](certificates, scripts, byScript)).
 		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
 		Complete(r)
 }
@@ -99,15 +109,25 @@ func secretsOf(o client.Object) (names []string) {
 	return names
 }
 
-// usersOf are the instances that use a Secret.
-func (r *Reconciler) usersOf(ctx context.Context, o client.Object) (all []ctrl.Request) {
-	var list v1alpha1.AppInstanceList
-	if err := r.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexSecrets: o.GetName()}); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances of a Secret", "namespace", o.GetNamespace(), "secret", o.GetName())
-		return nil
+// scriptsOf is the name of the ConfigMap with an AppInstance's script.
+func scriptsOf(o client.Object) []string {
+	if a, ok := o.(*v1alpha1.AppInstance); ok && scriptName(a) != "" {
+		return []string{scriptName(a)}
 	}
-	for _, a := range list.Items {
-		all = append(all, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&a)})
+	return nil
+}
+
+// usersBy are the instances that use a Secret or a ConfigMap, by an index.
+func (r *Reconciler) usersBy(index string) handler.MapFunc {
+	return func(ctx context.Context, o client.Object) (all []ctrl.Request) {
+		var list v1alpha1.AppInstanceList
+		if err := r.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingFields{index: o.GetName()}); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances that use an object", "namespace", o.GetNamespace(), "name", o.GetName(), "index", index)
+			return nil
+		}
+		for _, a := range list.Items {
+			all = append(all, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&a)})
+		}
+		return all
 	}
-	return all
 }

@@ -26,6 +26,9 @@ const (
 	ConditionPublishKeyReady = "PublishKeyReady"
 	// ConditionCertificateReady is about the Secret of spec.tls; absent without.
 	ConditionCertificateReady = "CertificateReady"
+	// ConditionScriptReady is about the ConfigMap of spec.script, and whether the
+	// script in it can be run; absent without.
+	ConditionScriptReady = "ScriptReady"
 	// ConditionNameConflict is True while an object that is not the operator's
 	// stands where a child of the instance would, or while an older AppInstance has
 	// the on-demand instances that this one asks for, and absent otherwise.
@@ -60,6 +63,9 @@ type AppInstanceStatus struct {
 	// Edges is about the servers that relay for it; absent while there are none.
 	// +optional
 	Edges *EdgesStatus `json:"edges,omitempty"`
+	// Script is about errors of the script; absent without spec.script.
+	// +optional
+	Script *ScriptStatus `json:"script,omitempty"`
 	// Storage is about the volume.
 	// +optional
 	Storage *StorageStatus `json:"storage,omitempty"`
@@ -80,6 +86,18 @@ type EdgesStatus struct {
 	Ready int32 `json:"ready"`
 	// Desired is how many there are to be.
 	Desired int32 `json:"desired"`
+}
+
+// ScriptStatus is about errors of the server-side script, of the instance and of
+// those that started on demand.
+type ScriptStatus struct {
+	// Errors is how many there were since the media server started, as it was last
+	// asked: once in a while, not for each.
+	// +optional
+	Errors int64 `json:"errors,omitempty"`
+	// LastError is the last of them: file and line, what it was, and in which call.
+	// +optional
+	LastError string `json:"lastError,omitempty"`
 }
 
 // StorageStatus is about the volume.
