@@ -21,6 +21,7 @@ var edits = map[string]string{
 	"access":                        "access: {publish: {previousKeyFor: 2h}}",
 	"limits":                        "limits: {maxStreams: 3}",
 	"onDemandInstances":             "onDemandInstances: true",
+	"script":                        "script: {configMap: {name: chat}}",
 	"idle":                          "idle: {unloadAfter: 1h}",
 	"delivery":                      "delivery: {latency: Low}",
 	"service.externalTrafficPolicy": "service: {externalTrafficPolicy: Cluster}",

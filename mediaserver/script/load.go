@@ -114,6 +114,11 @@ func (w *world) load(c *engine.Call) (engine.Value, error) {
 	return w.run(name, data)
 }
 
+// find reads what load was asked for in the file that is under way.
+func (w *world) find(asked string) (name string, data []byte, err error) {
+	return w.host.find(w.here(), asked)
+}
+
 func (w *world) exists(asked string) bool {
 	_, _, err := w.find(asked)
 	return err == nil
@@ -121,7 +126,7 @@ func (w *world) exists(asked string) bool {
 
 // find reads what load was asked for: beside the file that loads, from the folder's
 // top, then in the library.
-func (w *world) find(asked string) (name string, data []byte, err error) {
+func (h *Host) find(from, asked string) (name string, data []byte, err error) {
 	clean := strings.TrimPrefix(strings.ReplaceAll(asked, `\`, "/"), "/")
 	if clean == "" || strings.Contains(clean, ":") || len(clean) > 1000 {
 		return "", nil, errOutside
@@ -133,11 +138,11 @@ func (w *world) find(asked string) (name string, data []byte, err error) {
 	}
 	clean = path.Clean(clean)
 	tries := []string{clean}
-	if beside := path.Join(path.Dir(w.here()), clean); beside != clean && !strings.HasPrefix(asked, "/") {
+	if beside := path.Join(path.Dir(from), clean); beside != clean && !strings.HasPrefix(asked, "/") {
 		tries = []string{beside, clean}
 	}
 	for _, name := range tries {
-		data, _, err = w.host.read(name)
+		data, _, err = h.read(name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, data, err
 		}

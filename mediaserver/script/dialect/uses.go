@@ -20,15 +20,16 @@ type Use struct {
 const maxUses = 1 << 18
 
 // Uses are the names that a file uses and does not declare, and the properties that
-// it uses, in the order of the file; 262,144 at most. A file that is refused has those
-// before the place where it is.
-func Uses(name string, data []byte) (uses []Use) {
+// it uses, in the order of the file; 262,144 at most; and those that it declares for
+// all files. A file that is refused has those before the place where it is.
+func Uses(name string, data []byte) (uses []Use, declared []string) {
 	if len(data) > MaxSize {
-		return nil
+		return nil, nil
 	}
 	src, _ := decode(data)
 	p := newParser(name, src, program)
 	p.used = &[]use{}
+	top := p.scope
 	p.program()
 	for _, u := range *p.used {
 		if !u.Member && u.scope.find(u.Name) != unknown || u.Object != "" && u.scope.find(u.Object) != unknown {
@@ -46,7 +47,7 @@ func Uses(name string, data []byte) (uses []Use) {
 		}
 		return a.Column - b.Column
 	})
-	return uses
+	return uses, slices.Concat(top.declared, top.functions)
 }
 
 // use is a use whose scope may declare more behind it.

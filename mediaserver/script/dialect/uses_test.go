@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,7 +11,7 @@ import (
 func TestUses(t *testing.T) {
 	t.Parallel()
 	var got []string
-	for _, u := range Uses("x.asc", []byte(`application.onConnect = function (client, name) {
+	uses, declared := Uses("x.asc", []byte(`application.onConnect = function (client, name) {
 	var users = new Users(client), stream;
 	trace(name + client.farID + later);
 	stream = Stream.get("x"); stream.play();
@@ -18,7 +19,11 @@ func TestUses(t *testing.T) {
 	undeclared = this.ip;
 }
 function later() { return arguments.length + later.prototype.x }
-`)) {
+`))
+	if !slices.Equal(declared, []string{"later"}) {
+		t.Errorf("it declares %q", declared)
+	}
+	for _, u := range uses {
 		name := u.Name
 		if u.Member {
 			name = u.Object + "." + name
