@@ -90,6 +90,9 @@ type Conn struct {
 	client bool
 
 	received atomic.Uint64 // bytes
+	heard    atomic.Uint64 // messages
+	asked    atomic.Int64  // when the last ping was sent, in ns since 1970
+	trip     atomic.Int64  // how long the last that was answered took, in ns
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -134,6 +137,32 @@ func (c *Conn) Secure() bool {
 	_, tls := c.nc.(interface{ ConnectionState() tls.ConnectionState })
 	return tls || c.sealed != nil
 }
+
+// Ping asks the peer for a sign of life: see RoundTrip. It does not wait.
+func (c *Conn) Ping() error {
+	now := time.Now().UnixNano()
+	c.asked.Store(now)
+	return c.reply(UserControl(EventPingRequest, pingTime(now)))
+}
+
+// RoundTrip is how long the last answer to a ping took; 0: none has come. A peer that
+// is silent for long is pinged without being asked for.
+func (c *Conn) RoundTrip() time.Duration { return time.Duration(c.trip.Load()) }
+
+// answeredPing takes the answer to a ping. One to none of ours says nothing.
+func (c *Conn) answeredPing(said uint32) {
+	asked := c.asked.Load()
+	if asked == 0 || said != pingTime(asked) || !c.asked.CompareAndSwap(asked, 0) {
+		return
+	}
+	c.trip.Store(max(1, time.Now().UnixNano()-asked))
+}
+
+// pingTime is what a ping says of its time, in ms.
+func pingTime(ns int64) uint32 { return uint32(ns / int64(time.Millisecond)) }
+
+// MessagesIn is the number of messages received so far.
+func (c *Conn) MessagesIn() uint64 { return c.heard.Load() }
 
 // BytesIn is the number of bytes received so far.
 func (c *Conn) BytesIn() uint64 { return c.received.Load() }

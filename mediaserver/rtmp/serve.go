@@ -34,6 +34,7 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 			return c.endedBy(err)
 		}
 		c.pinged, c.whole = false, true
+		c.heard.Add(1)
 		if err := c.acknowledge(); err != nil {
 			return err
 		}
@@ -85,7 +86,7 @@ func (c *Conn) readTimeout() error {
 	if err := c.moveDeadline(time.Now()); err != nil {
 		return err
 	}
-	return c.reply(UserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
+	return c.Ping()
 }
 
 // acknowledge tells the peer how much has come, at least every window, and
@@ -190,6 +191,9 @@ func (c *Conn) userControl(m *Message, handle func(*Message) error) error {
 		}
 		return c.reply(UserControl(EventPingResponse, binary.BigEndian.Uint32(m.Payload[2:])))
 	case EventPingResponse:
+		if len(m.Payload) >= 6 {
+			c.answeredPing(binary.BigEndian.Uint32(m.Payload[2:]))
+		}
 		return nil
 	}
 	return handle(m)
