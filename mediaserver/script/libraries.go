@@ -7,4 +7,6 @@ var libraries = []func(*world) error{
 	defineClient,
 	defineApplication,
 	defineLoadVars,
+	defineXML,
+	defineXMLSocket,
 }

@@ -22,8 +22,8 @@ func defineLoadVars(w *world) error {
 			"parse":   w.parseVariables,
 			"failed":  w.nativeFailed,
 			"escape":  func(c *engine.Call) (engine.Value, error) { return engine.String(escapeVariable(c.Arg(0).Text())), nil },
-			"loaded":  bytesOf(func(t *transfer) int64 { return t.loaded.Load() }),
-			"total":   bytesOf(func(t *transfer) int64 { return t.total.Load() }),
+			"loaded":  bytesOf((*transfer).bytesLoaded),
+			"total":   bytesOf((*transfer).bytesTotal),
 		},
 		made: func(class *engine.Object) error {
 			proto, err := class.Get("prototype")

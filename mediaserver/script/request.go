@@ -1,6 +1,7 @@
 package script
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +15,7 @@ import (
 // outward is what a world has under way outside.
 type outward struct {
 	announce *engine.Object
-	transfer *engine.Type
+	carrier  *engine.Type   // see hostObject
 	onData   *engine.Object // LoadVars.prototype.onData
 	requests int
 }
@@ -39,6 +40,9 @@ const maxRequests = 1000
 // that is to get it.
 type transfer struct{ loaded, total atomic.Int64 }
 
+func (t *transfer) bytesLoaded() int64 { return t.loaded.Load() }
+func (t *transfer) bytesTotal() int64  { return t.total.Load() }
+
 const transferName = "_transfer"
 
 // request is what a script wants of a URL.
@@ -52,12 +56,12 @@ type request struct {
 // beginRequest has a request made beside, and its answer told to the target: onHTTPStatus, if
 // it was made, then onData. false: too many are under way.
 func (w *world) beginRequest(q request) (bool, error) {
+	if at := w.where(); at != "" {
+		q.by += " at " + at
+	}
 	if w.outward.requests >= maxRequests {
 		w.report(fmt.Errorf("%s: %d requests are under way, which is as many as a script may have", q.by, maxRequests))
 		return false, nil
-	}
-	if at := w.where(); at != "" {
-		q.by += " at " + at
 	}
 	t := &transfer{}
 	if q.target != nil {
@@ -79,27 +83,37 @@ func (w *world) beginRequest(q request) (bool, error) {
 		if err == nil {
 			r, err = network.Do(ctx, q.Request)
 		}
-		if !w.post(func() { w.endRequest(q, r, err) }) {
-			r.Release()
-		}
+		// What has been posted to a world that ends is heard by nobody.
+		stop := context.AfterFunc(ctx, r.Release)
+		w.post(func() {
+			stop()
+			w.endRequest(q, r, err)
+		})
 	}()
 	return true, nil
 }
 
 // follow hangs a transfer on the object that is to get it.
 func (w *world) follow(o *engine.Object, t *transfer) error {
-	if w.outward.transfer == nil {
-		class, err := w.rt.Define(engine.Class{Name: "Object"})
-		if err != nil {
-			return err
-		}
-		w.outward.transfer = class
-	}
-	v, err := w.outward.transfer.New(t)
+	v, err := w.hostObject(t)
 	if err != nil {
 		return err
 	}
-	return hide(o, transferName, v.Value())
+	return hide(o, transferName, v)
+}
+
+// hostObject makes an object for something of Go's, to hang on an object of a class that
+// is written in the script's language.
+func (w *world) hostObject(host any) (engine.Value, error) {
+	if w.outward.carrier == nil {
+		class, err := w.rt.Define(engine.Class{Name: "Object"})
+		if err != nil {
+			return engine.Undefined, err
+		}
+		w.outward.carrier = class
+	}
+	o, err := w.outward.carrier.New(host)
+	return o.Value(), err
 }
 
 // bytesOf says how far the object's transfer has come: undefined before there was one.

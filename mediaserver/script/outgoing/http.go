@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 )
@@ -33,14 +34,14 @@ type Response struct {
 	Header http.Header
 	Body   []byte // unpacked
 	held   *budget.Budget
-	bytes  int64
+	bytes  atomic.Int64
 }
 
-// Release gives back what the answer has of the budget. It may be called again.
+// Release gives back what the answer has of the budget. It may be called again, and from
+// anywhere.
 func (r *Response) Release() {
-	if r != nil && r.bytes > 0 {
-		r.held.Give(r.bytes)
-		r.bytes = 0
+	if r != nil {
+		r.held.Give(r.bytes.Swap(0))
 	}
 }
 
@@ -205,12 +206,8 @@ func (n *Network) read(r *Response, answer *http.Response, progress func(loaded,
 			if !n.cfg.Memory.Take(grown) {
 				return errors.New("the server has no memory left for answers: try again in a moment")
 			}
-			r.bytes += grown
 			r.Body = append(make([]byte, 0, grown), r.Body...)
-			if old := r.bytes - grown; old > 0 {
-				n.cfg.Memory.Give(old)
-				r.bytes = grown
-			}
+			n.cfg.Memory.Give(r.bytes.Swap(grown))
 		}
 		got, err := body.Read(r.Body[len(r.Body) : len(r.Body)+piece/2])
 		r.Body = r.Body[:len(r.Body)+got]

@@ -1,0 +1,28 @@
+package script
+
+import (
+	_ "embed"
+
+	"flashpod.dev/flashpod/mediaserver/script/engine"
+)
+
+//go:embed xml.js
+var xmlSource string
+
+// defineXML gives the class XML what loads documents and sends them, as LoadVars does
+// with variables: a document is sent by POST.
+func defineXML(w *world) error {
+	return w.values.XML.OnDefine(func(prototype *engine.Object) error {
+		add, err := w.loadLibrary(library{file: "(XML)", source: xmlSource, natives: map[string]engine.Func{
+			"request": w.nativeRequest,
+			"failed":  w.nativeFailed,
+			"loaded":  bytesOf((*transfer).bytesLoaded),
+			"total":   bytesOf((*transfer).bytesTotal),
+		}})
+		if err != nil {
+			return err
+		}
+		_, err = add.Object().Call(engine.Undefined, prototype.Value())
+		return err
+	})
+}
