@@ -9,4 +9,6 @@ var libraries = []func(*world) error{
 	defineLoadVars,
 	defineXML,
 	defineXMLSocket,
+	defineNetConnection,
+	defineNetServices,
 }

@@ -1,9 +1,12 @@
 package script
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
 )
 
 // FuzzVariables: what LoadVars.decode is given by a host is read within bounds, and what
@@ -37,6 +40,49 @@ func FuzzVariables(f *testing.F) {
 			if utf8.ValidString(s) && all[i] != again[i] {
 				t.Fatalf("%q: %q became %q", s, all[i], again[i])
 			}
+		}
+	})
+}
+
+// FuzzEnvelope: what a gateway answers is read within bounds, and what was read can be
+// written and read again.
+func FuzzEnvelope(f *testing.F) {
+	for _, e := range []envelope{
+		{},
+		{Headers: []envelopeHeader{{"AppendToGatewayUrl", false, "?a=1"}}, Bodies: []envelopeBody{{"/1/onResult", "null", amf.NewArray(1.0, "two", nil)}}},
+		{Bodies: []envelopeBody{{"/1/onStatus", "null", amf.NewObject("code", "x")}, {"/2/onResult", "", &amf.ByteArray{Bytes: []byte{1}}}}},
+	} {
+		b, err := appendEnvelope(nil, e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte("<html>"))
+	f.Add([]byte("\x00\x03\x00\x00\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\x05"))
+	f.Add([]byte("\x00\x00\x00\x00\x00\x01\x00\x0b/1/onResult\x00\x00\xff\xff\xff\xff\x11\x0a\x0b\x01\x01"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := readEnvelope(b, 1<<20)
+		if len(e.Headers) > maxEnvelope || len(e.Bodies) > maxEnvelope {
+			t.Fatalf("%d headers and %d bodies", len(e.Headers), len(e.Bodies))
+		}
+		if err != nil {
+			return
+		}
+		for _, body := range e.Bodies {
+			answerTo(body.Target)
+		}
+		again, err := appendEnvelope(nil, e)
+		if err != nil {
+			return // names that grew, of bytes that are no UTF-8
+		}
+		back, err := readEnvelope(again, 1<<21)
+		if err != nil || len(back.Headers) != len(e.Headers) || len(back.Bodies) != len(e.Bodies) {
+			t.Fatalf("%x\nwritten again as %x: %v", b, again, err)
+		}
+		third, err := appendEnvelope(nil, back)
+		if err != nil || !bytes.Equal(again, third) {
+			t.Fatalf("%x and %x: %v", again, third, err)
 		}
 	})
 }
