@@ -75,7 +75,7 @@ func TestNothingIsThereBeforeSomethingIsRecorded(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if s.Busy() {
+	if s.Busy(0) {
 		t.Error("it is busy when nothing is recorded any more")
 	}
 	// With its last recording the folder goes, and the marker.

@@ -22,6 +22,7 @@ const (
 // there is when none comes.
 type clock struct {
 	begun    bool
+	data     media.Timestamp      // the publisher's, of the last data before the first frame; 0: none had a time
 	offset   media.Timestamp      // added to the publisher's timestamps
 	start    media.Timestamp      // file time of the first message
 	last     media.Timestamp      // largest file time so far
@@ -78,9 +79,11 @@ func (c *clock) place(m rtmp.Message) (at media.Timestamp, ok bool) {
 		return 0, false // silence: nothing to keep
 	}
 	if !c.begun {
-		if header || m.Type == rtmp.TypeData {
-			// Its timestamp may be far from that of the first frame.
-			return c.start, true
+		if header {
+			return c.start, true // its timestamp may be far from that of the first frame
+		}
+		if m.Type == rtmp.TypeData {
+			return c.placeData(m.Timestamp), true
 		}
 		c.begun = true
 		c.offset = c.start - m.Timestamp
@@ -104,6 +107,21 @@ func (c *clock) place(m rtmp.Message) (at media.Timestamp, ok bool) {
 	}
 	c.last = max(c.last, at)
 	return at, true
+}
+
+// placeData returns the file time of data that comes before the first frame, whose
+// timestamp may be far from those of frames: many encoders give it none. Data that has
+// one goes on from data that has, as where data is all that is published; the first
+// frame begins behind it.
+func (c *clock) placeData(at media.Timestamp) media.Timestamp {
+	if at == 0 {
+		return c.start
+	}
+	if d := at.Sub(c.data); c.data != 0 && d > 0 && d <= maxAhead {
+		c.start = c.start.Add(d)
+	}
+	c.data = at
+	return c.start
 }
 
 // forward moves a time to where none of the payload's tracks goes back.

@@ -179,3 +179,24 @@ func (s *Store) Length(ctx context.Context, name string) (time.Duration, error) 
 	defer o.release()
 	return o.file.Duration(), nil
 }
+
+// Size is how many bytes the file of a name has. It fails as OpenFile does, but for
+// what is in the file: that is not read.
+func (s *Store) Size(ctx context.Context, name string) (int64, error) {
+	_, info, err := s.newest(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Meta is what the file of a name says of itself: onMetaData as it is played, in AMF0.
+// It fails as OpenFile does.
+func (s *Store) Meta(ctx context.Context, name string) ([]byte, error) {
+	o, err := s.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer o.release()
+	return o.meta, nil
+}

@@ -441,7 +441,7 @@ func TestClock(t *testing.T) {
 		data []byte
 		want int // -1: left out
 	}
-	const v, a = rtmp.TypeVideo, rtmp.TypeAudio
+	const v, a, d = rtmp.TypeVideo, rtmp.TypeAudio, rtmp.TypeData
 	for name, steps := range map[string][]step{
 		"begins at zero":                {{a, 1000, sound, 0}, {a, 1023, sound, 23}},
 		"waits for a keyframe":          {{v, 1000, inter, -1}, {a, 1010, sound, 0}, {v, 1020, inter, -1}, {v, 1040, key, 30}, {v, 1080, inter, 70}},
@@ -454,6 +454,8 @@ func TestClock(t *testing.T) {
 		"time wraps":                    {{a, 0xfffffff0, sound, 0}, {a, 16, sound, 32}},
 		"nor one of several":            {{v, 100, key, 0}, {v, 140, second, 40}, {v, 180, inter, 80}, {v, 150, second, 50}, {v, 140, both, 80}, {v, 160, second, 80}},
 		"silence of no bytes is no tag": {{a, 0, sound, 0}, {a, 23, nil, -1}},
+		"data that is alone":            {{d, 5000, sound, 0}, {d, 8000, sound, 3000}, {d, 7000, sound, 3000}, {d, 9000, sound, 5000}, {a, 9020, sound, 5000}},
+		"data without a time":           {{d, 0, sound, 0}, {d, 300000, sound, 0}, {d, 0, sound, 0}, {a, 300020, sound, 0}},
 		"waits for a keyframe of the default track": {
 			{v, 0, avcHeader, 0}, {v, 0, second, -1}, {v, 0, inter, -1}, {v, 40, key, 0}, {v, 40, second, 0}},
 		"waits for a keyframe that is not marked": {

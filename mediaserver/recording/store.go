@@ -217,9 +217,10 @@ func (s *Store) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Busy says whether something is being played, recorded or mended.
-func (s *Store) Busy() bool {
-	if s.Playbacks() > 0 {
+// Busy says whether something is being played, beside so many playbacks that do not
+// count, recorded or mended.
+func (s *Store) Busy(but int) bool {
+	if s.Playbacks() > but {
 		return true
 	}
 	select {
