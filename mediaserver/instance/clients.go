@@ -56,6 +56,7 @@ func (i *Instance) Leave(c session.Client) {
 func (i *Instance) Shutdown(reason string) {
 	_ = i.post(func(o *owner) {
 		o.closing = true
+		o.endOwn(false)
 		all := o.seen.peers()
 		go func() {
 			for _, peer := range all {

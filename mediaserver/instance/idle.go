@@ -3,7 +3,7 @@ package instance
 import "flashpod.dev/flashpod/mediaserver/session"
 
 // Retire ends the instance for those who would come, if nobody uses it: no client
-// is here, no name and no shared object in use, nothing is recorded, played or mended, and no publisher
+// is here, no name (but by channels, which nobody watches) and no shared object in use, nothing is recorded, played or mended, and no publisher
 // is expected back. told hears whether it has, once and as answers are. The caller
 // closes an instance that has, and its store.
 func (i *Instance) Retire(told func(retired bool)) {
@@ -22,9 +22,9 @@ func (i *Instance) Retire(told func(retired bool)) {
 
 func (o *owner) unused() bool {
 	if o.closing { // nobody comes back, and what is kept goes with the instance
-		return o.seen.connections() == 0 && len(o.records) == 0 && !o.store.Busy()
+		return o.seen.connections() == 0 && len(o.records) == 0 && !o.store.Busy(int(o.ownFiles.Load()))
 	}
-	return o.seen.connections() == 0 && len(o.streams) == 0 && len(o.records) == 0 && len(o.away) == 0 && len(o.objects) == 0 && !o.store.Busy()
+	return o.seen.connections() == 0 && o.inUse() == 0 && len(o.records) == 0 && len(o.away) == 0 && len(o.objects) == 0 && !o.store.Busy(int(o.ownFiles.Load()))
 }
 
 // proves notes that a client has shown that it may publish: see Config.Proved.

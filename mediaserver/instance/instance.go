@@ -114,6 +114,7 @@ type Instance struct {
 
 	addresses *budget.Addresses // of its clients
 	questions *budget.Questions // of players, about files
+	ownFiles  atomic.Int64      // recorded streams that channels play
 
 	seen    *seen
 	refused *refused
@@ -196,6 +197,7 @@ var errAbandoned = errors.New("the server ends, and the disk has not answered")
 // is abandoned. The caller has ended the sessions first.
 func (i *Instance) Close() {
 	i.reentry.check("Close")
+	i.closeOwn()
 	i.writeObjects()
 	t := &i.tasks
 	t.mu.Lock()

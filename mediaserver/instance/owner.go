@@ -18,6 +18,11 @@ type owner struct {
 	away    map[string]*away          // names whose publishers are expected back
 	records map[*recordTask]struct{}  // that are not done
 
+	channels map[string]*channel      // streams that the server publishes itself
+	sources  map[string]string        // live streams that they play, by their names
+	recorded map[string]*ownRecording // what a script records
+	told     func(StreamStatus)       // is told of them; nil: nobody is
+
 	objects map[objectKey]*object         // shared objects in use
 	uses    map[string]map[objectKey]*use // of them, by client
 	// calls are messages about objects that wait for one of the same client that is
@@ -80,7 +85,8 @@ func (i *Instance) own() {
 	o := &owner{
 		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
 		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
-		calls:  map[string][]*call{},
+		calls:    map[string][]*call{},
+		channels: map[string]*channel{}, sources: map[string]string{}, recorded: map[string]*ownRecording{},
 		makers: newMakers(),
 	}
 	o.small, o.large = newWriters()

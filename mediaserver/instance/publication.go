@@ -20,13 +20,14 @@ type publication struct {
 	closed atomic.Bool
 	taken  atomic.Pointer[session.Refusal] // why another has the name; nil: none has
 	told   func(*session.Refusal)          // is told so; nil: nobody is
+	server bool                            // it is a channel's
 
 	record   *recordTask   // nil: none is wanted
 	finished chan struct{} // closed when nothing of it is written any more
 }
 
 func newPublication(i *Instance, c candidate, pub *stream.Publisher) *publication {
-	p := &publication{name: c.Name, inst: i, pub: pub, told: c.TakenOver, finished: make(chan struct{})}
+	p := &publication{name: c.Name, inst: i, pub: pub, told: c.TakenOver, server: c.server, finished: make(chan struct{})}
 	p.wrote.Store(time.Now().UnixNano())
 	return p
 }

@@ -25,7 +25,7 @@ func (i *Instance) Publish(r session.PublishRequest, answer func(session.Publish
 			answer(session.PublishAnswer{Refusal: why})
 		}
 		give := func(a session.PublishAnswer) { a.Proved = proved; answer(a) }
-		if !i.post(func(o *owner) { o.publish(candidate{r, give, refuse}) }) {
+		if !i.post(func(o *owner) { o.publish(candidate{PublishRequest: r, answer: give, refuse: refuse}) }) {
 			refuse(stopping())
 		}
 	})
@@ -55,6 +55,7 @@ func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Ref
 // candidate is a publisher that has asked for a name, and may publish.
 type candidate struct {
 	session.PublishRequest
+	server bool // it is a channel
 	answer func(session.PublishAnswer)
 	refuse func(*session.Refusal)
 }

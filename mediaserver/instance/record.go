@@ -120,7 +120,7 @@ func (t *recordTask) openFile() error {
 		t.over()
 		return err
 	}
-	r, err := i.store.Prepare(t.ctx, t.name, t.mode, t.reader)
+	r, err := i.store.Prepare(t.ctx, t.name, t.mode, t.source)
 	if err != nil {
 		why := t.giveUp(err)
 		if !errors.Is(why, err) { // which was told, and this is what the disk has said late

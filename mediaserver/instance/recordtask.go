@@ -27,7 +27,8 @@ type recordTask struct {
 	name   string
 	mode   recording.Mode
 	reader *stream.Reader
-	before *recordTask // of the same file; nil: there was none
+	source recording.Source // the reader, or what reads no more of it than is wanted
+	before *recordTask      // of the same file; nil: there was none
 
 	// ctx ends when nobody waits for the file any more.
 	ctx    context.Context
@@ -52,7 +53,7 @@ type recordTask struct {
 
 func newRecordTask(i *Instance, c candidate, mode recording.Mode, reader *stream.Reader) *recordTask {
 	t := &recordTask{
-		inst: i, name: c.Name, mode: mode, reader: reader, publisher: &c.PublishRequest,
+		inst: i, name: c.Name, mode: mode, reader: reader, source: reader, publisher: &c.PublishRequest,
 		ready: make(chan struct{}), opened: make(chan struct{}), told: make(chan struct{}), done: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(i.ctx)

@@ -43,7 +43,9 @@ func (o *owner) contend(e *entry, c candidate) (uses bool) {
 		}
 		o.begin(e, c, pub, nil)
 		return true
-	case rules.TakeOver == TakeOverNever:
+	case c.server:
+		return o.takeOver(e, c, "the application plays there")
+	case before.server, rules.TakeOver == TakeOverNever:
 	case rules.TakeOver == TakeOverAlways:
 		return o.takeOver(e, c, "spec.access.publish.takeOver is "+string(TakeOverAlways))
 	case wait <= 0:
