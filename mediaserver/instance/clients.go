@@ -6,15 +6,21 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// Connect lets a client in, or says why not: the instance is full or stops. Each
-// success is matched by a Leave.
+// Connect lets a client in, or says why not: the instance is full or stops. Where
+// there is a script, that decides: see Admit. Each success is matched by a Leave.
 func (i *Instance) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
 	ok := i.post(func(o *owner) {
 		if why := o.connect(r, peer); why != nil {
 			answer(session.ConnectAnswer{Refusal: why})
 			return
 		}
-		answer(session.ConnectAnswer{Instance: i, MaxMessageSize: o.rules.Load().MaxMessageSize})
+		scripted := i.script != nil
+		answer(session.ConnectAnswer{
+			Instance: i, MaxMessageSize: o.rules.Load().MaxMessageSize, Scripted: scripted, Pending: scripted,
+		})
+		if scripted {
+			o.ask(r, peer)
+		}
 	})
 	if !ok {
 		answer(session.ConnectAnswer{Refusal: stopping()})
@@ -22,8 +28,11 @@ func (i *Instance) Connect(r session.ConnectRequest, peer session.Peer, answer f
 }
 
 func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Refusal {
-	if o.closing {
+	if o.closing || o.restarting {
 		return stopping()
+	}
+	if most := o.rules.Load().MaxPending; o.script != nil && o.undecided() >= most {
+		return limit("", "spec.script.limits.pendingConnects", most)
 	}
 	if max := o.rules.Load().MaxConnections; max > 0 && o.seen.connections() >= max {
 		return limit("", "spec.limits.maxConnections", max)
@@ -46,6 +55,7 @@ func (i *Instance) Leave(c session.Client) {
 		o.releaseObjects(c.ID)
 		if o.seen.leave(c.ID) {
 			o.addresses.Go(c.Address)
+			o.left(c.ID)
 		}
 	})
 }
@@ -57,11 +67,19 @@ func (i *Instance) Shutdown(reason string) {
 	_ = i.post(func(o *owner) {
 		o.closing = true
 		o.endOwn(false)
-		all := o.seen.peers()
-		go func() {
-			for _, peer := range all {
-				peer.Shutdown(reason)
-			}
-		}()
+		o.dismiss(reason)
 	})
+}
+
+// dismiss has all clients told to go.
+func (o *owner) dismiss(reason string) {
+	o.refusePending()
+	all := o.seen.peers()
+	go shutdown(all, reason)
+}
+
+func shutdown(peers []session.Peer, reason string) {
+	for _, peer := range peers {
+		peer.Shutdown(reason)
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -43,6 +44,9 @@ type Config struct {
 	// Proved is called, once and as answers are, when the first client has shown that
 	// it may publish; never where anyone may. Nil: nobody wants to know.
 	Proved func()
+	// Script makes the instance's script, which acts on the instance by what it is
+	// given; nil: there is none. It does not wait.
+	Script func(script.Instance) Script
 	// ServerStarted is when its server has: publishers that were lost with the one
 	// before are expected back for a while after that. Zero: now.
 	ServerStarted time.Time
@@ -72,6 +76,7 @@ type Rules struct {
 	SampleAccess session.SampleAccess
 
 	MaxConnections int // 0: no limit
+	MaxPending     int // connects that wait for the script; 0: 1000
 	// MaxPerAddress is how many clients of one address there may be; 0: any
 	// number. It is not for SharedAddresses, which stand for many. Both hold from
 	// the start of the instance on.
@@ -119,6 +124,8 @@ type Instance struct {
 	seen    *seen
 	refused *refused
 
+	script *scripted // nil: there is none
+
 	since      time.Time // Config.ServerStarted
 	proved     func()
 	provedOnce sync.Once
@@ -157,6 +164,9 @@ func New(cfg Config) (*Instance, error) {
 	i.objectDisk.places = maxLoads
 	i.tasks.wake = make(chan struct{}, 1)
 	i.ctx, i.abandon = context.WithCancelCause(context.Background())
+	if cfg.Script != nil {
+		i.script = newScripted(i, cfg.Script)
+	}
 	i.SetRules(cfg.Rules)
 	go i.own()
 	return i, nil
@@ -170,7 +180,13 @@ func (i *Instance) SetRules(r Rules) {
 	if r.PublisherReturn == 0 {
 		r.PublisherReturn = time.Minute
 	}
+	if r.MaxPending == 0 {
+		r.MaxPending = defaultPending
+	}
 	r.Objects = r.Objects.filled()
+	if i.script != nil {
+		r.ObjectAccess = i.objectAccess(r.ObjectAccess)
+	}
 	i.rules.Store(&r)
 }
 
@@ -192,11 +208,15 @@ func (i *Instance) Abandon() { i.abandon(errAbandoned) }
 
 var errAbandoned = errors.New("the server ends, and the disk has not answered")
 
-// Close ends the owner, and waits for what it has been asked to do. Of disks it
+// Close ends the script and the owner, and waits for what they have been asked to do: for
+// a script not long. Of disks it
 // waits for that of shared objects alone, until they are written or the instance
 // is abandoned. The caller has ended the sessions first.
 func (i *Instance) Close() {
 	i.reentry.check("Close")
+	if i.script != nil {
+		i.script.close()
+	}
 	i.closeOwn()
 	i.writeObjects()
 	t := &i.tasks

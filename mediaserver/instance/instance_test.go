@@ -116,8 +116,13 @@ type client struct {
 	told atomic.Int32
 }
 
-func (c *client) Bytes() (in, out uint64) { return 100, 200 }
-func (c *client) Shutdown(string)         { c.told.Add(1) }
+func (c *client) Bytes() (in, out uint64)                         { return 100, 200 }
+func (c *client) Invoke(session.Invocation, func(session.Answer)) {}
+func (c *client) Traffic() session.Traffic                        { return session.Traffic{} }
+func (c *client) CheckBandwidth()                                 {}
+func (c *client) Ping()                                           {}
+func (c *client) Disconnect()                                     {}
+func (c *client) Shutdown(string)                                 { c.told.Add(1) }
 
 func (c *client) Tell(sharedobject.Update, sharedobject.Waiter) bool { return true }
 

@@ -12,11 +12,16 @@ import (
 type owner struct {
 	*Instance
 	closing bool
-	streams map[string]*entry
-	waiting int                       // of them, that nobody publishes
-	played  map[string]map[string]int // names of live streams by client
-	away    map[string]*away          // names whose publishers are expected back
-	records map[*recordTask]struct{}  // that are not done
+	// stopped: the script was told that the instance ends. restarting: it has shut
+	// the instance down, and begins anew when all have left.
+	stopped, restarting bool
+	restarts            int
+	pending             map[string]*pending // connects, by client
+	streams             map[string]*entry
+	waiting             int                       // of them, that nobody publishes
+	played              map[string]map[string]int // names of live streams by client
+	away                map[string]*away          // names whose publishers are expected back
+	records             map[*recordTask]struct{}  // that are not done
 
 	channels map[string]*channel      // streams that the server publishes itself
 	sources  map[string]string        // live streams that they play, by their names
@@ -85,7 +90,7 @@ func (i *Instance) own() {
 	o := &owner{
 		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
 		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
-		calls:    map[string][]*call{},
+		calls: map[string][]*call{}, pending: map[string]*pending{},
 		channels: map[string]*channel{}, sources: map[string]string{}, recorded: map[string]*ownRecording{},
 		makers: newMakers(),
 	}

@@ -12,6 +12,10 @@ import (
 
 // Play implements session.Instance. A live stream may have no publisher yet.
 func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
+	if why := i.mayRead(r.Client, r.Name); why != nil {
+		answer(session.PlayAnswer{Refusal: why})
+		return
+	}
 	ok := i.post(func(o *owner) {
 		if r.From == session.LiveOnly || r.From == session.LiveOrRecorded && o.live(r.Name) {
 			answer(o.play(r))
@@ -41,7 +45,7 @@ func (o *owner) play(r session.PlayRequest) session.PlayAnswer {
 	return session.PlayAnswer{
 		Live:         e.stream,
 		Release:      func() { once.Do(func() { _ = o.post(func(o *owner) { o.leave(r.Name, r.Client) }) }) },
-		SampleAccess: o.rules.Load().SampleAccess,
+		SampleAccess: o.samples(r.Client, r.Name),
 	}
 }
 
@@ -62,12 +66,16 @@ func (i *Instance) playRecorded(ctx context.Context, r session.PlayRequest, answ
 	case err != nil:
 		answer(session.PlayAnswer{Refusal: notPlayed(err)})
 	default:
-		answer(session.PlayAnswer{File: file, SampleAccess: i.rules.Load().SampleAccess})
+		answer(session.PlayAnswer{File: file, SampleAccess: i.samples(r.Client, r.Name)})
 	}
 }
 
 // Length implements session.Instance.
 func (i *Instance) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
+	if why := i.mayRead(r.Client, r.Name); why != nil {
+		answer(session.LengthAnswer{Refusal: why})
+		return
+	}
 	ok := i.questions.Ask(r.ID, func(ctx context.Context) {
 		if ctx.Err() != nil {
 			answer(session.LengthAnswer{Refusal: withdrawn(ctx)})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -22,12 +23,19 @@ type publication struct {
 	told   func(*session.Refusal)          // is told so; nil: nobody is
 	server bool                            // it is a channel's
 
+	client string            // who publishes
+	info   script.StreamInfo // as its script knows it
+	gone   bool              // the script was told that it has ended: the owner's
+
 	record   *recordTask   // nil: none is wanted
 	finished chan struct{} // closed when nothing of it is written any more
 }
 
 func newPublication(i *Instance, c candidate, pub *stream.Publisher) *publication {
-	p := &publication{name: c.Name, inst: i, pub: pub, told: c.TakenOver, server: c.server, finished: make(chan struct{})}
+	p := &publication{
+		name: c.Name, inst: i, pub: pub, told: c.TakenOver, server: c.server, finished: make(chan struct{}),
+		client: c.ID, info: script.StreamInfo{Name: c.Name, Query: c.Query, Mode: string(c.Mode)},
+	}
 	p.wrote.Store(time.Now().UnixNano())
 	return p
 }
@@ -74,9 +82,12 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 		go func() { <-p.finished; ended(nil) }()
 		return
 	}
-	if how == session.EndedLost {
-		_ = p.inst.post(func(o *owner) { o.lost(p) }) // before anybody sees that nobody publishes
-	}
+	_ = p.inst.post(func(o *owner) {
+		if how == session.EndedLost {
+			o.lost(p) // before anybody sees that nobody publishes
+		}
+		o.unpublished(p)
+	})
 	p.pub.Close()
 	if p.record == nil {
 		p.finish()
@@ -95,4 +106,19 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 func (p *publication) finish() {
 	close(p.finished)
 	_ = p.inst.post(func(o *owner) { o.release(p.name) })
+}
+
+// published and unpublished tell the script of a publication that has begun, and that
+// it has ended.
+func (o *owner) published(p *publication) {
+	if o.script != nil && p.client != "" {
+		o.script.host.Publish(p.client, p.info)
+	}
+}
+
+func (o *owner) unpublished(p *publication) {
+	if o.script != nil && p.client != "" && !p.gone {
+		p.gone = true
+		o.script.host.Unpublish(p.client, p.info)
+	}
 }

@@ -42,6 +42,10 @@ func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Ref
 		i.Refused(r, why)
 		i.afterGuess(r, why, func() { answer(why) })
 	}
+	if why := i.mayWrite(r.Client, r.Name); why != nil {
+		decided(why)
+		return
+	}
 	if i.rules.Load().Keys == nil {
 		decided(nil)
 		return
@@ -82,6 +86,7 @@ func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *reco
 	p := newPublication(o.Instance, c, pub)
 	e.publication = p
 	o.cameBack(c.Name)
+	o.published(p)
 	o.seen.count(func(t *Totals) { t.Publications++ })
 	mode, wanted, why := o.rules.Load().recordMode(c.Mode)
 	switch {

@@ -48,6 +48,7 @@ func (i *Instance) afterGuess(r session.PublishRequest, why *session.Refusal, an
 var RefusedPublications = []session.RefusalCode{
 	session.RefusedNoKeyGiven, session.RefusedWrongKey, session.RefusedKeyReplaced, session.RefusedNoKey,
 	session.RefusedBadRequest, session.RefusedTaken, session.RefusedLimit, session.RefusedStopping,
+	session.RefusedNoAccess,
 }
 
 func stopping() *session.Refusal {

@@ -37,6 +37,7 @@ func (o *owner) contend(e *entry, c candidate) (uses bool) {
 	case before.closed.Load():
 		// It ends at this moment, and whoever ends it closes it too, perhaps later.
 		before.pub.Close()
+		o.unpublished(before)
 		pub, err := e.stream.Publish()
 		if err != nil {
 			break
@@ -89,6 +90,7 @@ func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 		return o.contend(e, c) // it has ended just now
 	}
 	// From here on nobody else ends it.
+	o.unpublished(before)
 	o.log.Info("publisher is taken over", "client", c.ID, "address", c.Address, "stream", c.Name, "because", because)
 	if before.told != nil {
 		before.told(why)

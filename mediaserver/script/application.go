@@ -125,11 +125,7 @@ func (w *world) broadcastMsg(c *engine.Call) (engine.Value, error) {
 	if err != nil {
 		return engine.Undefined, err
 	}
-	for id, cl := range w.clients {
-		if cl.state == accepted {
-			w.host.cfg.Instance.Invoke(id, method, args, nil)
-		}
-	}
+	w.host.cfg.Instance.Broadcast(method, args)
 	return engine.Bool(true), nil
 }
 

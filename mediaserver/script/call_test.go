@@ -183,7 +183,7 @@ func TestMethods(t *testing.T) {
 			invoke a sum 5
 			true
 			invoke a sum
-			invoke a news 1 x
+			broadcast news 1 x
 			result: done
 			result 6true
 			status Some.Error

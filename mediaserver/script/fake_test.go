@@ -108,6 +108,11 @@ func (f *fake) Invoke(client, method string, args []amf.Value, answer func(scrip
 	}
 	return true
 }
+
+func (f *fake) Broadcast(method string, args []amf.Value) {
+	f.say("broadcast %s%s", method, texts(args))
+}
+
 func (f *fake) Shutdown() { f.say("shutdown") }
 func (f *fake) Lost(reason string) {
 	f.say("lost %s", reason)

@@ -53,6 +53,9 @@ type Instance interface {
 	// before its acceptance follows that. Nobody waits for the answer if there is no
 	// function for it. false: the client is gone.
 	Invoke(client, method string, args []amf.Value, answer func(Answer)) bool
+	// Broadcast calls a method of all clients that are in, without an answer: it costs
+	// less than to call each.
+	Broadcast(method string, args []amf.Value)
 	// Shutdown ends the instance: its clients are told, and it is unloaded. It asks
 	// Host.Stop, whose refusal it passes over, tells Host.Leave of each client, and
 	// then calls Host.Close.

@@ -47,8 +47,13 @@ func TestMaxConnections(t *testing.T) {
 // guest is connected and does nothing.
 type guest int
 
-func (g guest) Bytes() (in, out uint64) { return 0, 0 }
-func (g guest) Shutdown(string)         {}
+func (g guest) Bytes() (in, out uint64)                         { return 0, 0 }
+func (g guest) Invoke(session.Invocation, func(session.Answer)) {}
+func (g guest) Traffic() session.Traffic                        { return session.Traffic{} }
+func (g guest) CheckBandwidth()                                 {}
+func (g guest) Ping()                                           {}
+func (g guest) Disconnect()                                     {}
+func (g guest) Shutdown(string)                                 {}
 
 func (g guest) Tell(sharedobject.Update, sharedobject.Waiter) bool { return true }
 

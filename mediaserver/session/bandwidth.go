@@ -91,13 +91,18 @@ func (s *Session) checkBandwidth(cmd *rtmp.Command) error {
 	if err := s.answer(cmd); err != nil {
 		return err
 	}
+	s.measure(methods)
+	return nil
+}
+
+// measure begins a measurement, unless one runs.
+func (s *Session) measure(methods bandwidthMethods) {
 	if s.measuring {
-		return nil
+		return
 	}
 	s.measuring = true
 	b := &bandwidthCheck{s: s, methods: methods, began: time.Now(), before: s.conn.BytesOut()}
 	b.call()
-	return nil
 }
 
 // call makes the call of this round.

@@ -18,7 +18,7 @@ func (s *Session) command(cmd *rtmp.Command) error {
 		return s.connect(cmd)
 	}
 	if run, ok := connectionCommands[cmd.Name]; ok {
-		return run(s, cmd)
+		return s.builtIn(cmd, run)
 	}
 	if run, ok := streamCommands[cmd.Name]; ok {
 		ns := s.netStream(cmd.StreamID)
@@ -27,7 +27,7 @@ func (s *Session) command(cmd *rtmp.Command) error {
 		}
 		return run(ns, cmd)
 	}
-	return s.failCall(cmd, fmt.Sprintf("Method not found (%s).", Printable(cmd.Name)))
+	return s.method(cmd)
 }
 
 // connectionCommands may come on any message stream.
@@ -118,11 +118,7 @@ func (s *Session) noRoom(cmd *rtmp.Command) error {
 // failCall sends the _error of a call.
 func (s *Session) failCall(cmd *rtmp.Command, description string) error {
 	s.log.Debug("call failed", "command", Printable(cmd.Name), "reason", description)
-	if cmd.Transaction == 0 {
-		return nil
-	}
-	return s.conn.SendCommand(0, "_error", cmd.Transaction, nil, amf.NewObject(
-		"level", "error", "code", "NetConnection.Call.Failed", "description", description))
+	return s.failedCall(cmd, description)
 }
 
 func (s *Session) createStream(cmd *rtmp.Command) error {
@@ -144,7 +140,7 @@ func (s *Session) deleteStream(cmd *rtmp.Command) error {
 	if !ok || id < 0 || id > math.MaxUint32 {
 		const why = "deleteStream needs the number of a stream."
 		if cmd.Transaction == 0 {
-			return s.conn.Send(rtmp.Status(cmd.StreamID, "error", "NetConnection.Call.Failed", why))
+			return s.conn.Send(rtmp.Status(cmd.StreamID, "error", callFailed, why))
 		}
 		return s.failCall(cmd, why)
 	}

@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"fmt"
-	"net/url"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -39,13 +38,8 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", err.Error(), "bad application name")
 	}
 	s.client.Agent = Printable(property(args, "flashVer", ""))
-	answer, err := ask(s, func(answer func(ConnectAnswer)) {
-		s.dir.Connect(ConnectRequest{s.client, to.Application, to.Instance}, s, answer)
-	}, func(late ConnectAnswer) {
-		if late.Instance != nil {
-			late.Instance.Leave(s.client)
-		}
-	})
+	request := s.connectRequest(cmd, args, to)
+	answer, err := s.enter(request)
 	switch {
 	case errors.Is(err, errPending):
 		return s.refuse(cmd, "NetConnection.Connect.Failed", fmt.Sprintf(
@@ -56,18 +50,32 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		return s.refused(cmd, to, answer.Refusal)
 	}
 	s.letIn(answer)
-	s.query = to.query
-	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil {
-		for k, v := range u.Query() {
-			s.query[k] = append(s.query[k], v...)
-		}
-	}
+	s.query, s.amf3 = request.Query, request.AMF3
 	return s.welcome(cmd, args, to)
+}
+
+// enter asks for the instance and, where that has to think about it, whether it lets
+// the client in.
+func (s *Session) enter(r ConnectRequest) (ConnectAnswer, error) {
+	answer, err := ask(s, func(answer func(ConnectAnswer)) { s.dir.Connect(r, s, answer) }, func(late ConnectAnswer) {
+		if late.Instance != nil {
+			late.Instance.Leave(s.client)
+		}
+	})
+	if err != nil || answer.Refusal != nil || !answer.Pending {
+		return answer, err
+	}
+	inst := answer.Instance
+	answer.Refusal, err = ask(s, func(decided func(*Refusal)) { inst.Admit(s.client, decided) }, func(*Refusal) {})
+	if err != nil || answer.Refusal != nil {
+		inst.Leave(s.client)
+	}
+	return answer, err
 }
 
 // letIn notes that an instance has let the client in.
 func (s *Session) letIn(answer ConnectAnswer) {
-	s.inst = answer.Instance
+	s.inst, s.scripted = answer.Instance, answer.Scripted
 	s.maxMessage = defaultMessage
 	if answer.MaxMessageSize > 0 {
 		s.maxMessage = answer.MaxMessageSize
@@ -88,11 +96,9 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	}
 	s.log.Info("connected", said...)
 
-	// A number, and no other than there is, whatever came.
-	encoding := 0.0
-	if v, ok := args.Get("objectEncoding"); ok && (v == 3.0 || v == int32(3)) {
+	encoding := 0 // no other than there is, whatever came
+	if s.amf3 {
 		encoding = 3
-		s.amf3 = true
 	}
 	props := amf.NewObject("fmsVer", fmsVersion, "capabilities", fmsCapabilities, "mode", 1)
 	if enhanced {
@@ -118,6 +124,7 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	// is over.
 	err := s.conn.SendCommand(0, "onBWDone", 0, nil)
 	s.connected.Store(true) // from here on it may be told to go
+	s.early.tell()
 	return err
 }
 
@@ -130,50 +137,4 @@ func (s *Session) greet() error {
 		rtmp.UserControl(rtmp.EventStreamBegin, 0),
 		rtmp.SetChunkSize(rtmp.ChunkSize),
 	)
-}
-
-// refused tells a client why the instance has not let it in.
-func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
-	const reject = "[ Server.Reject ] : "
-	switch why.Code {
-	case RefusedNoApplication:
-		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.Application), string(why.Code))
-	case RefusedNoInstance:
-		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.Instance, to.Application), string(why.Code))
-	case RefusedBadInstance:
-		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) cannot start: %s.", Printable(to.Instance), to.Application, why.Error()), string(why.Code))
-	case RefusedLimit:
-		return s.refuse(cmd, "NetConnection.Connect.Failed", reject+"Resource limit violation: "+why.Error()+".", "instance is full")
-	case RefusedStopping:
-		return s.refuse(cmd, "NetConnection.Connect.AppShutdown", "The instance is stopping.", string(why.Code))
-	}
-	return s.refuse(cmd, "NetConnection.Connect.Failed", why.Error()+".", string(why.Code))
-}
-
-// refuse answers connect with _error and the reason, tells the client to
-// close, and ends the connection.
-func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) error {
-	defer s.dismiss(lingerFor)
-	s.cfg.Refused(counted)
-	args, _ := cmd.Object.(*amf.Object)
-	if args == nil {
-		args = &amf.Object{}
-	}
-	s.log.Warn("connect refused", "app", Printable(property(args, "app", "")), "code", code, "reason", description)
-	err := s.conn.Send(
-		rtmp.WindowAckSize(windowAckSize),
-		rtmp.SetPeerBandwidth(windowAckSize, peerLimit),
-		rtmp.SetChunkSize(rtmp.ChunkSize),
-	)
-	if err != nil {
-		return err
-	}
-	info := amf.NewObject("level", "error", "code", code, "description", description)
-	if err := s.conn.SendCommand(0, "_error", cmd.Transaction, nil, info); err != nil {
-		return err
-	}
-	return s.conn.SendCommand(0, "close", 0, nil)
 }

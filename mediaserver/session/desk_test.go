@@ -22,6 +22,9 @@ type desk struct {
 	publishes chan asked[session.PublishRequest, session.PublishAnswer]
 	plays     chan asked[session.PlayRequest, session.PlayAnswer]
 	lengths   chan asked[session.LengthRequest, session.LengthAnswer]
+	admits    chan asked[session.Client, *session.Refusal]
+	calls     chan asked[session.CallRequest, session.CallAnswer]
+	peers     chan session.Peer
 	refusals  chan *session.Refusal // by the session itself
 	left      chan session.Client
 	withdrawn chan session.Client
@@ -34,6 +37,9 @@ func newDesk() *desk {
 		publishes: make(chan asked[session.PublishRequest, session.PublishAnswer], room),
 		plays:     make(chan asked[session.PlayRequest, session.PlayAnswer], room),
 		lengths:   make(chan asked[session.LengthRequest, session.LengthAnswer], room),
+		admits:    make(chan asked[session.Client, *session.Refusal], room),
+		calls:     make(chan asked[session.CallRequest, session.CallAnswer], room),
+		peers:     make(chan session.Peer, room),
 		refusals:  make(chan *session.Refusal, room),
 		left:      make(chan session.Client, room),
 		withdrawn: make(chan session.Client, room),
@@ -41,11 +47,20 @@ func newDesk() *desk {
 }
 
 // Connect implements session.Directory.
-func (d *desk) Connect(r session.ConnectRequest, _ session.Peer, answer func(session.ConnectAnswer)) {
+func (d *desk) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	d.peers <- peer
 	d.connects <- asked[session.ConnectRequest, session.ConnectAnswer]{r, answer}
 }
 
-// Publish implements session.Instance, as all below.
+// Admit implements session.Instance, as all below.
+func (d *desk) Admit(c session.Client, answer func(*session.Refusal)) {
+	d.admits <- asked[session.Client, *session.Refusal]{c, answer}
+}
+
+func (d *desk) Call(r session.CallRequest, answer func(session.CallAnswer)) {
+	d.calls <- asked[session.CallRequest, session.CallAnswer]{r, answer}
+}
+
 func (d *desk) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
 	d.publishes <- asked[session.PublishRequest, session.PublishAnswer]{r, answer}
 }

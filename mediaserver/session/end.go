@@ -37,17 +37,20 @@ func (s *Session) shutdown(reason string) {
 		// next will serve it.
 		last = slices.Insert(last, 0, rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason))
 	}
-	s.turns.post(func() {
-		for _, ns := range s.streams {
-			ns.playlist = nil
-			ns.stopPlaying()
-		}
-	})
+	s.turns.post(s.stopAll)
 	if err := s.conn.Send(last...); err != nil {
 		s.Close()
 		return
 	}
 	s.hangUp(shutdownGrace)
+}
+
+// stopAll ends all that plays.
+func (s *Session) stopAll() {
+	for _, ns := range s.streams {
+		ns.playlist = nil
+		ns.stopPlaying()
+	}
 }
 
 // dismiss lets a client go that was refused and told why.
@@ -83,6 +86,7 @@ func (s *Session) end(err error, d time.Duration) {
 		f(false)
 	}
 	clear(s.streams)
+	s.early.end()
 	if s.inst != nil {
 		s.inst.Leave(s.client)
 	} else if !s.leaving.Load() {

@@ -7,6 +7,7 @@ const (
 	MaxNetStreams   = maxNetStreams
 	MaxWaiting      = maxWaiting
 	MaxWaitingBytes = maxWaitingBytes
+	MaxCalling      = maxCalling
 )
 
 // CommandNames are the commands that a session knows.

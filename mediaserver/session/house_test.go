@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -16,6 +17,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -50,11 +52,21 @@ func twice(t *testing.T, test func(*testing.T, way)) {
 type place struct {
 	application, instance string
 	rules                 instance.Rules
+	script                string // main.asc; "": there is none
 }
 
 // open is an instance where anyone may do anything, and nobody is so slow that
 // a name is taken over.
-var open = place{"app", "one", instance.Rules{Stream: stream.Options{GOPCache: true}, PublisherTimeout: 10 * time.Minute}}
+var open = place{
+	application: "app", instance: "one",
+	rules: instance.Rules{Stream: stream.Options{GOPCache: true}, PublisherTimeout: 10 * time.Minute},
+}
+
+// running is a place with a script.
+func (p place) running(source string) place {
+	p.script = source
+	return p
+}
 
 // with is a place of other rules.
 func (p place) with(change func(*instance.Rules)) place {
@@ -153,10 +165,19 @@ func (h *house) add(t testing.TB, p place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := instance.New(instance.Config{
+	cfg := instance.Config{
 		Application: p.application, Name: p.instance, Fanout: h.fanout, Store: store, Rules: p.rules, Log: h.cfg.Log,
 		Budgets: h.cfg.Budgets,
-	})
+	}
+	if p.script != "" {
+		cfg.Script = func(i script.Instance) instance.Script {
+			return script.New(script.Config{
+				Application: p.application, Name: p.instance, Instance: i, Log: h.cfg.Log,
+				Files: fstest.MapFS{"main.asc": {Data: []byte(p.script)}},
+			})
+		}
+	}
+	i, err := instance.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"net/url"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
@@ -25,15 +27,29 @@ type Client struct {
 	Agent   string // what it calls itself (flashVer), cut to some 64 bytes
 }
 
-// ConnectRequest is what connect asks.
+// ConnectRequest is what connect asks. What it says of itself comes from the client:
+// each text is cut to 4 KiB, and all of it was one message of 64 KiB at most.
 type ConnectRequest struct {
 	Client
 	Application, Instance string
+
+	URI      string      // tcUrl
+	Referrer string      // swfUrl
+	PageURL  string      // pageUrl
+	Query    url.Values  // of app and tcUrl
+	Secure   bool        // the connection is encrypted: rtmps
+	AMF3     bool        // objectEncoding 3
+	Args     []amf.Value // behind the command object: for the application
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.
 type ConnectAnswer struct {
 	Instance Instance
+	// Scripted says that calls of the client's are for the instance: Instance.Call.
+	Scripted bool
+	// Pending says that the instance has a place for the client, and has not decided
+	// yet whether to let it in: Instance.Admit says so. Such a client leaves as any.
+	Pending bool
 	// MaxMessageSize is how many bytes a command, a data message or a shared
 	// object of the client may have; 0: 1 MiB.
 	MaxMessageSize int
@@ -44,13 +60,33 @@ type ConnectAnswer struct {
 type Peer interface {
 	// Tell brings an update of a shared object.
 	sharedobject.Subscriber
+	// Invoke calls a method of the client's NetConnection. answer is called once, as
+	// answers are, with what comes of it; nil: none is wanted. What is said to a
+	// client that pends, by this and by Disconnect, follows its being let in, in
+	// order.
+	Invoke(v Invocation, answer func(Answer))
+	// CheckBandwidth measures the client's line, as its own call of that name does.
+	CheckBandwidth()
+	// Ping asks the client for a sign of life: see Traffic.
+	Ping()
+	// Disconnect ends the connection, once all that was said to the client is sent.
+	Disconnect()
 	// Bytes returns what the connection has received and sent so far. It does
 	// not wait: a link keeps the figures that it was sent last.
 	Bytes() (in, out uint64)
+	// Traffic returns what more there is to know, as Bytes does.
+	Traffic() Traffic
 	// Shutdown tells the client that the instance goes away, and ends the
 	// connection soon after. It does not wait for the client, nor for what the
 	// session is doing.
 	Shutdown(reason string)
+}
+
+// Traffic is what has gone over a client's connection.
+type Traffic struct {
+	In, Out    uint64 // bytes
+	MessagesIn uint64
+	RoundTrip  time.Duration // of the last ping that was answered; 0: none was
 }
 
 // Directory finds the instance that a connect names, and asks it to let the
@@ -59,9 +95,14 @@ type Directory interface {
 	Connect(r ConnectRequest, peer Peer, answer func(ConnectAnswer))
 }
 
-// Instance is a running instance of an application, for one client that it has
-// let in.
+// Instance is a running instance of an application, for one client that it has a
+// place for.
 type Instance interface {
+	// Admit asks whether a client is let in whose connect pends. It is answered
+	// once that is decided: nil: it is.
+	Admit(c Client, answer func(*Refusal))
+	// Call has the instance's script answer a client's call.
+	Call(CallRequest, func(CallAnswer))
 	// MayPublish asks whether Publish would be refused for what the client
 	// shows of itself. It changes nothing but the count of refusals.
 	MayPublish(PublishRequest, func(*Refusal))
@@ -89,6 +130,40 @@ type Instance interface {
 	Leave(Client)
 }
 
+// CallRequest is a call of a client's: NetConnection.call.
+type CallRequest struct {
+	Client
+	Method string // as the client says it: it may have dots or slashes
+	Args   []amf.Value
+	AMF3   bool // that the result may have: see rtmp.Values
+}
+
+// CallAnswer is what has come of a call.
+type CallAnswer struct {
+	Result rtmp.Values // one value; with Failed, what the client is given in place of our own words
+	// Missing: there is no method of that name, and the session's own may answer.
+	Missing bool
+	Failed  string // why there is no result; "": there is one, or Missing
+}
+
+// Invocation is a call of a client's method: see NewInvocation.
+type Invocation struct {
+	Method  string
+	Args    rtmp.Values
+	message *rtmp.Message // of a call without an answer; nil: it is made when it is needed
+}
+
+// NewInvocation makes a call that many may be sent, and is not made anew for each.
+func NewInvocation(method string, args rtmp.Values) Invocation {
+	return Invocation{method, args, args.Command(method, 0)}
+}
+
+// Answer is what has come of a call of a client's method.
+type Answer struct {
+	Value amf.Value // the result, or the information object of an error
+	Error bool      // the client has answered _error, or not at all
+}
+
 // Credentials are what a client shows of its right to do something.
 type Credentials struct {
 	Key string // from ?key= of the stream's name or of the connection's URL
@@ -111,6 +186,7 @@ const (
 type PublishRequest struct {
 	Client
 	Name        string
+	Query       string // behind the name's question mark
 	Mode        PublishMode
 	Credentials Credentials
 	// RecordingEnded is called, at most once for a recording that has begun or was

@@ -255,7 +255,7 @@ func TestInstanceThatDoesNotAnswer(t *testing.T) {
 // A publisher that is told to go before its instance has answered, and leaves.
 func TestPublisherIsToldToGoUnanswered(t *testing.T) {
 	t.Parallel()
-	d := &shutdowns{desk: newDesk(), peers: make(chan session.Peer, 1)}
+	d := newDesk()
 	h := newHouse(session.Config{})
 	h.dir = d
 	h.open(t)
@@ -271,17 +271,6 @@ func TestPublisherIsToldToGoUnanswered(t *testing.T) {
 	p := newPaper()
 	asked.answer(session.PublishAnswer{Publication: p})
 	taken(t, p.closed)
-}
-
-// shutdowns is a desk that knows its clients.
-type shutdowns struct {
-	*desk
-	peers chan session.Peer
-}
-
-func (s *shutdowns) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
-	s.peers <- peer
-	s.desk.Connect(r, peer, answer)
 }
 
 // storeWith is a store that holds a recording.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
@@ -45,10 +46,15 @@ func (p *pipe) settled() bool { return p.there.empty() && p.back.empty() }
 
 // Connect implements session.Directory.
 func (p *pipe) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	args := r.Args
+	r.Args = nil
 	r = carried(r)
+	r.Args = carriedValues(args)
 	p.there.send(func() {
 		p.far.Connect(r, newFarPeer(p, peer), func(a session.ConnectAnswer) {
-			b := session.ConnectAnswer{MaxMessageSize: a.MaxMessageSize, Refusal: carriedRefusal(a.Refusal)}
+			b := session.ConnectAnswer{
+				MaxMessageSize: a.MaxMessageSize, Refusal: carriedRefusal(a.Refusal), Scripted: a.Scripted, Pending: a.Pending,
+			}
 			if a.Instance != nil {
 				b.Instance = farInstance{p, a.Instance}
 			}
@@ -71,6 +77,23 @@ func newFarPeer(p *pipe, peer session.Peer) farPeer {
 }
 
 func (f farPeer) Bytes() (in, out uint64) { return f.peer.Bytes() }
+
+func (f farPeer) Invoke(v session.Invocation, answer func(session.Answer)) {
+	v = carried(v)
+	var back func(session.Answer)
+	if answer != nil {
+		back = func(a session.Answer) {
+			a.Value = carriedValues([]amf.Value{a.Value})[0]
+			f.p.there.send(func() { answer(a) })
+		}
+	}
+	f.p.back.send(func() { f.peer.Invoke(v, back) })
+}
+
+func (f farPeer) Traffic() session.Traffic { return f.peer.Traffic() }
+func (f farPeer) CheckBandwidth()          { f.p.back.send(f.peer.CheckBandwidth) }
+func (f farPeer) Ping()                    { f.p.back.send(f.peer.Ping) }
+func (f farPeer) Disconnect()              { f.p.back.send(f.peer.Disconnect) }
 
 func (f farPeer) Shutdown(reason string) { f.p.back.send(func() { f.peer.Shutdown(reason) }) }
 
@@ -137,6 +160,28 @@ func (o *farObjects) Room() { go o.tell() }
 type farInstance struct {
 	p    *pipe
 	inst session.Instance
+}
+
+func (f farInstance) Admit(c session.Client, answer func(*session.Refusal)) {
+	f.p.there.send(func() {
+		f.inst.Admit(c, func(why *session.Refusal) {
+			why = carriedRefusal(why)
+			f.p.back.send(func() { answer(why) })
+		})
+	})
+}
+
+func (f farInstance) Call(r session.CallRequest, answer func(session.CallAnswer)) {
+	args := r.Args
+	r.Args = nil
+	r = carried(r)
+	r.Args = carriedValues(args)
+	f.p.there.send(func() {
+		f.inst.Call(r, func(a session.CallAnswer) {
+			a = carried(a)
+			f.p.back.send(func() { answer(a) })
+		})
+	})
 }
 
 func (f farInstance) MayPublish(r session.PublishRequest, answer func(*session.Refusal)) {
@@ -250,13 +295,31 @@ func carried[T any](v T) (arrives T) {
 	return arrives
 }
 
+// carriedValues are AMF values on the other side: what they hold is no client's any
+// more.
+func carriedValues(values []amf.Value) (arrive []amf.Value) {
+	for _, v := range values {
+		b, err := amf.Append3(nil, v)
+		if err != nil {
+			panic(err) // it came as AMF, or is the test's
+		}
+		one, _, err := amf.Decode3(b)
+		if err != nil {
+			panic(err)
+		}
+		arrive = append(arrive, one)
+	}
+	return arrive
+}
+
 func carriedRefusal(why *session.Refusal) *session.Refusal {
 	if why == nil {
 		return nil
 	}
 	plain := *why
-	plain.Cause = nil
+	plain.Cause, plain.Application = nil, nil
 	plain = carried(plain)
+	plain.Application = carriedValues([]amf.Value{why.Application})[0]
 	if why.Cause != nil {
 		plain.Cause = errors.New(why.Cause.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -128,6 +129,7 @@ func (ns *netStream) publishRequest(cmd *rtmp.Command) (r PublishRequest, bad *R
 		r.Name = withoutQuery(raw)
 		return r, &Refusal{Code: RefusedBadRequest, Reason: "Cannot publish: " + err.Error()}
 	}
+	_, r.Query, _ = strings.Cut(raw, "?")
 	r.Name, r.Credentials = name, s.credentials(query)
 	if word, ok := text(cmd.Args, 1); ok && word != "" {
 		r.Mode = PublishMode(word)

@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
 
 // RefusalCode is why something is refused, in a few fixed words: those of
 // publications are a label of a metric.
@@ -12,6 +16,8 @@ const (
 	RefusedNoInstance    RefusalCode = "no such instance"
 	// RefusedBadInstance is for a name under which no instance can start.
 	RefusedBadInstance RefusalCode = "bad instance name"
+	// RefusedByScript is for a client that the application's script does not let in.
+	RefusedByScript RefusalCode = "rejected by the script"
 )
 
 // Why a client may not publish. RefusedLimit and RefusedStopping are also why
@@ -25,6 +31,9 @@ const (
 	RefusedTaken       RefusalCode = "name is taken"
 	RefusedLimit       RefusalCode = "limit reached"
 	RefusedStopping    RefusalCode = "instance is stopping"
+	// RefusedNoAccess is for what the application's script keeps from the client; it
+	// is also why it may not play.
+	RefusedNoAccess RefusalCode = "no access"
 )
 
 // Why a stream is not recorded, or a recorded stream not played.
@@ -49,6 +58,11 @@ type Refusal struct {
 	// RetryAfter is when asking again may help; 0: that is not known.
 	RetryAfter time.Duration
 	Cause      error // for the log, never for the client; may be nil
+
+	// Of RefusedByScript: what the client is given as info.application, and another
+	// URL that it is to try, as info.ex.redirect; nil and "": nothing.
+	Application amf.Value
+	Redirect    string
 }
 
 // Error implements error.

@@ -90,6 +90,10 @@ type Session struct {
 	window       window
 	objectsTaken func(bytes int) // window.taken
 
+	early early // what the instance says to a client that is not let in yet
+	// calling has one for each call that is under way from the client.
+	calling chan struct{}
+
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
 	largest    atomic.Int64 // message of the client, once it is connected
 	connected  atomic.Bool  // an instance has let the client in
@@ -103,6 +107,7 @@ type Session struct {
 	log        *slog.Logger
 	client     Client
 	inst       Instance     // nil until connected
+	scripted   bool         // and answers calls
 	query      url.Values   // of app and tcUrl
 	takes      tracks.Takes // of what it plays
 	streams    map[uint32]*netStream
@@ -149,6 +154,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		gone:    gone,
 		streams: map[uint32]*netStream{},
 		objects: make(chan struct{}, maxObjectMessages),
+		calling: make(chan struct{}, maxCalling),
 	}
 	if b := cfg.Budgets; b != nil {
 		s.reading = b.Turns.For(s.client.Address)

@@ -1,0 +1,117 @@
+package instance
+
+import (
+	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// defaultPending is how many connects may wait for the script at once, where the
+// rules do not say.
+const defaultPending = 1000
+
+// pending is a connect that the script has not decided about, or whose session has not
+// asked what it has decided.
+type pending struct {
+	decided bool
+	why     *session.Refusal       // nil: the client is let in
+	answer  func(*session.Refusal) // nil: its session has not asked yet
+}
+
+// ask has the script decide about a client.
+func (o *owner) ask(r session.ConnectRequest, peer session.Peer) {
+	s := o.script
+	s.come(r, peer)
+	o.pending[r.ID] = &pending{}
+	c := script.Client{
+		ID: r.ID, Address: r.Address, Agent: r.Agent, Protocol: "rtmp", Secure: r.Secure,
+		URI: r.URI, Referrer: r.Referrer, PageURL: r.PageURL, Query: r.Query, AMF3: r.AMF3,
+	}
+	if r.Secure {
+		c.Protocol = "rtmps"
+	}
+	s.host.Connect(c, r.Args)
+}
+
+// undecided is how many clients wait for the script.
+func (o *owner) undecided() (n int) {
+	for _, p := range o.pending {
+		if !p.decided {
+			n++
+		}
+	}
+	return n
+}
+
+// Admit implements session.Instance.
+func (i *Instance) Admit(c session.Client, answer func(*session.Refusal)) {
+	ok := i.post(func(o *owner) {
+		p := o.pending[c.ID]
+		switch {
+		case p == nil:
+			answer(stopping()) // it has left, or never came
+		case p.decided:
+			delete(o.pending, c.ID)
+			answer(p.why)
+		default:
+			p.answer = answer
+		}
+	})
+	if !ok {
+		answer(stopping())
+	}
+}
+
+// decide ends the waiting of a client, once: with nil it is let in.
+func (o *owner) decide(id string, why *session.Refusal) {
+	p := o.pending[id]
+	if p == nil || p.decided {
+		return
+	}
+	p.decided, p.why = true, why
+	if why == nil {
+		o.script.change(id, func(g *guest) { g.in = true })
+	}
+	if p.answer != nil {
+		delete(o.pending, id)
+		p.answer(why)
+	}
+}
+
+// refusePending ends the waiting of all.
+func (o *owner) refusePending() {
+	for id := range o.pending {
+		o.decide(id, stopping())
+	}
+}
+
+// Accept implements script.Instance, as all below.
+func (s *scripted) Accept(client string) {
+	_ = s.post(func(o *owner) { o.decide(client, nil) })
+}
+
+func (s *scripted) Reject(client string, why script.Rejection) {
+	_ = s.post(func(o *owner) { o.decide(client, rejected(why)) })
+}
+
+func rejected(why script.Rejection) *session.Refusal {
+	return &session.Refusal{
+		Code: session.RefusedByScript, Reason: why.Description, Application: why.Application, Redirect: why.Redirect,
+	}
+}
+
+// Disconnect of a client that waits is a rejection.
+func (s *scripted) Disconnect(client string) {
+	_ = s.post(func(o *owner) {
+		if p := o.pending[client]; p != nil && !p.decided {
+			o.decide(client, rejected(script.Rejection{}))
+			return
+		}
+		if g := s.guest(client); g != nil {
+			s.out.say(0, g.peer.Disconnect)
+		}
+	})
+}
+
+func (s *scripted) SetAccess(client string, a script.Access) {
+	_ = s.post(func(*owner) { s.change(client, func(g *guest) { g.access = &a }) })
+}

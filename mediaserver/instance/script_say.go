@@ -1,0 +1,155 @@
+package instance
+
+import (
+	"errors"
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// maxMethod is how long the name of a client's method may be, in bytes.
+const maxMethod = 512
+
+var (
+	errMethod = fmt.Errorf("the name of a method is longer than %d bytes", maxMethod)
+	errUnsaid = errors.New("too much waits to be sent to clients")
+)
+
+// Invoke implements script.Instance. It encodes at once, in the script's goroutine.
+func (s *scripted) Invoke(client, method string, args []amf.Value, answer func(script.Answer)) bool {
+	g := s.guest(client)
+	if g == nil {
+		return false
+	}
+	v, err := s.encode(method, g.amf3, args)
+	if err != nil {
+		s.unsaid(method, err)
+		noAnswer(answer, err.Error())
+		return true
+	}
+	n := len(v.Args.Bytes)
+	if !s.post(func(*owner) { s.out.say(n, func() { g.peer.Invoke(v, s.answered(answer)) }) }) {
+		s.out.give(n)
+		return false
+	}
+	return true
+}
+
+// Broadcast calls a method of all clients that were let in.
+func (s *scripted) Broadcast(method string, args []amf.Value) {
+	v0, err := s.encode(method, false, args)
+	if err != nil {
+		s.unsaid(method, err)
+		return
+	}
+	n, v3 := len(v0.Args.Bytes), session.Invocation{}
+	if s.speakAMF3() {
+		if v3, err = s.encode(method, true, args); err != nil {
+			s.out.give(n)
+			s.unsaid(method, err)
+			return
+		}
+		n += len(v3.Args.Bytes)
+	}
+	if !s.post(func(*owner) {
+		all := s.audience()
+		s.out.say(n, func() {
+			for _, g := range all {
+				s.out.rest()
+				if g.amf3 && v3.Method != "" {
+					g.peer.Invoke(v3, nil)
+				} else {
+					g.peer.Invoke(v0, nil)
+				}
+			}
+		})
+	}) {
+		s.out.give(n)
+	}
+}
+
+// encode makes a call, and has room taken for it.
+func (s *scripted) encode(method string, amf3 bool, args []amf.Value) (session.Invocation, error) {
+	if len(method) > maxMethod {
+		return session.Invocation{}, errMethod
+	}
+	v, err := s.values(amf3, args...)
+	if err != nil {
+		return session.Invocation{}, err
+	}
+	return session.NewInvocation(method, v), nil
+}
+
+func (s *scripted) values(amf3 bool, args ...amf.Value) (rtmp.Values, error) {
+	v, err := rtmp.EncodeValues(amf3, session.MaxInvocation, args...)
+	if err == nil && !s.out.take(len(v.Bytes)) {
+		err = errUnsaid
+	}
+	return v, err
+}
+
+func (s *scripted) unsaid(method string, err error) {
+	s.log.Warn("a script's call of a client's method was not sent", "method", session.Printable(method), "err", err)
+}
+
+// answered hands a client's answer to the script, behind what the client has asked
+// before.
+func (s *scripted) answered(answer func(script.Answer)) func(session.Answer) {
+	if answer == nil {
+		return nil
+	}
+	return func(a session.Answer) {
+		said := script.Answer{Value: a.Value, Error: a.Error}
+		if !s.post(func(*owner) { answer(said) }) {
+			answer(said)
+		}
+	}
+}
+
+// noAnswer answers in place of a client.
+func noAnswer(answer func(script.Answer), why string) {
+	if answer != nil {
+		answer(script.Answer{Error: true, Value: amf.NewObject(
+			"level", "error", "code", "NetConnection.Call.Failed", "description", why)})
+	}
+}
+
+// Call implements session.Instance.
+func (i *Instance) Call(r session.CallRequest, answer func(session.CallAnswer)) {
+	s := i.script
+	if s == nil {
+		answer(session.CallAnswer{Missing: true})
+		return
+	}
+	ok := s.post(func(*owner) {
+		if g := s.guest(r.ID); g == nil || !g.in {
+			answer(session.CallAnswer{Failed: "The client is not connected."})
+			return
+		}
+		s.host.Call(script.Call{Client: r.ID, Method: r.Method, Args: r.Args, Answer: func(a script.CallAnswer) { s.result(r, a, answer) }})
+	})
+	if !ok {
+		answer(session.CallAnswer{Failed: string(session.RefusedStopping)})
+	}
+}
+
+// result brings what has come of a client's call to it, behind what the script has
+// said before. It encodes at once, in the script's goroutine.
+func (s *scripted) result(r session.CallRequest, a script.CallAnswer, answer func(session.CallAnswer)) {
+	said := session.CallAnswer{Missing: a.Missing, Failed: a.Failed}
+	if !a.Missing && (a.Failed == "" || a.Value != nil) {
+		var err error
+		if said.Result, err = s.values(r.AMF3, a.Value); err != nil {
+			s.log.Warn("the result of a client's call was not sent", "client", r.ID, "method", session.Printable(r.Method), "err", err)
+			said = session.CallAnswer{Failed: "The result cannot be sent: " + err.Error()}
+		}
+	}
+	n := len(said.Result.Bytes)
+	if !s.post(func(*owner) { s.out.say(n, func() { answer(said) }) }) {
+		s.out.give(n)
+		answer(said)
+	}
+}

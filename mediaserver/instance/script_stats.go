@@ -1,0 +1,128 @@
+package instance
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/script"
+)
+
+// maxProblems is how many problems of a script are kept, the last ones.
+const maxProblems = 20
+
+// problems are what has gone wrong in a script.
+type problems struct {
+	mu    sync.Mutex // nothing else is taken while it is held
+	total uint64
+	last  []script.Problem
+}
+
+// Failed implements script.Instance, as all below.
+func (s *scripted) Failed(p script.Problem) {
+	s.problems.mu.Lock()
+	defer s.problems.mu.Unlock()
+	s.problems.total++
+	s.problems.last = append(s.problems.last, p)
+	if n := len(s.problems.last); n > maxProblems {
+		s.problems.last = slices.Delete(s.problems.last, 0, n-maxProblems)
+	}
+}
+
+// ScriptProblems are how often something has gone wrong in the instance's script, and
+// the last times, the oldest first.
+func (i *Instance) ScriptProblems() (total uint64, last []script.Problem) {
+	if i.script == nil {
+		return 0, nil
+	}
+	p := &i.script.problems
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total, slices.Clone(p.last)
+}
+
+// rate is how fast something has grown of late: over a second at least.
+type rate struct {
+	at      time.Time
+	in, out uint64
+	perIn   float64 // bytes a second
+	perOut  float64
+}
+
+func (r *rate) look(now time.Time, in, out uint64) {
+	passed := now.Sub(r.at).Seconds()
+	if r.at.IsZero() || passed >= 1 {
+		if !r.at.IsZero() {
+			// What has left meanwhile may have taken its figures with it.
+			r.perIn, r.perOut = float64(in-min(in, r.in))/passed, float64(out-min(out, r.out))/passed
+		}
+		r.at, r.in, r.out = now, in, out
+	}
+}
+
+func (s *scripted) Stats(answer func(script.Stats)) {
+	is := s.Instance.Stats()
+	var messages uint64
+	for _, peer := range s.seen.peers() {
+		messages += peer.Traffic().MessagesIn
+	}
+	s.mu.Lock()
+	messages += s.heard
+	s.rate.look(time.Now(), is.Total.BytesIn, is.Total.BytesOut)
+	perIn, perOut := s.rate.perIn, s.rate.perOut
+	s.mu.Unlock()
+	answer(script.Stats{
+		BytesIn: is.Total.BytesIn, BytesOut: is.Total.BytesOut, MessagesIn: messages,
+		Connects: is.Total.Connections, Disconnects: is.Total.Connections - uint64(is.Connections),
+		BandwidthIn: perIn, BandwidthOut: perOut,
+	})
+}
+
+func (s *scripted) ClientStats(client string, answer func(script.ClientStats, bool)) {
+	g := s.guest(client)
+	if g == nil {
+		answer(script.ClientStats{}, false)
+		return
+	}
+	t := g.peer.Traffic()
+	s.mu.Lock()
+	g.rate.look(time.Now(), t.In, t.Out)
+	is := script.ClientStats{
+		Stats: script.Stats{
+			BytesIn: t.In, BytesOut: t.Out, MessagesIn: t.MessagesIn, Connects: 1,
+			BandwidthIn: g.rate.perIn, BandwidthOut: g.rate.perOut,
+		},
+		RoundTrip: float64(t.RoundTrip) / float64(time.Millisecond),
+	}
+	s.mu.Unlock()
+	answer(is, true)
+}
+
+func (s *scripted) Ping(client string) {
+	if g := s.guest(client); g != nil {
+		g.peer.Ping()
+	}
+}
+
+func (s *scripted) CheckBandwidth(client string) {
+	_ = s.post(func(*owner) {
+		if g := s.guest(client); g != nil {
+			s.out.say(0, g.peer.CheckBandwidth)
+		}
+	})
+}
+
+func (s *scripted) Length(stream string, answer func(seconds float64)) {
+	if !s.questions.Ask("script", func(ctx context.Context) {
+		d, err := s.store.Length(ctx, stream)
+		if err != nil {
+			d = 0 // nothing is recorded under that name, or nothing that can be read
+		}
+		answer(d.Seconds())
+	}) {
+		answer(0)
+	}
+}
+
+func (s *scripted) SetBandwidth(string, float64, float64) {}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"flashpod.dev/flashpod/mediaserver/amf"
+)
+
+// maxInvocation bounds what a client is sent by one call or result, in bytes: what
+// may wait for its socket beside media.
+const maxInvocation = MaxInvocation
+
+// MaxInvocation is how many bytes the arguments of a call of a client's method, or the
+// result of a call of its own, may have.
+const MaxInvocation = 1 << 20
+
+// Invoke implements Peer. A client that does not read is ended as by any answer that
+// it does not take.
+func (s *Session) Invoke(v Invocation, answer func(Answer)) {
+	s.after(len(v.Method)+len(v.Args.Bytes), func(in bool) {
+		if !in {
+			unanswered(answer, "The client was not let in.")
+			return
+		}
+		s.invoke(v, answer)
+	})
+}
+
+// Disconnect implements Peer.
+func (s *Session) Disconnect() {
+	s.after(0, func(in bool) {
+		if !in {
+			return // it has gone, or is told so
+		}
+		s.turns.post(s.stopAll) // who plays is sent no end of what is queued
+		s.dismiss(lingerFor)
+	})
+}
+
+// CheckBandwidth implements Peer.
+func (s *Session) CheckBandwidth() {
+	s.after(0, func(in bool) {
+		if in {
+			s.turns.post(func() {
+				if !s.leaving.Load() {
+					s.measure(nativeBandwidth)
+				}
+			})
+		}
+	})
+}
+
+// Ping implements Peer.
+func (s *Session) Ping() {
+	s.after(0, func(in bool) {
+		if in {
+			_ = s.conn.Ping() // Serve returns why not
+		}
+	})
+}
+
+// Traffic implements Peer.
+func (s *Session) Traffic() Traffic {
+	in, out := s.Bytes()
+	return Traffic{In: in, Out: out, MessagesIn: s.conn.MessagesIn(), RoundTrip: s.conn.RoundTrip()}
+}
+
+// after has f called: once the client was let in, and with that.
+func (s *Session) after(bytes int, f func(in bool)) {
+	waits, err := s.early.add(bytes, f)
+	switch {
+	case err != nil:
+		f(false)
+		_ = s.conn.CloseWithError(err) // Serve returns it
+	case !waits:
+		f(true)
+	}
+}
+
+func (s *Session) invoke(v Invocation, answer func(Answer)) {
+	if s.leaving.Load() {
+		unanswered(answer, "The client has gone.")
+		return
+	}
+	if answer == nil {
+		m := v.message
+		if m == nil {
+			m = v.Args.Command(v.Method, 0)
+		}
+		_ = s.conn.Send(m) // Serve returns why not
+		return
+	}
+	err := s.calls.CallValues(v.Method, v.Args, func(values []amf.Value, err error) {
+		if err != nil && len(values) == 0 {
+			unanswered(answer, err.Error()+".")
+			return
+		}
+		a := Answer{Value: amf.Undefined{}, Error: err != nil}
+		if len(values) > 0 {
+			a.Value = values[0]
+		}
+		answer(a)
+	})
+	if err != nil {
+		unanswered(answer, err.Error()+".")
+	}
+}
+
+// unanswered answers in place of a client that does not.
+func unanswered(answer func(Answer), why string) {
+	if answer != nil {
+		answer(Answer{Error: true, Value: amf.NewObject("level", "error", "code", callFailed, "description", why)})
+	}
+}
