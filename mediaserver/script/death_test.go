@@ -34,7 +34,7 @@ func TestDeath(t *testing.T) {
 			limits := short
 			limits.Memory = 4 << 20
 			if method == "hog" {
-				limits = engine.Limits{Memory: limits.Memory}
+				limits.Time, limits.Grace = 0, 0
 			}
 			h := start(t, f, script.Config{Files: files("main.asc", mortal), Limits: limits})
 			h.Connect(newClient("a"), nil)

@@ -1,6 +1,8 @@
 package script_test
 
 import (
+	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,6 +80,42 @@ func TestLoad(t *testing.T) {
 		config: script.Config{Application: "chat", Files: files("chat.js", `trace("js")`, "scripts/chat.asc", `trace("asc")`)},
 		want:   `asc`,
 	}})
+}
+
+// TestLoadMuch is a script of many functions, which is nearly as large as one may be,
+// and files that are loaded again and again.
+func TestLoadMuch(t *testing.T) {
+	var large strings.Builder
+	for i := 0; large.Len() < 3<<20; i++ {
+		fmt.Fprintf(&large, "function f%d(a, b) { var x = a + b; for (var i in this) { x += i } return x }\n", i)
+	}
+	runAll(t, []scenario{{
+		name:   "large",
+		config: script.Config{Files: files("main.asc", large.String()+`trace("loaded")`)},
+		want:   `loaded`,
+	}, {
+		name: "again and again",
+		config: script.Config{Files: files("settings.asc", "var n = n ? n + 1 : 1; //"+strings.Repeat("x", 1<<20),
+			"main.asc", `for (var i = 0; i < 100; i++) load("settings.asc"); trace(n)`)},
+		want: `100`,
+	}, {
+		name:   "more than is kept",
+		config: script.Config{Files: more{}},
+		want:   `failed main.asc:1 load fatal=true: main.asc:1:35: Error: load 21.asc: 22 files of 66060369 bytes were loaded already: at most 10000 of 67108864, until the script is loaded anew`,
+	}})
+}
+
+// more is a folder with a file of three megabytes for each number.
+type more struct{}
+
+func (more) Open(name string) (fs.File, error) {
+	if name == "main.asc" {
+		return files(name, `for (var i = 0; ; i++) load(i + ".asc")`).Open(name)
+	}
+	if !strings.HasSuffix(name, ".asc") || strings.Contains(name, "/") {
+		return nil, fs.ErrNotExist
+	}
+	return files(name, "//"+strings.Repeat("x", 3<<20)).Open(name)
 }
 
 func TestGlobals(t *testing.T) {

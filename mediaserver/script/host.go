@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/script/dialect"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 	"flashpod.dev/flashpod/mediaserver/script/outgoing"
 )
@@ -52,8 +53,11 @@ const (
 	defaultTimers      = 1000
 	defaultCalls       = 10000
 
-	// Files may have what the dialect reads, and there are many clients.
-	defaultSource  = 4 << 20
+	// A file may have what the dialect reads, which grows where it is rewritten; in the
+	// engine, source takes sixteen times its size where it is all small functions. There
+	// are many clients. What is not used costs nothing.
+	defaultSource  = 2 * dialect.MaxSize
+	defaultMemory  = 16 * dialect.MaxSize
 	defaultHandles = 65536
 )
 
@@ -63,6 +67,7 @@ func (c *Config) fill() {
 	c.Timers = orElse(c.Timers, defaultTimers)
 	c.Calls = orElse(c.Calls, defaultCalls)
 	c.Limits.Source = orElse(c.Limits.Source, defaultSource)
+	c.Limits.Memory = orElse(c.Limits.Memory, defaultMemory)
 	c.Limits.Handles = orElse(c.Limits.Handles, defaultHandles)
 	c.Hostname = orElse(c.Hostname, "localhost")
 	if c.Log == nil {

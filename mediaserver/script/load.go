@@ -1,6 +1,7 @@
 package script
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -33,11 +34,19 @@ func Find(files fs.FS, application string) (file string, ok bool, err error) {
 }
 
 const (
-	// maxLoads is how many files a script may load, and maxLoading how many of them
-	// from one another.
-	maxLoads   = 1000
+	// maxLoaded is how many bytes of files a script may load, all that is not the same
+	// again, and maxFiles how many files of other names; maxLoading is how many may
+	// load one another.
+	maxLoaded  = 64 << 20
+	maxFiles   = 10000
 	maxLoading = 32
 )
+
+// file is one that was loaded.
+type file struct {
+	sum    [sha256.Size]byte // of what it held
+	source *dialect.Source
+}
 
 // loadMain loads the script, if there is one.
 func (w *world) loadMain() error {
@@ -55,18 +64,34 @@ func (w *world) loadMain() error {
 
 // run makes a file the engine's, and runs it.
 func (w *world) run(name string, data []byte) (engine.Value, error) {
-	if w.loads++; w.loads > maxLoads {
-		return engine.Undefined, fmt.Errorf("load %s: %d files were loaded already, which is the most", name, maxLoads)
-	}
-	source, err := dialect.Rewrite(name, data)
+	source, err := w.rewrite(name, data)
 	if err != nil {
 		return engine.Undefined, err
 	}
 	w.loading++
 	defer func() { w.loading-- }()
-	w.loaded[name] = true
-	w.scripts.Add(source)
 	return w.rt.Load(engine.Source{Name: name, Text: source.Text})
+}
+
+// rewrite is what the engine reads of a file. One that was loaded before and is the same
+// costs nothing more: scripts load what says how they are to behave again and again.
+func (w *world) rewrite(name string, data []byte) (*dialect.Source, error) {
+	f, sum := w.loaded[name], sha256.Sum256(data)
+	if f.source != nil && f.sum == sum {
+		return f.source, nil
+	}
+	if f.source == nil && len(w.loaded) >= maxFiles || w.bytes+len(data) > maxLoaded {
+		return nil, fmt.Errorf("load %s: %d files of %d bytes were loaded already: at most %d of %d, until the script is loaded anew",
+			name, len(w.loaded), w.bytes, maxFiles, maxLoaded)
+	}
+	source, err := dialect.Rewrite(name, data)
+	if err != nil {
+		return nil, err
+	}
+	w.bytes += len(data)
+	w.loaded[name] = file{sum, source}
+	w.scripts.Add(source)
+	return source, nil
 }
 
 // read reads a file of the application's, or of the library's if it has none.
@@ -153,7 +178,7 @@ func (h *Host) find(from, asked string) (name string, data []byte, err error) {
 // here is the file of the code that is under way; "" if it is in none.
 func (w *world) here() string {
 	for _, p := range w.rt.Here() {
-		if w.loaded[p.File] {
+		if w.loaded[p.File].source != nil {
 			return p.File
 		}
 	}

@@ -140,7 +140,7 @@ func (w *world) written(f *engine.Object) bool {
 	if !ok || ours(at.File) {
 		return false
 	}
-	if w.loaded[at.File] {
+	if w.loaded[at.File].source != nil {
 		return true
 	}
 	// What eval made has no file: the script's, or a part of the dialect.

@@ -40,9 +40,9 @@ type world struct {
 	application application
 	types       types
 	timers      timers
-	loading     int // files that are being loaded, one from another
-	loads       int
-	loaded      map[string]bool // files that were
+	loading     int             // files that are being loaded, one from another
+	loaded      map[string]file // files that were, by name
+	bytes       int             // of what was loaded
 	isNative    *engine.Object  // says whether a function is the dialect's
 	// newStream makes an object of class Stream for a stream that a client publishes.
 	newStream func(StreamInfo) (engine.Value, error)
@@ -63,7 +63,7 @@ func newWorld(h *Host) (*world, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &world{
 		host: h, ctx: ctx, cancel: cancel, gone: make(chan struct{}), rt: rt, log: h.log,
-		clients: map[string]*client{}, loaded: map[string]bool{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
+		clients: map[string]*client{}, loaded: map[string]file{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
 	}, nil
 }
 
