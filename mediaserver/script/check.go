@@ -56,14 +56,14 @@ func Check(application string, files, library fs.FS) (*Checked, error) {
 	c.host.cfg.fill()
 	c.host.log = c.host.cfg.Log
 	var err error
-	if c.found.Main, _, err = Find(files, application); err != nil {
-		return nil, err
-	}
 	if c.world, err = newWorld(c.host); err != nil {
 		return nil, err
 	}
 	defer c.world.rt.Close()
 	defer c.world.cancel()
+	if c.found.Main, err = c.world.open(); err != nil {
+		return nil, err
+	}
 	err = c.world.rt.Scope(func() error {
 		if err := c.world.furnish(); err != nil {
 			return fmt.Errorf("set up the script: %w", err)
@@ -104,12 +104,12 @@ func (c *checker) all() error {
 	}
 	c.seen[c.found.Main] = true
 	for waiting := []string{c.found.Main}; len(waiting) > 0; waiting = waiting[1:] {
-		if len(c.found.Files) == maxLoads {
-			c.lacks(waiting[0], 0, 0, fmt.Sprintf("%d files were looked into already, which is the most that a script may load", maxLoads))
+		if len(c.found.Files) == maxFiles {
+			c.lacks(waiting[0], 0, 0, fmt.Sprintf("%d files were looked into already, which is the most that a script may load", maxFiles))
 			break
 		}
 		c.found.Files = append(c.found.Files, waiting[0])
-		data, _, err := c.host.read(waiting[0])
+		data, err := c.world.read(waiting[0])
 		if err != nil {
 			return fmt.Errorf("read %s: %w", waiting[0], err)
 		}
@@ -122,9 +122,9 @@ func (c *checker) all() error {
 }
 
 func (c *checker) noMain() string {
-	for _, old := range []string{"main.far", "main.ase", path.Base(c.host.cfg.Application) + ".far"} {
+	for _, old := range []string{"main.ase", path.Base(c.host.cfg.Application) + ".ase"} {
 		if _, err := fs.Stat(c.host.cfg.Files, old); err == nil {
-			return old + " is an archive or compiled: put the script's sources (main.asc) beside it"
+			return old + " is compiled: put the script's source (main.asc) beside it"
 		}
 	}
 	return "there is no main.asc, nor any other file that an application's script begins with: every client would be accepted"
@@ -176,7 +176,7 @@ func (c *checker) load(from string, l dialect.Load) []string {
 		c.found.Different = append(c.found.Different, Remark{from, l.Line, l.Column, "load of a name that is computed: it is not followed"})
 		return nil
 	}
-	name, _, err := c.host.find(from, l.Path)
+	name, _, err := c.world.findFrom(from, l.Path)
 	_, provided := c.world.provided[strings.ToLower(path.Base(l.Path))]
 	switch {
 	case err != nil && provided:

@@ -29,7 +29,7 @@ func TestCheck(t *testing.T) {
 		{"all is there", folder("main.asc", "load('lib/a.asc'); application.onConnect = function (c) { c.mine = new Mine(); return true };\nvar s = application.clients.length;",
 			"lib/a.asc", "load(\"b.asc\"); function Mine() {}", "lib/b.asc", "x = 1;"), nil, nil, "main.asc lib/a.asc lib/b.asc"},
 		{"nothing", folder("readme", ""), nil, []string{".: there is no main.asc"}, ""},
-		{"an archive", folder("main.far", ""), nil, []string{".: main.far is an archive"}, ""},
+		{"a compiled script", folder("main.ase", ""), nil, []string{".: main.ase is compiled"}, ""},
 		{"files", folder("scripts/main.asc", "\nload('gone.asc');\nload('../up.asc'); load(name + '.asc')"), nil,
 			[]string{"scripts/main.asc:2:1: load gone.asc: there is no such file", "scripts/main.asc:3:1: load ../up.asc: a path that leaves"}, "scripts/main.asc"},
 		{"a library", folder("main.asc", "load('components.asc')"), folder("components.asc", "load('sub/people.asc')", "sub/people.asc", "\n\nvar x = ;"),

@@ -11,8 +11,48 @@
 //
 // A world is one life of a script: a runtime with all that it has. A runtime that
 // does not come back, or dies, is replaced by a new world, which starts as the
-// instance did.
+// instance did; its clients are told, and what the old one owed is answered: calls with
+// an error, connects with a rejection. A world that dies within ten seconds lets the
+// next one wait, from a second to a minute; who connects meanwhile is told why. A
+// script that cannot be loaded is no death: clients are rejected with what is wrong,
+// until Reload.
 //
 // Everything that a script sees is defined here, a class a file; libraries.go lists
 // them.
+//
+// # What clients can call
+//
+// Functions that the script wrote, on the object of the client, on what that inherits
+// from (Client.prototype, and whatever a script puts behind it), and on objects that
+// hang there, by a path of names. Never what the language, the dialect or this package
+// has made, wherever a script hangs it, nor constructor, prototype and __proto__, by
+// which one comes from an object to what made it. What is missing is asked of
+// __resolve, and of nothing else of the script's: the host asks for no property of a
+// client's or of application's that is not there.
+//
+// # What bounds a script
+//
+// Each call of the script's has Limits.Time: an event is one, with a conversion of its
+// arguments before and one of its result behind it, each with as much again; loading the
+// script has twenty times as long. Memory, depth and values are the engine's to hold
+// (see its doc.go). A script that has used up its memory goes on, with an error where it
+// asked for more; if it holds on to nine tenths, or three times in a minute to more than
+// half, the world ends.
+//
+// In Go there are bounds to what a script makes us keep: timers (Config.Timers, ten
+// milliseconds apart at least), objects (Limits.Handles: clients, result objects,
+// arguments of timers; two of each client's), calls of a client's methods that wait for
+// answers (a thousand a client), proxies, source texts (32 MB, of which what is loaded
+// again and is the same counts once). Lines of the log, and problems that the instance
+// is told of, are a hundred at once and twenty a second of each kind.
+//
+// Clients wait in one queue: connects (Config.Pending, and as many that the script has
+// not decided about, for Config.PendingTime), calls (Config.Calls, a thousand of each
+// client). One that goes takes its connect out of it; what is over the limit is answered
+// at once.
+//
+// Not bounded here is what an instance does with what it is asked, such as messages to
+// clients that do not read: it says no by Invoke. Nor do scripts wait for a turn
+// (budget.Turns): each has one goroutine, and so one processor at most, which the
+// scheduler takes from it every ten milliseconds where others want it.
 package script

@@ -1,6 +1,8 @@
 package script_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
 func TestLoad(t *testing.T) {
@@ -79,29 +82,61 @@ func TestLoad(t *testing.T) {
 		name:   "a file of the application's name",
 		config: script.Config{Application: "chat", Files: files("chat.js", `trace("js")`, "scripts/chat.asc", `trace("asc")`)},
 		want:   `asc`,
+	}, {
+		name: "an archive",
+		config: script.Config{Files: files("main.far", archive("main.asc", `trace("packed"); load("lib.asc"); load("beside.asc")`, "lib.asc", `trace("packed too")`),
+			"main.asc", `trace("no")`, "lib.asc", `trace("no")`, "beside.asc", `trace("beside")`)},
+		want: `packed
+			packed too
+			beside`,
+	}, {
+		name:   "an archive that is none",
+		config: script.Config{Files: files("app.far", "PK nothing", "app.asc", "")},
+		events: func(h *script.Host, f *fake) { h.Connect(newClient("a"), nil) },
+		want: `failed load fatal=true: open app.far: zip: not a valid zip file
+			reject a the application's script is not in order: open app.far: zip: not a valid zip file`,
 	}})
+}
+
+// archive is a zip of files.
+func archive(pairs ...string) string {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := 0; i < len(pairs); i += 2 {
+		w, err := z.Create(pairs[i])
+		if err == nil {
+			_, err = w.Write([]byte(pairs[i+1]))
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.String()
 }
 
 // TestLoadMuch is a script of many functions, which is nearly as large as one may be,
 // and files that are loaded again and again.
 func TestLoadMuch(t *testing.T) {
 	var large strings.Builder
-	for i := 0; large.Len() < 3<<20; i++ {
+	for i := 0; large.Len() < 1<<20; i++ {
 		fmt.Fprintf(&large, "function f%d(a, b) { var x = a + b; for (var i in this) { x += i } return x }\n", i)
 	}
 	runAll(t, []scenario{{
 		name:   "large",
-		config: script.Config{Files: files("main.asc", large.String()+`trace("loaded")`)},
+		config: script.Config{Files: files("main.asc", large.String()+`trace("loaded")`), Limits: engine.Limits{Time: time.Minute}},
 		want:   `loaded`,
 	}, {
 		name: "again and again",
-		config: script.Config{Files: files("settings.asc", "var n = n ? n + 1 : 1; //"+strings.Repeat("x", 1<<20),
-			"main.asc", `for (var i = 0; i < 100; i++) load("settings.asc"); trace(n)`)},
-		want: `100`,
+		config: script.Config{Files: files("settings.asc", "var n = n ? n + 1 : 1; //"+strings.Repeat("x", 2<<20),
+			"main.asc", `for (var i = 0; i < 18; i++) load("settings.asc"); trace(n)`)},
+		want: `18`,
 	}, {
 		name:   "more than is kept",
 		config: script.Config{Files: more{}},
-		want:   `failed main.asc:1 load fatal=true: main.asc:1:35: Error: load 21.asc: 22 files of 66060369 bytes were loaded already: at most 10000 of 67108864, until the script is loaded anew`,
+		want:   `failed main.asc:1 load fatal=true: main.asc:1:35: Error: load 10.asc: 11 files of 31457339 bytes were loaded already: at most 10000 of 33554432, until the script is loaded anew`,
 	}})
 }
 

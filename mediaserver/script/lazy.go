@@ -84,7 +84,7 @@ func (w *world) loadLibrary(l library) (engine.Value, error) {
 // where is the script's place that is under way, as main.asc:12; "" if it is in none.
 func (w *world) where() string {
 	for _, p := range w.rt.Here() {
-		if w.loaded[p.File] {
+		if w.loaded[p.File].source != nil {
 			return fmt.Sprintf("%s:%d", p.File, p.Line)
 		}
 	}

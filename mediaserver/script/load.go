@@ -13,31 +13,11 @@ import (
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
-// Find is the file that an application's script begins with, in the order in which
-// Flash Media Server looked; false: the folder has none.
-func Find(files fs.FS, application string) (file string, ok bool, err error) {
-	name := path.Base(application)
-	for _, file := range []string{
-		"scripts/main.asc", "main.asc", "scripts/main.js", "main.js",
-		"scripts/" + name + ".asc", name + ".asc", "scripts/" + name + ".js", name + ".js",
-	} {
-		info, err := fs.Stat(files, file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid):
-		case err != nil:
-			return "", false, fmt.Errorf("look for the script: %w", err)
-		case !info.IsDir():
-			return file, true, nil
-		}
-	}
-	return "", false, nil
-}
-
 const (
 	// maxLoaded is how many bytes of files a script may load, all that is not the same
 	// again, and maxFiles how many files of other names; maxLoading is how many may
 	// load one another.
-	maxLoaded  = 64 << 20
+	maxLoaded  = 32 << 20
 	maxFiles   = 10000
 	maxLoading = 32
 )
@@ -50,16 +30,37 @@ type file struct {
 
 // loadMain loads the script, if there is one.
 func (w *world) loadMain() error {
-	file, ok, err := Find(w.host.cfg.Files, w.host.cfg.Application)
-	if err != nil || !ok {
+	name, err := w.open()
+	if err != nil || name == "" {
 		return err
 	}
-	data, _, err := w.host.read(file)
+	data, err := w.read(name)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
-	_, err = w.run(file, data)
+	_, err = w.run(name, data)
 	return err
+}
+
+// open finds where the script's files are, and the one that it begins with; "": there
+// is none.
+func (w *world) open() (name string, err error) {
+	found, ok, err := Find(w.host.cfg.Files, w.host.cfg.Application)
+	if err != nil || !ok {
+		return "", err
+	}
+	from, name, err := Unpack(w.host.cfg.Files, found, w.host.cfg.Application)
+	if err != nil {
+		return "", err
+	}
+	w.folders = []fs.FS{from}
+	if path.Ext(found) == ".far" {
+		w.folders = append(w.folders, w.host.cfg.Files)
+	}
+	if w.host.cfg.Library != nil {
+		w.folders = append(w.folders, w.host.cfg.Library)
+	}
+	return name, nil
 }
 
 // run makes a file the engine's, and runs it.
@@ -95,29 +96,30 @@ func (w *world) rewrite(name string, data []byte) (*dialect.Source, error) {
 }
 
 // read reads a file of the application's, or of the library's if it has none.
-func (h *Host) read(name string) (data []byte, from fs.FS, err error) {
+func (w *world) read(name string) (data []byte, err error) {
+	err = fs.ErrNotExist
 	if !fs.ValidPath(name) {
-		return nil, nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		return nil, err
 	}
-	for _, from := range []fs.FS{h.cfg.Files, h.cfg.Library} {
-		if from == nil {
-			continue
-		}
-		data, err = readFile(from, name)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return data, from, err
+	for _, from := range w.folders {
+		if data, err = readFile(from, name); !errors.Is(err, fs.ErrNotExist) {
+			return data, err
 		}
 	}
-	return nil, nil, err
+	return nil, err
 }
 
-// readFile reads a file that is no larger than a script may be.
+// readFile reads a file, as far as a script may be large and a byte more.
 func readFile(from fs.FS, name string) ([]byte, error) {
+	return readUpTo(from, name, dialect.MaxSize+1)
+}
+
+func readUpTo(from fs.FS, name string, most int64) ([]byte, error) {
 	f, err := from.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, dialect.MaxSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, most))
 	return data, errors.Join(err, f.Close())
 }
 
@@ -139,9 +141,9 @@ func (w *world) load(c *engine.Call) (engine.Value, error) {
 	return w.run(name, data)
 }
 
-// find reads what load was asked for in the file that is under way.
+// find does so for the file that is under way.
 func (w *world) find(asked string) (name string, data []byte, err error) {
-	return w.host.find(w.here(), asked)
+	return w.findFrom(w.here(), asked)
 }
 
 func (w *world) exists(asked string) bool {
@@ -149,9 +151,9 @@ func (w *world) exists(asked string) bool {
 	return err == nil
 }
 
-// find reads what load was asked for: beside the file that loads, from the folder's
+// findFrom reads what load was asked for: beside the file that loads, from the folder's
 // top, then in the library.
-func (h *Host) find(from, asked string) (name string, data []byte, err error) {
+func (w *world) findFrom(from, asked string) (name string, data []byte, err error) {
 	clean := strings.TrimPrefix(strings.ReplaceAll(asked, `\`, "/"), "/")
 	if clean == "" || strings.Contains(clean, ":") || len(clean) > 1000 {
 		return "", nil, errOutside
@@ -167,7 +169,7 @@ func (h *Host) find(from, asked string) (name string, data []byte, err error) {
 		tries = []string{beside, clean}
 	}
 	for _, name := range tries {
-		data, _, err = h.read(name)
+		data, err = w.read(name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, data, err
 		}

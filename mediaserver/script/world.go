@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type world struct {
 	types       types
 	timers      timers
 	loading     int             // files that are being loaded, one from another
+	folders     []fs.FS         // where files are, in their order
 	loaded      map[string]file // files that were, by name
 	bytes       int             // of what was loaded
 	isNative    *engine.Object  // says whether a function is the dialect's
@@ -164,7 +166,7 @@ const (
 	// setUpTime is for what no script has a part in, on a machine that is very busy.
 	setUpTime = time.Minute
 	// loadFactor is how much longer than one call a script may take to be loaded.
-	loadFactor = 10
+	loadFactor = 20
 )
 
 // start makes the world what scripts find, and loads the script.
