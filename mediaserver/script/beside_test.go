@@ -21,7 +21,7 @@ const greedy = `Client.prototype.loop = function() { trace("loops"); for (;;); }
 func TestBeside(t *testing.T) {
 	t.Parallel()
 	loops, hogs, quiet := newFake(), newFake(), newFake()
-	config := script.Config{Files: files("main.asc", greedy), Limits: engine.Limits{Time: time.Hour}}
+	config := script.Config{Files: files("main.asc", greedy), Limits: engine.Limits{Time: time.Hour, Memory: 4 << 20}}
 	a, b, c := start(t, loops, config), start(t, hogs, config), start(t, quiet, config)
 	for _, h := range []*script.Host{a, b, c} {
 		h.Connect(newClient("a"), nil)

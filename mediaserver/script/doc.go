@@ -41,7 +41,7 @@
 //
 // In Go there are bounds to what a script makes us keep: timers (Config.Timers, ten
 // milliseconds apart at least), objects (Limits.Handles: clients, result objects,
-// arguments of timers; two of each client's), calls of a client's methods that wait for
+// arguments of timers), calls of a client's methods that wait for
 // answers (a thousand a client), proxies, source texts (32 MB, of which what is loaded
 // again and is the same counts once). Lines of the log, and problems that the instance
 // is told of, are a hundred at once and twenty a second of each kind.

@@ -198,6 +198,9 @@ func files(pairs ...string) fs.FS {
 func start(t testing.TB, f *fake, cfg script.Config) *script.Host {
 	t.Helper()
 	cfg.Application, cfg.Name, cfg.Instance, cfg.Log = orElse(cfg.Application, "app"), orElse(cfg.Name, "room"), f, slog.New(f)
+	if cfg.Limits.Time == 0 {
+		cfg.Limits.Time = time.Minute // what is said is tested, on machines that are busy
+	}
 	h := script.New(cfg)
 	t.Cleanup(func() {
 		h.Close()

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/script"
-	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
 func TestLoad(t *testing.T) {
@@ -126,7 +125,7 @@ func TestLoadMuch(t *testing.T) {
 	}
 	runAll(t, []scenario{{
 		name:   "large",
-		config: script.Config{Files: files("main.asc", large.String()+`trace("loaded")`), Limits: engine.Limits{Time: time.Minute}},
+		config: script.Config{Files: files("main.asc", large.String()+`trace("loaded")`)},
 		want:   `loaded`,
 	}, {
 		name: "again and again",
