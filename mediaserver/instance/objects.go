@@ -29,8 +29,9 @@ type object struct {
 	feed    *sharedobject.Feed
 	// users are its subscribers by client, and kept says how often the server's
 	// own code holds it.
-	users map[string]*use
-	kept  int
+	users  map[string]*use
+	kept   int
+	script *scriptUse // the script's, which is one of kept; nil: it does not use it
 	stored
 }
 

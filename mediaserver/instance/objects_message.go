@@ -198,7 +198,9 @@ func (c *call) apply(events []sharedobject.Event) {
 	u.object.SetLimits(c.o.limitsOf(u.object))
 	may := c.may()
 	may.Write = may.Write && !c.shut
+	before := u.object.before(events)
 	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, may)
+	u.object.tellScript(before, out)
 	switch {
 	case out.Denied > 0 && c.shut:
 		c.log(out.Denied, deniedVersions)

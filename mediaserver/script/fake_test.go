@@ -21,6 +21,7 @@ import (
 // fake is an instance that notes what it was asked, and a log that notes what it was
 // told, in one order.
 type fake struct {
+	objects
 	mu      sync.Mutex
 	said    []string
 	changed chan struct{} // closed and made anew with each

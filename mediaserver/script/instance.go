@@ -84,6 +84,8 @@ type Instance interface {
 	// Length finds out how long a recorded stream is, in seconds; 0 if there is none.
 	// That may need the disk: the answer comes later.
 	Length(stream string, answer func(seconds float64))
+
+	SharedObjects
 }
 
 // Stats are what application.getStats tells: counts since the instance began, and

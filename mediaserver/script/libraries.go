@@ -11,4 +11,5 @@ var libraries = []func(*world) error{
 	defineXMLSocket,
 	defineNetConnection,
 	defineNetServices,
+	defineSharedObject,
 }

@@ -54,6 +54,7 @@ type world struct {
 	proxies  map[string]proxy
 	said     said
 	outward  outward
+	objects  sharedObjects
 }
 
 // newWorld makes one with a runtime that has nothing yet.

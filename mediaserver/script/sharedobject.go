@@ -1,0 +1,193 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
+)
+
+// sharedObjects are those that the script uses. The class's objects live as long: their
+// handlers are called.
+type sharedObjects struct {
+	class *engine.Type
+	open  map[ObjectKey]*sharedObject
+	news  newsShare
+}
+
+// sharedObject is what an object of class SharedObject belongs to.
+type sharedObject struct {
+	w      *world
+	key    ObjectKey
+	object *engine.Object
+	locks  int
+	closed bool
+	// depth and autoCommit are as the script has set them.
+	depth      float64
+	autoCommit bool
+	news       objectNews
+}
+
+func (w *world) sharedObjects() SharedObjects { return w.host.cfg.Instance }
+
+// defineSharedObject makes the class SharedObject.
+func defineSharedObject(w *world) error {
+	class, err := w.rt.Define(engine.Class{
+		Name: "SharedObject",
+		Statics: []engine.Method{
+			{Name: "get", Length: 3, Func: w.getSharedObject},
+			// What has changed is written within a second in any case.
+			{Name: "commit", Length: 1, Func: func(*engine.Call) (engine.Value, error) { return engine.Bool(true), nil }},
+		},
+		Methods:    w.sharedObjectMethods(),
+		Properties: w.sharedObjectProperties(),
+	})
+	if err != nil {
+		return err
+	}
+	w.objects.class, w.objects.open = class, map[ObjectKey]*sharedObject{}
+	return w.global.Define("SharedObject", class.Constructor().Value(), engine.Writable|engine.Configurable)
+}
+
+// getSharedObject is SharedObject.get(name[, persistent[, netConnection]]). The same
+// object comes for the same name until it is closed; null if there can be none.
+func (w *world) getSharedObject(c *engine.Call) (engine.Value, error) {
+	name, err := c.Runtime.ToString(c.Arg(0))
+	if err != nil {
+		return engine.Undefined, err
+	}
+	if c.Arg(2).Object() != nil {
+		return engine.Undefined, fmt.Errorf("SharedObject.get(%q): an object of another server cannot be used; leave its NetConnection out", name)
+	}
+	key := ObjectKey{name, c.Arg(1).Truth()}
+	if so := w.objects.open[key]; so != nil {
+		return so.object.Value(), nil
+	}
+	if err := sharedobject.CheckName(name); err != nil {
+		w.report(err)
+		return engine.Null, nil
+	}
+	so := &sharedObject{w: w, key: key, autoCommit: true}
+	o, err := w.objects.class.New(so)
+	if err != nil {
+		return engine.Undefined, err
+	}
+	so.object = o.Keep()
+	w.objects.open[key] = so
+	refused, _ := ask(w, func(answer func(string)) {
+		w.sharedObjects().OpenSharedObject(key, so.hear, func(refused string) {
+			answer(refused)
+			if refused != "" {
+				w.post(func() { so.refused(refused) })
+			}
+		})
+	})
+	if refused != "" {
+		so.forget()
+		return engine.Null, nil
+	}
+	return o.Value(), nil // a disk that is slow is waited for by what is asked of it
+}
+
+// refused says that there is no such object after all.
+func (so *sharedObject) refused(why string) {
+	err := fmt.Errorf("SharedObject.get(%q): %s", so.key.Name, why)
+	so.w.report(err)
+	so.status("SharedObject.ObjectCreationFailed", err)
+	so.forget()
+}
+
+// status tells the script's onStatus of what has failed.
+func (so *sharedObject) status(code string, err error) {
+	info, e := so.w.values.In(amf.NewObject("code", code, "level", "error", "description", err.Error()))
+	if e == nil && !so.closed {
+		so.w.call(so.object, "onStatus", info)
+	}
+}
+
+// forget ends what the world has of it. The script may hold on to the object.
+func (so *sharedObject) forget() {
+	if so.closed {
+		return
+	}
+	so.closed = true
+	so.news.drop(&so.w.objects.news)
+	delete(so.w.objects.open, so.key)
+	so.object.Release()
+}
+
+// use has f done with the object, after what was asked of it before, and waits for
+// nothing. What fails is told to the script later.
+func (so *sharedObject) use(f func(OpenObject) error) {
+	if so.closed {
+		return
+	}
+	failed := func(err error) {
+		so.w.post(func() {
+			so.w.report(err)
+			so.status("SharedObject.Failed", err)
+		})
+	}
+	so.w.sharedObjects().UseSharedObject(so.key, func(o OpenObject) {
+		if err := f(o); err != nil {
+			failed(err)
+		}
+	}, func(why string) { failed(errors.New(why)) })
+}
+
+var errSlow = errors.New("the instance did not answer in time")
+
+// askObject is what f finds out about an object, for which the script waits.
+func askObject[T any](so *sharedObject, f func(OpenObject) T) (v T, err error) {
+	type got struct {
+		v   T
+		why string
+	}
+	if so.closed {
+		return v, nil
+	}
+	g, ok := ask(so.w, func(answer func(got)) {
+		so.w.sharedObjects().UseSharedObject(so.key, func(o OpenObject) { answer(got{v: f(o)}) }, func(why string) { answer(got{why: why}) })
+	})
+	switch {
+	case !ok:
+		return v, fmt.Errorf("shared object %s: %w", so.key.Name, errSlow)
+	case g.why != "":
+		return v, errors.New(g.why)
+	}
+	return g.v, nil
+}
+
+func (w *world) sharedObjectProperties() []engine.Property {
+	of := func(c *engine.Call) *sharedObject { return c.Self.(*sharedObject) }
+	return []engine.Property{
+		{Name: "name", Hidden: true, Get: func(c *engine.Call) (engine.Value, error) { return engine.String(of(c).key.Name), nil }},
+		{Name: "version", Hidden: true, Get: func(c *engine.Call) (engine.Value, error) {
+			n, err := askObject(of(c), OpenObject.Version)
+			return engine.Number(float64(n)), err
+		}},
+		{Name: "isDirty", Hidden: true, Get: func(c *engine.Call) (engine.Value, error) {
+			dirty, err := askObject(of(c), OpenObject.Dirty)
+			return engine.Bool(dirty), err
+		}},
+		{
+			Name: "autoCommit", Hidden: true,
+			Get: func(c *engine.Call) (engine.Value, error) { return engine.Bool(of(c).autoCommit), nil },
+			Set: func(c *engine.Call) error { of(c).autoCommit = c.Arg(0).Truth(); return nil },
+		},
+		{
+			Name: "resyncDepth", Hidden: true,
+			Get: func(c *engine.Call) (engine.Value, error) { return engine.Number(of(c).resyncDepth()), nil },
+			Set: func(c *engine.Call) error {
+				n, err := c.Runtime.ToNumber(c.Arg(0))
+				if err != nil {
+					return err
+				}
+				of(c).setResyncDepth(n)
+				return nil
+			},
+		},
+	}
+}
