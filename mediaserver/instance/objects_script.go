@@ -83,6 +83,9 @@ func (s scriptObject) Unlock() (left int) {
 	return s.SharedObject.Unlock()
 }
 
+// Len is how many slots there are.
+func (s scriptObject) Len() int { return s.obj.Len() }
+
 // Dirty says whether the file has less than the object.
 func (s scriptObject) Dirty() bool { return s.obj.key.persistent && (s.obj.dirty || s.obj.saving) }
 

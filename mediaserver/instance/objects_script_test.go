@@ -2,6 +2,8 @@ package instance
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -145,4 +147,43 @@ func TestScriptLosesItsObjects(t *testing.T) {
 	}
 	i.post((*owner).scriptLost)
 	servertest.Eventually(t, "they go", func() bool { return i.Stats().SharedObjects == 0 })
+}
+
+// Objects that a script empties by a path go from the disk, and those who use one hear
+// of it.
+func TestScriptClearsObjects(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	g := receive(t, dir, sharedobject.StoreOptions{}, Rules{})
+	a := g.connect("a", "192.0.2.1")
+	for _, name := range []string{"rooms/1", "rooms/2", "other"} {
+		g.say("a", "192.0.2.1", name, joins, change(t, "x", 10))
+	}
+	a.answered(t, 3, isDone)
+	g.say("a", "192.0.2.1", "rooms/1", leaves)
+	g.say("a", "192.0.2.1", "other", leaves)
+	files := func() (names []string) {
+		for _, name := range []string{"other", "rooms/1", "rooms/2"} {
+			if _, err := os.Stat(filepath.Join(dir, name+".fso")); err == nil {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	servertest.Eventually(t, "all are on the disk, and one in memory", func() bool { return len(files()) == 3 && g.Stats().SharedObjects == 1 })
+	emptied := fmt.Sprint(sharedobject.Clear, " ")
+	before := a.heard(emptied)
+	g.ClearSharedObjects(func(name string) bool { return strings.HasPrefix(name, "rooms/") })
+	a.answered(t, before+1, emptied)
+	servertest.Eventually(t, "the one that nobody uses goes", func() bool {
+		return slices.Equal(files(), []string{"other", "rooms/2"}) && g.Stats().SharedObjects == 1
+	})
+	asked(t, func(done func(struct{})) {
+		g.post(func(o *owner) {
+			if o.cleaning || o.objects[objectKey{"rooms/2", true}].Len() != 0 {
+				t.Error("it is not over, or has left a slot")
+			}
+			done(struct{}{})
+		})
+	})
 }

@@ -42,6 +42,7 @@ type owner struct {
 	small, large writers   // of objects
 	unsaved      int64     // bytes that persistent objects have more than their files, about
 	recounts     bool      // files of objects are being counted
+	cleaning     bool      // files of objects are being emptied
 	makers       makers    // of objects
 	gate         gate      // of changes of persistent ones
 	saidVersions time.Time // when the log was told that versions cannot be written

@@ -45,6 +45,14 @@ func (f *fake) OpenSharedObject(key script.ObjectKey, hear func(script.ObjectNew
 
 func (f *fake) CloseSharedObject(key script.ObjectKey) { f.say("close %s", key.Name) }
 
+func (f *fake) ClearSharedObjects(match func(string) bool) {
+	for _, name := range []string{"a", "rooms/a1", "rooms/a2", "rooms/b", "rooms/deep/a1", "rooms/[x]"} {
+		if match(name) {
+			f.say("clear %s", name)
+		}
+	}
+}
+
 func (f *fake) UseSharedObject(key script.ObjectKey, use func(script.OpenObject), _ func(string)) {
 	do := func() {
 		f.objectsMu.Lock()

@@ -32,7 +32,7 @@ type sharedObject struct {
 
 func (w *world) sharedObjects() SharedObjects { return w.host.cfg.Instance }
 
-// defineSharedObject makes the class SharedObject.
+// defineSharedObject makes the class SharedObject, and what application has for them.
 func defineSharedObject(w *world) error {
 	class, err := w.rt.Define(engine.Class{
 		Name: "SharedObject",
@@ -44,6 +44,13 @@ func defineSharedObject(w *world) error {
 		Methods:    w.sharedObjectMethods(),
 		Properties: w.sharedObjectProperties(),
 	})
+	if err != nil {
+		return err
+	}
+	clear, err := w.rt.NewFunction("clearSharedObjects", 1, w.clearSharedObjects)
+	if err == nil {
+		err = w.types.application.Prototype().Define("clearSharedObjects", clear.Value(), engine.Writable|engine.Configurable)
+	}
 	if err != nil {
 		return err
 	}

@@ -22,12 +22,17 @@ type SharedObjects interface {
 	UseSharedObject(key ObjectKey, f func(OpenObject), failed func(why string))
 	// CloseSharedObject ends the script's use of an object, and its locks.
 	CloseSharedObject(key ObjectKey)
+	// ClearSharedObjects empties all objects for whose names match says so, which is
+	// called from any goroutine; those on the disk alone go, one after another. While it
+	// does so, of another question only those in memory are emptied.
+	ClearSharedObjects(match func(name string) bool)
 }
 
 // OpenObject is a shared object in the owner's turn. It does not wait, and is not used
 // after that turn.
 type OpenObject interface {
 	Version() uint32
+	Len() int
 	Names() []string
 	Get(name string) (v sharedobject.Value, ok bool)
 	// Set, Delete, Clear and Send fail where a limit is in the way, or the disk.

@@ -3,6 +3,8 @@ package script
 import (
 	"fmt"
 	"math"
+	"path"
+	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
@@ -67,7 +69,7 @@ func (so *sharedObject) getPropertyNames(*engine.Call) (engine.Value, error) {
 }
 
 func (so *sharedObject) size(*engine.Call) (engine.Value, error) {
-	n, err := askObject(so, func(o OpenObject) int { return len(o.Names()) })
+	n, err := askObject(so, OpenObject.Len)
 	return engine.Number(float64(n)), err
 }
 
@@ -191,4 +193,37 @@ func versions(n float64) uint32 {
 		return 0
 	}
 	return uint32(min(n, math.MaxUint32))
+}
+
+// clearSharedObjects(path) is application's: it empties the object of that name, or all
+// that a last part with * or ? stands for; "/" is all there are.
+func (w *world) clearSharedObjects(c *engine.Call) (engine.Value, error) {
+	pattern, err := c.Runtime.ToString(c.Arg(0))
+	if err != nil || c.Arg(0).Kind() == engine.KindUndefined {
+		return engine.Bool(false), err
+	}
+	match := objectsLike(pattern)
+	if match == nil {
+		return engine.Bool(false), nil
+	}
+	w.sharedObjects().ClearSharedObjects(match)
+	return engine.Bool(true), nil
+}
+
+// objectsLike says which names a path stands for; nil: it can be none.
+func objectsLike(pattern string) func(name string) bool {
+	if pattern == "/" {
+		return func(string) bool { return true }
+	}
+	pattern = strings.TrimPrefix(pattern, "/")
+	folder, last := path.Split(pattern)
+	if last == "" || len(pattern) > maxMethod || strings.ContainsAny(folder, "*?") {
+		return nil
+	}
+	last = strings.NewReplacer(`\`, `\\`, "[", `\[`).Replace(last)
+	return func(name string) bool {
+		in, part := path.Split(name)
+		ok, _ := path.Match(last, part)
+		return ok && in == folder
+	}
 }

@@ -161,6 +161,39 @@ func TestSharedObject(t *testing.T) {
 			`,
 		},
 		{
+			name: "clearSharedObjects",
+			script: `
+				var names = ["a", "/rooms/a?", "rooms/*", "rooms/[x]", "*/a1", "rooms/", "", "/"];
+				for (var i in names) trace(names[i] + ": " + application.clearSharedObjects(names[i]));
+				trace(application.clearSharedObjects());
+			`,
+			want: `
+				clear a
+				a: true
+				clear rooms/a1
+				clear rooms/a2
+				/rooms/a?: true
+				clear rooms/a1
+				clear rooms/a2
+				clear rooms/b
+				clear rooms/[x]
+				rooms/*: true
+				clear rooms/[x]
+				rooms/[x]: true
+				*/a1: false
+				rooms/: false
+				: false
+				clear a
+				clear rooms/a1
+				clear rooms/a2
+				clear rooms/b
+				clear rooms/deep/a1
+				clear rooms/[x]
+				/: true
+				false
+			`,
+		},
+		{
 			name:   "nobody listens",
 			script: `var so = SharedObject.get("chat"); so.onSync = 5;`,
 			events: news(script.ObjectNews{Name: "a"}, sent("say")),
