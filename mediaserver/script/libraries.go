@@ -12,4 +12,7 @@ var libraries = []func(*world) error{
 	defineNetConnection,
 	defineNetServices,
 	defineSharedObject,
+	defineFile,
+	defineLog,
+	defineWebService,
 }

@@ -2,11 +2,14 @@ package script
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
 // FuzzVariables: what LoadVars.decode is given by a host is read within bounds, and what
@@ -85,4 +88,43 @@ func FuzzEnvelope(f *testing.F) {
 			t.Fatalf("%x and %x: %v", again, third, err)
 		}
 	})
+}
+
+// TestADiskThatHangs holds a script up once, for less than its call's time, and files
+// work again when it has come back.
+func TestADiskThatHangs(t *testing.T) {
+	t.Parallel()
+	h := &Host{cfg: Config{Folder: t.TempDir(), Limits: engine.Limits{Time: 100 * time.Millisecond}}}
+	w, err := newWorld(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.rt.Close()
+	defer w.cancel()
+	disk, back := make(chan struct{}), make(chan struct{})
+	hang := func() (int, error) {
+		defer close(back)
+		<-disk
+		return 1, nil
+	}
+	if _, err := beside(w, hang); !errors.Is(err, errDiskHangs) {
+		t.Fatal(err)
+	}
+	if _, err := beside(w, func() (int, error) { t.Error("begun while the disk hangs"); return 0, nil }); !errors.Is(err, errDiskHangs) {
+		t.Fatal(err)
+	}
+	close(disk)
+	<-back
+	for { // the flag falls after the use has come back
+		n, err := beside(w, func() (int, error) { return 2, nil })
+		if err == nil {
+			if n != 2 {
+				t.Error(n)
+			}
+			return
+		}
+		if !errors.Is(err, errDiskHangs) || t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+	}
 }

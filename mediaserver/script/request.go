@@ -18,6 +18,8 @@ type outward struct {
 	carrier  *engine.Type   // see hostObject
 	onData   *engine.Object // LoadVars.prototype.onData
 	requests int
+	folder   *folder
+	file     *engine.Type
 }
 
 // nowhere is the network of a script that may reach nothing.
