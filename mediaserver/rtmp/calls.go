@@ -30,6 +30,11 @@ type Answered func(values []amf.Value, err error)
 // nothing is read until it returns.
 type Method func(args []amf.Value) (amf.Value, error)
 
+// Others takes what the peer calls and no Method is there for. answer is called once,
+// from anywhere and at any time, also where the peer wants none; false: it takes none of
+// that name. It must not wait either.
+type Others func(name string, args []amf.Value, answer func(amf.Value, error)) bool
+
 // Calls are the calls that the two ends of a connection make of one another's
 // methods, NetConnection.call [SPEC §7.2.1.2]: those of this end that wait for
 // an answer, and the methods of it that the peer may call. Its methods may be
@@ -41,6 +46,7 @@ type Calls struct {
 
 	mu      sync.Mutex // nothing is called while it is held
 	methods map[string]Method
+	others  Others
 	last    float64                   // transaction id
 	waiting map[float64]*list.Element // of order, by transaction id
 	order   list.List                 // of *call, the oldest first
@@ -70,6 +76,13 @@ func (c *Calls) Handle(name string, method Method) {
 		return
 	}
 	c.methods[name] = method
+}
+
+// HandleOthers has calls taken that no method is there for.
+func (c *Calls) HandleOthers(f Others) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.others = f
 }
 
 // Call calls a method of the peer. Without done, no answer is asked for. With
@@ -177,12 +190,23 @@ func (c *Calls) Receive(cmd *Command) error {
 		return nil
 	}
 	c.mu.Lock()
-	method := c.methods[cmd.Name]
+	method, others := c.methods[cmd.Name], c.others
 	c.mu.Unlock()
 	if method == nil {
+		later := func(value amf.Value, err error) {
+			_ = c.answer(cmd, value, err) // the connection is over, which its reader hears
+		}
+		if others != nil && others(cmd.Name, cmd.Args, later) {
+			return nil
+		}
 		method = missing(cmd.Name)
 	}
 	value, err := method(cmd.Args)
+	return c.answer(cmd, value, err)
+}
+
+// answer answers a call of the peer's.
+func (c *Calls) answer(cmd *Command, value amf.Value, err error) error {
 	if cmd.Transaction == 0 {
 		return nil // no answer is wanted
 	}

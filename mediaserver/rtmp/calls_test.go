@@ -141,3 +141,61 @@ func TestCallsThatNobodyAnswersEnd(t *testing.T) {
 	}
 	calls.Close()
 }
+
+// TestCallsThatAreAnsweredLater: what no method is there for may be answered at any time,
+// in any order; what nobody takes is missing, and answers that nobody wants are dropped.
+func TestCallsThatAreAnsweredLater(t *testing.T) {
+	server, client := shaken(t, false, Config{})
+	calls := NewCalls(server, 0, 0)
+	nc := NewNetConnection(client)
+	t.Cleanup(nc.Close)
+	t.Cleanup(calls.Close)
+	done := make(chan error, 1)
+	go func() {
+		done <- server.Serve(func(m *Message) error {
+			if m.Type != TypeCommand {
+				return nil
+			}
+			cmd, err := ParseCommand(m)
+			if err != nil {
+				return err
+			}
+			return calls.Receive(cmd)
+		})
+	}()
+	t.Cleanup(func() { server.Close(); <-done })
+	type asked struct {
+		name   string
+		answer func(amf.Value, error)
+	}
+	taken := make(chan asked, 10)
+	calls.HandleOthers(func(name string, args []amf.Value, answer func(amf.Value, error)) bool {
+		if name == "nobody's" {
+			return false
+		}
+		taken <- asked{name, answer}
+		return true
+	})
+	ended := make(chan ending, 10)
+	for _, name := range []string{"first", "second", "nobody's"} {
+		if err := nc.Ask(name, func(values []amf.Value, err error) { ended <- ending{name, values, err} }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Notify("unasked"); err != nil {
+		t.Fatal(err)
+	}
+	first, second, unasked := <-taken, <-taken, <-taken
+	if e := <-ended; e.name != "nobody's" || e.err == nil {
+		t.Errorf("%+v", e)
+	}
+	unasked.answer("dropped", nil)
+	second.answer(nil, errors.New("no"))
+	if e := <-ended; e.name != "second" || e.err == nil || e.err.Error() != "NetConnection.Call.Failed: no" {
+		t.Errorf("%+v", e)
+	}
+	first.answer("yes", nil)
+	if e := <-ended; e.name != "first" || e.err != nil || !slices.Equal(e.values, []amf.Value{"yes"}) {
+		t.Errorf("%+v", e)
+	}
+}

@@ -119,6 +119,15 @@ func (nc *NetConnection) Notify(name string, args ...amf.Value) error {
 	return nc.calls.Call(name, nil, args...)
 }
 
+// Ask calls a method of the server, and has done told what has become of it: by the
+// goroutine that reads, in the order of answers. Calls go out in the order of Ask.
+func (nc *NetConnection) Ask(name string, done Answered, args ...amf.Value) error {
+	return nc.calls.Call(name, done, args...)
+}
+
+// HandleOthers has calls of the server taken that Handle knows no method for.
+func (nc *NetConnection) HandleOthers(f Others) { nc.calls.HandleOthers(f) }
+
 // Handle lets the server call a method; nil takes it back. A server may call as
 // soon as it is connected to: methods that it must find are handled before.
 func (nc *NetConnection) Handle(name string, method Method) { nc.calls.Handle(name, method) }
