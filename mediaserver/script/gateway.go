@@ -38,7 +38,7 @@ const (
 	maxRemote     = 1000 // calls of one connection that have no answer yet
 )
 
-func (g *gateway) call(method string, responder *engine.Object, args []amf.Value) (bool, error) {
+func (g *gateway) call(o *engine.Object, method string, responder *engine.Object, args []amf.Value) (bool, error) {
 	w := g.w
 	if g.owed >= maxRemote || w.outward.requests >= maxRequests {
 		return false, fmt.Errorf("NetConnection.call(%q): %d calls wait for answers, which is as many as a script may have", method, g.owed)
@@ -51,7 +51,7 @@ func (g *gateway) call(method string, responder *engine.Object, args []amf.Value
 		responder.Keep()
 	}
 	if g.owed == 0 {
-		g.object.Keep()
+		g.object = o.Keep()
 	}
 	g.owed++
 	w.outward.requests++
@@ -60,6 +60,11 @@ func (g *gateway) call(method string, responder *engine.Object, args []amf.Value
 	}
 	return true, nil
 }
+
+func (g *gateway) connectedNow() bool { return true }
+func (g *gateway) uri() string        { return g.url }
+func (g *gateway) leave()             {} // calls that are under way are answered all the same
+func (g *gateway) close()             {}
 
 // flush sends what has been called.
 func (g *gateway) flush() {
