@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -22,33 +23,13 @@ const (
 	prefetchTime = 10 * time.Second
 )
 
-// Item is what a channel plays: a recorded stream, or a live one of the instance.
-type Item struct {
-	Name     string
-	From     session.From
-	Start    time.Duration // in a recorded stream
-	Length   time.Duration // 0: all of it
-	Picture  bool          // a single picture
-	DataOnly bool          // the data messages of a recorded stream, all at once
-}
-
-// StreamStatus is what has become of a stream that the server publishes or records
-// itself.
-type StreamStatus struct {
-	Stream      string // whose it is
-	Level       string // status or error
-	Code        string // NetStream.…
-	Description string
-	Details     string // the item that it is about, or the stream
-}
-
 // channel is a stream that the server publishes itself: its playlist, and the pump
 // that plays it. The owner gives orders, and the pump carries them out; media go from
 // files and logs to the stream's log in the pump's goroutine.
 type channel struct {
 	inst   *Instance
 	name   string
-	told   func(StreamStatus)
+	told   func(script.StreamStatus)
 	before <-chan struct{} // closed when the channel that had the name has ended; nil: none had
 
 	ctx    context.Context // ends with the channel
@@ -67,40 +48,13 @@ type channel struct {
 
 // queued is an item of a playlist.
 type queued struct {
-	Item
+	script.StreamItem
 	opening *opening // nil: it is not opened yet
 }
 
 // client is what a channel is called among those of a server who play and publish.
 func (c *channel) client() session.Client {
 	return session.Client{ID: "channel " + c.inst.application + "/" + c.inst.name + "/" + c.name}
-}
-
-// PlayItem has a stream published by the server, which plays an item on it: behind
-// those that wait already or, with reset, in their place and at once. A client that
-// publishes the stream has to give way. It does not wait, and what becomes of it is
-// told.
-func (i *Instance) PlayItem(stream string, it Item, reset bool) {
-	_ = i.post(func(o *owner) { o.playItem(stream, it, reset) })
-}
-
-// StopPlaying ends what the server publishes on a stream.
-func (i *Instance) StopPlaying(stream string) {
-	_ = i.post(func(o *owner) {
-		if c := o.channels[stream]; c != nil {
-			c.stop()
-		}
-	})
-}
-
-// OwnStreams says who is told of the streams that the server publishes and records
-// itself. What is told does not wait, and comes from any goroutine. What was asked for
-// before is ended.
-func (i *Instance) OwnStreams(told func(StreamStatus)) {
-	_ = i.post(func(o *owner) {
-		o.endOwn(true)
-		o.told = told
-	})
 }
 
 // endOwn ends what the server publishes and records itself. With all, that is also
@@ -118,10 +72,10 @@ func (o *owner) endOwn(all bool) (channels []*channel) {
 	return channels
 }
 
-func (o *owner) playItem(name string, it Item, reset bool) {
+func (o *owner) playItem(name string, it script.StreamItem, reset bool) {
 	told := o.told
 	fail := func(code, format string, args ...any) {
-		tell(told, StreamStatus{name, levelError, code, fmt.Sprintf(format, args...), it.Name})
+		tellOf(told, name, levelError, code, fmt.Sprintf(format, args...), it.Name)
 	}
 	c := o.channels[name]
 	var full bool
@@ -149,15 +103,15 @@ func (o *owner) playItem(name string, it Item, reset bool) {
 	}
 }
 
-func (o *owner) sayReset(told func(StreamStatus), name string, it Item) {
-	tell(told, StreamStatus{name, levelStatus, codePlayReset, "Playing and resetting " + it.Name + ".", it.Name})
+func (o *owner) sayReset(told func(script.StreamStatus), name string, it script.StreamItem) {
+	tellOf(told, name, levelStatus, codePlayReset, "Playing and resetting "+it.Name+".", it.Name)
 }
 
 // startChannel makes the channel of a name, behind the one that had it, if any.
-func (o *owner) startChannel(name string, told func(StreamStatus), it Item, before *channel) {
+func (o *owner) startChannel(name string, told func(script.StreamStatus), it script.StreamItem, before *channel) {
 	c := &channel{
 		inst: o.Instance, name: name, told: told, done: make(chan struct{}), wake: make(chan struct{}, 1),
-		list: []*queued{{Item: it}}, kept: o.recorded[name] != nil,
+		list: []*queued{{StreamItem: it}}, kept: o.recorded[name] != nil,
 	}
 	if before != nil {
 		c.before = before.done
@@ -169,7 +123,7 @@ func (o *owner) startChannel(name string, told func(StreamStatus), it Item, befo
 
 // add puts an item behind the others or, with reset, in their place. It returns false
 // when the channel has ended, or has too many.
-func (c *channel) add(it Item, reset bool) (taken, full bool) {
+func (c *channel) add(it script.StreamItem, reset bool) (taken, full bool) {
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
@@ -183,7 +137,7 @@ func (c *channel) add(it Item, reset bool) (taken, full bool) {
 		c.mu.Unlock()
 		return false, true
 	}
-	c.list = append(c.list, &queued{Item: it})
+	c.list = append(c.list, &queued{StreamItem: it})
 	var end context.CancelFunc
 	if reset || c.waits {
 		end = c.playing

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flashpod.dev/flashpod/mediaserver/playback"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -66,7 +67,7 @@ func (q *queued) drop() {
 // prefetch opens the item that comes next, so that nobody waits for its index.
 func (c *channel) prefetch() {
 	q := c.following()
-	if q == nil || q.opening != nil || q.From == session.LiveOnly {
+	if q == nil || q.opening != nil || q.From == script.LiveOnly {
 		return
 	}
 	op := c.ask(q.Name, session.RecordedOnly)
@@ -83,7 +84,7 @@ func (c *channel) prefetch() {
 
 // open opens an item, live or recorded as it says.
 func (c *channel) open(ctx context.Context, q *queued) (a session.PlayAnswer, ok bool) {
-	from := q.From
+	from := fromOf(q.From)
 	if q.Name == c.name && from == session.LiveOrRecorded {
 		from = session.RecordedOnly // it would play itself
 	}
@@ -98,6 +99,17 @@ func (c *channel) open(ctx context.Context, q *queued) (a session.PlayAnswer, ok
 		q.drop()
 	}
 	return c.ask(q.Name, from).wait(ctx)
+}
+
+// fromOf is what players call it.
+func fromOf(f script.StreamFrom) session.From {
+	switch f {
+	case script.LiveOnly:
+		return session.LiveOnly
+	case script.RecordedOnly:
+		return session.RecordedOnly
+	}
+	return session.LiveOrRecorded
 }
 
 // isLive asks the owner whether somebody publishes a name.

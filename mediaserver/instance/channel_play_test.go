@@ -6,6 +6,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -38,10 +39,10 @@ func TestChannelIsReset(t *testing.T) {
 		film(t, dir, "a", 'a', 250)
 		film(t, dir, "b", 'b', 5)
 		v := view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "a"}, true)
-		i.PlayItem("tv", Item{Name: "a"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, false)
 		pass(410 * time.Millisecond)
-		i.PlayItem("tv", Item{Name: "b"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, true)
 		<-v.done
 		pass(0)
 		if n := len(v.of("a")); n != 11 {
@@ -62,9 +63,9 @@ func TestChannelPlaysParts(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, _ *ear) {
 		film(t, dir, "a", 'a', 100)
 		v := view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "a", From: session.RecordedOnly, Start: 480 * time.Millisecond, Length: 200 * time.Millisecond}, true)
-		i.PlayItem("tv", Item{Name: "a", From: session.RecordedOnly, Start: 800 * time.Millisecond, Picture: true}, false)
-		i.PlayItem("tv", Item{Name: "a", From: session.RecordedOnly, Length: 80 * time.Millisecond}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a", From: script.RecordedOnly, Start: 480 * time.Millisecond, Length: 200 * time.Millisecond}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "a", From: script.RecordedOnly, Start: 800 * time.Millisecond, Picture: true}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a", From: script.RecordedOnly, Length: 80 * time.Millisecond}, false)
 		<-v.done
 		wantWords(t, "pictures", whats(v.of("a")), "a10", "a11", "a12", "a13", "a14", "a15", "a16", "a17", "a20", "a0", "a1", "a2")
 		for n, at := range []int{0, 0, 0, 40, 80, 120, 160, 200, 200, 220, 260, 300} {
@@ -82,13 +83,13 @@ func TestChannelThatPlaysOn(t *testing.T) {
 		film(t, dir, "a", 'a', 25)
 		v := view(t, tuned(t, i, "tv"))
 		rounds := 0
-		i.OwnStreams(func(s StreamStatus) {
+		i.OpenStreams(func(s script.StreamStatus) {
 			e.told(s)
 			if rounds++; s.Code == codePlayStop && rounds < 20 {
-				i.PlayItem("tv", Item{Name: "a"}, true)
+				i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
 			}
 		})
-		i.PlayItem("tv", Item{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
 		<-v.done
 		if n := len(v.of("a")); n != 125 {
 			t.Errorf("%d pictures", n)
@@ -105,9 +106,9 @@ func TestChannelItemsThatAreNotThere(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 		film(t, dir, "b", 'b', 5)
 		v := view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "none", From: session.RecordedOnly}, true)
-		i.PlayItem("tv", Item{Name: "../up", From: session.RecordedOnly}, false)
-		i.PlayItem("tv", Item{Name: "b"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "none", From: script.RecordedOnly}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "../up", From: script.RecordedOnly}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
 		<-v.done
 		pass(0)
 		wantWords(t, "told", e.codes(), "Play.Reset none", "Play.StreamNotFound none", "Play.StreamNotFound ../up", "Publish.Start tv",
@@ -119,10 +120,10 @@ func TestChannelIsStopped(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 		film(t, dir, "a", 'a', 250)
 		v := view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "a"}, true)
-		i.PlayItem("tv", Item{Name: "a"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, false)
 		pass(410 * time.Millisecond)
-		i.StopPlaying("tv")
+		i.StopStream("tv")
 		<-v.done
 		pass(0)
 		if n := len(v.of("a")); n != 11 {
@@ -131,7 +132,7 @@ func TestChannelIsStopped(t *testing.T) {
 		wantWords(t, "told", e.codes(), "Play.Reset a", "Publish.Start tv", "Play.Start a", "Play.Stop a", "Unpublish.Success tv")
 		// And may begin again.
 		v = view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "a", Length: time.Second}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a", Length: time.Second}, false)
 		<-v.done
 		if n := len(v.of("a")); n != 26 {
 			t.Errorf("%d pictures when it is played again", n)
@@ -151,7 +152,7 @@ func TestChannelHasPriority(t *testing.T) {
 		}).Publication
 		sound(t, c)
 		v := view(t, s)
-		i.PlayItem("tv", Item{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
 		refusedWith(t, <-taken, session.RefusedTaken)
 		pass(100 * time.Millisecond)
 		refusedWith(t, publish(t, i, "tv", session.PublishLive).Refusal, session.RefusedTaken)
@@ -175,8 +176,8 @@ func TestChannelIsJoinedInItsPresentItem(t *testing.T) {
 		film(t, dir, "a", 'a', 15)
 		film(t, dir, "b", 'b', 25)
 		s := tuned(t, i, "tv")
-		i.PlayItem("tv", Item{Name: "a"}, true)
-		i.PlayItem("tv", Item{Name: "b"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
 		pass(610 * time.Millisecond)
 		v := view(t, s)
 		<-v.done
@@ -190,14 +191,14 @@ func TestChannelsAndItemsAreBounded(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 		film(t, dir, "a", 'a', 25)
 		for range maxItems + 2 {
-			i.PlayItem("tv", Item{Name: "a"}, false)
+			i.PlayStream("tv", script.StreamItem{Name: "a"}, false)
 		}
 		settled(t, i)
 		if !e.heard("tv", codePlayFailed) {
 			t.Error("any number of items may wait")
 		}
 		for n := range maxChannels {
-			i.PlayItem(string(rune('A'+n)), Item{Name: "waits", From: session.LiveOnly}, false)
+			i.PlayStream(string(rune('A'+n)), script.StreamItem{Name: "waits", From: script.LiveOnly}, false)
 		}
 		settled(t, i)
 		if !e.heard(string(rune('A'+maxChannels-1)), codePlayFailed) || e.heard(string(rune('A'+maxChannels-2)), codePlayFailed) {
@@ -233,9 +234,9 @@ func TestChannelPlaysLiveStreams(t *testing.T) {
 		v := view(t, tuned(t, i, "tv"))
 		cam := published(t, i, "cam", session.PublishLive)
 		say(t, cam, 'c', 0, 5)
-		i.PlayItem("tv", Item{Name: "a"}, true)
-		i.PlayItem("tv", Item{Name: "cam"}, false)
-		i.PlayItem("tv", Item{Name: "b"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "cam"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
 		say(t, cam, 'c', 5, 40)
 		closed(t, cam, session.EndedAsked)
 		<-v.done
@@ -257,7 +258,7 @@ func TestChannelWaitsForPublishers(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 		film(t, dir, "b", 'b', 5)
 		v := view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "cam", From: session.LiveOnly}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "cam", From: script.LiveOnly}, true)
 		for range 2 {
 			pass(time.Minute)
 			cam := published(t, i, "cam", session.PublishLive)
@@ -265,7 +266,7 @@ func TestChannelWaitsForPublishers(t *testing.T) {
 			closed(t, cam, session.EndedAsked)
 		}
 		pass(time.Minute)
-		i.PlayItem("tv", Item{Name: "b"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
 		<-v.done
 		c := v.of("c")
 		if len(c) != 40 || len(v.of("b")) != 5 {
@@ -283,17 +284,17 @@ func TestChannelWaitsForPublishers(t *testing.T) {
 // Streams that would play one another say so, and do not go round for ever.
 func TestChannelsThatPlayOneAnother(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, _ string, e *ear) {
-		i.PlayItem("x", Item{Name: "y", From: session.LiveOnly}, true)
+		i.PlayStream("x", script.StreamItem{Name: "y", From: script.LiveOnly}, true)
 		settled(t, i)
 		pass(0)
-		i.PlayItem("y", Item{Name: "z", From: session.LiveOnly}, true)
+		i.PlayStream("y", script.StreamItem{Name: "z", From: script.LiveOnly}, true)
 		pass(0)
-		i.PlayItem("z", Item{Name: "x", From: session.LiveOnly}, true)
+		i.PlayStream("z", script.StreamItem{Name: "x", From: script.LiveOnly}, true)
 		pass(0)
 		if last := e.last(); last.Code != codePlayFailed || last.Stream != "z" {
 			t.Errorf("told %+v", last)
 		}
-		i.PlayItem("self", Item{Name: "self", From: session.LiveOnly}, true)
+		i.PlayStream("self", script.StreamItem{Name: "self", From: script.LiveOnly}, true)
 		pass(0)
 		if last := e.last(); last.Code != codePlayFailed || last.Stream != "self" {
 			t.Errorf("told %+v", last)
@@ -308,8 +309,8 @@ func TestChannelKeepsNoInstance(t *testing.T) {
 		retired := func() bool {
 			return asked(t, func(told func(bool)) { i.Retire(told) })
 		}
-		i.PlayItem("tv", Item{Name: "a"}, true)
-		i.PlayItem("also", Item{Name: "tv"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
+		i.PlayStream("also", script.StreamItem{Name: "tv"}, true)
 		a := play(t, i, "tv", session.LiveOnly)
 		pass(100 * time.Millisecond)
 		if retired() {

@@ -1,5 +1,7 @@
 package instance
 
+import "flashpod.dev/flashpod/mediaserver/script"
+
 // What the server's own streams are told: see session's PROTOCOL.md §9 and §14.
 const (
 	levelStatus = "status"
@@ -25,18 +27,18 @@ const (
 	codeRecordExists     = "NetStream.Record.AlreadyExists"
 )
 
-// tell tells of a status, if anybody wants to know.
-func tell(told func(StreamStatus), s StreamStatus) {
+// tellOf tells of a stream, if anybody wants to know.
+func tellOf(told func(script.StreamStatus), stream, level, code, description, details string) {
 	if told != nil {
-		told(s)
+		told(script.StreamStatus{Stream: stream, Level: level, Code: code, Description: description, Details: details})
 	}
 }
 
 // say and fail tell of an item of a channel.
 func (c *channel) say(code, description, details string) {
-	tell(c.told, StreamStatus{c.name, levelStatus, code, description, details})
+	tellOf(c.told, c.name, levelStatus, code, description, details)
 }
 
 func (c *channel) fail(code, description, details string) {
-	tell(c.told, StreamStatus{c.name, levelError, code, description, details})
+	tellOf(c.told, c.name, levelError, code, description, details)
 }

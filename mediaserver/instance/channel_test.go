@@ -16,6 +16,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -118,10 +119,10 @@ func (v *viewer) words() (all []string) {
 // ear is told of the server's own streams.
 type ear struct {
 	mu  sync.Mutex
-	all []StreamStatus
+	all []script.StreamStatus
 }
 
-func (e *ear) told(s StreamStatus) {
+func (e *ear) told(s script.StreamStatus) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, s)
@@ -141,10 +142,10 @@ func (e *ear) codes() (all []string) {
 func (e *ear) heard(stream, code string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(e.all, func(s StreamStatus) bool { return s.Stream == stream && s.Code == code })
+	return slices.ContainsFunc(e.all, func(s script.StreamStatus) bool { return s.Stream == stream && s.Code == code })
 }
 
-func (e *ear) last() StreamStatus {
+func (e *ear) last() script.StreamStatus {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.all[len(e.all)-1]
@@ -166,7 +167,7 @@ func inTime(t *testing.T, rules Rules, test func(t *testing.T, i *Instance, dir 
 			t.Fatal(err)
 		}
 		e := &ear{}
-		i.OwnStreams(e.told)
+		i.OpenStreams(e.told)
 		test(t, i, dir, e)
 		i.Shutdown("over")
 		if err := i.Finish(t.Context()); err != nil {
@@ -215,8 +216,8 @@ func TestChannelPlaysItsPlaylistWithoutAGap(t *testing.T) {
 		film(t, dir, "a", 'a', 25)
 		film(t, dir, "b", 'b', 25)
 		v := view(t, tuned(t, i, "tv"))
-		i.PlayItem("tv", Item{Name: "a", From: session.RecordedOnly}, true)
-		i.PlayItem("tv", Item{Name: "b"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "a", From: script.RecordedOnly}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
 		<-v.done
 		pass(time.Second)
 		pictures := slices.Concat(v.of("a"), v.of("b"))

@@ -3,6 +3,8 @@ package instance
 import (
 	"sync"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/script"
 )
 
 // owner is what only the owner goroutine may use: its methods run in a task of
@@ -23,10 +25,10 @@ type owner struct {
 	away                map[string]*away          // names whose publishers are expected back
 	records             map[*recordTask]struct{}  // that are not done
 
-	channels map[string]*channel      // streams that the server publishes itself
-	sources  map[string]string        // live streams that they play, by their names
-	recorded map[string]*ownRecording // what a script records
-	told     func(StreamStatus)       // is told of them; nil: nobody is
+	channels map[string]*channel       // streams that the server publishes itself
+	sources  map[string]string         // live streams that they play, by their names
+	recorded map[string]*ownRecording  // what a script records
+	told     func(script.StreamStatus) // is told of them; nil: nobody is
 
 	objects map[objectKey]*object         // shared objects in use
 	uses    map[string]map[objectKey]*use // of them, by client

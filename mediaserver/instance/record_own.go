@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -16,41 +16,21 @@ import (
 // maxOwnRecordings is how many streams a script records at once.
 const maxOwnRecordings = 256
 
-// RecordRequest is how a script has a stream recorded.
-type RecordRequest struct {
-	Mode        session.PublishMode // record, append or appendWithGap
-	MaxDuration time.Duration       // 0: any
-	MaxBytes    int64               // 0: any number
-}
-
 // ownRecording is a recording that a script has asked for.
 type ownRecording struct {
 	name string
 	task *recordTask
-	told func(StreamStatus)
+	told func(script.StreamStatus)
 	// reached is why it has ended before its stream: a limit of the request; "": it
 	// has not. It is set before the task is done.
 	reached string
 }
 
-// Record records a stream into its own file: what is published on it, by whomever, from
-// now on or, where nobody does, from the next publication on, with what the server
-// sends before that. It ends with the publication, by StopRecording, or at a limit. It
-// does not wait, and what becomes of it is told.
-func (i *Instance) Record(stream string, r RecordRequest) {
-	_ = i.post(func(o *owner) { o.record(stream, r) })
-}
-
-// StopRecording ends a recording of a script's.
-func (i *Instance) StopRecording(stream string) {
-	_ = i.post(func(o *owner) { o.stopRecording(stream) })
-}
-
-func (o *owner) record(name string, r RecordRequest) {
+func (o *owner) record(name string, r script.StreamRecord) {
 	o.stopRecording(name)
 	told := o.told
-	fail := func(level, code, why string) { tell(told, StreamStatus{name, level, code, why, name}) }
-	mode, _, why := o.rules.Load().recordMode(r.Mode)
+	fail := func(level, code, why string) { tellOf(told, name, level, code, why, name) }
+	mode, _, why := o.rules.Load().recordMode(session.PublishMode(r.Mode))
 	switch {
 	case why != nil:
 		fail(levelError, codeRecordNoAccess, why.Error())
@@ -134,7 +114,7 @@ func (own *ownRecording) answered(a session.PublishAnswer) {
 }
 
 func (own *ownRecording) began() {
-	tell(own.told, StreamStatus{own.name, levelStatus, codeRecordStart, "Recording " + own.name + ".", own.name})
+	tellOf(own.told, own.name, levelStatus, codeRecordStart, "Recording "+own.name+".", own.name)
 }
 
 func (own *ownRecording) failed(why *session.Refusal) {
@@ -143,7 +123,7 @@ func (own *ownRecording) failed(why *session.Refusal) {
 	case session.RefusedReadOnly, session.RefusedBadName:
 		code = codeRecordNoAccess
 	}
-	tell(own.told, StreamStatus{own.name, levelError, code, why.Error(), own.name})
+	tellOf(own.told, own.name, levelError, code, why.Error(), own.name)
 }
 
 // watch tells when it has ended.
@@ -161,11 +141,11 @@ func (own *ownRecording) watch(i *Instance) {
 	if own.reached != "" {
 		said = own.reached
 	}
-	tell(own.told, StreamStatus{own.name, levelStatus, codeRecordStop, said, own.name})
+	tellOf(own.told, own.name, levelStatus, codeRecordStop, said, own.name)
 }
 
 // limits has a recording end at the limits of its request. Nobody reads yet.
-func (t *recordTask) limits(r RecordRequest, reached func(why string)) {
+func (t *recordTask) limits(r script.StreamRecord, reached func(why string)) {
 	if r.MaxDuration > 0 || r.MaxBytes > 0 {
 		t.source = &limited{Reader: t.reader, max: r, reached: reached}
 	}
@@ -174,7 +154,7 @@ func (t *recordTask) limits(r RecordRequest, reached func(why string)) {
 // limited is a source of a recorder that ends at limits.
 type limited struct {
 	*stream.Reader
-	max     RecordRequest
+	max     script.StreamRecord
 	reached func(why string)
 
 	begun bool

@@ -11,6 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -54,16 +55,16 @@ func TestChannelIsRecorded(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 		film(t, dir, "a", 'a', 25)
 		film(t, dir, "b", 'b', 25)
-		i.Record("tv", RecordRequest{Mode: session.PublishRecord})
-		i.PlayItem("tv", Item{Name: "a"}, true)
-		i.PlayItem("tv", Item{Name: "b"}, false)
+		i.RecordStream("tv", script.StreamRecord{Mode: script.RecordNew})
+		i.PlayStream("tv", script.StreamItem{Name: "a"}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
 		pass(500 * time.Millisecond)
-		i.Send("tv", data(t, "caption", "hello"))
+		i.SendStream("tv", data(t, "caption", "hello"))
 		pass(time.Minute) // it stays published as long as it is recorded
 		if i.Stats().Streams != 1 {
 			t.Error("the channel has ended")
 		}
-		i.StopRecording("tv")
+		i.StopRecord("tv")
 		pass(2 * time.Second)
 		if s := i.Stats(); s.Streams+s.Recordings != 0 {
 			t.Errorf("the channel goes on: %+v", s)
@@ -96,25 +97,25 @@ func TestChannelIsRecorded(t *testing.T) {
 // client ends it, and no longer than it says.
 func TestClientsStreamIsRecorded(t *testing.T) {
 	for name, c := range map[string]struct {
-		request  RecordRequest
+		request  script.StreamRecord
 		stopped  bool
 		pictures int
 	}{
-		"to its end":           {request: RecordRequest{Mode: session.PublishRecord}, pictures: 40},
-		"for a while":          {request: RecordRequest{Mode: session.PublishRecord, MaxDuration: time.Second}, pictures: 26},
-		"so many bytes":        {request: RecordRequest{Mode: session.PublishRecord, MaxBytes: 10 * (7 + tagSize)}, pictures: 10},
-		"until it is stopped":  {request: RecordRequest{Mode: session.PublishRecord}, stopped: true, pictures: 40},
-		"behind what there is": {request: RecordRequest{Mode: session.PublishAppend}, pictures: 65},
+		"to its end":           {request: script.StreamRecord{Mode: script.RecordNew}, pictures: 40},
+		"for a while":          {request: script.StreamRecord{Mode: script.RecordNew, MaxDuration: time.Second}, pictures: 26},
+		"so many bytes":        {request: script.StreamRecord{Mode: script.RecordNew, MaxBytes: 10 * (7 + tagSize)}, pictures: 10},
+		"until it is stopped":  {request: script.StreamRecord{Mode: script.RecordNew}, stopped: true, pictures: 40},
+		"behind what there is": {request: script.StreamRecord{Mode: script.RecordAppend}, pictures: 65},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 				film(t, dir, "cam", 'a', 25)
 				cam := published(t, i, "cam", session.PublishLive)
-				i.Record("cam", c.request)
+				i.RecordStream("cam", c.request)
 				settled(t, i)
 				say(t, cam, 'c', 0, 40)
 				if c.stopped {
-					i.StopRecording("cam")
+					i.StopRecord("cam")
 					settled(t, i)
 					say(t, cam, 'c', 40, 10)
 				}
@@ -145,13 +146,13 @@ func TestClientsStreamIsRecorded(t *testing.T) {
 func TestDataAloneIsRecorded(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, _ *ear) {
 		v := view(t, tuned(t, i, "log"))
-		i.Record("log", RecordRequest{Mode: session.PublishRecord})
+		i.RecordStream("log", script.StreamRecord{Mode: script.RecordNew})
 		pass(5 * time.Second)
 		for range 3 {
-			i.Send("log", data(t, "line", "x"))
+			i.SendStream("log", data(t, "line", "x"))
 			pass(2 * time.Second)
 		}
-		i.StopRecording("log")
+		i.StopRecord("log")
 		pass(time.Second)
 		all := recorded(t, dir, "log")
 		if len(all) != 3 {
@@ -190,7 +191,7 @@ func TestScriptMayNotRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, c.rules, func(t *testing.T, i *Instance, dir string, e *ear) {
 				other := published(t, i, "other", session.PublishLive)
-				i.Record(c.name, RecordRequest{Mode: session.PublishRecord})
+				i.RecordStream(c.name, script.StreamRecord{Mode: script.RecordNew})
 				pass(time.Second)
 				closed(t, other, session.EndedAsked)
 				if !e.heard(c.name, c.code) || e.heard(c.name, codeRecordStart) {
@@ -202,7 +203,7 @@ func TestScriptMayNotRecord(t *testing.T) {
 	t.Run("what is recorded already", func(t *testing.T) {
 		inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
 			cam := published(t, i, "cam", session.PublishRecord)
-			i.Record("cam", RecordRequest{Mode: session.PublishRecord})
+			i.RecordStream("cam", script.StreamRecord{Mode: script.RecordNew})
 			pass(time.Second)
 			closed(t, cam, session.EndedAsked)
 			wantWords(t, "told", e.codes(), "Record.AlreadyExists cam")
@@ -215,29 +216,45 @@ func TestQuestionsOfScripts(t *testing.T) {
 	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, _ *ear) {
 		film(t, dir, "a", 'a', 26)
 		ctx := t.Context()
-		if d, err := i.RecordedLength(ctx, "a"); err != nil || d != time.Second {
+		if d, err := i.StreamLength(ctx, "a"); err != nil || d != time.Second {
 			t.Errorf("%v long, %v", d, err)
 		}
-		if n, err := i.RecordedSize(ctx, "a"); err != nil || n < 500 {
+		if n, err := i.StreamSize(ctx, "a"); err != nil || n < 500 {
 			t.Errorf("%d bytes, %v", n, err)
 		}
-		if b, err := i.RecordedMeta(ctx, "a"); err != nil || len(b) == 0 {
-			t.Errorf("%q, %v", b, err)
+		width := func(name string) amf.Value {
+			v, err := i.StreamMeta(ctx, name)
+			if err != nil {
+				t.Error(err)
+			}
+			if m, ok := v.(*amf.ECMAArray); ok {
+				v, _ = m.Get("width")
+			}
+			return v
 		}
-		if n, err := i.Clear(ctx, "/a"); err != nil || n != 1 {
-			t.Errorf("%d cleared, %v", n, err)
+		if v := width("a"); v != nil {
+			t.Errorf("width %v", v)
 		}
-		if _, err := i.RecordedLength(ctx, "a"); !errors.Is(err, recording.ErrNotFound) {
+		if err := i.DeleteStream(ctx, "a"); err != nil {
+			t.Error(err)
+		}
+		if _, err := i.StreamLength(ctx, "a"); !errors.Is(err, recording.ErrNotFound) {
+			t.Errorf("%v, want ErrNotFound", err)
+		}
+		film(t, dir, "b", 'b', 5)
+		if err := i.ClearStreams(ctx, "/?"); err != nil {
+			t.Error(err)
+		}
+		if _, err := i.StreamSize(ctx, "b"); !errors.Is(err, recording.ErrNotFound) {
 			t.Errorf("%v, want ErrNotFound", err)
 		}
 		cam := published(t, i, "cam", session.PublishLive)
-		if b := i.LiveMeta(ctx, "cam"); b != nil {
-			t.Errorf("%q", b)
+		if v := width("cam"); v != nil {
+			t.Errorf("width %v", v)
 		}
-		want := data(t, "onMetaData", amf.NewECMAArray("width", 320.0))
-		i.Send("cam", data(t, "@setDataFrame", "onMetaData", amf.NewECMAArray("width", 320.0)))
-		if b := i.LiveMeta(ctx, "cam"); string(b) != string(want) {
-			t.Errorf("%q, want %q", b, want)
+		i.SendStream("cam", data(t, "@setDataFrame", "onMetaData", amf.NewECMAArray("width", 320.0)))
+		if v := width("cam"); v != 320.0 {
+			t.Errorf("width %v", v)
 		}
 		closed(t, cam, session.EndedAsked)
 	})

@@ -8,10 +8,9 @@ import (
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/servertest"
-	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // tune makes a recording of sound, a frame every 100 ms.
@@ -50,10 +49,10 @@ func testChannelIsJoinedAndRecorded(t *testing.T, w way) {
 	joined(t, h, 1)
 	i := h.instances[0]
 	codes := make(chan string, 100)
-	i.OwnStreams(func(s instance.StreamStatus) { codes <- strings.TrimPrefix(s.Code, "NetStream.") + " " + s.Details })
-	i.Record("tv", instance.RecordRequest{Mode: session.PublishRecord})
-	i.PlayItem("tv", instance.Item{Name: "one", From: session.RecordedOnly}, true)
-	i.PlayItem("tv", instance.Item{Name: "two", From: session.RecordedOnly}, false)
+	i.OpenStreams(func(s script.StreamStatus) { codes <- strings.TrimPrefix(s.Code, "NetStream.") + " " + s.Details })
+	i.RecordStream("tv", script.StreamRecord{Mode: script.RecordNew})
+	i.PlayStream("tv", script.StreamItem{Name: "one", From: script.RecordedOnly}, true)
+	i.PlayStream("tv", script.StreamItem{Name: "two", From: script.RecordedOnly}, false)
 	first.expect("1 Play.PublishNotify", "1 audio 0")
 	late.plays(1, "tv")
 	said := func(last string) {
@@ -64,7 +63,7 @@ func testChannelIsJoinedAndRecorded(t *testing.T, w way) {
 		}
 	}
 	said("Play.Stop two")
-	i.StopRecording("tv")
+	i.StopRecord("tv")
 	const end = "1 Play.UnpublishNotify"
 	var want []int
 	for n := 1; n < 30; n++ {
@@ -100,15 +99,15 @@ func testChannelTakesTheNameOfAClient(t *testing.T, w way) {
 	v.plays(1, "tv")
 	joined(t, h, 1)
 	i := h.instances[0]
-	i.PlayItem("tv", instance.Item{Name: "one"}, true)
+	i.PlayStream("tv", script.StreamItem{Name: "one"}, true)
 	p.expect("1 Publish.BadName")
 	if w := v.next(); !strings.HasPrefix(w, "1 audio ") {
 		t.Errorf("a viewer hears %q", w)
 	}
 	other.on(1, "publish", "tv")
 	other.expect("1 Publish.BadName")
-	i.Send("tv", []byte{2, 0, 2, 'h', 'i'})
-	i.StopPlaying("tv")
+	i.SendStream("tv", []byte{2, 0, 2, 'h', 'i'})
+	i.StopStream("tv")
 	heard := v.sounds("1 [hi]")
 	v.sounds("1 Play.UnpublishNotify")
 	if len(heard) > 49 {
