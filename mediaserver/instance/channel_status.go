@@ -2,7 +2,7 @@ package instance
 
 import "flashpod.dev/flashpod/mediaserver/script"
 
-// What the server's own streams are told: see session's PROTOCOL.md §9 and §14.
+// What the server's own streams are told: see session's PROTOCOL.md §9 and §15.
 const (
 	levelStatus = "status"
 	levelError  = "error"
