@@ -1,12 +1,18 @@
 package instance
 
 import (
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -321,5 +327,98 @@ func TestChannelKeepsNoInstance(t *testing.T) {
 		if !retired() {
 			t.Error("it is in use, though nobody watches")
 		}
+	})
+}
+
+// Pictures larger than what is read at once, and data alone.
+func TestChannelPlaysLargeFramesAndData(t *testing.T) {
+	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, _ *ear) {
+		large := append([]byte{0x17, 1, 0, 0, 0, 'a', 7}, make([]byte, 3*pieceSize)...)
+		for n := range large[7:] {
+			large[7+n] = byte(n * n >> 3)
+		}
+		servertest.WriteFLV(t, filepath.Join(dir, "large.flv"),
+			flv.Tag{Type: media.TypeData, Data: data(t, "line", "one")},
+			flv.Tag{Type: flv.TypeVideo, Data: large}, flv.Tag{Type: flv.TypeVideo, Timestamp: 40, Data: large},
+			flv.Tag{Type: media.TypeData, Timestamp: 5000, Data: data(t, "line", "two")},
+			flv.Tag{Type: flv.TypeVideo, Timestamp: 6000, Data: large})
+		s := tuned(t, i, "tv")
+		r := s.NewReader()
+		defer r.Close()
+		i.PlayStream("tv", script.StreamItem{Name: "large", DataOnly: true}, true)
+		i.PlayStream("tv", script.StreamItem{Name: "large"}, false)
+		var words []string
+		for {
+			m, err := r.Next(t.Context())
+			if err != nil {
+				break
+			}
+			words = append(words, fmt.Sprint(m.Timestamp, " ", word(&m)))
+			if m.Type == rtmp.TypeVideo && !bytes.Equal(m.Payload, large) {
+				t.Errorf("a picture of %d bytes is another one: %d bytes", len(large), len(m.Payload))
+			}
+		}
+		wantWords(t, "heard", words, "0 data line", "0 data line", "0 data line", "0 a7", "40 a7", "5000 data line", "6000 a7")
+	})
+}
+
+// hanging is a file whose disk hangs, once asked to.
+type hanging struct {
+	io.ReaderAt
+	hang chan struct{} // closed when it does not any more; nil: it does not
+}
+
+func (h *hanging) ReadAt(b []byte, at int64) (int, error) {
+	if h.hang != nil {
+		<-h.hang
+	}
+	return h.ReaderAt.ReadAt(b, at)
+}
+
+// A disk that hangs stops the item that lies on it, and not the orders of a script: the
+// next one plays, and the name is given back.
+func TestChannelOfADiskThatHangs(t *testing.T) {
+	inTime(t, Rules{}, func(t *testing.T, i *Instance, dir string, e *ear) {
+		film(t, dir, "a", 'a', 10)
+		film(t, dir, "b", 'b', 10)
+		v := view(t, tuned(t, i, "tv"))
+		file, err := i.store.OpenFile(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk := &hanging{file.Bytes, make(chan struct{})}
+		file.Bytes = disk
+		closed := make(chan struct{})
+		release := file.Release
+		file.Release = func() { release(); close(closed) }
+		// The item is open already, as the one is that comes next.
+		q := &queued{StreamItem: script.StreamItem{Name: "a", From: script.RecordedOnly}, opening: &opening{make(chan session.PlayAnswer, 1)}}
+		q.opening.came <- session.PlayAnswer{File: file}
+		i.PlayStream("tv", script.StreamItem{Name: "waits", From: script.LiveOnly}, true)
+		pass(0)
+		asked(t, func(done func(struct{})) {
+			i.post(func(o *owner) {
+				c := o.channels["tv"]
+				c.mu.Lock()
+				c.list = []*queued{q}
+				c.playing()
+				c.mu.Unlock()
+				c.rouse()
+				done(struct{}{})
+			})
+		})
+		pass(time.Minute)
+		i.PlayStream("tv", script.StreamItem{Name: "b"}, true)
+		<-v.done
+		if got := v.of("b"); len(got) != 10 || len(v.of("a")) != 0 {
+			t.Errorf("%d pictures, and %d of the disk that hangs", len(got), len(v.of("a")))
+		}
+		select {
+		case <-closed:
+			t.Error("the file is closed while it is read")
+		default:
+		}
+		close(disk.hang)
+		<-closed
 	})
 }
