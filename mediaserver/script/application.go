@@ -42,9 +42,6 @@ func defineApplication(w *world) error {
 		return err
 	}
 	w.types.application = class
-	if w.newStream == nil {
-		w.newStream = w.plainStream
-	}
 	a := &w.application
 	if a.object, err = class.New(w); err != nil {
 		return err

@@ -80,6 +80,8 @@ func Check(application string, files, library fs.FS) (*Checked, error) {
 // nobody is an instance that is asked for nothing.
 type nobody struct{ Instance }
 
+func (nobody) OpenStreams(func(StreamStatus)) {}
+
 // checker looks into one application.
 type checker struct {
 	host    *Host

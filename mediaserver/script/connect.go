@@ -1,7 +1,6 @@
 package script
 
 import (
-	"errors"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -229,23 +228,19 @@ func (w *world) withClient(c *engine.Call, f func(*client) bool) bool {
 // published tells onPublish or onUnpublish of a client's stream.
 func (w *world) published(id string, s StreamInfo, handler string) {
 	c := w.clients[id]
-	if c == nil || w.method(w.application.object, handler) == nil {
+	if c == nil {
 		return
 	}
-	stream, err := w.newStream(s)
+	if known := w.streams.named[s.Name]; known != nil {
+		known.query, known.mode = s.Query, s.Mode
+	}
+	if w.method(w.application.object, handler) == nil {
+		return
+	}
+	stream, err := w.publishedStream(s)
 	if err != nil {
 		w.report(err)
 		return
 	}
 	w.call(w.application.object, handler, c.object.Value(), stream)
-}
-
-// plainStream stands for a stream where there is no class of them.
-func (w *world) plainStream(s StreamInfo) (engine.Value, error) {
-	o, err := w.rt.NewObject()
-	if err != nil {
-		return engine.Undefined, err
-	}
-	return o.Value(), errors.Join(o.Set("name", engine.String(s.Name)), o.Set("publishQueryString", engine.String(s.Query)),
-		o.Set("type", engine.String(s.Mode)))
 }

@@ -29,10 +29,13 @@ type fake struct {
 	answers map[string]script.Answer
 	absent  map[string]bool // clients that are gone
 	block   chan struct{}   // what method block waits for
+	fakeStreams
 }
 
 func newFake() *fake {
-	return &fake{changed: make(chan struct{}), answers: map[string]script.Answer{}, absent: map[string]bool{}}
+	f := &fake{changed: make(chan struct{}), answers: map[string]script.Answer{}, absent: map[string]bool{}}
+	f.fakeStreams.say = f.say
+	return f
 }
 
 func (f *fake) say(format string, args ...any) {

@@ -86,6 +86,7 @@ type Instance interface {
 	Length(stream string, answer func(seconds float64))
 
 	SharedObjects
+	Streams
 }
 
 // Stats are what application.getStats tells: counts since the instance began, and

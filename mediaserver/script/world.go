@@ -40,14 +40,13 @@ type world struct {
 	pending     int
 	application application
 	types       types
+	streams     streams
 	timers      timers
 	loading     int             // files that are being loaded, one from another
 	folders     []fs.FS         // where files are, in their order
 	loaded      map[string]file // files that were, by name
 	bytes       int             // of what was loaded
 	isNative    *engine.Object  // says whether a function is the dialect's
-	// newStream makes an object of class Stream for a stream that a client publishes.
-	newStream func(StreamInfo) (engine.Value, error)
 	// provided are files that load gives without there being one, by their name in
 	// small letters.
 	provided map[string]func() error
