@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"regexp"
 	"strings"
@@ -18,11 +19,13 @@ type Script struct {
 	// ConfigMap has the script's files.
 	ConfigMap ScriptFiles `json:"configMap"`
 	// AllowedHosts are what the script may reach over the network: HOST or
-	// HOST:PORT, such as backend.example.com, 192.0.2.7:8080 or [2001:db8::7]:80;
-	// without a port it is any. Default: nothing.
+	// HOST:PORT, such as backend.example.com, *.example.com:443 (all below that),
+	// 192.0.2.7:8080 or [2001:db8::7]:80, or a network such as 10.0.0.0/8; without a
+	// port it is any. This machine and its neighbours are reached by their own address
+	// alone. Default: nothing.
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=260
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\\\\[[0-9A-Fa-f:.]+\\\\])(:([1-9][0-9]{0,4}))?$')",message="must be HOST or HOST:PORT, such as backend.example.com, 192.0.2.7:8080 or [2001:db8::7]:80"
+	// +kubebuilder:validation:items:XValidation:rule="isIP(self) || isCIDR(self) || self.matches('^([*][.])?[A-Za-z0-9_-]{1,63}([.][A-Za-z0-9_-]{1,63})*[.]?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$') || self.matches('^[[][0-9A-Fa-f:.]+[]](:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$') && isIP(self.substring(1, self.indexOf(']')))",message="must be HOST or HOST:PORT, such as backend.example.com, *.example.com:443, 192.0.2.7:8080 or [2001:db8::7]:80, or a network such as 10.0.0.0/8"
 	// +listType=set
 	// +optional
 	AllowedHosts []string `json:"allowedHosts,omitempty"`
@@ -110,7 +113,8 @@ var (
 	minScriptMemory = resource.MustParse("1Mi")
 	maxScriptMemory = resource.MustParse("1Gi")
 
-	hostPattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:([1-9][0-9]{0,4}))?$`)
+	hostPattern = regexp.MustCompile(`^([*][.])?[A-Za-z0-9_-]{1,63}([.][A-Za-z0-9_-]{1,63})*[.]?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
+	ipv6Pattern = regexp.MustCompile(`^[[][0-9A-Fa-f:.]+[]](:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
 	keyPattern  = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
 	pathPattern = regexp.MustCompile(`^[^/\\:]+(/[^/\\:]+)*$`)
 )
@@ -131,8 +135,8 @@ func (s *Script) validate(at *field.Path) field.ErrorList {
 		switch {
 		case len(host) > maxHost:
 			errs = append(errs, field.TooLong(hosts.Index(i), host, maxHost))
-		case !hostPattern.MatchString(host):
-			errs = append(errs, field.Invalid(hosts.Index(i), host, "must be HOST or HOST:PORT, such as backend.example.com, 192.0.2.7:8080 or [2001:db8::7]:80"))
+		case !isHost(host):
+			errs = append(errs, field.Invalid(hosts.Index(i), host, "must be HOST or HOST:PORT, such as backend.example.com, *.example.com:443, 192.0.2.7:8080 or [2001:db8::7]:80, or a network such as 10.0.0.0/8"))
 		case seen[host]:
 			errs = append(errs, field.Duplicate(hosts.Index(i), host))
 		}
@@ -146,6 +150,18 @@ func (s *Script) validate(at *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(limits.Child("callTimeout"), d.Duration.String(), "must be a time of 10ms to 1m, such as 1s or 500ms"))
 	}
 	return append(errs, oneOf(at.Child("reload"), s.Reload, ReloadLive, ReloadDrain)...)
+}
+
+// isHost says whether an entry of allowedHosts is one.
+func isHost(s string) bool {
+	if _, err := ParseAddress(s); err == nil || hostPattern.MatchString(s) {
+		return true
+	}
+	if !ipv6Pattern.MatchString(s) {
+		return false
+	}
+	_, err := netip.ParseAddr(s[1:strings.IndexByte(s, ']')])
+	return err == nil
 }
 
 func (f *ScriptFiles) validate(at *field.Path) (errs field.ErrorList) {
