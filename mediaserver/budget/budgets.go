@@ -28,6 +28,8 @@ type Budgets struct {
 	// Instances counts instances that have started because a client named them, and
 	// in which nobody has shown that it may publish.
 	Instances *Budget
+	// Scripts counts bytes of what scripts have asked other servers for.
+	Scripts *Budget
 	// Files counts open files: sockets of connections, RTMP and HTTP. What is left
 	// of the files that the process may open is for recordings. Played is the part
 	// of it that is for recorded files which are played.
@@ -61,6 +63,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
+		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),
 		Files:     of("files", files),
 		Questions: NewQuestions(0),
 		Turns:     NewTurns(0),
@@ -78,7 +81,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Scripts, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

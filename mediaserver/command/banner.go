@@ -31,7 +31,17 @@ func banner(w io.Writer, s *server.Server, version string) {
     play        ffplay %s/test
 `, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
 	}
-	fmt.Fprintf(w, "\n  http://%s  health, metrics and recordings\n", dialable(s.HTTPAddr()))
+	for _, a := range s.Applications() {
+		if a.Manifest {
+			continue
+		}
+		script := a.Script
+		if script == "" {
+			script = "none: everybody is accepted"
+		}
+		fmt.Fprintf(w, "\n  %s/%s[/INSTANCE]\n    folder      %s\n    script      %s\n", rtmp, a.Name, a.Folder, script)
+	}
+	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
 	if a := s.DebugAddr(); a != nil {
 		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)
 	}
@@ -43,6 +53,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	for _, one := range s.Served() {
 		log.Info("serving", "application", one.Application, "instance", one.Instance,
 			"recording", string(one.Recording), "recordings", one.Streams, "publishKey", one.KeyFile != "")
+	}
+	for _, a := range s.Applications() {
+		log.Info("serving an application", "application", a.Name, "folder", a.Folder, "script", a.Script, "manifest", a.Manifest)
 	}
 	args := []any{"version", version, "rtmp", s.RTMPAddr().String(), "http", s.HTTPAddr().String()}
 	if a := s.RTMPSAddr(); a != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 const instancesLong = `List and describe the instances that a server has (--url, its HTTP address), with
-their clients, streams and shared objects; end the connection of a client, or
+their clients, streams, shared objects and script errors; end the connection of a client, or
 all of an instance. Without a subcommand it lists.
 
 INSTANCE is APPLICATION/INSTANCE; only APPLICATION where clients omit the instance
@@ -134,6 +134,7 @@ type wholeInstance struct {
 	Clients       []web.Client       `json:"clientList"`
 	Streams       []web.Stream       `json:"streamList"`
 	SharedObjects []web.SharedObject `json:"sharedObjectList"`
+	ScriptErrors  []web.ScriptError  `json:"scriptErrorList"` // the last ones, the newest first
 }
 
 func (s *instancesSource) info(cmd *cobra.Command, args []string) error {
@@ -175,6 +176,11 @@ func readInstance(ctx context.Context, c *httpServer, of apppath.Path) (one whol
 			one.SharedObjects = append(one.SharedObjects, p.SharedObjects...)
 			return p.Next
 		})
+	}
+	if err == nil {
+		var report web.ScriptReport
+		err = c.call(ctx, "GET", at+"/script-errors", "", &report)
+		one.ScriptErrors = append([]web.ScriptError{}, report.Errors...)
 	}
 	return one, err
 }

@@ -55,5 +55,16 @@ func printInstance(w io.Writer, one wholeInstance) error {
 			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%d\n", harmless(o.Name), kind, o.Version, o.Slots, humanSize(int64(o.Bytes)), o.Users)
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || len(one.ScriptErrors) == 0 {
+		return err
+	}
+	fmt.Fprintf(w, "\nSCRIPT ERRORS (the last of %d)\n", one.Instance.ScriptErrors)
+	for _, e := range one.ScriptErrors {
+		in := ""
+		if e.Call != "" {
+			in = " (in " + e.Call + ")"
+		}
+		fmt.Fprintf(w, "%s  %s\n", e.Time.Local().Format(time.DateTime), harmless(e.Message+in))
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/logs"
 	"flashpod.dev/flashpod/mediaserver/server"
@@ -36,6 +38,17 @@ spec.idle.unloadAfter (20m). One manifest of an application may say so.
 A certificate for --rtmps-address that is missing or bad takes nothing else down:
 clients by TLS are turned away until a good one is there.
 
+With --applications, every folder in DIR is an application, as Flash Media Server
+had them: its script is scripts/main.asc, main.asc or what that took next, and any
+instance of it starts at its first connect, with recordings at
+DIR/APPLICATION/streams/INSTANCE and shared objects beside them. The script decides
+who may connect and publish; without one everybody may. Application.xml is read for
+what has an equivalent here, and the log says what else it asks for. Scripts whose
+files change are loaded anew, once their clients were told. A manifest (-f) of an
+application says which instances of it there are, and for whom. A script reaches
+nothing over the network but --script-hosts. What it uses that is not here, flashpod
+script check says.
+
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
 taken, ends it with exit code 1 before anything is served. The last line on
@@ -47,6 +60,9 @@ const serveExample = `  # one instance from a file, recordings below ./data
   # every manifest in a folder, reachable from other machines
   flashpod serve -f manifests/ --data /var/lib/flashpod --rtmp-address :1935
 
+  # the applications folder of an old server
+  flashpod serve --applications /opt/fms/applications --script-library /opt/fms/scriptlib
+
   # then, with ffmpeg
   ffmpeg -re -i film.mp4 -c copy -f flv 'rtmp://127.0.0.1:1935/chatRoom/lobby/film?key=KEY'
   ffplay rtmp://127.0.0.1:1935/chatRoom/lobby/film`
@@ -54,6 +70,7 @@ const serveExample = `  # one instance from a file, recordings below ./data
 // serving is what the command line says.
 type serving struct {
 	files               []string
+	rtmpe               bool
 	cfg                 server.Config
 	logLevel, logFormat string
 }
@@ -61,8 +78,8 @@ type serving struct {
 func serveCommand(version string) *cobra.Command {
 	var s serving
 	cmd := &cobra.Command{
-		Use:     "serve -f FILE-OR-FOLDER [-f ...] --data DIR",
-		Short:   "Serve AppInstance manifests on this machine",
+		Use:     "serve [-f FILE-OR-FOLDER ...] [--data DIR] [--applications DIR]",
+		Short:   "Serve AppInstance manifests, or applications, on this machine",
 		Long:    serveLong,
 		Example: serveExample,
 		Args:    cobra.NoArgs,
@@ -72,16 +89,21 @@ func serveCommand(version string) *cobra.Command {
 		},
 	}
 	s.addTo(cmd.Flags())
-	_ = cmd.MarkFlagRequired("filename")
-	_ = cmd.MarkFlagRequired("data")
-	_ = cmd.MarkFlagDirname("data")
+	for _, folder := range []string{"data", "applications", "script-folder", "script-library"} {
+		_ = cmd.MarkFlagDirname(folder)
+	}
 	return cmd
 }
 
 func (s *serving) addTo(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringArrayVarP(&s.files, "filename", "f", nil, "manifest file, or folder of manifests; may be repeated")
-	f.StringVar(&s.cfg.Data, "data", "", "folder for recordings and keys; made when missing")
+	f.StringVar(&s.cfg.Data, "data", "", "folder for recordings and keys; made when missing (default: that of --applications)")
+	f.StringVar(&s.cfg.Applications, "applications", "", "folder of applications, each with its script, as Flash Media Server had them")
+	f.StringSliceVar(&s.cfg.ScriptHosts, "script-hosts", nil, "HOST[:PORT],… that scripts of --applications may reach over the network (default: none)")
+	f.StringVar(&s.cfg.ScriptLibrary, "script-library", "", "folder of scripts in which load looks last, such as FMS's scriptlib")
+	f.StringVar(&s.cfg.ScriptFolder, "script-folder", "", "files of the script of a manifest that has spec.script; in a cluster, its ConfigMap")
+	f.BoolVar(&s.rtmpe, "script-rtmpe", false, "tell scripts rtmpe of clients that come by TLS, for those that insist on it")
 	f.StringVar(&s.cfg.RTMPAddress, "rtmp-address", "127.0.0.1:1935", "where clients connect; port 0 takes any free port")
 	f.StringVar(&s.cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as 127.0.0.1:443 (default: nowhere)")
 	f.StringVar(&s.cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
@@ -97,6 +119,12 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 }
 
 func (s *serving) run(cmd *cobra.Command) error {
+	switch {
+	case len(s.files) == 0 && s.cfg.Applications == "":
+		return usage(errors.New("nothing to serve: name manifests with -f, or a folder of applications with --applications"))
+	case s.cfg.Data == "" && s.cfg.Applications == "":
+		return usage(errors.New("--data says where recordings and keys are kept"))
+	}
 	lines, err := openLog(s.logLevel, s.logFormat)
 	if err != nil {
 		return err
@@ -104,9 +132,14 @@ func (s *serving) run(cmd *cobra.Command) error {
 	// Before the process says why it ends, which is to be its last line.
 	defer lines.Close(lastLines)
 	log := slog.New(lines.Handler())
-	docs, err := loadManifests(s.files, log)
-	if err != nil {
-		return err
+	var docs []v1alpha1.AppInstance
+	if len(s.files) > 0 || s.cfg.Applications == "" {
+		if docs, err = loadManifests(s.files, log); err != nil {
+			return err
+		}
+	}
+	if s.rtmpe {
+		s.cfg.ScriptSecureAs = "rtmpe"
 	}
 	s.cfg.Log, s.cfg.LeftOut = log, lines.LeftOut
 	boundMemory(budget.Container())

@@ -52,7 +52,7 @@ func (o *owner) askToStop(told func(retired bool)) {
 // retire ends the instance unless its script has refused that, or somebody has come
 // meanwhile.
 func (o *owner) retire(refused bool) bool {
-	if refused || !o.unused() {
+	if refused && !o.closing || !o.unused() {
 		return false
 	}
 	o.closing, o.stopped = true, true

@@ -184,18 +184,23 @@ func (l *objectLook) portion(o *owner, ctx context.Context, next func() (*object
 	}
 }
 
-// Kick ends the connection of one client, which is told. false: it is not here.
-func (i *Instance) Kick(client, reason string) bool {
+// Kick ends the connection of one client. false: it is not here.
+func (i *Instance) Kick(client string) bool {
 	peer := i.seen.peerOf(client)
 	if peer == nil {
 		return false
 	}
-	peer.Shutdown(reason)
+	peer.Disconnect()
 	return true
 }
 
-// Empty ends the connections of all clients, which are told. Others may come.
+// Empty ends the connections of all clients, which are told; the instance's script
+// begins anew then. Others may come.
 func (i *Instance) Empty(reason string) {
+	if i.script != nil {
+		i.script.Shutdown()
+		return
+	}
 	for _, peer := range i.seen.peers() {
 		peer.Shutdown(reason)
 	}

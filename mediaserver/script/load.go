@@ -28,11 +28,17 @@ type file struct {
 	source *dialect.Source
 }
 
-// loadMain loads the script, if there is one.
+// errNoMain: nobody is let in by a script that is not there.
+var errNoMain = errors.New("the application's folder has no main.asc, nor any other file that a script begins with")
+
+// loadMain loads the script.
 func (w *world) loadMain() error {
 	name, err := w.open()
-	if err != nil || name == "" {
+	if err != nil {
 		return err
+	}
+	if name == "" {
+		return errNoMain
 	}
 	data, err := w.read(name)
 	if err != nil {

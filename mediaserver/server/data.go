@@ -8,6 +8,29 @@ import (
 	"syscall"
 )
 
+// lockApplications takes the folder of applications, too, where that is another.
+func (s *Server) lockApplications() error {
+	if s.cfg.Applications == "" || sameFile(s.cfg.Applications, s.cfg.Data) {
+		return nil
+	}
+	if _, err := os.Stat(s.cfg.Applications); err != nil {
+		return fmt.Errorf("applications: %w", err)
+	}
+	unlock, err := lockData(s.cfg.Applications)
+	if err != nil {
+		return err
+	}
+	before := s.unlock
+	s.unlock = func() error { return errors.Join(before(), unlock()) }
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	one, errA := os.Stat(a)
+	other, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(one, other)
+}
+
 // lockData makes the data folder and takes it for this process alone: two
 // servers that repair and append to the same files would ruin them. The lock
 // goes with the process, however it ends.

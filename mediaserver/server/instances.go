@@ -48,12 +48,44 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 		return fmt.Errorf("two manifests claim %s/%s: give one another spec.application or spec.instance", app, name)
 	}
 
-	dir := filepath.Join(s.cfg.Data, app, "streams", filepath.FromSlash(name))
+	dir := filepath.Join(s.streamsOf(app), filepath.FromSlash(name))
 	store, err := recording.Open(dir, log, s.storeOptions(doc, others(doc, docs)))
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}
 	served := Served{Application: app, Instance: name, Recording: doc.Spec.Recording.Mode, Streams: dir}
+	rules := s.rules(doc)
+	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
+		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
+		rules.Keys, served.KeyFile = keys, keys.file
+	}
+	p, err := s.openProgram(doc)
+	if err != nil {
+		return err
+	}
+	i, err := instance.New(s.config(app, name, store, rules, p, log))
+	if err != nil {
+		return err
+	}
+	if s.instances[app] == nil {
+		s.instances[app] = map[string]*instance.Instance{}
+	}
+	s.instances[app][name] = i
+	s.served = append(s.served, served)
+	s.markNested(app, name, log)
+	if !doc.Spec.OnDemandInstances {
+		return nil
+	}
+	d, err := s.newOnDemand(doc, rules, docs, p)
+	if err != nil {
+		return err
+	}
+	s.onDemand[app] = d
+	return nil
+}
+
+// rules are those of a document, but for keys.
+func (s *Server) rules(doc *v1alpha1.AppInstance) instance.Rules {
 	rules := instance.Rules{
 		Stream: stream.Options{
 			Latency:  latencies[doc.Spec.Delivery.Latency],
@@ -75,29 +107,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 	}
 	rules.Objects = objectRules(doc.Spec.Limits)
 	rules.MaxPerAddress, rules.SharedAddresses = addressLimit(doc)
-	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
-		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)
-		rules.Keys, served.KeyFile = keys, keys.file
-	}
-	i, err := instance.New(s.config(app, name, store, rules, log))
-	if err != nil {
-		return err
-	}
-	if s.instances[app] == nil {
-		s.instances[app] = map[string]*instance.Instance{}
-	}
-	s.instances[app][name] = i
-	s.served = append(s.served, served)
-	s.markNested(app, name, log)
-	if !doc.Spec.OnDemandInstances {
-		return nil
-	}
-	d, err := s.newOnDemand(doc, rules, docs)
-	if err != nil {
-		return err
-	}
-	s.onDemand[app] = d
-	return nil
+	return rules
 }
 
 // objectRules bound the shared objects of an instance: 0 in the document is no
@@ -124,13 +134,18 @@ func objectRules(l v1alpha1.Limits) instance.ObjectRules {
 	return rules
 }
 
-// config is that of an instance, whoever had it started.
-func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, log *slog.Logger) instance.Config {
-	return instance.Config{
+// config is that of an instance, whoever had it started; without a program it has no
+// script.
+func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, p *program, log *slog.Logger) instance.Config {
+	cfg := instance.Config{
 		Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log,
-		Objects: sharedobject.OpenStore(filepath.Join(s.cfg.Data, app, "sharedobjects", objectFolder.Replace(name)),
+		Objects: sharedobject.OpenStore(filepath.Join(s.objectsOf(app), objectFolder.Replace(name)),
 			sharedobject.StoreOptions{MinFree: recording.DefaultMinFree}),
 	}
+	if p != nil {
+		cfg.Script = p.make(name, log)
+	}
+	return cfg
 }
 
 // objectFolder makes one folder's name of an instance's: what clients call their
@@ -153,7 +168,7 @@ func (s *Server) storeOptions(doc *v1alpha1.AppInstance, others []string) record
 // addKeys is the publish key of an instance: in the file that was given, or in
 // one below the data folder, which is made with a new key when missing.
 func (s *Server) addKeys(app, name string, access v1alpha1.PublishAccess, log *slog.Logger) *keyring {
-	file, remembered := keyPaths(s.cfg.PublishKeyFile, s.cfg.Data, app, name)
+	file, remembered := keyPaths(s.cfg.PublishKeyFile, s.dataOf(app), app, name)
 	if s.cfg.PublishKeyFile == "" {
 		if err := makeKey(file); err != nil {
 			log.Error("no publish key can be made", "err", err)
@@ -177,7 +192,7 @@ var latencies = map[v1alpha1.Latency]stream.Latency{
 // Connect implements session.Directory.
 func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
 	byName, ok := s.instances[r.Application]
-	if !ok {
+	if !ok && s.onDemand[r.Application] == nil {
 		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoApplication)})
 		return
 	}
@@ -209,7 +224,7 @@ func (s *Server) markNested(app, name string, log *slog.Logger) {
 	if !strings.Contains(name, "/") {
 		return
 	}
-	claims := recording.Claims{Streams: filepath.Join(s.cfg.Data, app, "streams")}
+	claims := recording.Claims{Streams: s.streamsOf(app)}
 	if err := claims.Mark(name); err != nil {
 		log.Warn("the folder of recordings is not marked as this instance's: without its manifest it would be one of streams", "err", err)
 	}

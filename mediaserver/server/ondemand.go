@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +26,7 @@ type onDemand struct {
 	application string
 	doc         *v1alpha1.AppInstance // whose rules they have
 	rules       instance.Rules
+	program     *program // their script; nil: none
 	log         *slog.Logger
 	others      func(name string) []string // instances of manifests inside one
 	max         int                        // spec.limits.maxInstances; 0: any number
@@ -112,10 +112,10 @@ const (
 
 // newOnDemand has what a document lets start. rules are those of the instance that
 // it names.
-func (s *Server) newOnDemand(doc *v1alpha1.AppInstance, rules instance.Rules, docs []v1alpha1.AppInstance) (*onDemand, error) {
+func (s *Server) newOnDemand(doc *v1alpha1.AppInstance, rules instance.Rules, docs []v1alpha1.AppInstance, p *program) (*onDemand, error) {
 	app := doc.Spec.Application
 	d := &onDemand{
-		server: s, application: app, doc: doc, rules: rules, log: s.log,
+		server: s, application: app, doc: doc, rules: rules, program: p, log: s.log,
 		unloadAfter: doc.Spec.Idle.UnloadAfter.Duration,
 		disks:       make(chan struct{}, maxAtDisks),
 		rooms:       map[string]*room{}, spellings: map[string]*spelling{},
@@ -131,7 +131,7 @@ func (s *Server) newOnDemand(doc *v1alpha1.AppInstance, rules instance.Rules, do
 		}
 	}
 	d.claims = recording.Claims{
-		Streams: filepath.Join(s.cfg.Data, app, "streams"),
+		Streams: s.streamsOf(app),
 		Known:   func(name string) bool { return named[name] },
 	}
 	d.addresses = budget.NewAddresses(d.share())

@@ -14,6 +14,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+	"flashpod.dev/flashpod/mediaserver/applications"
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/instance"
@@ -23,7 +24,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// Config is what the command line says. Data is required.
+// Config is what the command line says. Data is required, or Applications.
 type Config struct {
 	Data        string // folder of recordings and keys; created when missing
 	RTMPAddress string // host:port, port 0 for any
@@ -43,6 +44,22 @@ type Config struct {
 	// one; it is read again when it changes, and may be missing until then.
 	// Empty: a key per instance is made and kept under Data.
 	PublishKeyFile string
+
+	// Applications is a folder of applications as Flash Media Server had them, each of
+	// which is served but for those that a manifest is about, with what is recorded in
+	// it. Empty: none. Without Data, it is that as well.
+	Applications string
+	// ScriptFolder has the files of the script of manifests that have one; empty: there
+	// is none, and they cannot be served.
+	ScriptFolder string
+	// ScriptLibrary is where scripts' load looks last; empty: nowhere.
+	ScriptLibrary string
+	// ScriptHosts are what scripts of Applications may reach over the network, as
+	// spec.script.allowedHosts.
+	ScriptHosts []string
+	// ScriptSecureAs is what client.protocol says to scripts of clients that come by
+	// TLS; default rtmps.
+	ScriptSecureAs string
 
 	// PublisherIdle is how long a publisher may send nothing before it is told
 	// so; default 30 s.
@@ -86,7 +103,12 @@ type Server struct {
 	served    []Served
 	onDemand  map[string]*onDemand // by application
 	started   time.Time
-	keys      []*keyring
+	// folder are the applications of Config.Applications, application the same by name.
+	folder      []applications.Application
+	application map[string]*applications.Application
+	programs    []*program
+	problems    problems // of scripts
+	keys        []*keyring
 	// disks ends when disks are not waited for any more, which giveUp has.
 	disks  context.Context
 	giveUp context.CancelFunc
@@ -149,6 +171,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if err := onDemandOnce(docs); err != nil {
 		return nil, err
 	}
+	if cfg.Data == "" {
+		cfg.Data = cfg.Applications
+	}
 	unlock, err := lockData(cfg.Data)
 	if err != nil {
 		return nil, err
@@ -169,12 +194,23 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		conns:      map[*session.Session]struct{}{},
 		refused:    map[string]uint64{},
 	}
+	if err := s.lockApplications(); err != nil {
+		_ = unlock() // whatever becomes of it, nothing was begun
+		return nil, err
+	}
 	s.disks, s.giveUp = context.WithCancel(context.Background())
+	err = s.readApplications()
 	for i := range docs {
-		if err := s.add(&docs[i], docs); err != nil {
-			s.close(context.Background()) // nothing is being recorded yet
-			return nil, err
+		if err == nil {
+			err = s.add(&docs[i], docs)
 		}
+	}
+	if err == nil {
+		err = s.addApplications(docs)
+	}
+	if err != nil {
+		s.close(context.Background()) // nothing is being recorded yet
+		return nil, err
 	}
 	return s, nil
 }
@@ -255,6 +291,7 @@ func (s *Server) Run(ctx context.Context) error {
 	background, end := context.WithCancel(context.Background())
 	var tidying sync.WaitGroup
 	tidying.Go(func() { (&tidy{}).run(background) })
+	tidying.Go(func() { s.watchScripts(background) })
 	defer tidying.Wait()
 	defer end()
 	failed := make(chan error, 3)
@@ -291,6 +328,9 @@ func (s *Server) close(ctx context.Context) {
 		all.Go(func() { s.cert.close(ctx) })
 	}
 	all.Wait()
+	for _, p := range s.programs {
+		p.close()
+	}
 	s.folders.Close()
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {

@@ -128,7 +128,7 @@ func TestUnload(t *testing.T) {
 	remove("/instances/app/two/clients/none", 404)
 	kicked := ids[slices.IndexFunc(ids, func(c web.Client) bool { return c.BytesIn == min(ids[0].BytesIn, ids[1].BytesIn) })].ID // who publishes has said more
 	remove("/instances/app/two/clients/"+kicked, 204)
-	three.Until("onStatus NetConnection.Connect.AppShutdown")
+	three.Until("end")
 	servertest.Eventually(t, "it has left", func() bool {
 		return len(servertest.AskFor[web.ClientPage](t, base+"/instances/app/two/clients").Clients) == 1
 	})

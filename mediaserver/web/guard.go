@@ -68,7 +68,7 @@ func withoutBody(h http.Handler) http.Handler {
 // refuse answers with an error, in JSON where all answers are.
 func refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
 	inJSON := func(prefix string) bool { return r.URL.Path == prefix || strings.HasPrefix(r.URL.Path, prefix+"/") }
-	if !inJSON("/recordings") && !inJSON("/instances") {
+	if !inJSON("/recordings") && !inJSON("/instances") && !inJSON("/script-errors") {
 		http.Error(w, why, status)
 		return
 	}

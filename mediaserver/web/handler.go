@@ -34,6 +34,8 @@ type Source interface {
 	// Instances has one entry for each instance that runs. The caller may change the
 	// slice.
 	Instances() []Running
+	// ScriptErrors are the last errors of scripts, so many at most.
+	ScriptErrors(limit int) ScriptReport
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
@@ -66,6 +68,7 @@ type Options struct {
 //	/metrics     Prometheus text format
 //	/recordings  recorded streams: as JSON
 //	/instances   instances that run, what is in them: as JSON
+//	/script-errors  the last errors of server-side scripts: as JSON
 //	/            a list of the above and of what is served
 //
 // A request that is addressed to another name than those it has, or has a body,
@@ -99,6 +102,7 @@ func Handler(src Source, opts Options) http.Handler {
 	recorded := recordingsHandler(catalogue.New(src.Recordings), opts.Guesses, log)
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
+	mux.HandleFunc("GET /script-errors", newDesk("script errors", nil, log).look(scriptErrors(src)))
 	run := instancesHandler(src.Instances, opts.Guesses, log)
 	mux.Handle("/instances", run)
 	mux.Handle("/instances/", run)

@@ -43,6 +43,7 @@ type Instance struct {
 	Playbacks     int     `json:"playbacks"`     // recorded streams that are played
 	Recordings    int     `json:"recordings"`    // that are being written
 	SharedObjects int     `json:"sharedObjects"` // in use
+	ScriptErrors  uint64  `json:"scriptErrors"`  // of its script, since it started
 }
 
 // InstancePage is the answer to GET /instances. Next is where the next page is,
@@ -105,6 +106,7 @@ type SharedObjectPage struct {
 //	GET    /instances/APPLICATION/INSTANCE/clients          a page of what it has;
 //	GET    /instances/APPLICATION/INSTANCE/streams          ?limit=, ?after=
 //	GET    /instances/APPLICATION/INSTANCE/shared-objects
+//	GET    /instances/APPLICATION/INSTANCE/script-errors    the last of its script
 //	DELETE /instances/APPLICATION/INSTANCE                  unloads it
 //	DELETE /instances/APPLICATION/INSTANCE/clients/CLIENT   ends a connection
 //
@@ -118,6 +120,7 @@ func instancesHandler(running func() []Running, guesses *budget.Guesses, log *sl
 	mux.HandleFunc("GET "+one+"/clients", h.look(h.clients))
 	mux.HandleFunc("GET "+one+"/streams", h.look(h.streams))
 	mux.HandleFunc("GET "+one+"/shared-objects", h.look(h.objects))
+	mux.HandleFunc("GET "+one+"/script-errors", h.look(h.errors))
 	mux.HandleFunc("DELETE "+one, h.look(h.unload))
 	mux.HandleFunc("DELETE "+one+"/clients/{client}", h.look(h.kick))
 	return mux
@@ -135,10 +138,11 @@ func (r Running) compare(application, name string) int {
 // describe is an instance in JSON.
 func (r Running) describe() Instance {
 	s := r.Stats()
+	errors, _ := r.ScriptProblems()
 	return Instance{
 		Application: s.Application, Instance: s.Name, OnDemand: r.OnDemand, Seconds: s.Uptime.Seconds(),
 		Clients: s.Connections, Streams: s.Streams, Waiting: s.Waiting, Players: s.Players, Playbacks: s.Playbacks,
-		Recordings: s.Recordings, SharedObjects: s.SharedObjects,
+		Recordings: s.Recordings, SharedObjects: s.SharedObjects, ScriptErrors: errors,
 	}
 }
 
@@ -273,6 +277,20 @@ func (h *instances) objects(ctx context.Context, r *http.Request) (any, error) {
 	return page, nil
 }
 
+// errors are the last errors of an instance's script, all that it keeps.
+func (h *instances) errors(_ context.Context, r *http.Request) (any, error) {
+	of, err := h.find(r)
+	if err != nil {
+		return nil, err
+	}
+	total, last := of.ScriptProblems()
+	report := ScriptReport{Total: total, Errors: []ScriptError{}}
+	for _, p := range slices.Backward(last) {
+		report.Errors = append(report.Errors, DescribeError(of.Application(), of.Name(), p))
+	}
+	return report, nil
+}
+
 var ending = deed{"ending its clients", "clients", "are ended", "flashpod instances"}
 
 // change is an instance that the request may change.
@@ -296,7 +314,7 @@ func (h *instances) kick(_ context.Context, r *http.Request) (any, error) {
 		return nil, err
 	}
 	client := r.PathValue("client")
-	if !of.Kick(client, "an operator has ended the connection") {
+	if !of.Kick(client) {
 		return nil, fail(http.StatusNotFound, "client %.64q is not connected to %s/%s", client, of.Application(), of.Name())
 	}
 	log.Info("a client's connection is ended by an operator", "client", client)

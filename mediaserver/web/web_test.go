@@ -55,6 +55,8 @@ func (s *source) Recordings() []catalogue.Shelf {
 	return append([]catalogue.Shelf(nil), s.recordings...)
 }
 
+func (s *source) ScriptErrors(int) web.ScriptReport { return web.ScriptReport{} }
+
 func (s *source) Instances() []web.Running { return nil }
 
 func (s *source) Certificate() (web.Certificate, bool) {
