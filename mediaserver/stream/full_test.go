@@ -15,6 +15,7 @@ type talker struct {
 	done chan struct{}
 
 	mu     sync.Mutex
+	talks  bool // until then it says nothing, and its socket takes nothing
 	writes int
 	said   int // writes that began what it said
 	media  int // bytes
@@ -36,6 +37,9 @@ func (c *talker) Attach(wake func()) {
 func (c *talker) TakeQueued(dst []byte) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.talks {
+		return dst, true
+	}
 	c.said++
 	return append(dst, spoken...), true
 }
@@ -43,6 +47,9 @@ func (c *talker) TakeQueued(dst []byte) ([]byte, bool) {
 func (c *talker) TryWritev(bufs [][]byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.talks {
+		return 0, nil
+	}
 	defer c.wake() // there is room again
 	if c.writes++; c.writes == lastWrite {
 		close(c.done)
@@ -57,6 +64,14 @@ func (c *talker) TryWritev(bufs [][]byte) (n int, err error) {
 		n += k
 	}
 	return n, nil
+}
+
+// talk has it begin.
+func (c *talker) talk() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.talks = true
+	c.wake()
 }
 
 // A socket that is almost full all the time takes media beside a connection that
@@ -81,6 +96,7 @@ func TestNeitherMediaNorAnswersStarve(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	c.talk()
 	<-c.done
 	c.mu.Lock()
 	defer c.mu.Unlock()
