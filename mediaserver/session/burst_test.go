@@ -35,7 +35,7 @@ func testPublisherThatIsFasterThanItsClock(t *testing.T, w way) {
 	switched.until("key o 0")
 	switched.play2("streamName", "cam", "start", -1.0, "transition", "switch")
 	switched.until("Play.Transition")
-	switched.settled() // Play.Transition says that it was understood, before it is done
+	switched.settled()   // Play.Transition says that it was understood, before it is done
 	const pictures = 500 // a keyframe every two seconds
 	for i := 1; i <= pictures; i++ {
 		p.media(9, media.Timestamp(i*40), map[bool]byte{true: 0x12, false: 0x22}[i%50 == 1], 'x')
