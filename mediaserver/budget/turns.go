@@ -184,6 +184,19 @@ func (t *Turn) Rest(gone <-chan struct{}) {
 	}
 }
 
+// RestIfBegun is Rest for whoever may be without a turn, and goes on without one then.
+func (t *Turn) RestIfBegun(gone <-chan struct{}) {
+	if t == nil {
+		return
+	}
+	t.all.mu.Lock()
+	has := t.has
+	t.all.mu.Unlock()
+	if has {
+		t.Rest(gone)
+	}
+}
+
 // End gives the place to another, if the turn has one, and says whether it had:
 // before its goroutine waits for anything, and when it has nothing more to do.
 func (t *Turn) End() (had bool) {

@@ -154,3 +154,17 @@ func TestTurnOfOneThatHasGone(t *testing.T) {
 		}
 	})
 }
+
+// Who has no turn does not get one by resting, and who has one goes on in it.
+func TestRestIfBegun(t *testing.T) {
+	t.Parallel()
+	q := budget.NewTurns(1)
+	without, with := q.For("192.0.2.1:1"), q.For("192.0.2.2:1")
+	(*budget.Turn)(nil).RestIfBegun(nil)
+	with.Begin(nil)
+	without.RestIfBegun(nil) // and does not wait
+	with.RestIfBegun(nil)
+	if without.End() || !with.End() {
+		t.Error("a turn has begun, or ended")
+	}
+}

@@ -16,6 +16,8 @@ const (
 	// changers how many change it.
 	silentUsers = 50
 	changers    = 8
+	// clearsAtOnce is how often a message clears the object.
+	clearsAtOnce = 4000
 )
 
 // objectTrials are strangers who use shared objects.
@@ -25,6 +27,11 @@ func objectTrials() []trial {
 		bound:   "32 KiB on the way to a client, 256 KiB that wait for it; half of the processors, in turns: telling others is the turn of who changes",
 		notices: "nothing", memory: 96 << 20,
 		send: sendChanges,
+	}, {
+		name:    fmt.Sprintf("%d slots set and the object cleared as often in one message, without end, by %d, that %d others use who read nothing.", clearsAtOnce, changers, silentUsers),
+		bound:   "as above; 256 events a turn of the instance",
+		notices: "nothing", memory: 96 << 20,
+		send: sendClears,
 	}}
 }
 
@@ -35,7 +42,6 @@ func shared(events ...sharedobject.Event) []byte {
 }
 
 func sendChanges(s *stranger) {
-	use := shared(sharedobject.Event{Type: sharedobject.Use})
 	value, err := sharedobject.NewValue(amf.Value(strings.Repeat("x", 4000)))
 	if err != nil {
 		s.failed(err)
@@ -45,6 +51,25 @@ func sendChanges(s *stranger) {
 	for slot := range 50 {
 		changes = append(changes, shared(sharedobject.Event{Type: sharedobject.RequestChange, Name: fmt.Sprint("slot", slot), Value: value})...)
 	}
+	s.changeBesideSilent(changes)
+}
+
+func sendClears(s *stranger) {
+	value, err := sharedobject.NewValue(true)
+	if err != nil {
+		s.failed(err)
+		return
+	}
+	var events []sharedobject.Event
+	for range clearsAtOnce {
+		events = append(events, sharedobject.Event{Type: sharedobject.RequestChange, Name: "a", Value: value}, sharedobject.Event{Type: sharedobject.Clear})
+	}
+	s.changeBesideSilent(shared(events...))
+}
+
+// changeBesideSilent has many change the object, that others use who read nothing.
+func (s *stranger) changeBesideSilent(changes []byte) {
+	use := shared(sharedobject.Event{Type: sharedobject.Use})
 	for range silentUsers {
 		nc, err := s.letIn()
 		if err != nil {

@@ -40,7 +40,7 @@ func (r *reader) sharedObject(m *rtmp.Message) error {
 	if s.connected.Load() {
 		most = int(s.largest.Load())
 	}
-	parsed, err := sharedobject.Parse(payload, written*most)
+	parsed, err := sharedobject.ParseWithRests(payload, written*most, func() { s.reading.RestIfBegun(s.conn.Closed()) })
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func (o *Object) Apply(m *Message, may Access) Outcome { return o.ApplyFor(nil, 
 // is unlocked, it does not hear its own part again.
 func (o *Object) ApplyFor(by *Subscription, m *Message, may Access) Outcome {
 	a := applying{o: o, by: by, may: may, out: Outcome{before: o.told(), from: o.Version()}}
+	if n := len(m.Events); n > 1 { // nearly all have an answer, and are told others
+		a.out.Requester, a.out.Others = make([]Event, 0, n), make([]Event, 0, n)
+	}
 	for i := range m.Events {
 		a.event(&m.Events[i])
 	}

@@ -13,11 +13,20 @@ import (
 // memory than twice that. What it returns does not alias the payload. Events that
 // nobody sends are left out. Errors wrap ErrInvalid or those of amf.
 func Parse(payload []byte, most int) (*Message, error) {
+	return ParseWithRests(payload, most, nil)
+}
+
+// restAfter is how many events are taken apart between two rests.
+const restAfter = 256
+
+// ParseWithRests is Parse that calls rest now and then, unless it is nil: there may
+// be many events in a short message.
+func ParseWithRests(payload []byte, most int, rest func()) (*Message, error) {
 	r := reader{b: payload}
 	m := &Message{Name: r.text(), Version: r.uint32()}
 	m.Persistent = r.uint32()&flagPersistent != 0
 	r.uint32()
-	p := parser{values: amf.NewMessage(most), left: 2 * most}
+	p := parser{values: amf.NewMessage(most), left: 2 * most, events: room(r.b, 2*most)}
 	for len(r.b) > 0 && !r.short {
 		kind := EventType(r.take(1)[0])
 		size := r.uint32()
@@ -28,12 +37,32 @@ func Parse(payload []byte, most int) (*Message, error) {
 		if err := p.event(kind, r.take(int(size))); err != nil {
 			return nil, fmt.Errorf("shared object %.64q: event of type %d: %w", m.Name, kind, err)
 		}
+		if rest != nil && p.seen%restAfter == 0 {
+			rest()
+		}
 	}
 	if r.short {
 		return nil, fmt.Errorf("%w: it ends too early", ErrInvalid)
 	}
 	m.Events = p.events
 	return m, nil
+}
+
+// room is a place for as many events as a message has, if each of them is about one
+// slot, and they may have so many bytes of memory.
+func room(b []byte, left int) []Event {
+	n := 0
+	for most := min(maxEvents, left/perEvent); n < most && len(b) >= eventHead; n++ {
+		size := uint64(binary.BigEndian.Uint32(b[1:]))
+		if size > uint64(len(b)-eventHead) {
+			break
+		}
+		b = b[eventHead+int(size):]
+	}
+	if n == 0 {
+		return nil
+	}
+	return make([]Event, 0, n)
 }
 
 // parser takes the events of a message apart.

@@ -211,3 +211,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Who takes a message of many events apart rests now and then, and takes room for them
+// once.
+func TestParseRests(t *testing.T) {
+	t.Parallel()
+	m := Message{Name: "a"}
+	for range maxEvents / 2 {
+		m.Events = append(m.Events, set(t, "x", true), Event{Type: Clear})
+	}
+	rests := 0
+	got, err := ParseWithRests(m.Encode(false)[1:], 1<<20, func() { rests++ })
+	if err != nil || len(got.Events) != maxEvents || cap(got.Events) != maxEvents || rests != maxEvents/restAfter {
+		t.Errorf("%v; %d events in room for %d, %d rests", err, len(got.Events), cap(got.Events), rests)
+	}
+}
