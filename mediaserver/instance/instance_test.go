@@ -121,6 +121,7 @@ func (c *client) Invoke(session.Invocation, func(session.Answer)) {}
 func (c *client) Traffic() session.Traffic                        { return session.Traffic{} }
 func (c *client) CheckBandwidth()                                 {}
 func (c *client) Ping()                                           {}
+func (c *client) SetBandwidth(int64, int64)                       {}
 func (c *client) Disconnect()                                     {}
 func (c *client) Shutdown(string)                                 { c.told.Add(1) }
 

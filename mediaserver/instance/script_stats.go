@@ -125,4 +125,19 @@ func (s *scripted) Length(stream string, answer func(seconds float64)) {
 	}
 }
 
-func (s *scripted) SetBandwidth(string, float64, float64) {}
+func (s *scripted) SetBandwidth(client string, toClient, toServer float64) {
+	_ = s.post(func(*owner) {
+		if g := s.guest(client); g != nil {
+			g.peer.SetBandwidth(bytesASecond(toClient), bytesASecond(toServer))
+		}
+	})
+}
+
+// bytesASecond is a script's number, of any size.
+func bytesASecond(n float64) int64 {
+	const most = 1 << 40
+	if n <= 0 || n != n { // no number
+		return 0
+	}
+	return int64(max(1, min(n, most)))
+}

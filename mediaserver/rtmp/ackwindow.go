@@ -55,15 +55,25 @@ type sendWindow struct {
 	widened time.Time
 }
 
-// room is how many bytes may be sent now. When there is none, the connection
-// is told once the peer acknowledges: came, and the owner's wake.
+// room is how many bytes may be sent now, by the peer's window and the connection's
+// pace. When there is none, the connection is told once there is: by the owner's wake.
+func (c *Conn) room() (int, error) {
+	n, err := c.windowRoom()
+	if n == 0 || err != nil {
+		return n, err
+	}
+	return c.paced(n), nil
+}
+
+// windowRoom is how many bytes the peer's window has room for. When it has none, the
+// connection is told once the peer acknowledges: came, and the owner's wake.
 //
 // Peers acknowledge when a window is over, or a message, or a read; a limit to
 // the byte would stop for ever what differs by one. So a window that has been
 // full for a second grows to twice its size, and stays so, up to the largest
 // message more than the peer asked for. A peer that acknowledges nothing in
 // spite of that is too slow after the write timeout.
-func (c *Conn) room() (int, error) {
+func (c *Conn) windowRoom() (int, error) {
 	w := &c.window
 	limit := w.limit.Load()
 	if limit == 0 {
@@ -95,7 +105,7 @@ func (c *Conn) room() (int, error) {
 	}
 	w.starved.Store(true)
 	if w.acked.Load() != acked || w.limit.Load() != limit {
-		return c.room() // just now, and Serve saw nobody waiting
+		return c.windowRoom() // just now, and Serve saw nobody waiting
 	}
 	return 0, nil
 }

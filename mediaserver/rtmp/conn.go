@@ -83,12 +83,15 @@ type Conn struct {
 	owned  int           // out.owned, as far as the owner knows; the owner's own
 	sent   atomic.Uint64 // bytes
 	window sendWindow
+	writes pace
 
 	nc     net.Conn
 	raw    syscall.RawConn // to read from the socket; nil: there is none
 	cfg    Config
 	client bool
 
+	reads    pace
+	resting  atomic.Bool   // a timer looks at writes again
 	received atomic.Uint64 // bytes
 	heard    atomic.Uint64 // messages
 	asked    atomic.Int64  // when the last ping was sent, in ns since 1970

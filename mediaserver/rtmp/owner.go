@@ -81,7 +81,7 @@ func (c *Conn) tryNow(bufs [][]byte) (n int, err error) {
 		return 0, nil
 	}
 	var full bool
-	if c.window.limit.Load() != 0 {
+	if c.window.limit.Load() != 0 || c.writes.rate.Load() != 0 {
 		n, full, err = c.tryLimited(bufs)
 	} else {
 		n, full, err = c.writeNow(bufs)

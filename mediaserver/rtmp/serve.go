@@ -52,9 +52,10 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 // life. With less, a byte a minute would hold a connection for years.
 const trickle = 1 << 10
 
-// beforeRead acknowledges what the middle of a message has brought, and sets
+// beforeRead keeps the pace, acknowledges what the middle of a message has brought, and sets
 // the deadline of a read. Timers are not free: it moves only once a second.
 func (c *Conn) beforeRead() error {
+	c.restReading()
 	if err := c.acknowledge(); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func (g guest) Invoke(session.Invocation, func(session.Answer)) {}
 func (g guest) Traffic() session.Traffic                        { return session.Traffic{} }
 func (g guest) CheckBandwidth()                                 {}
 func (g guest) Ping()                                           {}
+func (g guest) SetBandwidth(int64, int64)                       {}
 func (g guest) Disconnect()                                     {}
 func (g guest) Shutdown(string)                                 {}
 

@@ -69,6 +69,9 @@ type Peer interface {
 	CheckBandwidth()
 	// Ping asks the client for a sign of life: see Traffic.
 	Ping()
+	// SetBandwidth bounds what the client is sent and what is read from it, in bytes a
+	// second; 0: nothing does.
+	SetBandwidth(toClient, toServer int64)
 	// Disconnect ends the connection, once all that was said to the client is sent.
 	Disconnect()
 	// Bytes returns what the connection has received and sent so far. It does

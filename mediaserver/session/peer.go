@@ -57,6 +57,10 @@ func (s *Session) Ping() {
 	})
 }
 
+// SetBandwidth implements Peer. It does not wait for the client to be let in: what is
+// read until then is bounded, too.
+func (s *Session) SetBandwidth(toClient, toServer int64) { s.conn.SetPace(toServer, toClient) }
+
 // Traffic implements Peer.
 func (s *Session) Traffic() Traffic {
 	in, out := s.Bytes()

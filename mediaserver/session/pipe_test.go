@@ -93,7 +93,10 @@ func (f farPeer) Invoke(v session.Invocation, answer func(session.Answer)) {
 func (f farPeer) Traffic() session.Traffic { return f.peer.Traffic() }
 func (f farPeer) CheckBandwidth()          { f.p.back.send(f.peer.CheckBandwidth) }
 func (f farPeer) Ping()                    { f.p.back.send(f.peer.Ping) }
-func (f farPeer) Disconnect()              { f.p.back.send(f.peer.Disconnect) }
+func (f farPeer) SetBandwidth(toClient, toServer int64) {
+	f.p.back.send(func() { f.peer.SetBandwidth(toClient, toServer) })
+}
+func (f farPeer) Disconnect() { f.p.back.send(f.peer.Disconnect) }
 
 func (f farPeer) Shutdown(reason string) { f.p.back.send(func() { f.peer.Shutdown(reason) }) }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -232,4 +233,54 @@ func testScriptKeepsValues(t *testing.T, w way) {
 	if _, err := nc.Call(ctx, "nothing"); !errors.As(err, &failed) || failed.Code != "NetConnection.Call.Failed" {
 		t.Errorf("%v", err)
 	}
+}
+
+// A script makes its client slow: what it is sent takes its time, media as well, and
+// nothing of it is lost.
+func TestScriptLimitsBandwidth(t *testing.T) { twice(t, testScriptLimitsBandwidth) }
+
+func testScriptLimitsBandwidth(t *testing.T, w way) {
+	h, _ := run(t, w, open.running(`
+		application.onConnect = function(client) { return true };
+		Client.prototype.slow = function(down, up) { this.setBandwidthLimit(down, up); return this.getBandwidthLimit(1) };
+		Client.prototype.echo = function(v) { return v };
+		Client.prototype.trip = function() { this.ping(); return this.getStats().ping_rtt };`))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	nc, streams := netConnection(ctx, t, h, 2)
+	if got, err := nc.Call(ctx, "slow", 64<<10, 0); err != nil || got[0] != 65536.0 {
+		t.Fatal(got, err)
+	}
+	began := time.Now()
+	words := strings.Repeat("x", 128<<10)
+	if got, err := nc.Call(ctx, "echo", words); err != nil || got[0] != words {
+		t.Fatal(len(got), err)
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("128 KiB at 64 KiB/s took %v", took)
+	}
+	got := picturesOn(streams)
+	if err := streams[0].Publish(ctx, "cam", "live"); err != nil {
+		t.Fatal(err)
+	}
+	if err := streams[1].Play(ctx, "cam", rtmp.PlayLive); err != nil {
+		t.Fatal(err)
+	}
+	joined(t, h, 1)
+	began = time.Now()
+	film := []packet{video(0, "\x17\x01\x00\x00\x00"+words), video(40, "\x27\x01\x00\x00\x00then")}
+	for _, p := range film {
+		if err := streams[0].Send(ctx, &rtmp.Message{Type: p.kind, Timestamp: p.time, Payload: []byte(p.payload)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gets(t, "slowly", got[1], film...)
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("128 KiB at 64 KiB/s took %v", took)
+	}
+	eventually(t, "a ping is measured", func() bool {
+		got, err := nc.Call(ctx, "trip")
+		trip, _ := got[0].(float64)
+		return err == nil && trip > 0
+	})
 }
