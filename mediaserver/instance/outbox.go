@@ -13,7 +13,8 @@ const maxUnsaid = 16 << 20
 // outbox says what a script has to say to clients, in order: beside the owner, for
 // which ten thousand sockets are too many. A goroutine does while there is something.
 type outbox struct {
-	turn *budget.Turn // that it works in
+	turn   *budget.Turn   // that it works in
+	budget *budget.Budget // pays; nil: nobody has to
 
 	mu      sync.Mutex // nothing else is taken while it is held
 	waiting []saying
@@ -30,7 +31,7 @@ type saying struct {
 func (b *outbox) take(bytes int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.bytes > 0 && b.bytes+bytes > maxUnsaid {
+	if b.bytes > 0 && b.bytes+bytes > maxUnsaid || !b.budget.Take(int64(bytes)) {
 		return false
 	}
 	b.bytes += bytes
@@ -42,6 +43,7 @@ func (b *outbox) give(bytes int) {
 	b.mu.Lock()
 	b.bytes -= bytes
 	b.mu.Unlock()
+	b.budget.Give(int64(bytes))
 }
 
 // say has f called behind what was said before. It does not wait.

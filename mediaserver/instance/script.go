@@ -56,6 +56,9 @@ type guest struct {
 func newScripted(i *Instance, make func(script.Instance) Script) *scripted {
 	s := &scripted{Instance: i, make: make, guests: map[string]*guest{}}
 	s.out.turn = i.budgets.Turns.For("")
+	if b := i.budgets.Answers; b != nil {
+		s.out.budget = b.Within(b.Max() / 4) // what other clients are answered with stays theirs
+	}
 	s.host = make(s)
 	return s
 }

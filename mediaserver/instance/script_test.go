@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -281,6 +282,27 @@ func TestScriptSaysWhatCannotBeSent(t *testing.T) {
 	s.Invoke("a", large, nil, func(a script.Answer) { answers <- a })
 	if a := taken(t, answers); !a.Error {
 		t.Errorf("%+v", a)
+	}
+}
+
+// What a script says is paid for until connections have it, and no more than there is.
+func TestWhatAScriptSaysIsPaidFor(t *testing.T) {
+	t.Parallel()
+	answers := budget.New("answers", 4<<20)
+	b := outbox{budget: answers.Within(1 << 20)}
+	if !b.take(1<<20) || b.take(1) {
+		t.Error("a quarter is what there is")
+	}
+	if answers.Used() != 1<<20 {
+		t.Errorf("%d bytes are paid for", answers.Used())
+	}
+	said := make(chan struct{})
+	b.say(1<<20, func() { close(said) })
+	taken(t, said)
+	for deadline := time.Now().Add(patience); answers.Used() > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not given back")
+		}
 	}
 }
 

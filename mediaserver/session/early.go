@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"sync"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // early is what an instance says to a client before that was told that it is let in.
 // It waits for that, in order.
 type early struct {
+	budget *budget.Budget // pays; nil: nobody has to
+
 	mu    sync.Mutex // nothing else is taken while it is held
 	said  []func(in bool)
 	bytes int
@@ -30,9 +33,14 @@ func (e *early) add(bytes int, f func(in bool)) (waits bool, err error) {
 	if e.over {
 		return false, nil
 	}
-	if e.bytes += bytes + perWord; e.bytes > maxEarly {
-		return true, fmt.Errorf("%w: %d bytes wait for it to be let in", rtmp.ErrSlow, e.bytes)
+	n := bytes + perWord
+	if e.bytes+n > maxEarly {
+		return true, fmt.Errorf("%w: %d bytes wait for it to be let in", rtmp.ErrSlow, e.bytes+n)
 	}
+	if !e.budget.Take(int64(n)) {
+		return true, fmt.Errorf("%w: %d bytes wait for it to be let in", rtmp.ErrUsedUp, e.bytes+n)
+	}
+	e.bytes += n
 	e.said = append(e.said, f)
 	return true, nil
 }
@@ -46,7 +54,8 @@ func (e *early) done(in bool) {
 	for {
 		e.mu.Lock()
 		said := e.said
-		e.said = nil
+		e.budget.Give(int64(e.bytes))
+		e.said, e.bytes = nil, 0
 		if len(said) == 0 {
 			e.over = true
 			e.mu.Unlock()

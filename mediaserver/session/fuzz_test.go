@@ -28,7 +28,13 @@ type street struct {
 
 func newStreet(t testing.TB, w way) *street {
 	t.Helper()
-	h, _ := run(t, w, open.named("app", apppath.DefaultInstance))
+	return newStreetWith(t, w, "")
+}
+
+// newStreetWith is a street whose instance has a script.
+func newStreetWith(t testing.TB, w way, source string) *street {
+	t.Helper()
+	h, _ := run(t, w, open.named("app", apppath.DefaultInstance).running(source))
 	s := &street{house: h}
 	s.record(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -237,6 +243,64 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// talker is a script that says and asks much, of who calls and of everybody.
+const talker = `
+application.onConnect = function(client, word) {
+	client.call("early", {}, word);
+	if (word == "no") { application.rejectConnection(client, {message: word}); return; }
+	client.data = {client: client, word: word};
+	return true;
+};
+application.onPublish = application.onUnpublish = function(client, stream) { client.call("published", null, stream.name); };
+Client.prototype.echo = function() { return arguments; };
+Client.prototype.app = {ask: function(v) { return v; }};
+Client.prototype.ask = function(v) {
+	var client = this;
+	this.call("answer", {onResult: function(r) { client.call("heard", null, r); }, onStatus: function(i) { client.call("failed", null, i); }}, v);
+	application.broadcastMsg("asked", v);
+};
+Client.prototype.allow = function(r, w) { this.readAccess = r; this.writeAccess = w; };
+Client.prototype.FCSubscribe = function(name) { this.call("onFCSubscribe", null, name); return name; };
+Client.prototype.throwing = function(v) { throw v; };
+Client.prototype.bye = function() { application.disconnect(this); };
+`
+
+// callers are strangers to a script.
+func callers() (list []stranger) {
+	loop := amf.NewObject("a", 1.0)
+	loop.Set("self", loop)
+	odd := [][]amf.Value{{}, {nil}, {amf.Undefined{}}, {"word", 1.0}, {loop}, {amf.NewArray(nil, amf.NewECMAArray("0", 1.0, "length", 5.0))},
+		{&amf.ByteArray{Bytes: []byte{1}}, &amf.Vector[int32]{Items: []int32{1}}, &amf.Dictionary{Entries: []amf.Entry{{Key: loop, Value: 1.0}}}},
+		{&amf.Object{Class: "some.Class", Properties: []amf.Property{{Name: "__proto__", Value: 1.0}, {Name: "constructor", Value: nil}}}},
+		{strings.Repeat("x", 70000)}, {time.UnixMilli(0)}, {math.NaN()}}
+	for _, name := range []string{"echo", "ask", "app.ask", "app/ask", "allow", "throwing", "FCSubscribe", "toString", "__proto__", "constructor.x", "..", "/", ".", "", "echo.call",
+		"setBandwidthLimit", "bye", strings.Repeat("a.", 300), strings.Repeat("m", 5000), "\x00", "_result", "_error"} {
+		words := []*rtmp.Message{hello(), say(0, "createStream", nil)}
+		for _, args := range odd {
+			words = append(words, say(0, name, nil, args...))
+		}
+		list = append(list, stranger{fmt.Sprintf("calls %.20q", name), words})
+	}
+	no := say(0, "connect", amf.NewObject("app", "app", "tcUrl", "rtmp://h/app"), "no")
+	list = append(list, stranger{"is rejected", []*rtmp.Message{no, say(0, "echo", nil)}})
+	for _, v := range []amf.Value{loop, strings.Repeat("x", 50000), amf.NewArray(loop, loop)} {
+		m := say(0, "connect", amf.NewObject("app", "app", "tcUrl", "rtmp://h/app?"+strings.Repeat("a=1&", 3000), "objectEncoding", 3.0), "in", v)
+		list = append(list, stranger{"connects with much", []*rtmp.Message{m, say(0, "ask", nil, v), say(0, "_result", nil, v), say(0, "_error", nil, v)}})
+	}
+	return list
+}
+
+func TestCallersOfAScript(t *testing.T) {
+	for _, w := range []way{here, overShortPipe} {
+		t.Run(string(w), func(t *testing.T) {
+			h := newStreetWith(t, w, talker)
+			for _, s := range append(callers(), strangers()...) {
+				t.Run(s.name, func(t *testing.T) { h.receive(t, s.words) })
+			}
+		})
+	}
+}
+
 // kinds are the types of messages that a fuzzer's bytes choose from.
 var kinds = []rtmp.MessageType{
 	rtmp.TypeCommand, rtmp.TypeCommandAMF3, rtmp.TypeData, rtmp.TypeDataAMF3, rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeUserControl,
@@ -276,5 +340,13 @@ func FuzzCommands(f *testing.F) {
 		f.Add(written(s.words))
 	}
 	h := newStreet(f, here)
+	f.Fuzz(func(t *testing.T, b []byte) { h.receive(t, read(b)) })
+}
+
+func FuzzCalls(f *testing.F) {
+	for _, s := range append(callers(), strangers()...) {
+		f.Add(written(s.words))
+	}
+	h := newStreetWith(f, here, talker)
 	f.Fuzz(func(t *testing.T, b []byte) { h.receive(t, read(b)) })
 }

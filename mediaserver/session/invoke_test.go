@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -131,6 +132,30 @@ func TestTooMuchIsSaidToAClientThatPends(t *testing.T) {
 		}
 	}
 	taken(t, v.desk.left)
+}
+
+// What waits for a client to be let in is paid for, and given back either way.
+func TestWhatWaitsForAClientIsPaidFor(t *testing.T) {
+	t.Parallel()
+	for name, why := range map[string]*session.Refusal{"let in": nil, "rejected": {Code: session.RefusedByScript}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &budget.Budgets{Answers: budget.New("answers", 1<<20)}
+			v := come(t, session.Config{Budgets: b})
+			v.connect()
+			taken(t, v.desk.connects).answer(session.ConnectAnswer{Instance: v.desk, Pending: true})
+			admit := taken(t, v.desk.admits)
+			taken(t, v.desk.peers).Invoke(invocation(t, "early", string(make([]byte, 10000))), nil)
+			if used := b.Answers.Used(); used < 10000 {
+				t.Errorf("%d bytes are paid for", used)
+			}
+			admit.answer(why)
+			v.expect(map[bool]string{true: "event 0", false: "_error NetConnection.Connect.Rejected"}[why == nil])
+			v.conn.Close()
+			v.over()
+			eventually(t, "it is given back", func() bool { return b.Answers.Used() == 0 })
+		})
+	}
 }
 
 // A rejection says what the script has to say, and the client leaves.

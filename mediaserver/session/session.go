@@ -160,6 +160,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		s.reading = b.Turns.For(s.client.Address)
 		s.turns.own = b.Turns.For(s.client.Address)
 		s.window.budget = b.ObjectAnswers
+		s.early.budget = b.Answers
 	}
 	s.objectsTaken = s.window.taken
 	s.turns.gone = ctx.Done()
