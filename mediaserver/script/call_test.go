@@ -59,12 +59,14 @@ func TestMethods(t *testing.T) {
 			Client.prototype.list = [1]; Client.prototype.app = application; Client.prototype.box = new Box(); Client.prototype.math = Math;
 			Client.prototype.f = function() { return "f" }; Client.prototype.Box = Box; Client.prototype.everything = this;
 			Client.prototype.borrowed = Array.prototype.push; Client.prototype.made = new Function("return 'made'");
+			Client.prototype.doc = new XML("<a/>"); Client.prototype.vars = new LoadVars(); Client.prototype.nc = new NetConnection(); Client.prototype.bytes = new ByteArray();
 			Client.prototype.evaluated = eval("(function() { return 'evaluated' })");`,
 		events: called("constructor", "toString", "__defineGetter__", "watch", "unwatch", "toSource", "hasOwnProperty", "__resolve", "call", "ping",
 			"getStats", "setBandwidthLimit", "checkBandwidth", "list.push", "list.sort", "app.shutdown", "app.disconnect", "box.constructor", "f.call", "f.apply",
 			"f.prototype.constructor", "Box.prototype.open", "__proto__.f", "math.toSource", "math.max", "everything.trace",
 			"everything.eval", "everything.__dialect.eval", "everything.Function", "everything.setInterval", "borrowed",
-			"box.open", "helper", "f", "made", "evaluated"),
+			"doc.appendChild", "doc.constructor",
+			"vars.load", "nc.connect", "nc.call", "bytes.writeByte", "box.open", "helper", "f", "made", "evaluated"),
 		want: `made
 			accept a
 			missing: Method not found (constructor).
@@ -98,6 +100,12 @@ func TestMethods(t *testing.T) {
 			missing: Method not found (everything.Function).
 			missing: Method not found (everything.setInterval).
 			missing: Method not found (borrowed).
+			missing: Method not found (doc.appendChild).
+			missing: Method not found (doc.constructor).
+			missing: Method not found (vars.load).
+			missing: Method not found (nc.connect).
+			missing: Method not found (nc.call).
+			missing: Method not found (bytes.writeByte).
 			result: open
 			result: helper
 			result: f

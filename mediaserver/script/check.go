@@ -56,14 +56,15 @@ func Check(application string, files, library fs.FS) (*Checked, error) {
 	c.host.cfg.fill()
 	c.host.log = c.host.cfg.Log
 	var err error
+	if c.folders, c.found.Main, _, err = openFolders(&c.host.cfg); err != nil {
+		c.lacks(".", 0, 0, err.Error())
+		return c.found, nil
+	}
 	if c.world, err = newWorld(c.host); err != nil {
 		return nil, err
 	}
 	defer c.world.rt.Close()
 	defer c.world.cancel()
-	if c.found.Main, err = c.world.open(); err != nil {
-		return nil, err
-	}
 	err = c.world.rt.Scope(func() error {
 		if err := c.world.furnish(); err != nil {
 			return fmt.Errorf("set up the script: %w", err)
@@ -80,11 +81,10 @@ func Check(application string, files, library fs.FS) (*Checked, error) {
 // nobody is an instance that is asked for nothing.
 type nobody struct{ Instance }
 
-func (nobody) OpenStreams(func(StreamStatus)) {}
-
 // checker looks into one application.
 type checker struct {
 	host    *Host
+	folders folders
 	world   *world
 	found   *Checked
 	seen    map[string]bool // files
@@ -111,7 +111,7 @@ func (c *checker) all() error {
 			break
 		}
 		c.found.Files = append(c.found.Files, waiting[0])
-		data, err := c.world.read(waiting[0])
+		data, err := c.folders.read(waiting[0])
 		if err != nil {
 			return fmt.Errorf("read %s: %w", waiting[0], err)
 		}
@@ -126,7 +126,7 @@ func (c *checker) all() error {
 func (c *checker) noMain() string {
 	for _, old := range []string{"main.ase", path.Base(c.host.cfg.Application) + ".ase"} {
 		if _, err := fs.Stat(c.host.cfg.Files, old); err == nil {
-			return old + " is compiled: put the script's source (main.asc) beside it"
+			return old + " is compiled: put the script's sources (main.asc) beside it"
 		}
 	}
 	return "there is no main.asc, nor any other file that an application's script begins with: every client would be accepted"
@@ -178,7 +178,7 @@ func (c *checker) load(from string, l dialect.Load) []string {
 		c.found.Different = append(c.found.Different, Remark{from, l.Line, l.Column, "load of a name that is computed: it is not followed"})
 		return nil
 	}
-	name, _, err := c.world.findFrom(from, l.Path)
+	name, _, err := c.folders.find(from, l.Path)
 	_, provided := c.world.provided[strings.ToLower(path.Base(l.Path))]
 	switch {
 	case err != nil && provided:

@@ -29,6 +29,7 @@ type fake struct {
 	answers map[string]script.Answer
 	absent  map[string]bool // clients that are gone
 	block   chan struct{}   // what method block waits for
+	tb      testing.TB      // of a scenario
 	fakeStreams
 }
 
@@ -257,6 +258,7 @@ type scenario struct {
 func (s scenario) run(t *testing.T) {
 	t.Parallel()
 	f := newFake()
+	f.tb = t
 	if s.config.Files == nil {
 		s.config.Files = files("main.asc", s.script)
 	}

@@ -134,20 +134,22 @@ func (w *world) resolve(c *client, name string) (this, f *engine.Object, err err
 	return nil, nil, nil
 }
 
-// written says whether a function is one that the script wrote.
+// written says whether a function is one that the script wrote: in a file that it has
+// loaded, or in what it gave to eval. Parts of the dialect come from eval, too, and all
+// else that is written in the language is the server's.
 func (w *world) written(f *engine.Object) bool {
 	at, ok := f.Written()
-	if !ok || ours(at.File) {
+	switch {
+	case !ok:
+		return false
+	case w.loaded[at.File].source != nil:
+		return true
+	case at.File != evaluated:
 		return false
 	}
-	if w.loaded[at.File].source != nil {
-		return true
-	}
-	// What eval made has no file: the script's, or a part of the dialect.
 	v, err := w.isNative.Call(engine.Undefined, f.Value())
 	return err == nil && !v.Truth()
 }
 
-// ours says whether a file is the server's: the dialect's prelude, or a class that is
-// written in the script's language. Their names have parentheses around them.
-func ours(file string) bool { return strings.HasPrefix(file, "(") && strings.HasSuffix(file, ")") }
+// evaluated is the file of what eval makes, as the engine has it.
+const evaluated = "<input>"

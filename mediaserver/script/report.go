@@ -131,7 +131,7 @@ func (w *world) tellStatus(p Problem) {
 
 // lineOf is a line of a file, as far as it is short; "" if it is not to be had.
 func (w *world) lineOf(file string, line int) string {
-	data, err := w.read(file)
+	data, err := w.folders.read(file)
 	if err != nil {
 		return ""
 	}

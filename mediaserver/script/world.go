@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -43,7 +42,7 @@ type world struct {
 	streams     streams
 	timers      timers
 	loading     int             // files that are being loaded, one from another
-	folders     []fs.FS         // where files are, in their order
+	folders     folders         // where files are, in their order
 	loaded      map[string]file // files that were, by name
 	bytes       int             // of what was loaded
 	isNative    *engine.Object  // says whether a function is the dialect's
