@@ -78,8 +78,11 @@ func Check(application string, files, library fs.FS) (*Checked, error) {
 	return c.found, err
 }
 
-// nobody is an instance that is asked for nothing.
+// nobody is an instance that is asked for nothing but to tell of its streams: it has
+// none.
 type nobody struct{ Instance }
+
+func (nobody) OpenStreams(func(StreamStatus)) {}
 
 // checker looks into one application.
 type checker struct {
