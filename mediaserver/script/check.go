@@ -236,7 +236,7 @@ func (c *checker) missing() (*absent, error) {
 			return nil, err
 		}
 		object := v.Object()
-		if object == nil {
+		if object == nil || slices.Contains(leftOut, name) {
 			a.globals[name] = true
 			continue
 		}

@@ -13,10 +13,11 @@ import (
 
 func TestConnect(t *testing.T) {
 	runAll(t, []scenario{{
-		name:   "no script: everybody comes in",
+		name:   "no script: nobody comes in",
 		config: script.Config{Files: files("readme.txt", "")},
 		events: func(h *script.Host, _ *fake) { h.Connect(newClient("a"), nil) },
-		want:   `accept a`,
+		want: `failed load fatal=true: the application's folder has no main.asc, nor any other file that a script begins with
+			reject a the application's script is not in order: the application's folder has no main.asc, nor any other file that a script begins with`,
 	}, {
 		name:   "no onConnect",
 		script: `application.onAppStart = function() { trace("start " + application.name) }`,
