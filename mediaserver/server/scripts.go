@@ -120,12 +120,20 @@ type running struct {
 // Close implements instance.Script.
 func (r *running) Close() {
 	r.Host.Close()
-	r.program.mu.Lock()
-	defer r.program.mu.Unlock()
-	if r.program.hosts[r.name] == r.Host { // else another has begun in its place
-		delete(r.program.hosts, r.name)
+	if r.program.forget(r.name, r.Host) {
 		r.program.server.problems.mended(r.program.application, r.name)
 	}
+}
+
+// forget drops an instance's script; false: another has begun in its place.
+func (p *program) forget(name string, h *script.Host) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hosts[name] != h {
+		return false
+	}
+	delete(p.hosts, name)
+	return true
 }
 
 // reporting is an instance whose script's errors the server hears of, too.
@@ -144,13 +152,11 @@ func (r *reporting) Failed(problem script.Problem) {
 // reload has all instances of a script load it anew.
 func (p *program) reload() {
 	p.mu.Lock()
-	hosts := slices.Collect(maps.Values(p.hosts))
-	for name := range p.hosts {
-		p.server.problems.mended(p.application, name)
-	}
+	hosts := maps.Clone(p.hosts)
 	p.mu.Unlock()
 	p.log.Info("the script's files have changed: it is loaded anew, and its clients are told", "instances", len(hosts))
-	for _, h := range hosts {
+	for name, h := range hosts {
+		p.server.problems.mended(p.application, name)
 		h.Reload()
 	}
 }
