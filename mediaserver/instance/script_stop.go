@@ -69,6 +69,7 @@ func (s *scripted) Lost(reason string) {
 // dismiss has all clients told to go, behind what the script has said to them.
 func (s *scripted) dismiss(o *owner, reason string) {
 	o.refusePending()
+	o.scriptLost()
 	all := o.seen.peers()
 	s.out.say(0, func() { shutdown(all, reason) })
 }

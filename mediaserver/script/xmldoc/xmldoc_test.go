@@ -13,7 +13,7 @@ import (
 func open(t testing.TB, limits engine.Limits) (*engine.Runtime, *Classes) {
 	t.Helper()
 	if limits.Time == 0 {
-		limits.Time = 20 * time.Second
+		limits.Time = 2 * time.Minute // on a machine that is busy, with the race detector
 	}
 	rt, err := engine.New(limits)
 	if err != nil {
@@ -243,13 +243,13 @@ func TestOwnClass(t *testing.T) {
 func TestLargeDocuments(t *testing.T) {
 	rt, _ := open(t, engine.Limits{})
 	for _, row := range [][2]string{
-		{"var s = Array(10001).join('<a>'); var x = new XML(s); x.status", "-9"},
-		{"x.toString().length + ',' + x.cloneNode(true).toString().length", "69998,69998"},
+		{"var s = Array(2001).join('<a>'); var x = new XML(s); x.status", "-9"},
+		{"x.toString().length + ',' + x.cloneNode(true).toString().length", "13998,13998"},
 		{
-			"x = null; var w = new XML('<a>' + Array(5001).join('<b c=\"1\"/>') + '</a>'), n = 0; " +
-				"for (var k = w.firstChild.firstChild; k; k = k.nextSibling) n++; n", "5000",
+			"x = null; var w = new XML('<a>' + Array(1001).join('<b c=\"1\"/>') + '</a>'), n = 0; " +
+				"for (var k = w.firstChild.firstChild; k; k = k.nextSibling) n++; n", "1000",
 		},
-		{"n = 0; for (i = 0; i < w.firstChild.childNodes.length; i++) n += Number(w.firstChild.childNodes[i].attributes.c); n", "5000"},
+		{"n = 0; for (i = 0; i < w.firstChild.childNodes.length; i++) n += Number(w.firstChild.childNodes[i].attributes.c); n", "1000"},
 		{"while (w.firstChild.firstChild) w.firstChild.firstChild.removeNode(); w.toString()", "<a />"},
 	} {
 		began := time.Now()
