@@ -40,11 +40,17 @@ func (o *owner) clearAll(keys []objectKey) {
 	n := min(len(keys), clearedAtOnce)
 	for _, key := range keys[:n] {
 		if o.objects[key] != nil {
-			o.withObject(key, func(s SharedObject) { s.Clear() }, func(*session.Refusal) {})
+			o.withObject(key, o.empty, func(*session.Refusal) {})
 		}
 	}
 	if keys = keys[n:]; len(keys) > 0 {
 		o.post(func(o *owner) { o.clearAll(keys) })
+	}
+}
+
+func (o *owner) empty(s SharedObject) {
+	if err := s.Clear(); err != nil {
+		o.log.Warn("shared object cannot be emptied", "err", err)
 	}
 }
 
@@ -59,7 +65,7 @@ func (o *owner) clearFiles(names []string) {
 	}
 	next := func() { o.post(func(o *owner) { o.clearFiles(names[1:]) }) }
 	o.withObject(objectKey{names[0], true}, func(s SharedObject) {
-		s.Clear()
+		o.empty(s)
 		next()
 	}, func(*session.Refusal) { next() })
 }
