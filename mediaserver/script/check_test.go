@@ -1,7 +1,6 @@
 package script
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -86,7 +85,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		for _, r := range got.Lacking {
 			if r.File == "" || r.What == "" {
-				t.Error(fmt.Sprintf("%+v", r))
+				t.Errorf("%+v", r)
 			}
 		}
 	})
