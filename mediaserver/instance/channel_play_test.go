@@ -115,10 +115,11 @@ func TestChannelItemsThatAreNotThere(t *testing.T) {
 		i.PlayStream("tv", script.StreamItem{Name: "none", From: script.RecordedOnly}, true)
 		i.PlayStream("tv", script.StreamItem{Name: "../up", From: script.RecordedOnly}, false)
 		i.PlayStream("tv", script.StreamItem{Name: "b"}, false)
+		i.PlayStream("tv", script.StreamItem{Name: "none", From: script.RecordedOnly}, false)
 		<-v.done
 		pass(0)
 		wantWords(t, "told", e.codes(), "Play.Reset none", "Play.StreamNotFound none", "Play.StreamNotFound ../up", "Publish.Start tv",
-			"Play.Start b", "Play.Complete b", "Play.Stop b", "Unpublish.Success tv")
+			"Play.Start b", "Play.Switch none", "Play.StreamNotFound none", "Play.Stop none", "Unpublish.Success tv")
 	})
 }
 

@@ -28,6 +28,7 @@ type pump struct {
 	*channel
 	pub *publication // nil: nothing is published yet
 
+	some  bool          // an item has been played since the end of the playlist was told
 	base  time.Time     // when the channel's time was 0
 	at    time.Duration // the channel's time at which the item that plays began
 	ends  time.Duration // behind all that has been written
@@ -68,17 +69,22 @@ func (c *channel) run() {
 	p.end()
 }
 
-// tellEnd tells how an item has ended, and what comes next.
+// tellEnd tells how an item has ended, and what comes next. A playlist whose last items
+// cannot be played has ended all the same.
 func (p *pump) tellEnd(q *queued, how outcome) {
-	if how != outcomePlayed {
-		return
-	}
-	if next := p.following(); next != nil {
+	next := p.following()
+	switch {
+	case how == outcomeBroken:
+	case how == outcomePlayed && next != nil:
+		p.some = true
 		p.say(codePlaySwitch, fmt.Sprintf("%s follows %s.", next.Name, q.Name), next.Name)
-		return
+	case next == nil && (how == outcomePlayed || p.some):
+		p.some = false
+		if how == outcomePlayed {
+			p.say(codePlayComplete, q.Name+" has been played to its end.", q.Name)
+		}
+		p.say(codePlayStop, "Stopped playing "+q.Name+".", q.Name)
 	}
-	p.say(codePlayComplete, q.Name+" has been played to its end.", q.Name)
-	p.say(codePlayStop, "Stopped playing "+q.Name+".", q.Name)
 }
 
 // play plays an item until it ends, or ctx does.

@@ -32,6 +32,9 @@ func (o *owner) record(name string, r script.StreamRecord) {
 	fail := func(level, code, why string) { tellOf(told, name, level, code, why, name) }
 	mode, _, why := o.rules.Load().recordMode(session.PublishMode(r.Mode))
 	switch {
+	case o.closing:
+		fail(levelError, codeRecordFailed, stopping().Reason)
+		return
 	case why != nil:
 		fail(levelError, codeRecordNoAccess, why.Error())
 		return
