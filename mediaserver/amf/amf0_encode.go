@@ -94,9 +94,13 @@ func (e *encoder) complex0(v Value, depth int) error {
 			}
 		}
 	case *ECMAArray:
-		all := v.Properties[:len(v.Properties):len(v.Properties)]
-		for i, item := range v.Dense {
-			all = append(all, Property{fmt.Sprint(i), item})
+		all := v.Properties
+		if len(v.Dense) > 0 { // first, as for-in has them
+			all = make([]Property, 0, len(v.Dense)+len(v.Properties))
+			for i, item := range v.Dense {
+				all = append(all, Property{fmt.Sprint(i), item})
+			}
+			all = append(all, v.Properties...)
 		}
 		e.bytes(markECMAArray)
 		e.uint32(uint32(len(all)))
