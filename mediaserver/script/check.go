@@ -182,9 +182,12 @@ func (c *checker) load(from string, l dialect.Load) []string {
 		return nil
 	}
 	name, _, err := c.folders.find(from, l.Path)
-	_, provided := c.world.provided[strings.ToLower(path.Base(l.Path))]
+	provided := c.world.provided[strings.ToLower(path.Base(l.Path))]
 	switch {
-	case err != nil && provided:
+	case err != nil && provided != nil:
+		if err := provided(); err != nil { // what it defines is there from now on
+			c.lacks(from, l.Line, l.Column, fmt.Sprintf("load %s: %v", l.Path, err))
+		}
 		return nil
 	case err != nil:
 		c.lacks(from, l.Line, l.Column, fmt.Sprintf("load %s: %v", l.Path, err))
@@ -236,7 +239,7 @@ func (c *checker) missing() (*absent, error) {
 			return nil, err
 		}
 		object := v.Object()
-		if object == nil || slices.Contains(leftOut, name) {
+		if object == nil || leftOut[name] {
 			a.globals[name] = true
 			continue
 		}

@@ -17,13 +17,13 @@ func defineLog(w *world) error {
 
 var errSOAP = errors.New("WebService and SOAP are not here: ask the service by LoadVars or XML, or by NetConnection and Flash Remoting")
 
-// leftOut are classes that scripts find, only to be told so.
-var leftOut = []string{"WebService", "SOAPCall"}
+// leftOut are classes of which a runtime has the name alone, to say why there is no more.
+var leftOut = setOf("SOAPCall", "WebService")
 
 // defineWebService makes the names of SOAP say that it is left out, where a script asks
 // for it.
 func defineWebService(w *world) error {
-	for _, name := range leftOut {
+	for name := range leftOut {
 		err := w.announceValue(name, func() (engine.Value, error) {
 			class, err := w.rt.Define(engine.Class{
 				Name: name,

@@ -240,3 +240,15 @@ func TestALoginThatPends(t *testing.T) {
 	f.await(t, "accept a")
 	f.await(t, "reject b {message:no bad}")
 }
+
+// TestCheckOfRemoting: what load("netservices.asc") defines lacks nowhere.
+func TestCheckOfRemoting(t *testing.T) {
+	t.Parallel()
+	got, err := script.Check("app", files("main.asc", `load("netservices.asc"); NetServices.createGatewayConnection("http://x/").getService("a", this);`), nil)
+	if err != nil || len(got.Lacking) > 0 {
+		t.Errorf("%v, %v", got.Lacking, err)
+	}
+	if got, err = script.Check("app", files("main.asc", `NetServices.createGatewayConnection("http://x/")`), nil); err != nil || len(got.Lacking) != 1 {
+		t.Errorf("%v, %v", got.Lacking, err)
+	}
+}
