@@ -28,9 +28,8 @@ const callExample = `  flashpod call rtmp://127.0.0.1/vod/_definst_ getStreamLen
 
 // call is what the flags say.
 type call struct {
-	output  string
-	ca      string
-	connect []string
+	door
+	output string
 }
 
 func callCommand() *cobra.Command {
@@ -47,9 +46,8 @@ func callCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringArrayVar(&c.connect, "connect", nil, "an argument of connect, JSON (may be given again)")
 	f.StringVarP(&c.output, "output", "o", "text", "text or json")
-	addCA(f, &c.ca)
+	c.door.flags(f)
 	return cmd
 }
 
@@ -64,11 +62,7 @@ func (c *call) run(cmd *cobra.Command, to, method string, words []string) error 
 	if err != nil {
 		return err
 	}
-	hello, err := parseValues(c.connect)
-	if err != nil {
-		return fmt.Errorf("--connect: %w", err)
-	}
-	nc, err := enter(cmd.Context(), to, c.ca, hello...)
+	nc, err := enter(cmd.Context(), to, &c.door)
 	if err != nil {
 		return err
 	}
@@ -106,7 +100,7 @@ func parseValues(words []string) (all []amf.Value, err error) {
 
 // enter connects to the application of a URL that names no stream, with what it asks
 // of its clients.
-func enter(ctx context.Context, raw, ca string, args ...amf.Value) (*rtmp.NetConnection, error) {
+func enter(ctx context.Context, raw string, d *door) (*rtmp.NetConnection, error) {
 	u, err := url.Parse(raw)
 	if err == nil {
 		u.Path = strings.TrimRight(u.Path, "/") + "/-" // a stream's name, for who cuts it off
@@ -117,7 +111,7 @@ func enter(ctx context.Context, raw, ca string, args ...amf.Value) (*rtmp.NetCon
 	if err != nil {
 		return nil, usage(err)
 	}
-	cfg, err := clientConfig(ca)
+	cfg, args, err := d.open()
 	if err != nil {
 		return nil, err
 	}

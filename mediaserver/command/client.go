@@ -12,14 +12,31 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // clientTimeout bounds each step of a conversation with a server.
 const clientTimeout = 15 * time.Second
 
-func addCA(f *pflag.FlagSet, ca *string) {
-	f.StringVar(ca, "ca", "", "certificates, PEM, of the authority that an rtmps:// server is to be trusted by (default: the system's)")
+// door is how a command comes in: whom it trusts, and what it says in connect.
+type door struct {
+	ca      string
+	connect []string // JSON
+}
+
+func (d *door) flags(f *pflag.FlagSet) {
+	f.StringArrayVar(&d.connect, "connect", nil, "an argument of connect for an application's script, JSON (may be given again)")
+	f.StringVar(&d.ca, "ca", "", "certificates, PEM, of the authority that an rtmps:// server is to be trusted by (default: the system's)")
+}
+
+// open is what a connection needs: its configuration, and the arguments of connect.
+func (d *door) open() (cfg rtmp.Config, args []amf.Value, err error) {
+	if args, err = parseValues(d.connect); err != nil {
+		return cfg, nil, fmt.Errorf("--connect: %w", err)
+	}
+	cfg, err = clientConfig(d.ca)
+	return cfg, args, err
 }
 
 // client is a connection with the one stream that a command is about.
@@ -29,7 +46,7 @@ type client struct {
 }
 
 // dial connects to the application of a URL that names a stream.
-func dial(ctx context.Context, url, ca string) (*client, error) {
+func dial(ctx context.Context, url string, d *door) (*client, error) {
 	u, err := rtmp.ParseURL(url)
 	if err != nil {
 		return nil, usage(err)
@@ -37,13 +54,13 @@ func dial(ctx context.Context, url, ca string) (*client, error) {
 	if u.Stream == "" {
 		return nil, usage(fmt.Errorf("URL %q names no stream: it is rtmp://HOST/APPLICATION/INSTANCE/NAME", url))
 	}
-	cfg, err := clientConfig(ca)
+	cfg, args, err := d.open()
 	if err != nil {
 		return nil, err
 	}
 	step, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
-	c, err := connect(step, url, cfg)
+	c, err := connect(step, url, cfg, args)
 	var refused *rtmp.StatusError
 	var unknown x509.UnknownAuthorityError
 	switch {
@@ -55,8 +72,8 @@ func dial(ctx context.Context, url, ca string) (*client, error) {
 	return c, unanswered(err)
 }
 
-func connect(ctx context.Context, url string, cfg rtmp.Config) (*client, error) {
-	nc, err := rtmp.Connect(ctx, url, cfg)
+func connect(ctx context.Context, url string, cfg rtmp.Config, args []amf.Value) (*client, error) {
+	nc, err := rtmp.Connect(ctx, url, cfg, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func (p *process) connect(t *testing.T) *client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := connect(ctx, "rtmp://"+p.rtmp+"/app/one/x", rtmp.Config{})
+	c, err := connect(ctx, "rtmp://"+p.rtmp+"/app/one/x", rtmp.Config{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,11 @@ import (
 
 // playback is what the command line says.
 type playback struct {
+	door
 	url    string
 	from   time.Duration // see rtmp.NetStream.Play
 	length time.Duration
 	output string
-	ca     string
 }
 
 func playCommand() *cobra.Command {
@@ -69,7 +69,7 @@ case. It has failed when the stream is not there or nothing came.
 	f.DurationVar(&start, "start", 0, "where in a recorded stream to begin, such as 1m30s; pictures since the keyframe before it come all at its time")
 	f.BoolVar(&live, "live", false, "only live, and wait for a publisher")
 	f.DurationVar(&p.length, "for", 0, "stop after so much of it, or so long (default: with the stream)")
-	addCA(f, &p.ca)
+	p.door.flags(f)
 	return cmd
 }
 
@@ -80,7 +80,7 @@ var errEnough = errors.New("as much as was asked for")
 
 func (p playback) run(ctx context.Context, stdout io.Writer) (err error) {
 	sink := &sink{path: p.output, stdout: stdout, start: max(p.from, 0)}
-	c, err := dial(ctx, p.url, p.ca)
+	c, err := dial(ctx, p.url, &p.door)
 	if err != nil {
 		return err
 	}

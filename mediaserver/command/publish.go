@@ -16,10 +16,10 @@ import (
 
 // publication is what the command line says.
 type publication struct {
+	door
 	path, url, mode string
 	start, length   time.Duration
 	loop, fast      bool
-	ca              string
 }
 
 func publishCommand() *cobra.Command {
@@ -59,7 +59,7 @@ rtmps://, with ?key=KEY behind it where publishing needs a key.
 	f.DurationVar(&p.start, "start", 0, "where in the file to begin, such as 1m30s; at the keyframe before it")
 	f.DurationVar(&p.length, "for", 0, "stop after so much of it (default: at its end)")
 	f.BoolVar(&p.loop, "loop", false, "begin again at the end, until --for or Ctrl-C")
-	addCA(f, &p.ca)
+	p.door.flags(f)
 	return cmd
 }
 
@@ -69,7 +69,7 @@ func (p publication) run(ctx context.Context, in io.Reader) (err error) {
 		return err
 	}
 	defer src.close()
-	c, err := dial(ctx, p.url, p.ca)
+	c, err := dial(ctx, p.url, &p.door)
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,9 @@ const sharedObjectExample = `  flashpod shared-object set rtmp://127.0.0.1/chatR
 
 // sharedObject is what the flags say.
 type sharedObject struct {
+	door
 	persistent bool
 	output     string
-	ca         string
 	all        bool          // delete: all slots
 	length     time.Duration // watch
 	out        io.Writer
@@ -59,7 +59,7 @@ func sharedObjectCommand() *cobra.Command {
 	f.SortFlags = false
 	f.BoolVar(&s.persistent, "persistent", false, "the object of that name that is kept on the server")
 	f.StringVarP(&s.output, "output", "o", "text", "text or json")
-	addCA(f, &s.ca)
+	s.door.flags(f)
 	remove := s.command("delete URL NAME SLOT", "Delete a slot, or with --all every one", 2, 3, s.delete)
 	remove.Flags().BoolVar(&s.all, "all", false, "delete all slots")
 	watch := s.command("watch URL NAME", "Say what happens to an object, until Ctrl-C", 2, 2, s.watch)
@@ -118,7 +118,7 @@ func (s *sharedObject) check(cmd *cobra.Command, args []string) error {
 
 // with connects, and runs what is to be done with the object.
 func (s *sharedObject) with(ctx context.Context, args []string, run func(context.Context, *rtmp.SharedObject, []string) error) error {
-	nc, err := enter(ctx, args[0], s.ca)
+	nc, err := enter(ctx, args[0], &s.door)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"errors"
+	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
@@ -40,14 +41,13 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	text := e.Code
 	reason, elsewhere := e.application(), e.Redirect()
-	if e.Description != "" {
-		text += ": " + e.Description
-	}
-	if reason != "" && reason != e.Description {
-		text += ": " + reason
+	for _, more := range []string{e.Description, reason} {
+		if more != "" && !strings.HasSuffix(text, more) {
+			text = strings.TrimSuffix(text, ".") + ": " + more
+		}
 	}
 	if elsewhere != "" {
-		text += ": try " + elsewhere
+		text = strings.TrimSuffix(text, ".") + ": try " + elsewhere
 	}
 	return text
 }

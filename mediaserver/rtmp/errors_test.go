@@ -17,6 +17,7 @@ func TestStatusErrorSaysWhy(t *testing.T) {
 		{amf.NewObject("code", code), code},
 		{amf.NewObject("code", code, "description", "Connection failed."), code + ": Connection failed."},
 		{amf.NewObject("code", code, "description", "d", "application", "no ticket"), code + ": d: no ticket"},
+		{amf.NewObject("code", code, "description", "Connection failed.", "application", "no ticket"), code + ": Connection failed: no ticket"},
 		{amf.NewObject("code", code, "description", "d", "application", amf.NewObject("message", "no ticket")), code + ": d: no ticket"},
 		{amf.NewObject("code", code, "description", "same", "application", "same"), code + ": same"},
 		{amf.NewObject("code", code, "application", amf.NewArray()), code},

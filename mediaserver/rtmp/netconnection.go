@@ -37,17 +37,17 @@ type NetConnection struct {
 	err   error // why; after ended
 }
 
-// Connect dials the server of a URL and connects to its application. A refusal
-// is a *StatusError. Whoever has methods for the server, or more to say in
-// connect, takes Dial, NewNetConnection and NetConnection.Connect.
-func Connect(ctx context.Context, rawURL string, cfg Config) (*NetConnection, error) {
+// Connect dials the server of a URL and connects to its application, which args go
+// to. A refusal is a *StatusError. Whoever has methods for the server, or another
+// object for connect, takes Dial, NewNetConnection and NetConnection.Connect.
+func Connect(ctx context.Context, rawURL string, cfg Config, args ...amf.Value) (*NetConnection, error) {
 	conn, u, err := Dial(ctx, rawURL, cfg)
 	if err != nil {
 		return nil, err
 	}
 	nc := NewNetConnection(conn)
 	nc.URL = u
-	if _, err := nc.Connect(ctx, u.ConnectObject()); err != nil {
+	if _, err := nc.Connect(ctx, u.ConnectObject(), args...); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("connect to %s: %w", u.TCURL(), err)
 	}

@@ -58,6 +58,23 @@ func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) e
 	return s.refuseWith(cmd, amf.NewObject("level", "error", "code", code, "description", description), counted)
 }
 
+// reasonOf is what a log says of a refusal: what a script gave as its reason, else the
+// description.
+func reasonOf(info *amf.Object) string {
+	application, _ := info.Get("application")
+	switch v := application.(type) {
+	case string:
+		return Printable(v)
+	case *amf.Object:
+		if message, ok := v.Get("message"); ok {
+			if text, ok := message.(string); ok {
+				return Printable(text)
+			}
+		}
+	}
+	return property(info, "description", "")
+}
+
 // refuseWith is refuse with an information object.
 func (s *Session) refuseWith(cmd *rtmp.Command, info *amf.Object, counted string) error {
 	defer s.dismiss(lingerFor)
@@ -67,7 +84,7 @@ func (s *Session) refuseWith(cmd *rtmp.Command, info *amf.Object, counted string
 		args = &amf.Object{}
 	}
 	s.log.Warn("connect refused", "app", Printable(property(args, "app", "")),
-		"code", property(info, "code", ""), "reason", property(info, "description", ""))
+		"code", property(info, "code", ""), "reason", reasonOf(info))
 	err := s.conn.Send(
 		rtmp.WindowAckSize(windowAckSize),
 		rtmp.SetPeerBandwidth(windowAckSize, peerLimit),
