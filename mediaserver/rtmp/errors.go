@@ -41,9 +41,10 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	text := e.Code
 	reason, elsewhere := e.application(), e.Redirect()
+	last := ""
 	for _, more := range []string{e.Description, reason} {
-		if more != "" && !strings.HasSuffix(text, more) {
-			text = strings.TrimSuffix(text, ".") + ": " + more
+		if more != "" && more != last {
+			text, last = strings.TrimSuffix(text, ".")+": "+more, more
 		}
 	}
 	if elsewhere != "" {
