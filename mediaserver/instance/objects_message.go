@@ -27,6 +27,7 @@ type call struct {
 	admitted bool // it has waited for the object's file
 	passed   bool // it has waited at the gate
 	shut     bool // nothing may change
+	said     sharedobject.Said
 	used     bool // it has asked to use the object
 	told     bool // that it does not use it
 }
@@ -95,6 +96,9 @@ func (c *call) portion() (over bool) {
 		return true
 	}
 	events := c.r.Message.Events
+	if len(events) > maxPortion && c.said == nil {
+		c.said = sharedobject.Said{}
+	}
 	now, lastUse := events[:min(len(events), maxPortion)], c.lastUse()
 	for i := 0; i < len(now); {
 		i += c.next(now[i:], i < lastUse)
@@ -199,7 +203,7 @@ func (c *call) apply(events []sharedobject.Event) {
 	may := c.may()
 	may.Write = may.Write && !c.shut
 	before := u.object.before(events)
-	out := u.object.ApplyFor(u.sub, &sharedobject.Message{Events: events}, may)
+	out := u.object.ApplyPart(u.sub, &sharedobject.Message{Events: events}, may, c.said)
 	u.object.tellScript(before, out)
 	switch {
 	case out.Denied > 0 && c.shut:

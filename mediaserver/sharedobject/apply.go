@@ -29,7 +29,13 @@ func (o *Object) Apply(m *Message, may Access) Outcome { return o.ApplyFor(nil, 
 // ApplyFor is Apply for a message of a subscriber: of what is told when the object
 // is unlocked, it does not hear its own part again.
 func (o *Object) ApplyFor(by *Subscription, m *Message, may Access) Outcome {
-	a := applying{o: o, by: by, may: may, out: Outcome{before: o.told(), from: o.Version()}}
+	return o.ApplyPart(by, m, may, nil)
+}
+
+// ApplyPart is ApplyFor for a part of a message. said is what the parts before have
+// said of slots, and notes what this one does.
+func (o *Object) ApplyPart(by *Subscription, m *Message, may Access, said Said) Outcome {
+	a := applying{o: o, by: by, may: may, said: said, out: Outcome{before: o.told(), from: o.Version()}}
 	if n := len(m.Events); n > 1 { // nearly all have an answer, and are told others
 		a.out.Requester, a.out.Others = make([]Event, 0, n), make([]Event, 0, n)
 	}
@@ -41,10 +47,11 @@ func (o *Object) ApplyFor(by *Subscription, m *Message, may Access) Outcome {
 
 // applying is a message while it is done.
 type applying struct {
-	o   *Object
-	by  *Subscription // nil: the server
-	may Access
-	out Outcome
+	o    *Object
+	by   *Subscription // nil: the server
+	may  Access
+	out  Outcome
+	said Said
 	denials
 }
 
@@ -104,7 +111,7 @@ func (a *applying) change(e *Event) {
 		return
 	}
 	a.changed()
-	delete(a.denied, e.Name)
+	a.forget(e.Name)
 	a.out.Requester = append(a.out.Requester, Event{Type: Success, Name: e.Name})
 	a.out.Others = append(a.out.Others, Event{Type: Change, Name: e.Name, Value: e.Value})
 }
@@ -123,7 +130,7 @@ func (a *applying) remove(name string) {
 		return
 	}
 	a.changed()
-	delete(a.denied, name)
+	a.forget(name)
 	a.both(gone)
 }
 
@@ -147,6 +154,7 @@ func (a *applying) clear() {
 	a.o.empty(a.next())
 	a.changed()
 	clear(a.denied)
+	clear(a.said)
 	a.both(Event{Type: Clear})
 }
 

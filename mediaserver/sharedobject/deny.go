@@ -26,6 +26,16 @@ func (d *denials) addTo(answers []Event) []Event {
 	return all
 }
 
+// Said are the slots that a client was told of when it was denied something about
+// them, in the parts of a message; nil: it is one part.
+type Said map[string]struct{}
+
+// forget has what a slot is said again, as it has changed.
+func (a *applying) forget(slot string) {
+	delete(a.denied, slot)
+	delete(a.said, slot)
+}
+
 // count notes that a request is not done.
 func (a *applying) count(why Denial) {
 	if a.out.Denied++; a.out.Denied == 1 {
@@ -51,6 +61,12 @@ func (a *applying) deny(slot string, why Denial) {
 	}
 	a.denied[slot] = len(a.out.Requester)
 	a.refuse(why)
+	if _, ok := a.said[slot]; ok {
+		return // in a part before
+	}
+	if a.said != nil {
+		a.said[slot] = struct{}{}
+	}
 	if v, ok := a.o.seenBy(a.by, slot); ok {
 		a.out.Requester = append(a.out.Requester, Event{Type: Change, Name: slot, Value: v})
 		return
