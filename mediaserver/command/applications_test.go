@@ -22,7 +22,7 @@ func TestServeApplications(t *testing.T) {
 	cmd.SetArgs([]string{"serve", "--applications", folder, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-level", "error"})
 	cmd.SetOut(w)
 	done := make(chan error, 1)
-	go func() { done <- cmd.ExecuteContext(ctx); w.Close() }()
+	go func() { done <- cmd.ExecuteContext(ctx); _ = w.Close() }()
 	var rtmp, web string
 	lines := bufio.NewScanner(r)
 	for web == "" && lines.Scan() {
