@@ -12,7 +12,8 @@ import (
 // and looks, when it fires, whether the call that is under way then has used up its time. What it does about that goes in steps: a flag
 // that the engine looks at every few steps; then, after Limits.Grace, in which the process must have had as much of its processors, the
 // arena is revoked, so that whatever the engine does faults; and when that, too, brings nothing back within Limits.Grace (and faultTime),
-// because the goroutine is in a Go function that the script called, the runtime is declared dead while it runs.
+// because the goroutine is in a Go function that the script called, the runtime is declared dead while it runs. A goroutine that is in no
+// such function has only not had a processor yet: it is given as much of the process's processor time before it is called lost.
 type watch struct {
 	late atomic.Bool // the engine is to stop: read by its owner at every poll
 
@@ -24,7 +25,7 @@ type watch struct {
 	stop  bool          // Stop was called during it
 	step  int           // what was done about it
 	due   time.Time     // when the next step is taken
-	flag  time.Time     // when the flag was set
+	since time.Time     // when step was taken
 	used  time.Duration // of the process's processor time, then
 
 	dead  chan struct{} // closed when cause is set
@@ -85,19 +86,19 @@ func (r *Runtime) tick() {
 	case stepNone:
 		w.raise()
 	case stepFlag:
-		if wait := w.starved(r.limits.Grace); wait > 0 {
-			w.due = time.Now().Add(wait)
-			w.wait(wait)
+		if w.starves(r.limits.Grace) {
 			return
 		}
 		if err := r.mem.Revoke(); err != nil {
 			r.declare(&Error{Kind: ErrDead, Message: err.Error()})
 		}
-		w.step = stepRevoked
+		w.step, w.since, w.used = stepRevoked, time.Now(), processorTime()
 	case stepRevoked:
 		at := "a function that looks at nothing of the script's"
 		if name := w.where.Load(); name != nil {
 			at = "the server's function " + *name
+		} else if w.starves(max(r.limits.Grace, faultTime)) {
+			return
 		}
 		r.declare(&Error{Kind: ErrDead, Message: "does not come back from " + at})
 		_ = r.mem.Drop() // what cannot be given back now goes with the addresses
@@ -123,23 +124,28 @@ func (r *Runtime) Stop() {
 	}
 	w.stop = true
 	w.raise()
-	w.due = w.flag.Add(r.limits.Grace)
+	w.due = w.since.Add(r.limits.Grace)
 	w.wait(r.limits.Grace)
 }
 
 // raise sets the flag.
 func (w *watch) raise() {
 	w.late.Store(true)
-	w.step, w.flag, w.used = stepFlag, time.Now(), processorTime()
+	w.step, w.since, w.used = stepFlag, time.Now(), processorTime()
 }
 
-// starved says how long to wait yet because the process had no processor: on a machine that is very busy, or where it may use no more, a
-// script that would stop at once has not had the time to. It is no reason for more than ten times the grace.
-func (w *watch) starved(grace time.Duration) time.Duration {
-	if used := processorTime() - w.used; used < grace && time.Since(w.flag) < 10*grace {
-		return max((grace-used)/2, time.Millisecond)
+// starves sets the timer again when the process has not had so much of its processors since the last step: on a machine that is very
+// busy, or where it may use no more, a script that would stop at once has not had the time to. It is no reason for more than ten times
+// as long.
+func (w *watch) starves(grace time.Duration) bool {
+	used := processorTime() - w.used
+	if used >= grace || time.Since(w.since) >= 10*grace {
+		return false
 	}
-	return 0
+	wait := max((grace-used)/2, time.Millisecond)
+	w.due = time.Now().Add(wait)
+	w.wait(wait)
+	return true
 }
 
 // processorTime is what the process has had of its processors.
