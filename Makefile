@@ -22,6 +22,9 @@ MODULES := hack/image hack/gitops hack/chart hack/netpol
 FOLDERS := api config controllers hack mediaserver
 # Tests wait for clocks, sockets and disks more than they compute.
 GO_TEST := go test -parallel 16
+# The script engine is C turned into Go: under the race detector it would take ten times as long, and nothing of it is shared. What
+# calls it is looked at all the same; make test-long looks at all.
+RACE := -race '-gcflags=modernc.org/...=-race=false'
 # Tests of the operator run again when one of their files has changed; FRESH=1 make ... runs them in any case.
 ONCE := hack/tools/once.sh
 # What could not run, and why; `make test` ends with it.
@@ -96,7 +99,7 @@ test: ## run every test, installing and building what they need (as root); FRESH
 test-unit: ## run the unit tests under the race detector, with what finds a goroutine that waits for itself (the tag debug)
 	@hack/tools/packages.sh race
 	@echo "running the unit tests"
-	@$(GO_TEST) -race -tags debug -timeout 10m ./...
+	@$(GO_TEST) $(RACE) -tags debug -timeout 10m ./...
 	@go -C hack/image test -timeout 5m ./...
 
 .PHONY: lint
@@ -163,8 +166,9 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 
 KILLS ?= 400
 .PHONY: test-long
-test-long: bin/flashpod ## run what takes too long for make test: KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
-	@hack/tools/packages.sh clients
+test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
+	@hack/tools/packages.sh clients race
+	@$(GO_TEST) -race -tags debug -timeout 60m ./mediaserver/script/...
 	@FLASHPOD_KILLS=$(KILLS) go test -tags clients -count 1 -timeout 60m -run '^TestKilledAtAnyMoment$$' ./hack/e2e/clients
 	@FLASHPOD_OBJECT_KILLS=100 go test -count 1 -timeout 30m -run '^TestSharedObjectsOutliveAKill$$' ./mediaserver/command
 	@$(MAKE) soak
