@@ -27,7 +27,7 @@ type Config struct {
 	// it closes it.
 	Network *outgoing.Network
 	Limits  engine.Limits // of the runtime; what is zero is this package's default
-	Log     *slog.Logger
+	Log     *slog.Logger  // that says of which instance it is
 
 	// Hostname is application.hostname; "": localhost.
 	Hostname string
@@ -130,7 +130,7 @@ const (
 func New(cfg Config) *Host {
 	cfg.fill()
 	h := &Host{
-		cfg: cfg, log: cfg.Log.With("application", cfg.Application, "instance", cfg.Name),
+		cfg: cfg, log: cfg.Log,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		clients: map[string]int{}, connects: map[string]*event{},
 	}
