@@ -202,7 +202,7 @@ func (e *exporter) list(v jsv, l *List, depth int) error {
 		if err != nil {
 			return err
 		}
-		if i, ok := index(name); ok {
+		if i, ok := Index(name); ok {
 			l.Items = append(l.Items, Item{i, d})
 			l.Length = max(l.Length, i+1) // a getter may have made it longer
 			return nil
@@ -212,8 +212,8 @@ func (e *exporter) list(v jsv, l *List, depth int) error {
 	})
 }
 
-// index says whether a name is that of an element: a number below 2³²-1 as the language writes it.
-func index(name string) (uint32, bool) {
+// Index says whether a name is that of an element: a number below 2³²-1 as the language writes it [ECMA-262 ed. 3 §15.4].
+func Index(name string) (uint32, bool) {
 	if name == "" || len(name) > 10 || name[0] == '0' && len(name) > 1 {
 		return 0, false
 	}

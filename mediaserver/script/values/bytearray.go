@@ -147,7 +147,7 @@ func (b *byteArray) order() binary.ByteOrder {
 
 // getByte and setByte are what a script writes with a number in brackets.
 func getByte(host any, name string) (engine.Value, bool, error) {
-	i, ok := index(name)
+	i, ok := engine.Index(name)
 	b := host.(*byteArray)
 	if !ok || int64(i) >= int64(len(b.b)) {
 		return engine.Undefined, false, nil
@@ -156,7 +156,7 @@ func getByte(host any, name string) (engine.Value, bool, error) {
 }
 
 func (s *byteArrays) setByte(host any, name string, v engine.Value) (bool, error) {
-	i, ok := index(name)
+	i, ok := engine.Index(name)
 	if !ok {
 		return false, nil
 	}

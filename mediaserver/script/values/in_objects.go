@@ -92,7 +92,7 @@ func (in *arrival) named(l *engine.List, a *amf.ECMAArray, depth int) error {
 		if err != nil {
 			return err
 		}
-		i, isIndex := index(p.Name)
+		i, isIndex := engine.Index(p.Name)
 		switch {
 		case isIndex:
 			ordered = ordered && i >= l.Length
@@ -110,22 +110,6 @@ func (in *arrival) named(l *engine.List, a *amf.ECMAArray, depth int) error {
 		slices.SortStableFunc(l.Items, func(a, b engine.Item) int { return int(int64(a.Index) - int64(b.Index)) })
 	}
 	return nil
-}
-
-// index says whether a name is that of an element: a number below 2³²-1 as the language
-// writes it.
-func index(name string) (uint32, bool) {
-	if name == "" || len(name) > 10 || name[0] == '0' && len(name) > 1 {
-		return 0, false
-	}
-	var n uint64
-	for _, c := range []byte(name) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return uint32(n), n < 1<<32-1
 }
 
 // record takes over an object. What its class's constructor makes, or a prototype that
