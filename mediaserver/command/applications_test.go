@@ -15,7 +15,7 @@ import (
 func TestServeApplications(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Dir(scripts(t, filepath.Join(t.TempDir(), "chat"), "main.asc",
-		"application.onConnect = function (c) { c.hello = function (name) { return 'hello ' + name + ' of ' + application.name };\n c.oops = function () { return nothing.there }; return true }"))
+		"application.onConnect = function (c, who) { if (who == 'nobody') { this.rejectConnection(c, {message: 'nobody comes in'}); return }\n c.hello = function (name) { return 'hello ' + name + ' of ' + application.name };\n c.oops = function () { return nothing.there }; return true }"))
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	cmd := rootCommand("test")
@@ -42,11 +42,22 @@ func TestServeApplications(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, out, err)
 		}
 	}
+	path := film(t, 1)
+	for _, words := range [][]string{
+		{"call", rtmp + "/chat", "hello"},
+		{"shared-object", "get", rtmp + "/chat", "users"},
+		{"play", rtmp + "/chat/_definst_/cam"},
+		{"publish", path, rtmp + "/chat/_definst_/cam"},
+	} {
+		if _, err := flashpod(t.Context(), nil, append(words, "--connect", `"nobody"`)...); err == nil || !strings.Contains(err.Error(), "nobody comes in") {
+			t.Errorf("%s: the script does not hear what connect says: %v", words[0], err)
+		}
+	}
 	if out, err := flashpod(t.Context(), nil, "call", rtmp+"/chat", "oops"); err == nil {
 		t.Errorf("a call that throws has a result: %q", out)
 	}
 	out, err := flashpod(t.Context(), nil, "instances", "info", "chat", "--url", web)
-	if err != nil || !strings.Contains(out, "SCRIPT ERRORS (the last of 1)") || !strings.Contains(out, "main.asc:2") {
+	if err != nil || !strings.Contains(out, "SCRIPT ERRORS (the last of 1)") || !strings.Contains(out, "main.asc:3") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	cancel()

@@ -281,6 +281,8 @@ func TestWhatFailsSaysWhyAndHow(t *testing.T) {
 		{2, "--start 2s: it ends after 920ms", []string{"publish", path, s.url + "/x", "--start", "2s"}},
 		{2, "standard input cannot be read twice", []string{"publish", "-", s.url + "/x", "--loop"}},
 		{2, "a live stream has no start", []string{"play", s.url + "/x", "--live", "--start", "1s"}},
+		{2, `--connect: value "{" is no JSON`, []string{"play", s.url + "/x", "--connect", "{"}},
+		{2, `--connect: value "{" is no JSON`, []string{"shared-object", "get", s.url, "users", "--connect", "{"}},
 		{2, `scheme is "http"`, []string{"play", "http://127.0.0.1/a/b"}},
 		{2, "names no stream", []string{"play", "rtmp://127.0.0.1/a"}},
 		{1, "no such file", []string{"publish", filepath.Join(dir, "none"), s.url + "/x"}},
