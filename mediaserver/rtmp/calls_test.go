@@ -163,7 +163,7 @@ func TestCallsThatAreAnsweredLater(t *testing.T) {
 			return calls.Receive(cmd)
 		})
 	}()
-	t.Cleanup(func() { _ = server.Close(); <-done })
+	t.Cleanup(func() { _ = server.Close(); _ = <-done })
 	type asked struct {
 		name   string
 		answer func(amf.Value, error)
