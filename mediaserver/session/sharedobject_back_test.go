@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -121,7 +122,8 @@ func TestSharedObjectUseReleaseUse(t *testing.T) {
 func TestSharedObjectDeniedOften(t *testing.T) {
 	const requests, large = 8000, 60000
 	twice(t, func(t *testing.T, w way) {
-		h, _ := run(t, w, open.with(func(r *instance.Rules) {
+		var logged lines
+		h, _ := runWith(t, w, session.Config{Log: logged.log(slog.LevelInfo)}, open.with(func(r *instance.Rules) {
 			r.ObjectAccess = func(c session.Client, _ string) sharedobject.Access {
 				return sharedobject.Access{Read: true, Write: c.Agent != "reader"}
 			}
@@ -147,7 +149,7 @@ func TestSharedObjectDeniedOften(t *testing.T) {
 			t.Fatal(err)
 		}
 		answers, bytes := 0, 0
-		_ = conn.Serve(func(m *rtmp.Message) error {
+		ended := conn.Serve(func(m *rtmp.Message) error {
 			switch {
 			case servertest.Word(m) == success: // much can be said only now
 				return errors.Join(
@@ -175,7 +177,8 @@ func TestSharedObjectDeniedOften(t *testing.T) {
 			return nil
 		})
 		if answers != requests+1 || bytes > requests*60+2*large+1000 {
-			t.Errorf("%d answers to %d requests, of %d bytes", answers, requests+1, bytes)
+			t.Errorf("%d answers to %d requests, of %d bytes: %v", answers, requests+1, bytes, ended)
+			t.Log(logged.String())
 		}
 	})
 }
