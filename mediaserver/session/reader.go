@@ -76,7 +76,7 @@ func (r *reader) turn(bytes int, f func() error) error {
 		if full == nil {
 			return err
 		}
-		if !s.connected.Load() {
+		if s.largest.Load() == 0 { // it was not let in
 			return errTooMuch
 		}
 		had := s.reading.End() // others go on meanwhile

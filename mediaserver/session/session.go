@@ -95,7 +95,7 @@ type Session struct {
 	calling chan struct{}
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
-	largest    atomic.Int64 // message of the client, once it is connected
+	largest    atomic.Int64 // message of the client, since it was let in; 0 before
 	connected  atomic.Bool  // an instance has let the client in
 	reconnects atomic.Bool  // the client follows a ReconnectRequest
 

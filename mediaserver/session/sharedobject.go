@@ -36,11 +36,7 @@ func (r *reader) sharedObject(m *rtmp.Message) error {
 		}
 		payload = payload[1:]
 	}
-	most := beforeConnect
-	if s.connected.Load() {
-		most = int(s.largest.Load())
-	}
-	parsed, err := sharedobject.ParseWithRests(payload, written*most, func() { s.reading.RestIfBegun(s.conn.Closed()) })
+	parsed, err := sharedobject.ParseWithRests(payload, written*s.most(), func() { s.reading.RestIfBegun(s.conn.Closed()) })
 	if err != nil {
 		return err
 	}

@@ -114,11 +114,16 @@ func (s *Session) settle() {
 
 // parse takes a command apart: before connect is answered only a small one.
 func (s *Session) parse(m *rtmp.Message) (*rtmp.Command, error) {
-	most := beforeConnect
-	if s.connected.Load() {
-		most = int(s.largest.Load())
+	return rtmp.ParseCommandWithin(m, written*s.most())
+}
+
+// most is how large a message of the client may be. It may be large before the client
+// hears that it is let in, since it may say much at once then.
+func (s *Session) most() int {
+	if most := int(s.largest.Load()); most > 0 {
+		return most
 	}
-	return rtmp.ParseCommandWithin(m, written*most)
+	return beforeConnect
 }
 
 // cut cuts a client's own words to what is repeated of them.
