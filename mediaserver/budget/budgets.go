@@ -30,6 +30,10 @@ type Budgets struct {
 	Instances *Budget
 	// Scripts counts bytes of what scripts have asked other servers for.
 	Scripts *Budget
+	// ScriptMemory counts bytes that the runtimes of scripts take, all instances
+	// together. ScriptsOnDemand is the part of it that is for instances which clients
+	// have had started: those that a manifest names find some left.
+	ScriptMemory, ScriptsOnDemand *Budget
 	// Files counts open files: sockets of connections, RTMP and HTTP. What is left
 	// of the files that the process may open is for recordings. Played is the part
 	// of it that is for recorded files which are played.
@@ -65,13 +69,16 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
 		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),
 		Files:     of("files", files),
-		Questions: NewQuestions(0),
-		Turns:     NewTurns(0),
-		Guesses:   NewGuesses(),
+		// Half a megabyte is a small script; a large old application takes ten.
+		ScriptMemory: of("memory of scripts", share(4, 64*mib, 16384*mib)),
+		Questions:    NewQuestions(0),
+		Turns:        NewTurns(0),
+		Guesses:      NewGuesses(),
 	}
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
 	b.Queues = b.Objects.Part("shared object queues", b.Objects.max/4)
 	b.ObjectAnswers = b.Answers.Part("answers about shared objects", b.Answers.max/2)
+	b.ScriptsOnDemand = b.ScriptMemory.Part("memory of scripts on demand", b.ScriptMemory.max/4*3)
 	b.Played = b.Files.Part("files that are played", max(files/4, 1))
 	return b
 }
@@ -81,7 +88,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Scripts, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

@@ -202,7 +202,7 @@ func (s *Server) openProgram(doc *v1alpha1.AppInstance) (*program, error) {
 // which this one takes more.
 const (
 	minScriptMemory = 64 << 20
-	maxScriptMemory = 1 << 30
+	maxScriptMemory = engine.MaxMemory
 	maxScriptTime   = time.Minute
 )
 

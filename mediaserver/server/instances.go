@@ -10,6 +10,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -63,7 +64,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 	if err != nil {
 		return err
 	}
-	i, err := instance.New(s.config(app, name, store, rules, p, log))
+	i, err := instance.New(s.config(app, name, store, rules, p.make(name, s.cfg.Budgets.ScriptMemory, log), log))
 	if err != nil {
 		return err
 	}
@@ -134,18 +135,13 @@ func objectRules(l v1alpha1.Limits) instance.ObjectRules {
 	return rules
 }
 
-// config is that of an instance, whoever had it started; without a program it has no
-// script.
-func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, p *program, log *slog.Logger) instance.Config {
-	cfg := instance.Config{
-		Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log,
+// config is that of an instance, whoever had it started.
+func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, makeScript func(script.Instance) instance.Script, log *slog.Logger) instance.Config {
+	return instance.Config{
+		Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log, Script: makeScript,
 		Objects: sharedobject.OpenStore(filepath.Join(s.objectsOf(app), objectFolder.Replace(name)),
 			sharedobject.StoreOptions{MinFree: recording.DefaultMinFree}),
 	}
-	if p != nil {
-		cfg.Script = p.make(name, log)
-	}
-	return cfg
 }
 
 // objectFolder makes one folder's name of an instance's: what clients call their

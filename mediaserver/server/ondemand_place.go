@@ -53,6 +53,9 @@ func (d *onDemand) seat(in *room) {
 	go d.start(in)
 }
 
+// leastScript is what the smallest script takes of the memory that all of them have.
+const leastScript = 1 << 20
+
 // place takes a place for a room, or names who is to make room for it, or says why
 // there is none. The caller holds mu.
 func (d *onDemand) place(in *room) (victim *room, why *session.Refusal) {
@@ -77,6 +80,9 @@ func (d *onDemand) place(in *room) (victim *room, why *session.Refusal) {
 	case d.max > 0 && d.taken >= d.max:
 		victim = d.longestIdle(func(*room) bool { return true })
 		why = &session.Refusal{Code: session.RefusedLimit, Limit: fieldMaxInstances, Reason: fmt.Sprintf("limit reached: %s is %d", fieldMaxInstances, d.max)}
+	case d.program != nil && !d.server.cfg.Budgets.ScriptsOnDemand.Has(leastScript):
+		victim = d.longestIdle(stranger)
+		why = &session.Refusal{Code: session.RefusedLimit, Reason: "the scripts of other instances take all the memory that scripts may have"}
 	case !d.addresses.Come(in.by.Address):
 		victim = d.longestIdle(ofAddress)
 		why = &session.Refusal{Code: session.RefusedLimit, Limit: fieldMaxInstances,

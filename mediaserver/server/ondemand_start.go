@@ -67,7 +67,11 @@ func (d *onDemand) open(in *room) (*instance.Instance, *session.Refusal) {
 	}
 	if err == nil {
 		var inst *instance.Instance
-		cfg := s.config(d.application, in.name, store, d.rules, d.program, log)
+		memory := s.cfg.Budgets.ScriptsOnDemand
+		if in.house {
+			memory = s.cfg.Budgets.ScriptMemory
+		}
+		cfg := s.config(d.application, in.name, store, d.rules, d.program.make(in.name, memory, log), log)
 		cfg.Proved, cfg.ServerStarted = func() { d.proved(in) }, s.started
 		if inst, err = instance.New(cfg); err == nil {
 			return inst, nil

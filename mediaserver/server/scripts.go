@@ -11,6 +11,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
@@ -96,11 +97,15 @@ func hostname() string {
 	return name
 }
 
-// make makes the script of one instance.
-func (p *program) make(name string, log *slog.Logger) func(script.Instance) instance.Script {
+// make makes the script of one instance, whose memory a budget pays for; without a
+// program there is none.
+func (p *program) make(name string, memory *budget.Budget, log *slog.Logger) func(script.Instance) instance.Script {
+	if p == nil {
+		return nil
+	}
 	return func(i script.Instance) instance.Script {
 		cfg := p.config
-		cfg.Name, cfg.Log = name, log
+		cfg.Name, cfg.Log, cfg.Limits.Pays = name, log, memory
 		cfg.Instance = &reporting{Instance: i, program: p, name: name}
 		h := script.New(cfg)
 		p.mu.Lock()

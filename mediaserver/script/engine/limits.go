@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/script/engine/arena"
 )
 
 // Limits are what a runtime may use. A zero value is the default's.
@@ -16,7 +18,11 @@ type Limits struct {
 	Source  int           // bytes of one source
 	Length  int           // the length of what is no dense array that a function of the language's own goes through
 	Value   int           // bytes of one value that is converted, either way: strings, and 16 for each value in it
+	Pays    Payer         // pays for memory that the script takes, within Memory; nil: nobody has to
 }
+
+// Payer pays for memory, in bytes, and says no when it has none left: for the script that is as if its own were used up.
+type Payer = arena.Payer
 
 // Defaults are limits for a script as people write them.
 var Defaults = Limits{
@@ -45,8 +51,8 @@ func (l Limits) fill() (Limits, error) {
 		l.Grace = d.Grace
 	}
 	switch {
-	case l.Memory < minMemory || l.Memory > maxMemory:
-		return l, fmt.Errorf("memory of %d bytes: must be %d to %d", l.Memory, minMemory, maxMemory)
+	case l.Memory < minMemory || l.Memory > MaxMemory:
+		return l, fmt.Errorf("memory of %d bytes: must be %d to %d", l.Memory, minMemory, MaxMemory)
 	case l.Depth < minDepth || l.Depth > maxDepth:
 		return l, fmt.Errorf("a depth of %d: must be %d to %d", l.Depth, minDepth, maxDepth)
 	case l.Time < 0, l.Grace < 0, l.Handles < 0, l.Source < 0, l.Length < 0, l.Value < 0:
@@ -55,9 +61,12 @@ func (l Limits) fill() (Limits, error) {
 	return l, nil
 }
 
+// MaxMemory is the largest Limits.Memory. What the engine does in depth without counting it needs about as much again of the
+// goroutine's stack.
+const MaxMemory = 256 << 20
+
 const (
-	minMemory = 1 << 20   // of which the language's own functions take a fifth
-	maxMemory = 256 << 20 // what the engine does in depth without counting it needs about as much again of the goroutine's stack
+	minMemory = 1 << 20 // of which the language's own functions take a fifth
 	minDepth  = 64
 	maxDepth  = 4000 // a goroutine's stack is 13 MB then
 )

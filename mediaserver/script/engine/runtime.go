@@ -56,7 +56,7 @@ func New(limits Limits) (*Runtime, error) {
 	}
 	r := &Runtime{limits: limits, watch: watch{dead: make(chan struct{})}}
 	r.slots.r = r
-	if r.mem, err = arena.New(limits.Memory); err != nil {
+	if r.mem, err = arena.New(limits.Memory, limits.Pays); err != nil {
 		return nil, fmt.Errorf("make a runtime: %w", err)
 	}
 	r.tls = libc.NewTLS()
@@ -73,7 +73,7 @@ func New(limits Limits) (*Runtime, error) {
 // setUpTime is for what no script has a part in, on a machine that is very busy.
 const setUpTime = time.Minute
 
-var errSetUp = errors.New("the engine does not start: too little memory")
+var errSetUp = errors.New("the engine does not start: too little memory is left for it, of its own or of what all scripts may have")
 
 func (r *Runtime) setUp() error {
 	if r.rt = lib.XJS_NewRuntime2(r.tls, memoryFunctions, r.self()); r.rt == 0 {

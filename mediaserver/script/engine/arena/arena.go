@@ -23,19 +23,29 @@ const (
 
 var errNotRevoked = errors.New("the arena was not revoked, or is closed")
 
+// Payer pays for memory, in bytes, and says no when it has none left.
+type Payer interface {
+	Take(bytes int64) bool
+	Give(bytes int64)
+}
+
 // An Arena is a range of addresses and what of it is used.
 type Arena struct {
 	heap
+
+	pays Payer // for what is usable; nil: nobody has to
 
 	mu    sync.Mutex // guards mem and gone: Revoke and Close may come at once
 	mem   []byte     // the whole range
 	gone  bool       // revoked
 	limit uintptr    // bytes of the range
 	ready uintptr    // bytes from the range's beginning that are usable
+	paid  int64
 }
 
-// New reserves limit bytes (rounded up to pages of the system), none of which cost memory before they are used.
-func New(limit int) (*Arena, error) {
+// New reserves limit bytes (rounded up to pages of the system), none of which cost memory before they are used. pays,
+// which may be nil, pays for what is made usable: what it says no to is refused as what the limit does not allow.
+func New(limit int, pays Payer) (*Arena, error) {
 	if limit < step || limit > maxLimit {
 		return nil, fmt.Errorf("an arena of %d bytes: must be %d to %d", limit, step, maxLimit)
 	}
@@ -44,7 +54,7 @@ func New(limit int) (*Arena, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of addresses: %w", limit, err)
 	}
-	a := &Arena{mem: mem, limit: uintptr(limit)}
+	a := &Arena{mem: mem, limit: uintptr(limit), pays: pays}
 	a.heap.init(uintptr(unsafe.Pointer(unsafe.SliceData(mem))), a.more, a.idle)
 	return a, nil
 }
@@ -63,10 +73,12 @@ func (a *Arena) more(n uintptr) uintptr {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.gone || a.mem == nil {
+	if a.gone || a.mem == nil || a.pays != nil && !a.pays.Take(int64(n)) {
 		return 0
 	}
+	a.paid += int64(n)
 	if err := unix.Mprotect(a.mem[a.ready:a.ready+n], unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		a.repay(int64(n))
 		return 0 // the system has none left: for who asks that is the same as the limit
 	}
 	if a.ready == 0 {
@@ -75,6 +87,14 @@ func (a *Arena) more(n uintptr) uintptr {
 	}
 	a.ready += n
 	return n
+}
+
+// repay gives back what was paid, with mu held.
+func (a *Arena) repay(n int64) {
+	a.paid -= n
+	if a.pays != nil {
+		a.pays.Give(n)
+	}
 }
 
 const madvPopulateWrite = 23 // Linux 5.14
@@ -117,7 +137,11 @@ func (a *Arena) Drop() error {
 	if a.mem == nil || !a.gone {
 		return errNotRevoked
 	}
-	return unix.Madvise(a.mem, unix.MADV_DONTNEED)
+	err := unix.Madvise(a.mem, unix.MADV_DONTNEED)
+	if err == nil {
+		a.repay(a.paid)
+	}
+	return err
 }
 
 // Look makes what was revoked readable, for who looks where it stood.
@@ -139,6 +163,7 @@ func (a *Arena) Close() error {
 	}
 	mem := a.mem
 	a.mem = nil
+	a.repay(a.paid)
 	return unix.Munmap(mem)
 }
 

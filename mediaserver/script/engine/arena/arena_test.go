@@ -10,7 +10,7 @@ import (
 
 func open(t testing.TB, limit int) *Arena {
 	t.Helper()
-	a, err := New(limit)
+	a, err := New(limit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,41 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
+)
+
+// What scripts take together is paid for, whatever each may have, and comes back with
+// their ends.
+func TestMemoryIsPaidFor(t *testing.T) {
+	t.Parallel()
+	all := budget.New("memory of scripts", 8<<20)
+	limits := engine.Limits{Memory: 64 << 20, Pays: all}
+	hog, err := engine.New(limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := all.Used()
+	if one == 0 || one > 1<<20 {
+		t.Errorf("a runtime that does nothing takes %d bytes", one)
+	}
+	_, err = hog.Load(engine.Source{Name: "a", Text: "var a = []; for (;;) a.push('x'.repeat(1000) + a.length)"})
+	if !errors.Is(err, engine.ErrMemory) {
+		t.Errorf("%v", err)
+	}
+	if used := all.Used(); used < 6<<20 || used > all.Max() || hog.Memory().Taken != int(used) {
+		t.Errorf("%d bytes are paid for, of %d", used, hog.Memory().Taken)
+	}
+	all.Owe(all.Max() - all.Used())
+	if _, err := engine.New(limits); err == nil {
+		t.Error("a runtime has begun that nothing pays for")
+	}
+	hog.Close()
+	hog.Close()
+	if all.Used() >= all.Max()-6<<20 {
+		t.Errorf("%d bytes are paid for after the end", all.Used())
+	}
+}
