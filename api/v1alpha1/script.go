@@ -77,7 +77,7 @@ type ScriptLimits struct {
 	// number with a unit, such as 64Mi.
 	// +kubebuilder:default="64Mi"
 	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self))",message="must be a quantity: a number, with a unit or without, such as 64Mi or 64M (not 64MB or 64MiB)"
-	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('1Mi')) >= 0 && quantity(string(self)).compareTo(quantity('1Gi')) <= 0",message="must be of 1Mi to 1Gi"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('1Mi')) >= 0 && quantity(string(self)).compareTo(quantity('256Mi')) <= 0",message="must be of 1Mi to 256Mi"
 	// +optional
 	Memory *resource.Quantity `json:"memory,omitempty"`
 	// CallTimeout is how long the script may compute for one event or call: 1s,
@@ -111,7 +111,7 @@ const (
 
 var (
 	minScriptMemory = resource.MustParse("1Mi")
-	maxScriptMemory = resource.MustParse("1Gi")
+	maxScriptMemory = resource.MustParse("256Mi")
 
 	hostPattern = regexp.MustCompile(`^([*][.])?[A-Za-z0-9_-]{1,63}([.][A-Za-z0-9_-]{1,63})*[.]?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
 	ipv6Pattern = regexp.MustCompile(`^[[][0-9A-Fa-f:.]+[]](:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
@@ -144,7 +144,7 @@ func (s *Script) validate(at *field.Path) field.ErrorList {
 	}
 	limits := at.Child("limits")
 	if m := s.Limits.Memory; m != nil && (m.Cmp(minScriptMemory) < 0 || m.Cmp(maxScriptMemory) > 0) {
-		errs = append(errs, field.Invalid(limits.Child("memory"), m.String(), "must be of 1Mi to 1Gi"))
+		errs = append(errs, field.Invalid(limits.Child("memory"), m.String(), "must be of 1Mi to 256Mi"))
 	}
 	if d := s.Limits.CallTimeout; d != nil && (d.Duration < minCallTimeout || d.Duration > maxCallTimeout) {
 		errs = append(errs, field.Invalid(limits.Child("callTimeout"), d.Duration.String(), "must be a time of 10ms to 1m, such as 1s or 500ms"))
