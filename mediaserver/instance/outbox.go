@@ -10,6 +10,13 @@ import (
 // handed yet, in bytes. What their sockets do not take is theirs from then on.
 const maxUnsaid = 16 << 20
 
+// perSaying is what something that waits takes besides its bytes, and perGuest what it
+// takes for each who is to hear it.
+const (
+	perSaying = 256
+	perGuest  = 8
+)
+
 // outbox says what a script has to say to clients, in order: beside the owner, for
 // which ten thousand sockets are too many. A goroutine does while there is something.
 type outbox struct {

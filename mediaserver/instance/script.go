@@ -51,6 +51,8 @@ type guest struct {
 	in     bool           // it was let in
 	access *script.Access // nil: all of it
 	rate   *rate
+	// leaving: it was told to.
+	leaving bool
 }
 
 func newScripted(i *Instance, make func(script.Instance) Script) *scripted {
@@ -109,6 +111,13 @@ func (s *scripted) audience() []*guest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Values(s.guests)), func(g *guest) bool { return !g.in })
+}
+
+// count is how many clients there are.
+func (s *scripted) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.guests)
 }
 
 // speakAMF3 says whether any client does.

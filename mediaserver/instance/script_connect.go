@@ -106,10 +106,17 @@ func (s *scripted) Disconnect(client string) {
 			o.decide(client, rejected(script.Rejection{}))
 			return
 		}
-		if g := s.guest(client); g != nil {
+		if g := s.guest(client); g != nil && !g.leaving {
+			s.change(client, func(g *guest) { g.leaving = true })
 			s.out.say(0, g.peer.Disconnect)
 		}
 	})
+}
+
+func (s *scripted) Settle(done func()) {
+	if !s.post(func(*owner) { done() }) {
+		done()
+	}
 }
 
 func (s *scripted) SetAccess(client string, a script.Access) {

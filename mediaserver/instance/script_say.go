@@ -30,7 +30,7 @@ func (s *scripted) Invoke(client, method string, args []amf.Value, answer func(s
 		noAnswer(answer, err.Error())
 		return true
 	}
-	n := len(v.Args.Bytes)
+	n := cost(v.Args)
 	if !s.post(func(*owner) { s.out.say(n, func() { g.peer.Invoke(v, s.answered(answer)) }) }) {
 		s.out.give(n)
 		return false
@@ -45,14 +45,21 @@ func (s *scripted) Broadcast(method string, args []amf.Value) {
 		s.unsaid(method, err)
 		return
 	}
-	n, v3 := len(v0.Args.Bytes), session.Invocation{}
+	n, v3 := cost(v0.Args), session.Invocation{}
+	if all := s.count() * perGuest; !s.out.take(all) {
+		s.out.give(n)
+		s.unsaid(method, errUnsaid)
+		return
+	} else {
+		n += all
+	}
 	if s.speakAMF3() {
 		if v3, err = s.encode(method, true, args); err != nil {
 			s.out.give(n)
 			s.unsaid(method, err)
 			return
 		}
-		n += len(v3.Args.Bytes)
+		n += cost(v3.Args)
 	}
 	if !s.post(func(*owner) {
 		all := s.audience()
@@ -85,11 +92,14 @@ func (s *scripted) encode(method string, amf3 bool, args []amf.Value) (session.I
 
 func (s *scripted) values(amf3 bool, args ...amf.Value) (rtmp.Values, error) {
 	v, err := rtmp.EncodeValues(amf3, session.MaxInvocation, args...)
-	if err == nil && !s.out.take(len(v.Bytes)) {
+	if err == nil && !s.out.take(cost(v)) {
 		err = errUnsaid
 	}
 	return v, err
 }
+
+// cost is what values take that wait to be said.
+func cost(v rtmp.Values) int { return len(v.Bytes) + perSaying }
 
 func (s *scripted) unsaid(method string, err error) {
 	s.log.Warn("a script's call of a client's method was not sent", "method", session.Printable(method), "err", err)
@@ -129,7 +139,7 @@ func (i *Instance) Call(r session.CallRequest, answer func(session.CallAnswer)) 
 			answer(session.CallAnswer{Failed: "The client is not connected."})
 			return
 		}
-		s.host.Call(script.Call{Client: r.ID, Method: r.Method, Args: r.Args, Answer: func(a script.CallAnswer) { s.result(r, a, answer) }})
+		s.host.Call(script.Call{Client: r.ID, Method: r.Method, Args: r.Args, Size: r.Size, Answer: func(a script.CallAnswer) { s.result(r, a, answer) }})
 	})
 	if !ok {
 		answer(session.CallAnswer{Failed: string(session.RefusedStopping)})
@@ -139,15 +149,16 @@ func (i *Instance) Call(r session.CallRequest, answer func(session.CallAnswer)) 
 // result brings what has come of a client's call to it, behind what the script has
 // said before. It encodes at once, in the script's goroutine.
 func (s *scripted) result(r session.CallRequest, a script.CallAnswer, answer func(session.CallAnswer)) {
-	said := session.CallAnswer{Missing: a.Missing, Failed: a.Failed}
+	said, n := session.CallAnswer{Missing: a.Missing, Failed: a.Failed}, 0
 	if !a.Missing && (a.Failed == "" || a.Value != nil) {
 		var err error
 		if said.Result, err = s.values(r.AMF3, a.Value); err != nil {
 			s.log.Warn("the result of a client's call was not sent", "client", r.ID, "method", session.Printable(r.Method), "err", err)
 			said = session.CallAnswer{Failed: "The result cannot be sent: " + err.Error()}
+		} else {
+			n = cost(said.Result)
 		}
 	}
-	n := len(said.Result.Bytes)
 	if !s.post(func(*owner) { s.out.say(n, func() { answer(said) }) }) {
 		s.out.give(n)
 		answer(said)

@@ -15,6 +15,7 @@ type application struct {
 	// indexOf and splice are the array's own, whatever a script makes of them.
 	indexOf, splice *engine.Object
 	allowDebug      bool
+	collecting      bool // gc was called, in the event that is under way
 }
 
 // serverName is application.server, in the form that scripts expect.
@@ -122,7 +123,7 @@ func (w *world) broadcastMsg(c *engine.Call) (engine.Value, error) {
 	if err != nil {
 		return engine.Undefined, err
 	}
-	w.host.cfg.Instance.Broadcast(method, args)
+	w.instance().Broadcast(method, args)
 	return engine.Bool(true), nil
 }
 
@@ -148,14 +149,19 @@ func (w *world) registerClass(c *engine.Call) (engine.Value, error) {
 }
 
 func (w *world) shutdown(*engine.Call) (engine.Value, error) {
-	w.host.cfg.Instance.Shutdown()
+	w.instance().Shutdown()
 	return engine.Bool(true), nil
 }
 
 // collect is gc. The engine counts references, and looks for cycles when the event is
 // over.
 func (w *world) collect(*engine.Call) (engine.Value, error) {
+	if w.application.collecting {
+		return engine.Undefined, nil
+	}
+	w.application.collecting = true
 	w.after(func() {
+		w.application.collecting = false
 		if err := w.rt.Collect(); err != nil {
 			w.report(err)
 		}

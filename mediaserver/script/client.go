@@ -143,7 +143,7 @@ func (w *world) access(name string, field func(*Access) *string) engine.Property
 			}
 			*field(&cl.access) = text
 			if cl.state == pending || cl.state == accepted {
-				w.host.cfg.Instance.SetAccess(cl.info.ID, cl.access)
+				w.instance().SetAccess(cl.info.ID, cl.access)
 			}
 			return nil
 		},

@@ -12,7 +12,7 @@ func (w *world) connect(info Client, args []amf.Value) {
 	if w.clients[info.ID] != nil {
 		return
 	}
-	no := func(why string) { w.host.cfg.Instance.Reject(info.ID, Rejection{Description: why}) }
+	no := func(why string) { w.instance().Reject(info.ID, Rejection{Description: why}) }
 	if w.broken != "" {
 		no("the application's script is not in order: " + w.broken)
 		return
@@ -85,7 +85,7 @@ func (w *world) accept(c *client) bool {
 	if !w.decide(c, accepted) {
 		return false
 	}
-	w.host.cfg.Instance.Accept(c.info.ID)
+	w.instance().Accept(c.info.ID)
 	n, err := w.application.clients.Get("length")
 	if err == nil {
 		err = w.application.clients.SetIndex(uint32(n.Number()), c.object.Value())
@@ -102,7 +102,7 @@ func (w *world) reject(c *client, why Rejection) bool {
 	if !w.decide(c, rejected) {
 		return false
 	}
-	w.host.cfg.Instance.Reject(c.info.ID, why)
+	w.instance().Reject(c.info.ID, why)
 	w.tell(c, "onConnectReject")
 	return true
 }
@@ -210,7 +210,7 @@ func (w *world) disconnect(c *engine.Call) (engine.Value, error) {
 			return false
 		}
 		w.decide(cl, rejected)
-		w.host.cfg.Instance.Disconnect(cl.info.ID)
+		w.instance().Disconnect(cl.info.ID)
 		return true
 	})), nil
 }

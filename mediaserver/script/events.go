@@ -32,7 +32,7 @@ func (h *Host) Call(c Call) {
 	answer := c.Answer
 	c.Answer = func(a CallAnswer) { once.Do(func() { answer(a) }) }
 	lost := func(reason string) { c.Answer(CallAnswer{Failed: reason}) }
-	if why := h.enter(&event{run: func(w *world) { w.clientCall(c) }, lost: lost, client: c.Client, kind: calling}); why != "" {
+	if why := h.enter(&event{run: func(w *world) { w.clientCall(c) }, lost: lost, client: c.Client, kind: calling, bytes: c.Size}); why != "" {
 		lost(why)
 	}
 }

@@ -22,3 +22,10 @@ func (h *Host) Interrupt() {
 	h.mu.Unlock()
 	w.rt.Stop()
 }
+
+// Queued is how many events wait.
+func (h *Host) Queued() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.queue)
+}

@@ -30,6 +30,7 @@ type fake struct {
 	absent  map[string]bool // clients that are gone
 	block   chan struct{}   // what method block waits for
 	tb      testing.TB      // of a scenario
+	behind  bool            // its owner does nothing of what it is asked
 	fakeStreams
 }
 
@@ -94,6 +95,12 @@ func (f *fake) Reject(client string, why script.Rejection) {
 func (f *fake) Disconnect(client string) { f.say("disconnect %s", client) }
 func (f *fake) SetAccess(client string, a script.Access) {
 	f.say("access %s read=%s write=%s audio=%s video=%s", client, a.Read, a.Write, a.AudioSample, a.VideoSample)
+}
+
+func (f *fake) Settle(done func()) {
+	if !f.behind {
+		done()
+	}
 }
 
 func (f *fake) Invoke(client, method string, args []amf.Value, answer func(script.Answer)) bool {

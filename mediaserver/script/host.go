@@ -101,6 +101,8 @@ type Host struct {
 	calls    int
 	connects map[string]*event
 	joining  int
+	waiting  int // bytes of the calls
+	own      int // events that the world has made itself
 }
 
 // event is something that the script is told, in its turn.
@@ -113,6 +115,7 @@ type event struct {
 	of     *world
 	client string // whom it is about, or ""
 	kind   kind
+	bytes  int // of a call
 }
 
 // kind is what an event counts as, while it waits.
@@ -123,6 +126,7 @@ const (
 	connecting
 	calling
 	publishing
+	own       // of the script's own doing
 	reloading // another world is to begin
 )
 
@@ -150,6 +154,25 @@ func (h *Host) send(e *event) bool {
 	}
 	h.add(e)
 	return true
+}
+
+// maxOwn is how many events may wait that come of what the script does itself: timers,
+// answers, news of what it has asked for.
+const maxOwn = 1 << 16
+
+// sendOwn is send for what a world has made itself; full: there is no room for more.
+func (h *Host) sendOwn(e *event) (ok, full bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.ended:
+		return false, false
+	case h.own >= maxOwn:
+		return false, true
+	}
+	h.own++
+	h.add(e)
+	return true, false
 }
 
 // add puts an event at the queue's end, with mu held.

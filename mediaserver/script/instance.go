@@ -44,6 +44,8 @@ type Instance interface {
 	// that waits no more nothing happens.
 	Accept(client string)
 	Reject(client string, why Rejection)
+	// Settle calls done when all is done that was asked before.
+	Settle(done func())
 	// Disconnect ends the connection of a client, also of one that waits to be let in.
 	Disconnect(client string)
 	// SetAccess says what a client may use from now on. Before Accept it holds from
@@ -119,6 +121,7 @@ type Call struct {
 	Client string
 	Method string
 	Args   []amf.Value
+	Size   int // of the arguments, in bytes, as they came
 	// Answer is called once, from any goroutine, and does not wait.
 	Answer func(CallAnswer)
 }

@@ -25,14 +25,14 @@ func (w *world) callClient(c *engine.Call) (engine.Value, error) {
 	}
 	result := c.Arg(1).Object()
 	if result == nil {
-		return engine.Bool(w.host.cfg.Instance.Invoke(cl.info.ID, method, args, nil)), nil
+		return engine.Bool(w.instance().Invoke(cl.info.ID, method, args, nil)), nil
 	}
 	if cl.owed >= maxOwed {
 		return engine.Undefined, engine.RangeError("client.call(%q): %d calls of this client wait for answers, which is the most", method, maxOwed)
 	}
 	result.Keep()
 	cl.owed++
-	sent := w.host.cfg.Instance.Invoke(cl.info.ID, method, args, func(a Answer) {
+	sent := w.instance().Invoke(cl.info.ID, method, args, func(a Answer) {
 		w.post(func() {
 			cl.owed--
 			w.answered(result, method, a)

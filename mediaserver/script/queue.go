@@ -4,6 +4,10 @@ package script
 // wait.
 const maxOfOne = 1000
 
+// maxCallBytes is how much the arguments of calls that wait may take together, as they
+// came: whoever sent them waits for the answer no longer than it likes.
+const maxCallBytes = 16 << 20
+
 // enter puts what a client has done into the queue, if there is room.
 func (h *Host) enter(e *event) (refused string) {
 	h.mu.Lock()
@@ -13,7 +17,7 @@ func (h *Host) enter(e *event) (refused string) {
 		return "the script has ended"
 	case e.kind == connecting && h.joining >= h.cfg.Pending:
 		return "too many clients wait for the application's script: try again in a moment"
-	case e.kind == calling && h.calls >= h.cfg.Calls, e.kind != connecting && h.clients[e.client] >= maxOfOne:
+	case e.kind == calling && h.calls > 0 && h.waiting+e.bytes > maxCallBytes, e.kind == calling && h.calls >= h.cfg.Calls, e.kind != connecting && h.clients[e.client] >= maxOfOne:
 		return "too many calls wait for the script: try again in a moment"
 	}
 	switch e.kind {
@@ -22,6 +26,7 @@ func (h *Host) enter(e *event) (refused string) {
 		h.connects[e.client] = e
 	case calling:
 		h.calls++
+		h.waiting += e.bytes
 		h.clients[e.client]++
 	case publishing:
 		h.clients[e.client]++
@@ -41,7 +46,11 @@ func (h *Host) uncount(e *event) {
 		return
 	case calling:
 		h.calls--
+		h.waiting -= e.bytes
 	case publishing:
+	case own:
+		h.own--
+		return
 	default:
 		return
 	}

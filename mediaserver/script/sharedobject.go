@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
@@ -28,9 +29,14 @@ type sharedObject struct {
 	depth      float64
 	autoCommit bool
 	news       objectNews
+	failures   atomic.Int32 // that the script is about to be told of
 }
 
-func (w *world) sharedObjects() SharedObjects { return w.host.cfg.Instance }
+// maxFailures is how many of an object's failures wait to be told: what a script does
+// then may fail again.
+const maxFailures = 100
+
+func (w *world) sharedObjects() SharedObjects { return w.instance() }
 
 // defineSharedObject makes the class SharedObject, and what application has for them.
 func defineSharedObject(w *world) error {
@@ -132,7 +138,12 @@ func (so *sharedObject) use(f func(OpenObject) error) {
 		return
 	}
 	failed := func(err error) {
+		if so.failures.Add(1) > maxFailures {
+			so.failures.Add(-1)
+			return
+		}
 		so.w.post(func() {
+			so.failures.Add(-1)
 			so.w.report(err)
 			so.status("SharedObject.Failed", err)
 		})

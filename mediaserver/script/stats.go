@@ -6,7 +6,7 @@ import (
 )
 
 func (w *world) applicationStats(*engine.Call) (engine.Value, error) {
-	s, ok := ask(w, w.host.cfg.Instance.Stats)
+	s, ok := ask(w, w.instance().Stats)
 	if !ok {
 		return engine.Null, nil
 	}
@@ -29,7 +29,7 @@ func (w *world) clientStats(c *engine.Call) (engine.Value, error) {
 		ok bool
 	}
 	s, in := ask(w, func(f func(answer)) {
-		w.host.cfg.Instance.ClientStats(cl.info.ID, func(s ClientStats, ok bool) { f(answer{s, ok}) })
+		w.instance().ClientStats(cl.info.ID, func(s ClientStats, ok bool) { f(answer{s, ok}) })
 	})
 	if !in || !s.ok {
 		return engine.Null, nil
@@ -47,13 +47,13 @@ func (w *world) pingClient(c *engine.Call) (engine.Value, error) {
 	if cl.state != accepted {
 		return engine.Bool(false), nil
 	}
-	w.host.cfg.Instance.Ping(cl.info.ID)
+	w.instance().Ping(cl.info.ID)
 	return engine.Bool(true), nil
 }
 
 func (w *world) checkBandwidth(c *engine.Call) (engine.Value, error) {
 	if cl := c.Self.(*client); cl.state == accepted {
-		w.host.cfg.Instance.CheckBandwidth(cl.info.ID)
+		w.instance().CheckBandwidth(cl.info.ID)
 	}
 	return engine.Undefined, nil
 }
@@ -83,7 +83,7 @@ func (w *world) setBandwidthLimit(c *engine.Call) (engine.Value, error) {
 		}
 	}
 	if cl.state == accepted || cl.state == pending {
-		w.host.cfg.Instance.SetBandwidth(cl.info.ID, cl.bandwidth.toClient, cl.bandwidth.toServer)
+		w.instance().SetBandwidth(cl.info.ID, cl.bandwidth.toClient, cl.bandwidth.toServer)
 	}
 	return engine.Undefined, nil
 }
@@ -94,6 +94,6 @@ func (w *world) getStreamLength(c *engine.Call) (engine.Value, error) {
 	if err != nil {
 		return engine.Undefined, err
 	}
-	s, _ := ask(w, func(f func(float64)) { w.host.cfg.Instance.Length(name, f) })
+	s, _ := ask(w, func(f func(float64)) { w.instance().Length(name, f) })
 	return engine.Number(s), nil
 }

@@ -83,7 +83,7 @@ func defineStream(w *world) error {
 		return err
 	}
 	w.streams.class, w.streams.named = class, map[string]*liveStream{}
-	w.host.cfg.Instance.OpenStreams(func(s StreamStatus) { w.post(func() { w.toldOfStream(s) }) })
+	w.instance().OpenStreams(func(s StreamStatus) { w.post(func() { w.toldOfStream(s) }) })
 	clear, err := w.rt.NewFunction("clearStreams", 1, w.clearStreams)
 	if err != nil {
 		return err
@@ -178,8 +178,8 @@ func (w *world) destroyStream(c *engine.Call) (engine.Value, error) {
 	if !ok {
 		return engine.Bool(false), nil
 	}
-	w.host.cfg.Instance.StopStream(s.name)
-	w.host.cfg.Instance.StopRecord(s.name)
+	w.instance().StopStream(s.name)
+	w.instance().StopRecord(s.name)
 	if w.streams.named[s.name] == s {
 		delete(w.streams.named, s.name)
 		for i, one := range w.streams.oldest {

@@ -40,19 +40,19 @@ func askStream[T any](w *world, c *engine.Call, ask func(context.Context, string
 
 // streamLength is Stream.length(name), in seconds; 0 if nothing is recorded.
 func (w *world) streamLength(c *engine.Call) (engine.Value, error) {
-	d, _, err := askStream(w, c, w.host.cfg.Instance.StreamLength)
+	d, _, err := askStream(w, c, w.instance().StreamLength)
 	return engine.Number(d.Seconds()), err
 }
 
 // streamSize is Stream.size(name), in bytes; 0 if nothing is recorded.
 func (w *world) streamSize(c *engine.Call) (engine.Value, error) {
-	n, _, err := askStream(w, c, w.host.cfg.Instance.StreamSize)
+	n, _, err := askStream(w, c, w.instance().StreamSize)
 	return engine.Number(float64(n)), err
 }
 
 // streamMeta is Stream.getOnMetaData(name); null if there is none.
 func (w *world) streamMeta(c *engine.Call) (engine.Value, error) {
-	v, ok, err := askStream(w, c, w.host.cfg.Instance.StreamMeta)
+	v, ok, err := askStream(w, c, w.instance().StreamMeta)
 	if err != nil || !ok {
 		return engine.Null, err
 	}
@@ -64,7 +64,7 @@ func (w *world) clearStream(c *engine.Call) (engine.Value, error) {
 	s := c.Self.(*liveStream)
 	ctx, cancel := w.patience()
 	defer cancel()
-	return engine.Bool(w.cleared(s.name, w.host.cfg.Instance.DeleteStream(ctx, s.name))), nil
+	return engine.Bool(w.cleared(s.name, w.instance().DeleteStream(ctx, s.name))), nil
 }
 
 // clearStreams is application.clearStreams(path).
@@ -78,7 +78,7 @@ func (w *world) clearStreams(c *engine.Call) (engine.Value, error) {
 	}
 	ctx, cancel := w.patience()
 	defer cancel()
-	return engine.Bool(w.cleared(path, w.host.cfg.Instance.ClearStreams(ctx, path))), nil
+	return engine.Bool(w.cleared(path, w.instance().ClearStreams(ctx, path))), nil
 }
 
 // cleared tells onStatus, when the event is over, what has come of clearing.

@@ -34,7 +34,7 @@ func seconds(n float64) time.Duration {
 func (w *world) playStream(c *engine.Call) (engine.Value, error) {
 	s := c.Self.(*liveStream)
 	if c.Arg(0).Kind() == engine.KindBool && !c.Arg(0).Bool() {
-		w.host.cfg.Instance.StopStream(s.name)
+		w.instance().StopStream(s.name)
 		return engine.Bool(true), nil
 	}
 	raw, err := c.Runtime.ToString(c.Arg(0))
@@ -71,7 +71,7 @@ func (w *world) playStream(c *engine.Call) (engine.Value, error) {
 		item.Length = max(seconds(length), time.Millisecond)
 	}
 	s.plays = true
-	w.host.cfg.Instance.PlayStream(s.name, item, reset&1 != 0)
+	w.instance().PlayStream(s.name, item, reset&1 != 0)
 	return engine.Bool(true), nil
 }
 
@@ -103,7 +103,7 @@ func (w *world) recordStream(c *engine.Call) (engine.Value, error) {
 	case engine.KindUndefined:
 	case engine.KindBool:
 		if !v.Bool() {
-			w.host.cfg.Instance.StopRecord(s.name)
+			w.instance().StopRecord(s.name)
 			return engine.Bool(true), nil
 		}
 	default:
@@ -130,7 +130,7 @@ func (w *world) recordStream(c *engine.Call) (engine.Value, error) {
 		r.MaxBytes = int64(min(largest, 1<<40) * 1024)
 	}
 	s.records = true
-	w.host.cfg.Instance.RecordStream(s.name, r)
+	w.instance().RecordStream(s.name, r)
 	return engine.Bool(true), nil
 }
 
@@ -151,6 +151,6 @@ func (w *world) sendStream(c *engine.Call) (engine.Value, error) {
 	if err != nil {
 		return engine.Undefined, err
 	}
-	w.host.cfg.Instance.SendStream(c.Self.(*liveStream).name, data)
+	w.instance().SendStream(c.Self.(*liveStream).name, data)
 	return engine.Bool(true), nil
 }

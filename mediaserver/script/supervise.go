@@ -80,7 +80,7 @@ func (h *Host) retire() []*event {
 		unsaid = append(unsaid, h.running)
 	}
 	unsaid = append(unsaid, h.queue...)
-	h.now, h.running, h.queue, h.calls, h.joining = nil, nil, nil, 0, 0
+	h.now, h.running, h.queue, h.calls, h.joining, h.waiting, h.own = nil, nil, nil, 0, 0, 0, 0
 	clear(h.clients)
 	clear(h.connects)
 	return unsaid

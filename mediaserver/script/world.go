@@ -53,6 +53,7 @@ type world struct {
 	said     said
 	outward  outward
 	objects  sharedObjects
+	pace     pace
 }
 
 // newWorld makes one with a runtime that has nothing yet.
@@ -65,6 +66,7 @@ func newWorld(h *Host) (*world, error) {
 	return &world{
 		host: h, ctx: ctx, cancel: cancel, gone: make(chan struct{}), rt: rt, log: h.log,
 		clients: map[string]*client{}, loaded: map[string]file{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
+		pace: newPace(),
 	}, nil
 }
 
@@ -137,8 +139,15 @@ func (w *world) post(f func()) bool {
 	if w.ctx.Err() != nil {
 		return false
 	}
-	return w.host.send(&event{of: w, run: func(*world) { f() }})
+	ok, full := w.host.sendOwn(&event{of: w, run: func(*world) { f() }, kind: own})
+	if full {
+		w.cause.CompareAndSwap(nil, &errOwn)
+		w.cancel()
+	}
+	return ok
 }
+
+var errOwn error = fmt.Errorf("%d things that it has begun itself wait for it: it makes more of them than it handles", maxOwn)
 
 // ask waits for what the instance's owner answers at once; false: it did not within
 // the time that a call has.

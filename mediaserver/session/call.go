@@ -62,7 +62,7 @@ func notFound(cmd *rtmp.Command) string {
 }
 
 func (s *Session) callRequest(cmd *rtmp.Command) CallRequest {
-	return CallRequest{Client: s.client, Method: cmd.Name, Args: cmd.Args, AMF3: s.amf3}
+	return CallRequest{Client: s.client, Method: cmd.Name, Args: cmd.Args, Size: cmd.Size, AMF3: s.amf3}
 }
 
 // callInTurn asks the script, and waits for its answer.

@@ -138,6 +138,7 @@ type CallRequest struct {
 	Client
 	Method string // as the client says it: it may have dots or slashes
 	Args   []amf.Value
+	Size   int  // of the message, in bytes
 	AMF3   bool // that the result may have: see rtmp.Values
 }
 
