@@ -232,3 +232,17 @@ func TestFilesAreBounded(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What is written anew again and again takes what it has, not what it ever had.
+func TestFileIsWrittenAnew(t *testing.T) {
+	t.Parallel()
+	runFiles(t, nil, `
+		var f = new File("/state"), big = "x", written = 0; while (big.length < 1 << 18) big += big;
+		for (var n = 0; n < 6; n++) {
+			f.open("text", "create");
+			for (var i = 0; i < 96; i++) if (f.write(big, big)) written++;
+			f.close();
+		}
+		trace(written);
+	`, `576`)
+}

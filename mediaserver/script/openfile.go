@@ -37,7 +37,7 @@ func (d *folder) openAt(path string, m openMode) (*openFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags, there := os.O_RDONLY, true
+	flags, there, emptied := os.O_RDONLY, true, int64(0)
 	if writes {
 		if there, err = d.room(root, path); err != nil {
 			return nil, err
@@ -45,6 +45,7 @@ func (d *folder) openAt(path string, m openMode) (*openFile, error) {
 		flags = os.O_RDWR | os.O_CREATE
 		if m.create && !m.append {
 			flags |= os.O_TRUNC
+			emptied = sizeOf(root, path)
 		}
 	}
 	// A pipe would wait for its other end.
@@ -55,6 +56,7 @@ func (d *folder) openAt(path string, m openMode) (*openFile, error) {
 	if !there {
 		d.made++
 	}
+	d.written = max(d.written-emptied, 0)
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("is no file")
@@ -68,6 +70,15 @@ func (d *folder) openAt(path string, m openMode) (*openFile, error) {
 		o.at = info.Size()
 	}
 	return o, d.hold(o)
+}
+
+// sizeOf is how large a file is; 0 if there is none.
+func sizeOf(root *os.Root, path string) int64 {
+	info, err := root.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
 }
 
 // hold counts an open file, or closes it.
