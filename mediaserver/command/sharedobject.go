@@ -21,7 +21,8 @@ the object's. One of a name is transient, and goes with its last client; another
 with --persistent, is kept on the server.
 
 Values are JSON: true, 5, '"text"', '[1, 2]', '{"x": 1}'; before one like -5 goes
---, as in: set URL NAME SLOT -- -5. null deletes a slot.
+--, as in: set URL NAME SLOT -- -5. null deletes a slot. What an application asks of
+its clients in connect is given with --connect, once for each.
 
 What a server refuses it gives a code for; the reason stands in its log.
 
@@ -30,7 +31,7 @@ Exit codes: 0 it is done, 1 it is refused or fails, 2 the command line is wrong,
 
 const sharedObjectExample = `  flashpod shared-object set rtmp://127.0.0.1/chatRoom/lobby wall topic '"Flash is back"' --persistent
   flashpod shared-object get rtmp://127.0.0.1/chatRoom/lobby wall --persistent -o json
-  flashpod shared-object watch rtmp://127.0.0.1/chatRoom/lobby users
+  flashpod shared-object watch rtmp://127.0.0.1/chatRoom/lobby users --connect '"anna"'
   flashpod shared-object send rtmp://127.0.0.1/chatRoom/lobby users onMessage '"hello"'`
 
 // sharedObject is what the flags say.
