@@ -36,8 +36,14 @@ func oldFolder(t *testing.T, cfg Config, add func(dir string)) *Server {
 
 func oldFolderAt(t *testing.T, cfg *Config, add func(dir string)) (s *Server, stop func()) {
 	t.Helper()
+	return folderAt(t, "testdata/applications", cfg, add)
+}
+
+// folderAt serves a copy of some folder of applications.
+func folderAt(t *testing.T, of string, cfg *Config, add func(dir string)) (s *Server, stop func()) {
+	t.Helper()
 	cfg.Applications = t.TempDir()
-	if err := os.CopyFS(cfg.Applications, os.DirFS("testdata/applications")); err != nil {
+	if err := os.CopyFS(cfg.Applications, os.DirFS(of)); err != nil {
 		t.Fatal(err)
 	}
 	if add != nil {
@@ -111,6 +117,19 @@ func (g *visitor) hears(want ...string) {
 			}
 		case <-time.After(20 * time.Second):
 			g.t.Fatalf("heard nothing, want %s", one)
+		}
+	}
+}
+
+// waitsFor is hears, past whatever comes before.
+func (g *visitor) waitsFor(want string) {
+	g.t.Helper()
+	late := time.After(20 * time.Second)
+	for last := ""; last != want; {
+		select {
+		case last = <-g.heard:
+		case <-late:
+			g.t.Fatalf("heard %s at last, want %s", last, want)
 		}
 	}
 }
