@@ -211,8 +211,11 @@ const (
 	lookAgain = time.Minute     // foreign objects are not watched
 	lookSoon  = 5 * time.Second // events are not watched either
 	idleEvery = 30 * time.Second
-	// scriptEvery is how often a server with a script is asked for its errors.
+	// scriptEvery is how often a server with a script is asked for its errors, and
+	// scriptSoon in the minute after an edit of the files: whoever made it waits for
+	// what comes of it.
 	scriptEvery = time.Minute
+	scriptSoon  = 10 * time.Second
 )
 
 // next says when to look again. What failed is tried again at growing intervals,
@@ -244,7 +247,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 		sooner(idleEvery)
 	}
 	if o.instance.Spec.Script != nil && !o.instance.Spec.Suspend {
-		sooner(scriptEvery)
+		sooner(scriptPace(o))
 	}
 	if o.standing.statefulSet == ours && o.pod == nil && !o.instance.Spec.Suspend {
 		sooner(lookSoon)

@@ -152,6 +152,7 @@ func TestScriptErrorsReachStatus(t *testing.T) {
 		t.Error("there is no event")
 	}
 	asked = 0
+	w.r.Now = time.Now // what was written is a moment old
 	report.Total = 8
 	w.reconcile()
 	if s := w.instance().Status.Script; asked != 0 || s.Errors != 7 {

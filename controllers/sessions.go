@@ -24,13 +24,22 @@ func (r *Reconciler) sessions(ctx context.Context, address string) (int, error) 
 // maxReport bounds what a media server says of its scripts, in bytes.
 const maxReport = 64 << 10
 
+// scriptPace is how long until the media server is asked for errors of its scripts
+// again.
+func scriptPace(o *observed) time.Duration {
+	if o.script != nil && o.now.Sub(changed(o.script)) < scriptEvery {
+		return scriptSoon
+	}
+	return scriptEvery
+}
+
 // gatherScripts asks the media server for the errors of its scripts. One that does not
 // answer, or is older than scripts, says nothing.
 func (r *Reconciler) gatherScripts(ctx context.Context, o *observed) {
 	if o.instance.Spec.Script == nil || o.pod == nil || o.pod.Status.PodIP == "" || !podReady(o.pod) {
 		return
 	}
-	if s := o.instance.Status.Script; s != nil && s.Errors > 0 && o.now.Sub(written(o.instance)) < scriptEvery {
+	if s := o.instance.Status.Script; s != nil && s.Errors > 0 && o.now.Sub(written(o.instance)) < scriptPace(o) {
 		return // each answer may be written, and what is written wakes us
 	}
 	ask := r.Scripts

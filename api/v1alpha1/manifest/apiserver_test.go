@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -147,11 +146,7 @@ func TestCasesOnTheAPIServer(t *testing.T) {
 
 func TestSamplesOnTheAPIServer(t *testing.T) {
 	c := connect(t, environment.Config)
-	files, err := filepath.Glob("../../../config/samples/*.yaml")
-	if err != nil || len(files) < 3 {
-		t.Fatalf("samples: %v, %v", files, err)
-	}
-	for _, name := range files {
+	for _, name := range samples(t) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -136,12 +136,22 @@ func TestWhatIsNoManifest(t *testing.T) {
 	}
 }
 
-func TestSamplesAreGood(t *testing.T) {
+// samples are the manifests that people are shown first.
+func samples(t *testing.T) []string {
+	t.Helper()
 	files, err := filepath.Glob("../../../config/samples/*.yaml")
-	if err != nil || len(files) < 3 {
-		t.Fatalf("samples: %v, %v", files, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range files {
+	scripted, err := filepath.Glob("../../../config/samples/applications/*/appinstance.yaml")
+	if err != nil || len(files) < 3 || len(scripted) < 3 {
+		t.Fatalf("samples: %v and %v, %v", files, scripted, err)
+	}
+	return append(files, scripted...)
+}
+
+func TestSamplesAreGood(t *testing.T) {
+	for _, name := range samples(t) {
 		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// A ConfigMap is on a node's disk within a minute or so, and a server with a script is
-// asked for its errors once a minute.
+// scriptPatience is for what comes of an edit: a ConfigMap is on a node's disk within a
+// minute or two, where kubelet was not told to look, and a server with a script is asked
+// for its errors every ten seconds then, or once a minute.
 const scriptPatience = 4 * time.Minute
 
 // call calls a method of the chat room as somebody.
