@@ -150,9 +150,10 @@ func TestCallsThatAreAnsweredLater(t *testing.T) {
 	nc := NewNetConnection(client)
 	t.Cleanup(nc.Close)
 	t.Cleanup(calls.Close)
-	done := make(chan error, 1)
+	served := make(chan struct{})
 	go func() {
-		done <- server.Serve(func(m *Message) error {
+		defer close(served)
+		_ = server.Serve(func(m *Message) error {
 			if m.Type != TypeCommand {
 				return nil
 			}
@@ -163,7 +164,7 @@ func TestCallsThatAreAnsweredLater(t *testing.T) {
 			return calls.Receive(cmd)
 		})
 	}()
-	t.Cleanup(func() { _ = server.Close(); _ = <-done })
+	t.Cleanup(func() { _ = server.Close(); <-served })
 	type asked struct {
 		name   string
 		answer func(amf.Value, error)
