@@ -46,13 +46,13 @@ func (s *scripted) Broadcast(method string, args []amf.Value) {
 		return
 	}
 	n, v3 := cost(v0.Args), session.Invocation{}
-	if all := s.count() * perGuest; !s.out.take(all) {
+	all := s.count() * perGuest
+	if !s.out.take(all) {
 		s.out.give(n)
 		s.unsaid(method, errUnsaid)
 		return
-	} else {
-		n += all
 	}
+	n += all
 	if s.speakAMF3() {
 		if v3, err = s.encode(method, true, args); err != nil {
 			s.out.give(n)

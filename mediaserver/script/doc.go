@@ -52,7 +52,9 @@
 // at once.
 //
 // Not bounded here is what an instance does with what it is asked, such as messages to
-// clients that do not read: it says no by Invoke. Nor do scripts wait for a turn
-// (budget.Turns): each has one goroutine, and so one processor at most, which the
-// scheduler takes from it every ten milliseconds where others want it.
+// clients that do not read: it says no by Invoke. Scripts compute in turns
+// (Config.Turn), so that many who loop leave live media its processors; what one waits
+// for its turn is time of its call's. One that asks more of its instance than that
+// does waits for it (pace.go), and one whose events make more events than it handles
+// ends.
 package script

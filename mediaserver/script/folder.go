@@ -74,6 +74,7 @@ func beside[T any](w *world, f func() (T, error)) (T, error) {
 		d.hangs.Store(false)
 		came <- result{v, err}
 	}()
+	w.idle()
 	ctx, cancel := context.WithTimeout(w.ctx, w.rt.Limits().Time*3/4)
 	defer cancel()
 	select {

@@ -27,7 +27,10 @@ type Config struct {
 	// it closes it.
 	Network *outgoing.Network
 	Limits  engine.Limits // of the runtime; what is zero is this package's default
-	Log     *slog.Logger  // that says of which instance it is
+	// Turn makes the turn of one life of the script among all who compute; nil: the
+	// script waits for nobody.
+	Turn func() Turn
+	Log  *slog.Logger // that says of which instance it is
 
 	// Hostname is application.hostname; "": localhost.
 	Hostname string
@@ -44,6 +47,16 @@ type Config struct {
 	PendingTime time.Duration
 	Timers      int
 	Calls       int
+}
+
+// Turn is a script's place among others who compute: budget.Turn.
+type Turn interface {
+	// Begin waits for a place, and Rest gives it to others after a while and waits for
+	// it again; both go on without one when gone is closed.
+	Begin(gone <-chan struct{})
+	Rest(gone <-chan struct{})
+	// End gives the place to others.
+	End() (had bool)
 }
 
 // Defaults of Config.

@@ -10,6 +10,7 @@ import (
 // patience is how long a script waits for its instance or a disk: for most of the time
 // that a call has.
 func (w *world) patience() (context.Context, context.CancelFunc) {
+	w.idle()
 	return context.WithTimeout(w.ctx, w.rt.Limits().Time*3/4)
 }
 

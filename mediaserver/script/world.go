@@ -54,11 +54,17 @@ type world struct {
 	outward  outward
 	objects  sharedObjects
 	pace     pace
+	turn     Turn // nil: it waits for nobody
 }
 
 // newWorld makes one with a runtime that has nothing yet.
 func newWorld(h *Host) (*world, error) {
-	rt, err := engine.New(h.cfg.Limits)
+	limits, turn := h.cfg.Limits, Turn(nil)
+	if h.cfg.Turn != nil {
+		turn = h.cfg.Turn()
+		limits.Turn = turn
+	}
+	rt, err := engine.New(limits)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +72,7 @@ func newWorld(h *Host) (*world, error) {
 	return &world{
 		host: h, ctx: ctx, cancel: cancel, gone: make(chan struct{}), rt: rt, log: h.log,
 		clients: map[string]*client{}, loaded: map[string]file{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
-		pace: newPace(),
+		pace: newPace(), turn: turn,
 	}, nil
 }
 
@@ -92,6 +98,10 @@ const maxLater = 1000
 
 // event does something in a scope of its own, and what that leaves to be done.
 func (w *world) event(f func()) {
+	if w.turn != nil {
+		w.turn.Begin(w.ctx.Done())
+		defer w.idle()
+	}
 	w.scope(f)
 	for n := 0; len(w.later) > 0 && n < maxLater && w.rt.Err() == nil; n++ {
 		next := w.later[0]
@@ -101,6 +111,13 @@ func (w *world) event(f func()) {
 	w.spent()
 	if len(w.later) > 0 {
 		w.post(func() {}) // the rest, and what the end of the scope has left
+	}
+}
+
+// idle lets others compute, until the script goes on.
+func (w *world) idle() {
+	if w.turn != nil {
+		w.turn.End()
 	}
 }
 
@@ -161,6 +178,12 @@ func ask[T any](w *world, f func(answer func(T))) (T, bool) {
 	})
 	ctx, cancel := context.WithTimeout(w.ctx, w.rt.Limits().Time*3/4)
 	defer cancel()
+	select {
+	case v := <-got: // at once, as a rule
+		return v, true
+	default:
+	}
+	w.idle()
 	select {
 	case v := <-got:
 		return v, true

@@ -19,6 +19,13 @@ type Limits struct {
 	Length  int           // the length of what is no dense array that a function of the language's own goes through
 	Value   int           // bytes of one value that is converted, either way: strings, and 16 for each value in it
 	Pays    Payer         // pays for memory that the script takes, within Memory; nil: nobody has to
+	Turn    Turn          // in which the script computes; nil: whenever it wants
+}
+
+// Turn is a place among others who compute. Rest is called every now and then, and waits while it is theirs to go on, or until gone is
+// closed. What it waits for is time of the call's.
+type Turn interface {
+	Rest(gone <-chan struct{})
 }
 
 // Payer pays for memory, in bytes, and says no when it has none left: for the script that is as if its own were used up.

@@ -10,6 +10,9 @@ const (
 	// thousand, is too many: each of them may be a function of the language's own that takes milliseconds.
 	pollEvery = 8
 
+	// restEvery is how many looks there are between two at whose turn it is: a tenth of a millisecond of small steps.
+	restEvery = 64
+
 	// frameBytes is how much the variables of pollEvery calls may take that are under way one in another. They lie outside of the
 	// arena: what a call needs for its variables and its operands, the engine takes from the process. At a depth of 1,000 this
 	// makes 16 MB at most.
@@ -21,6 +24,12 @@ func onPoll(_ *libc.TLS, _, opaque uintptr) int32 {
 	r := runtimeOf(opaque)
 	if r.watch.late.Load() || r.framesTooLarge() {
 		return 1
+	}
+	if r.polls++; r.polls%restEvery == 0 && r.limits.Turn != nil {
+		r.limits.Turn.Rest(r.watch.whenLate())
+		if r.watch.late.Load() {
+			return 1
+		}
 	}
 	if r.ctx == 0 {
 		return 0

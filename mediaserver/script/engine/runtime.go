@@ -32,6 +32,7 @@ type Runtime struct {
 
 	depth   int    // of run
 	refused bool   // memory was asked for and not given since the call from outside began
+	polls   uint   // since New
 	tooDeep bool   // the variables of calls took too much
 	ended   *Error // a panic in Go that ends the call
 	broken  bool   // what the engine has in memory is not to be relied on

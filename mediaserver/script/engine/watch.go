@@ -19,6 +19,7 @@ type watch struct {
 
 	mu    sync.Mutex
 	timer *time.Timer
+	alarm chan struct{} // closed when late is set; nil: nobody waits for it
 	set   bool          // the timer is set
 	fires time.Time     // when it is
 	busy  bool          // a call is under way
@@ -45,6 +46,7 @@ func (r *Runtime) begin() {
 	w.late.Store(false)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.alarm = nil // of a call that is over
 	w.busy, w.stop, w.step, w.due = true, false, stepNone, time.Now().Add(r.time)
 	if w.set && !w.fires.After(w.due) {
 		return // it fires when an earlier call would have been due, and is set again then
@@ -128,9 +130,28 @@ func (r *Runtime) Stop() {
 	w.wait(r.limits.Grace)
 }
 
+// whenLate is closed when the engine is to stop.
+func (w *watch) whenLate() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.late.Load() { // raise has been here, and closes none twice
+		now := make(chan struct{})
+		close(now)
+		return now
+	}
+	if w.alarm == nil {
+		w.alarm = make(chan struct{})
+	}
+	return w.alarm
+}
+
 // raise sets the flag.
 func (w *watch) raise() {
 	w.late.Store(true)
+	if w.alarm != nil {
+		close(w.alarm)
+		w.alarm = nil
+	}
 	w.step, w.since, w.used = stepFlag, time.Now(), processorTime()
 }
 
