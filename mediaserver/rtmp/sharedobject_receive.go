@@ -115,6 +115,9 @@ func (o *SharedObject) slot(e *sharedobject.Event, why error) (Sync, error) {
 		o.change(func() { delete(o.slots, e.Name) })
 		if why != nil {
 			o.rejected(why, e.Name)
+			if e.Name == "" {
+				return Sync{}, nil // what Use has asked for
+			}
 			return Sync{SyncReject, e.Name}, nil
 		}
 		o.answer(nil, asked(sharedobject.RequestRemove))

@@ -40,6 +40,13 @@ func TestSampleChatRoom(t *testing.T) {
 	anna := comeIn(t, s, "chatRoom/lobby", calls, "anna")
 	anna.hears(`onJoined("anna")`)
 	wall := anna.nc.SharedObject("wall", true)
+	wall.OnSync(func(all []rtmp.Sync) {
+		for _, one := range all {
+			if one.Code == rtmp.SyncReject && one.Name == "" {
+				t.Error("who may only read hears of a slot that it has not asked for")
+			}
+		}
+	})
 	if err := wall.Use(t.Context()); err != nil {
 		t.Fatal(err)
 	}
