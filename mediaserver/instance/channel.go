@@ -276,10 +276,10 @@ func (i *Instance) closeOwn() {
 }
 
 // inUse is how many names are used by others than channels, which may play what
-// another plays.
+// another plays, and those who read for the script.
 func (o *owner) inUse() (n int) {
 	for name, e := range o.streams {
-		own := 0
+		own := o.played[o.readers().ID][name]
 		if p := e.publication; p != nil && p.server && !isClosed(p.finished) {
 			own++
 		}

@@ -46,6 +46,11 @@
 // again and is the same counts once). Lines of the log, and problems that the instance
 // is told of, are a hundred at once and twenty a second of each kind.
 //
+// A NetStream's media go from the instance's stream to the far server in a goroutine
+// of their own, which the script only begins and ends: a hundred such, and a far server
+// that takes too little is spared what lies before a newer keyframe. Of what far servers
+// call and tell, a hundred wait for the script, a connection.
+//
 // Clients wait in one queue: connects (Config.Pending, and as many that the script has
 // not decided about, for Config.PendingTime), calls (Config.Calls, a thousand of each
 // client). One that goes takes its connect out of it; what is over the limit is answered

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/script"
 )
 
@@ -31,6 +32,11 @@ func (f *fakeStreams) StopRecord(stream string) { f.say("recorded %s", stream) }
 func (f *fakeStreams) SendStream(stream string, data []byte) {
 	all, err := amf.DecodeAll(data)
 	f.say("send %s%s %v", stream, texts(all), err)
+}
+
+func (f *fakeStreams) ReadStream(ctx context.Context, _ string, _ time.Time, _ func(*rtmp.Message) error) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 func (f *fakeStreams) StreamLength(ctx context.Context, name string) (time.Duration, error) {

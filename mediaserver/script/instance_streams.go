@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // Streams is what the class Stream asks of its instance, which acts in the order in
@@ -26,6 +27,13 @@ type Streams interface {
 	// SendStream brings a data message to all who play a stream, and into its
 	// recordings: in AMF0, the name of a handler and what it is called with.
 	SendStream(stream string, data []byte)
+
+	// ReadStream reads a live stream, one publication behind another, and calls each
+	// for all that comes, which is not changed later. It waits for publishers, and
+	// for each, until ctx ends or each fails; who takes too long is spared what lies
+	// before a newer keyframe. Times are those that have passed since began, and go
+	// on behind a pause. It is called from a goroutine of its own.
+	ReadStream(ctx context.Context, name string, began time.Time, each func(*rtmp.Message) error) error
 
 	// These may wait for a disk, until ctx ends. Length, size and metadata are those of
 	// the recording that a name plays; the metadata of a live stream come first, and are

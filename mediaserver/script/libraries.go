@@ -11,6 +11,7 @@ var libraries = []func(*world) error{
 	defineXML,
 	defineXMLSocket,
 	defineNetConnection,
+	defineNetStream,
 	defineNetServices,
 	defineSharedObject,
 	defineFile,

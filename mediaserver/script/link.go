@@ -28,13 +28,16 @@ type link struct {
 	nc     *rtmp.NetConnection // nil before it is connected, and after
 	over   bool                // it hears nothing more
 	owed   int                 // calls that wait for answers
-	called atomic.Int64        // calls of the far server that wait for the script; of any goroutine
+	called atomic.Int64        // calls and statuses of the far server that wait for the script; of any goroutine
+
+	ready chan struct{}       // closed when it is known whether it is connected
+	open  *rtmp.NetConnection // nil: it is not; after ready
 }
 
 const (
 	// linkTime is how long a far server may take to let the script in.
 	linkTime = time.Minute
-	// maxCalled is how many calls of a far server may wait for the script, and maxFar how
+	// maxCalled is how many calls and statuses of a far server may wait for the script, and maxFar how
 	// large a message of its may be, in bytes.
 	maxCalled = 100
 	maxFar    = 1 << 20
@@ -50,7 +53,7 @@ func (w *world) newLink(o *engine.Object, raw string, args []amf.Value) (*link, 
 		return nil, fmt.Errorf("NetConnection.connect: %d requests are under way, which is as many as a script may have", maxRequests)
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
-	l := &link{w: w, object: o.Keep(), url: raw, by: "NetConnection.connect", cancel: cancel}
+	l := &link{w: w, object: o.Keep(), url: raw, by: "NetConnection.connect", cancel: cancel, ready: make(chan struct{})}
 	if at := w.where(); at != "" {
 		l.by += " at " + at
 	}
@@ -59,6 +62,8 @@ func (w *world) newLink(o *engine.Object, raw string, args []amf.Value) (*link, 
 	go func() {
 		defer cancel()
 		nc, info, err := l.connect(ctx, network, u, args)
+		l.open = nc
+		close(l.ready)
 		w.post(func() { l.connected(nc, info, err) })
 		if err == nil {
 			<-nc.Ended()
@@ -100,7 +105,7 @@ func (l *link) connect(ctx context.Context, network *outgoing.Network, u *rtmp.U
 		return nil, nil, fmt.Errorf("connect to %s: %w", u.Host, err)
 	}
 	nc := rtmp.NewNetConnection(conn)
-	nc.OnStatus(func(info *amf.Object) { l.w.post(func() { l.status(info) }) })
+	nc.OnStatus(func(info *amf.Object) { l.heard(func() { l.status(info) }) })
 	nc.HandleOthers(l.farCall)
 	object := u.ConnectObject()
 	object.Set("flashVer", "FMSc/1.0 (Flashpod)")
@@ -113,6 +118,29 @@ func (l *link) connect(ctx context.Context, network *outgoing.Network, u *rtmp.U
 		return nc, nil, nil
 	}
 	return nc, answer.Args[0], nil
+}
+
+// far waits for the connection, from any goroutine; nil: there is none.
+func (l *link) far(ctx context.Context) *rtmp.NetConnection {
+	select {
+	case <-l.ready:
+		return l.open
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// heard has the script told what the far server says, on the goroutine that reads. Of
+// what is too much nothing is heard.
+func (l *link) heard(f func()) {
+	if l.called.Add(1) > maxCalled {
+		l.called.Add(-1)
+		return
+	}
+	l.w.post(func() {
+		l.called.Add(-1)
+		f()
+	})
 }
 
 // dialFar opens a connection to a URL's host, under the rules of the network.

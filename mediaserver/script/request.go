@@ -18,6 +18,7 @@ type outward struct {
 	carrier  *engine.Type   // see hostObject
 	onData   *engine.Object // LoadVars.prototype.onData
 	requests int
+	pushes   int // streams that are published on other servers
 	folder   *folder
 	file     *engine.Type
 }
