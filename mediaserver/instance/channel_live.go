@@ -16,7 +16,7 @@ import (
 type relay struct {
 	*pump
 	item   *queued
-	source *stream.Stream
+	source *stream.Stream  // nil: it is another server's
 	begun  bool            // something of it was written
 	placed bool            // a frame has come, so that from is known
 	from   media.Timestamp // of the source, at the channel's time at
@@ -144,6 +144,9 @@ func (r *relay) start() error {
 func (r *relay) place(first media.Timestamp) {
 	r.ends = max(r.ends, r.now())
 	r.at, r.from, r.placed = r.ends, first, true
+	if r.source == nil {
+		return
+	}
 	if newest := r.source.Newest(); newest.After(first) {
 		r.from = newest
 	}

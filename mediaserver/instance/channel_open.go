@@ -67,7 +67,7 @@ func (q *queued) drop() {
 // prefetch opens the item that comes next, so that nobody waits for its index.
 func (c *channel) prefetch() {
 	q := c.following()
-	if q == nil || q.opening != nil || q.From == script.LiveOnly {
+	if q == nil || q.opening != nil || q.Far != nil || q.From == script.LiveOnly {
 		return
 	}
 	op := c.ask(q.Name, session.RecordedOnly)

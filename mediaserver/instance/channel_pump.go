@@ -89,6 +89,9 @@ func (p *pump) tellEnd(q *queued, how outcome) {
 
 // play plays an item until it ends, or ctx does.
 func (p *pump) play(ctx context.Context, q *queued) outcome {
+	if q.Far != nil {
+		return p.playFar(ctx, q)
+	}
 	a, ok := p.open(ctx, q)
 	q.opening = nil
 	switch {

@@ -104,10 +104,22 @@ func (s *NetStream) Unpublish(ctx context.Context) error {
 // Play asks for a stream from a start on: PlayAny, PlayLive, or a time in a
 // recorded one, in whole milliseconds. What comes goes to OnMedia's function.
 func (s *NetStream) Play(ctx context.Context, name string, start time.Duration) error {
+	return s.play(ctx, name, start.Milliseconds())
+}
+
+// PlayPart is Play, for a length in whole milliseconds; below 0: all of it.
+func (s *NetStream) PlayPart(ctx context.Context, name string, start, length time.Duration) error {
+	if length < 0 {
+		return s.Play(ctx, name, start)
+	}
+	return s.play(ctx, name, start.Milliseconds(), length.Milliseconds())
+}
+
+func (s *NetStream) play(ctx context.Context, args ...amf.Value) error {
 	if err := s.nc.conn.Send(UserControl(EventSetBufferLength, s.id, uint32(clientBuffer.Milliseconds()))); err != nil {
 		return err
 	}
-	return s.ask(ctx, "NetStream.Play.Start", "play", name, start.Milliseconds())
+	return s.ask(ctx, "NetStream.Play.Start", "play", args...)
 }
 
 // Pause pauses what is played or, with pause false, goes on with it; at is

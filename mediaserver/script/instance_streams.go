@@ -70,6 +70,11 @@ type StreamItem struct {
 	Start, Length time.Duration // Length 0: all of it
 	Picture       bool          // a single picture
 	DataOnly      bool          // the data messages of a recording, all at once
+	// Far plays it on another server, until it ends there or ctx does, and calls each
+	// for all that comes, and with nil when nobody publishes it there any more. It is
+	// called once, and returns a *rtmp.StatusError for what that server refuses.
+	// nil: it is a stream of the instance.
+	Far func(ctx context.Context, each func(*rtmp.Message) error) error
 }
 
 // RecordMode is what becomes of an earlier recording of a name.

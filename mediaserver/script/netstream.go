@@ -153,7 +153,9 @@ func (w *world) publishNetStream(c *engine.Call) (engine.Value, error) {
 	}
 	l, ok := to.(*link)
 	if !ok || l.over {
-		w.post(func() { w.netStreamStatus(o, failedStream("the NetConnection is not connected to an rtmp:// URL: call connect first")) })
+		w.post(func() {
+			w.netStreamStatus(o, failedStream("the NetConnection is not connected to an rtmp:// URL: call connect first"))
+		})
 		return engine.Bool(false), nil
 	}
 	if w.outward.pushes >= maxPushes {

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -48,16 +49,7 @@ func (w *world) playStream(c *engine.Call) (engine.Value, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return engine.Undefined, err
 	}
-	switch {
-	case !ok || c.Arg(0).Kind() == engine.KindUndefined || c.Arg(0).Kind() == engine.KindNull:
-		return engine.Bool(false), nil
-	case c.Arg(4).Object() != nil:
-		w.post(func() {
-			w.toldOfStream(StreamStatus{
-				Stream: s.name, Level: "error", Code: "NetStream.Play.Failed", Details: name,
-				Description: "A stream of another server cannot be played: have that server publish it here.",
-			})
-		})
+	if !ok || c.Arg(0).Kind() == engine.KindUndefined || c.Arg(0).Kind() == engine.KindNull {
 		return engine.Bool(false), nil
 	}
 	item := StreamItem{Name: name, DataOnly: reset&2 != 0, Picture: length == 0}
@@ -70,9 +62,31 @@ func (w *world) playStream(c *engine.Call) (engine.Value, error) {
 	if length > 0 {
 		item.Length = max(seconds(length), time.Millisecond)
 	}
+	if o := c.Arg(4).Object(); o != nil {
+		to, err := connectionOf(o)
+		if err != nil {
+			return engine.Undefined, err
+		}
+		far, ok := w.pulled(to, strings.Trim(raw, "/"), start, length)
+		if !ok {
+			w.notConnected(s, name)
+			return engine.Bool(false), nil
+		}
+		item.Far, item.DataOnly = far, false
+	}
 	s.plays = true
 	w.instance().PlayStream(s.name, item, reset&1 != 0)
 	return engine.Bool(true), nil
+}
+
+// notConnected tells of a stream that was to be played by a NetConnection.
+func (w *world) notConnected(s *liveStream, name string) {
+	w.post(func() {
+		w.toldOfStream(StreamStatus{
+			Stream: s.name, Level: "error", Code: "NetStream.Play.Failed", Details: name,
+			Description: "the NetConnection is not connected to an rtmp:// URL: call connect first",
+		})
+	})
 }
 
 // resetOf is the argument reset: 0 and 2 queue, 1 and 3 replace what there is, and 2

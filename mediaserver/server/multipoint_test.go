@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -222,4 +224,44 @@ func TestOldMultipointStalls(t *testing.T) {
 	g.hasSeen("NetConnection.Connect.Closed")
 	show("on")
 	awaitWord(t, came, "on")
+}
+
+// A stream of another server plays on one of this, live and recorded, until that server
+// goes.
+func TestOldPlaysFromAnotherServer(t *testing.T) {
+	t.Parallel()
+	cfg := Config{}
+	far, stop := oldFolderAt(t, &cfg, func(dir string) {
+		servertest.WriteFLV(t, filepath.Join(dir, "multipoint/streams/there/film.flv"),
+			flv.Tag{Type: flv.TypeVideo, Data: picture("first")}, flv.Tag{Type: flv.TypeVideo, Timestamp: 200, Data: picture("last")})
+	})
+	there := comeIn(t, far, "multipoint/there", nil)
+	p, show := camera(t, there, "live")
+	g := relayed(t, far.RTMPAddr().String())
+	g.hasSeen("NetConnection.Connect.Success")
+	g.asks("playThere", "true", "film", 0.0, -1.0)
+	g.hasSeen("Play.Complete:film")
+	show("one")
+	came := spectate(t, g, "back", -1000)
+	g.asks("playThere", "true", "live", -1.0, -1.0)
+	awaitWord(t, came, "one")
+	show("two")
+	awaitWord(t, came, "two")
+	if err := p.Unpublish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	g.hasSeen("Play.UnpublishNotify:live")
+	_, again := camera(t, there, "live")
+	again("three")
+	awaitWord(t, came, "three")
+	g.asks("playThere", "true", "film", 0.0, -1.0)
+	awaitWord(t, came, "first")
+	awaitWord(t, came, "last")
+	g.asks("playThere", "true", "none", 0.0, -1.0)
+	g.hasSeen("Play.StreamNotFound:none")
+	g.asks("playThere", "true", "live", -1.0, -1.0)
+	again("four")
+	awaitWord(t, came, "four")
+	stop()
+	g.hasSeen("Play.Failed:live")
 }
