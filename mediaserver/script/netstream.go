@@ -20,7 +20,6 @@ const maxPushes = 100
 // netStream is what a NetStream of the script's is: a live stream of the instance, and
 // where it is published.
 type netStream struct {
-	object     *engine.Object
 	source     string // the stream that is attached; "": none is
 	bufferTime float64
 	push       *push // nil: it publishes nothing

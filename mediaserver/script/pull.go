@@ -44,7 +44,7 @@ func (p *pull) play(ctx context.Context, each func(*rtmp.Message) error) error {
 		return err
 	}
 	playing, stop := context.WithCancel(ctx)
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	defer stop()
 	p.came, p.over = make(chan *rtmp.Message, maxPulled), make(chan error, 1)
 	s.OnMedia(func(m *rtmp.Message) error { p.media(playing, m); return nil })

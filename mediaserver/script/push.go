@@ -122,7 +122,7 @@ func (p *push) run(ctx context.Context) error {
 	if err != nil {
 		return unless(err, nc)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	s.OnStatus(func(info *amf.Object) { p.link.heard(func() { p.told(info) }) })
 	if err := s.Publish(asking, p.name, p.mode); err != nil {
 		return unless(err, nc)
