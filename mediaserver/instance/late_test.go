@@ -361,6 +361,7 @@ func torn(t *testing.T) string {
 		for range 50 {
 			sound(t, a.Publication)
 		}
+		synctest.Wait() // all of it is in the file
 		heal := disk.hang()
 		<-disk.reached
 		if err := os.CopyFS(later, os.DirFS(dir)); err != nil {

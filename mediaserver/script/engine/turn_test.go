@@ -18,7 +18,7 @@ func (n *never) Rest(gone <-chan struct{}) { n.rests++; <-gone }
 func TestTurnThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	turn := &never{}
-	r, err := engine.New(engine.Limits{Time: 100 * time.Millisecond, Grace: 100 * time.Millisecond, Turn: turn})
+	r, err := engine.New(engine.Limits{Time: 100 * time.Millisecond, Grace: time.Minute, Turn: turn})
 	if err != nil {
 		t.Fatal(err)
 	}
