@@ -71,7 +71,7 @@ func TestScript(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "e2e-script")
 	w.kubectl("apply", "-k", "../../../config/samples/applications/chatRoom")
-	url := w.ready("lobby", soon)
+	url := w.ready("lobby", patience)
 	seen := watches(t, url, `"anna"`)
 	seen("") // she is in
 	if got := call(t, url, `"ben"`, "say", `"hello"`); got != "true" {
