@@ -113,8 +113,9 @@ func (r *Runtime) tick() {
 	w.wait(wait)
 }
 
-// faultTime is how long a goroutine may take at least, on a busy machine, to come to its next access to memory.
-const faultTime = 100 * time.Millisecond
+// faultTime is how long a goroutine in the engine may take at least to come to its next access to memory, of the processor time of a
+// process in which many others compute: it is there at once when it gets a processor, and there is no hurry, as its memory is gone.
+const faultTime = 2 * time.Second
 
 // Stop ends the call that is under way, if one is, as if its time were up, with ErrStopped. Any goroutine may call it.
 func (r *Runtime) Stop() {
