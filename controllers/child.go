@@ -22,6 +22,7 @@ type child struct {
 	unlabel string
 }
 
+// String is what errors call the object: its kind and name.
 func (c child) String() string { return c.kind + " " + c.name }
 
 // current says whether a child is as it should be already.
@@ -53,9 +54,12 @@ type racedError struct {
 	err   error
 }
 
+// Error implements error.
 func (e *racedError) Error() string {
 	return fmt.Sprintf("%s has changed meanwhile: %v", e.child, e.err)
 }
+
+// Unwrap is for errors.Is and errors.As.
 func (e *racedError) Unwrap() error { return e.err }
 
 // applyChild makes a child as it should be and returns what the API server has
@@ -99,7 +103,10 @@ type refusedError struct {
 	err   error
 }
 
+// Error implements error.
 func (e *refusedError) Error() string { return fmt.Sprintf("apply %s: %v", e.child, e.err) }
+
+// Unwrap is for errors.Is and errors.As.
 func (e *refusedError) Unwrap() error { return e.err }
 
 // prepare mends by patch what applying would leave, and returns the object as it

@@ -88,6 +88,7 @@ func conflictOf(kind string, o client.Object) conflict {
 	return c
 }
 
+// String says whose the object is, and what its owner may do about it.
 func (c conflict) String() string {
 	way := "rename or delete it, or give this AppInstance another name"
 	if c.kind == "Secret" {

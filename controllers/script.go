@@ -155,6 +155,8 @@ type scriptError struct {
 // from clients.
 const maxScriptMessage = 512
 
+// String is the error as status and events have it: file, line, message and the call, cut
+// at maxScriptMessage.
 func (e scriptError) String() string {
 	text := e.Message
 	if e.File != "" && !strings.Contains(text, e.File) {

@@ -152,6 +152,7 @@ func (l *loader) addSecure(to netip.AddrPort, words []byte) error {
 // fdConn is a blocking socket as TLS needs it. Deadlines are the socket's own.
 type fdConn int
 
+// Read implements net.Conn.
 func (c fdConn) Read(b []byte) (int, error) {
 	for {
 		n, err := syscall.Read(int(c), b)
@@ -167,10 +168,23 @@ func (c fdConn) Read(b []byte) (int, error) {
 	}
 }
 
-func (c fdConn) Write(b []byte) (int, error)    { return len(b), sendAll(int(c), b) }
-func (c fdConn) Close() error                   { closeSocket(int(c)); return nil }
-func (fdConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-func (fdConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (fdConn) SetDeadline(time.Time) error      { return nil }
-func (fdConn) SetReadDeadline(time.Time) error  { return nil }
+// Write implements net.Conn.
+func (c fdConn) Write(b []byte) (int, error) { return len(b), sendAll(int(c), b) }
+
+// Close implements net.Conn.
+func (c fdConn) Close() error { closeSocket(int(c)); return nil }
+
+// LocalAddr implements net.Conn: nobody asks.
+func (fdConn) LocalAddr() net.Addr { return &net.TCPAddr{} }
+
+// RemoteAddr implements net.Conn: nobody asks.
+func (fdConn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
+
+// SetDeadline implements net.Conn.
+func (fdConn) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements net.Conn.
+func (fdConn) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline implements net.Conn.
 func (fdConn) SetWriteDeadline(time.Time) error { return nil }

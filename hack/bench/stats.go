@@ -26,6 +26,7 @@ const (
 	missed
 )
 
+// String is what the table says; nothing where there is no target.
 func (v verdict) String() string { return [...]string{"", "met", "NOT MET"}[v] }
 
 func judge(ok bool) verdict {

@@ -15,8 +15,10 @@ import (
 // labels collects repeated -label name=value flags.
 type labels map[string]string
 
+// String implements flag.Value.
 func (l labels) String() string { return fmt.Sprint(map[string]string(l)) }
 
+// Set implements flag.Value.
 func (l labels) Set(s string) error {
 	k, v, ok := strings.Cut(s, "=")
 	if !ok || k == "" {

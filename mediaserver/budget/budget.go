@@ -113,8 +113,11 @@ func (b *Budget) refuse() {
 // Name is what the budget is called.
 func (b *Budget) Name() string { return b.name }
 
-// Max is how much there is; Used, how much of it is taken; Refused, how often
-// there was not enough.
-func (b *Budget) Max() int64      { return b.max }
-func (b *Budget) Used() int64     { return b.used.Load() }
+// Max is how much there is.
+func (b *Budget) Max() int64 { return b.max }
+
+// Used is how much of it is taken.
+func (b *Budget) Used() int64 { return b.used.Load() }
+
+// Refused is how often there was not enough.
 func (b *Budget) Refused() uint64 { return b.refused.Load() }

@@ -74,10 +74,10 @@ func (f *fair[T]) drop(one T) { heap.Remove(f, one.of().at) }
 // worked moves the clock: one of so many that work or wait has worked.
 func (f *fair[T]) worked(d time.Duration, among int) { f.clock += d / time.Duration(max(1, among)) }
 
-// Len, Less, Swap, Push and Pop are for container/heap.
-
+// Len implements heap.Interface.
 func (f *fair[T]) Len() int { return len(f.list) }
 
+// Less implements heap.Interface: who is due earlier, then who came earlier.
 func (f *fair[T]) Less(i, j int) bool {
 	a, b := f.list[i], f.list[j]
 	if a.due() != b.due() {
@@ -86,11 +86,13 @@ func (f *fair[T]) Less(i, j int) bool {
 	return a.of().came < b.of().came
 }
 
+// Swap implements heap.Interface; each knows its place.
 func (f *fair[T]) Swap(i, j int) {
 	f.list[i], f.list[j] = f.list[j], f.list[i]
 	f.list[i].of().at, f.list[j].of().at = i, j
 }
 
+// Push implements heap.Interface.
 func (f *fair[T]) Push(one any) {
 	if one, ok := one.(T); ok {
 		one.of().at = len(f.list)
@@ -98,6 +100,7 @@ func (f *fair[T]) Push(one any) {
 	}
 }
 
+// Pop implements heap.Interface.
 func (f *fair[T]) Pop() any {
 	var none T
 	n := len(f.list) - 1

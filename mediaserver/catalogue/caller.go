@@ -28,6 +28,7 @@ type RefusedError struct {
 	Refusal               *session.Refusal // of the key, when that is what is wrong
 }
 
+// Error implements error: whose recordings, and why not.
 func (e *RefusedError) Error() string {
 	instance := e.Application + "/" + e.Instance
 	switch e.Objection {

@@ -73,6 +73,7 @@ func New(shelves func() []Shelf) *Catalogue { return &Catalogue{shelves} }
 // NotServedError says that there is no such instance.
 type NotServedError struct{ Application, Instance string }
 
+// Error implements error.
 func (e *NotServedError) Error() string {
 	return fmt.Sprintf("instance %.64s/%.64s is not served here", e.Application, e.Instance)
 }

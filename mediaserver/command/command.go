@@ -83,6 +83,7 @@ at the end always.`
 // usageError is a mistake on the command line: exit code 2.
 type usageError struct{ error }
 
+// Unwrap is for errors.Is and errors.As.
 func (e usageError) Unwrap() error { return e.error }
 
 func usage(err error) error { return usageError{err} }
@@ -90,6 +91,7 @@ func usage(err error) error { return usageError{err} }
 // interrupted says that a signal ended it: exit code 128 and its number.
 type interrupted struct{ signal os.Signal }
 
+// Error implements error.
 func (e interrupted) Error() string { return "interrupted" }
 
 // exitCode is what the process ends with.

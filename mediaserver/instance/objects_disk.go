@@ -79,6 +79,7 @@ func (o *owner) read(obj *object, into *sharedobject.Object, fresh bool, err err
 // refusedLoad is a load that a limit is in the way of.
 type refusedLoad string
 
+// Error implements error.
 func (r refusedLoad) Error() string { return string(r) }
 
 // loaded goes on with what waits for an object that was read.

@@ -69,12 +69,14 @@ func (o *owner) scriptLost() {
 // scriptObject is an object in the hands of a script, in the owner's turn.
 type scriptObject struct{ SharedObject }
 
-// Lock and Unlock are SharedObject's, for the locks that the script has.
+// Lock is SharedObject's, for a lock that the script has.
 func (s scriptObject) Lock() {
 	s.obj.script.locks++
 	s.SharedObject.Lock()
 }
 
+// Unlock takes back a lock of the script, if it has one: those of clients stay. It returns
+// how many locks are left.
 func (s scriptObject) Unlock() (left int) {
 	if s.obj.script.locks == 0 {
 		return 0

@@ -66,12 +66,18 @@ func (o *owner) lend(obj *object, f func(SharedObject)) {
 }
 
 // Keep has the object stay without users, until Release is called as often.
-func (s SharedObject) Keep()    { s.obj.kept++ }
+func (s SharedObject) Keep() { s.obj.kept++ }
+
+// Release takes a Keep back.
 func (s SharedObject) Release() { s.obj.kept = max(0, s.obj.kept-1) }
 
-// Version, Names, and Get are what the object has.
-func (s SharedObject) Version() uint32                                 { return s.obj.Version() }
-func (s SharedObject) Names() []string                                 { return s.obj.Names() }
+// Version is the object's version, as clients are told it.
+func (s SharedObject) Version() uint32 { return s.obj.Version() }
+
+// Names are those of its slots.
+func (s SharedObject) Names() []string { return s.obj.Names() }
+
+// Get is the value of a slot; false: there is no such slot.
 func (s SharedObject) Get(name string) (v sharedobject.Value, ok bool) { return s.obj.Get(name) }
 
 // Set puts a value into a slot; null and undefined delete it. It fails where a
@@ -125,9 +131,11 @@ func (s SharedObject) Unlock() (left int) {
 }
 
 // SetResyncDepth sets how many versions a client may miss and still get the
-// changes alone; 0: any number. Purge forgets what was deleted before a version.
+// changes alone; 0: any number.
 func (s SharedObject) SetResyncDepth(versions uint32) { s.obj.ResyncDepth = versions }
-func (s SharedObject) Purge(version uint32)           { s.obj.Purge(version) }
+
+// Purge forgets what was deleted before a version.
+func (s SharedObject) Purge(version uint32) { s.obj.Purge(version) }
 
 func (s SharedObject) done(out sharedobject.Outcome, ok bool) error {
 	s.o.tell(s.obj, nil, out)

@@ -89,6 +89,7 @@ func (s *scripted) Accept(client string) {
 	_ = s.post(func(o *owner) { o.decide(client, nil) })
 }
 
+// Reject implements script.Instance: the client is told the reason, and where else to go.
 func (s *scripted) Reject(client string, why script.Rejection) {
 	_ = s.post(func(o *owner) { o.decide(client, rejected(why)) })
 }
@@ -113,12 +114,15 @@ func (s *scripted) Disconnect(client string) {
 	})
 }
 
+// Settle implements script.Instance: done runs in the owner's turn, behind all that was
+// posted before.
 func (s *scripted) Settle(done func()) {
 	if !s.post(func(*owner) { done() }) {
 		done()
 	}
 }
 
+// SetAccess implements script.Instance: what the client may read and write from then on.
 func (s *scripted) SetAccess(client string, a script.Access) {
 	_ = s.post(func(*owner) { s.change(client, func(g *guest) { g.access = &a }) })
 }

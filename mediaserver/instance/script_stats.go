@@ -61,6 +61,8 @@ func (r *rate) look(now time.Time, in, out uint64) {
 	}
 }
 
+// Stats implements script.Instance. Rates are those of the last second or more between two
+// questions.
 func (s *scripted) Stats(answer func(script.Stats)) {
 	is := s.Instance.Stats()
 	var messages uint64
@@ -79,6 +81,7 @@ func (s *scripted) Stats(answer func(script.Stats)) {
 	})
 }
 
+// ClientStats implements script.Instance; false: the client has gone.
 func (s *scripted) ClientStats(client string, answer func(script.ClientStats, bool)) {
 	g := s.guest(client)
 	if g == nil {
@@ -99,12 +102,14 @@ func (s *scripted) ClientStats(client string, answer func(script.ClientStats, bo
 	answer(is, true)
 }
 
+// Ping implements script.Instance.
 func (s *scripted) Ping(client string) {
 	if g := s.guest(client); g != nil {
 		g.peer.Ping()
 	}
 }
 
+// CheckBandwidth implements script.Instance, in its order among what the client is told.
 func (s *scripted) CheckBandwidth(client string) {
 	_ = s.post(func(*owner) {
 		if g := s.guest(client); g != nil {
@@ -113,6 +118,8 @@ func (s *scripted) CheckBandwidth(client string) {
 	})
 }
 
+// Length implements script.Instance: it answers from a goroutine that may wait for the
+// disk, with 0 for what is not recorded.
 func (s *scripted) Length(stream string, answer func(seconds float64)) {
 	if !s.questions.Ask("script", func(ctx context.Context) {
 		d, err := s.store.Length(ctx, stream)
@@ -125,6 +132,7 @@ func (s *scripted) Length(stream string, answer func(seconds float64)) {
 	}
 }
 
+// SetBandwidth implements script.Instance, in bytes a second; 0 is no limit.
 func (s *scripted) SetBandwidth(client string, toClient, toServer float64) {
 	_ = s.post(func(*owner) {
 		if g := s.guest(client); g != nil {

@@ -81,6 +81,7 @@ type box struct {
 
 func (b box) is(kind string) bool { return string(b.kind[:]) == kind }
 
+// String says which box it is and where, for errors.
 func (b box) String() string { return fmt.Sprintf("box %q at byte %d", string(b.kind[:]), b.head) }
 
 // errStop ends a walk early.

@@ -37,6 +37,7 @@ type track struct {
 	work    *media.Work
 }
 
+// String is what errors call the track.
 func (t *track) String() string {
 	if t.codec.video {
 		return "its video track"
@@ -247,6 +248,7 @@ const maxEdits = 1000
 // refusedError says what a track has that is not played.
 type refusedError struct{ what string }
 
+// Error implements error.
 func (e *refusedError) Error() string { return e.what }
 
 func refuse(format string, args ...any) error { return &refusedError{fmt.Sprintf(format, args...)} }

@@ -54,6 +54,7 @@ type Options struct {
 // SparedError says that nothing of a file can be sent to a client.
 type SparedError struct{ tracks.Spared }
 
+// Error implements error.
 func (e *SparedError) Error() string { return "nothing is sent: the client takes no " + e.String() }
 
 // Result says how a run of a playback ended.

@@ -62,6 +62,7 @@ func CheckInstance(name string) error {
 // ClaimedError says that a folder is that of streams of another instance.
 type ClaimedError struct{ Folder, By string }
 
+// Error implements error.
 func (e *ClaimedError) Error() string {
 	return fmt.Sprintf("the folder %s has streams of the instance %s in it: connect to that one, or choose another name", e.Folder, e.By)
 }

@@ -20,6 +20,7 @@ type QuotaError struct {
 	Max, Used int64 // bytes, or files and folders
 }
 
+// Error implements error.
 func (e *QuotaError) Error() string {
 	return fmt.Sprintf("limit reached: %s is %d, and recordings take %d (delete some)", e.Field, e.Max, e.Used)
 }

@@ -207,6 +207,7 @@ func (s *Store) claim(ctx context.Context, r *Recorder, base string, mode Mode) 
 // recorded into the files of "cam". It is an ErrBusy.
 type TakenError struct{ Stream, By string }
 
+// Error implements error.
 func (e *TakenError) Error() string {
 	return fmt.Sprintf("%.64s and %.64s are two streams and one recording, which %.64s has: publish under a name that differs by more than mp4:, mp3:, flv: or .flv", e.Stream, e.By, e.By)
 }

@@ -177,8 +177,7 @@ func (r *root) Close() error {
 	return errors.Join(at.dir.Close(), at.Root.Close())
 }
 
-// The methods of an os.Root.
-
+// Stat is os.Root's.
 func (r *root) Stat(name string) (fs.FileInfo, error) {
 	at, err := r.get()
 	if err != nil {
@@ -187,6 +186,7 @@ func (r *root) Stat(name string) (fs.FileInfo, error) {
 	return at.Root.Stat(name)
 }
 
+// Lstat is os.Root's.
 func (r *root) Lstat(name string) (fs.FileInfo, error) {
 	at, err := r.get()
 	if err != nil {
@@ -195,8 +195,10 @@ func (r *root) Lstat(name string) (fs.FileInfo, error) {
 	return at.Root.Lstat(name)
 }
 
+// Open is os.Root's.
 func (r *root) Open(name string) (*os.File, error) { return r.OpenFile(name, os.O_RDONLY, 0) }
 
+// OpenFile is os.Root's.
 func (r *root) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	at, err := r.get()
 	if err != nil {
@@ -205,10 +207,12 @@ func (r *root) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, erro
 	return at.Root.OpenFile(name, flag, perm)
 }
 
+// Create is os.Root's.
 func (r *root) Create(name string) (*os.File, error) {
 	return r.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 }
 
+// Mkdir is os.Root's.
 func (r *root) Mkdir(name string, perm fs.FileMode) error {
 	at, err := r.get()
 	if err != nil {
@@ -217,6 +221,7 @@ func (r *root) Mkdir(name string, perm fs.FileMode) error {
 	return at.Root.Mkdir(name, perm)
 }
 
+// Remove is os.Root's.
 func (r *root) Remove(name string) error {
 	at, err := r.get()
 	if err != nil {
@@ -225,6 +230,7 @@ func (r *root) Remove(name string) error {
 	return at.Root.Remove(name)
 }
 
+// Rename is os.Root's.
 func (r *root) Rename(from, to string) error {
 	at, err := r.get()
 	if err != nil {
@@ -233,6 +239,7 @@ func (r *root) Rename(from, to string) error {
 	return at.Root.Rename(from, to)
 }
 
+// WriteFile is os.Root's.
 func (r *root) WriteFile(name string, b []byte, perm fs.FileMode) error {
 	at, err := r.get()
 	if err != nil {
@@ -241,6 +248,7 @@ func (r *root) WriteFile(name string, b []byte, perm fs.FileMode) error {
 	return at.Root.WriteFile(name, b, perm)
 }
 
+// Chtimes is os.Root's.
 func (r *root) Chtimes(name string, atime, mtime time.Time) error {
 	at, err := r.get()
 	if err != nil {

@@ -47,6 +47,7 @@ type counted struct {
 
 func newCounted(c *Conn, n int) *counted { return &counted{c: c, left: n, room: make([]byte, n)} }
 
+// Read implements io.Reader; it waits outside of the connection's turn.
 func (r *counted) Read(b []byte) (int, error) {
 	if len(r.some) == 0 {
 		r.c.gate.leave()

@@ -30,6 +30,7 @@ func NewTLSListener(ln net.Listener, cfg *tls.Config) net.Listener {
 
 type socketListener struct{ net.Listener }
 
+// Accept implements net.Listener.
 func (l socketListener) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err != nil {

@@ -82,6 +82,7 @@ func Check(application string, files, library fs.FS) (*Checked, error) {
 // none.
 type nobody struct{ Instance }
 
+// OpenStreams implements Instance.
 func (nobody) OpenStreams(func(StreamStatus)) {}
 
 // checker looks into one application.

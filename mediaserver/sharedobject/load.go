@@ -68,6 +68,7 @@ type outOfTurn struct {
 	turn *budget.Turn
 }
 
+// Read implements io.Reader.
 func (o *outOfTurn) Read(b []byte) (int, error) {
 	if o.turn.End() {
 		defer o.turn.Begin(nil)

@@ -76,8 +76,10 @@ func (o *Object) Version() uint32 {
 // Locked says whether somebody has it locked.
 func (o *Object) Locked() bool { return o.locks > 0 }
 
-// Len is how many slots there are, and Bytes how much is in them.
-func (o *Object) Len() int   { return len(o.slots) }
+// Len is how many slots there are.
+func (o *Object) Len() int { return len(o.slots) }
+
+// Bytes is how much is in its slots, names and values.
 func (o *Object) Bytes() int { return o.bytes }
 
 // Get returns the value of a slot.

@@ -71,6 +71,7 @@ type paced struct {
 	since int // the last piece
 }
 
+// Write implements io.Writer; it waits as long as the rate asks for.
 func (p *paced) Write(b []byte) (int, error) {
 	n, err := p.to.Write(b)
 	ahead := p.pace.wrote(n)

@@ -124,10 +124,11 @@ func (s *Store) May(version uint32) bool { return s.versions.may(version) }
 // called, by somebody who may wait for the disk.
 func (s *Store) Told(version uint32) bool { return s.versions.told(version, time.Now()) }
 
-// Raise writes down how far versions may go, and End that all is written that was
-// told: no object is used any more.
+// Raise writes down how far versions may go.
 func (s *Store) Raise() error { return s.writeVersions(false) }
-func (s *Store) End() error   { return s.writeVersions(true) }
+
+// End writes down that all is written that was told: no object is used any more.
+func (s *Store) End() error { return s.writeVersions(true) }
 
 func (s *Store) writeVersions(ends bool) error {
 	s.mu.Lock()

@@ -24,6 +24,7 @@ type QuotaError struct {
 	Max, Used int64
 }
 
+// Error implements error.
 func (e *QuotaError) Error() string {
 	if e.Bytes {
 		return fmt.Sprintf("persistent shared objects take %d bytes of %d", e.Used, e.Max)

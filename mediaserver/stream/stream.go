@@ -39,7 +39,10 @@ const (
 // timestamp is one that is read without a lock.
 type timestamp struct{ ms atomic.Uint32 }
 
-func (t *timestamp) Load() media.Timestamp    { return media.Timestamp(t.ms.Load()) }
+// Load is as an atomic value's.
+func (t *timestamp) Load() media.Timestamp { return media.Timestamp(t.ms.Load()) }
+
+// Store is as an atomic value's.
 func (t *timestamp) Store(at media.Timestamp) { t.ms.Store(uint32(at)) }
 
 // Options of a stream. The zero value works.

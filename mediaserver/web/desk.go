@@ -56,6 +56,7 @@ type failure struct {
 	guess  bool // it is about a wrong key
 }
 
+// Error implements error.
 func (f *failure) Error() string { return f.err.Error() }
 
 func fail(status int, format string, args ...any) error {

@@ -21,6 +21,7 @@ func (r *loadBalancers) setup(m ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(m).Named("loadbalancers").For(&corev1.Service{}).Complete(r)
 }
 
+// Reconcile implements reconcile.Reconciler: a Service of type LoadBalancer has its address.
 func (r *loadBalancers) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	service := &corev1.Service{}
 	if err := r.Get(ctx, req.NamespacedName, service); err != nil {

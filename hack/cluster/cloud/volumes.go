@@ -148,6 +148,7 @@ func (r *provisioner) grow(ctx context.Context, claim *corev1.PersistentVolumeCl
 // reclaimer removes volumes of ours, folder and all, that have lost their claim and may go.
 type reclaimer struct{ *provisioner }
 
+// Reconcile implements reconcile.Reconciler.
 func (r reclaimer) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	volume := &corev1.PersistentVolume{}
 	if err := r.Get(ctx, req.NamespacedName, volume); err != nil {

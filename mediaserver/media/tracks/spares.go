@@ -38,6 +38,7 @@ func (s Spared) Status(name string) (level, description string) {
 	return "warning", "Not all of " + name + " is sent: the player takes no " + s.what + "."
 }
 
+// String names it as a sentence does: "sound".
 func (s Spared) String() string { return s.what }
 
 // Spares says of which kind nothing is sent.

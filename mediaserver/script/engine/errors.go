@@ -34,6 +34,7 @@ type Place struct {
 // maxPlaces is how many places an Error keeps: enough to see where one is, and who called.
 const maxPlaces = 20
 
+// Error implements error: the place, and what was thrown.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {

@@ -34,6 +34,7 @@ func (c *Call) Arg(i int) Value {
 
 type thrown struct{ v Value }
 
+// Error implements error.
 func (t thrown) Error() string { return "a value that a function of the server throws" }
 
 // Throw is the error by which a Func throws a value.
@@ -51,6 +52,7 @@ func RangeError(format string, args ...any) error {
 
 type namedError struct{ name, text string }
 
+// Error implements error.
 func (e *namedError) Error() string { return e.text }
 
 // function is a Func as the engine's side calls it.

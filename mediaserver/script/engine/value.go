@@ -20,6 +20,7 @@ const (
 	KindObject
 )
 
+// String names the kind with its article: "a number".
 func (k Kind) String() string {
 	return [...]string{"undefined", "null", "a Boolean", "a number", "a string", "an object"}[k]
 }

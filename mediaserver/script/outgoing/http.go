@@ -232,6 +232,7 @@ type counted struct {
 	limit int
 }
 
+// Read implements io.Reader.
 func (c *counted) Read(p []byte) (int, error) {
 	if int64(len(p)) > c.left+1 {
 		p = p[:c.left+1]

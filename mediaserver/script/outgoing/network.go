@@ -117,6 +117,7 @@ type socket struct {
 	once sync.Once
 }
 
+// Close implements io.Closer; it may be called twice.
 func (s *socket) Close() error {
 	s.once.Do(func() { s.n.sockets.Add(-1) })
 	return s.Conn.Close()
