@@ -32,6 +32,9 @@ type object struct {
 	users  map[string]*use
 	kept   int
 	script *scriptUse // the script's, which is one of kept; nil: it does not use it
+	// foreign says that what it has is another server's, which keeps it: a file of that
+	// name stays as it is.
+	foreign bool
 	stored
 }
 

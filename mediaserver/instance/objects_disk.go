@@ -136,6 +136,8 @@ func (o *owner) settled(obj *object) bool {
 		return true
 	case obj.loading || obj.admitting || obj.saving || len(obj.atGate.waitingOf) > 0 || obj.timer != nil:
 		return false
+	case obj.foreign:
+		return true
 	case obj.dirty && !obj.nothing(), obj.Len() == 0 && !obj.fresh:
 		o.save(obj)
 		return false

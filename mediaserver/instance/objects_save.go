@@ -81,11 +81,14 @@ func (o *owner) changedObject(obj *object) {
 	if !obj.key.persistent || o.objectStore == nil {
 		return
 	}
-	obj.dirty = true
-	o.measure(obj)
 	if o.objectStore.Told(obj.Latest()) {
 		o.raise()
 	}
+	if obj.foreign {
+		return
+	}
+	obj.dirty = true
+	o.measure(obj)
 	o.save(obj)
 }
 
@@ -232,7 +235,7 @@ func (o *owner) flush(done func(all bool)) {
 		switch {
 		case obj.loading:
 			o.loaded(obj, errAbandoned)
-		case obj.key.persistent && (obj.dirty || obj.Len() == 0 && !obj.used()):
+		case obj.key.persistent && !obj.foreign && (obj.dirty || obj.Len() == 0 && !obj.used()):
 			o.write(obj)
 		}
 	}
@@ -247,7 +250,7 @@ func (o *owner) flushed() {
 		return
 	}
 	for _, obj := range o.objects {
-		if obj.dirty && obj.key.persistent {
+		if obj.dirty && obj.key.persistent && !obj.foreign {
 			o.write(obj) // it was being written when it changed
 		}
 	}

@@ -13,13 +13,14 @@ type scriptUse struct {
 }
 
 // OpenSharedObject implements script.SharedObjects.
-func (i *Instance) OpenSharedObject(key script.ObjectKey, hear func(script.ObjectNews), opened func(refused string)) {
+func (i *Instance) OpenSharedObject(key script.ObjectKey, proxied bool, hear func(script.ObjectNews), opened func(refused string)) {
 	i.WithSharedObject(key.Name, key.Persistent, func(s SharedObject) {
 		if s.obj.script == nil {
 			s.obj.script = &scriptUse{}
 			s.Keep()
 		}
 		s.obj.script.hear = hear
+		s.obj.foreign = s.obj.foreign || proxied
 		opened("")
 	}, func(r *session.Refusal) { opened(r.Error()) })
 }

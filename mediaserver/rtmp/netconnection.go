@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 // clientChunkSize is what clients send with: what every server takes.
@@ -32,6 +33,7 @@ type NetConnection struct {
 	mu      sync.Mutex            // nothing is called while it is held
 	streams map[uint32]*NetStream // those that were closed are nil
 	objects map[objectKey]*SharedObject
+	handled map[objectKey]func(*sharedobject.Message) error // by HandleObject
 
 	ended chan struct{}
 	err   error // why; after ended

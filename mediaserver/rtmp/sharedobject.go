@@ -173,8 +173,31 @@ func (o *SharedObject) Version() uint32 {
 }
 
 func (o *SharedObject) send(e sharedobject.Event) error {
-	m := sharedobject.Message{Name: o.key.name, Persistent: o.key.persistent, Version: o.Version(), Events: []sharedobject.Event{e}}
-	return o.nc.conn.Send(&Message{Type: TypeSharedObject, Payload: m.Encode(false)[1:]})
+	return o.nc.TellObject(&sharedobject.Message{
+		Name: o.key.name, Persistent: o.key.persistent, Version: o.Version(), Events: []sharedobject.Event{e},
+	})
+}
+
+// HandleObject has f called with every message of the server's about an object, on the
+// goroutine that reads: for who keeps the slots itself, in place of a [SharedObject].
+// An error of f ends the connection; f is nil to be called no more.
+func (nc *NetConnection) HandleObject(name string, persistent bool, f func(*sharedobject.Message) error) {
+	nc.mu.Lock()
+	defer nc.mu.Unlock()
+	key := objectKey{name, persistent}
+	if f == nil {
+		delete(nc.handled, key)
+		return
+	}
+	if nc.handled == nil {
+		nc.handled = map[objectKey]func(*sharedobject.Message) error{}
+	}
+	nc.handled[key] = f
+}
+
+// TellObject sends what a client says about an object. It does not wait, as [Conn.Send].
+func (nc *NetConnection) TellObject(m *sharedobject.Message) error {
+	return nc.conn.Send(&Message{Type: TypeSharedObject, Payload: m.Encode(false)[1:]})
 }
 
 // ask sends a request and waits for its answer.

@@ -18,8 +18,12 @@ func (nc *NetConnection) sharedObject(m *Message) error {
 		return err
 	}
 	nc.mu.Lock()
-	o := nc.objects[objectKey{got.Name, got.Persistent}]
+	key := objectKey{got.Name, got.Persistent}
+	o, handle := nc.objects[key], nc.handled[key]
 	nc.mu.Unlock()
+	if handle != nil {
+		return handle(got)
+	}
 	if o == nil {
 		return nil // it was closed
 	}
@@ -44,7 +48,7 @@ func (o *SharedObject) receive(m *sharedobject.Message) error {
 		switch e.Type {
 		case sharedobject.Status:
 			refused = &StatusError{Code: e.Name, Description: fmt.Sprintf("shared object %s", o.key.name)}
-			if !concerns(m.Events[i+1:]) {
+			if !sharedobject.Concerns(m.Events[i+1:]) {
 				o.answer(refused, func(w *objectWaiter) bool {
 					return w.kind == sharedobject.Use || w.kind == sharedobject.SendMessage || w.kind == sharedobject.Clear
 				})
@@ -72,11 +76,6 @@ func (o *SharedObject) receive(m *sharedobject.Message) error {
 		onSync(changes)
 	}
 	return nil
-}
-
-// concerns says whether a Status is about a slot: what that is follows.
-func concerns(next []sharedobject.Event) bool {
-	return len(next) > 0 && (next[0].Type == sharedobject.Change || next[0].Type == sharedobject.Remove)
 }
 
 // slot does what one event says of a slot, or of all of them. why is the refusal

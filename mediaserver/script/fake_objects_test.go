@@ -23,7 +23,7 @@ type object struct {
 	hear func(script.ObjectNews)
 }
 
-func (f *fake) OpenSharedObject(key script.ObjectKey, hear func(script.ObjectNews), opened func(string)) {
+func (f *fake) OpenSharedObject(key script.ObjectKey, _ bool, hear func(script.ObjectNews), opened func(string)) {
 	f.say("open %s %v", key.Name, key.Persistent)
 	if strings.HasPrefix(key.Name, "refused") {
 		opened("no room for " + key.Name)

@@ -171,6 +171,7 @@ func (l *link) connected(nc *rtmp.NetConnection, info amf.Value, err error) {
 		if info == nil {
 			info = amf.NewObject("level", "status", "code", "NetConnection.Connect.Success", "description", "Connection succeeded.")
 		}
+		l.w.attachObjects(l)
 		l.status(info)
 	default:
 		l.w.report(fmt.Errorf("%s: %w", l.by, err))

@@ -30,6 +30,7 @@ type sharedObject struct {
 	autoCommit bool
 	news       objectNews
 	failures   atomic.Int32 // that the script is about to be told of
+	proxied    *proxied     // nil: it is the instance's own
 }
 
 // maxFailures is how many of an object's failures wait to be told: what a script does
@@ -65,17 +66,22 @@ func defineSharedObject(w *world) error {
 }
 
 // getSharedObject is SharedObject.get(name[, persistent[, netConnection]]). The same
-// object comes for the same name until it is closed; null if there can be none.
+// object comes for the same name until it is closed; null if there can be none. With a
+// NetConnection it is the object of the server to which that leads (see proxied.go).
 func (w *world) getSharedObject(c *engine.Call) (engine.Value, error) {
 	name, err := c.Runtime.ToString(c.Arg(0))
 	if err != nil {
 		return engine.Undefined, err
 	}
-	if c.Arg(2).Object() != nil {
-		return engine.Undefined, fmt.Errorf("SharedObject.get(%q): an object of another server cannot be used; leave its NetConnection out", name)
+	far, err := linkOf(c.Arg(2), name)
+	if err != nil {
+		return engine.Undefined, err
 	}
 	key := ObjectKey{name, c.Arg(1).Truth()}
 	if so := w.objects.open[key]; so != nil {
+		if far != nil && so.proxied == nil {
+			so.begin(far, c.Arg(2).Object())
+		}
 		return so.object.Value(), nil
 	}
 	if err := sharedobject.CheckName(name); err != nil {
@@ -89,19 +95,36 @@ func (w *world) getSharedObject(c *engine.Call) (engine.Value, error) {
 	}
 	so.object = o.Keep()
 	w.objects.open[key] = so
-	refused, _ := ask(w, func(answer func(string)) {
-		w.sharedObjects().OpenSharedObject(key, so.hear, func(refused string) {
+	if !so.begin(far, c.Arg(2).Object()) {
+		return engine.Null, nil
+	}
+	return o.Value(), nil // a disk that is slow is waited for by what is asked of it
+}
+
+// begin opens the object, which is the instance's own if there is no far one, reached
+// by a NetConnection. false: there is none.
+func (so *sharedObject) begin(far *link, nc *engine.Object) bool {
+	hear := so.hear
+	if far != nil {
+		so.proxied = &proxied{so: so, nc: nc.Keep()}
+		hear = so.proxied.hear
+	}
+	refused, _ := ask(so.w, func(answer func(string)) {
+		so.w.sharedObjects().OpenSharedObject(so.key, far != nil, hear, func(refused string) {
 			answer(refused)
 			if refused != "" {
-				w.post(func() { so.refused(refused) })
+				so.w.post(func() { so.refused(refused) })
 			}
 		})
 	})
 	if refused != "" {
 		so.forget()
-		return engine.Null, nil
+		return false
 	}
-	return o.Value(), nil // a disk that is slow is waited for by what is asked of it
+	if far != nil && far.nc != nil {
+		so.proxied.attach(far.nc)
+	}
+	return true
 }
 
 // refused says that there is no such object after all.
@@ -126,6 +149,9 @@ func (so *sharedObject) forget() {
 		return
 	}
 	so.closed = true
+	if so.proxied != nil {
+		so.proxied.nc.Release()
+	}
 	so.news.drop(&so.w.objects.news)
 	delete(so.w.objects.open, so.key)
 	so.object.Release()
@@ -137,22 +163,24 @@ func (so *sharedObject) use(f func(OpenObject) error) {
 	if so.closed {
 		return
 	}
-	failed := func(err error) {
-		if so.failures.Add(1) > maxFailures {
-			so.failures.Add(-1)
-			return
-		}
-		so.w.post(func() {
-			so.failures.Add(-1)
-			so.w.report(err)
-			so.status("SharedObject.Failed", err)
-		})
-	}
 	so.w.sharedObjects().UseSharedObject(so.key, func(o OpenObject) {
 		if err := f(o); err != nil {
-			failed(err)
+			so.failed("SharedObject.Failed", err)
 		}
-	}, func(why string) { failed(errors.New(why)) })
+	}, func(why string) { so.failed("SharedObject.Failed", errors.New(why)) })
+}
+
+// failed has the script told of a failure, from any goroutine.
+func (so *sharedObject) failed(code string, err error) {
+	if so.failures.Add(1) > maxFailures {
+		so.failures.Add(-1)
+		return
+	}
+	so.w.post(func() {
+		so.failures.Add(-1)
+		so.w.report(err)
+		so.status(code, err)
+	})
 }
 
 var errSlow = errors.New("the instance did not answer in time")

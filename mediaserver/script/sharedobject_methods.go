@@ -80,15 +80,27 @@ func (so *sharedObject) setProperty(c *engine.Call) (engine.Value, error) {
 		return engine.Undefined, err
 	}
 	if k := c.Arg(1).Kind(); k == engine.KindUndefined || k == engine.KindNull {
-		so.use(func(o OpenObject) error { return o.Delete(name) })
+		so.change(name, func(o OpenObject) error { return o.Delete(name) })
 		return engine.Bool(!so.closed), nil
 	}
 	v, err := so.encode(c.Arg(1))
 	if err != nil {
 		return engine.Undefined, err
 	}
-	so.use(func(o OpenObject) error { return o.Set(name, v) })
+	so.change(name, func(o OpenObject) error { return o.Set(name, v) })
 	return engine.Bool(!so.closed), nil
+}
+
+// change changes a slot, and has the server told that keeps the object.
+func (so *sharedObject) change(name string, f func(OpenObject) error) {
+	p := so.proxied
+	so.use(func(o OpenObject) error {
+		err := f(o)
+		if p != nil && err == nil {
+			p.mark(name, true)
+		}
+		return err
+	})
 }
 
 // encode makes values those of a slot or a message, in the script's goroutine: the
@@ -115,20 +127,34 @@ func (so *sharedObject) send(c *engine.Call) (engine.Value, error) {
 	if err != nil {
 		return engine.Undefined, err
 	}
+	if p := so.proxied; p != nil {
+		so.use(func(OpenObject) error { p.send(v, true); return nil })
+		return engine.Bool(!so.closed), nil
+	}
 	so.use(func(o OpenObject) error { return o.Send(v) })
 	return engine.Bool(!so.closed), nil
 }
 
 func (so *sharedObject) clear(*engine.Call) (engine.Value, error) {
-	so.use(OpenObject.Clear)
+	p := so.proxied
+	so.use(func(o OpenObject) error {
+		err := o.Clear()
+		if p != nil && err == nil {
+			p.clear()
+		}
+		return err
+	})
 	return engine.Bool(!so.closed), nil
 }
 
 // lock and unlock return how many locks there are then: those of the script, which
-// nobody else can take back.
+// nobody else can take back. One of another server cannot be locked: -1.
 func (so *sharedObject) lock(*engine.Call) (engine.Value, error) {
-	if so.closed {
+	switch {
+	case so.closed:
 		return engine.Number(0), nil
+	case so.proxied != nil:
+		return engine.Number(-1), nil
 	}
 	so.locks++
 	so.use(func(o OpenObject) error { o.Lock(); return nil })
@@ -136,7 +162,10 @@ func (so *sharedObject) lock(*engine.Call) (engine.Value, error) {
 }
 
 func (so *sharedObject) unlock(*engine.Call) (engine.Value, error) {
-	if so.closed || so.locks == 0 {
+	switch {
+	case so.proxied != nil && !so.closed:
+		return engine.Number(-1), nil
+	case so.closed || so.locks == 0:
 		return engine.Number(0), nil
 	}
 	so.locks--
@@ -158,11 +187,14 @@ func (so *sharedObject) purge(c *engine.Call) (engine.Value, error) {
 // flush says whether the object is one that is kept: what changes is written within a
 // second in any case.
 func (so *sharedObject) flush(*engine.Call) (engine.Value, error) {
-	return engine.Bool(!so.closed && so.key.Persistent), nil
+	return engine.Bool(!so.closed && so.key.Persistent && so.proxied == nil), nil
 }
 
 func (so *sharedObject) close(*engine.Call) (engine.Value, error) {
 	if !so.closed {
+		if p := so.proxied; p != nil {
+			so.use(func(OpenObject) error { p.leave(); return nil })
+		}
 		so.w.sharedObjects().CloseSharedObject(so.key)
 		so.forget()
 	}

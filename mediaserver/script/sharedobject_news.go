@@ -176,8 +176,13 @@ func (n ObjectNews) info() *amf.Object {
 		return amf.NewObject("code", "clear")
 	}
 	code := "change"
-	if n.Kind == ObjectDeleted {
+	switch n.Kind {
+	case ObjectDeleted:
 		code = "delete"
+	case objectAccepted:
+		code = "success"
+	case objectRejected:
+		code = "reject"
 	}
 	info := amf.NewObject("code", code, "name", n.Name)
 	if len(n.Old.Raw) > 0 {

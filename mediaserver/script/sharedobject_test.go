@@ -94,7 +94,7 @@ func TestSharedObject(t *testing.T) {
 				null
 				open refused/1 false
 				null
-				SharedObject.get("a"): an object of another server cannot be used; leave its NetConnection out
+				SharedObject.get("a"): the third argument is to be a NetConnection that was told to connect to an application by rtmp or rtmps
 				TypeError
 				failed  fatal=false: SharedObject.get("refused/1"): no room for refused/1
 			`,

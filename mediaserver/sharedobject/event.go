@@ -44,6 +44,12 @@ const (
 // Failed is the Status of a code.
 func Failed(code string) Event { return Event{Type: Status, Name: code} }
 
+// Concerns says whether a Status is about a slot: what that is follows, in the events
+// behind it.
+func Concerns(next []Event) bool {
+	return len(next) > 0 && (next[0].Type == Change || next[0].Type == Remove)
+}
+
 // Value is an encoded value that stands alone. Its bytes are not changed.
 type Value struct {
 	// Raw is AMF0 as the client sent it, with parts that are AMF3 where it has
