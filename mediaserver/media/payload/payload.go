@@ -86,6 +86,7 @@ type Payload struct {
 	packet   uint8 // what an ExHeader's packet type says, of each of its tracks
 	tracks   trackLayout
 	composed bool   // a composition time goes before each track's picture, of codecs that have it
+	offset   int32  // of a picture in the old form, ms
 	mods     []byte // what ModEx puts between the first byte and the packet
 	body     []byte // behind the header; of a multitrack message, its tracks
 }
@@ -139,6 +140,9 @@ func (p Payload) legacyVideo(b []byte) (Payload, bool) {
 		}
 		p.Kind = oldPacket(b[1])
 		p.body = b[min(5, len(b)):] // behind the composition time
+		if len(b) >= 5 {
+			p.offset = signed24(b[2:])
+		}
 	}
 	return p, true
 }

@@ -244,3 +244,30 @@ func FuzzPayload(f *testing.F) {
 		}
 	})
 }
+
+// A picture lies behind its composition time, which may be negative, in the old form
+// and the new.
+func TestPicture(t *testing.T) {
+	for _, c := range []struct {
+		payload string
+		offset  int32
+		picture string
+	}{
+		{"\x17\x01\x00\x00\x42f", 66, "f"},
+		{"\x27\x01\xff\xff\xfef", -2, "f"},
+		{"\x1c\x01\x00\x01\x00f", 256, "f"},
+		{"\x91hvc1\xff\xff\xfff", -1, "f"},
+		{"\x93hvc1f", 0, "f"},
+		{"\x91hvc1\x00\x00", 0, ""},
+		{"\x91av01\x00\x00\x42f", 0, "\x00\x00\x42f"},
+		{"\x96\x01avc1\x03\x00\x00\x21f", 33, "f"},
+		{"\x12f", 0, "f"},
+	} {
+		p, ok := ParseVideo([]byte(c.payload))
+		tracks := p.Tracks()
+		track, found := tracks.Next()
+		if offset, picture := p.Picture(track); !ok || !found || offset != c.offset || string(picture) != c.picture {
+			t.Errorf("%q: %q is shown %d ms later, want %q, %d ms", c.payload, picture, offset, c.picture, c.offset)
+		}
+	}
+}

@@ -144,11 +144,8 @@ func (p *Pictures) lengths() int {
 // composition time.
 func picture(v *Payload, t Track) []byte {
 	b := t.Body
-	if v.composed {
-		switch t.Codec {
-		case AVC, HEVC, VVC:
-			b = b[min(compositionTime, len(b)):]
-		}
+	if v.composed && hasComposition(t.Codec) {
+		b = b[min(compositionTime, len(b)):]
 	}
 	return b[:min(LookAhead, len(b))]
 }

@@ -66,6 +66,31 @@ func (t *Tracks) Next() (track Track, ok bool) {
 	return track, false
 }
 
+// Picture is what a track of a video payload has of one picture: how much later it is
+// shown than it is decoded, in ms, and its bytes. Of a track whose body ends inside
+// its composition time there is nothing.
+func (p *Payload) Picture(t Track) (offset int32, picture []byte) {
+	if p.composed && hasComposition(t.Codec) {
+		if len(t.Body) < compositionTime {
+			return 0, nil
+		}
+		return signed24(t.Body), t.Body[compositionTime:]
+	}
+	return p.offset, t.Body
+}
+
+// hasComposition says whether pictures of a codec have composition times.
+func hasComposition(codec FourCC) bool {
+	switch codec {
+	case AVC, HEVC, VVC:
+		return true
+	}
+	return false
+}
+
+// signed24 is a number of three bytes with a sign.
+func signed24(b []byte) int32 { return int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8) >> 8 }
+
 // Place is where a track lies in a payload of which only the front is at hand.
 type Place struct {
 	Track        // with no more of its body than its first bytes
