@@ -3,7 +3,8 @@ module flashpod.dev/flashpod
 go 1.26.0
 
 require (
-	github.com/abema/go-mp4 v1.7.1
+	github.com/abema/go-mp4 v1.7.3
+	github.com/bluenviron/mediacommon/v2 v2.9.5
 	github.com/go-logr/logr v1.4.3
 	github.com/prometheus/client_golang v1.25.0
 	github.com/schollz/progressbar/v3 v3.19.1
