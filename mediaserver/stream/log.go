@@ -57,6 +57,7 @@ type segment struct {
 
 	forks    []fork                     // where next is not what comes next for some; set before it
 	framings atomic.Pointer[[]*framing] // other encodings than RTMP's; nil: none
+	cuts     atomic.Pointer[cutMark]    // packets that are cuts
 
 	used int // bytes of buf; the writer's own
 }
@@ -160,6 +161,7 @@ type log struct {
 	published atomic.Int64
 
 	encodings []Encoding // that packets are framed in
+	cut       *Cut       // that the next packet is; nil: it is none
 }
 
 // begin makes an empty log, whose first byte is at an offset, behind such jumps.
@@ -205,6 +207,9 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 	}
 	room := s.buf[s.used:s.used:len(s.buf)]
 	written := len(rtmp.AppendChunks(room, m, rtmp.ChunkSize))
+	if l.cut != nil {
+		markCut(&s.cuts, n, *l.cut)
+	}
 	s.packets[n] = packet{
 		start: uint32(s.used),
 		end:   uint32(s.used + written),

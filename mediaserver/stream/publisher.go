@@ -74,6 +74,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 // put appends a message to the stream's log and its branches. The caller holds
 // s.mu.
 func (s *Stream) put(out *rtmp.Message, f *facts) {
+	s.cutBefore(out, f)
 	s.add(&s.line, out, f)
 	for b := range s.branches() {
 		s.addTo(b, out)
@@ -120,10 +121,19 @@ func (s *Stream) judge(l *line, kind rtmp.MessageType, data []byte) (f facts) {
 
 // add appends a message to a line, and keeps what new players need of it.
 func (s *Stream) add(l *line, m *rtmp.Message, f *facts) {
-	if f.flags&flagHeader != 0 && l.headers.keep(m.Type, &f.Payload, m.Payload) {
-		s.version++
+	if f.flags&flagHeader != 0 {
+		early := l == &s.line && s.isEarly(m, f)
+		if l.headers.keep(m.Type, &f.Payload, m.Payload) {
+			s.version++
+			if l == &s.line && !early {
+				s.cuts.renew()
+			}
+		}
 	}
 	at := l.log.append(m, f.flags)
+	if l == &s.line {
+		s.keepCut(at)
+	}
 	s.keepKey(l, at, m.Timestamp, f.begins)
 }
 

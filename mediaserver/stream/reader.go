@@ -31,6 +31,7 @@ type Reader struct {
 	lagged   chan struct{} // closed when the log is not kept for it any more
 	read     atomic.Int64  // how much of the log was published before its place
 	tookOver bool          // at the message that Next has returned; used by its caller only
+	cut      Cut           // likewise; Number is 0 for none
 
 	// mu guards the rest. Stream.mu may be held when it is taken; nothing is taken
 	// while it is.
@@ -48,6 +49,11 @@ type Reader struct {
 func (s *Stream) NewReader() *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.newReader()
+}
+
+// newReader is NewReader. The caller holds s.mu.
+func (s *Stream) newReader() *Reader {
 	r := &Reader{s: s, wake: make(chan struct{}, 1), bound: maxReaderLag, lagged: make(chan struct{})}
 	switch k := s.key.Load(); {
 	case k != nil:
@@ -89,7 +95,7 @@ var errNothingYet = errors.New("nothing has come yet")
 func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tookOver = false
+	r.tookOver, r.cut = false, Cut{}
 	if r.gone != nil {
 		return m, nil, p, r.gone
 	}
@@ -110,6 +116,7 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 			r.tookOver, r.waiting = true, false // the new one begins, wherever the old one was
 		}
 		seg, p = r.at.seg, r.at.seg.packets[r.at.i]
+		cut, _ := seg.cutAt(r.at.i)
 		r.at.i++
 		r.read.Store(r.at.published(&r.s.log))
 		switch {
@@ -122,6 +129,7 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 		case p.flags&flagKey != 0:
 			r.waiting = false
 		}
+		r.cut = cut
 		return m, seg, p, nil
 	}
 }
@@ -207,6 +215,7 @@ func (s *segment) apart() *segment {
 	for ; s != nil; s = s.next.Load() {
 		c := &segment{of: s.of, base: s.base, jumped: s.jumped, began: s.began, buf: s.buf, packets: s.packets}
 		c.n.Store(s.n.Load())
+		c.cuts.Store(s.cuts.Load())
 		last.next.Store(c)
 		last = c
 	}

@@ -40,6 +40,8 @@ func (s *Stream) forget() {
 	s.joinBranches()
 	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
 	s.seen, s.plays = tracks.Seen{}, false
+	s.cutsVideo, s.cutsAudio = false, false
+	s.cuts.renew()
 	s.data, s.dataBytes = nil, 0
 	s.version++
 	s.await(nil, nil)

@@ -1,0 +1,223 @@
+package stream
+
+import (
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+const (
+	// minCut is how far cuts are apart at least: keyframes of two seconds, which come
+	// a little early, are a cut each.
+	minCut = 1900 * time.Millisecond
+	// anewCut is that where what follows is something else: whose headers change all
+	// the time must not be cut all the time.
+	anewCut = 500 * time.Millisecond
+	// A target lies between these. A stream without one is cut at maxTarget.
+	minTarget = 2 * time.Second
+	maxTarget = 6 * time.Second
+	// Where no keyframe has come, a cut is made this much behind the target: by a
+	// picture, else by sound, which often runs ahead. What lies between cuts is no
+	// longer than the target, rounded to seconds.
+	latePicture = 300 * time.Millisecond
+	lateSound   = 450 * time.Millisecond
+	// cutJump is how much a timestamp may go back, or forward past all this, until it
+	// is another clock's.
+	cutJump = 3 * time.Second
+	// settled is how long behind a cut a first frame of a kind is no surprise.
+	settled = 250 * time.Millisecond
+)
+
+// Cut is a place in a stream where a segment of it begins, for readers that cut it
+// into pieces. Where they are, and their numbers, follow from what was published
+// alone, so that all who read it cut it in the same places and call the pieces the
+// same.
+type Cut struct {
+	// Number is one more than that of the cut before. The first one's is the time, in
+	// seconds since 1970: a stream that is made anew, by a server that starts again,
+	// gives no number twice.
+	Number int64
+	// Epoch grows where what follows does not go on from what came before: there is
+	// another publisher, another clock, or other headers are in force.
+	Epoch int64
+	// Time is the timestamp of the first packet, and At when it came; within an epoch,
+	// one goes on as the other does.
+	Time media.Timestamp
+	At   time.Time
+	// Target is how far cuts are apart at most, in whole seconds, rounded; 0 as long as
+	// that is not known. Once it is, it stays.
+	Target time.Duration
+	// Key says whether decoding may begin here. Where keyframes are far apart it is
+	// cut between them.
+	Key bool
+}
+
+// cutter makes the cuts of a stream. Guarded by Stream.mu.
+type cutter struct {
+	newest Cut       // Number is 0 before the first
+	anew   bool      // what comes next does not go on
+	first  Cut       // of the epoch
+	place  *cutPlace // where readers may begin; nil: at the next one
+}
+
+// cutPlace is a cut where decoding may begin. It keeps nothing of the log: as a rule,
+// the newest keyframe does.
+type cutPlace struct {
+	seg weak.Pointer[segment]
+	i   int32
+	cut Cut
+}
+
+// cutMark says of a segment's packet that it is a cut. Marks go from the newest back.
+type cutMark struct {
+	i      int32
+	cut    Cut
+	before *cutMark
+}
+
+// cutAt is the cut that packet i is; ok is false when it is none.
+func (s *segment) cutAt(i int32) (cut Cut, ok bool) {
+	for m := s.cuts.Load(); m != nil; m = m.before {
+		if m.i == i {
+			return m.cut, true
+		}
+	}
+	return cut, false
+}
+
+func markCut(marks *atomic.Pointer[cutMark], i int32, cut Cut) {
+	marks.Store(&cutMark{i, cut, marks.Load()})
+}
+
+// next says whether the next frame of the stream, which is published at a time, is a
+// cut. key is whether decoding may begin with it.
+func (c *cutter) next(video, key bool, at media.Timestamp, now time.Time) (cut Cut, ok bool) {
+	if c.newest.Number == 0 {
+		if !key {
+			return cut, false
+		}
+		return c.cut(Cut{Number: now.Unix(), Time: at, At: now, Key: true}), true
+	}
+	length := at.Sub(c.newest.Time)
+	most, late := c.newest.Target, lateSound
+	if most == 0 {
+		most = maxTarget
+	}
+	if video {
+		late = latePicture
+	}
+	if length < -cutJump || length > most+cutJump {
+		c.anew = true
+	}
+	forced := length >= most+late || length < -cutJump
+	switch {
+	case key && c.anew && (length >= anewCut || length < 0):
+	case key && length >= minCut:
+	case !forced:
+		return cut, false
+	}
+	cut = Cut{Number: c.newest.Number + 1, Epoch: c.newest.Epoch, Time: at, At: c.first.At.Add(at.Sub(c.first.Time)), Target: c.newest.Target, Key: key}
+	if cut.Target == 0 && length >= minCut {
+		cut.Target = min(max((length+time.Second-1).Truncate(time.Second), minTarget), maxTarget)
+	}
+	if c.anew {
+		cut.Epoch, cut.At = cut.Epoch+1, now
+	}
+	return c.cut(cut), true
+}
+
+func (c *cutter) cut(cut Cut) Cut {
+	if c.newest.Number == 0 || c.anew {
+		c.first = cut
+	}
+	c.newest, c.anew = cut, false
+	return cut
+}
+
+// renew says that what comes next does not go on from what came before.
+func (c *cutter) renew() { c.anew, c.place = true, nil }
+
+// cutBefore has the log cut before a frame of its own, where it is to be. The caller
+// holds s.mu.
+func (s *Stream) cutBefore(m *rtmp.Message, f *facts) {
+	s.log.cut = nil
+	video := m.Type == rtmp.TypeVideo
+	if !f.parsed || f.Kind != payload.Frames {
+		return
+	}
+	if s.unannounced(video) && !s.cuts.isFresh(m.Timestamp) {
+		s.cuts.renew()
+	}
+	if video {
+		s.cutsVideo = true
+	} else {
+		s.cutsAudio = true
+	}
+	key := f.begins != payload.NoBeginning || !video && !s.hasVideo
+	if cut, ok := s.cuts.next(video, key, m.Timestamp, time.Now()); ok {
+		s.log.cut = &cut
+	}
+}
+
+// isFresh says whether what comes at a time belongs to the beginning of what has been
+// cut last, so that it is no surprise.
+func (c *cutter) isFresh(at media.Timestamp) bool {
+	return c.newest.Number == 0 || at.Sub(c.newest.Time) <= settled
+}
+
+// isEarly says whether a header is of tracks that have had none, which begin with what
+// has been cut last.
+func (s *Stream) isEarly(m *rtmp.Message, f *facts) bool {
+	of := f.TrackSet()
+	for _, h := range s.headers.list {
+		if h.kind == m.Type && h.what == f.Kind && h.tracks.Without(of) != h.tracks {
+			return false
+		}
+	}
+	return !s.cuts.anew && s.cuts.isFresh(m.Timestamp)
+}
+
+// unannounced says whether a kind comes for the first time, and no header has said
+// that it would.
+func (s *Stream) unannounced(video bool) bool {
+	kind, came := rtmp.TypeAudio, s.cutsAudio
+	if video {
+		kind, came = rtmp.TypeVideo, s.cutsVideo
+	}
+	for _, h := range s.headers.list {
+		came = came || h.kind == kind
+	}
+	return !came
+}
+
+// keepCut keeps the place of a cut where readers may begin. The caller holds s.mu.
+func (s *Stream) keepCut(at position) {
+	c := &s.cuts
+	if cut := s.log.cut; cut != nil && cut.Key {
+		c.place = &cutPlace{weak.Make(at.seg), at.i, *cut}
+	}
+	s.log.cut = nil
+}
+
+// NewCutReader is NewReader for those who cut what they read: it starts at the newest
+// cut where decoding may begin; or, where there is none, before it.
+func (s *Stream) NewCutReader() *Reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.newReader()
+	if p := s.cuts.place; p != nil {
+		if seg := p.seg.Value(); seg != nil {
+			r.at, r.preamble, r.waiting = position{seg, p.i}, s.storedMessages(&s.line, p.cut.Time), false
+			r.read.Store(r.at.published(&s.log))
+		}
+	}
+	return r
+}
+
+// Cut is where a segment begins with the message that Next has returned; ok is false
+// when none does. It is for the caller of Next.
+func (r *Reader) Cut() (cut Cut, ok bool) { return r.cut, r.cut.Number != 0 }
