@@ -1,0 +1,18 @@
+// Package hls serves streams to players of HLS and low-latency HLS (RFC 8216bis), live
+// and recorded.
+//
+// A live stream is cut by one reader of its log, whatever the number of viewers, from
+// the first viewer's request until some time after the last. A publication says where
+// (stream.Cut): what segments and parts are called, and what is in them, follows from
+// what was published alone, so that every server that has the stream gives the same
+// names to the same bytes. The tracks of a stream are variants of one multivariant
+// playlist; sound goes with each of them. A recorded stream is cut where its index has
+// keyframes; its segments are made when they are asked for, and some are kept.
+//
+// All that is kept lies in memory that a budget pays for; requests that wait for what
+// comes are bounded, as is how long they wait.
+//
+// The package knows HTTP, streams and files that are open. Who may see what, and where
+// it is, whoever serves says: see [House]. It sets no header for pages of other
+// origins, and counts no viewers.
+package hls

@@ -1,0 +1,501 @@
+package hls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/fmp4"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// House is where streams are: whoever serves HTTP. Its methods may wait, until the
+// request's context ends.
+type House interface {
+	// Live returns the live stream of a name, "APPLICATION/INSTANCE/NAME", for the
+	// viewer of a request, and Recording the recorded one. They fail with ErrNotFound
+	// where there is none, or with a *Refusal.
+	Live(r *http.Request, name string) (*stream.Stream, error)
+	Recording(r *http.Request, name string) (*Recording, error)
+}
+
+// ErrNotFound says that there is no such stream.
+var ErrNotFound = errors.New("no such stream")
+
+// Refusal says why a viewer does not get what it asks for.
+type Refusal struct {
+	Status int // of HTTP
+	Reason string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Reason }
+
+// Options of a handler. The zero value works.
+type Options struct {
+	// Budget is for the bytes of all segments; nil has no bound.
+	Budget *budget.Budget
+	// MaxStreams bounds the live streams that are cut at once; 0: 256.
+	MaxStreams int
+	// MaxWaiting bounds the requests that wait at once for what has not come; 0: 4096.
+	MaxWaiting int
+	// IdleAfter is how long a stream is cut on without a viewer; 0: 30 s.
+	IdleAfter time.Duration
+}
+
+// Handler answers requests for playlists and what they list. All methods may be called
+// from any goroutine.
+type Handler struct {
+	house   House
+	opts    Options
+	waiting *budget.Budget
+	cache   *cache
+
+	mu     sync.Mutex // live.mu is taken alone, after it
+	live   map[*stream.Stream]*live
+	closed bool
+	runs   sync.WaitGroup
+}
+
+// New makes a handler.
+func New(house House, opts Options) *Handler {
+	if opts.MaxStreams == 0 {
+		opts.MaxStreams = 256
+	}
+	if opts.MaxWaiting == 0 {
+		opts.MaxWaiting = 4096
+	}
+	if opts.IdleAfter == 0 {
+		opts.IdleAfter = 30 * time.Second
+	}
+	return &Handler{
+		house: house, opts: opts, live: map[*stream.Stream]*live{},
+		waiting: budget.New("waiting HLS requests", int64(opts.MaxWaiting)), cache: newCache(opts.Budget),
+	}
+}
+
+// Close ends everything; requests that wait are answered. It waits for goroutines.
+func (h *Handler) Close() {
+	h.mu.Lock()
+	h.closed = true
+	all := h.live
+	h.live = map[*stream.Stream]*live{}
+	h.mu.Unlock()
+	for _, l := range all {
+		l.close()
+	}
+	h.runs.Wait()
+}
+
+// Streams is how many live streams are cut now.
+func (h *Handler) Streams() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.live)
+}
+
+// Match says whether a path may be one of HLS's, and cuts it into the name of a stream
+// and a file's.
+func Match(urlPath string) (name, file string, ok bool) {
+	dir, file := path.Split(urlPath)
+	name = strings.Trim(dir, "/")
+	if _, known := parseFile(file); !known || name == "" {
+		return "", "", false
+	}
+	return name, file, true
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, base, ok := Match(r.URL.Path)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "playlists and segments are read only", http.StatusMethodNotAllowed)
+		return
+	}
+	f, _ := parseFile(base)
+	if err := h.serve(w, r, name, f); err != nil {
+		refuse(w, err)
+	}
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string, f file) error {
+	s, err := h.house.Live(r, name)
+	if err == nil && s.Live() || err == nil && h.cuts(s) {
+		l, err := h.of(s)
+		if err != nil {
+			return err
+		}
+		return h.serveLive(w, r, l, f)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	rec, err := h.house.Recording(r, name)
+	if err != nil {
+		return err
+	}
+	defer rec.Close()
+	return h.serveRecording(w, r, rec, f)
+}
+
+// cuts says whether a stream's segments are there, though it may be over.
+func (h *Handler) cuts(s *stream.Stream) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.live[s] != nil
+}
+
+// refuse answers with why.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusServiceUnavailable
+	var no *Refusal
+	switch {
+	case errors.As(err, &no):
+		status = no.Status
+	case errors.Is(err, ErrNotFound), errors.Is(err, errGone):
+		status = http.StatusNotFound
+	case errors.Is(err, fmp4.ErrCodec), errors.Is(err, fmp4.ErrConfig), errors.Is(err, errNothing):
+		status = http.StatusUnsupportedMediaType
+	case errors.Is(err, context.Canceled):
+		return // nobody listens
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, err.Error(), status)
+}
+
+// of is what a stream is cut by, from now on if it is not yet.
+func (h *Handler) of(s *stream.Stream) (*live, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.live[s]
+	if l != nil && l.serves(s.Live()) {
+		return l, nil
+	}
+	switch {
+	case h.closed:
+		return nil, &Refusal{http.StatusServiceUnavailable, "the server is closing"}
+	case l == nil && len(h.live) >= h.opts.MaxStreams:
+		return nil, &Refusal{http.StatusServiceUnavailable, fmt.Sprintf("%d streams are watched by HLS, as many as may be: try again later", len(h.live))}
+	}
+	if l != nil {
+		l.close()
+	}
+	l = newLive(h.opts.Budget)
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	h.live[s] = l
+	r := s.NewCutReader()
+	h.runs.Go(func() {
+		l.run(ctx, s, r)
+		cancel()
+	})
+	h.expire(s, l, h.opts.IdleAfter)
+	return l, nil
+}
+
+// serves says whether requests of a stream, which is live or not, are answered from l.
+func (l *live) serves(published bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return time.Since(l.failedAt) < tryAgain
+	}
+	return !l.ended || !published
+}
+
+// tryAgain is for how long a stream that cannot be cut is not tried again.
+const tryAgain = 5 * time.Second
+
+// expire closes what nobody has asked for any more.
+func (h *Handler) expire(s *stream.Stream, l *live, after time.Duration) {
+	time.AfterFunc(after, func() {
+		l.mu.Lock()
+		idle := time.Since(l.asked)
+		l.mu.Unlock()
+		h.mu.Lock()
+		is := h.live[s] == l
+		if is && idle >= h.opts.IdleAfter {
+			delete(h.live, s)
+		}
+		h.mu.Unlock()
+		switch {
+		case !is:
+		case idle >= h.opts.IdleAfter:
+			l.close()
+		default:
+			h.expire(s, l, h.opts.IdleAfter-idle)
+		}
+	})
+}
+
+// firstWait is how long a first viewer waits for a keyframe and what comes up to the
+// next one.
+const firstWait = 20 * time.Second
+
+// wait is live.await, where there is room for one more that waits, for so long. what
+// is said where the time is over.
+func (h *Handler) wait(r *http.Request, l *live, most time.Duration, what string, is func() bool) error {
+	over := &Refusal{http.StatusServiceUnavailable, what}
+	now, cancel := context.WithCancelCause(r.Context())
+	cancel(over)
+	err := l.await(now, is) // most are there
+	if err == nil || !errors.Is(err, over) {
+		return err
+	}
+	if r.Context().Err() != nil {
+		return r.Context().Err()
+	}
+	if !h.waiting.Take(1) {
+		return &Refusal{http.StatusServiceUnavailable, "too many requests wait for segments: try again later"}
+	}
+	defer h.waiting.Give(1)
+	ctx, stop := context.WithTimeoutCause(r.Context(), most, over)
+	defer stop()
+	return l.await(ctx, is)
+}
+
+func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, l *live, f file) error {
+	const notYet = "the stream has brought no whole segment yet: it needs keyframes, two seconds apart or less as a rule"
+	switch {
+	case f.index:
+		if err := h.wait(r, l, firstWait, notYet, l.ready); err != nil {
+			return err
+		}
+		text := l.index()
+		l.mu.Unlock()
+		return sendPlaylist(w, r, text)
+	case f.playlist:
+		return h.serveMedia(w, r, l, f.variant, notYet)
+	case f.init != "":
+		return h.serveInit(w, r, l, f)
+	}
+	return h.serveSegment(w, r, l, f)
+}
+
+// serveMedia answers with a media playlist, when it has what the request asks it to
+// have (RFC 8216bis §6.2.5.2).
+func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id int, notYet string) error {
+	msn, part, err := blockUntil(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	if err := h.wait(r, l, firstWait, notYet, l.ready); err != nil {
+		return err
+	}
+	newest, _ := l.newest(id)
+	target := l.target
+	l.mu.Unlock()
+	if msn >= 0 {
+		if msn > newest+1 {
+			return &Refusal{http.StatusBadRequest, fmt.Sprintf("_HLS_msn=%d is too far ahead: the newest segment is %d", msn, newest)}
+		}
+		const late = "what the playlist is to have has not come in time"
+		is := func() bool { return l.ready() && (l.has(id, msn, part) || l.ended) }
+		if err := h.wait(r, l, 3*max(target, time.Second), late, is); err != nil {
+			return err
+		}
+	} else if err := h.wait(r, l, firstWait, notYet, l.ready); err != nil {
+		return err
+	}
+	found := false
+	for _, s := range l.segments[l.first:] {
+		found = found || s.variants[id] != nil
+	}
+	text := ""
+	if found {
+		text = l.media(id)
+	}
+	l.mu.Unlock()
+	if !found {
+		return errGone
+	}
+	return sendPlaylist(w, r, text)
+}
+
+// blockUntil reads _HLS_msn and _HLS_part; -1 where they are not given.
+func blockUntil(q url.Values) (msn int64, part int, err error) {
+	msn, part = -1, -1
+	if v := q.Get("_HLS_msn"); v != "" {
+		if msn, err = strconv.ParseInt(v, 10, 62); err != nil || msn < 0 {
+			return 0, 0, &Refusal{http.StatusBadRequest, "_HLS_msn is no number of a segment"}
+		}
+	}
+	if v := q.Get("_HLS_part"); v != "" {
+		n, err := strconv.ParseInt(v, 10, 31)
+		if err != nil || n < 0 || msn < 0 {
+			return 0, 0, &Refusal{http.StatusBadRequest, "_HLS_part is no number of a part, or _HLS_msn is missing"}
+		}
+		part = int(n)
+	}
+	return msn, part, nil
+}
+
+func (h *Handler) serveInit(w http.ResponseWriter, r *http.Request, l *live, f file) error {
+	var n *initSegment
+	err := h.wait(r, l, time.Second, errGone.Error(), func() bool {
+		for _, s := range append([]*segment{l.open}, l.segments...) {
+			if s != nil && s.variants[f.variant] != nil && s.variants[f.variant].init.name == f.init {
+				n = s.variants[f.variant].init
+			}
+		}
+		return n != nil || len(l.segments) > 0
+	})
+	if err != nil {
+		return err
+	}
+	l.mu.Unlock()
+	if n == nil {
+		return errGone
+	}
+	return send(w, r, mimeMP4, forever, n.data)
+}
+
+// serveSegment answers with a segment, or with a part, which may be the next one.
+func (h *Handler) serveSegment(w http.ResponseWriter, r *http.Request, l *live, f file) error {
+	var data [][]byte
+	gone := false
+	is := func() bool {
+		newest, parts := l.newest(f.variant)
+		s := l.find(f.number)
+		hinted := l.open != nil && (f.number == newest && f.part >= 0 && f.part <= parts)
+		switch {
+		case s != nil && s.variants[f.variant] != nil && (f.part >= 0 && f.part < len(s.variants[f.variant].parts) || f.part < 0 && s != l.open):
+			v := s.variants[f.variant]
+			if f.part >= 0 {
+				data = [][]byte{v.parts[f.part].data}
+				return true
+			}
+			for _, p := range v.parts {
+				data = append(data, p.data)
+			}
+			return true
+		case hinted && !l.ended:
+			return false
+		}
+		gone = true
+		return true
+	}
+	if err := h.wait(r, l, 3*maxTarget, "the part has not come in time", is); err != nil {
+		return err
+	}
+	l.mu.Unlock()
+	if gone {
+		return errGone
+	}
+	return send(w, r, mimeMP4, forever, data...)
+}
+
+// maxTarget is the longest that segments are.
+const maxTarget = 6 * time.Second
+
+const (
+	mimePlaylist = "application/vnd.apple.mpegurl"
+	mimeMP4      = "video/mp4"
+	// What has a name keeps its bytes.
+	forever = "max-age=3600, immutable"
+	// sendTime is how long a viewer may take for one file.
+	sendTime = 30 * time.Second
+)
+
+// sendPlaylist sends a playlist whose addresses have what the request's own had.
+func sendPlaylist(w http.ResponseWriter, r *http.Request, text string) error {
+	return send(w, r, mimePlaylist, "no-cache", []byte(withSuffix(text, suffix(r.URL.Query()))))
+}
+
+// suffix is a request's query without what is the playlist's own.
+func suffix(q url.Values) string {
+	for name := range q {
+		if strings.HasPrefix(name, "_HLS_") {
+			q.Del(name)
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+func send(w http.ResponseWriter, r *http.Request, kind, keep string, data ...[]byte) error {
+	n := 0
+	for _, b := range data {
+		n += len(b)
+	}
+	head := w.Header()
+	head.Set("Content-Type", kind)
+	head.Set("Content-Length", strconv.Itoa(n))
+	head.Set("Cache-Control", keep)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTime)) // where there is one
+	for _, b := range data {
+		if _, err := w.Write(b); err != nil {
+			return context.Canceled // it has gone
+		}
+	}
+	return nil
+}
+
+// file is what the last part of a path names.
+type file struct {
+	index, playlist bool
+	variant         int
+	init            string
+	number          int64
+	part            int // -1: the whole segment
+}
+
+// parseFile reads a file's name; ok is false where it is none of ours.
+func parseFile(base string) (f file, ok bool) {
+	if base == indexFile {
+		return file{index: true}, true
+	}
+	f.part = -1
+	ext := path.Ext(base)
+	stem, rest, more := strings.Cut(strings.TrimSuffix(base, ext), "-")
+	if f.variant, ok = parseVariant(stem); !ok || more == (ext == playlistType) {
+		return f, false
+	}
+	switch ext {
+	case playlistType:
+		f.playlist = true
+		return f, true
+	case initType:
+		f.init = rest
+		return f, rest != "" && len(rest) <= 16
+	case segmentType:
+		number, part, parted := strings.Cut(rest, ".")
+		n, err := strconv.ParseUint(number, 10, 62)
+		f.number = int64(n)
+		if parted {
+			var p uint64
+			var bad error
+			p, bad = strconv.ParseUint(part, 10, 31)
+			f.part, err = int(p), errors.Join(err, bad)
+		}
+		return f, err == nil
+	}
+	return f, false
+}
+
+func parseVariant(s string) (id int, ok bool) {
+	if s == audioName {
+		return audioOnly, true
+	}
+	number, is := strings.CutPrefix(s, "v")
+	n, err := strconv.ParseUint(number, 10, 8)
+	return int(n), is && err == nil
+}

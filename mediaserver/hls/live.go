@@ -1,0 +1,343 @@
+package hls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+const (
+	// listed is how many segments a playlist has. As many again as kept are not listed
+	// any more, and are still there for players that have read the playlist before.
+	listed = 7
+	kept   = 3
+	// fewest is how many are listed where there is no room for more: players need
+	// three.
+	fewest = 3
+	// maxSegment bounds the bytes of one segment of all variants.
+	maxSegment = 64 << 20
+	// partsFor is how many targets from the end parts are listed (RFC 8216bis
+	// §4.4.4.9).
+	partsFor = 3
+)
+
+// errRoom says that there is no memory for another stream's segments.
+var errRoom = errors.New("the server has no memory left for the stream's segments")
+
+// piece is what a segment has of a variant.
+type piece struct {
+	init  *initSegment
+	parts []*part
+	size  int64
+}
+
+// segment is a cut of a stream with all its variants. Guarded by live.mu until it has
+// ended, but for its parts, which are immutable.
+type segment struct {
+	cut      stream.Cut
+	length   time.Duration // 0: it has not ended
+	variants map[int]*piece
+}
+
+func (s *segment) size() (n int64) {
+	for _, p := range s.variants {
+		n += p.size
+	}
+	return n
+}
+
+// live is a stream that is cut into segments, as long as somebody watches.
+type live struct {
+	budget *budget.Budget
+	cancel context.CancelFunc
+
+	mu        sync.Mutex // nothing else is taken while it is held
+	changed   chan struct{}
+	segments  []*segment // those that have ended
+	first     int        // of segments, that is listed
+	open      *segment
+	target    time.Duration
+	parts     bool // they are listed: pictures are near enough to one another
+	ended     bool
+	err       error // why nothing more comes, where the publication is not over
+	failedAt  time.Time
+	asked     time.Time
+	playlists map[int]string // as they are now
+}
+
+func newLive(b *budget.Budget) *live {
+	return &live{budget: b, changed: make(chan struct{}), asked: time.Now(), playlists: map[int]string{}}
+}
+
+// run cuts a stream, from a reader's place on, until its publication is over, or ctx.
+func (l *live) run(ctx context.Context, s *stream.Stream, r *stream.Reader) {
+	err := l.read(ctx, r)
+	for errors.Is(err, stream.ErrLagged) {
+		l.restart()
+		err = l.read(ctx, s.NewCutReader())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if !errors.Is(err, io.EOF) {
+		l.err, l.failedAt = err, time.Now()
+	}
+	l.tell()
+}
+
+func (l *live) read(ctx context.Context, r *stream.Reader) error {
+	defer r.Close()
+	made := segmenter{sink: l}
+	for {
+		m, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return errors.Join(made.finish(), err)
+		}
+		if err != nil {
+			return err
+		}
+		var at *stream.Cut
+		if cut, ok := r.Cut(); ok {
+			at = &cut
+		}
+		if err := made.message(&m, at); err != nil {
+			return err
+		}
+		if err := l.failed(); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *live) failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// restart forgets all segments: what comes does not follow them.
+func (l *live) restart() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropAll()
+	l.tell()
+}
+
+// tell wakes all who wait. The caller holds l.mu.
+func (l *live) tell() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+	clear(l.playlists)
+}
+
+// begin implements sink.
+func (l *live) begin(cut stream.Cut) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open != nil { // nothing of it has come
+		l.budget.Give(l.open.size())
+	}
+	l.open = &segment{cut: cut, variants: map[int]*piece{}}
+	if cut.Target > 0 {
+		l.target = cut.Target
+	}
+	l.tell()
+}
+
+// part implements sink.
+func (l *live) part(parts map[int]*part, inits map[int]*initSegment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := int64(0)
+	for _, p := range parts {
+		n += int64(len(p.data))
+	}
+	switch {
+	case l.err != nil:
+		return
+	case l.open.size()+n > maxSegment:
+		l.err = fmt.Errorf("a segment has more than %d MiB: publish at a lower bit rate, with keyframes every two seconds", maxSegment>>20)
+		return
+	case !l.room(n):
+		l.err = errRoom
+		return
+	}
+	for id, p := range parts {
+		v := l.open.variants[id]
+		if v == nil {
+			v = &piece{init: inits[id]}
+			l.open.variants[id] = v
+		}
+		v.parts = append(v.parts, p)
+		v.size += int64(len(p.data))
+	}
+	l.tell()
+}
+
+// room takes n bytes of the budget, if it must in place of older segments. The caller
+// holds l.mu.
+func (l *live) room(n int64) bool {
+	for !l.budget.Take(n) {
+		if len(l.segments) <= fewest {
+			return false
+		}
+		l.dropFirst()
+	}
+	return true
+}
+
+func (l *live) dropFirst() {
+	l.budget.Give(l.segments[0].size())
+	l.segments = slices.Delete(l.segments, 0, 1)
+	l.first = max(0, l.first-1)
+}
+
+// dropAll gives everything back. The caller holds l.mu.
+func (l *live) dropAll() {
+	for len(l.segments) > 0 {
+		l.dropFirst()
+	}
+	if l.open != nil {
+		l.budget.Give(l.open.size())
+		l.open = nil
+	}
+}
+
+// end implements sink.
+func (l *live) end(length time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.open
+	l.open = nil
+	s.length = length
+	if len(l.segments) == 0 {
+		l.parts = nearParts(s)
+	}
+	l.segments = append(l.segments, s)
+	if len(l.segments)-l.first > listed {
+		l.first++
+	}
+	if l.first > kept {
+		l.dropFirst()
+	}
+	l.tell()
+}
+
+// nearParts says whether the parts of a segment are as long as they should be.
+func nearParts(s *segment) bool {
+	for _, v := range s.variants {
+		for _, p := range v.parts[:len(v.parts)-1] {
+			if p.length < minPart || p.length > partTarget {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// close ends it, once. Segments that are being sent are sent to their end.
+func (l *live) close() {
+	l.cancel()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if l.err == nil {
+		l.err = errClosed
+	}
+	l.dropAll()
+	l.tell()
+}
+
+var errClosed = errors.New("nobody has watched it any more")
+
+// ready says whether there is something to play.
+func (l *live) ready() bool {
+	return len(l.segments) > 0 && (l.target > 0 || l.ended)
+}
+
+// await waits until what is asked for under l.mu is so, and returns with that held;
+// or fails, with nothing held, when nothing more comes, or ctx ends.
+func (l *live) await(ctx context.Context, is func() bool) error {
+	for {
+		l.mu.Lock()
+		l.asked = time.Now()
+		if is() {
+			return nil
+		}
+		changed, ended, err := l.changed, l.ended, l.err
+		l.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case ended:
+			return errGone
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// errGone says that what was asked for will not come.
+var errGone = errors.New("there is no such segment, or not any more")
+
+// ids are the variants of the newest segment that has ended, in their order. The
+// caller holds l.mu.
+func (l *live) ids() []int {
+	if len(l.segments) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(l.segments[len(l.segments)-1].variants))
+}
+
+// find is a segment by its number; nil: it is not there. The caller holds l.mu.
+func (l *live) find(number int64) *segment {
+	if l.open != nil && l.open.cut.Number == number {
+		return l.open
+	}
+	for _, s := range l.segments {
+		if s.cut.Number == number {
+			return s
+		}
+	}
+	return nil
+}
+
+// newest is the number of the newest segment, which may not have ended, and how many
+// parts it has of a variant. The caller holds l.mu.
+func (l *live) newest(id int) (number int64, parts int) {
+	s := l.open
+	if s == nil && len(l.segments) > 0 {
+		s = l.segments[len(l.segments)-1]
+	}
+	if s == nil {
+		return 0, 0
+	}
+	if v := s.variants[id]; v != nil {
+		parts = len(v.parts)
+	}
+	return s.cut.Number, parts
+}
+
+// has says whether a playlist would have a part, or a whole segment where part is -1.
+// The caller holds l.mu.
+func (l *live) has(id int, number int64, part int) bool {
+	newest, parts := l.newest(id)
+	switch {
+	case newest != number:
+		return newest > number
+	case l.open == nil:
+		return true
+	}
+	return part >= 0 && parts > part
+}
