@@ -53,7 +53,7 @@ bin/manager:
 generate: ## write again what is generated from the API types, and the linter's rules from the list of rooms
 	@hack/tools/generate.sh
 
-# ROWS=fanout,vod measures only those; RESULTS=hack/bench/results keeps the tables and the picture of the row growth.
+# ROWS=fanout,vod measures only those; RESULTS=hack/bench/results keeps the tables and pictures of the rows growth and applications.
 .PHONY: bench
 bench: bin/flashpod ## measure the media server against the kernel's floor (about ten minutes; see hack/bench)
 	@go build -o bin/bench ./hack/bench

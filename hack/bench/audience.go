@@ -79,7 +79,8 @@ type witnesses struct {
 	stopped   atomic.Bool
 	wg        sync.WaitGroup
 	words     []byte
-	mu        sync.Mutex // guards load while they connect
+	listens   func(*player, message)
+	mu        sync.Mutex // guards load, and the figures while they are not valid yet
 	load      *loader
 	seen      map[*player]*sight
 
@@ -105,6 +106,7 @@ func watch(t *target, name string) (*witnesses, error) {
 		return nil, err
 	}
 	w := &witnesses{load: l, words: playWords(name, -2000), seen: map[*player]*sight{}}
+	w.listens = w.hear
 	w.wg.Go(func() {
 		runtime.LockOSThread()
 		preferThread()
@@ -121,7 +123,7 @@ func watch(t *target, name string) (*witnesses, error) {
 // among the players says how early its turn comes in a round.
 func (w *witnesses) join() error {
 	w.mu.Lock()
-	err := w.load.add(w.words, w.hear)
+	err := w.load.add(w.words, w.listens)
 	w.mu.Unlock()
 	if err != nil {
 		return err
@@ -138,6 +140,19 @@ func (w *witnesses) join() error {
 		}
 		nap(int64(time.Millisecond))
 	}
+}
+
+// among brings n players to a loader, and witnesses evenly among them and at the end.
+func (w *witnesses) among(l *loader, n int, words []byte) error {
+	for k := range witnessCount {
+		if err := w.join(); err != nil {
+			return err
+		}
+		if err := l.open(n*(k+1)/witnessCount-n*k/witnessCount, same(words)); err != nil {
+			return err
+		}
+	}
+	return w.join()
 }
 
 func (w *witnesses) hear(p *player, m message) {
@@ -162,6 +177,15 @@ func (w *witnesses) hear(p *player, m message) {
 	}
 	s.number, s.begun = number, measuring
 	s.at = w.load.now
+}
+
+// take is what was measured since the last time, while it goes on.
+func (w *witnesses) take() (latencies []float64, lost int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	latencies, lost = w.latencies, w.lost
+	w.latencies, w.rounds, w.frames, w.lost = nil, nil, 0, 0
+	return latencies, lost
 }
 
 // begin starts to count.

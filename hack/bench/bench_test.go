@@ -17,6 +17,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 func TestPercentile(t *testing.T) {
@@ -115,6 +116,27 @@ func TestStream(t *testing.T) {
 	}
 	if audio < 430 || audio > 432 {
 		t.Errorf("%d audio messages in 10 s, want 44,100/1,024 a second", audio)
+	}
+}
+
+// TestSetter reads what a client of the object says with the server's own parser.
+func TestSetter(t *testing.T) {
+	for _, chat := range []bool{false, true} {
+		s := &setter{chat: chat}
+		p := newParser()
+		p.chunk = chunkSize
+		var got *sharedobject.Message
+		if err := p.feed(s.words(7), func(m message) {
+			var err error
+			if got, err = sharedobject.Parse(m.head, 1<<20); err != nil || m.size > len(m.head) {
+				t.Errorf("a message of %d bytes: %v", m.size, err)
+			}
+		}); err != nil || got == nil {
+			t.Fatal(got, err)
+		}
+		if want := map[bool]int{false: slotsTold, true: 1}[chat]; len(got.Events) != want || got.Name != objectName {
+			t.Errorf("%d events about %s, want %d", len(got.Events), got.Name, want)
+		}
 	}
 }
 

@@ -10,6 +10,6 @@
 // those two processes for each MB delivered, in one run: figures move with the
 // machine, ratios carry over.
 //
-// It knows the server by its door alone, and links none of it but the package
-// that encodes RTMP. It never judges a figure that it could not measure.
+// It knows the server by its door alone, and links none of it but what encodes
+// RTMP, and the script engine, whose own ceiling it measures. It never judges a figure that it could not measure.
 package main

@@ -40,11 +40,17 @@ type floor struct {
 // startFloor starts a floor for n players; file is what those that read one
 // read. Sending begins when all are connected.
 func (b *bench) startFloor(n int, via, file string) (*floor, error) {
+	return b.startFloorAt(n, via, file, int(bytesPerSecond()), interval)
+}
+
+// startFloorAt is startFloor with bytes a second for each player, and how often they
+// are sent.
+func (b *bench) startFloorAt(n int, via, file string, rate int, every time.Duration) (*floor, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "floor", "-players", strconv.Itoa(n), "-rate", strconv.Itoa(int(bytesPerSecond())), "-via", via, "-file", file)
+	cmd := exec.Command(self, "floor", "-players", strconv.Itoa(n), "-rate", strconv.Itoa(rate), "-every", every.String(), "-via", via, "-file", file)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -118,6 +124,7 @@ func floorMain(args []string) error {
 	set := flag.NewFlagSet("floor", flag.ContinueOnError)
 	n := set.Int("players", 1, "connections to wait for")
 	rate := set.Int("rate", 0, "bytes a second for each")
+	every := set.Duration("every", interval, "how often they are sent")
 	via := set.String("via", viaSend, "send, pread or sendfile")
 	file := set.String("file", "", "what pread and sendfile read")
 	if err := set.Parse(args); err != nil {
@@ -131,13 +138,13 @@ func floorMain(args []string) error {
 	if err != nil {
 		return err
 	}
-	piece := *rate * int(interval/time.Millisecond) / 1000
+	piece := max(1, int(float64(*rate)*every.Seconds()))
 	send, err := sender(*via, *file, *n, piece)
 	if err != nil {
 		return err
 	}
 	for round := int64(0); ; round++ {
-		nap(round*int64(interval) - clock())
+		nap(round*int64(*every) - clock())
 		for i, fd := range fds {
 			send(i, fd)
 		}

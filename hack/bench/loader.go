@@ -29,8 +29,9 @@ const (
 type player struct {
 	fd    int
 	stage stage
-	words []byte // its play command; nil: it takes what a floor sends
-	hello []byte // S0, S1 and S2 as far as they were received
+	words []byte           // its play command; nil: it takes what a floor sends
+	wants rtmp.MessageType // by which it is in; 0: a picture
+	hello []byte           // S0, S1 and S2 as far as they were received
 	parse *parser
 	hear  func(*player, message) // nil: it does not listen
 	send  func(b []byte) error   // by TLS; nil: to its socket
@@ -53,9 +54,10 @@ type loader struct {
 	opening int   // not at their first picture yet
 	ready   int
 	dead    int
-	why     error     // the first of the dead
-	first   []float64 // ms from play to first picture
-	leave   bool      // players disconnect at their first picture
+	why     error            // the first of the dead
+	first   []float64        // ms from play to first picture
+	leave   bool             // players disconnect at their first picture
+	wants   rtmp.MessageType // that players who are added wait for; 0: a picture
 	pace    pace
 }
 
@@ -81,7 +83,7 @@ func (l *loader) add(words []byte, hear func(*player, message)) error {
 	if err != nil {
 		return err
 	}
-	p := &player{fd: fd, words: words, hear: hear, stage: playing}
+	p := &player{fd: fd, words: words, wants: l.wants, hear: hear, stage: playing}
 	if words != nil {
 		p.stage = shaking
 		if err := sendAll(fd, firstWords()); err != nil {
@@ -286,7 +288,7 @@ func (l *loader) message(p *player, m message) error {
 		p.stage, p.asked = starting, clock()
 		return p.say(p.words)
 	case starting:
-		if isPicture(m) {
+		if p.wants != 0 && m.kind == p.wants || p.wants == 0 && isPicture(m) {
 			p.stage = playing
 			l.opening--
 			l.ready++

@@ -33,7 +33,12 @@ var rows = []row{
 	{"connect", "new players a second a core", connectRow},
 	{"idle", "a server that nobody uses", idleRow},
 	{"ingest", "200 publishers on one core", ingestRow},
+	{"calls", "clients' calls that a script answers", callsRow},
+	{"objects", "1,000 clients of one shared object: changes a second and core, and how late the last hears", objectsRow},
+	{"chat", "what a chat of 1,000 does to a stream of 1,000 in the same process", chatRow},
+	{"instances", "instances with a script: what an idle one takes, and how soon a new one answers", instancesRow},
 	{"growth", "CPU and memory against players and against streams", growthRow},
+	{"applications", "calls, shared objects and instances, as they grow", applicationsRow},
 }
 
 // bench is what a row may use.
@@ -69,13 +74,13 @@ func main() {
 	flag.StringVar(&b.binary, "server", "bin/flashpod", "the program to measure")
 	flag.DurationVar(&b.window, "window", 8*time.Second, "length of one measurement")
 	flag.Float64Var(&b.scale, "scale", 1, "of every audience: 0.1 for a quick look, whose figures mean little")
-	flag.StringVar(&b.results, "results", "", "folder to write growth.md and growth.svg to (default: growth is only printed)")
+	flag.StringVar(&b.results, "results", "", "folder to write the tables and pictures of growth and applications to (default: they are only printed)")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), introduction)
 		flag.PrintDefaults()
 		fmt.Fprint(flag.CommandLine.Output(), "\nrows:\n")
 		for _, r := range rows {
-			fmt.Fprintf(flag.CommandLine.Output(), "  %-9s %s\n", r.name, r.what)
+			fmt.Fprintf(flag.CommandLine.Output(), "  %-12s %s\n", r.name, r.what)
 		}
 	}
 	flag.Parse()
@@ -149,7 +154,7 @@ func (b *bench) run(selected []row) error {
 			got[i].row = r.name
 			fmt.Println(got[i].line())
 		}
-		fmt.Printf("%-9s took %v\n\n", r.name, time.Since(started).Round(time.Second))
+		fmt.Printf("%-12s took %v\n\n", r.name, time.Since(started).Round(time.Second))
 		all = append(all, got...)
 	}
 	if len(selected) > 1 {

@@ -37,17 +37,7 @@ func liveAt(t *target, n int, window time.Duration) (live, error) {
 	if err != nil {
 		return v, err
 	}
-	for k := range witnessCount {
-		if err == nil {
-			err = w.join()
-		}
-		if err == nil {
-			err = a.load.open(n*(k+1)/witnessCount-n*k/witnessCount, same(playWords("s", -2000)))
-		}
-	}
-	if err == nil {
-		err = w.join() // one at the end as well
-	}
+	err = w.among(a.load, n, playWords("s", -2000))
 	if err != nil {
 		w.leave()
 		return v, err

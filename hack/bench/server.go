@@ -30,7 +30,7 @@ spec:
   instance: _definst_
   access: {publish: {mode: Anyone}}
   delivery: {latency: %s}
-`
+%s`
 
 // serve starts flashpod with a latency mode on cores, as its pod does, and
 // waits until it is ready.
@@ -40,12 +40,17 @@ func (b *bench) serve(latency string, cores ...int) (*target, error) {
 
 // serveWith is serve with flags of its own.
 func (b *bench) serveWith(latency string, flags []string, cores ...int) (*target, error) {
+	return b.serveSpec(latency, "", flags, cores...)
+}
+
+// serveSpec is serveWith with more lines of the manifest's spec.
+func (b *bench) serveSpec(latency, spec string, flags []string, cores ...int) (*target, error) {
 	dir, err := os.MkdirTemp(b.dir, "server-")
 	if err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "bench.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, manifest, latency), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, manifest, latency, spec), 0o600); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
