@@ -38,7 +38,7 @@ help: ## say what there is
 
 .PHONY: run
 run: bin/flashpod ## serve config/samples/live.yaml on this machine; recordings go to data/
-	@exec bin/flashpod serve -f config/samples/live.yaml --data data/
+	@exec bin/flashpod serve -f config/samples/live.yaml --data data/ --web-address 127.0.0.1:8088
 
 .PHONY: build
 build: bin/flashpod bin/manager ## build both programs into bin/

@@ -28,6 +28,8 @@ type Budgets struct {
 	// Instances counts instances that have started because a client named them, and
 	// in which nobody has shown that it may publish.
 	Instances *Budget
+	// Segments counts bytes of streams that are kept in pieces, for players by HTTP.
+	Segments *Budget
 	// Scripts counts bytes of what scripts have asked other servers for.
 	Scripts *Budget
 	// ScriptMemory counts bytes that the runtimes of scripts take, all instances
@@ -68,7 +70,9 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
 		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),
-		Files:     of("files", files),
+		// A stream keeps some 20 s of itself.
+		Segments: of("segments", share(8, 32*mib, 4096*mib)),
+		Files:    of("files", files),
 		// Half a megabyte is a small script; a large old application takes ten.
 		ScriptMemory: of("memory of scripts", share(4, 64*mib, 16384*mib)),
 		Questions:    NewQuestions(0),
@@ -88,7 +92,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Segments, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/server"
 )
 
@@ -30,6 +31,9 @@ func banner(w io.Writer, s *server.Server, version string) {
     publish     ffmpeg -re -f lavfi -i testsrc2=s=1280x720:r=30 -f lavfi -i sine -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p -c:a aac -f flv %s
     play        ffplay %s/test
 `, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
+		if a := s.WebAddr(); a != nil {
+			fmt.Fprintf(w, "    browser     http://%s/%s/test/index.m3u8  (HLS)\n", dialable(a), one.Path())
+		}
 	}
 	for _, a := range s.Applications() {
 		if a.Manifest {
@@ -42,6 +46,9 @@ func banner(w io.Writer, s *server.Server, version string) {
 		fmt.Fprintf(w, "\n  %s/%s[/INSTANCE]\n    folder      %s\n    script      %s\n", rtmp, a.Name, a.Folder, script)
 	}
 	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
+	if a := s.WebAddr(); a != nil {
+		fmt.Fprintf(w, "  ws://%s%s  RTMP for web pages\n", dialable(a), public.RTMPPath)
+	}
 	if a := s.DebugAddr(); a != nil {
 		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)
 	}
@@ -60,6 +67,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	args := []any{"version", version, "rtmp", s.RTMPAddr().String(), "http", s.HTTPAddr().String()}
 	if a := s.RTMPSAddr(); a != nil {
 		args = append(args, "rtmps", a.String())
+	}
+	if a := s.WebAddr(); a != nil {
+		args = append(args, "web", a.String())
 	}
 	if a := s.DebugAddr(); a != nil {
 		args = append(args, "debug", a.String())

@@ -87,6 +87,17 @@ func (i *Instance) Streams(after string, limit int) (page []StreamInfo, more boo
 	return page, more
 }
 
+// Live is the stream of a name that is published, or was and is still played; nil:
+// there is none.
+func (i *Instance) Live(name string) *stream.Stream {
+	i.seen.mu.Lock()
+	defer i.seen.mu.Unlock()
+	return i.seen.named[name]
+}
+
+// Scripted says whether a script decides who comes in.
+func (i *Instance) Scripted() bool { return i.script != nil }
+
 // firstOf are the first names after one in their order, one more than limit if
 // there are as many. It keeps no more than those, however many there are.
 func firstOf(all iter.Seq[string], after string, limit int) (found []string) {

@@ -15,7 +15,7 @@ import (
 
 // accept gives every connection a session, until the listener is closed.
 func (s *Server) accept(ln net.Listener) error {
-	full, crowded := pace{every: tellFloodEvery}, pace{every: tellFloodEvery}
+	f := newFloods()
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
@@ -33,29 +33,50 @@ func (s *Server) accept(ln net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(1) {
-			s.open.Add(-1)
-			s.count("too many connections")
-			s.refuse(nc, allTaken())
-			if full.ready(time.Now()) {
-				s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
-			}
-			continue
+		if s.admit(nc, f, s.refuse) {
+			s.sessions.Add(1)
+			go s.serve(nc)
 		}
-		if !s.addresses.Come(nc.RemoteAddr().String()) {
-			s.open.Add(-1)
-			s.cfg.Budgets.Files.Give(1)
-			s.count("too many connections of an address")
-			s.refuse(nc, addressFull(s.perAddress))
-			if crowded.ready(time.Now()) {
-				s.log.Warn("connections are refused: their address has as many as it may have", "address", nc.RemoteAddr().String(), "most", s.perAddress,
-					"way out", "if it stands for many clients, name it in spec.limits.sharedAddresses")
-			}
-			continue
-		}
-		s.sessions.Add(1)
-		go s.serve(nc)
 	}
+}
+
+// floods says of a listener how often the log is told that it is too full.
+type floods struct{ full, crowded pace }
+
+func newFloods() *floods {
+	return &floods{pace{every: tellFloodEvery}, pace{every: tellFloodEvery}}
+}
+
+// admit gives a connection a place, which goes gives back, or has it refused.
+func (s *Server) admit(nc net.Conn, f *floods, refuse func(net.Conn, *session.Refusal)) bool {
+	if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(1) {
+		s.open.Add(-1)
+		s.count("too many connections")
+		refuse(nc, allTaken())
+		if f.full.ready(time.Now()) {
+			s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
+		}
+		return false
+	}
+	if !s.addresses.Come(nc.RemoteAddr().String()) {
+		s.open.Add(-1)
+		s.cfg.Budgets.Files.Give(1)
+		s.count("too many connections of an address")
+		refuse(nc, addressFull(s.perAddress))
+		if f.crowded.ready(time.Now()) {
+			s.log.Warn("connections are refused: their address has as many as it may have", "address", nc.RemoteAddr().String(), "most", s.perAddress,
+				"way out", "if it stands for many clients, name it in spec.limits.sharedAddresses")
+		}
+		return false
+	}
+	return true
+}
+
+// goes takes back the place of a connection that has ended.
+func (s *Server) goes(nc net.Conn) {
+	s.addresses.Go(nc.RemoteAddr().String())
+	s.cfg.Budgets.Files.Give(1)
+	s.open.Add(-1)
 }
 
 // tellFloodEvery keeps a flood of connections from being one of log lines.
@@ -63,9 +84,7 @@ const tellFloodEvery = 10 * time.Second
 
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
-	defer s.open.Add(-1)
-	defer s.cfg.Budgets.Files.Give(1)
-	defer s.addresses.Go(nc.RemoteAddr().String())
+	defer s.goes(nc)
 	if t, ok := nc.(*tls.Conn); ok && !s.cert.have() {
 		switch err := s.cert.refuse(t); {
 		case errors.Is(err, errNoCertificate):
@@ -76,6 +95,11 @@ func (s *Server) serve(nc net.Conn) {
 			return
 		}
 	}
+	s.converse(nc)
+}
+
+// converse has a session with a client.
+func (s *Server) converse(nc net.Conn) {
 	one := session.New(nc, s, session.Config{Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
@@ -120,6 +144,7 @@ func (s *Server) drain() {
 	if s.rtmps != nil {
 		s.rtmps.Close()
 	}
+	s.stopPublic()
 	// One that came just before is a session by now, and waited for.
 	s.accepting.Wait()
 	for _, d := range s.onDemand {
@@ -141,6 +166,7 @@ func (s *Server) drain() {
 		}
 	}
 	// Last, so that readiness and metrics tell the story until the end.
+	s.public.close()
 	s.closeWeb()
 	s.debug.close()
 	s.close(disks)

@@ -29,6 +29,11 @@ type Config struct {
 	Data        string // folder of recordings and keys; created when missing
 	RTMPAddress string // host:port, port 0 for any
 	HTTPAddress string
+	// WebAddress is where web pages and HTTP players connect; empty: nowhere.
+	// WebOrigins are the pages that may, beside those from this server's addresses: as
+	// browsers write origins, or "*" for all.
+	WebAddress string
+	WebOrigins []string
 
 	// RTMPSAddress is where clients connect by TLS, with the certificate in
 	// the files below, which are read again when they change, and may be bad or
@@ -118,6 +123,7 @@ type Server struct {
 	cert        *certificate // of rtmps
 	http        *places
 	web         *http.Server
+	public      publicPort
 	debug       debugging
 
 	draining   atomic.Bool
@@ -234,12 +240,16 @@ func (s *Server) Listen() error {
 	if err = s.listenTLS(); err == nil {
 		err = s.listenDebug()
 	}
+	if err == nil {
+		err = s.listenPublic()
+	}
 	if err != nil {
 		s.rtmp.Close()
 		s.http.Close()
 		if s.rtmps != nil {
 			s.rtmps.Close()
 		}
+		s.debug.close()
 	}
 	return err
 }
@@ -294,12 +304,13 @@ func (s *Server) Run(ctx context.Context) error {
 	tidying.Go(func() { s.watchScripts(background) })
 	defer tidying.Wait()
 	defer end()
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
 	if s.rtmps != nil {
 		s.accepting.Go(func() { failed <- s.accept(s.rtmps) })
 	}
 	s.serveWeb(failed)
+	s.servePublic(failed)
 
 	var err error
 	select {

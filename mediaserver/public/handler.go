@@ -1,0 +1,94 @@
+package public
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Options of the handler.
+type Options struct {
+	// RTMP serves a connection whose bytes are RTMP, and returns when that has ended.
+	RTMP func(net.Conn)
+	// Streams serves what is not under /-/.
+	Streams http.Handler
+	Origins Origins
+}
+
+const (
+	// RTMPPath is where a WebSocket carries RTMP.
+	RTMPPath = "/-/rtmp"
+	// answerTime is how long an answer may take to be read by its client: a segment is
+	// some seconds of a stream, and who is slower than that has lost it already.
+	answerTime = 30 * time.Second
+)
+
+// Handler serves:
+//
+//	/-/rtmp   RTMP in the binary frames of a WebSocket
+//	/-/       nothing else yet
+//	/         all else: Options.Streams
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(RTMPPath, o.rtmp)
+	mux.HandleFunc("/-/", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, fmt.Sprintf("nothing is at %.100q; RTMP by WebSocket is at %s", r.URL.Path, RTMPPath), http.StatusNotFound)
+	})
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "Flashpod. A stream is at /APPLICATION/INSTANCE/NAME/index.m3u8, and RTMP by WebSocket at %s.\n", RTMPPath)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if o.Origins.share(w, r) {
+			return
+		}
+		o.Streams.ServeHTTP(late{w, http.NewResponseController(w)}, r)
+	})
+	return mux
+}
+
+// late gives an answer its time from when it begins: it may have been waited for.
+type late struct {
+	http.ResponseWriter
+	c *http.ResponseController
+}
+
+// Write implements io.Writer.
+func (l late) Write(b []byte) (int, error) {
+	if err := l.c.SetWriteDeadline(time.Now().Add(answerTime)); err != nil {
+		return 0, err
+	}
+	return l.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (l late) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// rtmp serves RTMP in a WebSocket [RFC 6455]: the frames are pieces of one stream of
+// bytes, wherever they are cut, as proxies of sockets send them.
+func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "here is RTMP in a WebSocket: connect to it with one", http.StatusUpgradeRequired)
+		return
+	}
+	if !o.Origins.Allow(r) {
+		http.Error(w, fmt.Sprintf("pages of %.100q may not use this server: allow them with flashpod serve --web-origin", r.Header.Get("Origin")), http.StatusForbidden)
+		return
+	}
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{"binary"}, // what proxies of sockets are asked for
+		InsecureSkipVerify: true,               // the origin was looked at
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		return // the client was told
+	}
+	nc := websocket.NetConn(context.WithoutCancel(r.Context()), c, websocket.MessageBinary)
+	o.RTMP(nc)
+	_ = c.CloseNow() // what was left to say is said
+}
