@@ -13,13 +13,15 @@ type feed struct {
 	id    uint8
 	codec payload.FourCC
 
-	config []byte // of its newest sequence header; nil: none has come
-	first  []byte // the first frame of this epoch, of a codec that describes itself
-	came   bool   // a frame has, in this epoch
-	track  *fmp4.Track
-	clock  clock
-	held   *frame // a picture whose successor has not come: how long it lasts is not known
-	length uint32 // how long the last picture was, in units of its timescale
+	newest   payload.FourCC // its newest message's, which the next epoch has
+	config   []byte         // of its newest sequence header; nil: none has come
+	configOf payload.FourCC
+	first    []byte // the first frame of this epoch, of a codec that describes itself
+	came     bool   // a frame has, in this epoch
+	track    *fmp4.Track
+	clock    clock
+	held     *frame // a picture whose successor has not come: how long it lasts is not known
+	length   uint32 // how long the last picture was, in units of its timescale
 
 	raw  []frame // before the track is known
 	time uint64  // of the first sample of the run, in the track's units
@@ -40,6 +42,15 @@ type frame struct {
 func (f *feed) anew() {
 	f.first, f.came, f.track, f.held, f.length = nil, false, nil, nil, 0
 	f.clear()
+	f.turn(f.newest)
+}
+
+// turn has the track be of another codec from now on.
+func (f *feed) turn(codec payload.FourCC) {
+	f.codec = codec
+	if f.configOf != codec {
+		f.config = nil
+	}
 }
 
 func (f *feed) clear() { f.raw, f.run, f.size = nil, nil, 0 }

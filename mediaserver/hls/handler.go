@@ -190,6 +190,11 @@ func (h *Handler) of(s *stream.Stream) (*live, error) {
 	case l == nil && len(h.live) >= h.opts.MaxStreams:
 		return nil, &Refusal{http.StatusServiceUnavailable, fmt.Sprintf("%d streams are watched by HLS, as many as may be: try again later", len(h.live))}
 	}
+	r := s.NewCutReader()
+	if !s.Live() {
+		r.Close()
+		return nil, ErrNotFound
+	}
 	if l != nil {
 		l.close()
 	}
@@ -197,7 +202,6 @@ func (h *Handler) of(s *stream.Stream) (*live, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
 	h.live[s] = l
-	r := s.NewCutReader()
 	h.runs.Go(func() {
 		l.run(ctx, s, r)
 		cancel()

@@ -82,11 +82,18 @@ func (l *live) run(ctx context.Context, s *stream.Stream, r *stream.Reader) {
 	err := l.read(ctx, r)
 	for errors.Is(err, stream.ErrLagged) {
 		l.restart()
-		err = l.read(ctx, s.NewCutReader())
+		r = s.NewCutReader()
+		if !s.Live() { // it is over, and would wait for the next one
+			r.Close()
+			err = io.EOF
+			break
+		}
+		err = l.read(ctx, r)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
+	l.dropOpen()
 	if !errors.Is(err, io.EOF) {
 		l.err, l.failedAt = err, time.Now()
 	}
@@ -99,7 +106,10 @@ func (l *live) read(ctx context.Context, r *stream.Reader) error {
 	for {
 		m, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return errors.Join(made.finish(), err)
+			if why := made.finish(); why != nil && l.isEmpty() {
+				return why
+			}
+			return err
 		}
 		if err != nil {
 			return err
@@ -142,9 +152,7 @@ func (l *live) tell() {
 func (l *live) begin(cut stream.Cut) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open != nil { // nothing of it has come
-		l.budget.Give(l.open.size())
-	}
+	l.dropOpen()
 	l.open = &segment{cut: cut, variants: map[int]*piece{}}
 	if cut.Target > 0 {
 		l.target = cut.Target
@@ -205,10 +213,22 @@ func (l *live) dropAll() {
 	for len(l.segments) > 0 {
 		l.dropFirst()
 	}
+	l.dropOpen()
+}
+
+// dropOpen forgets a segment that does not end. The caller holds l.mu.
+func (l *live) dropOpen() {
 	if l.open != nil {
 		l.budget.Give(l.open.size())
 		l.open = nil
 	}
+}
+
+// isEmpty says whether there is no segment at all.
+func (l *live) isEmpty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.segments) == 0
 }
 
 // end implements sink.
@@ -260,7 +280,7 @@ var errClosed = errors.New("nobody has watched it any more")
 
 // ready says whether there is something to play.
 func (l *live) ready() bool {
-	return len(l.segments) > 0 && (l.target > 0 || l.ended)
+	return len(l.segments) > 0 && (l.target > 0 || l.ended) && l.err == nil
 }
 
 // await waits until what is asked for under l.mu is so, and returns with that held;

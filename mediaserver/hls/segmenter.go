@@ -152,7 +152,7 @@ func (s *segmenter) header(p *payload.Payload) {
 	tracks := p.Tracks()
 	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
 		if f := s.feed(p.Video(), t); f != nil {
-			f.config = slices.Clone(t.Body)
+			f.config, f.configOf = slices.Clone(t.Body), t.Codec
 		}
 	}
 }
@@ -166,15 +166,18 @@ func (s *segmenter) feed(video bool, t payload.Track) *feed {
 	at, found := slices.BinarySearchFunc(*list, t.ID, func(f *feed, id uint8) int { return int(f.id) - int(id) })
 	if found {
 		f := (*list)[at]
-		if f.codec != t.Codec {
-			*f = feed{video: video, id: t.ID, codec: t.Codec}
+		f.newest = t.Codec
+		if f.codec != t.Codec && f.track == nil {
+			f.clear()
+			f.first, f.came = nil, false
+			f.turn(t.Codec)
 		}
 		return f
 	}
 	if len(*list) == maxTracks {
 		return nil
 	}
-	f := &feed{video: video, id: t.ID, codec: t.Codec}
+	f := &feed{video: video, id: t.ID, codec: t.Codec, newest: t.Codec}
 	*list = slices.Insert(*list, at, f)
 	return f
 }
@@ -184,7 +187,7 @@ func (s *segmenter) frames(p *payload.Payload, key bool) {
 	tracks := p.Tracks()
 	for t, ok := tracks.Next(); ok; t, ok = tracks.Next() {
 		f := s.feed(p.Video(), t)
-		if f == nil {
+		if f == nil || f.codec != t.Codec { // another codec's are the next epoch's
 			continue
 		}
 		n := frame{ms: s.ms, nano: p.Nano, data: t.Body}
@@ -318,6 +321,7 @@ func (s *segmenter) endPart(end int64) error {
 		heard.Track = 1
 		parts[audioOnly] = s.makePart(number, length, []fmp4.Run{heard})
 	}
+	s.all((*feed).clear) // what is no variant's
 	s.sink.part(parts, s.inits)
 	s.number++
 	return nil
