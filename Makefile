@@ -60,6 +60,10 @@ bench: bin/flashpod ## measure the media server against the kernel's floor (abou
 	@if [[ -z "$(ROWS)" ]]; then go test -run '^$$' -bench . -benchtime 200ms -benchmem ./mediaserver/...; fi
 	@bin/bench $(if $(ROWS),-rows $(ROWS)) $(if $(RESULTS),-results $(RESULTS))
 
+.PHONY: sdk
+sdk: ## build the JavaScript SDK, which the server embeds, from mediaserver/web/sdk/src
+	@hack/sdk/sdk.sh build
+
 # TIME=20m is how long clients come and go, twice; SEED=n repeats what was random.
 .PHONY: soak
 soak: bin/flashpod ## let clients of every kind come and go for TIME (20m), under the race detector and then without, and look for leaks (see hack/soak)
@@ -91,7 +95,7 @@ check: ## what to run before each commit: format, vet and unit tests, without th
 test: ## run every test, installing and building what they need (as root); FRESH=1 those of the operator, too, when nothing has changed
 	@rm -f $(LEFT_OUT)
 	@echo "linting and testing, two things at a time; each prints when it is done"
-	@$(MAKE) -j 2 -k --output-sync=target test-unit lint test-clients test-chart test-envtest test-gitops
+	@$(MAKE) -j 2 -k --output-sync=target test-unit lint test-clients test-sdk test-chart test-envtest test-gitops
 	@$(MAKE) test-e2e
 	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
 
@@ -163,6 +167,19 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 	go test -tags clients -count 1 -timeout 15m -run 'FFProbe|Soak' ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3 ./hack/soak >"$$log" 2>&1 & short=$$!; \
 	code=0; go test -tags clients -count 1 -parallel 4 -timeout 15m -skip "$$skip" ./hack/e2e/clients/... || code=$$?; \
 	wait $$short || code=$$?; cat "$$log"; exit $$code
+
+.PHONY: test-sdk
+test-sdk: bin/flashpod ## test the JavaScript SDK against a real server, from Node.js and in Chromium, and see that its build is up to date
+	@mkdir -p bin; code=0; hack/tools/packages.sh browser || code=$$?; \
+	if [[ $$code -eq 3 && -z "$${CI:-}" ]]; then \
+		echo "left out: test-sdk, because Chromium, Node.js and npm are not all installed and cannot be installed from here; as root \"hack/tools/packages.sh browser\" does it" | tee -a $(LEFT_OUT); \
+		exit 0; \
+	elif [[ $$code -ne 0 ]]; then \
+		exit $$code; \
+	fi; \
+	echo "testing the JavaScript SDK"; \
+	hack/sdk/sdk.sh check; \
+	hack/sdk/sdk.sh test
 
 KILLS ?= 400
 .PHONY: test-long

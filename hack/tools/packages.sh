@@ -2,6 +2,7 @@
 # packages.sh GROUP...: installs the Debian packages of a group that are missing.
 #
 #   clients   the real RTMP clients that the tests publish and play with
+#   browser   the browser that the JavaScript SDK is tested in, and what builds it
 #   race      what the race detector is linked with
 #   node      what a Kubernetes node needs beside Kubernetes' own programs
 #
@@ -10,6 +11,7 @@ set -euo pipefail
 
 declare -A groups=(
 	[clients]="ffmpeg rtmpdump gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base nginx libnginx-mod-rtmp"
+	[browser]="chromium nodejs npm"
 	[race]="gcc libc6-dev"
 	[node]="containerd runc containernetworking-plugins nftables iptables iproute2 openssl procps util-linux curl"
 )
@@ -23,6 +25,8 @@ flock 8
 missing=()
 for group in "$@"; do
 	for package in ${groups[$group]:?"packages.sh: no group \"$group\""}; do
+		# NodeSource's nodejs has npm in it, and Debian's is a package of its own.
+		[[ $package != npm ]] || ! command -v npm >/dev/null || continue
 		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 		[[ $state == installed ]] || missing+=("$package")
 	done

@@ -111,6 +111,22 @@ func TestWhatIsSaidToAClientThatPends(t *testing.T) {
 	taken(t, v.desk.left)
 }
 
+// A client that comes back by itself is told that it is not to.
+func TestDisconnectTellsAClientThatReconnects(t *testing.T) {
+	t.Parallel()
+	v := come(t, session.Config{})
+	v.say(say(0, "connect", amf.NewObject("app", "app/one", "tcUrl", "rtmp://h/app/one", "capsEx", 1.0)))
+	c := taken(t, v.desk.connects)
+	peer := taken(t, v.desk.peers)
+	c.answer(session.ConnectAnswer{Instance: v.desk})
+	v.expect("event 0", success, "onBWDone []")
+	peer.Disconnect()
+	v.expect("close []", "end")
+	v.conn.Close()
+	v.over()
+	taken(t, v.desk.left)
+}
+
 // Too much for a client that pends ends its connection.
 func TestTooMuchIsSaidToAClientThatPends(t *testing.T) {
 	t.Parallel()

@@ -24,13 +24,17 @@ func (s *Session) Invoke(v Invocation, answer func(Answer)) {
 	})
 }
 
-// Disconnect implements Peer.
+// Disconnect implements Peer. A client that makes a lost connection again by itself
+// is told to close this one, as one that is refused: else it would be back at once.
 func (s *Session) Disconnect() {
 	s.after(0, func(in bool) {
 		if !in {
 			return // it has gone, or is told so
 		}
 		s.turns.post(s.stopAll) // who plays is sent no end of what is queued
+		if s.reconnects.Load() {
+			_ = s.conn.SendCommand(0, "close", 0, nil) // one that does not take it is closed in any case
+		}
 		s.dismiss(lingerFor)
 	})
 }

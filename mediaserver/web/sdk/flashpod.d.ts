@@ -1,0 +1,575 @@
+/** @flashpod/client: written from mediaserver/web/sdk/src. */
+
+/** Decodes the AMF0 values of one message, which may refer to one another. The parts of it that are AMF3 share one set of tables. */
+declare class AMF0Decoder {
+    private readonly from;
+    private amf3;
+    private readonly objects;
+    private readonly allowance;
+    private spent;
+    constructor(from: Reader);
+    /** Begins new tables of AMF3: those of a shared object's message are a value's. */
+    restart(): this;
+    private count;
+    private name;
+    private long;
+    /** All values up to the end. */
+    all(): unknown[];
+    value(depth?: number): unknown;
+    private hold;
+    private strict;
+    private properties;
+}
+/** Encodes the values of one message: what is met again is a reference, and what AMF0 cannot say is AMF3 behind its marker. */
+declare class AMF0Encoder {
+    readonly to: Writer;
+    private readonly objects;
+    private amf3;
+    constructor(to: Writer);
+    /** Begins new tables of AMF3, as AMF0Decoder does. */
+    restart(): this;
+    private switched;
+    /** A value as AMF3 behind its marker, or, when it is a word, a number or the like, as AMF0. */
+    value3(v: unknown): void;
+    value(v: unknown, depth?: number): void;
+    private string;
+    private object;
+    private array;
+    private properties;
+}
+/** Values as AMF0 bytes, one after another; of AMF3 where AMF0 has no word for one. */
+declare function encodeAMF0(...values: unknown[]): Uint8Array;
+/** All AMF0 values that bytes hold. */
+declare function decodeAMF0(bytes: Uint8Array): unknown[];
+/** One value as AMF3 bytes, as ByteArray.writeObject had it. */
+declare function encodeAMF3(value: unknown): Uint8Array;
+/** The AMF3 value that bytes begin with. */
+declare function decodeAMF3(bytes: Uint8Array): unknown;
+
+/** Nesting that is read and written; real values have a handful of levels. */
+declare const maxDepth = 64;
+/** What decoding may still make: a reference costs a byte, and stands for a value that counts each time. */
+declare class Allowance {
+    private left;
+    count(bytes?: number): void;
+}
+/** Decodes one AMF3 value and what it refers to; the tables begin anew with each. */
+declare class AMF3Decoder {
+    private readonly from;
+    private readonly allowance;
+    private readonly strings;
+    private readonly objects;
+    private readonly traits;
+    private spent;
+    constructor(from: Reader, allowance?: Allowance);
+    private count;
+    private u29;
+    private string;
+    value(depth?: number): unknown;
+    /** Gives a value its place in the table before what it holds is read; a reference to it costs what it has cost. */
+    private hold;
+    private complex;
+    /** A stranger's number of elements: more than there are bytes left is a lie. */
+    private fits;
+    private array;
+    private named;
+    private object;
+    private traitsOf;
+    private objectVector;
+    private dictionary;
+    private numbers;
+}
+/** Encodes one AMF3 value; what is met again is a reference. */
+declare class AMF3Encoder {
+    private readonly to;
+    private readonly strings;
+    private readonly objects;
+    private readonly traits;
+    constructor(to: Writer);
+    private u29;
+    private string;
+    private bytes;
+    value(v: unknown, depth?: number): void;
+    private object;
+    private vector;
+    private array;
+    private named;
+    private map;
+    private numbers;
+    /** All objects are dynamic: traits are a class name. */
+    private properties;
+}
+/** Values that AMF0 has no marker for. */
+declare const onlyAMF3: (v: object) => boolean;
+
+/** Bytes in network order. What is read comes from strangers: reading past the end throws, and nothing is allocated because a number says so. */
+/** What a peer sent cannot be understood. */
+declare class WireError extends Error {
+    name: string;
+}
+/** Reads big endian values from a piece of memory, which it does not copy. */
+declare class Reader {
+    readonly bytes: Uint8Array;
+    at: number;
+    private readonly view;
+    constructor(bytes: Uint8Array);
+    /** Bytes that are left. */
+    get left(): number;
+    /** Moves over n bytes and says where they begin. */
+    private step;
+    u8(): number;
+    u16(): number;
+    u24(): number;
+    u32(): number;
+    i32(): number;
+    f64(): number;
+    /** The next n bytes, in place. */
+    take(n: number): Uint8Array;
+    /** n bytes of UTF-8; what is not UTF-8 becomes U+FFFD. */
+    text(n: number): string;
+}
+/** Writes big endian values into memory that grows. */
+declare class Writer {
+    private buffer;
+    private view;
+    /** Bytes written. */
+    length: number;
+    private step;
+    u8(n: number): this;
+    u16(n: number): this;
+    u24(n: number): this;
+    u32(n: number): this;
+    f64(n: number): this;
+    put(b: ArrayLike<number>): this;
+    /** UTF-8 behind its length in 16 bits; longer text is an error. */
+    text16(s: string): this;
+    /** Leaves room for a length in 32 bits, which is that of what body writes. */
+    sized32(body: () => void): this;
+    /** All that was written: memory of its own. */
+    done(): Uint8Array;
+}
+declare const utf8: (s: string) => Uint8Array;
+/** One piece of memory that holds all parts. */
+declare function concat(parts: readonly Uint8Array[]): Uint8Array;
+
+/** One message of RTMP. */
+interface Message {
+    type: number;
+    /** Message stream id: 0 is the connection's, others are NetStreams'. */
+    stream: number;
+    /** Milliseconds, 32 bits. */
+    time: number;
+    body: Uint8Array;
+}
+/** Message types [RTMP 1.0 §5.4, §7.1]. */
+declare const Type: {
+    readonly SetChunkSize: 1;
+    readonly Abort: 2;
+    readonly Acknowledgement: 3;
+    readonly UserControl: 4;
+    readonly WindowSize: 5;
+    readonly PeerBandwidth: 6;
+    readonly Audio: 8;
+    readonly Video: 9;
+    readonly Data3: 15;
+    readonly SharedObject3: 16;
+    readonly Command3: 17;
+    readonly Data0: 18;
+    readonly SharedObject0: 19;
+    readonly Command0: 20;
+    readonly Aggregate: 22;
+};
+/** Makes messages of the chunks of a peer, however they are cut. */
+declare class ChunkReader {
+    private readonly onMessage;
+    private size;
+    private readonly streams;
+    private held;
+    private pending;
+    /** The chunk whose bytes come now, and how many of them are missing. */
+    private current;
+    private missing;
+    constructor(onMessage: (m: Message) => void);
+    /** Bytes of a chunk from now on. */
+    setChunkSize(n: number): void;
+    /** Forgets a message that has come in part. */
+    abort(id: number): void;
+    private forget;
+    /** Takes what has come. Messages are handed out while it runs. */
+    feed(bytes: Uint8Array): void;
+    /** Copies what has come of a message. Memory grows as bytes come, not as a header says. */
+    private take;
+    private chunkEnds;
+    /** Takes a chunk's header, and says how long it is; 0: it is not all there. */
+    private header;
+}
+/** Cuts messages into chunks. Each message has a full header: absolute times cost a few bytes and cannot be misunderstood. */
+declare class ChunkWriter {
+    private size;
+    setChunkSize(n: number): void;
+    /** The bytes of a message on a chunk stream from 2 to 63. */
+    write(id: number, m: Message): Uint8Array;
+}
+/** Takes an aggregate message apart: FLV tags one behind another, with times that the message's own sets right [RTMP 1.0 §7.1.6]. */
+declare function split(m: Message, each: (m: Message) => void): void;
+
+/** Whether MSE plays a codec string. */
+declare function plays(kind: "video" | "audio", codec: string): boolean;
+/**
+ * What connect says of codecs [Enhanced RTMP v2, "Enhancing NetConnection connect Command"]: those that this browser decodes; all that
+ * we know, where nothing decodes any (Node.js).
+ */
+declare function playable(): object;
+
+/** Events by name, typed by what their listeners are given. A listener that throws is reported and disturbs nobody. */
+declare class Emitter<Events extends {
+    [K in keyof Events]: unknown[];
+}> {
+    private readonly listeners;
+    /** Has a function called at each event of the name; the function that is returned ends that. */
+    on<K extends keyof Events>(name: K, listener: (...args: Events[K]) => void): () => void;
+    /** As on, for the next event alone. */
+    once<K extends keyof Events>(name: K, listener: (...args: Events[K]) => void): () => void;
+    /** Ends what on began. */
+    off<K extends keyof Events>(name: K, listener: (...args: Events[K]) => void): void;
+    protected emit<K extends keyof Events>(name: K, ...args: Events[K]): void;
+}
+/** Tells the page of an error in its own code, as an uncaught one. */
+declare function report(error: unknown): void;
+/** Functions that the other side may call by name. */
+type Handlers = Record<string, unknown>;
+/**
+ * Finds what `path` names below an object of handlers, "." and "/" between names, with what it is a method of. What every object has
+ * from the language (toString and the like) is not to be called from outside.
+ */
+declare function findHandler(client: object, path: string): ((...args: unknown[]) => unknown) | undefined;
+
+/** What a connection tells the NetConnection that it belongs to. */
+interface LinkOwner {
+    /** A call of the server's; what is returned answers it. */
+    called(name: string, args: unknown[]): unknown;
+    /** onStatus of the connection itself. */
+    said(link: Link, info: StatusInfo): void;
+    /** A message of a stream, or of a shared object. */
+    message(link: Link, m: Message): void;
+    /** A command of a stream. */
+    command(stream: number, name: string, args: unknown[]): void;
+    control(event: number, stream: number): void;
+    closed(link: Link, reason: string): void;
+}
+/** One connection from its socket to its end: commands, and answers by transaction. */
+declare class Link {
+    readonly address: Address;
+    private readonly owner;
+    readonly encoding: 0 | 3;
+    private readonly wire;
+    private readonly waiting;
+    private transaction;
+    private readonly ready;
+    /** Why it has ended; undefined: it has not. */
+    ended: string | undefined;
+    /** The server has asked for the end: nobody comes back. */
+    dismissed: boolean;
+    constructor(address: Address, owner: LinkOwner, encoding: 0 | 3, transport: Transport);
+    get bufferedAmount(): number;
+    /** Whether calls wait for an answer. */
+    get busy(): boolean;
+    send(chunkStream: number, m: Message): void;
+    sendControl(event: number, ...numbers: number[]): void;
+    close(reason: string): void;
+    private end;
+    /** Says connect, and returns what answers it: properties and information. */
+    connect(properties: object, args: unknown[], timeout: number): Promise<StatusInfo>;
+    /** Calls a method of the server's, and returns all that answers it. */
+    request(name: string, args: unknown[], object?: unknown): Promise<unknown[]>;
+    /** Sends a command, in the connection's encoding. */
+    command(stream: number, name: string, transaction: number, object: unknown, args: unknown[]): void;
+    private say;
+    private take;
+    private invoked;
+    private answered;
+    /** Has the owner do what the server calls, and says what came of it. */
+    private answer;
+}
+/** The chunk stream for messages of a type: each NetStream has its own for commands, sound, pictures and data. */
+declare function chunkStreamOf(stream: number, type: number): number;
+
+/** How a lost connection is made again. Delays are milliseconds; each is drawn between half of itself and all. */
+interface ReconnectOptions {
+    /** Before the first attempt; it doubles with each. Default 500. */
+    minDelay?: number;
+    /** Default 30,000. */
+    maxDelay?: number;
+    /** How many in a row; default Infinity. */
+    attempts?: number;
+}
+/** What a NetConnection is made with. */
+interface NetConnectionOptions {
+    /** How values travel: 3 is ActionScript 3's AMF3, 0 what old players and servers know. Default 3. */
+    objectEncoding?: 0 | 3;
+    /** Whether a lost connection is made again, with its streams and shared objects. Default true. */
+    reconnect?: boolean | ReconnectOptions;
+    /** Milliseconds that connect may take, the script's decision among them. Default 45,000. */
+    timeout?: number;
+    /** Carries the bytes; default: a WebSocket to the address. */
+    transport?: (address: Address) => Transport;
+}
+/** Events of a NetConnection, with what listeners are given. */
+interface NetConnectionEvents {
+    /** As onStatus of ActionScript: NetConnection.Connect.Success, .Closed, .Failed, .Rejected, .AppShutdown, and what the server says. */
+    netStatus: [info: StatusInfo];
+    /** A lost connection will be tried again: which attempt, counted from 1, and in how many milliseconds. */
+    reconnecting: [attempt: number, delay: number];
+}
+/** What lives on a connection and comes back with it. */
+interface Attached {
+    /** There is a connection, and its messages may be sent. */
+    attached(link: Link): void;
+    /** There is none any more. */
+    detached(reason: string): void;
+}
+/** A stream, as its connection sees it. */
+interface StreamListener {
+    command(name: string, args: unknown[]): void;
+    message(m: Message): void;
+    control(event: number): void;
+}
+/**
+ * The connection to an instance of an application.
+ *
+ * ```js
+ * const nc = new NetConnection();
+ * nc.client = { greet: (name) => `hello ${name}` };   // the server may call it
+ * nc.on("netStatus", (info) => console.log(info.code));
+ * await nc.connect("wss://media.example.org/chat/lobby", "my name");
+ * const sum = await nc.call("add", 2, 3);
+ * ```
+ */
+declare class NetConnection extends Emitter<NetConnectionEvents> {
+    /** Methods that the server may call, by name or path; an answer may be a promise. */
+    client: object;
+    /** See NetConnectionOptions. It holds for the next connect. */
+    objectEncoding: 0 | 3;
+    private readonly options;
+    private readonly handlers;
+    private readonly attachments;
+    private readonly streams;
+    private readonly objects;
+    private link;
+    private target;
+    /** Counts connects and closes: what belongs to an earlier one is not for us. */
+    private era;
+    private retry;
+    /** A connection is being made beside the one there is, or in its place. */
+    private opening;
+    constructor(options?: NetConnectionOptions);
+    /** Whether connect has succeeded and the connection stands. */
+    get connected(): boolean;
+    /** tcUrl of the application; undefined before connect. SharedObject.getRemote takes it, and needs it not. */
+    get uri(): string | undefined;
+    /**
+     * Connects to an instance: `wss://host/application/instance`, or `/application/instance` on the host of the page (see parseURL).
+     * What follows goes to the script's application.onConnect behind the client.
+     *
+     * @returns what the server says of itself; its code is NetConnection.Connect.Success
+     * @throws StatusError, which netStatus tells as well: .Rejected, with `info.application` from the script, or .Failed
+     */
+    connect(url: string, ...args: unknown[]): Promise<StatusInfo>;
+    /** Calls a method of the script's, and returns what it returns. Rejects with a StatusError: NetConnection.Call.Failed, most often. */
+    call<T = unknown>(name: string, ...args: unknown[]): Promise<T>;
+    /** Calls a method and asks for no answer. It throws where there is no connection. */
+    notify(name: string, ...args: unknown[]): void;
+    /** Has a function called when the server calls a name; it goes before `client`'s method. undefined takes it back. */
+    handle<A extends unknown[]>(name: string, handler: ((...args: A) => unknown) | undefined): void;
+    /** Ends the connection, and attempts to make one. */
+    close(): void;
+    private mustLink;
+    /** Makes a connection and takes it into use; the one before serves until then. */
+    private open;
+    private use;
+    private readonly owner;
+    private deliver;
+    private called;
+    /** Tries again, after a while that grows. */
+    private again;
+    /** Follows a ReconnectRequest [Enhanced RTMP v2, "Reconnect Request"]: the old server serves until the new one does. */
+    private move;
+}
+
+/** What servers say of a connection, a stream or a shared object. */
+interface StatusInfo {
+    /** "status", "warning" or "error". */
+    level: string;
+    /** As ActionScript had them: "NetConnection.Connect.Success". */
+    code: string;
+    /** For people. */
+    description?: string;
+    [name: string]: unknown;
+}
+/** A status that is the reason why something did not happen. */
+declare class StatusError extends Error {
+    /** All that the server said. */
+    readonly info: StatusInfo;
+    name: string;
+    constructor(
+    /** All that the server said. */
+    info: StatusInfo);
+    /** The code alone: "NetConnection.Connect.Rejected". */
+    get code(): string;
+}
+/** Makes a status of this side's own. */
+declare const status: (level: string, code: string, description: string) => StatusInfo;
+/** Takes what came for a status, whatever it is. */
+declare function asStatus(value: unknown, code: string): StatusInfo;
+
+/** What carries the bytes of RTMP: a WebSocket, unless NetConnection is given something else. */
+interface Transport {
+    /** Has pieces of what the peer sends; they are the receiver's. */
+    onData: (bytes: Uint8Array) => void;
+    /** Is called once, when the connection has ended or could not be made; the reason is for people. */
+    onClose: (reason: string) => void;
+    /** Is called once, before anything is sent. */
+    onOpen: () => void;
+    /** Bytes that are sent and not yet with the network. */
+    readonly bufferedAmount: number;
+    send(bytes: Uint8Array): void;
+    /** Ends the connection; onClose may be called, and need not be. */
+    close(): void;
+}
+/** RTMP in binary frames, as the server's `/-/rtmp` has it. */
+declare class WebSocketTransport implements Transport {
+    onData: (bytes: Uint8Array) => void;
+    onClose: (reason: string) => void;
+    onOpen: () => void;
+    private readonly socket;
+    constructor(url: string);
+    private fail;
+    get bufferedAmount(): number;
+    send(bytes: Uint8Array): void;
+    close(): void;
+}
+/** Where an application is reached, and how connect names it. */
+interface Address {
+    /** What the WebSocket is opened to. */
+    socket: string;
+    /** tcUrl of the connect command. */
+    tcUrl: string;
+    /** app of the connect command: application/instance, with the query. */
+    app: string;
+}
+/**
+ * Takes the URL of an application apart. `ws://host:port/chat/lobby`, and the same with wss, http, https, rtmp and rtmps, is the
+ * instance lobby of chat; `/chat/lobby` or `rtmp:/chat/lobby` is on the host that the page came from, as in Flash. The WebSocket is
+ * that host's `/-/rtmp`. rtmp means ws there and rtmps wss; a port is the web port, which need not be that of RTMP.
+ */
+declare function parseURL(url: string): Address;
+
+/**
+ * The values that AMF carries, as JavaScript has them:
+ *
+ * | ActionScript | JavaScript |
+ * |---|---|
+ * | null, undefined, Boolean, Number, int, uint, String | null, undefined, boolean, number, string |
+ * | Date | Date |
+ * | Array | Array; one with names has them as properties |
+ * | Object | a plain object, or an instance of what registerClassAlias named |
+ * | XML, XMLDocument | XML |
+ * | ByteArray | Uint8Array |
+ * | Vector.<int>, <uint>, <Number> | Int32Array, Uint32Array, Float64Array |
+ * | Vector.<Object> | Vector |
+ * | Dictionary | Dictionary, a Map |
+ *
+ * Objects have identity: what is met twice in a message is one object on the other side, too, and may hold itself.
+ */
+/** An XML document as text; nothing parses it here. `new DOMParser().parseFromString(String(xml), "text/xml")` does. */
+declare class XML {
+    readonly source: string;
+    readonly document: boolean;
+    /**
+     * @param source the document
+     * @param document ActionScript 2's class XML (ActionScript 3's XMLDocument), which AMF3 tells from XML, and AMF0 does not
+     */
+    constructor(source: string, document?: boolean);
+    toString(): string;
+}
+/** ActionScript 3's Vector of objects. Vectors of numbers are typed arrays. */
+declare class Vector<T = unknown> extends Array<T> {
+    /** The class of its elements; "" is Object. */
+    className: string;
+    /** Its length is not to be changed; on the wire only. */
+    fixed: boolean;
+    /** Methods of Array that make an array make a plain one. */
+    static get [Symbol.species](): ArrayConstructor;
+    /** Makes a vector of these elements. */
+    static create<T>(items: Iterable<T>, className?: string, fixed?: boolean): Vector<T>;
+}
+/** ActionScript's map by identity. A plain Map goes out as one as well. */
+declare class Dictionary<K = unknown, V = unknown> extends Map<K, V> {
+    /** Its keys do not keep objects alive; on the wire only. */
+    weak: boolean;
+}
+type Constructor = new () => object;
+/**
+ * Says that objects of a class travel under a name: they are sent with it, and what comes with it is made by `new Class()` without
+ * arguments, before its properties are set.
+ */
+declare function registerClassAlias(alias: string, constructor: Constructor): void;
+/** The class that registerClassAlias named. */
+declare function getClassByAlias(alias: string): Constructor | undefined;
+/** The class name that an object travels under: that of its class, or the one it came with; "" for one without. */
+declare function getClassName(value: object): string;
+/** Gives a plain object a class name on the wire without a class of its own, and returns it. */
+declare function setClassName<T extends object>(value: T, name: string): T;
+/** Makes what an object of a class name is here. */
+declare function makeObject(name: string): object;
+/** Whether a typed array is a Vector of fixed length; says so, if yes is given. */
+declare function fixedVector(v: object, yes?: boolean): boolean;
+/** Sets a property that a stranger has named: never the prototype, nor an accessor of a class or an array's length. */
+declare function assign(to: object, name: string, value: unknown): void;
+/** Names of an object's properties that travel: its own, without functions. */
+declare function slots(of: object): string[];
+/** Whether an array is elements alone: no names, and no holes that would cost more than they say. */
+declare function isDense(a: readonly unknown[]): boolean;
+
+/** What a Wire tells who uses it. */
+interface WireHandler {
+    /** The handshake is done, and messages may be sent. */
+    ready(): void;
+    /** A message that is not the wire's own business; it is called while bytes are taken apart. */
+    message(m: Message): void;
+    /** User control event of a stream [RTMP 1.0 §7.1.7]. */
+    control(event: number, stream: number): void;
+    /** It has ended, once; the reason is for people. */
+    closed(reason: string): void;
+}
+/** RTMP on a transport: handshake, chunks, acknowledgements, pings. It knows no command. */
+declare class Wire {
+    private readonly transport;
+    private readonly handler;
+    private shaking;
+    private readonly reader;
+    private readonly writer;
+    private window;
+    private received;
+    private acknowledged;
+    private ended;
+    constructor(transport: Transport, handler: WireHandler);
+    /** Bytes that wait for the network. */
+    get bufferedAmount(): number;
+    /** Sends a message on a chunk stream. */
+    send(chunkStream: number, m: Message): void;
+    /** Sends a user control event whose body is numbers of 32 bits. */
+    sendControl(event: number, ...numbers: number[]): void;
+    /** Ends the connection; the handler hears of it. */
+    close(reason?: string): void;
+    private end;
+    private protocol;
+    private number;
+    private feed;
+    /** S0, S1 and S2 [RTMP 1.0 §5.2]. The echo in S2 proves nothing, and is not looked at. */
+    private shake;
+    private take;
+    private userControl;
+}
+
+export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError };
