@@ -396,6 +396,157 @@ declare class NetConnection extends Emitter<NetConnectionEvents> {
     private move;
 }
 
+/** Events of shared objects [RTMP 1.0 §7.1.3]. */
+declare const Event: {
+    readonly Use: 1;
+    readonly Release: 2;
+    readonly RequestChange: 3;
+    readonly Change: 4;
+    readonly Success: 5;
+    readonly SendMessage: 6;
+    readonly Status: 7;
+    readonly Clear: 8;
+    readonly Remove: 9;
+    readonly RequestRemove: 10;
+    readonly UseSuccess: 11;
+};
+/** One event of a message: its slot or code, and its value or level; of SendMessage all values. */
+interface ObjectEvent {
+    type: number;
+    name?: string;
+    value?: unknown;
+}
+/** A shared object's message as events; an event of several slots is several. */
+declare function readObject(m: Message): {
+    version: number;
+    events: ObjectEvent[];
+};
+/** Builds one message of a client. */
+declare class ObjectWriter {
+    private readonly encoding;
+    private readonly to;
+    private readonly values;
+    constructor(encoding: 0 | 3, name: string, version: number, persistent: boolean);
+    get length(): number;
+    event(type: number, name?: string, ...values: unknown[]): this;
+    message(): Message;
+}
+
+/** One entry of a sync event, as onSync of ActionScript had them. */
+interface SyncChange {
+    /**
+     * clear: all slots are gone, and what the server has comes next; success: a change of ours was taken; reject: it was not, and the
+     * slot is what it is on the server; change: another client or the script changed a slot; delete: a slot is gone.
+     */
+    code: "clear" | "success" | "reject" | "change" | "delete";
+    /** The slot; not of clear. */
+    name?: string;
+    /** What the slot was before, of change and reject. */
+    oldValue?: unknown;
+}
+/** Events of a SharedObject, with what listeners are given. */
+interface SharedObjectEvents {
+    /** What has changed, in order. */
+    sync: [changes: SyncChange[]];
+    /** SharedObject.NoReadAccess, .NoWriteAccess, .ObjectCreationFailed, .BadPersistence, .Flush.Failed. */
+    netStatus: [info: StatusInfo];
+}
+/**
+ * An object whose slots all clients of an instance share.
+ *
+ * ```js
+ * const so = SharedObject.getRemote("chat", nc.uri, true);
+ * so.on("sync", (changes) => console.log(changes, so.data));
+ * so.client = { say: (who, text) => console.log(who, text) };
+ * await so.connect(nc);
+ * so.data.topic = "weather";        // or setProperty; null, undefined or delete remove a slot
+ * so.send("say", "Ada", "hello");   // everybody hears it, the sender too
+ * ```
+ */
+declare class SharedObject extends Emitter<SharedObjectEvents> implements Attached {
+    /** As getRemote was given it. */
+    readonly name: string;
+    private readonly uri;
+    private readonly persistence;
+    /** The slots. What is set here goes to everybody; of what changes inside a value, setDirty says it. */
+    readonly data: Record<string, unknown>;
+    /** Methods that send may call. */
+    client: object;
+    private readonly slots;
+    private readonly handlers;
+    private readonly dirty;
+    /** Changes that the server has not answered, with what was sent. */
+    private readonly sent;
+    private denied;
+    private seen;
+    private nc;
+    private link;
+    private usable;
+    private timer;
+    private scheduled;
+    private lastSent;
+    private rate;
+    private waiting;
+    private constructor();
+    /**
+     * An object by its name, which may have slashes; connect makes the connection.
+     *
+     * @param uri nc.uri, as ActionScript had it; only where a copy is kept here it tells servers apart
+     * @param persistence true: the server keeps it. false: it is gone when nobody uses it. A path, such as "/": the server keeps it, and
+     * so does this browser (localStorage), for when there is no connection. One name may be two objects, persistent and not.
+     */
+    static getRemote(name: string, uri?: string, persistence?: boolean | string): SharedObject;
+    /** Whether the server keeps it. */
+    get persistent(): boolean;
+    /** The version on the server that data shows; it grows with each change. */
+    get version(): number;
+    /** Whether the server has let us use it, and the connection stands. */
+    get connected(): boolean;
+    /**
+     * Connects it. Slots that were set before are sent then; its data come with sync events. It is used again whenever the connection
+     * comes back.
+     *
+     * @throws StatusError SharedObject.NoReadAccess, .ObjectCreationFailed or .NoWriteAccess
+     */
+    connect(nc: NetConnection): Promise<void>;
+    /** Sets a slot; null and undefined remove it. It is sent with others that are set in the same turn of the page (see fps). */
+    setProperty(name: string, value: unknown): void;
+    /** Says that something inside a slot's value has changed. */
+    setDirty(name: string): void;
+    /** Calls a method on everybody who uses the object, ourselves included. Who is not connected hears nothing of it. */
+    send(handler: string, ...args: unknown[]): void;
+    /** Has a function called when somebody sends a name; it goes before client's method. undefined takes it back. */
+    handle<A extends unknown[]>(name: string, handler: ((...args: A) => void) | undefined): void;
+    /** Removes all slots, for everybody. */
+    clear(): void;
+    /** How often a second changes are sent: 0 sends them now, and no more until it is set again; below 0 is the default, at once. */
+    get fps(): number;
+    set fps(n: number);
+    /** As ActionScript had it before fps. */
+    setFps(n: number): void;
+    /** Sends what has changed now, unless earlier changes wait for their answer: then right behind it. */
+    flush(): void;
+    /** Ends the use of the object; data stay as they are. */
+    close(): void;
+    private mustLink;
+    private writer;
+    private schedule;
+    /** Requests of the slots; one whose value cannot be sent is left out, and the page hears why. */
+    private changes;
+    private receive;
+    private take;
+    /** Puts into a slot what the server has there; what we have set since goes before. */
+    private put;
+    private changed;
+    private succeeded;
+    private said;
+    private refused;
+    private called;
+    private get storage();
+    private load;
+    private save;
+}
+
 /** What servers say of a connection, a stream or a shared object. */
 interface StatusInfo {
     /** "status", "warning" or "error". */
@@ -572,4 +723,4 @@ declare class Wire {
     private userControl;
 }
 
-export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError };
+export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, SharedObject, type SharedObjectEvents, type SyncChange, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError };

@@ -1,4 +1,5 @@
 export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions } from "./netconnection.ts";
+export { SharedObject, type SharedObjectEvents, type SyncChange } from "./sharedobject.ts";
 export { StatusError, type StatusInfo } from "./status.ts";
 export { parseURL, WebSocketTransport, type Address, type Transport } from "./transport.ts";
 export { Emitter } from "./emitter.ts";

@@ -48,12 +48,16 @@ export async function serve(files: Record<string, string>, port = 0, args: strin
     tcp: { transport: () => new TCPTransport(at) },
     url: (path) => `rtmp://127.0.0.1:${at}/${path}`,
     stop: async () => {
+      for (const nc of opened) nc.close();
       child.kill("SIGTERM");
       await ended;
       if (own) rmSync(dir, { recursive: true, force: true });
     },
   };
 }
+
+/** What tests have left open, so that one that fails ends. */
+const opened = new Set<NetConnection>();
 
 let web: boolean | undefined;
 const hasWeb = (): boolean => (web ??= execFileSync(program, ["serve", "--help"]).includes("--web-address"));
@@ -87,6 +91,7 @@ export class TCPTransport implements Transport {
 /** A connection to an instance of the server, over TCP. */
 export async function connect(server: Server, path: string, options: NetConnectionOptions = {}, ...args: unknown[]): Promise<NetConnection> {
   const nc = new NetConnection({ ...server.tcp, reconnect: false, ...options });
+  opened.add(nc);
   await nc.connect(server.url(path), ...args);
   return nc;
 }
