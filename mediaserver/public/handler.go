@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// RTMP serves a connection whose bytes are RTMP, and returns when that has ended.
 	RTMP func(net.Conn)
+	// SDK serves the files of the JavaScript SDK.
+	SDK http.Handler
 	// Streams serves what is not under /-/.
 	Streams http.Handler
 	Origins Origins
@@ -23,6 +25,8 @@ type Options struct {
 const (
 	// RTMPPath is where a WebSocket carries RTMP.
 	RTMPPath = "/-/rtmp"
+	// SDKPath is where the JavaScript SDK is.
+	SDKPath = "/-/sdk/"
 	// answerTime is how long an answer may take to be read by its client: a segment is
 	// some seconds of a stream, and who is slower than that has lost it already.
 	answerTime = 30 * time.Second
@@ -31,13 +35,15 @@ const (
 // Handler serves:
 //
 //	/-/rtmp   RTMP in the binary frames of a WebSocket
+//	/-/sdk/   the JavaScript SDK: flashpod.js, flashpod.d.ts
 //	/-/       nothing else yet
 //	/         all else: Options.Streams
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(RTMPPath, o.rtmp)
+	mux.Handle(SDKPath, o.SDK)
 	mux.HandleFunc("/-/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("nothing is at %.100q; RTMP by WebSocket is at %s", r.URL.Path, RTMPPath), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("nothing is at %.100q; RTMP by WebSocket is at %s, and its client for web pages at %sflashpod.js", r.URL.Path, RTMPPath, SDKPath), http.StatusNotFound)
 	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "Flashpod. A stream is at /APPLICATION/INSTANCE/NAME/index.m3u8, and RTMP by WebSocket at %s.\n", RTMPPath)

@@ -17,6 +17,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
+	"flashpod.dev/flashpod/mediaserver/web/sdk"
 )
 
 // publicPort is the server for web pages and HTTP players; the zero value is none.
@@ -60,7 +61,7 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
 	p.http = &http.Server{
-		Handler:           public.Handler(public.Options{RTMP: s.serveInside, Streams: p.hls, Origins: p.origins}),
+		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Streams: p.hls, Origins: p.origins}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
 	}

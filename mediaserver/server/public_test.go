@@ -191,6 +191,8 @@ func TestStreamsOnTheWeb(t *testing.T) {
 		"/app/one/../film/index.m3u8":   http.StatusTemporaryRedirect,
 		"/gate/one/film/index.m3u8":     http.StatusForbidden,
 		"/-/other":                      http.StatusNotFound,
+		"/-/sdk/flashpod.js":            http.StatusOK,
+		"/-/sdk/other.js":               http.StatusNotFound,
 		"/":                             http.StatusOK,
 	} {
 		status, _, said := page(t, s, path, "")
