@@ -297,6 +297,16 @@ func (d *onDemand) loaded() (all []*instance.Instance) {
 	return all
 }
 
+// running is one that is loaded; nil: it is not.
+func (d *onDemand) running(name string) *instance.Instance {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if in := d.rooms[name]; in != nil && in.state != roomUnloads {
+		return in.inst
+	}
+	return nil
+}
+
 // stop lets nobody in any more.
 func (d *onDemand) stop() {
 	d.mu.Lock()

@@ -170,11 +170,7 @@ func (s *Server) running(app, name string) *instance.Instance {
 		return i
 	}
 	if d := s.onDemand[app]; d != nil {
-		for _, i := range d.loaded() {
-			if i.Name() == name {
-				return i
-			}
-		}
+		return d.running(name)
 	}
 	return nil
 }
