@@ -174,13 +174,14 @@ func TestStreamsOnTheWeb(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := t.TempDir()
-	for _, name := range []string{"app/streams/one", "app/streams/one/deep", "app/streams/_definst_"} {
+	for _, name := range []string{"app/streams/one", "app/streams/one/deep", "app/streams/_definst_", "many/streams/room"} {
 		film := append([]flv.Tag{{Type: flv.TypeAudio, Data: []byte{0xaf, 0, 0x12, 0x10}}}, servertest.Sound(2)...)
 		servertest.WriteFLV(t, filepath.Join(data, name, "film.flv"), film...)
 	}
 	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, ScriptFolder: scripts}, open,
 		"{application: app, instance: one/deep}", "{application: app, instance: _definst_}",
-		"{application: gate, instance: one, script: {configMap: {name: x}}}")
+		"{application: gate, instance: one, script: {configMap: {name: x}}}",
+		"{application: many, instance: one, onDemandInstances: true}")
 	for path, want := range map[string]int{
 		"/app/one/film/index.m3u8":      http.StatusOK,
 		"/app/one/deep/film/index.m3u8": http.StatusOK,
@@ -202,5 +203,16 @@ func TestStreamsOnTheWeb(t *testing.T) {
 		if strings.HasSuffix(path, ".m3u8") && want == http.StatusOK && !strings.HasPrefix(said, "#EXTM3U") {
 			t.Errorf("%s: %s", path, said)
 		}
+	}
+	const onDemand = "/many/room/film/index.m3u8"
+	if status, _, _ := page(t, s, onDemand, ""); status != http.StatusNotFound {
+		t.Errorf("an instance is started by HTTP: %d", status)
+	}
+	insideWeb(t, s, "many/room")
+	if status, _, said := page(t, s, onDemand, ""); status != http.StatusOK {
+		t.Errorf("of an instance that a client has started: %d: %s", status, said)
+	}
+	if status, _, _ := page(t, s, "/many"+strings.Repeat("/x", 3000), ""); status != http.StatusNotFound {
+		t.Errorf("a path of 3000 parts: %d", status)
 	}
 }
