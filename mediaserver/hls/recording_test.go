@@ -85,6 +85,23 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
+// A file of MP3 plays as others do.
+func TestRecordingOfMP3(t *testing.T) {
+	t.Parallel()
+	s := ofRecording(t, encode(t, tone+" -t 10 -c:a libmp3lame -f mp3"))
+	index := s.must(t, "index.m3u8")
+	if !strings.Contains(index, `CODECS="mp4a.40.34"`) {
+		t.Errorf("variants are\n%s", index)
+	}
+	if p := checkMedia(t, s.must(t, checkIndex(t, index)[0])); len(p.segments) != 3 {
+		t.Errorf("it has %d segments", len(p.segments))
+	}
+	packets, _ := probe(t, s.url+"index.m3u8")
+	if n := len(packets["audio"]); n < 380 || n > 390 {
+		t.Errorf("%d packets", n)
+	}
+}
+
 // A player seeks: the segment that it needs is enough, and begins when its name says.
 // (ffmpeg itself does not seek in HLS of fragmented MP4, its own neither.)
 func TestRecordingIsSought(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/mp3"
 	"flashpod.dev/flashpod/mediaserver/mp4"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -110,9 +111,12 @@ func (h *house) Recording(_ *http.Request, name string) (*Recording, error) {
 	r := strings.NewReader(file)
 	var f media.File
 	var err error
-	if strings.HasPrefix(file, "FLV") {
+	switch {
+	case strings.HasPrefix(file, "FLV"):
 		f, err = flv.Open(r, r.Size())
-	} else {
+	case strings.HasPrefix(file, "ID3"):
+		f, err = mp3.Open(r, r.Size())
+	default:
 		f, err = mp4.Open(r, r.Size())
 	}
 	if err != nil {

@@ -159,7 +159,8 @@ func (s *Stream) cutBefore(m *rtmp.Message, f *facts) {
 	}
 	key := f.begins != payload.NoBeginning || !video && !s.hasVideo
 	if cut, ok := s.cuts.next(video, key, m.Timestamp, time.Now()); ok {
-		s.log.cut = &cut
+		kept := cut // it alone is on the heap, and not one for each frame
+		s.log.cut = &kept
 	}
 }
 
