@@ -9,21 +9,8 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
-
-func write(t *testing.T, folder string, files ...string) string {
-	t.Helper()
-	for i := 0; i < len(files); i += 2 {
-		at := filepath.Join(folder, filepath.FromSlash(files[i]))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(files[i+1]), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return folder
-}
 
 // whole is an Application.xml in the form of that server's own, with most of what
 // that had.
@@ -54,7 +41,7 @@ const whole = `<?xml version="1.0" encoding="ISO-8859-1"?>
 // TestRead tells applications from what else lies in the folder.
 func TestRead(t *testing.T) {
 	t.Parallel()
-	folder := write(t, t.TempDir(), "chat/main.asc", "", "chat/Application.xml", whole, "shop/scripts/shop.js", "", "shop/conf/Application.xml", "<Application/>",
+	folder := servertest.WriteFiles(t, t.TempDir(), "chat/main.asc", "", "chat/Application.xml", whole, "shop/scripts/shop.js", "", "shop/conf/Application.xml", "<Application/>",
 		"vod/streams/_definst_/film.flv", "", "bad/Application.xml", "<Application><MaxAppIdleTime>x</MaxAppIdleTime></Application>",
 		".git/config", "", "readme.txt", "", "with space/main.asc", "", "cut/Application.xml", "<Application><a>")
 	if err := os.Symlink(filepath.Join(folder, "chat"), filepath.Join(folder, "chat2")); err != nil {

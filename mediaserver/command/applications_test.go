@@ -8,13 +8,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // TestServeApplications serves an old server's folder by the command line alone, whose
 // script answers a client's call, and tells what goes wrong in it.
 func TestServeApplications(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Dir(scripts(t, filepath.Join(t.TempDir(), "chat"), "main.asc",
+	folder := filepath.Dir(servertest.WriteFiles(t, filepath.Join(t.TempDir(), "chat"), "main.asc",
 		"application.onConnect = function (c, who) { if (who == 'nobody') { this.rejectConnection(c, {message: 'nobody comes in'}); return }\n c.hello = function (name) { return 'hello ' + name + ' of ' + application.name };\n c.oops = function () { return nothing.there }; return true }"))
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()

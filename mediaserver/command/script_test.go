@@ -6,30 +6,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// scripts writes files into a folder, by their paths below it.
-func scripts(t *testing.T, folder string, files ...string) string {
-	t.Helper()
-	for i := 0; i < len(files); i += 2 {
-		at := filepath.Join(folder, filepath.FromSlash(files[i]))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(files[i+1]), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return folder
-}
+	"flashpod.dev/flashpod/mediaserver/servertest"
+)
 
 // TestScriptCheck says what is lacking, and ends with the code that says so.
 func TestScriptCheck(t *testing.T) {
 	t.Parallel()
-	good := scripts(t, filepath.Join(t.TempDir(), "chat"), "chat.asc", "load('users.asc'); for each (var x in {}) {}", "users.asc", "trace(1)")
-	bad := scripts(t, t.TempDir(), "main.asc", "load('users.asc');\nload('lib.asc');\nx = new NetGroup(1)")
-	library := scripts(t, t.TempDir(), "lib.asc", "trace(1)")
-	outside := scripts(t, t.TempDir(), "main.asc", "load('secret.asc')")
+	good := servertest.WriteFiles(t, filepath.Join(t.TempDir(), "chat"), "chat.asc", "load('users.asc'); for each (var x in {}) {}", "users.asc", "trace(1)")
+	bad := servertest.WriteFiles(t, t.TempDir(), "main.asc", "load('users.asc');\nload('lib.asc');\nx = new NetGroup(1)")
+	library := servertest.WriteFiles(t, t.TempDir(), "lib.asc", "trace(1)")
+	outside := servertest.WriteFiles(t, t.TempDir(), "main.asc", "load('secret.asc')")
 	if err := os.Symlink(filepath.Join(good, "users.asc"), filepath.Join(outside, "secret.asc")); err != nil {
 		t.Fatal(err)
 	}

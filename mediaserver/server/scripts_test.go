@@ -12,21 +12,6 @@ import (
 	"flashpod.dev/flashpod/mediaserver/web"
 )
 
-// files writes files below a folder, by their paths.
-func files(t *testing.T, folder string, all ...string) string {
-	t.Helper()
-	for i := 0; i < len(all); i += 2 {
-		at := filepath.Join(folder, filepath.FromSlash(all[i]))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(all[i+1]), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return folder
-}
-
 // gate accepts clients whose page is right, and says why it does not.
 const gate = `load("lib/words.asc");
 application.onConnect = function (client, word) {
@@ -38,7 +23,7 @@ application.onConnect = function (client, word) {
 // instance of it, with its script and its configuration.
 func TestApplicationsAsOldServersHadThem(t *testing.T) {
 	t.Parallel()
-	folder := files(t, t.TempDir(),
+	folder := servertest.WriteFiles(t, t.TempDir(),
 		"gate/main.asc", gate, "gate/lib/words.asc", `words = {right: "http://right/", wrong: "not "};`,
 		"gate/Application.xml", "<Application><MaxAppIdleTime>3600</MaxAppIdleTime><JSEngine><ApplicationObject><config><who>!</who></config></ApplicationObject></JSEngine><Client><Bandwidth>1</Bandwidth></Client></Application>",
 		"open/readme.txt", "no script")
@@ -77,7 +62,7 @@ func TestApplicationsAsOldServersHadThem(t *testing.T) {
 // is the folder's.
 func TestAManifestOverrides(t *testing.T) {
 	t.Parallel()
-	folder := files(t, t.TempDir(), "gate/main.asc", "application.onConnect = function (c) { return c.pageUrl == 'x' }", "other/main.asc", "")
+	folder := servertest.WriteFiles(t, t.TempDir(), "gate/main.asc", "application.onConnect = function (c) { return c.pageUrl == 'x' }", "other/main.asc", "")
 	s, _ := runWith(t, Config{Applications: folder, Data: t.TempDir()}, "{application: gate, instance: one, access: {publish: {mode: Anyone}}}")
 	connect(t, s, "gate/one", "pageUrl", "x").hello()
 	connect(t, s, "gate/one", "pageUrl", "y").expect("_error NetConnection.Connect.Rejected")
@@ -93,7 +78,7 @@ func TestScriptOfAManifest(t *testing.T) {
 	if _, err := New(Config{Data: t.TempDir()}, docs(t, spec)); err == nil || !strings.Contains(err.Error(), "--script-folder") {
 		t.Errorf("it starts without the script: %v", err)
 	}
-	folder := files(t, t.TempDir(), "main.asc", "application.onConnect = function (c) { return c.pageUrl == 'x' }")
+	folder := servertest.WriteFiles(t, t.TempDir(), "main.asc", "application.onConnect = function (c) { return c.pageUrl == 'x' }")
 	s, _ := runWith(t, Config{ScriptFolder: folder}, spec)
 	for _, path := range []string{"app/one", "app/two"} {
 		connect(t, s, path, "pageUrl", "x").hello()
@@ -109,7 +94,7 @@ func TestScriptOfAManifest(t *testing.T) {
 func TestScriptsAreLoadedAnew(t *testing.T) {
 	t.Parallel()
 	beat := make(chan time.Time)
-	folder := files(t, t.TempDir(), "app/main.asc", "application.onConnect = function (c) { return c.pageUrl == '1' }")
+	folder := servertest.WriteFiles(t, t.TempDir(), "app/main.asc", "application.onConnect = function (c) { return c.pageUrl == '1' }")
 	s, _ := runWith(t, Config{Applications: folder, clock: clock{beat: beat}})
 	base := "http://" + s.HTTPAddr().String()
 	one := connect(t, s, "app/room", "pageUrl", "1").hello()
@@ -119,7 +104,7 @@ func TestScriptsAreLoadedAnew(t *testing.T) {
 		}
 	}
 	look()
-	files(t, folder, "app/streams/room/other.asc", "x", "app/notes.txt", "x")
+	servertest.WriteFiles(t, folder, "app/streams/room/other.asc", "x", "app/notes.txt", "x")
 	look()
 	main := filepath.Join(folder, "app", "main.asc")
 	if err := os.Rename(main, main+".bak"); err != nil {
@@ -127,20 +112,20 @@ func TestScriptsAreLoadedAnew(t *testing.T) {
 	}
 	look()
 	again := connect(t, s, "app/room", "pageUrl", "1").hello()
-	files(t, folder, "app/main.asc", "application.onConnect = function (c) { return c.pageUrl == '22' }")
+	servertest.WriteFiles(t, folder, "app/main.asc", "application.onConnect = function (c) { return c.pageUrl == '22' }")
 	look()
 	one.Until("onStatus NetConnection.Connect.AppShutdown")
 	again.Until("onStatus NetConnection.Connect.AppShutdown")
 	connect(t, s, "app/room", "pageUrl", "22").hello()
 	connect(t, s, "app/room", "pageUrl", "1").expect("_error NetConnection.Connect.Rejected")
 
-	files(t, folder, "app/main.asc", "\nvar a = ;")
+	servertest.WriteFiles(t, folder, "app/main.asc", "\nvar a = ;")
 	look()
 	servertest.Eventually(t, "it is told that the script does not run", func() bool {
 		r := servertest.AskFor[web.ScriptReport](t, base+"/script-errors?limit=1")
 		return r.Failed != nil && r.Failed.Line == 2 && r.Total > 0 && len(r.Errors) == 1
 	})
-	files(t, folder, "app/main.asc", "application.onConnect = function (c) { return nothing.there }")
+	servertest.WriteFiles(t, folder, "app/main.asc", "application.onConnect = function (c) { return nothing.there }")
 	look()
 	servertest.Eventually(t, "it runs again", func() bool {
 		return servertest.AskFor[web.ScriptReport](t, base+"/script-errors").Failed == nil
