@@ -2,7 +2,6 @@ package rtmp
 
 import (
 	"math"
-	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,16 +54,7 @@ func TestConnectionKeepsItsPace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a, b := net.Pipe()
-				server, client := NewServerConn(a, Config{}), NewClientConn(b, Config{})
-				shaken := make(chan error, 1)
-				go func() { shaken <- server.Handshake() }()
-				if err := client.Handshake(); err != nil {
-					t.Fatal(err)
-				}
-				if err := <-shaken; err != nil {
-					t.Fatal(err)
-				}
+				server, client := shaken(t, true, Config{})
 				defer server.Close()
 				defer client.Close()
 				const rate, messages, size = 10 << 10, 20, 5 << 10

@@ -1,7 +1,6 @@
 package rtmp
 
 import (
-	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,16 +10,7 @@ import (
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, b := net.Pipe()
-		server, client := NewServerConn(a, Config{}), NewClientConn(b, Config{})
-		shaken := make(chan error, 1)
-		go func() { shaken <- server.Handshake() }()
-		if err := client.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-shaken; err != nil {
-			t.Fatal(err)
-		}
+		server, client := shaken(t, true, Config{})
 		defer server.Close()
 		defer client.Close()
 		go func() { _ = server.Serve(func(*Message) error { return nil }) }()
