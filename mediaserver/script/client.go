@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"net"
 	"time"
 
@@ -105,7 +106,7 @@ func (w *world) clientProperties() []engine.Property {
 
 func (w *world) protocolOf(c Client) string {
 	if c.Secure {
-		return orElse(w.host.cfg.SecureAs, c.Protocol)
+		return cmp.Or(w.host.cfg.SecureAs, c.Protocol)
 	}
 	return c.Protocol
 }

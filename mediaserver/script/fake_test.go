@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -209,7 +210,7 @@ func files(pairs ...string) fs.FS {
 // start starts a script, and ends it with the test.
 func start(t testing.TB, f *fake, cfg script.Config) *script.Host {
 	t.Helper()
-	cfg.Application, cfg.Name, cfg.Instance, cfg.Log = orElse(cfg.Application, "app"), orElse(cfg.Name, "room"), f, slog.New(f)
+	cfg.Application, cfg.Name, cfg.Instance, cfg.Log = cmp.Or(cfg.Application, "app"), cmp.Or(cfg.Name, "room"), f, slog.New(f)
 	if cfg.Limits.Time == 0 {
 		cfg.Limits.Time = time.Minute // what is said is tested, on machines that are busy
 	}
@@ -223,13 +224,6 @@ func start(t testing.TB, f *fake, cfg script.Config) *script.Host {
 		}
 	})
 	return h
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // call has a client call a method, and notes the answer.

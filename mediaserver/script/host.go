@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -75,25 +76,17 @@ const (
 )
 
 func (c *Config) fill() {
-	c.Pending = orElse(c.Pending, defaultPending)
-	c.PendingTime = orElse(c.PendingTime, defaultPendingTime)
-	c.Timers = orElse(c.Timers, defaultTimers)
-	c.Calls = orElse(c.Calls, defaultCalls)
-	c.Limits.Source = orElse(c.Limits.Source, defaultSource)
-	c.Limits.Memory = orElse(c.Limits.Memory, defaultMemory)
-	c.Limits.Handles = orElse(c.Limits.Handles, defaultHandles)
-	c.Hostname = orElse(c.Hostname, "localhost")
+	c.Pending = cmp.Or(c.Pending, defaultPending)
+	c.PendingTime = cmp.Or(c.PendingTime, defaultPendingTime)
+	c.Timers = cmp.Or(c.Timers, defaultTimers)
+	c.Calls = cmp.Or(c.Calls, defaultCalls)
+	c.Limits.Source = cmp.Or(c.Limits.Source, defaultSource)
+	c.Limits.Memory = cmp.Or(c.Limits.Memory, defaultMemory)
+	c.Limits.Handles = cmp.Or(c.Limits.Handles, defaultHandles)
+	c.Hostname = cmp.Or(c.Hostname, "localhost")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-}
-
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // Host is the script of one instance. Its methods may be called from any goroutine,
