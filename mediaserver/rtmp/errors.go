@@ -40,7 +40,7 @@ type StatusError struct {
 // rejection, and where it sends the client instead.
 func (e *StatusError) Error() string {
 	text := e.Code
-	reason, elsewhere := e.application(), e.Redirect()
+	reason, elsewhere := RejectionReason(e.Info), e.Redirect()
 	last := ""
 	for _, more := range []string{e.Description, reason} {
 		if more != "" && more != last {
@@ -53,10 +53,10 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// application is the reason that application.rejectConnection was given, or its
-// message.
-func (e *StatusError) application() string {
-	switch v, _ := e.Info.Get("application"); v := v.(type) {
+// RejectionReason is what a script gave application.rejectConnection as the reason, or
+// the message of that, as the information object of the refusal has it; "": nothing.
+func RejectionReason(info *amf.Object) string {
+	switch v, _ := info.Get("application"); v := v.(type) {
 	case string:
 		return v
 	case *amf.Object:

@@ -61,16 +61,8 @@ func (s *Session) refuse(cmd *rtmp.Command, code, description, counted string) e
 // reasonOf is what a log says of a refusal: what a script gave as its reason, else the
 // description.
 func reasonOf(info *amf.Object) string {
-	application, _ := info.Get("application")
-	switch v := application.(type) {
-	case string:
-		return Printable(v)
-	case *amf.Object:
-		if message, ok := v.Get("message"); ok {
-			if text, ok := message.(string); ok {
-				return Printable(text)
-			}
-		}
+	if reason := rtmp.RejectionReason(info); reason != "" {
+		return Printable(reason)
 	}
 	return property(info, "description", "")
 }
