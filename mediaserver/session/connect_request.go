@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/url"
-	"unicode/utf8"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -14,7 +13,7 @@ const maxConnectText = 4 << 10
 
 // connectRequest is what connect says, in the words of an instance.
 func (s *Session) connectRequest(cmd *rtmp.Command, args *amf.Object, to target) ConnectRequest {
-	said := func(name string) string { return bounded(property(args, name, "")) }
+	said := func(name string) string { return front(property(args, name, ""), maxConnectText) }
 	r := ConnectRequest{
 		Client: s.client, Application: to.Application, Instance: to.Instance,
 		URI: said("tcUrl"), Referrer: said("swfUrl"), PageURL: said("pageUrl"),
@@ -28,16 +27,4 @@ func (s *Session) connectRequest(cmd *rtmp.Command, args *amf.Object, to target)
 	v, _ := args.Get("objectEncoding")
 	r.AMF3 = v == 3.0 || v == int32(3)
 	return r
-}
-
-// bounded is as much of a text as is kept.
-func bounded(text string) string {
-	if len(text) <= maxConnectText {
-		return text
-	}
-	n := maxConnectText
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }

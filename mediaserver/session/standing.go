@@ -131,8 +131,16 @@ func cut(words string, most int) string {
 	if len(words) <= most {
 		return words
 	}
-	for most > 0 && !utf8.RuneStart(words[most]) {
+	return front(words, most) + "…"
+}
+
+// front is as much of a text as so many bytes hold, in whole characters.
+func front(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
 		most--
 	}
-	return words[:most] + "…"
+	return text[:most]
 }
