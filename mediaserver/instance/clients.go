@@ -31,7 +31,7 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 	if o.closing || o.restarting {
 		return stopping()
 	}
-	if most := o.rules.Load().MaxPending; o.script != nil && o.undecided() >= most {
+	if most := o.rules.Load().MaxPending; o.script != nil && len(o.pending) >= most {
 		return limit("", "spec.script.limits.pendingConnects", most)
 	}
 	if max := o.rules.Load().MaxConnections; max > 0 && o.seen.connections() >= max {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // owner is what only the owner goroutine may use: its methods run in a task of
@@ -18,12 +19,16 @@ type owner struct {
 	// the instance down, and begins anew when all have left.
 	stopped, restarting bool
 	restarts            int
-	pending             map[string]*pending // connects, by client
-	streams             map[string]*entry
-	waiting             int                       // of them, that nobody publishes
-	played              map[string]map[string]int // names of live streams by client
-	away                map[string]*away          // names whose publishers are expected back
-	records             map[*recordTask]struct{}  // that are not done
+	// pending are connects that the script has not decided about, by client, with who
+	// wants to know; nil: its session has not asked yet. decided are those that it has
+	// decided about before the session asks; nil: the client is let in.
+	pending map[string]func(*session.Refusal)
+	decided map[string]*session.Refusal
+	streams map[string]*entry
+	waiting int                       // of them, that nobody publishes
+	played  map[string]map[string]int // names of live streams by client
+	away    map[string]*away          // names whose publishers are expected back
+	records map[*recordTask]struct{}  // that are not done
 
 	channels map[string]*channel       // streams that the server publishes itself
 	sources  map[string]string         // live streams that they play, by their names
@@ -93,7 +98,7 @@ func (i *Instance) own() {
 	o := &owner{
 		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
 		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
-		calls: map[string][]*call{}, pending: map[string]*pending{},
+		calls: map[string][]*call{}, pending: map[string]func(*session.Refusal){}, decided: map[string]*session.Refusal{},
 		channels: map[string]*channel{}, sources: map[string]string{}, recorded: map[string]*ownRecording{},
 		makers: newMakers(),
 	}

@@ -9,19 +9,11 @@ import (
 // rules do not say.
 const defaultPending = 1000
 
-// pending is a connect that the script has not decided about, or whose session has not
-// asked what it has decided.
-type pending struct {
-	decided bool
-	why     *session.Refusal       // nil: the client is let in
-	answer  func(*session.Refusal) // nil: its session has not asked yet
-}
-
 // ask has the script decide about a client.
 func (o *owner) ask(r session.ConnectRequest, peer session.Peer) {
 	s := o.script
 	s.come(r, peer)
-	o.pending[r.ID] = &pending{}
+	o.pending[r.ID] = nil
 	c := script.Client{
 		ID: r.ID, Address: r.Address, Agent: r.Agent, Protocol: "rtmp", Secure: r.Secure,
 		URI: r.URI, Referrer: r.Referrer, PageURL: r.PageURL, Query: r.Query, AMF3: r.AMF3,
@@ -32,28 +24,19 @@ func (o *owner) ask(r session.ConnectRequest, peer session.Peer) {
 	s.host.Connect(c, r.Args)
 }
 
-// undecided is how many clients wait for the script.
-func (o *owner) undecided() (n int) {
-	for _, p := range o.pending {
-		if !p.decided {
-			n++
-		}
-	}
-	return n
-}
-
 // Admit implements session.Instance.
 func (i *Instance) Admit(c session.Client, answer func(*session.Refusal)) {
 	ok := i.post(func(o *owner) {
-		p := o.pending[c.ID]
+		why, decided := o.decided[c.ID]
+		_, waits := o.pending[c.ID]
 		switch {
-		case p == nil:
-			answer(stopping()) // it has left, or never came
-		case p.decided:
-			delete(o.pending, c.ID)
-			answer(p.why)
+		case decided:
+			delete(o.decided, c.ID)
+			answer(why)
+		case waits:
+			o.pending[c.ID] = answer
 		default:
-			p.answer = answer
+			answer(stopping()) // it has left, or never came
 		}
 	})
 	if !ok {
@@ -63,18 +46,19 @@ func (i *Instance) Admit(c session.Client, answer func(*session.Refusal)) {
 
 // decide ends the waiting of a client, once: with nil it is let in.
 func (o *owner) decide(id string, why *session.Refusal) {
-	p := o.pending[id]
-	if p == nil || p.decided {
+	answer, ok := o.pending[id]
+	if !ok {
 		return
 	}
-	p.decided, p.why = true, why
+	delete(o.pending, id)
 	if why == nil {
 		o.script.change(id, func(g *guest) { g.in = true })
 	}
-	if p.answer != nil {
-		delete(o.pending, id)
-		p.answer(why)
+	if answer == nil {
+		o.decided[id] = why
+		return
 	}
+	answer(why)
 }
 
 // refusePending ends the waiting of all.
@@ -103,7 +87,7 @@ func rejected(why script.Rejection) *session.Refusal {
 // Disconnect of a client that waits is a rejection.
 func (s *scripted) Disconnect(client string) {
 	_ = s.post(func(o *owner) {
-		if p := o.pending[client]; p != nil && !p.decided {
+		if _, waits := o.pending[client]; waits {
 			o.decide(client, rejected(script.Rejection{}))
 			return
 		}

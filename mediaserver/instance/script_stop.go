@@ -16,6 +16,7 @@ func (o *owner) left(id string) {
 		return
 	}
 	delete(o.pending, id)
+	delete(o.decided, id)
 	o.script.leave(id)
 	o.script.host.Leave(id)
 	if o.restarting && o.seen.connections() == 0 {
