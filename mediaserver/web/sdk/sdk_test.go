@@ -19,20 +19,21 @@ func TestFiles(t *testing.T) {
 	server := httptest.NewServer(http.StripPrefix("/-/sdk", sdk.Handler()))
 	defer server.Close()
 	for name, want := range map[string]string{"flashpod.js": "NetConnection", "flashpod.d.ts": "export {"} {
-		answer, body := get(t, http.MethodGet, server.URL+"/-/sdk/"+name, "")
-		if answer.StatusCode != http.StatusOK || !strings.Contains(body, want) {
-			t.Errorf("%s: %s, without %q", name, answer.Status, want)
+		status, header, body := get(t, http.MethodGet, server.URL+"/-/sdk/"+name, "")
+		if status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d, without %q", name, status, want)
 		}
-		if got := answer.Header.Get("Access-Control-Allow-Origin"); got != "*" {
+		if got := header.Get("Access-Control-Allow-Origin"); got != "*" {
 			t.Errorf("%s: Access-Control-Allow-Origin %q", name, got)
 		}
-		again, body := get(t, http.MethodGet, server.URL+"/-/sdk/"+name, answer.Header.Get("ETag"))
-		if again.StatusCode != http.StatusNotModified || body != "" {
-			t.Errorf("%s asked again with its tag: %s, %d bytes", name, again.Status, len(body))
+		status, _, body = get(t, http.MethodGet, server.URL+"/-/sdk/"+name, header.Get("ETag"))
+		if status != http.StatusNotModified || body != "" {
+			t.Errorf("%s asked again with its tag: %d, %d bytes", name, status, len(body))
 		}
 	}
-	if a, _ := get(t, http.MethodGet, server.URL+"/-/sdk/flashpod.js", ""); a.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
-		t.Errorf("Content-Type %q: a module with another is not loaded", a.Header.Get("Content-Type"))
+	_, header, _ := get(t, http.MethodGet, server.URL+"/-/sdk/flashpod.js", "")
+	if kind := header.Get("Content-Type"); kind != "text/javascript; charset=utf-8" {
+		t.Errorf("Content-Type %q: a module with another is not loaded", kind)
 	}
 	for _, c := range []struct {
 		method, path string
@@ -43,8 +44,8 @@ func TestFiles(t *testing.T) {
 		{http.MethodPost, "/-/sdk/flashpod.js", http.StatusMethodNotAllowed},
 		{http.MethodHead, "/-/sdk/flashpod.js", http.StatusOK},
 	} {
-		if a, _ := get(t, c.method, server.URL+c.path, ""); a.StatusCode != c.want {
-			t.Errorf("%s %s: %s, want %d", c.method, c.path, a.Status, c.want)
+		if status, _, _ := get(t, c.method, server.URL+c.path, ""); status != c.want {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, status, c.want)
 		}
 	}
 }
@@ -52,7 +53,7 @@ func TestFiles(t *testing.T) {
 func TestSize(t *testing.T) {
 	server := httptest.NewServer(sdk.Handler())
 	defer server.Close()
-	_, body := get(t, http.MethodGet, server.URL+"/flashpod.js", "")
+	_, _, body := get(t, http.MethodGet, server.URL+"/flashpod.js", "")
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	if _, err := z.Write([]byte(body)); err != nil {
@@ -67,7 +68,7 @@ func TestSize(t *testing.T) {
 	t.Logf("flashpod.js: %d bytes, %d gzipped", len(body), b.Len())
 }
 
-func get(t *testing.T, method, url, tag string) (*http.Response, string) {
+func get(t *testing.T, method, url, tag string) (status int, header http.Header, body string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -81,9 +82,9 @@ func get(t *testing.T, method, url, tag string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(answer.Body)
+	b, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer, string(body)
+	return answer.StatusCode, answer.Header, string(b)
 }
