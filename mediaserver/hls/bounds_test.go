@@ -12,6 +12,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // long is so many seconds of a film, over and over.
@@ -109,7 +110,11 @@ func TestWaitingIsBounded(t *testing.T) {
 	s.watch(t)
 	first, rest := split(messages(t, encode(t, pictures+" "+tone+" -t 10 "+avc+" "+aac)), 4300)
 	s.publish(t, first)
-	p := checkMedia(t, s.must(t, "v0.m3u8"))
+	var p playlist
+	servertest.Eventually(t, "what was published is cut", func() bool {
+		p = checkMedia(t, s.must(t, "v0.m3u8"))
+		return len(p.segments) == 2
+	})
 	last := p.sequence + int64(len(p.segments))
 	answers := make(chan int)
 	for range 5 {
