@@ -5,7 +5,6 @@
 #   check            says whether they are what the source makes, and checks the types of everything
 #   test [NAME...]   runs tests (all of them, or test/NAME.test.ts) against bin/flashpod; the browser's need Chromium
 #   vectors          writes what the SDK makes of the values in mediaserver/amf/testdata/values.json
-#   bench            says how many calls and changes of a slot a second go through, from Node.js
 #
 # What does it (esbuild, TypeScript, playwright-core) comes from npm by package-lock.json, once, into
 # ${XDG_CACHE_HOME:-~/.cache}/flashpod/sdk-…, outside the checkout.
@@ -75,10 +74,6 @@ test)
 	;;
 vectors)
 	UPDATE=1 tests vectors
-	;;
-bench)
-	esbuild "$sdk/test/bench.ts" --bundle --platform=node --target=node18 --format=cjs --log-level=warning --outfile="$out/bench.cjs"
-	SDK=$sdk ROOT=$root node "$out/bench.cjs"
 	;;
 *)
 	sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
