@@ -140,6 +140,35 @@ func TestSetter(t *testing.T) {
 	}
 }
 
+// TestLookers hears of changes that came together, of each when the last has read it.
+func TestLookers(t *testing.T) {
+	k := &lookers{&witnesses{load: &loader{}}, map[*player]int{}, map[float64]float64{}}
+	k.begin()
+	stamp := func(ms int) sharedobject.Event {
+		v, err := sharedobject.NewValue(float64(ms) * 1e6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sharedobject.Event{Type: sharedobject.Change, Name: stampSlot, Value: v}
+	}
+	var events []sharedobject.Event
+	for i := range 100 {
+		events = append(events, stamp(i))
+	}
+	for i, now := range []int64{150, 250} {
+		p := newParser()
+		p.chunk, p.keep = chunkSize, wholeSize
+		k.load.now = now * 1e6
+		who := &player{}
+		if err := p.feed(objectWords(events...), func(m message) { k.hear(who, m) }); err != nil || k.changes[who] != len(events) {
+			t.Fatalf("reader %d: %d changes, %v", i, k.changes[who], err)
+		}
+	}
+	if k.lost != 0 || len(k.late) != len(events) || k.late[0] != 250 || k.late[99e6] != 151 {
+		t.Errorf("%d lost, %d stamps, %v and %v ms", k.lost, len(k.late), k.late[0], k.late[99e6])
+	}
+}
+
 // TestFLV reads what is written with the server's own reader.
 func TestFLV(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "a", "film.flv")

@@ -259,6 +259,9 @@ func (l *loader) shake(p *player, b []byte) []byte {
 	// C2 echoes S1.
 	err := p.say(append(p.hello[1:1+1536:1+1536], connectWords(l.to.String(), l.app)...))
 	p.hello, p.parse, p.stage = nil, newParser(), connecting
+	if p.hear != nil && p.wants == rtmp.TypeSharedObject {
+		p.parse.keep = wholeSize
+	}
 	if err != nil {
 		l.drop(p, err)
 		return nil

@@ -47,12 +47,15 @@ type calls struct {
 	rss     int64
 }
 
-// callAt has clients call a method for a while, on a server that it ends.
-func callAt(t *target, clients, atOnce int, window time.Duration, method string, args ...amf.Value) (c calls, err error) {
+// callAt has clients call a method for a while, on a server that it ends. want says
+// whether an answer is the one that is measured: with others among them, a rate would be
+// that of refusals.
+func callAt(t *target, clients, atOnce int, window time.Duration, want func([]amf.Value, error) bool, method string, args ...amf.Value) (c calls, err error) {
 	defer t.stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var answers atomic.Int64
+	var answers, others atomic.Int64
+	var why atomic.Value // of the last of the others
 	for range clients {
 		nc, err := rtmp.Connect(ctx, fmt.Sprintf("rtmp://%s/%s/_definst_/-", t.addr, t.app), rtmp.Config{})
 		if err != nil {
@@ -60,7 +63,11 @@ func callAt(t *target, clients, atOnce int, window time.Duration, method string,
 		}
 		defer nc.Close()
 		var ask func()
-		answered := func([]amf.Value, error) {
+		answered := func(got []amf.Value, err error) {
+			if ctx.Err() == nil && !want(got, err) {
+				others.Add(1)
+				why.Store(fmt.Sprintf("%v, %v", got, err))
+			}
 			answers.Add(1)
 			ask()
 		}
@@ -92,6 +99,9 @@ func callAt(t *target, clients, atOnce int, window time.Duration, method string,
 	if n == 0 {
 		return c, fmt.Errorf("no call of %s was answered", method)
 	}
+	if m := others.Load(); m > 0 {
+		return c, fmt.Errorf("%d of the calls of %s had another answer than the one that is measured: %v", m, method, why.Load())
+	}
 	took := after.at.Sub(before.at).Seconds()
 	c.rate = float64(n) / (after.cpu - before.cpu).Seconds()
 	c.share, c.clients, c.rss = (after.cpu-before.cpu).Seconds()/took, (spent-ours).Seconds()/took, after.rss
@@ -113,7 +123,11 @@ func (b *bench) callScript(script bool, clients, atOnce int, window time.Duratio
 	if err != nil {
 		return calls{}, err
 	}
-	return callAt(t, clients, atOnce, window, "add", 1.0, 2.0)
+	want := func(got []amf.Value, err error) bool { return err != nil }
+	if script {
+		want = func(got []amf.Value, err error) bool { return err == nil && len(got) == 1 && got[0] == 3.0 }
+	}
+	return callAt(t, clients, atOnce, window, want, "add", 1.0, 2.0)
 }
 
 // engineCalls is how often a second of CPU the engine alone calls such a function.

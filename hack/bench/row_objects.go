@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,6 +122,7 @@ func (s *setter) end() error {
 type lookers struct {
 	*witnesses
 	changes map[*player]int
+	late    map[float64]float64 // of each stamp, how many ms until the last of them read it
 }
 
 func look(t *target) (*lookers, error) {
@@ -127,7 +130,7 @@ func look(t *target) (*lookers, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &lookers{w, map[*player]int{}}
+	k := &lookers{w, map[*player]int{}, map[float64]float64{}}
 	w.mu.Lock()
 	w.load.wants = rtmp.TypeSharedObject
 	w.mu.Unlock()
@@ -144,7 +147,7 @@ func (k *lookers) hear(p *player, m message) {
 		return
 	}
 	if m.size > len(m.head) {
-		k.lost++ // too long to be looked at: it is not one of ours
+		k.lost++ // too long to be looked at
 		return
 	}
 	got, err := sharedobject.Parse(m.head, 1<<20)
@@ -158,9 +161,14 @@ func (k *lookers) hear(p *player, m message) {
 		}
 	}
 	mark := append(stampMark[:2:2], stampSlot...)
-	if at := bytes.Index(m.head, mark) + len(mark); at >= len(mark) && len(m.head) >= at+9 {
-		sent := math.Float64frombits(binary.BigEndian.Uint64(m.head[at+1:]))
-		k.latencies = append(k.latencies, (float64(k.load.now)-sent)/1e6)
+	for rest := m.head; ; { // a message may have several changes of it
+		_, behind, found := bytes.Cut(rest, mark)
+		if !found || len(behind) < 9 {
+			return
+		}
+		sent := math.Float64frombits(binary.BigEndian.Uint64(behind[1:]))
+		k.late[sent] = max(k.late[sent], (float64(k.load.now)-sent)/1e6)
+		rest = behind[9:]
 	}
 }
 
@@ -181,11 +189,11 @@ type object struct {
 	rate, share, clients float64 // changes a second of CPU; of the server's core, and the other
 	us                   float64 // CPU per MB
 	perSecond            float64 // bytes to each
-	p50, p99             float64 // ms from the setter to a client
+	p50, p99             float64 // ms from the setter to the last witness
 	each                 float64 // bytes of memory a client
 	rss                  int64
-	asked                int  // changes that the setter made
-	all                  bool // each was told every one
+	asked                int     // changes that the setter made
+	told                 float64 // how many of them each heard of, at least; a slot that changes twice may be told once
 }
 
 // objectAt measures n clients of an object.
@@ -220,10 +228,17 @@ func (b *bench) objectAt(n int, window time.Duration) (v object, err error) {
 	}
 	k.leave()
 	v.each = float64(v.rss-empty) / float64(n)
-	v.p50, v.p99 = median(k.latencies), percentile(k.latencies, 99)
+	late := slices.Collect(maps.Values(k.late))
+	v.p50, v.p99 = median(late), percentile(late, 99)
 	told := k.told()
 	v.rate *= float64(told)
-	v.all = told >= v.asked-2*slotsTold && k.lost == 0 // what is on its way counts for neither
+	v.told = min(1, float64(told)/float64(v.asked))
+	if err == nil && k.lost > 0 {
+		err = fmt.Errorf("%d messages of the object could not be read", k.lost)
+	}
+	if err == nil && told == 0 {
+		err = errors.New("a client heard of no change")
+	}
 	if err == nil && l.dead+k.load.dead > 0 {
 		err = fmt.Errorf("%d clients lost their connection: %w", l.dead+k.load.dead, errors.Join(l.why, k.load.why))
 	}
@@ -261,8 +276,7 @@ func measureObject(t *target, l *loader, k *lookers, s *setter, n int, window ti
 // objectsRow holds an object's changes against the floor of as many bytes.
 func objectsRow(b *bench) ([]result, error) {
 	n := b.players(1000)
-	var rates, p50, p99, ratios, us, floors []float64
-	all := true
+	var rates, p50, p99, told, ratios, us, floors []float64
 	for range 3 {
 		v, err := b.objectAt(n, b.window/2)
 		if err != nil {
@@ -278,18 +292,17 @@ func objectsRow(b *bench) ([]result, error) {
 		if err != nil {
 			return nil, err
 		}
-		rates, p50, p99 = append(rates, v.rate), append(p50, v.p50), append(p99, v.p99)
+		rates, p50, p99, told = append(rates, v.rate), append(p50, v.p50), append(p99, v.p99), append(told, v.told)
 		us, floors, ratios = append(us, v.us), append(floors, floor), append(ratios, v.us/floor)
-		all = all && v.all
 	}
 	return []result{
 		{
 			what:   fmt.Sprintf("changes of a shared object told to %d clients, a second of a core", n),
-			figure: fmt.Sprintf("%.0f, %.0f µs a MB", median(rates), median(us)), floor: fmt.Sprintf("%.0f µs a MB", median(floors)), ratio: median(ratios),
-			target: "400,000", verdict: judge(median(rates) >= 400000 && all),
+			figure: fmt.Sprintf("%.0f, %.0f µs a MB, %.0f %% of what was set", median(rates), median(us), 100*median(told)), floor: fmt.Sprintf("%.0f µs a MB", median(floors)), ratio: median(ratios),
+			target: "400,000", verdict: judge(median(rates) >= 400000),
 		},
 		{
-			what:   fmt.Sprintf("from a change to when one of %d clients hears of it, the first to the last", n),
+			what:   fmt.Sprintf("from a change to when the last of %d clients hears of it", n),
 			figure: fmt.Sprintf("p50 %.1f p99 %.1f ms", median(p50), median(p99)), target: "p99 50 ms", verdict: judge(median(p99) < 50),
 		},
 	}, nil

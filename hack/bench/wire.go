@@ -67,6 +67,10 @@ func ackWords(n uint64) []byte {
 // and for what publishers stamp into their frames.
 const headSize = 768
 
+// wholeSize is what one keeps that is for messages of shared objects: several changes
+// at once, when the server is late, and those are the ones that must not be missed.
+const wholeSize = 64 << 10
+
 // message is what a parser has found. head is valid during the call.
 type message struct {
 	kind rtmp.MessageType
@@ -83,6 +87,7 @@ type parser struct {
 	header []byte // of the chunk that begins
 	now    *incoming
 	left   int // bytes of the current chunk
+	keep   int // bytes of each message
 }
 
 type incoming struct {
@@ -94,7 +99,7 @@ type incoming struct {
 	got         int
 }
 
-func newParser() *parser { return &parser{chunk: 128, chunks: map[uint32]*incoming{}} }
+func newParser() *parser { return &parser{chunk: 128, chunks: map[uint32]*incoming{}, keep: headSize} }
 
 // feed hands every message that b completes to emit.
 func (p *parser) feed(b []byte, emit func(message)) error {
@@ -111,7 +116,7 @@ func (p *parser) feed(b []byte, emit func(message)) error {
 		}
 		n := min(p.left, len(b))
 		m := p.now
-		if room := headSize - len(m.head); room > 0 {
+		if room := p.keep - len(m.head); room > 0 {
 			m.head = append(m.head, b[:min(n, room)]...)
 		}
 		m.got += n
