@@ -15,7 +15,7 @@ import (
 )
 
 // Patience is how long anything may take before a test counts it as stuck.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Client is a client that knows no more of RTMP than messages: it can say what
 // no well-behaved client would, and hears every message as a word, in the order
@@ -38,6 +38,24 @@ func Dial(t testing.TB, to net.Addr) *rtmp.Conn {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+to.String()+"/x", rtmp.Config{})
 	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// DialNarrow is Dial by a socket that keeps less than a megabyte for who does not read: a
+// little is enough then to be more than sockets take.
+func DialNarrow(t testing.TB, to net.Addr) *rtmp.Conn {
+	t.Helper()
+	nc, err := net.Dial("tcp", to.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.(*net.TCPConn).SetReadBuffer(256 << 10); err != nil {
+		t.Fatal(err)
+	}
+	conn := rtmp.NewClientConn(nc, rtmp.Config{})
+	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
 	}
 	return conn

@@ -127,8 +127,8 @@ func TestSharedObjectsOfASlowClient(t *testing.T) {
 	has := map[string]string{} // of the slow client, by object and slot; of the goroutine that reads, until said is closed
 	said := make(chan struct{})
 	names := strings.Split("abcdefgh", "")
-	const slots, rounds = 15, 3
-	slow := hear(t, servertest.Dial(t, h.RTMPAddr()), func(m *rtmp.Message) string {
+	const slots, rounds = 15, 2
+	slow := hear(t, servertest.DialNarrow(t, h.RTMPAddr()), func(m *rtmp.Message) string {
 		if m.Type != plain {
 			return servertest.Word(m)
 		}
@@ -341,7 +341,7 @@ func TestSharedObjectsArePaidFor(t *testing.T) {
 	busy := who(t, h, &heard)
 	stop := make(chan struct{})
 	goOn := sync.OnceFunc(func() { close(stop) })
-	slow := hear(t, servertest.Dial(t, h.RTMPAddr()), func(m *rtmp.Message) string {
+	slow := hear(t, servertest.DialNarrow(t, h.RTMPAddr()), func(m *rtmp.Message) string {
 		if m.Type == plain {
 			<-stop
 		}

@@ -224,7 +224,7 @@ func TestSharedObjectSlowClient(t *testing.T) {
 	quick.say(plain, chat(0)+use)
 	quick.hears(plain, chat(1)+used)
 	stop := make(chan struct{})
-	slow := hear(t, servertest.Dial(t, h.RTMPAddr()), func(m *rtmp.Message) string {
+	slow := hear(t, servertest.DialNarrow(t, h.RTMPAddr()), func(m *rtmp.Message) string {
 		if m.Type == plain {
 			<-stop // it reads no further
 			got, err := sharedobject.Parse(m.Payload, 1<<20)
@@ -247,7 +247,7 @@ func TestSharedObjectSlowClient(t *testing.T) {
 	slow.expect("event 0", success, "onBWDone []")
 	slow.say(plain, chat(0)+use)
 	eventually(t, "two use it", func() bool { return h.Stats()[0].ObjectUses == 2 })
-	const changes = 400 // of 60 KB: much more than sockets take
+	const changes = 200 // of 60 KB: much more than its socket takes
 	for i := range changes {
 		v, _ := sharedobject.NewValue(fmt.Sprintf("%08d", i) + strings.Repeat("x", 60000))
 		m := sharedobject.Message{Name: "chat", Events: []sharedobject.Event{{Type: sharedobject.RequestChange, Name: "foo", Value: v}}}
