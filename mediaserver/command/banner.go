@@ -32,7 +32,7 @@ func banner(w io.Writer, s *server.Server, version string) {
     play        ffplay %s/test
 `, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
 		if a := s.WebAddr(); a != nil {
-			fmt.Fprintf(w, "    browser     http://%s/%s/test/index.m3u8  (HLS)\n", dialable(a), one.Path())
+			fmt.Fprintf(w, "    browser     http://%s%s%s/test\n", dialable(a), public.WatchPath, one.Path())
 		}
 	}
 	for _, a := range s.Applications() {

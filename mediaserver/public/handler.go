@@ -17,6 +17,8 @@ type Options struct {
 	RTMP func(net.Conn)
 	// SDK serves the files of the JavaScript SDK.
 	SDK http.Handler
+	// Watch serves the page of a stream, and what is below WatchPath.
+	Watch http.Handler
 	// Streams serves what is not under /-/.
 	Streams http.Handler
 	Origins Origins
@@ -27,6 +29,8 @@ const (
 	RTMPPath = "/-/rtmp"
 	// SDKPath is where the JavaScript SDK is.
 	SDKPath = "/-/sdk/"
+	// WatchPath is where the pages are that play a stream.
+	WatchPath = "/-/watch/"
 	// answerTime is how long an answer may take to be read by its client: a segment is
 	// some seconds of a stream, and who is slower than that has lost it already.
 	answerTime = 30 * time.Second
@@ -36,17 +40,19 @@ const (
 //
 //	/-/rtmp   RTMP in the binary frames of a WebSocket
 //	/-/sdk/   the JavaScript SDK: flashpod.js, flashpod.d.ts
+//	/-/watch/ a page for each stream
 //	/-/       nothing else yet
 //	/         all else: Options.Streams
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(RTMPPath, o.rtmp)
 	mux.Handle(SDKPath, o.SDK)
+	mux.Handle(WatchPath, o.Watch)
 	mux.HandleFunc("/-/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("nothing is at %.100q; RTMP by WebSocket is at %s, and its client for web pages at %sflashpod.js", r.URL.Path, RTMPPath, SDKPath), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, and its client for web pages at %sflashpod.js", r.URL.Path, WatchPath, RTMPPath, SDKPath), http.StatusNotFound)
 	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "Flashpod. A stream is at /APPLICATION/INSTANCE/NAME/index.m3u8, and RTMP by WebSocket at %s.\n", RTMPPath)
+		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, the stream as HLS at /APPLICATION/INSTANCE/NAME/index.m3u8, and RTMP by WebSocket at %s.\n", WatchPath, RTMPPath)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if o.Origins.share(w, r) {

@@ -18,6 +18,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 	"flashpod.dev/flashpod/mediaserver/web/sdk"
+	"flashpod.dev/flashpod/mediaserver/web/watch"
 )
 
 // publicPort is the server for web pages and HTTP players; the zero value is none.
@@ -61,7 +62,7 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
 	p.http = &http.Server{
-		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Streams: p.hls, Origins: p.origins}),
+		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, s.place), Streams: p.hls, Origins: p.origins}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
 	}
@@ -145,16 +146,7 @@ type house struct{ s *Server }
 // several that fit it is the one with the longest name. Where a script decides who
 // comes in, nobody comes past it.
 func (h house) find(path string) (i *instance.Instance, name string, err error) {
-	app, rest, ok := strings.Cut(path, "/")
-	if !ok {
-		return nil, "", hls.ErrNotFound
-	}
-	for at := strings.LastIndexByte(rest, '/'); at > 0 && i == nil; at = strings.LastIndexByte(rest[:at], '/') {
-		i, name = h.s.running(app, rest[:at]), rest[at+1:]
-	}
-	if i == nil {
-		i, name = h.s.running(app, defaultInstance), rest
-	}
+	_, i, name = h.s.locate(path)
 	switch {
 	case i == nil:
 		return nil, "", hls.ErrNotFound
@@ -162,6 +154,34 @@ func (h house) find(path string) (i *instance.Instance, name string, err error) 
 		return nil, "", &hls.Refusal{Status: http.StatusForbidden, Reason: "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at " + public.RTMPPath}
 	}
 	return i, name, nil
+}
+
+// locate cuts a path: an application, its running instance that the path names, nil if
+// there is none, and the rest.
+func (s *Server) locate(path string) (app string, i *instance.Instance, name string) {
+	app, rest, ok := strings.Cut(path, "/")
+	if !ok {
+		return app, nil, ""
+	}
+	for at := strings.LastIndexByte(rest, '/'); at > 0; at = strings.LastIndexByte(rest[:at], '/') {
+		if i = s.running(app, rest[:at]); i != nil {
+			return app, i, rest[at+1:]
+		}
+	}
+	return app, s.running(app, defaultInstance), rest
+}
+
+// place is where a stream is, or would be: an instance that does not run yet has the
+// name that is longest, where it starts on demand.
+func (s *Server) place(path string) watch.Place {
+	app, i, name := s.locate(path)
+	if i != nil {
+		return watch.Place{Application: app, Instance: i.Name(), Stream: name}
+	}
+	if at := strings.LastIndexByte(name, '/'); at > 0 && s.onDemand[app] != nil {
+		return watch.Place{Application: app, Instance: name[:at], Stream: name[at+1:]}
+	}
+	return watch.Place{Application: app, Instance: defaultInstance, Stream: name}
 }
 
 // running is an instance that is loaded; nil: it is not.

@@ -1,0 +1,76 @@
+/** HLS as the browser itself plays it. */
+
+const kind = "application/vnd.apple.mpegurl";
+/** Milliseconds after which it is looked for anew: a random time between. */
+const between = () => 2000 + Math.random() * 2000;
+
+/** @type {import("./watch.js").Way} */
+export const byHLS = {
+  name: "hls",
+  title: "HLS",
+  can: () => document.createElement("video").canPlayType(kind) !== "",
+  start(stream, video, say) {
+    let over = false;
+    let timer = 0;
+    let tries = 0;
+    const track = /\?.*/.exec(stream.name)?.[0] ?? "";
+    const url = `/${stream.path.split("/").map(encodeURIComponent).join("/")}/index.m3u8${track}`;
+
+    async function look() {
+      try {
+        const answer = await fetch(url, { cache: "no-store" });
+        if (over) return;
+        if (answer.ok) {
+          tries++;
+          video.src = url;
+          return;
+        }
+        const reason = (await answer.text()).trim();
+        if (over) return;
+        if (answer.status === 403 || answer.status === 415) {
+          say.failed(reason);
+          return;
+        }
+        say.waiting(answer.status === 404 ? "Nobody publishes this stream yet.\nIt begins here by itself." : reason);
+      } catch {
+        if (!over) say.waiting("The server cannot be reached.\nThis page tries again.");
+      }
+      timer = setTimeout(look, between());
+    }
+
+    function ended() {
+      say.waiting("The stream has ended.\nIt begins here by itself when it is there again.");
+      clearTimeout(timer);
+      timer = setTimeout(look, between());
+    }
+    function error() {
+      if (tries > 5) {
+        say.failed(video.error?.message || "the browser could not play it by HLS");
+        return;
+      }
+      clearTimeout(timer);
+      timer = setTimeout(look, between());
+    }
+    function playing() {
+      tries = 0;
+    }
+    const listeners = { error, playing, ended: () => live() && ended() };
+    const live = () => !Number.isFinite(video.duration);
+    for (const [name, f] of Object.entries(listeners)) video.addEventListener(name, f);
+    void look();
+
+    return {
+      stop() {
+        over = true;
+        clearTimeout(timer);
+        for (const [name, f] of Object.entries(listeners)) video.removeEventListener(name, f);
+        video.removeAttribute("src");
+        video.load();
+      },
+      now() {
+        const { seekable } = video;
+        return { live: live(), behind: seekable.length > 0 ? Math.max(0, seekable.end(seekable.length - 1) - video.currentTime) : undefined };
+      },
+    };
+  },
+};

@@ -1,0 +1,88 @@
+/** RTMP in a WebSocket, shown by Media Source Extensions: what the SDK does. */
+import { NetConnection, NetStream } from "../sdk/flashpod.js";
+
+/** Milliseconds without pictures or sound after which a stream counts as one that nobody publishes. */
+const silence = 2500;
+/** Milliseconds in which the browser is to show something of what comes. */
+const patience = 8000;
+
+/** @type {import("./watch.js").Way} */
+export const byRTMP = {
+  name: "rtmp",
+  title: "RTMP in a WebSocket",
+  can: () => typeof MediaSource === "function",
+  start(stream, video, say) {
+    const nc = new NetConnection();
+    const ns = new NetStream(nc);
+    let newest = 0; // of what has come, in seconds
+    let first = 0;
+    let heard = 0; // when it came first, by performance.now; 0: nothing has
+    let note = "";
+    let over = false;
+    let told = "";
+
+    /** Says once what there is to wait for. */
+    function waits(text) {
+      if (over || told === text) return;
+      told = text;
+      say.waiting(text);
+    }
+    function fails(reason) {
+      if (!over) say.failed(reason);
+    }
+    const watch = setInterval(() => {
+      if (heard === 0 && nc.connected) waits("Nobody publishes this stream yet.\nIt begins here by itself.");
+      if (heard !== 0 && video.readyState < 2 && performance.now() - heard > patience) fails(note || "the browser shows nothing of it");
+    }, silence);
+
+    nc.on("netStatus", (info) => {
+      if (info.code === "NetConnection.Connect.Closed") waits("The connection was lost.\nThis page connects again.");
+    });
+    ns.on("media", ({ kind, time }) => {
+      if (kind === "data") return;
+      if (heard === 0) {
+        first = time / 1000;
+        heard = performance.now();
+      }
+      newest = time / 1000;
+      told = "";
+    });
+    ns.on("netStatus", (info) => {
+      switch (info.code) {
+        case "NetStream.Play.UnpublishNotify":
+          heard = 0;
+          waits("The stream has ended.\nIt begins here by itself when it is there again.");
+          break;
+        case "NetStream.Play.NoSupportedTrackFound": // of the other tracks there may be one
+          note = info.description;
+          break;
+        case "NetStream.Play.StreamNotFound":
+        case "NetStream.Play.Failed":
+          fails(info.description || info.code);
+          break;
+      }
+    });
+    ns.on("blocked", () => {
+      video.dispatchEvent(new Event("blocked"));
+      void ns.resume().catch(() => {});
+    });
+
+    ns.attachDisplay(video);
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    nc.connect(`${scheme}://${location.host}/${stream.application}/${stream.instance}`)
+      .then(() => ns.play(stream.name))
+      .catch((e) => fails(e.message));
+
+    return {
+      stop() {
+        over = true;
+        clearInterval(watch);
+        ns.dispose();
+        nc.close();
+      },
+      now() {
+        return { note, live: !Number.isFinite(video.duration), behind: heard === 0 ? undefined : Math.max(0, newest - first - ns.time) };
+      },
+    };
+  },
+};

@@ -1,0 +1,138 @@
+/** The page of one stream: it plays by RTMP in a WebSocket, or by HLS where that cannot be, and says what it does. */
+import { byHLS } from "./hls.js";
+import { byRTMP } from "./rtmp.js";
+
+/**
+ * A way to play. It shows the stream in a video element until it fails, for which `failed` is called once, and takes itself back by
+ * what start returns.
+ *
+ * @typedef {object} Way
+ * @property {string} name as ?way= has it
+ * @property {string} title for people
+ * @property {() => boolean} can whether this browser can
+ * @property {(stream: Stream, video: HTMLVideoElement, say: Says) => Running} start
+ *
+ * @typedef {object} Stream
+ * @property {string} path APPLICATION/INSTANCE/NAME, as addresses have it
+ * @property {string} application
+ * @property {string} instance
+ * @property {string} name in the instance, with ?track= where one was asked for
+ *
+ * @typedef {object} Says
+ * @property {(text: string) => void} waiting nobody publishes it yet, or no longer
+ * @property {(reason: string) => void} failed this way does not work here
+ *
+ * @typedef {object} Running
+ * @property {() => void} stop
+ * @property {() => {live: boolean, behind: number | undefined}} behind: seconds from what has come last; note: what it cannot show
+ */
+
+const query = new URLSearchParams(location.search);
+const { name: path, application, instance, stream } = document.body.dataset;
+const track = query.get("track");
+const wanted = { path, application, instance, name: track === null ? stream : `${stream}?track=${track}` };
+const of = (id) => document.getElementById(id);
+const video = of("video");
+
+/** @type {Way[]} */
+const ways = [byRTMP, byHLS].filter((way) => way.can() && [null, way.name].includes(query.get("way")));
+let at = 0; // which of them
+/** @type {string[]} why those before it do not play */
+let reasons = [];
+/** @type {Running | undefined} */
+let running;
+let shown = false;
+
+function message(text) {
+  of("message").textContent = text;
+}
+
+function start() {
+  running = ways[at].start(wanted, video, {
+    waiting(text) {
+      shown = false;
+      message(text);
+    },
+    failed(reason) {
+      running?.stop();
+      running = undefined;
+      shown = false;
+      reasons.push(reason);
+      at++;
+      if (at < ways.length) {
+        start();
+        return;
+      }
+      message(`This stream cannot be played here.\n${[...new Set(reasons)].join("\n")}`);
+      setTimeout(() => {
+        at = 0;
+        reasons = [];
+        start();
+      }, again());
+    },
+  });
+}
+
+/** How long, in milliseconds, until it is tried anew: pages that were opened together do not come together. */
+function again() {
+  return 4000 + Math.random() * 4000;
+}
+
+/** What is shown below the picture. */
+function tell() {
+  const now = running?.now();
+  const playing = shown && now !== undefined;
+  const state = of("state");
+  state.textContent = playing ? (now.live ? "Live" : "Recorded") : "";
+  state.classList.toggle("live", playing && now.live);
+  const facts = [];
+  if (playing) {
+    if (now.live && now.behind !== undefined) facts.push(`${now.behind.toFixed(1)} s behind`);
+    if (video.videoWidth > 0) facts.push(`${video.videoWidth} × ${video.videoHeight}`);
+    facts.push(`by ${ways[at].title}`);
+    if (now.note) facts.push(now.note);
+  }
+  of("facts").textContent = facts.join(" · ");
+}
+
+/** Browsers play with sound when somebody has touched the page, and before that without. */
+async function play() {
+  try {
+    await video.play();
+  } catch (e) {
+    if (e.name !== "NotAllowedError" || video.muted) return;
+    hush();
+    await video.play().catch(() => message("Press play."));
+  }
+}
+
+function hush() {
+  video.muted = true;
+  of("sound").hidden = false;
+}
+
+of("sound").addEventListener("click", () => {
+  video.muted = false;
+  of("sound").hidden = true;
+});
+video.addEventListener("volumechange", () => {
+  if (!video.muted) of("sound").hidden = true;
+});
+video.addEventListener("loadeddata", () => void play());
+video.addEventListener("blocked", hush);
+video.addEventListener("playing", () => {
+  shown = true;
+  message("");
+});
+
+document.body.classList.toggle("embedded", query.has("embed"));
+setInterval(tell, 500);
+if (ways.length === 0) {
+  message(
+    query.has("way")
+      ? `This browser cannot play it by ${query.get("way")}: the ways are ${[byRTMP, byHLS].map((way) => way.name).join(" and ")}.`
+      : "This browser can play neither Media Source Extensions nor HLS.",
+  );
+} else {
+  start();
+}
