@@ -47,6 +47,8 @@ func (o *owner) contend(e *entry, c candidate) (uses bool) {
 	case c.server:
 		return o.takeOver(e, c, "the application plays there")
 	case before.server, rules.TakeOver == TakeOverNever:
+	case before.client == c.ID && c.ID != "" && rules.TakeOver != TakeOverAlways:
+		// Its publisher has not lost its network: it is the one who asks.
 	case rules.TakeOver == TakeOverAlways:
 		return o.takeOver(e, c, "spec.access.publish.takeOver is "+string(TakeOverAlways))
 	case wait <= 0:

@@ -146,3 +146,24 @@ func testTakenOverButBusy(t *testing.T, w way) {
 	many.on(1, "publish", "third")
 	many.expect("1 Publish.Start")
 }
+
+// A client that is silent on one of its streams is there all the same, and does not
+// take the name from itself by another; on the same stream, it begins anew.
+func TestNameIsTakenOnTheSameConnection(t *testing.T) { twice(t, testNameIsTakenOnTheSameConnection) }
+
+func testNameIsTakenOnTheSameConnection(t *testing.T, w way) {
+	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))
+	v, p := connectStreams(t, s, 1), connectStreams(t, s, 2)
+	v.plays(1, "cam")
+	joined(t, s, 1)
+	p.on(1, "publish", "cam")
+	p.expect("1 Publish.Start")
+	v.expect("1 Play.PublishNotify")
+	p.on(2, "publish", "cam")
+	p.expect("2 Publish.BadName")
+	p.audio(1, 20)
+	v.expect("1 audio 20")
+	p.on(1, "publish", "cam")
+	p.expect("1 Unpublish.Success", "1 Publish.Start")
+	v.expect("1 Play.UnpublishNotify", "1 Play.PublishNotify")
+}
