@@ -102,6 +102,21 @@ declare class AMF3Encoder {
 /** Values that AMF0 has no marker for. */
 declare const onlyAMF3: (v: object) => boolean;
 
+/** Reads bits, the highest of each byte first. */
+declare class BitReader {
+    private readonly bytes;
+    private at;
+    constructor(bytes: Uint8Array);
+    /** The next n bits, 32 at most. */
+    read(n: number): number;
+    flag(): boolean;
+    skip(n: number): this;
+    /** A number as H.264 and H.265 have them, ue(v) [ISO/IEC 14496-10 §9.1]. AV1's uvlc() is the same. */
+    golomb(): number;
+    /** A number with a sign, se(v). */
+    signedGolomb(): number;
+}
+
 /** Bytes in network order. What is read comes from strangers: reading past the end throws, and nothing is allocated because a number says so. */
 /** What a peer sent cannot be understood. */
 declare class WireError extends Error {
@@ -134,11 +149,15 @@ declare class Writer {
     private view;
     /** Bytes written. */
     length: number;
+    /** @param room bytes that there is memory for at first */
+    constructor(room?: number);
     private step;
     u8(n: number): this;
     u16(n: number): this;
     u24(n: number): this;
     u32(n: number): this;
+    /** Writes over what stands at a place. */
+    set32(at: number, n: number): void;
     f64(n: number): this;
     put(b: ArrayLike<number>): this;
     /** UTF-8 behind its length in 16 bits; longer text is an error. */
@@ -221,6 +240,40 @@ declare function plays(kind: "video" | "audio", codec: string): boolean;
  */
 declare function playable(): object;
 
+/** One track of sound or pictures, as its configuration and first frame describe it. */
+interface MediaTrack {
+    kind: "video" | "audio";
+    /** As in MediaPacket. */
+    fourcc: string;
+    /** "avc1.64001f" and the like. */
+    codec: string;
+    /** Units of a second: those of sound are its samples. */
+    timescale: number;
+    width: number;
+    height: number;
+    channels: number;
+    /** Of the box that has the decoder's configuration, and what is in it. */
+    box: string;
+    config: Uint8Array;
+    /** What WebCodecs wants to know besides; undefined: nothing. */
+    description: Uint8Array | undefined;
+    /** Samples of a frame of sound. */
+    samples(frame: Uint8Array): number;
+}
+/**
+ * Describes a track.
+ *
+ * @param config what the sequence start had; empty: there was none
+ * @param first the first frame, a key one
+ * @returns undefined for a codec that nothing here can show
+ * @throws WireError when they cannot be understood
+ */
+declare function describeTrack(kind: "video" | "audio", fourcc: string, config: Uint8Array, first: Uint8Array): MediaTrack | undefined;
+/** An identification header for sound of one or two channels. */
+declare function opusHead(channels: number, skip?: number): Uint8Array;
+/** Samples of a packet, at 48 kHz [RFC 6716 §3.1]. */
+declare function opusSamples(packet: Uint8Array): number;
+
 /** Events by name, typed by what their listeners are given. A listener that throws is reported and disturbs nobody. */
 declare class Emitter<Events extends {
     [K in keyof Events]: unknown[];
@@ -243,6 +296,44 @@ type Handlers = Record<string, unknown>;
  * from the language (toString and the like) is not to be called from outside.
  */
 declare function findHandler(client: object, path: string): ((...args: unknown[]) => unknown) | undefined;
+
+/** What a message of sound or pictures carries, in the form of Adobe's time or in that of Enhanced RTMP. */
+interface MediaPacket {
+    kind: "video" | "audio";
+    /** FourCC as Enhanced RTMP has them: avc1, hvc1, av01, vp09, mp4a, Opus, .mp3; of older codecs their number, behind "flv". */
+    codec: string;
+    /** config: what a decoder must have before frames; other: nothing that is shown. */
+    type: "config" | "frames" | "end" | "other";
+    /** Decoding may begin with it; of sound, always. */
+    key: boolean;
+    /** Milliseconds from when it is decoded to when it is shown. */
+    offset: number;
+    /** The codec's own bytes, in place. */
+    body: Uint8Array;
+}
+/** Takes the payload of a message of pictures apart [FLV §E.4.3.1; Enhanced RTMP v2, "Enhanced Video"]. */
+declare function parseVideo(payload: Uint8Array): MediaPacket;
+/** Takes the payload of a message of sound apart; an empty one is silence, and nothing. */
+declare function parseAudio(payload: Uint8Array): MediaPacket;
+/** The payload of a message of pictures of Enhanced RTMP; frames are shown when they are decoded. */
+declare function videoPayload(codec: string, type: "config" | "frames" | "end", key: boolean, body: Uint8Array): Uint8Array;
+/** The payload of a message of sound of Enhanced RTMP. */
+declare function audioPayload(codec: string, type: "config" | "frames" | "end", body: Uint8Array): Uint8Array;
+
+/** One frame, its times in the track's units. */
+interface Sample {
+    /** When it is decoded. */
+    time: number;
+    duration: number;
+    /** From when it is decoded to when it is shown. */
+    offset: number;
+    key: boolean;
+    data: Uint8Array;
+}
+/** What goes before a track's fragments. */
+declare function initSegment(t: MediaTrack): Uint8Array;
+/** A movie fragment: frames one behind another, each ending where the next begins. */
+declare function fragment(number: number, samples: readonly Sample[]): Uint8Array;
 
 /** What a connection tells the NetConnection that it belongs to. */
 interface LinkOwner {
@@ -431,6 +522,27 @@ declare class ObjectWriter {
     event(type: number, name?: string, ...values: unknown[]): this;
     message(): Message;
 }
+
+interface Size {
+    width: number;
+    height: number;
+}
+/** From a sequence parameter set of H.264. */
+declare function sizeOfAVC(sps: Uint8Array): Size;
+/** From a sequence parameter set of H.265 [ISO/IEC 23008-2 §7.3.2.2]. */
+declare function sizeOfHEVC(sps: Uint8Array): Size;
+/** The sequence header among the OBUs of AV1, with the header of its own; undefined: there is none. */
+declare function sequenceHeader(obus: Uint8Array): Uint8Array | undefined;
+/** From a sequence header that sequenceHeader has found [AV1 §5.5.1]. */
+declare function sizeOfAV1(header: Uint8Array): Size;
+/** What a keyframe of VP9 says of itself [VP9 §6.2]; undefined: it is none. */
+interface VP9Header extends Size {
+    profile: number;
+    depth: number;
+    /** How colours are sampled, as VPCodecConfigurationRecord has it. */
+    chroma: number;
+}
+declare function headerOfVP9(frame: Uint8Array): VP9Header | undefined;
 
 /** One entry of a sync event, as onSync of ActionScript had them. */
 interface SyncChange {

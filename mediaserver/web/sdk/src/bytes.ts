@@ -62,10 +62,16 @@ export class Reader {
 
 /** Writes big endian values into memory that grows. */
 export class Writer {
-  private buffer = new Uint8Array(256);
-  private view = new DataView(this.buffer.buffer);
+  private buffer: Uint8Array;
+  private view: DataView;
   /** Bytes written. */
   length = 0;
+
+  /** @param room bytes that there is memory for at first */
+  constructor(room = 256) {
+    this.buffer = new Uint8Array(room);
+    this.view = new DataView(this.buffer.buffer);
+  }
 
   private step(n: number): number {
     const at = this.length;
@@ -97,6 +103,10 @@ export class Writer {
     this.view.setUint32(at, n);
     return this;
   }
+  /** Writes over what stands at a place. */
+  set32(at: number, n: number): void {
+    this.view.setUint32(at, n);
+  }
   f64(n: number): this {
     const at = this.step(8);
     this.view.setFloat64(at, n);
@@ -117,7 +127,7 @@ export class Writer {
   sized32(body: () => void): this {
     const at = this.step(4);
     body();
-    this.view.setUint32(at, this.length - at - 4);
+    this.set32(at, this.length - at - 4);
     return this;
   }
   /** All that was written: memory of its own. */
