@@ -171,6 +171,13 @@ declare const utf8: (s: string) => Uint8Array;
 /** One piece of memory that holds all parts. */
 declare function concat(parts: readonly Uint8Array[]): Uint8Array;
 
+/** Why something of this browser cannot be used: most often because the page has not come by HTTPS. */
+declare function missing(what: string, name: string): TypeError;
+/** A camera, once its owner has agreed: a track for NetStream.attachCamera. Away from localhost the page must come by HTTPS. */
+declare function getCamera(constraints?: MediaTrackConstraints): Promise<MediaStreamTrack>;
+/** A microphone, once its owner has agreed: a track for NetStream.attachAudio. Away from localhost the page must come by HTTPS. */
+declare function getMicrophone(constraints?: MediaTrackConstraints): Promise<MediaStreamTrack>;
+
 /** One message of RTMP. */
 interface Message {
     type: number;
@@ -487,6 +494,165 @@ declare class NetConnection extends Emitter<NetConnectionEvents> {
     private move;
 }
 
+/** A message of a stream as it is on the wire: the payload of an FLV tag, and its time in milliseconds. */
+interface MediaMessage {
+    kind: "audio" | "video" | "data";
+    time: number;
+    payload: Uint8Array;
+}
+/** Events of a NetStream, with what listeners are given. */
+interface NetStreamEvents {
+    /** As onStatus of ActionScript: NetStream.Play.Start, .Buffer.Full, .Play.UnpublishNotify, .Publish.BadName and the like. */
+    netStatus: [info: StatusInfo];
+    /** onMetaData: width, height, duration and whatever else the publisher says. */
+    metaData: [values: Record<string, unknown>];
+    /** onPlayStatus: NetStream.Play.Complete, .Play.Switch, .Play.TransitionComplete. */
+    playStatus: [info: StatusInfo];
+    /** The browser plays when somebody has touched the page: call resume then. */
+    blocked: [error: Error];
+    /** All that comes, as it comes. */
+    media: [message: MediaMessage];
+}
+/** How a name is published: record replaces what was recorded under it; append goes on with it, with the time between or without. */
+type PublishType = "live" | "record" | "append" | "appendWithGap";
+/**
+ * A stream of a connection, which plays or publishes.
+ *
+ * ```js
+ * const ns = new NetStream(nc);
+ * ns.attachDisplay(document.querySelector("video"));
+ * await ns.play("lobby");
+ * ```
+ */
+declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
+    private readonly nc;
+    /** Methods that the publisher's `send` may call. */
+    client: object;
+    /**
+     * Seconds that a live stream may be late before it is played faster, and three more before it leaps to its present; 0: it may be as late
+     * as it likes. Default 1.5.
+     */
+    bufferTimeMax: number;
+    private readonly handlers;
+    private readonly waiting;
+    private task;
+    private link;
+    private opened;
+    private id;
+    private buffer;
+    private isPaused;
+    private recorded;
+    private announced;
+    private sought;
+    private values;
+    private readonly viewer;
+    private over;
+    constructor(nc: NetConnection);
+    /**
+     * Plays a stream of the instance, in the display that attachDisplay has named. The promise has NetStream.Play.Start; a live stream
+     * that nobody publishes yet is waited for behind it. `false` stops.
+     *
+     * @param start seconds of a recording; -2: live if somebody publishes it, else recorded, else live as soon as somebody does; -1: live
+     * @param length seconds; -1: all
+     * @param reset false: behind what plays already; then the promise says that it was sent
+     * @throws StatusError NetStream.Play.StreamNotFound, .Play.Failed and the like
+     */
+    play(name: string | false, start?: number, length?: number, reset?: boolean | 0 | 1 | 2 | 3): Promise<StatusInfo>;
+    /**
+     * Shows what plays in a video element (by Media Source Extensions), or nowhere. It may be called before play or at any time. The
+     * element's own controls pause, resume and, in a recording, seek the stream.
+     */
+    attachDisplay(display: HTMLVideoElement | null): void;
+    private playerFor;
+    /** Holds a stream. A live one goes on meanwhile, elsewhere. */
+    pause(): Promise<void>;
+    /** Goes on: a recording where it was, a live stream at its present. It is also the answer to `blocked`, from a click. */
+    resume(): Promise<void>;
+    /** Pauses or resumes. */
+    togglePause(): Promise<void>;
+    /** Whether it was paused. */
+    get paused(): boolean;
+    private hold;
+    /** Goes to a time of a recording, in seconds. Throws NetStream.Seek.Failed where the stream is live. */
+    seek(seconds: number): Promise<void>;
+    /** Whether sound is sent at all, from now on. */
+    receiveAudio(wanted: boolean): Promise<void>;
+    /** Whether pictures are sent at all, from now on. */
+    receiveVideo(wanted: boolean): Promise<void>;
+    /** Seconds: where the display is. */
+    get time(): number;
+    /** Seconds that the display has before it runs dry. */
+    get bufferLength(): number;
+    /** Seconds that there must be before playing begins, and begins again. Default 0.3. */
+    get bufferTime(): number;
+    set bufferTime(seconds: number);
+    /** What onMetaData has said last. */
+    get metaData(): Record<string, unknown>;
+    private sayBuffer;
+    private readonly owner;
+    /**
+     * Publishes under a name. `false` ends it, and the promise has NetStream.Unpublish.Success then: what was recorded is written.
+     *
+     * @throws StatusError NetStream.Publish.BadName: somebody publishes it already, or we may not
+     */
+    publish(name: string | false, type?: PublishType): Promise<StatusInfo>;
+    /**
+     * Calls a method on all who play, who have it in `client` or by `handle`; it is recorded with the rest. `@setDataFrame` and a name
+     * before the values has it called on those who come later, too.
+     */
+    send(handler: string, ...args: unknown[]): void;
+    /** Publishes a message that is made already: the payload of an FLV tag, of whatever codec. */
+    sendMedia({ kind, time, payload }: MediaMessage): void;
+    private write;
+    /**
+     * Publishes pictures, now or as soon as a name is published: a camera (see getCamera), a screen, a canvas. null ends it. Encoding needs
+     * WebCodecs, and so a page that has come by HTTPS or from localhost; a TypeError says what is missing.
+     */
+    attachCamera(source: VideoSource | null, settings?: VideoSettings): void;
+    /** Publishes sound, as attachCamera does pictures: a microphone (see getMicrophone), or any other track. */
+    attachAudio(source: AudioSource | null, settings?: AudioSettings): void;
+    /** Pictures that were left out because the encoder or the network was too slow. */
+    get droppedFrames(): number;
+    private camera;
+    private microphone;
+    private video;
+    private audio;
+    private described;
+    /** When publishing began, by the page's clock; undefined: it has not. */
+    private began;
+    private now;
+    /** Begins to encode what is attached, or ends it. */
+    private encode;
+    /** Says what is published, to those who come later as well. */
+    private describe;
+    private readonly encoders;
+    /** The server has let us publish: for the first time, or again on another connection. */
+    private published;
+    private stopPublishing;
+    /** Has a function called when the publisher sends a name; it goes before client's method. undefined takes it back. */
+    handle<A extends unknown[]>(name: string, handler: ((...args: A) => void) | undefined): void;
+    /** Ends what it does; it may play or publish something else then. */
+    close(): void;
+    /** Ends it for good, and gives back all that it has. */
+    dispose(): void;
+    private ready;
+    private command;
+    /** What answers a command; one that is not answered yet is given up for it. */
+    private wait;
+    private settle;
+    private refuse;
+    /** Asks the server of a new connection for what the last one was asked for. */
+    private again;
+    private readonly listener;
+    /** A status of the server's. */
+    private told;
+    private failed;
+    private said;
+    private received;
+    private data;
+    private call;
+}
+
 /** Events of shared objects [RTMP 1.0 §7.1.3]. */
 declare const Event: {
     readonly Use: 1;
@@ -543,6 +709,194 @@ interface VP9Header extends Size {
     chroma: number;
 }
 declare function headerOfVP9(frame: Uint8Array): VP9Header | undefined;
+
+/** Shows a stream in a video element by Media Source Extensions. */
+declare class MSEPlayer implements Player {
+    private readonly video;
+    private readonly owner;
+    private source;
+    private url;
+    private buffers;
+    /** Frames that wait until it is known which kinds there are, or until the source is open; undefined: none has to. */
+    private pending;
+    private pendingBytes;
+    private known;
+    private readonly newest;
+    private duration;
+    private live;
+    private wanted;
+    /** It has had enough to play, and has not run dry since. */
+    private filled;
+    private ending;
+    /** What MSE has is of before a restart, and goes. */
+    private renewing;
+    private jumped;
+    private failures;
+    private gathering;
+    private readonly clock;
+    private readonly ears;
+    constructor(video: HTMLVideoElement, owner: PlayerOwner);
+    get time(): number;
+    get bufferLength(): number;
+    takes(track: MediaTrack): boolean;
+    know(duration: number | undefined, video: boolean | undefined, audio: boolean | undefined): void;
+    frame(track: MediaTrack, packet: MediaPacket, at: number): void;
+    /** Begins when both kinds are there, or one has been alone for long enough. */
+    private decide;
+    private open;
+    private opened;
+    private readonly buffersOwner;
+    private get waits();
+    private forget;
+    /** Begins again with another source, since the kinds of tracks of one are fixed. */
+    private rebuild;
+    private teardown;
+    private failed;
+    restart(live: boolean, at: number | undefined): void;
+    pause(): void;
+    resume(): void;
+    end(): void;
+    /** Says that nothing more comes, once all is there. */
+    private finish;
+    close(): void;
+    /** The buffered range around a time; one that begins right behind it counts. */
+    private rangeAt;
+    private jump;
+    private sought;
+    private start;
+    private dry;
+    private tick;
+    /** Moves over a gap: to where the next range begins, which is where a stream begins, too. */
+    private over;
+    /** Keeps a live stream at its present. */
+    private chase;
+    /** Lets the past go. Where MSE has no room and there is no past, a live stream goes on with its present. */
+    private makeRoom;
+    private length;
+}
+
+/** What shows a stream: a video element by MSE, or a canvas by WebCodecs. Places are milliseconds of the stream's Timeline. */
+interface Player {
+    /** Seconds: where it is, and how much it has from there on. */
+    readonly time: number;
+    readonly bufferLength: number;
+    /** Whether this browser shows a track in this way. */
+    takes(track: MediaTrack): boolean;
+    /** A frame of a track, which is another object when its configuration is another. */
+    frame(track: MediaTrack, packet: MediaPacket, at: number): void;
+    /** Forgets all it has: what comes next begins anew, at a time in seconds (undefined: wherever it is). */
+    restart(live: boolean, at: number | undefined): void;
+    pause(): void;
+    resume(): void;
+    /** Nothing comes until further notice: what it has is shown to its end. */
+    end(): void;
+    /** What the stream says of itself: seconds, where it has an end, and whether there are pictures and sound (undefined: who knows). */
+    know(duration: number | undefined, video: boolean | undefined, audio: boolean | undefined): void;
+    close(): void;
+}
+/** Whom a player tells what happens. */
+interface PlayerOwner {
+    /** Seconds before it begins to play, and beyond which a live stream is played faster; 0: never. */
+    readonly bufferTime: number;
+    readonly bufferTimeMax: number;
+    /** A status of the player's own: NetStream.Buffer.Full, .Empty and .Flush, NetStream.Play.Failed and the like. */
+    say(level: string, code: string, description: string): void;
+    /** The browser plays when somebody has touched the page: video.play() was refused. */
+    blocked(error: Error): void;
+    /** Somebody has used the element's controls. */
+    pausedByHand(): void;
+    resumedByHand(): void;
+    soughtByHand(seconds: number): void;
+    /** What it had is lost: it needs the stream again from where it is. */
+    again(): void;
+    /** Time has gone on. */
+    moved(seconds: number): void;
+}
+/** How much may wait to be shown, in bytes: beyond it something is wrong, and waiting helps no more. */
+declare const maxWaiting: number;
+
+/** How pictures are encoded. */
+interface VideoSettings {
+    /** FourCCs, the first that the browser encodes; default avc1 (H.264), vp09, av01. */
+    codecs?: ("avc1" | "vp09" | "av01")[];
+    /** Bits a second; default: a tenth of a bit for each pixel. */
+    bitrate?: number;
+    /** Pictures a second that are expected, and asked of a canvas; default 30. */
+    framerate?: number;
+    /** Seconds between two keyframes, which viewers begin with. Default 2. */
+    keyFrameInterval?: number;
+}
+/** How sound is encoded. */
+interface AudioSettings {
+    /** FourCCs, the first that the browser encodes; default Opus, and mp4a (AAC) behind it. */
+    codecs?: ("Opus" | "mp4a")[];
+    /** Bits a second; default 64,000 for each channel. */
+    bitrate?: number;
+}
+/** What can be published: all of its first track of the kind. */
+type VideoSource = MediaStream | MediaStreamTrack | HTMLCanvasElement;
+type AudioSource = MediaStream | MediaStreamTrack;
+/** What a publisher's encoders work for. */
+interface PublisherOwner {
+    send(kind: "video" | "audio", time: number, payload: Uint8Array): void;
+    /** What onMetaData is to say has changed. */
+    describe(values: Record<string, unknown>): void;
+    /** Bytes that wait for the network. */
+    waiting(): number;
+    failed(error: unknown): void;
+}
+/** Publishes the pictures of one source. */
+declare class VideoPublisher {
+    private readonly settings;
+    private readonly owner;
+    dropped: number;
+    private readonly clock;
+    private readonly stopReading;
+    private readonly ownTrack;
+    private encoder;
+    private codec;
+    private size;
+    private configuring;
+    private config;
+    private announced;
+    private keyAt;
+    private newest;
+    private timer;
+    private over;
+    constructor(source: VideoSource, settings: VideoSettings, owner: PublisherOwner, origin: number);
+    /** Says all that a server must know, which is another one or has forgotten. */
+    announce(): void;
+    stop(): void;
+    private picture;
+    /** A picture that stays is encoded again, so that viewers come in and nothing runs dry. */
+    private again;
+    private configure;
+    private encode;
+    private encoded;
+    private configuration;
+}
+/** Publishes the sound of one source. */
+declare class AudioPublisher {
+    private readonly settings;
+    private readonly owner;
+    private readonly clock;
+    private readonly stopReading;
+    private encoder;
+    private codec;
+    private shape;
+    private configuring;
+    private config;
+    private announced;
+    private over;
+    constructor(source: AudioSource, settings: AudioSettings, owner: PublisherOwner, origin: number);
+    announce(): void;
+    stop(): void;
+    private sound;
+    private configure;
+    private encoded;
+}
+/** Throws where a browser cannot publish. */
+declare function mustEncode(what: string, name: "VideoEncoder" | "AudioEncoder"): void;
 
 /** One entry of a sync event, as onSync of ActionScript had them. */
 interface SyncChange {
@@ -659,6 +1013,14 @@ declare class SharedObject extends Emitter<SharedObjectEvents> implements Attach
     private save;
 }
 
+/** Where pictures and sound to be published come from: a track, read frame by frame in whichever way the browser has. */
+/** Ends reading. */
+type Stop = () => void;
+/** Reads the pictures of a track; each is the reader's to close. */
+declare function readPictures(track: MediaStreamTrack, each: (frame: VideoFrame) => void): Stop;
+/** Reads the sound of a track; each piece is the reader's to close. */
+declare function readSound(track: MediaStreamTrack, each: (sound: AudioData) => void, failed: (error: unknown) => void): Stop;
+
 /** What servers say of a connection, a stream or a shared object. */
 interface StatusInfo {
     /** "status", "warning" or "error". */
@@ -684,6 +1046,87 @@ declare class StatusError extends Error {
 declare const status: (level: string, code: string, description: string) => StatusInfo;
 /** Takes what came for a status, whatever it is. */
 declare function asStatus(value: unknown, code: string): StatusInfo;
+
+/**
+ * Where the timestamps of messages lie on one line that only goes on. They have 32 bits, and those of live streams begin anywhere, and
+ * begin again with another publisher; those of recordings are places in the file.
+ */
+declare class Timeline {
+    readonly live: boolean;
+    newest: number;
+    private last;
+    /** The last timestamp without the limit of 32 bits. */
+    private whole;
+    private base;
+    /**
+     * @param live whether the line begins with the first timestamp, and closes what would go back
+     * @param newest the furthest place, in milliseconds
+     */
+    constructor(live: boolean, newest?: number);
+    /** The place of a message of sound or pictures, in milliseconds. */
+    place(time: number): number;
+    /** The place of what has no line of its own: data between sound and pictures. */
+    beside(time: number): number;
+}
+
+/** What a TrackBuffer tells its player. */
+interface TrackBufferOwner {
+    /** MSE has no room: something must go, and then pump() has to be called. */
+    full(): void;
+    failed(error: unknown): void;
+    /** Nothing waits any more. */
+    idle(): void;
+}
+/** Feeds one SourceBuffer with one kind of track: cuts fragments, sets times right, and waits while it is busy. */
+declare class TrackBuffer {
+    private readonly buffer;
+    private readonly owner;
+    private jobs;
+    private bytes;
+    private described;
+    private type;
+    private number;
+    private held;
+    private heldAt;
+    /** When the last picture is decoded that went on; the next is later. */
+    private last;
+    private timer;
+    private distance;
+    /** Where sound goes on, in its samples. */
+    private next;
+    /** Pictures wait for one that others may follow; since where they do. */
+    private keyless;
+    private started;
+    private removing;
+    private over;
+    constructor(buffer: SourceBuffer, first: MediaTrack, owner: TrackBufferOwner);
+    /** Seconds that it has, as ranges. */
+    get buffered(): TimeRanges;
+    get waits(): boolean;
+    /** Takes a frame at a place in milliseconds. */
+    frame(track: MediaTrack, p: MediaPacket, at: number): void;
+    /** Whether decoding has begun, or begins with this picture. The server waits for a keyframe, and sends others where none comes. */
+    private begins;
+    private sound;
+    /** A picture ends where the next begins, so it waits for that. */
+    private picture;
+    private ends;
+    /** Lets the picture go that waits for the next. */
+    settle(): void;
+    private push;
+    /** Forgets what waits; what MSE has as well, where asked. Pictures begin with the next key. */
+    restart(remove: boolean): void;
+    /** Removes what lies between two times, in seconds, before anything else happens. */
+    remove(from: number, to: number): void;
+    /** The buffer is gone. */
+    close(): void;
+    /** Does what waits, as far as the buffer takes it. */
+    pump(): void;
+    private begin;
+    private append;
+}
+/** As addSourceBuffer has it. */
+declare const mimeType: (t: MediaTrack) => string;
 
 /** What carries the bytes of RTMP: a WebSocket, unless NetConnection is given something else. */
 interface Transport {
@@ -794,6 +1237,46 @@ declare function slots(of: object): string[];
 /** Whether an array is elements alone: no names, and no holes that would cost more than they say. */
 declare function isDense(a: readonly unknown[]): boolean;
 
+/** What a NetStream that plays does with what comes: finds out what tracks are, hands frames to a player, keeps data until their time. */
+declare class Viewer {
+    private readonly say;
+    private player;
+    private timeline;
+    private readonly configs;
+    private readonly tracks;
+    /** Tracks that were complained of: once is enough. */
+    private readonly unfit;
+    private broken;
+    private later;
+    private laterBytes;
+    private facts;
+    constructor(say: PlayerOwner["say"]);
+    /** Seconds: where the player is; without one, what has come. */
+    get time(): number;
+    /** Seconds that have come, shown or not. */
+    get reached(): number;
+    get bufferLength(): number;
+    /** Takes another player, or none. Where a stream plays, it goes on there with its next key. */
+    show(player: Player | undefined): void;
+    /** What comes next has nothing to do with what came before. */
+    restart(live: boolean, at: number | undefined): void;
+    pause(): void;
+    resume(): void;
+    end(): void;
+    /** onMetaData: what it says of all is of use, and never trusted. */
+    know(values: Record<string, unknown>): void;
+    /** A message of sound or pictures. What a stranger has made of it is no reason to lose the connection. */
+    media(m: Message): void;
+    private configure;
+    private frame;
+    private unfitting;
+    /** Has something done when the player is where a message of data lies, or now. */
+    when(m: Message, run: () => void): void;
+    /** Does what is due at a time in seconds, in its order. */
+    moved(seconds: number, then?: () => void): void;
+    close(): void;
+}
+
 /** What a Wire tells who uses it. */
 interface WireHandler {
     /** The handshake is done, and messages may be sent. */
@@ -835,4 +1318,4 @@ declare class Wire {
     private userControl;
 }
 
-export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, SharedObject, type SharedObjectEvents, type SyncChange, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError };
+export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, SharedObject, type SharedObjectEvents, type SyncChange, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError, NetStream, type MediaMessage, type NetStreamEvents, type PublishType, getCamera, getMicrophone };

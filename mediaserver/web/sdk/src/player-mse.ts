@@ -1,0 +1,341 @@
+import type { MediaTrack } from "./codecstrings.ts";
+import type { MediaPacket } from "./flvtags.ts";
+import { maxWaiting, type Player, type PlayerOwner } from "./player.ts";
+import { mimeType, TrackBuffer } from "./trackbuffer.ts";
+
+type Kind = "video" | "audio";
+type Frame = [track: MediaTrack, packet: MediaPacket, at: number];
+
+/** How long, in milliseconds, the other kind of track is waited for before one plays alone; and after which it is given up. */
+const gather = 600;
+const gone = 3000;
+/** Seconds of the past that are kept, and beyond which they are removed. */
+const past = 20;
+const maxPast = 40;
+/** How much faster a live stream goes that is late, and how many seconds beyond bufferTimeMax are leapt over. */
+const faster = 1.1;
+const leap = 3;
+/** How often a browser's decoder may fail in half a minute. */
+const maxFailures = 3;
+
+/** Safari's name for it on telephones. */
+const Source = (): typeof MediaSource | undefined => {
+  const all = globalThis as { MediaSource?: typeof MediaSource; ManagedMediaSource?: typeof MediaSource };
+  return all.MediaSource ?? all.ManagedMediaSource;
+};
+
+/** Shows a stream in a video element by Media Source Extensions. */
+export class MSEPlayer implements Player {
+  private source: MediaSource | undefined;
+  private url = "";
+  private buffers = new Map<Kind, TrackBuffer>();
+  /** Frames that wait until it is known which kinds there are, or until the source is open; undefined: none has to. */
+  private pending: Frame[] | undefined = [];
+  private pendingBytes = 0;
+  private known: Partial<Record<Kind, boolean | undefined>> = {};
+  private readonly newest = new Map<Kind, number>();
+  private duration: number | undefined;
+  private live = true;
+  private wanted = true;
+  /** It has had enough to play, and has not run dry since. */
+  private filled = false;
+  private ending = false;
+  /** What MSE has is of before a restart, and goes. */
+  private renewing = false;
+  private jumped = -1;
+  private failures: number[] = [];
+  private gathering: ReturnType<typeof setTimeout> | undefined;
+  private readonly clock: ReturnType<typeof setInterval>;
+  private readonly ears: [string, () => void][] = [
+    ["pause", () => this.filled && this.wanted && this.video.paused && !this.video.ended && this.owner.pausedByHand()],
+    ["play", () => !this.wanted && this.owner.resumedByHand()],
+    ["seeking", () => this.sought()],
+    ["timeupdate", () => this.tick()],
+    ["waiting", () => this.tick()],
+    ["ended", () => this.dry()],
+    ["error", () => this.source && this.failed(new Error(this.video.error?.message || "the browser cannot play the stream"))],
+  ];
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly owner: PlayerOwner,
+  ) {
+    if (!Source()) throw new TypeError("this browser has no MediaSource: play to a canvas instead");
+    for (const [name, ear] of this.ears) video.addEventListener(name, ear);
+    this.clock = setInterval(() => this.tick(), 100);
+  }
+
+  get time(): number {
+    return this.video.currentTime;
+  }
+  get bufferLength(): number {
+    const r = this.rangeAt(this.video.currentTime);
+    return r ? r.end - this.video.currentTime : 0;
+  }
+
+  takes(track: MediaTrack): boolean {
+    return Source()!.isTypeSupported(mimeType(track));
+  }
+
+  know(duration: number | undefined, video: boolean | undefined, audio: boolean | undefined): void {
+    this.duration = duration;
+    this.known = { video, audio };
+  }
+
+  frame(track: MediaTrack, packet: MediaPacket, at: number): void {
+    this.ending = false;
+    const other = track.kind === "video" ? "audio" : "video";
+    this.newest.set(track.kind, at);
+    if (!this.pending && !this.buffers.has(track.kind)) this.rebuild();
+    else if (!this.pending && this.buffers.has(other) && at - (this.newest.get(other) ?? at) > gone) {
+      this.newest.delete(other);
+      this.rebuild();
+    }
+    if (!this.pending) {
+      this.buffers.get(track.kind)!.frame(track, packet, at);
+      return;
+    }
+    if (this.pendingBytes > maxWaiting) this.forget();
+    // Nothing can be shown of pictures before a key.
+    if (track.kind === "video" && !packet.key && !this.pending.some(([t]) => t.kind === "video")) return;
+    this.pending.push([track, packet, at]);
+    this.pendingBytes += packet.body.length;
+    this.decide(other);
+  }
+
+  /** Begins when both kinds are there, or one has been alone for long enough. */
+  private decide(missing: Kind): void {
+    const { pending } = this;
+    if (!pending || this.source || pending.length === 0) return;
+    const complete = pending.some(([t]) => t.kind === missing) || this.known[missing] === false;
+    if (complete || pending.at(-1)![2] - pending[0]![2] >= gather) this.open();
+    else this.gathering ??= setTimeout(() => this.open(), gather);
+  }
+
+  private open(): void {
+    clearTimeout(this.gathering);
+    this.gathering = undefined;
+    if (this.source || !this.pending) return;
+    const source = new (Source()!)();
+    this.source = source;
+    source.addEventListener("sourceopen", () => this.opened(source), { once: true });
+    this.url = URL.createObjectURL(source);
+    this.jumped = 0;
+    this.video.disableRemotePlayback = true; // Safari's condition
+    this.video.src = this.url;
+  }
+
+  private opened(source: MediaSource): void {
+    if (source !== this.source || !this.pending) return;
+    const frames = this.pending;
+    this.forget();
+    this.pending = undefined;
+    try {
+      for (const [track] of frames) {
+        if (this.buffers.has(track.kind)) continue;
+        this.buffers.set(track.kind, new TrackBuffer(source.addSourceBuffer(mimeType(track)), track, this.buffersOwner));
+      }
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    for (const f of frames) this.buffers.get(f[0].kind)!.frame(...f);
+  }
+
+  private readonly buffersOwner = {
+    full: () => this.makeRoom(true),
+    failed: (error: unknown) => this.failed(error),
+    idle: () => {
+      if (this.waits) return;
+      this.renewing = false;
+      this.finish();
+    },
+  };
+
+  private get waits(): boolean {
+    return [...this.buffers.values()].some((b) => b.waits);
+  }
+
+  private forget(): void {
+    this.pending = [];
+    this.pendingBytes = 0;
+  }
+
+  /** Begins again with another source, since the kinds of tracks of one are fixed. */
+  private rebuild(): void {
+    this.teardown();
+    if (!this.live) this.owner.again();
+  }
+
+  private teardown(): void {
+    for (const b of this.buffers.values()) b.close();
+    this.buffers = new Map();
+    clearTimeout(this.gathering);
+    this.gathering = undefined;
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = "";
+    this.source = undefined;
+    this.filled = this.renewing = false;
+    this.forget();
+  }
+
+  private failed(error: unknown): void {
+    const now = Date.now();
+    this.failures = [...this.failures.filter((t) => now - t < 30_000), now];
+    this.owner.say("error", "NetStream.Play.Failed", error instanceof Error ? error.message : String(error));
+    this.teardown();
+    if (this.failures.length <= maxFailures) this.owner.again();
+    else this.pending = undefined; // until it is asked to restart
+  }
+
+  restart(live: boolean, at: number | undefined): void {
+    this.live = live;
+    this.ending = false;
+    this.filled = false;
+    this.newest.clear();
+    if (!this.source) {
+      this.forget();
+      return;
+    }
+    if (this.pending) this.forget();
+    this.renewing = this.buffers.size > 0;
+    for (const b of this.buffers.values()) b.restart(true);
+    this.jump(at ?? 0);
+  }
+
+  pause(): void {
+    this.wanted = false;
+    this.video.pause();
+  }
+
+  resume(): void {
+    this.wanted = true;
+    if (this.video.paused && this.filled) this.start();
+    this.tick();
+  }
+
+  end(): void {
+    this.ending = true;
+    for (const b of this.buffers.values()) {
+      b.settle();
+      b.pump();
+    }
+    this.finish();
+  }
+
+  /** Says that nothing more comes, once all is there. */
+  private finish(): void {
+    if (!this.ending || this.live || this.source?.readyState !== "open") return;
+    if (this.waits) return;
+    this.ending = false;
+    this.source.endOfStream();
+    this.owner.say("status", "NetStream.Buffer.Flush", "all has come");
+    this.tick();
+  }
+
+  close(): void {
+    clearInterval(this.clock);
+    for (const [name, ear] of this.ears) this.video.removeEventListener(name, ear);
+    this.teardown();
+    this.pending = undefined;
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  /** The buffered range around a time; one that begins right behind it counts. */
+  private rangeAt(t: number): { start: number; end: number } | undefined {
+    const b = this.video.buffered;
+    for (let i = 0; i < b.length; i++) if (t >= b.start(i) - 0.05 && t < b.end(i)) return { start: b.start(i), end: b.end(i) };
+    return undefined;
+  }
+
+  private jump(t: number): void {
+    this.jumped = t;
+    this.video.currentTime = t;
+  }
+
+  private sought(): void {
+    const t = this.video.currentTime;
+    if (Math.abs(t - this.jumped) < 0.01 || this.live || this.rangeAt(t) || !this.source) return;
+    this.jumped = t;
+    this.owner.soughtByHand(t);
+  }
+
+  private start(): void {
+    this.video.play().catch((error: Error) => {
+      if (error.name === "NotAllowedError") this.owner.blocked(error);
+    });
+  }
+
+  private dry(): void {
+    if (!this.filled) return;
+    this.filled = false;
+    this.owner.say("status", "NetStream.Buffer.Empty", "nothing is left to show");
+  }
+
+  private tick(): void {
+    const { video, source } = this;
+    this.owner.moved(video.currentTime);
+    for (const b of this.buffers.values()) b.pump();
+    if (!source || this.buffers.size === 0 || this.renewing) return;
+    this.length(source);
+    const t = video.currentTime;
+    const range = this.rangeAt(t);
+    if (!range) this.over(t);
+    const ahead = range ? range.end - t : 0;
+    const ended = source.readyState === "ended";
+    if (this.filled && !video.seeking && ahead < 0.05 && video.readyState < 3 && !ended) {
+      this.dry();
+      video.pause(); // until there is enough again
+    } else if (!this.filled && range && (ahead >= this.owner.bufferTime || ended) && ahead > 0) {
+      this.filled = true;
+      this.owner.say("status", "NetStream.Buffer.Full", `${ahead.toFixed(2)} s are there`);
+      if (this.wanted) this.start();
+    }
+    if (this.live && this.filled && this.wanted) this.chase(t, ahead);
+    if ([...this.buffers.values()].some((b) => b.buffered.length > 0 && b.buffered.start(0) < t - maxPast)) this.makeRoom(false);
+  }
+
+  /** Moves over a gap: to where the next range begins, which is where a stream begins, too. */
+  private over(t: number): void {
+    const b = this.video.buffered;
+    for (let i = 0; i < b.length; i++) {
+      if (b.start(i) <= t) continue;
+      this.jump(b.start(i) + 0.001);
+      return;
+    }
+  }
+
+  /** Keeps a live stream at its present. */
+  private chase(t: number, ahead: number): void {
+    const { bufferTime, bufferTimeMax: max } = this.owner;
+    const late = max > 0 && ahead > Math.max(max, bufferTime);
+    if (late && ahead > max + leap) this.jump(t + ahead - Math.max(bufferTime, 0.1));
+    else if (late) this.video.playbackRate = faster;
+    else if (this.video.playbackRate === faster && ahead < (bufferTime + max) / 2) this.video.playbackRate = 1;
+  }
+
+  /** Lets the past go. Where MSE has no room and there is no past, a live stream goes on with its present. */
+  private makeRoom(now: boolean): void {
+    const t = this.video.currentTime;
+    const to = t - (now ? 1 : past);
+    let some = false;
+    for (const b of this.buffers.values()) {
+      if (b.buffered.length === 0 || b.buffered.start(0) >= to) continue;
+      some = true;
+      b.remove(0, to);
+    }
+    if (now && !some && this.live) {
+      this.owner.say("warning", "NetStream.Play.InsufficientBW", "the browser has no room for what comes, and nothing is watched: the stream goes on with its present");
+      this.restart(true, undefined);
+    }
+  }
+
+  private length(source: MediaSource): void {
+    const { duration } = this;
+    if (duration === undefined || this.live || source.readyState !== "open" || this.waits) return;
+    if (Number.isFinite(source.duration) && source.duration >= duration) return;
+    const b = this.video.buffered;
+    source.duration = Math.max(duration, b.length > 0 ? b.end(b.length - 1) + 1 : 0);
+  }
+}
