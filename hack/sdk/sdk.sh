@@ -56,7 +56,15 @@ build)
 	;;
 check)
 	tsc -p "$sdk"
-	tsc -p "$sdk/test" --typeRoots "$NODE_PATH/@types"
+	# What npm has brought is not beside the tests.
+	cat >"$out/tsconfig.json" <<-END
+		{
+			"extends": "$sdk/test/tsconfig.json",
+			"compilerOptions": { "typeRoots": ["$NODE_PATH/@types"], "paths": { "playwright-core": ["$NODE_PATH/playwright-core"] }, "rootDir": "/" },
+			"include": ["$sdk/test", "$sdk/src"]
+		}
+	END
+	tsc -p "$out"
 	mkdir "$out/built"
 	build "$out/built"
 	for file in flashpod.js flashpod.d.ts; do

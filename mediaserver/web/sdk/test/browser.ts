@@ -1,0 +1,89 @@
+/** Chromium, with pages that have the SDK and what the tests show: colour bars, with the time in them. */
+import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+
+const html = `<!doctype html><meta charset="utf-8"><title>test</title><video muted playsinline width="320" height="240"></video><canvas width="320" height="240"></canvas>
+<script type="module">
+import * as sdk from "/flashpod.js";
+Object.assign(globalThis, sdk);
+
+// Four bars, and below them a number in white and black: tenths of a second.
+const colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]];
+globalThis.draw = (context, tenths) => {
+  colours.forEach((c, i) => { context.fillStyle = "rgb(" + c + ")"; context.fillRect(80 * i, 0, 80, 180); });
+  for (let bit = 0; bit < 10; bit++) { context.fillStyle = tenths >> bit & 1 ? "white" : "black"; context.fillRect(32 * bit, 180, 32, 60); }
+};
+// What a picture shows: whether its bars are right, and the number; undefined: there is none.
+globalThis.look = (picture) => {
+  const context = new OffscreenCanvas(320, 240).getContext("2d", { willReadFrequently: true });
+  context.drawImage(picture, 0, 0, 320, 240);
+  const at = (x, y) => [...context.getImageData(x, y, 1, 1).data];
+  const bars = colours.map((c, i) => at(80 * i + 40, 90).slice(0, 3).every((v, k) => Math.abs(v - c[k]) < 60));
+  let tenths = 0;
+  for (let bit = 0; bit < 10; bit++) if (at(32 * bit + 16, 210)[0] > 127) tenths |= 1 << bit;
+  return bars.every(Boolean) ? tenths : undefined;
+};
+globalThis.until = async (what, test) => {
+  for (const end = performance.now() + 30_000; performance.now() < end; await new Promise((r) => setTimeout(r, 20))) {
+    const found = await test();
+    if (found !== undefined && found !== false) return found;
+  }
+  throw new Error("waited too long for " + what);
+};
+globalThis.codes = [];
+globalThis.connect = async (url) => {
+  const nc = new NetConnection();
+  await nc.connect(url);
+  const ns = new NetStream(nc);
+  ns.on("netStatus", (info) => codes.push(info.code.replace("NetStream.", "") + (info.level === "status" ? "" : " " + info.level + ": " + info.description)));
+  ns.on("playStatus", (info) => codes.push(info.code.replace("NetStream.", "")));
+  return ns;
+};
+globalThis.ready = true;
+</script>`;
+
+export interface Pages {
+  origin: string;
+  browser: Browser;
+  /** A page, whose errors fail the test at its end. */
+  open(): Promise<Page>;
+  /** Ends it all, and throws what pages have complained of. */
+  close(): Promise<void>;
+}
+
+/** Starts Chromium and a server of pages. */
+export async function pages(): Promise<Pages> {
+  const script = readFileSync(join(process.env.SDK!, "flashpod.js"));
+  const http = createServer((request, response) => {
+    response.setHeader("Content-Type", request.url === "/flashpod.js" ? "text/javascript" : "text/html");
+    response.end(request.url === "/flashpod.js" ? script : html);
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => http.once("listening", resolve));
+  const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+  });
+  const errors: string[] = [];
+  return {
+    origin,
+    browser,
+    open: async () => {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(60_000);
+      page.on("pageerror", (e) => errors.push(e.stack ?? String(e)));
+      page.on("console", (m) => m.type() === "error" && !m.text().includes("favicon") && errors.push(m.text()));
+      await page.goto(origin);
+      await page.waitForFunction("globalThis.ready");
+      return page;
+    },
+    close: async () => {
+      await browser.close();
+      http.close();
+      if (errors.length > 0) throw new Error(`pages complain: ${errors.join("\n")}`);
+    },
+  };
+}
