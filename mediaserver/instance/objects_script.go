@@ -9,18 +9,19 @@ import (
 // scriptUse is a script's use of an object.
 type scriptUse struct {
 	hear  func(script.ObjectNews)
-	locks int // of the script's
+	owes  func() (slots, bytes int) // to the server that keeps the object; nil: it is this one
+	locks int                       // of the script's
 }
 
 // OpenSharedObject implements script.SharedObjects.
-func (i *Instance) OpenSharedObject(key script.ObjectKey, proxied bool, hear func(script.ObjectNews), opened func(refused string)) {
+func (i *Instance) OpenSharedObject(key script.ObjectKey, owes func() (slots, bytes int), hear func(script.ObjectNews), opened func(refused string)) {
 	i.WithSharedObject(key.Name, key.Persistent, func(s SharedObject) {
 		if s.obj.script == nil {
 			s.obj.script = &scriptUse{}
 			s.Keep()
 		}
-		s.obj.script.hear = hear
-		s.obj.foreign = s.obj.foreign || proxied
+		s.obj.script.hear, s.obj.script.owes = hear, owes
+		s.obj.foreign = s.obj.foreign || owes != nil
 		opened("")
 	}, func(r *session.Refusal) { opened(r.Error()) })
 }

@@ -48,7 +48,7 @@ func TestScriptHearsOfClients(t *testing.T) {
 	g := receive(t, t.TempDir(), sharedobject.StoreOptions{}, Rules{Objects: ObjectRules{SlotBytes: 100}})
 	key := script.ObjectKey{Name: "chat/one", Persistent: true}
 	h := &scriptHears{}
-	if why := asked(t, func(done func(string)) { g.OpenSharedObject(key, false, h.hear, done) }); why != "" {
+	if why := asked(t, func(done func(string)) { g.OpenSharedObject(key, nil, h.hear, done) }); why != "" {
 		t.Fatal(why)
 	}
 	use := func(f func(script.OpenObject)) {
@@ -132,13 +132,13 @@ func TestScriptLosesItsObjects(t *testing.T) {
 	h := &scriptHears{}
 	for _, name := range []string{"a", "b"} {
 		key := script.ObjectKey{Name: name}
-		if why := asked(t, func(done func(string)) { i.OpenSharedObject(key, false, h.hear, done) }); why != "" {
+		if why := asked(t, func(done func(string)) { i.OpenSharedObject(key, nil, h.hear, done) }); why != "" {
 			t.Fatal(why)
 		}
 		i.UseSharedObject(key, func(o script.OpenObject) { o.Lock() }, func(why string) { t.Error(why) })
 	}
 	if why := asked(t, func(done func(string)) {
-		i.OpenSharedObject(script.ObjectKey{Name: "../a"}, false, h.hear, done)
+		i.OpenSharedObject(script.ObjectKey{Name: "../a"}, nil, h.hear, done)
 	}); !strings.Contains(why, "bad name") {
 		t.Errorf("%q", why)
 	}

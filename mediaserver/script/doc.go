@@ -51,6 +51,12 @@
 // that takes too little is spared what lies before a newer keyframe. Of what far servers
 // call and tell, a hundred wait for the script, a connection.
 //
+// Of a shared object that another server keeps, what waits for that server is bounded by
+// what the object may have: slots that are gone here and not yet there count as if they
+// were here, and a client that makes more is refused as with a full object. A server that
+// leaves a question without an answer for Config.FarTime is given up, as if its connection
+// had ended.
+//
 // Clients wait in one queue: connects (Config.Pending, and as many that the script has
 // not decided about, for Config.PendingTime), calls (Config.Calls, a thousand of each
 // client). One that goes takes its connect out of it; what is over the limit is answered

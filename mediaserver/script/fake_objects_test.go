@@ -23,9 +23,9 @@ type object struct {
 	hear func(script.ObjectNews)
 }
 
-func (f *fake) OpenSharedObject(key script.ObjectKey, _ bool, hear func(script.ObjectNews), opened func(string)) {
+func (f *fake) OpenSharedObject(key script.ObjectKey, owes func() (int, int), hear func(script.ObjectNews), opened func(string)) {
 	f.say("open %s %v", key.Name, key.Persistent)
-	if strings.HasPrefix(key.Name, "refused") {
+	if strings.HasPrefix(key.Name, "refused") || owes != nil && strings.HasPrefix(key.Name, "local") {
 		opened("no room for " + key.Name)
 		return
 	}

@@ -48,6 +48,9 @@ type Config struct {
 	PendingTime time.Duration
 	Timers      int
 	Calls       int
+	// FarTime is how long another server may leave a question about a shared object that
+	// it keeps without an answer. 0: the default.
+	FarTime time.Duration
 }
 
 // Turn is a script's place among others who compute: budget.Turn.
@@ -66,6 +69,7 @@ const (
 	defaultPendingTime = time.Minute
 	defaultTimers      = 1000
 	defaultCalls       = 10000
+	defaultFarTime     = 30 * time.Second
 
 	// A file may have what the dialect reads, which grows where it is rewritten; in the
 	// engine, source takes sixteen times its size where it is all small functions. There
@@ -80,6 +84,7 @@ func (c *Config) fill() {
 	c.PendingTime = cmp.Or(c.PendingTime, defaultPendingTime)
 	c.Timers = cmp.Or(c.Timers, defaultTimers)
 	c.Calls = cmp.Or(c.Calls, defaultCalls)
+	c.FarTime = cmp.Or(c.FarTime, defaultFarTime)
 	c.Limits.Source = cmp.Or(c.Limits.Source, defaultSource)
 	c.Limits.Memory = cmp.Or(c.Limits.Memory, defaultMemory)
 	c.Limits.Handles = cmp.Or(c.Limits.Handles, defaultHandles)

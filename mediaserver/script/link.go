@@ -231,6 +231,12 @@ func (l *link) status(info amf.Value) {
 func (l *link) connectedNow() bool { return l.nc != nil }
 func (l *link) uri() string        { return l.url }
 
+// place is where it leads, without a query, which may have secrets.
+func (l *link) place() string {
+	url, _, _ := strings.Cut(l.url, "?")
+	return url
+}
+
 // close is the script's.
 func (l *link) close() {
 	if l.over {

@@ -127,6 +127,15 @@ func TestNetConnectionToAServer(t *testing.T) {
 			application NetConnection.Connect.Closed
 			done
 			application Application.Script.Error`},
+		{"an object of its own that cannot be another server's as well", `nc.onStatus = function () {}; nc.connect(URL, "good"); var so = SharedObject.get("local/1"); so.onStatus = function (i) { trace(i.code + ": " + i.description); so.setProperty("a", 1); trace(so.size() + " " + (SharedObject.get("local/1") === so)); end() };
+			so.lock(); trace(SharedObject.get("local/1", false, nc) + " " + so.unlock())`, `
+			open local/1 false
+			open local/1 false
+			null 0
+			failed  fatal=false: SharedObject.get("local/1"): no room for local/1
+			SharedObject.ObjectCreationFailed: SharedObject.get("local/1"): no room for local/1
+			1 true
+			done`},
 		{"closed before it is connected, and what is no URL", `nc.connect(URL, "good"); nc.close(); try { nc.connect("ftp://x/") } catch (e) { trace(e.message) } try { nc.connect("rtmp://") } catch (e) { trace(typeof e.message) } end()`, `
 			NetConnection.connect: "ftp" is no scheme of a server: use rtmp, rtmps, http or https
 			string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
@@ -18,23 +19,38 @@ import (
 // other's object come to rest, unless both change one slot at once, or while they
 // connect: then it goes on changing, an answer at a time.
 //
+// What it keeps is bounded by what the object here may have: of slots that are to be
+// asked for those that the object has lost count as if it had them (owes), and of what
+// the far server has nothing is known but that of slots that are here or are to be asked
+// for. A far server has a time for its answers (proxied_late.go).
+//
 // It is used in the owner's turn, but for what says otherwise.
 type proxied struct {
-	so *sharedObject       // both as they were made
-	nc *engine.Object      // the script's NetConnection; kept, and used by the script's goroutine
-	to *rtmp.NetConnection // nil: there is no connection, or the far server refuses
+	so   *sharedObject       // both as they were made
+	nc   *engine.Object      // the script's NetConnection; kept, and used by the script's goroutine
+	to   *rtmp.NetConnection // nil: there is no connection, or the far server refuses
+	url  string              // of to, without a query
+	left chan struct{}       // closed when to is left; nil: there is none
 	// refused is the code of a status that the next event is about.
 	refused string
 
 	slots   map[string]*proxiedSlot // those that have something under way
+	lost    int                     // of them, that the object does not have,
+	lostLen int                     // and their names' bytes
 	waiting []string                // slots that are to be asked for, in their order
 	asked   int                     // slots that are asked for, without an answer
 	bytes   int                     // of those
 	pulling bool                    // the owner is about to look at what waits
+	hearing bool                    // what the far server says is being done
 	// known is what the far server has in its slots, as hashes: what it has already is
-	// not asked for, and so two servers that proxy each other come to an end.
+	// not asked for, and so two servers that proxy each other come to an end. It has no
+	// slot that is neither in the object nor in slots.
 	known map[string]uint64
-	sent  []sentMessage // that have not come back
+	// partial: the far server may have slots of which nothing is known, as there was no
+	// room for them.
+	partial bool
+	sent    []sentMessage // that have not come back
+	patience
 }
 
 // proxiedSlot is a slot that was changed here.
@@ -43,14 +59,18 @@ type proxiedSlot struct {
 	asked bool // it is asked for, and the answer has not come
 	mine  bool // the script itself has changed it
 	gone  bool // while it was asked for the far server has emptied the object
+	lost  bool // the object does not have it
 	value sharedobject.Value
 }
 
-// sentMessage is a message that comes back from the far server as from everybody.
+// sentMessage is a message that comes back from the far server as from everybody, or
+// what has it empty the object.
 type sentMessage struct {
-	hash uint64
-	size int
-	mine bool // the script's own, which is delivered when it comes back
+	hash  uint64
+	size  int
+	mine  bool // the script's own, which is delivered when it comes back
+	clear bool
+	at    time.Time
 }
 
 const (
@@ -90,23 +110,31 @@ func linkOf(v engine.Value, name string) (*link, error) {
 func (w *world) attachObjects(l *link) {
 	for _, so := range w.objects.open {
 		if so.proxied != nil && so.proxied.nc.Same(l.object) {
-			so.proxied.attach(l.nc)
+			so.proxied.attach(l)
 		}
 	}
 }
 
 // attach has the far server asked for the object, on the script's goroutine.
-func (p *proxied) attach(to *rtmp.NetConnection) {
-	key := p.so.key
+func (p *proxied) attach(l *link) {
+	key, to := p.so.key, l.nc
 	to.HandleObject(key.Name, key.Persistent, func(m *sharedobject.Message) error { p.receive(to, m); return nil })
+	left := make(chan struct{})
 	p.so.use(func(OpenObject) error {
+		if p.to != to {
+			p.leave() // by another connection
+		}
 		p.reset(to)
+		p.url, p.left = l.place(), left
+		p.awaitUse()
 		return p.tell(sharedobject.Event{Type: sharedobject.Use})
 	})
 	ctx := p.so.w.ctx
 	go func() {
 		select {
 		case <-to.Ended():
+		case <-left:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -120,9 +148,14 @@ func (p *proxied) attach(to *rtmp.NetConnection) {
 
 // reset begins anew with a connection, or without one.
 func (p *proxied) reset(to *rtmp.NetConnection) {
-	p.to, p.refused, p.pulling = to, "", false
+	if p.left != nil {
+		close(p.left)
+	}
+	p.to, p.left, p.refused, p.pulling, p.partial = to, nil, "", false, false
 	p.slots, p.known = map[string]*proxiedSlot{}, map[string]uint64{}
+	p.lost, p.lostLen = 0, 0
 	p.waiting, p.asked, p.bytes, p.sent = nil, 0, 0, nil
+	p.patience = patience{}
 }
 
 // turn has f called in a turn of the owner, from any goroutine; the channel is closed
@@ -154,129 +187,6 @@ func (p *proxied) leave() {
 	}
 }
 
-// hear is told what a client that is here has done: the far server hears of it, and
-// the script.
-func (p *proxied) hear(n ObjectNews) {
-	switch n.Kind {
-	case ObjectCleared:
-		p.clear()
-	case ObjectSent:
-		p.send(n.Call, false)
-	default:
-		p.mark(n.Name, false)
-	}
-	p.so.hear(n)
-}
-
-// mark has a slot asked for, as it will be then.
-func (p *proxied) mark(name string, mine bool) {
-	if p.to == nil {
-		return
-	}
-	s := p.slots[name]
-	if s == nil {
-		s = &proxiedSlot{}
-		p.slots[name] = s
-	}
-	s.mine = s.mine || mine
-	if !s.dirty {
-		s.dirty = true
-		if !s.asked {
-			p.waiting = append(p.waiting, name)
-		}
-	}
-	p.pull()
-}
-
-// pull asks for what waits, in another turn.
-func (p *proxied) pull() {
-	if p.pulling || len(p.waiting) == 0 || p.full() {
-		return
-	}
-	p.pulling = true
-	p.turn(func(o OpenObject) {
-		p.pulling = false
-		for n := 0; n < farAtOnce && len(p.waiting) > 0 && !p.full(); n++ {
-			name := p.waiting[0]
-			p.waiting = p.waiting[1:]
-			p.ask(o, name)
-		}
-		p.pull()
-	})
-}
-
-func (p *proxied) full() bool { return p.asked >= maxAsked || p.bytes >= askedBytes }
-
-// ask asks for a slot as it is now.
-func (p *proxied) ask(o OpenObject, name string) {
-	s := p.slots[name]
-	if s == nil {
-		return
-	}
-	s.dirty = false
-	v, ok := o.Get(name)
-	if known, its := p.known[name]; ok == its && (!ok || known == hashOf(v)) {
-		p.accepted(s, name) // it is so already
-		delete(p.slots, name)
-		return
-	}
-	e := sharedobject.Event{Type: sharedobject.RequestRemove, Name: name}
-	if ok {
-		e = sharedobject.Event{Type: sharedobject.RequestChange, Name: name, Value: v}
-	}
-	s.asked, s.gone, s.value = true, false, v
-	p.asked++
-	p.bytes += len(v.Raw)
-	_ = p.tell(e) // what cannot be sent ends with its connection
-}
-
-// accepted tells the script that what it has asked for is so.
-func (p *proxied) accepted(s *proxiedSlot, name string) {
-	if s.mine {
-		p.so.hear(ObjectNews{Kind: objectAccepted, Name: name})
-	}
-	s.mine = false
-}
-
-// answered notes that a slot is asked for no more, and has it asked for again if it has
-// changed meanwhile.
-func (p *proxied) answered(s *proxiedSlot, name string) {
-	p.asked--
-	p.bytes -= len(s.value.Raw)
-	s.asked, s.value = false, sharedobject.Value{}
-	if s.dirty {
-		p.waiting = append(p.waiting, name)
-	} else {
-		delete(p.slots, name)
-	}
-	p.pull()
-}
-
-// clear has the far server empty the object.
-func (p *proxied) clear() {
-	if p.to != nil && len(p.known) > 0 {
-		_ = p.tell(sharedobject.Event{Type: sharedobject.Clear})
-	}
-}
-
-// send sends a message to all, by way of the far server. The script's own is delivered
-// here when it comes back; a client's has been.
-func (p *proxied) send(call sharedobject.Value, mine bool) {
-	if p.to == nil {
-		return
-	}
-	held := len(call.Raw)
-	for _, m := range p.sent {
-		held += m.size
-	}
-	if len(p.sent) >= maxSent || held > sentBytes {
-		p.so.failed("SharedObject.Failed", fmt.Errorf("shared object %s: a message is lost: the server that keeps the object does not keep up", p.so.key.Name))
-		return
-	}
-	p.sent = append(p.sent, sentMessage{hashOf(call), len(call.Raw), mine})
-	_ = p.tell(sharedobject.Event{Type: sharedobject.SendMessage, Value: call})
-}
-
 // receive takes a message of the far server, on the goroutine that reads, which goes on
 // when the owner has done what it says.
 func (p *proxied) receive(from *rtmp.NetConnection, m *sharedobject.Message) {
@@ -285,6 +195,8 @@ func (p *proxied) receive(from *rtmp.NetConnection, m *sharedobject.Message) {
 			if p.to != from {
 				return
 			}
+			p.hearing = true
+			defer func() { p.hearing = false }()
 			for i := at; i < min(at+farAtOnce, len(m.Events)); i++ {
 				if err := p.event(o, &m.Events[i], m.Events[i+1:]); err != nil {
 					p.so.failed("SharedObject.Failed", err)

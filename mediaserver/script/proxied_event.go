@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
@@ -14,8 +15,11 @@ func (p *proxied) event(o OpenObject, e *sharedobject.Event, next []sharedobject
 	p.refused = ""
 	switch e.Type {
 	case sharedobject.UseSuccess:
+		p.used = true
+		p.heard()
 		p.so.w.post(func() { p.connected() })
 	case sharedobject.Status:
+		p.heard()
 		if sharedobject.Concerns(next) {
 			p.refused = e.Name
 			return nil
@@ -50,10 +54,15 @@ func (p *proxied) connected() {
 // refusedAll is about the object, or about the oldest message that has not come back.
 func (p *proxied) refusedAll(code string) {
 	switch {
-	case code == sharedobject.CodeNoReadAccess || code == sharedobject.CodeCreationFailed:
+	case !p.used || code == sharedobject.CodeNoReadAccess || code == sharedobject.CodeCreationFailed:
 		p.reset(nil)
 	case len(p.sent) > 0:
+		kept := p.sent[0].clear
 		p.sent = p.sent[1:]
+		if kept { // it has all that is not here any more
+			_ = p.tell(sharedobject.Event{Type: sharedobject.Release})
+			_ = p.tell(sharedobject.Event{Type: sharedobject.Use})
+		}
 	}
 	p.status(code)
 }
@@ -62,9 +71,23 @@ func (p *proxied) refusedAll(code string) {
 // as they were, nobody hears of. What is asked for meanwhile comes after that.
 func (p *proxied) cleared(o OpenObject, next []sharedobject.Event) error {
 	clear(p.known)
+	p.partial = false
+	if i := slices.IndexFunc(p.sent, func(m sentMessage) bool { return m.clear }); i >= 0 {
+		p.sent = slices.Delete(p.sent, i, i+1)
+	}
 	for _, s := range p.slots {
 		s.gone = s.asked
 	}
+	err := p.empty(o, next)
+	for name, s := range p.slots {
+		_, held := o.Get(name)
+		p.lose(s, name, !held)
+	}
+	return err
+}
+
+// empty empties the object here, but for slots that are about to be filled.
+func (p *proxied) empty(o OpenObject, next []sharedobject.Event) error {
 	stays := map[string]bool{}
 	for i := range next {
 		if next[i].Type == sharedobject.Change {
@@ -104,21 +127,23 @@ func (p *proxied) success(o OpenObject, name string) error {
 	if s == nil || !s.asked {
 		return nil
 	}
-	p.known[name] = hashOf(s.value)
 	var err error
-	if s.gone && !s.dirty {
-		err = o.Set(name, s.value)
+	v := s.value
+	if s.gone && !s.dirty && len(v.Raw) > 0 {
+		err = o.Set(name, v)
 	}
 	p.accepted(s, name)
 	p.answered(s, name)
+	p.knows(o, name, v)
 	return err
 }
 
 // changed is a change by somebody else, or what a slot has of which a change was
 // refused.
 func (p *proxied) changed(o OpenObject, e *sharedobject.Event, refused string) error {
-	p.known[e.Name] = hashOf(e.Value)
-	if !p.overrides(e.Name, refused) {
+	overrides := p.overrides(e.Name, refused)
+	defer p.knows(o, e.Name, e.Value)
+	if !overrides {
 		return nil
 	}
 	old, ok := o.Get(e.Name)
@@ -126,6 +151,7 @@ func (p *proxied) changed(o OpenObject, e *sharedobject.Event, refused string) e
 		return nil
 	}
 	if err := o.Set(e.Name, e.Value); err != nil {
+		p.partial = true
 		return err
 	}
 	p.so.hear(ObjectNews{Kind: ObjectChanged, Name: e.Name, Old: old})

@@ -24,6 +24,7 @@ type sharedObject struct {
 	key    ObjectKey
 	object *engine.Object
 	locks  int
+	opened bool
 	closed bool
 	// depth and autoCommit are as the script has set them.
 	depth      float64
@@ -79,8 +80,8 @@ func (w *world) getSharedObject(c *engine.Call) (engine.Value, error) {
 	}
 	key := ObjectKey{name, c.Arg(1).Truth()}
 	if so := w.objects.open[key]; so != nil {
-		if far != nil && so.proxied == nil {
-			so.begin(far, c.Arg(2).Object())
+		if far != nil && !so.through(far, c.Arg(2).Object()) {
+			return engine.Null, nil
 		}
 		return so.object.Value(), nil
 	}
@@ -96,43 +97,59 @@ func (w *world) getSharedObject(c *engine.Call) (engine.Value, error) {
 	so.object = o.Keep()
 	w.objects.open[key] = so
 	if !so.begin(far, c.Arg(2).Object()) {
+		so.forget()
 		return engine.Null, nil
 	}
 	return o.Value(), nil // a disk that is slow is waited for by what is asked of it
 }
 
 // begin opens the object, which is the instance's own if there is no far one, reached
-// by a NetConnection. false: there is none.
+// by a NetConnection. false: there is none, and nothing has changed.
 func (so *sharedObject) begin(far *link, nc *engine.Object) bool {
-	hear := so.hear
+	hear, owes, first := so.hear, (func() (int, int))(nil), !so.opened
+	var p *proxied
 	if far != nil {
-		so.proxied = &proxied{so: so, nc: nc.Keep()}
-		hear = so.proxied.hear
+		p = &proxied{so: so, nc: nc.Keep()}
+		hear, owes = p.hear, p.owes
 	}
 	refused, _ := ask(so.w, func(answer func(string)) {
-		so.w.sharedObjects().OpenSharedObject(so.key, far != nil, hear, func(refused string) {
+		so.w.sharedObjects().OpenSharedObject(so.key, owes, hear, func(refused string) {
 			answer(refused)
 			if refused != "" {
-				so.w.post(func() { so.refused(refused) })
+				so.w.post(func() { so.refused(refused, p, first) })
 			}
 		})
 	})
 	if refused != "" {
-		so.forget()
+		if p != nil {
+			p.nc.Release()
+		}
 		return false
 	}
+	so.opened, so.proxied = true, p
+	if p != nil {
+		so.giveLocks() // of another server's there are none
+	}
 	if far != nil && far.nc != nil {
-		so.proxied.attach(far.nc)
+		p.attach(far)
 	}
 	return true
 }
 
-// refused says that there is no such object after all.
-func (so *sharedObject) refused(why string) {
+// refused says that there is no such object after all; one that was the instance's own
+// before stays that.
+func (so *sharedObject) refused(why string, p *proxied, first bool) {
 	err := fmt.Errorf("SharedObject.get(%q): %s", so.key.Name, why)
 	so.w.report(err)
-	so.status("SharedObject.ObjectCreationFailed", err)
-	so.forget()
+	so.status(sharedobject.CodeCreationFailed, err)
+	switch {
+	case first:
+		so.forget()
+	case p != nil && so.proxied == p: // it took longer than the script could wait
+		so.use(func(OpenObject) error { p.leave(); return nil })
+		p.nc.Release()
+		so.proxied = nil
+	}
 }
 
 // status tells the script's onStatus of what has failed.

@@ -15,9 +15,11 @@ type SharedObjects interface {
 	// OpenSharedObject has the script use an object, which is made if it is not there,
 	// until CloseSharedObject, or Lost. hear is told what clients do to it, as it is
 	// done and in the owner's turn; it does not wait. opened is called once, with why
-	// there is no such object, or "". It may be opened again, to be heard by another. A
-	// proxied one is kept by another server: nothing of it is written here.
-	OpenSharedObject(key ObjectKey, proxied bool, hear func(ObjectNews), opened func(refused string))
+	// there is no such object, or "". It may be opened again, to be heard by another. An
+	// object with owes is kept by another server: nothing of it is written here, and
+	// owes says, in the owner's turn, how many slots that are gone that server has not
+	// heard of yet, and the bytes of their names: they count as if they were there.
+	OpenSharedObject(key ObjectKey, owes func() (slots, bytes int), hear func(ObjectNews), opened func(refused string))
 	// UseSharedObject has f called with an object that is open, in the owner's turn,
 	// or failed with why it is not.
 	UseSharedObject(key ObjectKey, f func(OpenObject), failed func(why string))

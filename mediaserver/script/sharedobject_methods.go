@@ -97,7 +97,7 @@ func (so *sharedObject) change(name string, f func(OpenObject) error) {
 	so.use(func(o OpenObject) error {
 		err := f(o)
 		if p != nil && err == nil {
-			p.mark(name, true)
+			p.scriptChanged(o, name)
 		}
 		return err
 	})

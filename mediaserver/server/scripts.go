@@ -51,7 +51,7 @@ func (s *Server) newProgram(from programSource) (*program, error) {
 	log := s.log.With("application", from.application)
 	p := &program{
 		application: from.application, server: s, live: from.live, log: log, hosts: map[string]*script.Host{},
-		config: script.Config{Application: from.application, Folder: from.files, Limits: from.limits, Hostname: hostname(), SecureAs: s.cfg.ScriptSecureAs},
+		config: script.Config{Application: from.application, Folder: from.files, Limits: from.limits, Hostname: hostname(), SecureAs: s.cfg.ScriptSecureAs, FarTime: s.cfg.farTime},
 	}
 	if from.settings != nil {
 		p.config.Settings = from.settings

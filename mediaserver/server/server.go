@@ -93,7 +93,9 @@ type Config struct {
 	Budgets *budget.Budgets
 
 	clock clock
-	hosts string // the file with this machine's own names; default: hostsFile
+	// farTime is what other servers have for answers about shared objects; 0: the default.
+	farTime time.Duration
+	hosts   string // the file with this machine's own names; default: hostsFile
 }
 
 // Server serves instances. Use New, Listen, Run.

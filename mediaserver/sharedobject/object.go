@@ -7,6 +7,16 @@ type Limits struct {
 	Slots     int
 	SlotBytes int // of a slot's name and its value, or of what one send carries
 	Bytes     int // of all slots
+	// Owes is how many slots, and bytes of their names, count as if they were there; nil:
+	// none. It is asked with each slot that is new or grows.
+	Owes func() (slots, bytes int)
+}
+
+func (l *Limits) owes() (slots, bytes int) {
+	if l.Owes == nil {
+		return 0, 0
+	}
+	return l.Owes()
 }
 
 const (
@@ -142,14 +152,15 @@ func (o *Object) set(name string, v Value, version uint32) Denial {
 		costs = v.size() - old.value.size()
 	}
 	l := o.limits
+	owed, owedBytes := l.owes()
 	switch {
 	case len(name) == 0 || len(name) > maxSlotName:
 		return DeniedSlotName
 	case l.SlotBytes > 0 && bytes > l.SlotBytes:
 		return DeniedSlotSize
-	case l.Slots > 0 && old == nil && len(o.slots) >= l.Slots:
+	case l.Slots > 0 && old == nil && len(o.slots)+owed >= l.Slots:
 		return DeniedSlots
-	case l.Bytes > 0 && grows > 0 && o.bytes+grows > l.Bytes:
+	case l.Bytes > 0 && grows > 0 && o.bytes+owedBytes+grows > l.Bytes:
 		return DeniedSize
 	case !o.pay(costs):
 		return DeniedBudget
