@@ -40,8 +40,9 @@ const (
 
 // Errors of files.
 var (
-	ErrForeign = errors.New("is no shared object of Flashpod's: .fso files of Flash Media Server are not read")
-	ErrDamaged = errors.New("is damaged: its checksum is wrong, or what it says")
+	ErrForeign = errors.New("is no shared object of Flashpod's: .fso files of Flash Media Server are not read; " +
+		"move the file away or delete it, and the object begins empty (values come over while the old server runs: flashpod shared-object get from there, and set here)")
+	ErrDamaged = errors.New("is damaged: its checksum is wrong, or what it says; put a copy in its place, or move it away or delete it, and the object begins empty")
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
