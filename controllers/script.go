@@ -139,8 +139,8 @@ type scriptReport struct {
 	// Total is how many there were since it started.
 	Total  int64         `json:"total"`
 	Errors []scriptError `json:"errors"` // the newest first
-	// Failed is why a script does not run now, the instance's own or one on demand;
-	// nil: all do.
+	// Failed is why a script does not run now, or not as its files are, the instance's
+	// own or one on demand; nil: all do.
 	Failed *scriptError `json:"failed"`
 }
 
@@ -149,6 +149,9 @@ type scriptError struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Call    string `json:"call"`
+	// Stale: changed files cannot be loaded, and the script goes on as it was before; a
+	// pod that starts anew has none.
+	Stale bool `json:"stale"`
 }
 
 // maxScriptMessage is how many bytes of an error status has: what is in them may come
@@ -186,7 +189,8 @@ func (o *observed) newest() *scriptError {
 	return &o.scripts.Errors[0]
 }
 
-// scriptFailure is about a script that cannot be loaded, or has died. What the server
+// scriptFailure is about a script that cannot be loaded, or has died, and one that goes
+// on although its files cannot be loaded any more. What the server
 // did not say now stays as it was.
 func scriptFailure(o *observed) verdict {
 	const reason = "ScriptFailed"
@@ -195,6 +199,9 @@ func scriptFailure(o *observed) verdict {
 		return stalled(reason, now.Message)
 	case o.scripts == nil || o.scripts.Failed == nil:
 		return verdict{}
+	}
+	if o.scripts.Failed.Stale {
+		return stalled(reason, o.scripts.Failed.String())
 	}
 	return stalled(reason, "the script does not run: "+o.scripts.Failed.String())
 }

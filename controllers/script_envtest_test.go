@@ -164,8 +164,14 @@ func TestScriptErrorsReachStatus(t *testing.T) {
 	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "ScriptFailed" || len(c.Message) > 600 {
 		t.Errorf("it is %s: %s", c.Reason, c.Message)
 	}
-	report.Failed = nil
+	report.Failed = &scriptError{Message: "the files cannot be loaded: it goes on", File: "main.asc", Line: 1, Stale: true}
 	w.r.Now = func() time.Time { return time.Now().Add(2*scriptEvery + gatherFor) }
+	w.reconcile()
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "ScriptFailed" || !strings.Contains(c.Message, "it goes on") || strings.Contains(c.Message, "does not run") {
+		t.Errorf("it is %s: %s", c.Reason, c.Message)
+	}
+	report.Failed = nil
+	w.r.Now = func() time.Time { return time.Now().Add(3*scriptEvery + gatherFor) }
 	w.reconcile()
 	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "Serving" {
 		t.Errorf("it is %s: %s", c.Reason, c.Message)

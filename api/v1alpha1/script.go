@@ -35,7 +35,8 @@ type Script struct {
 	Limits ScriptLimits `json:"limits,omitzero"`
 	// Reload is Live (when a file has changed, clients are told and leave, and the
 	// script starts anew in the running server, half a minute or so after the
-	// ConfigMap) or Drain (the server restarts, as for an edit of spec).
+	// ConfigMap; files that cannot be loaded leave it as it was) or Drain (the server
+	// restarts, as for an edit of spec).
 	// +kubebuilder:default=Live
 	// +optional
 	Reload ScriptReload `json:"reload,omitempty"`

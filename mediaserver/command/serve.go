@@ -44,10 +44,10 @@ instance of it starts at its first connect, with recordings at
 DIR/APPLICATION/streams/INSTANCE and shared objects beside them. The script decides
 who may connect and publish; without one everybody may. Application.xml is read for
 what has an equivalent here, and the log says what else it asks for. Scripts whose
-files change are loaded anew, once their clients were told. A manifest (-f) of an
-application says which instances of it there are, and for whom. A script reaches
-nothing over the network but --script-hosts. What it uses that is not here, flashpod
-script check says.
+files change are loaded anew, once their clients were told, unless they cannot be
+loaded. A manifest (-f) of an application says which instances of it there are, and
+for whom. A script reaches nothing over the network but --script-hosts. What it uses
+that is not here, flashpod script check says.
 
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is

@@ -20,7 +20,7 @@ type Script interface {
 	Publish(client string, s script.StreamInfo)
 	Unpublish(client string, s script.StreamInfo)
 	Stop(reason string, answer func(refused bool))
-	Reload()
+	Reload(bad error)
 	Close()
 	// Done is closed when the script has ended after Close.
 	Done() <-chan struct{}

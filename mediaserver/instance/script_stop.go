@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // restartTime is how long the clients of an instance that its script has shut down may
@@ -62,15 +63,33 @@ func (o *owner) restart() {
 	o.script.host = o.script.make(o.script)
 }
 
-// Lost has all clients told to go: what the script knew of them is gone.
-func (s *scripted) Lost(reason string) {
-	_ = s.post(func(o *owner) { s.dismiss(o, reason) })
+// Lost has clients told to go: what the script knew of them is gone.
+func (s *scripted) Lost(reason string, clients []string) {
+	_ = s.post(func(o *owner) {
+		if clients == nil {
+			s.dismiss(o, reason)
+			return
+		}
+		var peers []session.Peer
+		for _, id := range clients {
+			o.decide(id, stopping())
+			if peer := o.seen.peerOf(id); peer != nil {
+				peers = append(peers, peer)
+			}
+		}
+		s.tellToGo(o, peers, reason)
+	})
 }
 
-// dismiss has all clients told to go, behind what the script has said to them.
+// dismiss has all clients told to go.
 func (s *scripted) dismiss(o *owner, reason string) {
 	o.refusePending()
+	s.tellToGo(o, o.seen.peers(), reason)
+}
+
+// tellToGo tells clients to go, behind what the script has said to them, and takes back
+// what the script has of the instance.
+func (s *scripted) tellToGo(o *owner, peers []session.Peer, reason string) {
 	o.scriptLost()
-	all := o.seen.peers()
-	s.out.say(0, func() { shutdown(all, reason) })
+	s.out.say(0, func() { shutdown(peers, reason) })
 }

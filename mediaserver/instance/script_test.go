@@ -36,7 +36,7 @@ func (s *actor) Publish(id string, i script.StreamInfo) {
 	s.told <- fmt.Sprint("publish ", id, " ", i.Name, " ", i.Query, " ", i.Mode)
 }
 func (s *actor) Unpublish(id string, i script.StreamInfo) { s.told <- "unpublish " + id + " " + i.Name }
-func (s *actor) Reload()                                  { s.told <- "reload" }
+func (s *actor) Reload(error)                             { s.told <- "reload" }
 func (s *actor) Stop(reason string, answer func(bool)) {
 	s.told <- "stop " + reason
 	if reason == script.StopShutdown && !s.holds {
@@ -442,7 +442,7 @@ func TestScriptIsLost(t *testing.T) {
 	s := taken(t, actors)
 	a := enters(t, i, s, "a")
 	comes(t, i, newGuest("b"), false)
-	s.Lost("it has died")
+	s.Lost("it has died", nil)
 	s.Failed(script.Problem{Message: "it has died", Fatal: true})
 	a.hears(t, "shutdown")
 	refusedWith(t, admitted(t, i, "b"), session.RefusedStopping)
@@ -455,6 +455,27 @@ func TestScriptIsLost(t *testing.T) {
 	if total, last := i.ScriptProblems(); total != 31 || len(last) != maxProblems || last[0].Message != "again" {
 		t.Errorf("%d: %+v", total, last)
 	}
+}
+
+// When a script is loaded anew, only those clients are told to go that it was asked
+// about: another, who waits for the next one to decide, goes on waiting.
+func TestScriptIsLostForItsOwnClients(t *testing.T) {
+	t.Parallel()
+	i, actors := acted(t, nil)
+	s := taken(t, actors)
+	a := enters(t, i, s, "a")
+	comes(t, i, newGuest("b"), false)
+	c := newGuest("c")
+	comes(t, i, c, false)
+	s.Lost("it was loaded anew", []string{"a", "b", "gone"})
+	a.hears(t, "shutdown")
+	refusedWith(t, admitted(t, i, "b"), session.RefusedStopping)
+	s.Accept("c")
+	if why := admitted(t, i, "c"); why != nil {
+		t.Errorf("who came for the next script: %v", why)
+	}
+	s.Broadcast("hello", nil)
+	c.hears(t, "hello")
 }
 
 // What the script says of a client's access holds for streams.

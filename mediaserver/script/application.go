@@ -2,6 +2,9 @@ package script
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
@@ -186,11 +189,18 @@ func (w *world) stop(reason string) (refused bool) {
 	return ok && v.Kind() == engine.KindBool && !v.Bool()
 }
 
+var errStale = errors.New("the script's files have changed, and cannot be loaded: the script goes on as it was, until they are mended")
+
 // reload ends this world, which is told as if the instance ended, and its clients with
-// it.
-func (w *world) reload() {
+// it. bad is why the files cannot be loaded: then the world goes on, if it can do anything.
+func (w *world) reload(bad error) {
+	if bad != nil && w.broken == "" {
+		w.doing = "load"
+		w.report(fmt.Errorf("%w: %w", errStale, bad))
+		return
+	}
 	w.stop(StopShutdown)
-	w.host.cfg.Instance.Lost(reloaded)
+	w.host.cfg.Instance.Lost(reloaded, slices.AppendSeq([]string{}, maps.Keys(w.clients)))
 	for id := range w.clients {
 		w.scope(func() { w.leave(id) })
 	}

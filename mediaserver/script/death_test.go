@@ -1,8 +1,10 @@
 package script_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/script"
@@ -53,7 +55,7 @@ func TestDeath(t *testing.T) {
 			f.await(t, "reject late the script has died")
 			f.await(t, "error: the script has died: ")
 			// The next one begins in a moment, or at once when the script was mended.
-			h.Reload()
+			h.Reload(nil)
 			h.Sync()
 			h.Connect(newClient("c"), nil)
 			f.await(t, "accept c")
@@ -120,7 +122,7 @@ func TestReload(t *testing.T) {
 			h.Connect(newClient("a"), nil)
 			h.Connect(newClient("b"), []amf.Value{true})
 			h.Sync()
-			h.Reload()
+			h.Reload(nil)
 			h.Sync()
 			h.Sync()
 			leave(h, "a")
@@ -132,11 +134,95 @@ func TestReload(t *testing.T) {
 			accept a
 			in 2
 			Application.Shutdown
-			lost the script was loaded anew
+			lost the script was loaded anew a b
 			out
 			out
 			begin
 			in 1
 			accept c`,
+	}, {
+		name: "files that cannot be loaded",
+		script: `trace("begin"); application.onStatus = function(i) { trace(i.code + " " + i.filename + ":" + i.lineno) }
+			application.onAppStop = function() { trace("never") };`,
+		events: func(h *script.Host, f *fake) {
+			h.Connect(newClient("a"), nil)
+			h.Reload(script.Loadable(script.Config{Application: "app", Files: files("main.asc", `load("lib.asc")`, "lib.asc", "var a = 1;\nvar b = ;")}))
+			h.Connect(newClient("b"), nil)
+		},
+		want: `begin
+			accept a
+			failed lib.asc:2 load fatal=false: the script's files have changed, and cannot be loaded: the script goes on as it was, until they are mended: lib.asc:2: an expression is missing: here stands ;
+			Application.Script.Error lib.asc:2
+			accept b`,
+	}, {
+		name:   "one that could not be loaded before is tried again",
+		script: `var a = ;`,
+		events: func(h *script.Host, f *fake) {
+			h.Reload(script.Loadable(script.Config{Application: "app", Files: files("main.asc", "var b = ;")}))
+			h.Sync()
+			h.Sync()
+			h.Connect(newClient("a"), nil)
+		},
+		want: `failed main.asc:1 load fatal=true: main.asc:1: an expression is missing: here stands ;
+			lost the script was loaded anew
+			failed main.asc:1 load fatal=true: main.asc:1: an expression is missing: here stands ;
+			reject a the application's script is not in order: main.asc:1: an expression is missing: here stands ;`,
 	}})
+}
+
+// TestConnectWhileTheScriptIsLoadedAnew: who comes once that was decided, as those do
+// who were just told to go, is asked about by the next script; who has gone by then is
+// forgotten.
+func TestConnectWhileTheScriptIsLoadedAnew(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.block = make(chan struct{})
+	h := start(t, f, script.Config{Limits: engine.Limits{Time: time.Minute}, Files: files("main.asc", `
+		application.onConnect = function(c) { this.c = c; return true }
+		application.onAppStop = function() { this.c.call("block") }
+		Client.prototype.alive = function() { return "alive" }`)})
+	h.Connect(newClient("old"), nil)
+	h.Sync()
+	h.Reload(nil)
+	f.await(t, "invoke old block")
+	f.call(h, "old", "alive")
+	for _, id := range []string{"a", "b", "gone"} {
+		h.Connect(newClient(id), nil)
+	}
+	h.Leave("gone")
+	close(f.block)
+	f.await(t, "accept b")
+	f.call(h, "a", "alive")
+	h.Sync()
+	want := lines(`accept old
+		invoke old block
+		lost the script was loaded anew old
+		error: the script was loaded anew
+		accept a
+		accept b
+		result: alive`)
+	if got := lines(strings.Join(f.all(), "\n")); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestLoadable(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ main, lib, want string }{
+		"all of it":                  {`load("lib.asc"); load(some + "thing"); load("netservices.asc"); load("none.asc"); nothing.there`, "var a = 1", ""},
+		"the first file":             {"var a = 1;\nvar b = ;", "", "main.asc:2"},
+		"one that is loaded":         {`load("lib.asc")`, "\n\nfunction (", "lib.asc:3"},
+		"what is not to be had here": {"\nx = <xml/>", "", "main.asc:2"},
+		"two that load one another":  {`load("lib.asc")`, `load("main.asc")`, ""},
+	} {
+		err := script.Loadable(script.Config{Application: "app", Files: files("main.asc", c.main, "lib.asc", c.lib)})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	for name, in := range map[string]fs.FS{"no script": files("readme.txt", ""), "an archive that is none": files("main.far", "PK")} {
+		if err := script.Loadable(script.Config{Application: "app", Files: in}); err == nil {
+			t.Errorf("%s can be loaded", name)
+		}
+	}
 }

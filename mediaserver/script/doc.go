@@ -15,7 +15,9 @@
 // an error, connects with a rejection. A world that dies within ten seconds lets the
 // next one wait, from a second to a minute; who connects meanwhile is told why. A
 // script that cannot be loaded is no death: clients are rejected with what is wrong,
-// until Reload.
+// until Reload. New files that cannot be loaded (Loadable) leave a world that runs as it
+// was; when they can, it ends, and connects that have come since they were seen wait for
+// the next.
 //
 // Everything that a script sees is defined here, a class a file; libraries.go lists
 // them.

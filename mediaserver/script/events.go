@@ -83,9 +83,11 @@ func (h *Host) Stop(reason string, answer func(refused bool)) {
 }
 
 // Reload has the script loaded anew: the clients are told and leave, and another world
-// begins.
-func (h *Host) Reload() {
-	h.send(&event{run: func(w *world) { w.reload() }, kind: reloading})
+// begins, which is asked about those who have come since. bad is why that cannot be, as
+// Loadable says it; nil: it can. Then a script that runs goes on, and is told, and one
+// that could not be loaded, or has died, is tried all the same.
+func (h *Host) Reload(bad error) {
+	h.send(&event{run: func(w *world) { w.reload(bad) }, kind: reloading})
 }
 
 // Close ends the script when it has heard of what came before. One that takes longer

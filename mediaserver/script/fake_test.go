@@ -127,8 +127,9 @@ func (f *fake) Broadcast(method string, args []amf.Value) {
 }
 
 func (f *fake) Shutdown() { f.say("shutdown") }
-func (f *fake) Lost(reason string) {
-	f.say("lost %s", reason)
+func (f *fake) Lost(reason string, clients []string) {
+	slices.Sort(clients)
+	f.say("%s", strings.TrimSpace(fmt.Sprintf("lost %s %s", reason, strings.Join(clients, " "))))
 }
 func (f *fake) Failed(p script.Problem) {
 	where := ""

@@ -64,10 +64,11 @@ type Instance interface {
 	Shutdown()
 
 	// Lost says that all that the script knew is gone, and that it begins anew. The
-	// instance stays; all clients that it has are told the reason (AppShutdown) and
-	// disconnected, those that wait to be let in rejected with it, and streams and
-	// shared objects that the script had opened are given back.
-	Lost(reason string)
+	// instance stays; the clients that the script was asked about (nil: all that there
+	// are) are told the reason (AppShutdown) and disconnected, those of them that wait to
+	// be let in rejected, and streams and shared objects that the script had opened are
+	// given back. The next script is asked about the others.
+	Lost(reason string, clients []string)
 	// Failed says what has gone wrong in the script; the log knows already. A script
 	// may fail as often as it is called: twenty times a second at most.
 	Failed(p Problem)

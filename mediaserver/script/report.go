@@ -19,6 +19,8 @@ type Problem struct {
 	Call    string // of the script that was under way: application.onConnect, a client's method, setInterval …
 	// Fatal: the script has died of it, or could not be loaded.
 	Fatal bool
+	// Stale: it is why changed files cannot be loaded; the script goes on as it was.
+	Stale bool
 }
 
 func problem(err error, fatal bool) Problem {
@@ -79,7 +81,7 @@ func (w *world) report(err error) {
 		w.said.noMemory = true
 	}
 	p := problem(err, w.broken != "")
-	p.Call = w.doing
+	p.Call, p.Stale = w.doing, errors.Is(err, errStale)
 	dropped, ok := w.said.problems.take()
 	if !ok {
 		return

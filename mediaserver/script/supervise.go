@@ -33,12 +33,12 @@ func (h *Host) supervise() {
 			w.cancel()
 			err = w.why()
 		}
-		unsaid := h.retire()
+		unsaid := h.retire(err == nil)
 		if h.isEnded() {
 			h.say(unsaid, "the script has ended")
 			return
 		}
-		if err == nil { // it was reloaded, and said so
+		if err == nil { // it was reloaded, and said so; who came since then is the next one's
 			h.say(unsaid, reloaded)
 			backoff = 0
 			continue
@@ -46,7 +46,7 @@ func (h *Host) supervise() {
 		reason := "the script has died: " + err.Error()
 		h.log.Error("script: dead", "err", err.Error())
 		h.cfg.Instance.Failed(problem(err, true))
-		h.cfg.Instance.Lost(reason)
+		h.cfg.Instance.Lost(reason, nil)
 		h.say(unsaid, reason)
 		if time.Since(began) < soon {
 			backoff = min(max(2*backoff, minBackoff), maxBackoff)
@@ -71,18 +71,28 @@ func (h *Host) hand(w *world) {
 	h.rouse()
 }
 
-// retire takes the queue from the world, and gives what it was to be told.
-func (h *Host) retire() []*event {
+// retire takes the queue from the world, and gives what it was to be told. anew: another
+// world was decided on, which is to hear of the connects that wait: they came after that.
+func (h *Host) retire(anew bool) []*event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var unsaid []*event
 	if h.running != nil {
 		unsaid = append(unsaid, h.running)
 	}
-	unsaid = append(unsaid, h.queue...)
-	h.now, h.running, h.queue, h.calls, h.joining, h.waiting, h.own = nil, nil, nil, 0, 0, 0, 0
+	var connects []*event
+	for _, e := range h.queue {
+		if anew && !h.ended && e.kind == connecting {
+			connects = append(connects, e)
+			continue
+		}
+		unsaid = append(unsaid, e)
+	}
+	h.now, h.running, h.queue, h.calls, h.joining, h.waiting, h.own = nil, nil, connects, 0, len(connects), 0, 0
 	clear(h.clients)
-	clear(h.connects)
+	if len(connects) == 0 {
+		clear(h.connects)
+	}
 	return unsaid
 }
 

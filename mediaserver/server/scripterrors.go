@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxProblems is how many errors of scripts are kept, and maxFailing of how many
-	// scripts it is that they do not run.
+	// scripts it is that they do not run as their files are.
 	maxProblems = 100
 	maxFailing  = 1000
 )
@@ -23,7 +23,8 @@ type problems struct {
 	failing map[apppath.Path]web.ScriptError
 }
 
-// add notes an error. One while the script is loaded keeps it from running.
+// add notes an error. One while the script is loaded keeps it from running, or from
+// being loaded anew.
 func (p *problems) add(application, instance string, said script.Problem) {
 	one := web.DescribeError(application, instance, said)
 	p.mu.Lock()
@@ -33,7 +34,7 @@ func (p *problems) add(application, instance string, said script.Problem) {
 		p.last = append(p.last[:0], p.last[1:]...)
 	}
 	p.last = append(p.last, one)
-	if !said.Fatal || said.Call != "load" {
+	if !said.Stale && (!said.Fatal || said.Call != "load") {
 		return
 	}
 	if p.failing == nil {

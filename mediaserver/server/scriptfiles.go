@@ -63,7 +63,7 @@ func (l *scriptLook) folder(at string, depth int) {
 
 func isScript(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".asc", ".js":
+	case ".asc", ".js", ".far":
 		return true
 	}
 	return false

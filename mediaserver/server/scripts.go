@@ -155,15 +155,20 @@ func (r *reporting) Failed(problem script.Problem) {
 	r.Instance.Failed(problem)
 }
 
-// reload has all instances of a script load it anew.
-func (p *program) reload() {
+// reload has all instances of a script load it anew. bad is why it cannot be loaded; then
+// those that run go on.
+func (p *program) reload(bad error) {
 	p.mu.Lock()
 	hosts := maps.Clone(p.hosts)
 	p.mu.Unlock()
-	p.log.Info("the script's files have changed: it is loaded anew, and its clients are told", "instances", len(hosts))
+	if bad != nil {
+		p.log.Error("the script's files have changed, and cannot be loaded: it goes on as it was, until they are mended", "err", bad, "instances", len(hosts))
+	} else {
+		p.log.Info("the script's files have changed: it is loaded anew, and its clients are told", "instances", len(hosts))
+	}
 	for name, h := range hosts {
 		p.server.problems.mended(p.application, name)
-		h.Reload()
+		h.Reload(bad)
 	}
 }
 
@@ -201,7 +206,7 @@ func (s *Server) watchScripts(ctx context.Context) {
 
 // look loads a script anew whose files have changed, once they have stayed so from one
 // look to the next: who writes several of them is not done with the first. One whose
-// main script has gone runs on as it was.
+// main script has gone, or cannot be loaded, runs on as it was.
 func (p *program) look(before fingerprint) (now fingerprint) {
 	now = p.fingerprint()
 	if now == p.watched || now != before {
@@ -212,7 +217,7 @@ func (p *program) look(before fingerprint) (now fingerprint) {
 		p.log.Warn("the script's files have changed, and there is no main script any more: the one that runs goes on", "err", err)
 		return now
 	}
-	p.reload()
+	p.reload(script.Loadable(p.config))
 	return now
 }
 

@@ -1,7 +1,11 @@
 package server
 
 import (
+	"archive/zip"
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,11 +123,22 @@ func TestScriptsAreLoadedAnew(t *testing.T) {
 	connect(t, s, "app/room", "pageUrl", "22").hello()
 	connect(t, s, "app/room", "pageUrl", "1").expect("_error NetConnection.Connect.Rejected")
 
+	stays := connect(t, s, "app/room", "pageUrl", "22").hello()
 	servertest.WriteFiles(t, folder, "app/main.asc", "\nvar a = ;")
 	look()
+	servertest.Eventually(t, "it is told that the script cannot be loaded, and the one before runs", func() bool {
+		r := servertest.AskFor[web.ScriptReport](t, base+"/script-errors?limit=1")
+		return r.Failed != nil && r.Failed.Stale && !r.Failed.Fatal && r.Total == 1 && len(r.Errors) == 1 && r.Errors[0].Line == 2 && r.Errors[0].File == "main.asc" && strings.Contains(r.Errors[0].Message, "goes on as it was")
+	})
+	connect(t, s, "app/room", "pageUrl", "22").hello()
+	plays(t, stays, "none") // is answered: the client is there
+
+	servertest.WriteFiles(t, folder, "app/main.asc", "\nnothing.there") // which shows when it is run
+	look()
+	stays.Until("onStatus NetConnection.Connect.AppShutdown")
 	servertest.Eventually(t, "it is told that the script does not run", func() bool {
 		r := servertest.AskFor[web.ScriptReport](t, base+"/script-errors?limit=1")
-		return r.Failed != nil && r.Failed.Line == 2 && r.Total > 0 && len(r.Errors) == 1
+		return r.Failed != nil && r.Failed.Fatal && !r.Failed.Stale && r.Failed.Line == 2 && r.Total > 1 && len(r.Errors) == 1
 	})
 	servertest.WriteFiles(t, folder, "app/main.asc", "application.onConnect = function (c) { return nothing.there }")
 	look()
@@ -134,11 +149,43 @@ func TestScriptsAreLoadedAnew(t *testing.T) {
 	servertest.Eventually(t, "an error is told", func() bool {
 		connect(t, s, "app/room").expect("_error NetConnection.Connect.Rejected")
 		r = servertest.AskFor[web.ScriptReport](t, base+"/script-errors?limit=1")
-		return r.Total > 1
+		return r.Total > 2
 	})
 	if len(r.Errors) != 1 || r.Errors[0].File != "main.asc" || r.Errors[0].Line != 1 || r.Errors[0].Instance != "room" || r.Failed != nil {
 		t.Errorf("it says %+v", r)
 	}
+}
+
+// TestAnArchiveIsLoadedAnew when it alone has changed.
+func TestAnArchiveIsLoadedAnew(t *testing.T) {
+	t.Parallel()
+	archive := func(page string) string {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.Create("main.asc")
+		if err == nil {
+			_, err = io.WriteString(w, "application.onConnect = function (c) { return c.pageUrl == '"+page+"' }")
+		}
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	beat := make(chan time.Time)
+	folder := servertest.WriteFiles(t, t.TempDir(), "app/main.far", archive("1"))
+	s, _ := runWith(t, Config{Applications: folder, clock: clock{beat: beat}})
+	one := connect(t, s, "app/room", "pageUrl", "1").hello()
+	servertest.WriteFiles(t, folder, "app/main.far", archive("22"))
+	for range 3 {
+		select {
+		case beat <- time.Now():
+		case <-time.After(servertest.Patience):
+			t.Fatal("nobody looks at the files")
+		}
+	}
+	one.Until("onStatus NetConnection.Connect.AppShutdown")
+	connect(t, s, "app/room", "pageUrl", "22").hello()
+	connect(t, s, "app/room", "pageUrl", "1").expect("_error NetConnection.Connect.Rejected")
 }
 
 func mkdir(t *testing.T, folder, path string) string {

@@ -132,7 +132,7 @@ func TestStoreRefuses(t *testing.T) {
 		if !errors.Is(err, want) || !strings.Contains(err.Error(), filepath.Join(dir, name+extension)) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
-		if want != ErrTaken && !strings.Contains(err.Error(), "move") {
+		if !errors.Is(want, ErrTaken) && !strings.Contains(err.Error(), "move") {
 			t.Errorf("%s: the way out is not said: %v", name, err)
 		}
 		before, _ := os.ReadFile(filepath.Join(dir, name+extension))

@@ -19,13 +19,16 @@ type ScriptError struct {
 	Line        int       `json:"line,omitempty"` // from 1
 	Call        string    `json:"call,omitempty"` // that was under way
 	Fatal       bool      `json:"fatal"`          // the script has died of it, or could not be loaded
+	// Stale: changed files cannot be loaded, and the script goes on as it was before.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // ScriptReport is the answer to GET /script-errors.
 type ScriptReport struct {
 	Total  uint64        `json:"total"`  // since the server started
 	Errors []ScriptError `json:"errors"` // the newest first
-	// Failed is why a script does not run now, the newest of those; null: all do.
+	// Failed is why a script does not run now, or not as its files are, the newest of
+	// those; null: all do.
 	Failed *ScriptError `json:"failed"`
 }
 
@@ -37,7 +40,7 @@ const maxProblem = 512
 func DescribeError(application, instance string, p script.Problem) ScriptError {
 	return ScriptError{
 		Application: application, Instance: instance, Time: p.Time.UTC(), Message: logs.Clean(p.Message, maxProblem),
-		File: logs.Clean(p.File, logs.MaxValue), Line: p.Line, Call: logs.Clean(p.Call, logs.MaxValue), Fatal: p.Fatal,
+		File: logs.Clean(p.File, logs.MaxValue), Line: p.Line, Call: logs.Clean(p.Call, logs.MaxValue), Fatal: p.Fatal, Stale: p.Stale,
 	}
 }
 
