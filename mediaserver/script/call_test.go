@@ -112,6 +112,59 @@ func TestMethods(t *testing.T) {
 			result: made
 			result: evaluated`,
 	}, {
+		name: "what the server calls, and other clients",
+		script: `application.onConnect = function(client) { if (this.first) client.friend = this.first; else this.first = client; client.me = client; return true }
+			application.onDisconnect = application.onOwn = function() { trace("never") }
+			application.one = function() { return "one of the application's" }; application.once = function() { return "once" }
+			application.room = {onEnter: function() { return "entered" }};
+			Client.prototype.app = application; Client.prototype.world = {app: application};
+			function on(o) { for (var i = 1; i < arguments.length; i++) o[arguments[i]] = function() { return "never" }; return o }
+			var c = Client.prototype;
+			c.so = on(SharedObject.get("x"), "onSync", "say"); c.stream = on(Stream.get("x"), "onStatus", "say"); c.sos = on(SharedObject.prototype, "all");
+			c.nc = on(new NetConnection(), "onStatus", "setUsers"); c.ns = on(new NetStream(c.nc), "onStatus"); c.vars = on(new LoadVars(), "onLoad"); c.vars.own = function() { return "a vars'" };
+			c.doc = on(new XML("<a/>"), "onLoad"); c.socket = on(new XMLSocket(), "onData"); c.log = on(new Log(), "onSay"); c.file = on(new File("a"), "onSay");
+			function Mine() {} Mine.prototype = new LoadVars(); c.mine = on(new Mine(), "onLoad");
+			c.onShout = function() { return "shouted by " + this.id };
+			c.rooms = {onEnter: function() { return "plain" }, list: [on({}, "say")]}; c.rooms.list[0].say = function() { return "of a list" };`,
+		events: func(h *script.Host, f *fake) {
+			h.Connect(newClient("b"), nil)
+			called("app.onConnect", "app.onDisconnect", "app.onOwn", "world.app.onConnect", "app.one", "world/app/once", "app.room.onEnter", "app.clients.0.onShout",
+				"friend.onShout", "me.onShout", "me.me.onShout", "onShout", "so.say", "so.onSync", "stream.onStatus", "stream.say", "sos.all", "nc.onStatus", "nc.setUsers", "ns.onStatus",
+				"vars.onLoad", "vars.own", "doc.onLoad", "socket.onData", "log.onSay", "file.onSay", "mine.onLoad", "rooms.onEnter", "rooms.list.0.say")(h, f)
+		},
+		want: `open x false
+			accept b
+			accept a
+			missing: Method not found (app.onConnect).
+			missing: Method not found (app.onDisconnect).
+			missing: Method not found (app.onOwn).
+			missing: Method not found (world.app.onConnect).
+			result: one of the application's
+			result: once
+			result: entered
+			missing: Method not found (app.clients.0.onShout).
+			missing: Method not found (friend.onShout).
+			result: shouted by a
+			result: shouted by a
+			result: shouted by a
+			missing: Method not found (so.say).
+			missing: Method not found (so.onSync).
+			missing: Method not found (stream.onStatus).
+			missing: Method not found (stream.say).
+			missing: Method not found (sos.all).
+			missing: Method not found (nc.onStatus).
+			missing: Method not found (nc.setUsers).
+			missing: Method not found (ns.onStatus).
+			missing: Method not found (vars.onLoad).
+			result: a vars'
+			missing: Method not found (doc.onLoad).
+			missing: Method not found (socket.onData).
+			missing: Method not found (log.onSay).
+			missing: Method not found (file.onSay).
+			missing: Method not found (mine.onLoad).
+			result: plain
+			result: of a list`,
+	}, {
 		name: "__resolve is asked by clients' calls alone",
 		script: `Client.prototype.__resolve = function(name) { trace("resolve " + name); if (name == "no") return null;
 				if (name == "box") return {open: function() { return "opened" }};

@@ -26,11 +26,14 @@
 //
 // Functions that the script wrote, on the object of the client, on what that inherits
 // from (Client.prototype, and whatever a script puts behind it), and on objects that
-// hang there, by a path of names. Never what the language, the dialect or this package
-// has made, wherever a script hangs it, nor constructor, prototype and __proto__, by
-// which one comes from an object to what made it. What is missing is asked of
-// __resolve, and of nothing else of the script's: the host asks for no property of a
-// client's or of application's that is not there.
+// hang there, by a path of names. Not what the server calls itself, wherever a script
+// hangs that: handlers (on…) of application, LoadVars and the other classes here, and
+// whatever is put on a SharedObject, a Stream, a NetConnection or a NetStream; nor
+// another client's methods. Never what the language, the dialect or this package has
+// made, wherever a script hangs it, nor constructor, prototype and __proto__, by which
+// one comes from an object to what made it. What is missing is asked of __resolve, and of
+// nothing else of the script's: the host asks for no property of a client's or of
+// application's that is not there.
 //
 // # What bounds a script
 //

@@ -75,6 +75,9 @@ func (w *world) loadLibrary(l library) (engine.Value, error) {
 		}
 	}
 	class, err := f.Object().Call(engine.Undefined, natives.Value())
+	if err == nil {
+		err = w.ours(l, class.Object())
+	}
 	if err == nil && l.made != nil {
 		err = l.made(class.Object())
 	}

@@ -95,7 +95,7 @@ func message(err error) string {
 
 // resolve finds the method that a client names, and the object that it is of: a
 // function that the script wrote, on the client, what it inherits from, or an object
-// that hangs there. __resolve is asked for what is missing, as everywhere in a script.
+// that hangs there and is the script's own. __resolve is asked for what is missing, as everywhere in a script.
 func (w *world) resolve(c *client, name string) (this, f *engine.Object, err error) {
 	if len(name) > maxMethod || reserved[name] {
 		return nil, nil, nil
@@ -113,6 +113,9 @@ func (w *world) resolve(c *client, name string) (this, f *engine.Object, err err
 	for i, part := range path {
 		if hidden[part] || strings.HasPrefix(part, "__define") || strings.HasPrefix(part, "__lookup") {
 			return nil, nil, nil
+		}
+		if open, err := w.open(c, this, part); err != nil || !open {
+			return nil, nil, err
 		}
 		v, err := this.Get(part)
 		if err != nil || v.Object() == nil {

@@ -14,13 +14,14 @@ import (
 
 // outward is what a world has under way outside.
 type outward struct {
-	announce *engine.Object
-	carrier  *engine.Type   // see hostObject
-	onData   *engine.Object // LoadVars.prototype.onData
-	requests int
-	pushes   int // streams that are published on other servers
-	folder   *folder
-	file     *engine.Type
+	announce   *engine.Object
+	carrier    *engine.Type   // see hostObject
+	onData     *engine.Object // LoadVars.prototype.onData
+	requests   int
+	pushes     int // streams that are published on other servers
+	folder     *folder
+	file       *engine.Type
+	prototypes []prototype
 }
 
 // nowhere is the network of a script that may reach nothing.

@@ -242,6 +242,7 @@ func (w *world) furnish() (err error) {
 			return err
 		}
 	}
+	w.outward.prototypes = append(w.outward.prototypes, prototype{w.objects.class.Prototype(), allShut}, prototype{w.streams.class.Prototype(), allShut})
 	return nil
 }
 

@@ -12,7 +12,7 @@ var xmlSource string
 // defineXML gives the class XML what loads documents and sends them, as LoadVars does
 // with variables: a document is sent by POST.
 func defineXML(w *world) error {
-	return w.values.XML.OnDefine(func(prototype *engine.Object) error {
+	return w.values.XML.OnDefine(func(of *engine.Object) error {
 		add, err := w.loadLibrary(library{file: "(XML)", source: xmlSource, natives: map[string]engine.Func{
 			"request": w.nativeRequest,
 			"failed":  w.nativeFailed,
@@ -22,7 +22,8 @@ func defineXML(w *world) error {
 		if err != nil {
 			return err
 		}
-		_, err = add.Object().Call(engine.Undefined, prototype.Value())
+		w.outward.prototypes = append(w.outward.prototypes, prototype{of.Keep(), handlersShut})
+		_, err = add.Object().Call(engine.Undefined, of.Value())
 		return err
 	})
 }
