@@ -28,6 +28,7 @@ type client struct {
 	bandwidth struct{ toClient, toServer float64 } // bytes a second; 0: as configured
 	after     func(handler string)
 	limit     *time.Timer
+	told      bool // to go, by the script
 	// owed are answers to calls of its methods that have not come.
 	owed int
 }

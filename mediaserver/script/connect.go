@@ -204,11 +204,20 @@ func (w *world) reason(args []engine.Value) (why Rejection, err error) {
 	return why, err
 }
 
+// disconnect ends a client's connection, and onDisconnect follows. Until then it stays
+// in application.clients, or a loop that counts up, which Flash Media Server's reference
+// has for all clients, would skip every other one; a script that asks again finds it
+// there still, and takes it out, so that one that goes on while there are clients ends.
 func (w *world) disconnect(c *engine.Call) (engine.Value, error) {
 	return engine.Bool(w.withClient(c, func(cl *client) bool {
-		if cl.state == gone {
+		switch {
+		case cl.state == gone:
 			return false
+		case cl.told:
+			w.unlist(cl)
+			return true
 		}
+		cl.told = true
 		w.decide(cl, rejected)
 		w.instance().Disconnect(cl.info.ID)
 		return true

@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -125,6 +126,52 @@ func TestConnect(t *testing.T) {
 			reject b
 			rejected bfalse`,
 	}})
+}
+
+// TestDisconnectAll: the loops by which scripts end all connections end, and leave nobody
+// out; onDisconnect comes once, when a client has gone.
+func TestDisconnectAll(t *testing.T) {
+	var all []scenario
+	for name, loop := range map[string]string{
+		"while there are any": `while (application.clients.length) application.disconnect(application.clients[0])`,
+		"from the last on":    `while (application.clients.length > 0) application.disconnect(application.clients[application.clients.length - 1])`,
+		"counting up":         `for (var i = 0; i < application.clients.length; i++) application.disconnect(application.clients[i])`,
+		"counting down":       `for (var i = application.clients.length; i--;) application.disconnect(application.clients[i])`,
+		"each of them":        `for (var i in application.clients) application.disconnect(application.clients[i])`,
+	} {
+		all = append(all, scenario{
+			name: name,
+			script: `application.onDisconnect = function(c) { trace("left " + c.id) };
+				Client.prototype.end = function() { ` + loop + `; return "over" }`,
+			config: script.Config{Limits: engine.Limits{Time: 5 * time.Second}},
+			events: func(h *script.Host, f *fake) {
+				for _, id := range []string{"a", "b", "c", "d"} {
+					h.Connect(newClient(id), nil)
+				}
+				f.call(h, "a", "end")
+				h.Sync()
+				told := slices.DeleteFunc(f.all(), func(s string) bool { return !strings.HasPrefix(s, "disconnect ") })
+				slices.Sort(told)
+				if want := []string{"disconnect a", "disconnect b", "disconnect c", "disconnect d"}; !slices.Equal(told, want) {
+					f.say("told %q", told)
+				}
+				f.forget("disconnect ")
+				for _, id := range []string{"a", "b", "c", "d"} {
+					leave(h, id)
+				}
+			},
+			want: `accept a
+				accept b
+				accept c
+				accept d
+				result: over
+				left a
+				left b
+				left c
+				left d`,
+		})
+	}
+	runAll(t, all)
 }
 
 func TestPending(t *testing.T) {

@@ -55,6 +55,13 @@ func (f *fake) all() []string {
 	return slices.Clone(f.said)
 }
 
+// forget forgets lines that begin so.
+func (f *fake) forget(prefix string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.said = slices.DeleteFunc(f.said, func(s string) bool { return strings.HasPrefix(s, prefix) })
+}
+
 // await waits until a line begins so.
 func (f *fake) await(t testing.TB, prefix string) string {
 	t.Helper()
