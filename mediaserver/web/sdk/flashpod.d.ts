@@ -1099,6 +1099,8 @@ declare class TrackBuffer {
     private started;
     private removing;
     private over;
+    /** What it was asked to begin with, in seconds. */
+    private place;
     constructor(buffer: SourceBuffer, first: MediaTrack, owner: TrackBufferOwner);
     /** Seconds that it has, as ranges. */
     get buffered(): TimeRanges;
@@ -1114,8 +1116,8 @@ declare class TrackBuffer {
     /** Lets the picture go that waits for the next. */
     settle(): void;
     private push;
-    /** Forgets what waits; what MSE has as well, where asked. Pictures begin with the next key. */
-    restart(remove: boolean): void;
+    /** Forgets what waits; what MSE has as well, where a place to begin with is given, in seconds. Pictures begin with the next key. */
+    restart(place?: number): void;
     /** Removes what lies between two times, in seconds, before anything else happens. */
     remove(from: number, to: number): void;
     /** The buffer is gone. */

@@ -561,7 +561,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     if (typeof name !== "string") return;
     switch (name) {
       case "onStatus":
-        this.said(asStatus(args[0], "NetStream.Data.Start"));
+        this.said(asStatus({ level: "status", ...(args[0] as object) }, "NetStream.Data.Start"));
         return;
       case "|RtmpSampleAccess":
         return;

@@ -199,7 +199,7 @@ export class MSEPlayer implements Player {
     }
     if (this.pending) this.forget();
     this.renewing = this.buffers.size > 0;
-    for (const b of this.buffers.values()) b.restart(true);
+    for (const b of this.buffers.values()) b.restart(at ?? 0);
     this.jump(at ?? 0);
   }
 
@@ -216,10 +216,8 @@ export class MSEPlayer implements Player {
 
   end(): void {
     this.ending = true;
-    for (const b of this.buffers.values()) {
-      b.settle();
-      b.pump();
-    }
+    for (const b of this.buffers.values()) b.settle();
+    for (const b of this.buffers.values()) b.pump();
     this.finish();
   }
 
@@ -282,6 +280,8 @@ export class MSEPlayer implements Player {
     const t = video.currentTime;
     const range = this.rangeAt(t);
     if (!range) this.over(t);
+    // One picture without sound is all there is of a paused stream's new place: an end lets the browser show it.
+    if (!this.wanted && video.seeking && source.readyState === "open" && !this.waits && this.buffers.get("video")?.buffered.length) source.endOfStream();
     const ahead = range ? range.end - t : 0;
     const ended = source.readyState === "ended";
     if (this.filled && !video.seeking && ahead < 0.05 && video.readyState < 3 && !ended) {
@@ -335,7 +335,6 @@ export class MSEPlayer implements Player {
     const { duration } = this;
     if (duration === undefined || this.live || source.readyState !== "open" || this.waits) return;
     if (Number.isFinite(source.duration) && source.duration >= duration) return;
-    const b = this.video.buffered;
-    source.duration = Math.max(duration, b.length > 0 ? b.end(b.length - 1) + 1 : 0);
+    source.duration = Math.max(duration, ...[...this.buffers.values()].map(({ buffered: b }) => (b.length > 0 ? b.end(b.length - 1) : 0)));
   }
 }

@@ -43,6 +43,8 @@ export class TrackBuffer {
   private started = false;
   private removing = false;
   private over = false;
+  /** What it was asked to begin with, in seconds. */
+  private place = 0;
 
   constructor(
     private readonly buffer: SourceBuffer,
@@ -70,7 +72,7 @@ export class TrackBuffer {
   frame(track: MediaTrack, p: MediaPacket, at: number): void {
     if (track.kind === "video" && !this.begins(p, at)) return;
     if (this.bytes > maxWaiting) {
-      this.restart(false);
+      this.restart();
       this.owner.failed(new Error("the browser does not take what comes"));
       return;
     }
@@ -131,7 +133,9 @@ export class TrackBuffer {
   settle(): void {
     clearTimeout(this.timer);
     if (!this.held) return;
-    this.held.duration = stands * this.described!.timescale;
+    // A stream that is paused has one picture of the place, and the keyframe may be from before.
+    const { timescale } = this.described!;
+    this.held.duration = Math.max(stands * timescale, Math.round((this.place + 0.1) * timescale) - this.held.time);
     this.push(this.held);
     this.held = undefined;
   }
@@ -141,10 +145,11 @@ export class TrackBuffer {
     this.bytes += sample.data.length;
   }
 
-  /** Forgets what waits; what MSE has as well, where asked. Pictures begin with the next key. */
-  restart(remove: boolean): void {
+  /** Forgets what waits; what MSE has as well, where a place to begin with is given, in seconds. Pictures begin with the next key. */
+  restart(place?: number): void {
     clearTimeout(this.timer);
-    this.jobs = remove ? [{ from: 0, to: Infinity }] : [];
+    this.jobs = place === undefined ? [] : [{ from: 0, to: Infinity }];
+    this.place = place ?? 0;
     this.bytes = 0;
     this.held = this.next = this.described = this.keyless = undefined;
     this.started = false;

@@ -83,3 +83,110 @@ for (const codec of ["avc1", "vp09", "av01"] as const) {
     await v.close();
   });
 }
+
+test("a page watches a recording, pauses and seeks it, by NetStream and by hand", async (t) => {
+  const [p, v] = [await all.open(), await all.open()];
+  await publish(p, { name: "film", type: "record", codec: "avc1" });
+  await p.evaluate(async () => {
+    await until("some seconds", () => performance.now() - globalThis.began > 7000);
+    await ns.publish(false);
+  });
+  await p.close();
+  const seen = await v.evaluate(async (url) => {
+    const ns = (globalThis.ns = await connect(url));
+    const video = document.querySelector("video")!;
+    ns.attachDisplay(video);
+    const meta = new Promise<Record<string, unknown>>((resolve) => ns.on("metaData", resolve));
+    await ns.play("film", 0);
+    await until("a picture", () => video.currentTime > 1 && look(video) !== undefined);
+    const { duration } = await meta;
+    const seen: Record<string, unknown> = { duration, length: video.duration };
+    /** How far, in seconds, what is shown is from where it says to be. */
+    const off = () => look(video)! / 10 - ns.time;
+    seen.playing = off();
+
+    await ns.seek(4);
+    await until("4 s", () => !video.seeking && video.readyState >= 2 && ns.time >= 4 && off() < 1);
+    seen.sought = off();
+    seen.where = ns.time;
+
+    await ns.pause();
+    const stands = ns.time;
+    seen.paused = video.paused && ns.paused;
+    await ns.seek(2);
+    await until("2 s", () => !video.seeking && Math.abs(look(video)! / 10 - 2) < 1);
+    seen.soughtPaused = off();
+    seen.still = video.paused && Math.abs(ns.time - 2) < 0.1;
+    await ns.resume();
+    await until("going on", () => ns.time > 2.5);
+    seen.resumed = off();
+    seen.stood = stands;
+
+    video.currentTime = 5;
+    await until("5 s", () => !video.seeking && ns.time >= 5 && video.readyState >= 2 && off() < 1);
+    seen.byHand = off();
+    video.pause();
+    await until("a pause", () => ns.paused && codes.at(-1) === "Pause.Notify");
+    await video.play();
+    await until("no pause", () => !ns.paused && codes.includes("Unpause.Notify"));
+
+    await until("the end", () => video.ended).catch((e) => { throw new Error(String(e) + JSON.stringify([codes, video.currentTime, video.paused, video.seeking, video.readyState, video.duration, [...Array(video.buffered.length).keys()].map((i) => [video.buffered.start(i), video.buffered.end(i)])])); });
+    seen.last = look(video)! / 10;
+    await ns.seek(1);
+    await until("1 s", () => !video.seeking && ns.time >= 1 && ns.time < 4 && Math.abs(off()) < 1);
+    return { ...seen, codes } as Record<string, unknown> & { codes: string[] };
+  }, url());
+  t.diagnostic(JSON.stringify(seen));
+  for (const off of ["playing", "sought", "soughtPaused", "resumed", "byHand"]) assert(Math.abs(Number(seen[off])) < 1.5, `${off}: ${seen[off]} s off`);
+  for (const is of ["paused", "still"]) assert.equal(seen[is], true, is);
+  assert(Number(seen.duration) > 6 && Math.abs(Number(seen.duration) - Number(seen.length)) < 1, `${seen.duration} s, ${seen.length} of them in the video`);
+  assert(Number(seen.last) > 5.5, `the last picture is of ${seen.last} s`);
+  for (const code of ["Data.Start", "Buffer.Full", "Seek.Notify", "Pause.Notify", "Unpause.Notify", "Play.Complete", "Buffer.Flush", "Play.Stop", "Buffer.Empty"]) assert(seen.codes.includes(code), `${code}: ${seen.codes}`);
+  await v.close();
+});
+
+test("data comes when the picture does, and a stream goes on in another video", async () => {
+  const [p, v] = [await all.open(), await all.open()];
+  await publish(p, { name: "talk", type: "live", codec: "avc1" });
+  await watch(v, "talk");
+  await v.evaluate(() => {
+    const heard = ((globalThis as { heard?: unknown[] }).heard = [] as unknown[]);
+    ns.client = { say: (...args: unknown[]) => heard.push(args) };
+    ns.handle("at", (tenths: number) => heard.push([tenths, look(document.querySelector("video")!)]));
+  });
+  await p.evaluate(() => {
+    ns.send("say", "hello", { list: [1, 2] });
+    ns.send("at", Math.floor((performance.now() - globalThis.began) / 100));
+  });
+  const heard = await v.evaluate(async () => {
+    const { heard } = globalThis as unknown as { heard: [unknown, unknown][] };
+    await until("both", () => heard.length === 2);
+    return heard;
+  });
+  assert.deepEqual(heard[0], ["hello", { list: [1, 2] }]);
+  const [sent, shown] = heard[1] as [number, number];
+  assert(Math.abs(sent - shown) < 10, `what was sent at ${sent} came at ${shown}`);
+
+  const other = await v.evaluate(async () => {
+    const video = document.createElement("video");
+    video.muted = true;
+    document.body.append(video);
+    ns.attachDisplay(video);
+    const first = (await until("a picture", () => (video.videoWidth > 0 ? look(video) : undefined)))!;
+    await until("another", () => (look(video) ?? 0) > first);
+    return document.querySelector("video")!.src;
+  });
+  assert.equal(other, "");
+  // Pictures end, sound goes on; then there are pictures again.
+  await p.evaluate(() => ns.attachCamera(null));
+  await v.evaluate(async () => {
+    const video = document.querySelectorAll("video")[1]!;
+    await until("sound alone", () => video.videoWidth === 0 && video.readyState > 2);
+    const t = video.currentTime;
+    await until("more of it", () => video.currentTime > t + 0.5);
+  });
+  await p.evaluate(() => ns.attachCamera(document.querySelector("canvas")!, { codecs: ["vp09"] }));
+  await v.evaluate(() => until("pictures again", () => document.querySelectorAll("video")[1]!.videoWidth > 0 && look(document.querySelectorAll("video")[1]!)));
+  await p.close();
+  await v.close();
+});
