@@ -9,9 +9,9 @@ import (
 // A library is a class that is written in the script's language, and made when a script
 // first asks for its name: most scripts use few, and each runtime would pay for all.
 type library struct {
-	name   string // of the global object's property
-	file   string // as stacks tell it
-	source string // a function of natives, which returns the class
+	name string // of the global object's property
+	// program is a function of natives, which returns the class.
+	program *engine.Program
 	// natives are the functions of Go's that it gets, by name.
 	natives map[string]engine.Func
 	// made, if there is one, is told of the class.
@@ -20,11 +20,11 @@ type library struct {
 
 // announcer makes a property that becomes what get gives when it is asked for. A script
 // may put something else there.
-const announcer = `(function (global, name, get) {
+var announcer = engine.NewProgram(engine.Source{Name: "lazy", Text: `(function (global, name, get) {
 	Object.defineProperty(global, name, {configurable: true, enumerable: false, get: get, set: function (v) {
 		Object.defineProperty(global, name, {value: v, writable: true, configurable: true, enumerable: false})
 	}})
-})`
+})`})
 
 // announce makes the name of a library known.
 func (w *world) announce(l library) error {
@@ -34,7 +34,7 @@ func (w *world) announce(l library) error {
 // announceValue makes a property of the global object that make makes, once.
 func (w *world) announceValue(name string, make func() (engine.Value, error)) error {
 	if w.outward.announce == nil {
-		f, err := w.rt.Load(engine.Source{Name: "lazy", Text: announcer})
+		f, err := w.rt.Run(announcer)
 		if err != nil {
 			return fmt.Errorf("announce %s: %w", name, err)
 		}
@@ -57,7 +57,7 @@ func (w *world) announceValue(name string, make func() (engine.Value, error)) er
 
 // loadLibrary makes a class.
 func (w *world) loadLibrary(l library) (engine.Value, error) {
-	f, err := w.rt.Load(engine.Source{Name: l.file, Text: l.source})
+	f, err := w.rt.Run(l.program)
 	if err != nil {
 		return engine.Undefined, err
 	}

@@ -9,6 +9,8 @@ import (
 //go:embed loadvars.js
 var loadVarsSource string
 
+var loadVarsProgram = engine.NewProgram(engine.Source{Name: "(LoadVars)", Text: loadVarsSource})
+
 // defineLoadVars makes LoadVars known: variables that are sent to a URL and loaded from
 // one. An answer comes as an event of its own: onHTTPStatus with its status (0: there was
 // none; not called where the host was not asked), onData with its text, and undefined
@@ -16,7 +18,7 @@ var loadVarsSource string
 // onData calls.
 func defineLoadVars(w *world) error {
 	return w.announce(library{
-		name: "LoadVars", file: "(LoadVars)", source: loadVarsSource,
+		name: "LoadVars", program: loadVarsProgram,
 		natives: map[string]engine.Func{
 			"request": w.nativeRequest,
 			"parse":   w.parseVariables,

@@ -10,9 +10,11 @@ import (
 //go:embed log.js
 var logSource string
 
+var logProgram = engine.NewProgram(engine.Source{Name: "(Log)", Text: logSource})
+
 // defineLog makes Log known: messages of levels, with a time and a name before them.
 func defineLog(w *world) error {
-	return w.announce(library{name: "Log", file: "(Log)", source: logSource})
+	return w.announce(library{name: "Log", program: logProgram})
 }
 
 var errSOAP = errors.New("WebService and SOAP are not here: ask the service by LoadVars or XML, or by NetConnection and Flash Remoting")

@@ -12,6 +12,8 @@ import (
 //go:embed netconnection.js
 var netConnectionSource string
 
+var netConnectionProgram = engine.NewProgram(engine.Source{Name: "(NetConnection)", Text: netConnectionSource})
+
 // connection is what a NetConnection is connected to: a gateway of Flash Remoting or an
 // application.
 type connection interface {
@@ -31,7 +33,7 @@ type connection interface {
 // onStatus.
 func defineNetConnection(w *world) error {
 	return w.announce(library{
-		name: "NetConnection", file: "(NetConnection)", source: netConnectionSource,
+		name: "NetConnection", program: netConnectionProgram,
 		natives: map[string]engine.Func{
 			"connect": w.netConnect, "call": w.netCall, "close": netClose, "addHeader": w.netHeader,
 			"connected": func(c *engine.Call) (engine.Value, error) {

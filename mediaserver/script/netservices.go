@@ -9,6 +9,8 @@ import (
 //go:embed netservices.js
 var netServicesSource string
 
+var netServicesProgram = engine.NewProgram(engine.Source{Name: "(NetServices)", Text: netServicesSource})
+
 // defineNetServices has load("netservices.asc") make NetServices, RecordSet, and
 // getService and setCredentials of NetConnection: a file that came with Flash Remoting,
 // and is nowhere to be had. A file of that name in the application's folder goes first.
@@ -18,7 +20,7 @@ func defineNetServices(w *world) error {
 		if made {
 			return nil
 		}
-		v, err := w.loadLibrary(library{file: "(NetServices)", source: netServicesSource, natives: map[string]engine.Func{"failed": w.nativeFailed}})
+		v, err := w.loadLibrary(library{program: netServicesProgram, natives: map[string]engine.Func{"failed": w.nativeFailed}})
 		if err != nil {
 			return err
 		}

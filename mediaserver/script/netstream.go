@@ -13,6 +13,8 @@ import (
 //go:embed netstream.js
 var netStreamSource string
 
+var netStreamProgram = engine.NewProgram(engine.Source{Name: "(NetStream)", Text: netStreamSource})
+
 // maxPushes is how many streams a script may publish on other servers at once, those
 // included that are about to end.
 const maxPushes = 100
@@ -29,7 +31,7 @@ type netStream struct {
 // instance on other servers.
 func defineNetStream(w *world) error {
 	return w.announce(library{
-		name: "NetStream", file: "(NetStream)", source: netStreamSource,
+		name: "NetStream", program: netStreamProgram,
 		natives: map[string]engine.Func{
 			"make": w.makeNetStream, "attach": w.attachStream, "publish": w.publishNetStream, "send": w.sendNetStream,
 			"close": func(c *engine.Call) (engine.Value, error) {

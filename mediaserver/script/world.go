@@ -234,7 +234,7 @@ func (w *world) furnish() (err error) {
 	if err := w.global.Set(dialect.HookName, hook.Value()); err != nil {
 		return err
 	}
-	if _, err := w.rt.Load(engine.Source{Name: preludeName, Text: dialect.Prelude}); err != nil {
+	if _, err := w.rt.Run(prelude); err != nil {
 		return err
 	}
 	for _, define := range libraries {
@@ -248,6 +248,8 @@ func (w *world) furnish() (err error) {
 
 // preludeName is the file that functions of the dialect's come from.
 const preludeName = "(dialect)"
+
+var prelude = engine.NewProgram(engine.Source{Name: preludeName, Text: dialect.Prelude})
 
 func (w *world) hook(c *engine.Call) (engine.Value, error) {
 	return engine.String(w.scripts.Hook(c.Arg(0).Text(), c.Arg(1).Text(), c.Arg(2).Text())), nil

@@ -9,11 +9,13 @@ import (
 //go:embed xml.js
 var xmlSource string
 
+var xmlProgram = engine.NewProgram(engine.Source{Name: "(XML)", Text: xmlSource})
+
 // defineXML gives the class XML what loads documents and sends them, as LoadVars does
 // with variables: a document is sent by POST.
 func defineXML(w *world) error {
 	return w.values.XML.OnDefine(func(of *engine.Object) error {
-		add, err := w.loadLibrary(library{file: "(XML)", source: xmlSource, natives: map[string]engine.Func{
+		add, err := w.loadLibrary(library{program: xmlProgram, natives: map[string]engine.Func{
 			"request": w.nativeRequest,
 			"failed":  w.nativeFailed,
 			"loaded":  bytesOf((*transfer).bytesLoaded),

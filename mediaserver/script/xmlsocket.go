@@ -19,13 +19,15 @@ import (
 //go:embed xmlsocket.js
 var xmlSocketSource string
 
+var xmlSocketProgram = engine.NewProgram(engine.Source{Name: "(XMLSocket)", Text: xmlSocketSource})
+
 // defineXMLSocket makes XMLSocket known: a connection of TCP to a host that is allowed,
 // on which texts end with a zero byte. connect says at once whether it was begun, and
 // onConnect what has become of it; each text is onData's, which makes a document of it
 // for onXML; onClose says that the other side has closed.
 func defineXMLSocket(w *world) error {
 	return w.announce(library{
-		name: "XMLSocket", file: "(XMLSocket)", source: xmlSocketSource,
+		name: "XMLSocket", program: xmlSocketProgram,
 		natives: map[string]engine.Func{"open": w.openSocket, "write": writeSocket, "close": closeSocket},
 	})
 }

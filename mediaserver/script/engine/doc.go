@@ -43,8 +43,8 @@
 //
 // # What a script cannot reach
 //
-// The language's functions have no files, no environment, no network, no clock but Date, and no wait. There are no modules, bytecode is
-// neither read nor written, and shared memory, Atomics, typed arrays, weak references and BigInt's functions are left out.
+// The language's functions have no files, no environment, no network, no clock but Date, and no wait. There are no modules, no bytecode is
+// read but that of the server's own sources (Program), and shared memory, Atomics, typed arrays, weak references and BigInt's functions are left out.
 //
 // # When the engine itself fails
 //

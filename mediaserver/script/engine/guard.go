@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"modernc.org/libc"
 	lib "modernc.org/libquickjs"
@@ -94,18 +95,20 @@ func (r *Runtime) guard() error {
 	return nil
 }
 
-// path is what a path from the global object leads to.
+// path is what a path from the global object leads to, before any script has run.
 func (r *Runtime) path(path string) (jsv, error) {
-	v := r.bytes(path, func(p uintptr) jsv {
-		return lib.XJS_Eval(r.tls, r.ctx, p, uint64(len(path)), setUpName, lib.MJS_EVAL_TYPE_GLOBAL)
-	})
-	if isException(v) {
-		return v, fmt.Errorf("the engine has no %s: %w", path, r.exception())
+	v := lib.XJS_GetGlobalObject(r.tls, r.ctx)
+	for name := range strings.SplitSeq(path, ".") {
+		a := r.atom(name)
+		next := lib.XJS_GetPropertyInternal(r.tls, r.ctx, v, a, v, 0)
+		r.freeAtom(a)
+		r.free(v)
+		if v = next; isException(v) {
+			return v, fmt.Errorf("the engine has no %s: %w", path, r.exception())
+		}
 	}
 	return v, nil
 }
-
-var setUpName = cName("engine")
 
 func (r *Runtime) guardOne(on jsv, name, path string, where guardedValue) error {
 	a := r.atom(name)

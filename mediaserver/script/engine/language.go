@@ -92,24 +92,9 @@ func (r *Runtime) load(s Source, check bool) (got Value, err error) {
 		return Undefined, errName
 	}
 	err = r.run(func() error {
-		name, err := libc.CString(wellFormed(s.Name))
+		program, err := r.read(s)
 		if err != nil {
 			return err
-		}
-		defer libc.Xfree(r.tls, name)
-		text := strings.Repeat("\n", max(s.Line-1, 0)) + wellFormed(s.Text)
-		program := r.bytes(text, func(p uintptr) jsv {
-			return lib.XJS_Eval(r.tls, r.ctx, p, uint64(len(text)), name, lib.MJS_EVAL_TYPE_GLOBAL|lib.MJS_EVAL_FLAG_COMPILE_ONLY)
-		})
-		if isException(program) {
-			e := r.exception()
-			if e.Kind == nil {
-				e.Kind = ErrSyntax
-			}
-			if e.File == "" {
-				e.File = s.Name
-			}
-			return e
 		}
 		if check {
 			r.free(program)
@@ -126,3 +111,6 @@ func (r *Runtime) load(s Source, check bool) (got Value, err error) {
 }
 
 const maxName = 4096
+
+// text is a source as the engine reads it: what it says of lines is right.
+func (s Source) text() string { return strings.Repeat("\n", max(s.Line-1, 0)) + wellFormed(s.Text) }

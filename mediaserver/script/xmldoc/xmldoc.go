@@ -8,7 +8,9 @@ import (
 )
 
 //go:embed xml.js
-var program string
+var source string
+
+var program = engine.NewProgram(engine.Source{Name: "xml", Text: source})
 
 // Classes are XML and XMLNode as one runtime has them. They are used by its owner.
 type Classes struct {
@@ -41,15 +43,18 @@ func New(rt *engine.Runtime) (*Classes, error) {
 	return c, nil
 }
 
+// announcer gives the global object a property that becomes a class when it is asked for, and what makes it so.
+var announcer = engine.NewProgram(engine.Source{Name: "xml", Text: `(function (global, name, get) {
+	const {defineProperty, getOwnPropertyDescriptor} = Object;
+	const put = (v) => defineProperty(global, name, {value: v, writable: true, configurable: true, enumerable: false});
+	defineProperty(global, name, {configurable: true, enumerable: false, get: get, set: put});
+	return (v) => { if (getOwnPropertyDescriptor(global, name)?.get === get) put(v) };
+})`})
+
 // announce makes properties of the global object that become the classes when they
 // are asked for. A script may have another one under the name.
 func (c *Classes) announce() error {
-	later, err := c.rt.Load(engine.Source{Name: "xml", Text: `(function (global, name, get) {
-		const {defineProperty, getOwnPropertyDescriptor} = Object;
-		const put = (v) => defineProperty(global, name, {value: v, writable: true, configurable: true, enumerable: false});
-		defineProperty(global, name, {configurable: true, enumerable: false, get: get, set: put});
-		return (v) => { if (getOwnPropertyDescriptor(global, name)?.get === get) put(v) };
-	})`})
+	later, err := c.rt.Run(announcer)
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (c *Classes) define() error {
 		return nil
 	}
 	return c.rt.Scope(func() error {
-		load, err := c.rt.Load(engine.Source{Name: "xml", Text: program})
+		load, err := c.rt.Run(program)
 		if err != nil {
 			return err
 		}
