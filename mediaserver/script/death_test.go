@@ -82,7 +82,8 @@ func errorsOf(f *fake) (found []string) {
 func TestDeathAgain(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	h := start(t, f, script.Config{Limits: short, Files: files("main.asc", `var n = 0;
+	limits := engine.Limits{Time: short.Time / 10, Grace: short.Grace} // to be loaded it has twenty times as long
+	h := start(t, f, script.Config{Limits: limits, Files: files("main.asc", `var n = 0;
 		[].indexOf.call({get length() { return n++ ? 4294967295 : 1 }}, 1)`)})
 	f.await(t, "lost ")
 	h.Connect(newClient("a"), nil)

@@ -70,7 +70,7 @@
 // Not bounded here is what an instance does with what it is asked, such as messages to
 // clients that do not read: it says no by Invoke. Scripts compute in turns
 // (Config.Turn), so that many who loop leave live media its processors; what one waits
-// for its turn is time of its call's. One that asks more of its instance than that
+// for its turn its call may take longer. One that asks more of its instance than that
 // does waits for it (pace.go), and one whose events make more events than it handles
 // ends.
 package script

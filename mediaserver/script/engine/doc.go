@@ -12,7 +12,9 @@
 //
 // # What bounds a script
 //
-// Time (Limits.Time) is one call's from outside, with what it calls and the promises that it leaves. When it is up, a flag is set that
+// Time (Limits.Time) is one call's from outside, with what it calls and the promises that it leaves. It is owed what it could not have:
+// what it waited for its turn (Limits.Turn), and the process for its processors; nine times as much at most, and ten seconds, so that
+// whoever waits for the script knows an end. When the time is up, a flag is set that
 // the engine looks at every few calls and jumps back, and inside of a regular expression; the call ends with ErrTime, which no catch and
 // no finally of the script's sees, and the runtime goes on. The language's own functions look at no flag. Those on arrays refuse what is
 // longer than it holds and than Limits.Length; searching a long string for a long one, long regular expressions, and functions that were

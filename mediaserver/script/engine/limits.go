@@ -10,7 +10,7 @@ import (
 
 // Limits are what a runtime may use. A zero value is the default's.
 type Limits struct {
-	Time    time.Duration // of one call from outside, with all that it calls; see also Grace
+	Time    time.Duration // that one call from outside may compute, with all that it calls; see also Grace
 	Grace   time.Duration // how long past Time the engine may take, of the process's processor time, until its memory is taken away
 	Memory  int           // bytes of all that the script has, source and bytecode included
 	Depth   int           // of calls, and of nesting in source, JSON and values: in frames of the engine, one or more a call
@@ -23,7 +23,7 @@ type Limits struct {
 }
 
 // Turn is a place among others who compute. Rest is called every now and then, and waits while it is theirs to go on, or until gone is
-// closed. What it waits for is time of the call's.
+// closed. What it waits for is owed to the call.
 type Turn interface {
 	Rest(gone <-chan struct{})
 }

@@ -10,7 +10,7 @@ const (
 	// thousand, is too many: each of them may be a function of the language's own that takes milliseconds.
 	pollEvery = 8
 
-	// restEvery is how many looks there are between two at whose turn it is: a tenth of a millisecond of small steps.
+	// restEvery is how many looks there are between two at whose turn it is, and what time: a tenth of a millisecond of small steps.
 	restEvery = 64
 
 	// frameBytes is how much the variables of pollEvery calls may take that are under way one in another. They lie outside of the
@@ -25,8 +25,8 @@ func onPoll(_ *libc.TLS, _, opaque uintptr) int32 {
 	if r.watch.late.Load() || r.framesTooLarge() {
 		return 1
 	}
-	if r.polls++; r.polls%restEvery == 0 && r.limits.Turn != nil {
-		r.limits.Turn.Rest(r.watch.whenLate())
+	if r.polls++; r.polls%restEvery == 0 {
+		r.watch.rest(r.limits.Turn, r.time)
 		if r.watch.late.Load() {
 			return 1
 		}

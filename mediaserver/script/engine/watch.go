@@ -9,7 +9,8 @@ import (
 )
 
 // watch is the clock of a runtime's calls. It is a timer that runs only while calls come: it is set when a call begins and none is set,
-// and looks, when it fires, whether the call that is under way then has used up its time. What it does about that goes in steps: a flag
+// and looks, when it fires, whether the call that is under way then has used up its time, of which it is owed what it could not have
+// (see owed). What it does about that goes in steps: a flag
 // that the engine looks at every few steps; then, after Limits.Grace, in which the process must have had as much of its processors, the
 // arena is revoked, so that whatever the engine does faults; and when that, too, brings nothing back within Limits.Grace (and faultTime),
 // because the goroutine is in a Go function that the script called, the runtime is declared dead while it runs. A goroutine that is in no
@@ -26,8 +27,12 @@ type watch struct {
 	stop  bool          // Stop was called during it
 	step  int           // what was done about it
 	due   time.Time     // when the next step is taken
-	since time.Time     // when step was taken
+	since time.Time     // when step was taken, or else when the clock was first looked at during the call; zero: not yet
 	used  time.Duration // of the process's processor time, then
+
+	began   time.Time     // the call
+	rested  time.Duration // that it has waited for its turn
+	resting time.Time     // since when it does; zero: it does not
 
 	dead  chan struct{} // closed when cause is set
 	cause error
@@ -47,10 +52,13 @@ func (r *Runtime) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alarm = nil // of a call that is over
-	w.busy, w.stop, w.step, w.due = true, false, stepNone, time.Now().Add(r.time)
+	w.began = time.Now()
+	w.busy, w.stop, w.step, w.due = true, false, stepNone, w.began.Add(r.time)
+	w.since, w.rested, w.resting = time.Time{}, 0, time.Time{}
 	if w.set && !w.fires.After(w.due) {
 		return // it fires when an earlier call would have been due, and is set again then
 	}
+	w.look(w.began)
 	if w.timer == nil {
 		w.timer = time.AfterFunc(r.time, r.tick)
 	}
@@ -80,12 +88,24 @@ func (r *Runtime) tick() {
 		w.set = false
 		return
 	}
-	if wait := time.Until(w.due); wait > 0 {
+	now := time.Now()
+	if w.step == stepNone && w.since.IsZero() {
+		w.look(now)
+		if now.Sub(w.due) > w.tolerance(r.time) { // the process has had nothing for a while, nobody knows for how long
+			w.began, w.due = now, now.Add(r.time)
+		}
+	}
+	if wait := w.due.Sub(now); wait > 0 {
 		w.wait(wait)
 		return
 	}
 	switch w.step {
 	case stepNone:
+		if wait := w.began.Add(r.time + w.owed(now, r.time)).Sub(now); wait > w.tolerance(r.time) {
+			w.due = now.Add(wait)
+			w.wait(wait)
+			return
+		}
 		w.raise()
 	case stepFlag:
 		if w.starves(r.limits.Grace) {
@@ -94,7 +114,8 @@ func (r *Runtime) tick() {
 		if err := r.mem.Revoke(); err != nil {
 			r.declare(&Error{Kind: ErrDead, Message: err.Error()})
 		}
-		w.step, w.since, w.used = stepRevoked, time.Now(), processorTime()
+		w.step = stepRevoked
+		w.look(now)
 	case stepRevoked:
 		at := "a function that looks at nothing of the script's"
 		if name := w.where.Load(); name != nil {
@@ -131,10 +152,8 @@ func (r *Runtime) Stop() {
 	w.wait(r.limits.Grace)
 }
 
-// whenLate is closed when the engine is to stop.
+// whenLate is closed when the engine is to stop. The watch's lock is held.
 func (w *watch) whenLate() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.late.Load() { // raise has been here, and closes none twice
 		now := make(chan struct{})
 		close(now)
@@ -153,7 +172,52 @@ func (w *watch) raise() {
 		close(w.alarm)
 		w.alarm = nil
 	}
-	w.step, w.since, w.used = stepFlag, time.Now(), processorTime()
+	w.step = stepFlag
+	w.look(time.Now())
+}
+
+// look notes what the process has had of its processors until now.
+func (w *watch) look(now time.Time) { w.since, w.used = now, processorTime() }
+
+// maxOwed bounds what a call is owed.
+const maxOwed = 10 * time.Second
+
+// owed is how much longer a call may take that would be over by now: what it has waited for its turn, or the process for its processors,
+// on a machine that is very busy or where it may use no more. A script that does little is not ended for what others do. It is no reason
+// for more than ten times as long, nor for more than maxOwed.
+func (w *watch) owed(now time.Time, limit time.Duration) time.Duration {
+	rested := w.rested
+	if !w.resting.IsZero() {
+		rested += now.Sub(w.resting)
+	}
+	starved := now.Sub(w.since) - (processorTime() - w.used)
+	return min(max(rested, starved), 9*limit, maxOwed)
+}
+
+// tolerance is what a call of so long is not owed, nor anybody else.
+func (w *watch) tolerance(limit time.Duration) time.Duration { return max(limit/100, time.Millisecond) }
+
+// rest is called every now and then by who computes, and waits for the script's turn, if it has one, until the engine is to stop. Most
+// calls are over before: for one that begins while the timer runs, time is counted from here on.
+func (w *watch) rest(turn Turn, limit time.Duration) {
+	w.mu.Lock()
+	now := time.Now()
+	if w.since.IsZero() {
+		w.look(now)
+		w.began, w.due = now, now.Add(limit)
+	}
+	if turn == nil {
+		w.mu.Unlock()
+		return
+	}
+	w.resting = now
+	gone := w.whenLate()
+	w.mu.Unlock()
+	turn.Rest(gone)
+	w.mu.Lock()
+	w.rested += time.Since(w.resting)
+	w.resting = time.Time{}
+	w.mu.Unlock()
 }
 
 // starves sets the timer again when the process has not had so much of its processors since the last step: on a machine that is very
