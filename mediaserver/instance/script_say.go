@@ -112,7 +112,7 @@ func (s *scripted) answered(answer func(script.Answer)) func(session.Answer) {
 		return nil
 	}
 	return func(a session.Answer) {
-		said := script.Answer{Value: a.Value, Error: a.Error}
+		said := script.Answer{Value: a.Value, Error: a.Error, Taken: a.Taken}
 		if !s.post(func(*owner) { answer(said) }) {
 			answer(said)
 		}

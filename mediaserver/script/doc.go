@@ -47,7 +47,8 @@
 // In Go there are bounds to what a script makes us keep: timers (Config.Timers, ten
 // milliseconds apart at least), objects (Limits.Handles: clients, result objects,
 // arguments of timers), calls of a client's methods that wait for
-// answers (a thousand a client), proxies, source texts (32 MB, of which what is loaded
+// answers (a thousand a client; an answer is the client's to pay for until the script
+// has had it, see Answer.Taken), proxies, source texts (32 MB, of which what is loaded
 // again and is the same counts once). Lines of the log, and problems that the instance
 // is told of, are a hundred at once and twenty a second of each kind.
 //

@@ -115,6 +115,15 @@ type ClientStats struct {
 type Answer struct {
 	Value amf.Value // the result, or what _error came with
 	Error bool      // it was an _error, or there will be no answer
+	// Taken is called, from any goroutine, when the value is held no more: until then it is
+	// the client's that waits. nil: nobody asks.
+	Taken func()
+}
+
+func (a Answer) taken(string) {
+	if a.Taken != nil {
+		a.Taken()
+	}
 }
 
 // Call is a call of a client's.

@@ -33,11 +33,12 @@ func (w *world) callClient(c *engine.Call) (engine.Value, error) {
 	result.Keep()
 	cl.owed++
 	sent := w.instance().Invoke(cl.info.ID, method, args, func(a Answer) {
-		w.post(func() {
+		w.postOr(func() {
 			cl.owed--
 			w.answered(result, method, a)
 			result.Release()
-		})
+			a.taken("")
+		}, a.taken)
 	})
 	if !sent {
 		cl.owed--

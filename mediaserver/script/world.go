@@ -87,8 +87,11 @@ func (w *world) live() {
 		if !ok {
 			return
 		}
-		if e.of == nil || e.of == w {
+		switch {
+		case e.of == nil || e.of == w:
 			w.event(func() { e.run(w) })
+		case e.lost != nil: // of a world that has ended
+			e.lost("the script has ended")
 		}
 	}
 }
@@ -152,14 +155,21 @@ func (w *world) why() error {
 // post has f run by the script's goroutine, as an event of its own and in the order
 // of events. It does not wait, and may be called from anywhere. f does not run if the
 // world has ended by then; false: it is known to have ended.
-func (w *world) post(f func()) bool {
-	if w.ctx.Err() != nil {
-		return false
+func (w *world) post(f func()) bool { return w.postOr(f, nil) }
+
+// postOr is post for what holds something: lost is called if f does not run, and may be
+// if it did not come to its end.
+func (w *world) postOr(f func(), lost func(reason string)) bool {
+	ok, full := false, false
+	if w.ctx.Err() == nil {
+		ok, full = w.host.sendOwn(&event{of: w, run: func(*world) { f() }, lost: lost, kind: own})
 	}
-	ok, full := w.host.sendOwn(&event{of: w, run: func(*world) { f() }, kind: own})
 	if full {
 		w.cause.CompareAndSwap(nil, &errOwn)
 		w.cancel()
+	}
+	if !ok && lost != nil {
+		lost("the script has ended")
 	}
 	return ok
 }

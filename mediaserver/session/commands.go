@@ -69,6 +69,7 @@ func init() {
 
 // answered takes the client's answer to a call of ours.
 func (s *Session) answered(cmd *rtmp.Command) error {
+	s.answerSize = int64(cmd.Size)
 	s.calls.Answer(cmd)
 	return nil
 }

@@ -166,6 +166,10 @@ func NewInvocation(method string, args rtmp.Values) Invocation {
 type Answer struct {
 	Value amf.Value // the result, or the information object of an error
 	Error bool      // the client has answered _error, or not at all
+	// Taken is called, from any goroutine, when nobody holds the value any more that
+	// has come from the client: it is paid for until then, and a large one keeps the client
+	// from saying more. nil: nobody asks.
+	Taken func()
 }
 
 // Credentials are what a client shows of its right to do something.

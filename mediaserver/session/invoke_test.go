@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -66,6 +67,44 @@ func TestInstanceCallsAClient(t *testing.T) {
 	if len(answers) > 0 {
 		t.Errorf("and %+v", <-answers)
 	}
+}
+
+// A client's answer is paid for until nobody holds it any more, and a large one is waited
+// for: the client says no more meanwhile, however many it was asked for.
+func TestAnswersArePaidFor(t *testing.T) {
+	t.Parallel()
+	b := budget.For(1<<30, 1<<16, nil)
+	v := scripted(t, session.Config{Budgets: b})
+	peer := taken(t, v.desk.peers)
+	answers := make(chan session.Answer, 10)
+	hear := func(a session.Answer) { answers <- a }
+	for range 4 {
+		peer.Invoke(invocation(t, "ask"), hear)
+		v.expect("ask []")
+	}
+	const small, large = 3000, 100_000
+	for n, size := range []int{small, small, large, large} {
+		v.send("_result", float64(n+1), nil, strings.Repeat("x", size))
+	}
+	first, second, third := taken(t, answers), taken(t, answers), taken(t, answers)
+	eventually(t, "all are paid for", func() bool { return b.Strangers.Used() >= 2*small+large })
+	v.send("call", 9, nil)
+	select {
+	case <-answers:
+		t.Error("it says more while a large answer is held")
+	case <-v.desk.calls:
+		t.Error("it calls while a large answer is held")
+	default:
+	}
+	third.Taken()
+	taken(t, answers).Taken()
+	taken(t, v.desk.calls).answer(result(t, "now"))
+	v.expect("_result [now]")
+	eventually(t, "large ones are given back", func() bool { return b.Strangers.Used() < large && b.Strangers.Used() >= 2*small })
+	first.Taken()
+	second.Taken()
+	second.Taken()
+	eventually(t, "all is given back", func() bool { return b.Strangers.Used() == 0 })
 }
 
 func code(a session.Answer) amf.Value {

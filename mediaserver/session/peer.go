@@ -1,6 +1,9 @@
 package session
 
 import (
+	"context"
+	"sync"
+
 	"flashpod.dev/flashpod/mediaserver/amf"
 )
 
@@ -101,15 +104,39 @@ func (s *Session) invoke(v Invocation, answer func(Answer)) {
 			unanswered(answer, err.Error()+".")
 			return
 		}
-		a := Answer{Value: amf.Undefined{}, Error: err != nil}
-		if len(values) > 0 {
-			a.Value = values[0]
+		if len(values) == 0 {
+			answer(Answer{Value: amf.Undefined{}})
+			return
 		}
-		answer(a)
+		s.handAnswer(Answer{Value: values[0], Error: err != nil}, answer)
 	})
 	if err != nil {
 		unanswered(answer, err.Error()+".")
 	}
+}
+
+// handAnswer gives an answer of the client's to whoever has called it, in a turn. It is
+// paid for as the client's own calls are.
+func (s *Session) handAnswer(a Answer, answer func(Answer)) {
+	size := s.answerSize
+	if size <= smallCall && s.messages().Has(size) {
+		s.messages().Owe(size)
+		a.Taken = sync.OnceFunc(func() { s.messages().Give(size) })
+		answer(a)
+		return
+	}
+	taken := make(chan struct{})
+	a.Taken = sync.OnceFunc(func() { close(taken) })
+	answer(a)
+	ctx, cancel := context.WithTimeout(s.ctx, callTimeout)
+	defer cancel()
+	_ = s.until(func() error { // what it has said is paid for by its turn
+		select {
+		case <-taken:
+		case <-ctx.Done():
+		}
+		return nil
+	})
 }
 
 // unanswered answers in place of a client that does not.

@@ -111,10 +111,11 @@ type Session struct {
 	query      url.Values   // of app and tcUrl
 	takes      tracks.Takes // of what it plays
 	streams    map[uint32]*netStream
-	amf3       bool // the client understands it
-	measuring  bool // bandwidth, now
-	maxMessage int  // bytes of a command
-	wrongKeys  int  // that the client has shown, one after another
+	amf3       bool  // the client understands it
+	measuring  bool  // bandwidth, now
+	maxMessage int   // bytes of a command
+	wrongKeys  int   // that the client has shown, one after another
+	answerSize int64 // bytes of the answer that is handed on
 }
 
 // New makes a session of a fresh connection. Serve runs it.
