@@ -123,8 +123,8 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 	// Many players start only once they were told that bandwidth detection
 	// is over.
 	err := s.conn.SendCommand(0, "onBWDone", 0, nil)
-	s.connected.Store(true) // from here on it may be told to go
 	s.early.tell()
+	s.connected.Store(true) // from here on it may be told to go, behind what was said before
 	return err
 }
 
