@@ -42,7 +42,7 @@ type heard struct {
 	payload string
 }
 
-func watch(t *testing.T, s *Server, start time.Duration) <-chan heard {
+func watchPictures(t *testing.T, s *Server, start time.Duration) <-chan heard {
 	t.Helper()
 	stream := stand(t, s)
 	got := make(chan heard, 10000)
@@ -91,14 +91,14 @@ func TestPicturesWithoutMarks(t *testing.T) {
 	first := []heard{say(v, 0, bareIDR), say(a, 10, aac), say(v, 40, bareTrail), say(a, 50, aac), say(v, 80, bareTrail)}
 	second := []heard{say(v, 1000, bareCRA), say(a, 1010, aac), say(v, 1040, bareTrail)}
 	late := append([]heard{{v, 1000, bareStart}, {a, 1000, aacStart}}, second...)
-	hears(t, "joined late", watch(t, s, rtmp.PlayLive), late...)
+	hears(t, "joined late", watchPictures(t, s, rtmp.PlayLive), late...)
 	if err := p.Unpublish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, "recorded", watch(t, s, 0), append(append(header, first...), second...)...)
+	hears(t, "recorded", watchPictures(t, s, 0), append(append(header, first...), second...)...)
 	// Time 0 is where it was asked to begin.
 	middle := []heard{{v, 0, bareStart}, {a, 0, aacStart}, {v, 0, bareCRA}, {a, 5, aac}, {v, 35, bareTrail}}
-	hears(t, "recorded, from the middle", watch(t, s, 1005*time.Millisecond), middle...)
+	hears(t, "recorded, from the middle", watchPictures(t, s, 1005*time.Millisecond), middle...)
 }
 
 // publishBare sends pictures that need others, and sound, a frame of each every
@@ -148,7 +148,7 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 	begun := make(chan struct{})
 	go func() { published <- publishBare(ctx, p, begun) }()
 	<-begun
-	got := watch(t, s, rtmp.PlayLive)
+	got := watchPictures(t, s, rtmp.PlayLive)
 	headers, sounds, last := 0, 0, media.Timestamp(0)
 	next := func() heard {
 		select {
@@ -179,7 +179,7 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 		}
 		last = m.time
 	}
-	late := watch(t, s, rtmp.PlayLive) // begins with a picture, at most three seconds ago
+	late := watchPictures(t, s, rtmp.PlayLive) // begins with a picture, at most three seconds ago
 	for i, want := range []string{bareStart, aacStart, bareTrail} {
 		if m := <-late; m.payload != want {
 			t.Fatalf("who comes later gets %q as message %d, want %q", m.payload, i, want)
@@ -199,7 +199,7 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 func recordedPictures(t *testing.T, s *Server, want int) {
 	t.Helper()
 	pictures := 0
-	for whole := watch(t, s, 0); pictures < want; {
+	for whole := watchPictures(t, s, 0); pictures < want; {
 		select {
 		case m := <-whole:
 			if m.payload == bareTrail {
