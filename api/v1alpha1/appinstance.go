@@ -47,6 +47,7 @@ type AppInstanceList struct {
 // AppInstanceSpec is what is wanted.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.port != self.service.port",message="must be another than spec.service.port, since both are ports of one Service",fieldPath=".tls.port"
+// +kubebuilder:validation:XValidation:rule="!has(self.web) || (self.web.port != self.service.port && (!has(self.tls) || self.web.port != self.tls.port))",message="must be another than spec.service.port and spec.tls.port, since all are ports of one Service",fieldPath=".web.port"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance:
 	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be
@@ -114,6 +115,10 @@ type AppInstanceSpec struct {
 	// TLS lets clients connect by rtmps:// as well.
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
+	// Web opens a port for web pages and for players that speak HTTP: HLS, and RTMP
+	// in a WebSocket. {} opens it, too. Default: there is none.
+	// +optional
+	Web *Web `json:"web,omitempty"`
 	// NetworkPolicy says who may reach the server's ports inside the cluster.
 	// +kubebuilder:default={}
 	// +optional

@@ -113,9 +113,9 @@ type Service struct {
 
 // NetworkPolicy says who may reach the server's ports inside the cluster.
 type NetworkPolicy struct {
-	// Mode is Managed (the operator makes a NetworkPolicy: RTMP and RTMPS are
-	// open to all, the control port to the operator, to Prometheus and to pods
-	// of the same namespace) or None.
+	// Mode is Managed (the operator makes a NetworkPolicy: RTMP, RTMPS and the
+	// port of spec.web are open to all, the control port to the operator, to
+	// Prometheus and to pods of the same namespace) or None.
 	// +kubebuilder:default=Managed
 	// +optional
 	Mode NetworkPolicyMode `json:"mode,omitempty"`

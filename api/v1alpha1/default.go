@@ -49,6 +49,9 @@ func (a *AppInstance) SetDefaults() {
 	if s.TLS != nil {
 		def(&s.TLS.Port, 443)
 	}
+	if s.Web != nil {
+		def(&s.Web.Port, 80)
+	}
 	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
 }
 

@@ -47,6 +47,11 @@ type AppInstanceStatus struct {
 	// URL is where clients connect: rtmp://address/application/instance.
 	// +optional
 	URL string `json:"url,omitempty"`
+	// WebURL is where web pages and players of HTTP connect:
+	// https://hostname/application/instance, and with /NAME/index.m3u8 behind the
+	// HLS of a stream. Absent without spec.web, and while there is no address.
+	// +optional
+	WebURL string `json:"webURL,omitempty"`
 	// Conditions say how it stands, each with a reason and a message: Ready sums
 	// up the others; Reconciling and Stalled are there while they are true.
 	// +listType=map

@@ -57,6 +57,9 @@ func (a *AppInstance) Validate() field.ErrorList {
 	if s.TLS != nil {
 		errs = append(errs, s.TLS.validate(spec.Child("tls"), s.Service.Port)...)
 	}
+	if s.Web != nil {
+		errs = append(errs, s.Web.validate(spec.Child("web"), s)...)
+	}
 	errs = append(errs, s.Service.validate(spec.Child("service"))...)
 	errs = append(errs, oneOf(spec.Child("networkPolicy", "mode"), s.NetworkPolicy.Mode, NetworkPolicyManaged, NetworkPolicyNone)...)
 	errs = append(errs, oneOf(spec.Child("upgradePolicy"), s.UpgradePolicy, UpgradeAuto, UpgradeOnIdle, UpgradeManual)...)

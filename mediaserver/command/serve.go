@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ keeps nobody from playing: publishers are refused until it is there.
 Where spec.onDemandInstances is true, any other instance of the application starts
 at its first connect, and is unloaded when nobody has used it for
 spec.idle.unloadAfter (20m). One manifest of an application may say so.
+
+Where a manifest has spec.web, web pages and HTTP players connect to --web-address,
+those pages too that spec.web.allowedOrigins names, to that instance.
 
 A certificate for --rtmps-address that is missing or bad takes nothing else down:
 clients by TLS are turned away until a good one is there.
@@ -109,8 +113,8 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
 	f.StringVar(&s.cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
 	f.StringVar(&s.cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")
-	f.StringVar(&s.cfg.WebAddress, "web-address", "", "where web pages and HTTP players connect, such as 127.0.0.1:8088: HLS, and RTMP in a WebSocket; port 0 takes any free port (default: nowhere)")
-	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use --web-address beside those from this server's addresses, such as https://example.org, or * for all; may be repeated")
+	f.StringVar(&s.cfg.WebAddress, "web-address", "", "where web pages and HTTP players connect, such as 127.0.0.1:8088: HLS, and RTMP in a WebSocket; port 0 takes any free port (default: 127.0.0.1:8088 where a manifest has spec.web, else nowhere; empty: nowhere)")
+	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use all at --web-address beside those from this server's addresses and those of a manifest's spec.web, such as https://example.org, or * for all; may be repeated")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")
 	f.StringVar(&s.cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")
 	f.IntVar(&s.cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open, less those of HTTP)")
@@ -140,6 +144,9 @@ func (s *serving) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	if !cmd.Flags().Changed("web-address") && slices.ContainsFunc(docs, hasWeb) {
+		s.cfg.WebAddress = defaultWeb
+	}
 	if s.rtmpe {
 		s.cfg.ScriptSecureAs = "rtmpe"
 	}
@@ -160,6 +167,11 @@ func (s *serving) run(cmd *cobra.Command) error {
 	}
 	return srv.Run(cmd.Context())
 }
+
+// defaultWeb is where the web is served for manifests that ask for it.
+const defaultWeb = "127.0.0.1:8088"
+
+func hasWeb(a v1alpha1.AppInstance) bool { return a.Spec.Web != nil && !a.Spec.Suspend }
 
 // boundMemory has garbage collected before the container's limit, if it has one,
 // ends the process, where nobody has said so (GOMEMLIMIT).

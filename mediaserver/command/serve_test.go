@@ -27,7 +27,10 @@ func TestTheLastLineIsTheCause(t *testing.T) {
 	good := file("good.yaml", head+"{application: app}")
 	running := serveOne(t, "")
 	taken := running.RTMPAddr().String()
-	locked := filepath.Dir(running.ca) // its certificate lies in its data folder
+	locked := filepath.Dir(running.ca)                         // its certificate lies in its data folder
+	if web, err := net.Listen("tcp", defaultWeb); err == nil { // else somebody has it
+		defer web.Close()
+	}
 
 	for _, c := range []struct {
 		name string
@@ -38,6 +41,8 @@ func TestTheLastLineIsTheCause(t *testing.T) {
 			[]string{"listen for RTMP on " + taken, "address already in use", "--rtmp-address"}},
 		{"HTTP port taken", []string{"-f", good, "--data", filepath.Join(dir, "b"), "--http-address", taken},
 			[]string{"listen for HTTP on " + taken, "address already in use", "--http-address"}},
+		{"the web's port taken", []string{"-f", file("web.yaml", head+"{application: app, web: {}}"), "--data", filepath.Join(dir, "g")},
+			[]string{"listen for the web on " + defaultWeb, "address already in use", "--web-address"}},
 		{"RTMPS without a certificate", []string{"-f", good, "--data", filepath.Join(dir, "c"), "--rtmps-address", "127.0.0.1:0"},
 			[]string{"--tls-cert-file", "--tls-key-file"}},
 		{"data folder locked", []string{"-f", good, "--data", locked},

@@ -13,15 +13,18 @@ import (
 
 // Options of the handler.
 type Options struct {
-	// RTMP serves a connection whose bytes are RTMP, and returns when that has ended.
-	RTMP func(net.Conn)
+	// RTMP serves a connection whose bytes are RTMP, and which a request has opened. It
+	// returns when that has ended.
+	RTMP func(net.Conn, *http.Request)
 	// SDK serves the files of the JavaScript SDK.
 	SDK http.Handler
 	// Watch serves the page of a stream, and what is below WatchPath.
 	Watch http.Handler
 	// Streams serves what is not under /-/.
 	Streams http.Handler
-	Origins Origins
+	// Origins says which pages may use what is at a path; at RTMPPath, those that may
+	// use anything.
+	Origins func(path string) Origins
 }
 
 const (
@@ -55,7 +58,7 @@ func Handler(o Options) http.Handler {
 		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, the stream as HLS at /APPLICATION/INSTANCE/NAME/index.m3u8, and RTMP by WebSocket at %s.\n", WatchPath, RTMPPath)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if o.Origins.share(w, r) {
+		if o.Origins(r.URL.Path).share(w, r) {
 			return
 		}
 		o.Streams.ServeHTTP(late{w, http.NewResponseController(w)}, r)
@@ -88,8 +91,8 @@ func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "here is RTMP in a WebSocket: connect to it with one", http.StatusUpgradeRequired)
 		return
 	}
-	if !o.Origins.Allow(r) {
-		http.Error(w, fmt.Sprintf("pages of %.100q may not use this server: allow them with flashpod serve --web-origin", r.Header.Get("Origin")), http.StatusForbidden)
+	if !o.Origins(RTMPPath).Allow(r) {
+		http.Error(w, fmt.Sprintf("pages of %.100q may not use this server: allow them by spec.web.allowedOrigins, or with flashpod serve --web-origin", r.Header.Get("Origin")), http.StatusForbidden)
 		return
 	}
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{
@@ -101,6 +104,6 @@ func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
 		return // the client was told
 	}
 	nc := websocket.NetConn(context.WithoutCancel(r.Context()), c, websocket.MessageBinary)
-	o.RTMP(nc)
+	o.RTMP(nc, r)
 	_ = c.CloseNow() // what was left to say is said
 }

@@ -39,12 +39,15 @@ func ParseOrigins(list []string) (Origins, error) {
 // may let it lead here.
 func (o Origins) Allow(r *http.Request) bool {
 	origin := strings.ToLower(r.Header.Get("Origin"))
-	if origin == "" || o.all || o.some[origin] {
+	if origin == "" || o.Has(origin) {
 		return true
 	}
 	_, host, ok := strings.Cut(origin, "://")
 	return ok && host == strings.ToLower(r.Host) && ownName(host)
 }
+
+// Has says whether the pages of an origin are among them.
+func (o Origins) Has(origin string) bool { return o.all || o.some[strings.ToLower(origin)] }
 
 // ownName says whether a host is an address, or this machine.
 func ownName(host string) bool {

@@ -95,12 +95,12 @@ func (s *Server) serve(nc net.Conn) {
 			return
 		}
 	}
-	s.converse(nc)
+	s.converse(nc, "")
 }
 
-// converse has a session with a client.
-func (s *Server) converse(nc net.Conn) {
-	one := session.New(nc, s, session.Config{Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle})
+// converse has a session with a client, of a web page where that needs to be let in.
+func (s *Server) converse(nc net.Conn, origin string) {
+	one := session.New(nc, s, session.Config{Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle, Origin: origin})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
 	s.mu.Unlock()

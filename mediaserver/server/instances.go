@@ -187,6 +187,10 @@ var latencies = map[v1alpha1.Latency]stream.Latency{
 
 // Connect implements session.Directory.
 func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	if why := s.admitPage(r); why != nil {
+		answer(session.ConnectAnswer{Refusal: why})
+		return
+	}
 	byName, ok := s.instances[r.Application]
 	if !ok && s.onDemand[r.Application] == nil {
 		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoApplication)})

@@ -24,7 +24,7 @@ import (
 // publicPort is the server for web pages and HTTP players; the zero value is none.
 type publicPort struct {
 	listener net.Listener
-	origins  public.Origins
+	origins  origins
 	http     *http.Server
 	hls      *hls.Handler
 }
@@ -34,7 +34,7 @@ func (s *Server) listenPublic() error {
 		return nil
 	}
 	var err error
-	if s.public.origins, err = public.ParseOrigins(s.cfg.WebOrigins); err != nil {
+	if s.public.origins, err = newOrigins(s.cfg.WebOrigins, s.docs); err != nil {
 		return err
 	}
 	ln, err := net.Listen("tcp", s.cfg.WebAddress)
@@ -62,7 +62,7 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
 	p.http = &http.Server{
-		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, s.place), Streams: p.hls, Origins: p.origins}),
+		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, s.place), Streams: p.hls, Origins: s.originsAt}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
 	}
@@ -105,8 +105,8 @@ func (c *webConn) Close() error {
 	return c.Conn.Close()
 }
 
-// serveInside serves RTMP that comes inside of something else, until it ends.
-func (s *Server) serveInside(nc net.Conn) {
+// serveInside serves RTMP that comes inside of what a request has opened, until it ends.
+func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 	s.mu.Lock()
 	late := s.draining.Load()
 	if !late {
@@ -118,7 +118,7 @@ func (s *Server) serveInside(nc net.Conn) {
 		return
 	}
 	defer s.sessions.Done()
-	s.converse(nc)
+	s.converse(nc, s.pageOf(r))
 }
 
 // stopPublic has nobody come any more; who is there goes on.
@@ -146,7 +146,7 @@ type house struct{ s *Server }
 // several that fit it is the one with the longest name. Where a script decides who
 // comes in, nobody comes past it.
 func (h house) find(path string) (i *instance.Instance, name string, err error) {
-	_, i, name = h.s.locate(path)
+	i, name = h.locate(path)
 	switch {
 	case i == nil:
 		return nil, "", hls.ErrNotFound
@@ -156,32 +156,33 @@ func (h house) find(path string) (i *instance.Instance, name string, err error) 
 	return i, name, nil
 }
 
-// locate cuts a path: an application, its running instance that the path names, nil if
-// there is none, and the rest.
-func (s *Server) locate(path string) (app string, i *instance.Instance, name string) {
+// locate is find, whoever asks; nil: there is no such instance.
+func (h house) locate(path string) (i *instance.Instance, name string) {
 	app, rest, ok := strings.Cut(path, "/")
 	if !ok {
-		return app, nil, ""
+		return nil, ""
 	}
-	for at := strings.LastIndexByte(rest, '/'); at > 0; at = strings.LastIndexByte(rest[:at], '/') {
-		if i = s.running(app, rest[:at]); i != nil {
-			return app, i, rest[at+1:]
-		}
+	for at := strings.LastIndexByte(rest, '/'); at > 0 && i == nil; at = strings.LastIndexByte(rest[:at], '/') {
+		i, name = h.s.running(app, rest[:at]), rest[at+1:]
 	}
-	return app, s.running(app, defaultInstance), rest
+	if i == nil {
+		i, name = h.s.running(app, defaultInstance), rest
+	}
+	return i, name
 }
 
 // place is where a stream is, or would be: an instance that does not run yet has the
 // name that is longest, where it starts on demand.
 func (s *Server) place(path string) watch.Place {
-	app, i, name := s.locate(path)
+	app, rest, _ := strings.Cut(path, "/")
+	i, name := house{s}.locate(path)
 	if i != nil {
 		return watch.Place{Application: app, Instance: i.Name(), Stream: name}
 	}
-	if at := strings.LastIndexByte(name, '/'); at > 0 && s.onDemand[app] != nil {
-		return watch.Place{Application: app, Instance: name[:at], Stream: name[at+1:]}
+	if at := strings.LastIndexByte(rest, '/'); at > 0 && s.onDemand[app] != nil {
+		return watch.Place{Application: app, Instance: rest[:at], Stream: rest[at+1:]}
 	}
-	return watch.Place{Application: app, Instance: defaultInstance, Stream: name}
+	return watch.Place{Application: app, Instance: defaultInstance, Stream: rest}
 }
 
 // running is an instance that is loaded; nil: it is not.

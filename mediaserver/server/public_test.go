@@ -44,9 +44,22 @@ func dialWeb(t *testing.T, s *Server, origin string) (c *websocket.Conn, status 
 // insideWeb connects to an application by RTMP in a WebSocket.
 func insideWeb(t *testing.T, s *Server, app string) *rtmp.NetConnection {
 	t.Helper()
+	nc, err := insideWebOf(t, s, app, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
+
+// insideWebOf is insideWeb as a page of an origin, and returns what refuses it.
+func insideWebOf(t *testing.T, s *Server, app, origin string) (*rtmp.NetConnection, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
-	c, _, _ := dialWeb(t, s, "")
+	c, _, said := dialWeb(t, s, origin)
+	if c == nil {
+		t.Fatalf("%q: %s", origin, said)
+	}
 	u, err := rtmp.ParseURL("rtmp://" + s.WebAddr().String() + "/" + app + "/-")
 	if err != nil {
 		t.Fatal(err)
@@ -57,10 +70,8 @@ func insideWeb(t *testing.T, s *Server, app string) *rtmp.NetConnection {
 	}
 	nc := rtmp.NewNetConnection(conn)
 	t.Cleanup(nc.Close)
-	if _, err := nc.Connect(ctx, u.ConnectObject()); err != nil {
-		t.Fatal(err)
-	}
-	return nc
+	_, err = nc.Connect(ctx, u.ConnectObject())
+	return nc, err
 }
 
 // A client inside a WebSocket publishes, and another plays; both are told when the

@@ -30,8 +30,9 @@ type Config struct {
 	RTMPAddress string // host:port, port 0 for any
 	HTTPAddress string
 	// WebAddress is where web pages and HTTP players connect; empty: nowhere.
-	// WebOrigins are the pages that may, beside those from this server's addresses: as
-	// browsers write origins, or "*" for all.
+	// WebOrigins are the pages that may, beside those from this server's addresses and
+	// those that a document lets into its instance: as browsers write origins, or "*"
+	// for all.
 	WebAddress string
 	WebOrigins []string
 
@@ -105,6 +106,7 @@ type Server struct {
 	fanout  *stream.Fanout
 	turns   *playback.Workers // of recorded streams that are played
 	folders *folders.Watcher  // of recordings
+	docs    []v1alpha1.AppInstance
 
 	instances map[string]map[string]*instance.Instance // application, then name
 	served    []Served
@@ -188,6 +190,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	s := &Server{
 		cfg:        cfg,
+		docs:       docs,
 		log:        cfg.Log,
 		fanout:     stream.NewFanout(0),
 		turns:      playback.NewWorkers(),

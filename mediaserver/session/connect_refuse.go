@@ -22,6 +22,8 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) cannot start: %s.", Printable(to.Instance), to.Application, why.Error()), string(why.Code))
 	case RefusedLimit:
 		return s.refuse(cmd, "NetConnection.Connect.Failed", reject+"Resource limit violation: "+why.Error()+".", "instance is full")
+	case RefusedOrigin:
+		return s.refuse(cmd, "NetConnection.Connect.Rejected", reject+why.Error()+".", string(why.Code))
 	case RefusedByScript:
 		return s.rejected(cmd, why)
 	case RefusedStopping:

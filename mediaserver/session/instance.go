@@ -38,6 +38,7 @@ type ConnectRequest struct {
 	PageURL  string      // pageUrl
 	Query    url.Values  // of app and tcUrl
 	Secure   bool        // the connection is encrypted: rtmps
+	Origin   string      // see Config.Origin
 	AMF3     bool        // objectEncoding 3
 	Args     []amf.Value // behind the command object: for the application
 }

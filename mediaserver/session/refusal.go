@@ -18,6 +18,8 @@ const (
 	RefusedBadInstance RefusalCode = "bad instance name"
 	// RefusedByScript is for a client that the application's script does not let in.
 	RefusedByScript RefusalCode = "rejected by the script"
+	// RefusedOrigin is for a web page that the instance does not let in.
+	RefusedOrigin RefusalCode = "page is not allowed"
 )
 
 // Why a client may not publish. RefusedLimit and RefusedStopping are also why

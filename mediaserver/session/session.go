@@ -24,6 +24,9 @@ type Config struct {
 	// Refused is told why a connection never became a client, in a few fixed
 	// words.
 	Refused func(reason string)
+	// Origin is the web page [RFC 6454] that the connection comes from, where instances
+	// have a say in that; "": from no page, or from one that all let in.
+	Origin string
 	// PublisherIdle is how long a publisher may send nothing before it is told
 	// so; default 30 s.
 	PublisherIdle time.Duration

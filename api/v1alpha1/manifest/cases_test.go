@@ -15,7 +15,9 @@ type verdict struct {
 }
 
 // cases feed the tests of both sides, and the fuzzer.
-func cases() []verdict { return slices.Concat(mediaCases, serviceCases, podCases(), scriptCases()) }
+func cases() []verdict {
+	return slices.Concat(mediaCases, serviceCases, webCases(), podCases(), scriptCases())
+}
 
 // mediaCases are about the document, and what the media server reads of it.
 var mediaCases = []verdict{
@@ -32,6 +34,7 @@ spec:
   delivery: {latency: Low, gopCache: false, sampleAccess: {audio: true, video: true}}
   script: {configMap: {name: chat, items: [{key: main.asc, path: main.asc}, {key: lib, path: lib/users.asc}]}, allowedHosts: [backend.example.com, "192.0.2.7:8080", "[2001:db8::7]:80"], limits: {memory: 32Mi, callTimeout: 500ms}, reload: Drain}
   service: {type: NodePort, port: 1936, annotations: {a: b}, externalTrafficPolicy: Cluster}
+  web: {hostname: live.example.com, ingressClassName: nginx, tls: {secretName: live-tls}, port: 8080, allowedOrigins: [https://example.org, "http://localhost:3000"]}
   image: x/y:z
   resources: {requests: {cpu: 1}}
   nodeSelector: {a: b}

@@ -108,6 +108,9 @@ func explain(err error) error {
 		return err
 	}
 	is, path, want := m[1], m[2], m[3]
+	if path == "spec.web" && is == "bool" {
+		return errors.New("spec.web: is true or false, and should be an object: {} opens the port, and leaving it out does not")
+	}
 	if is == "bool" && want != "bool" {
 		return fmt.Errorf("%s: is true or false, and should be text: YAML reads a bare on, off, yes or no so; put it in quotes", path)
 	}

@@ -1,0 +1,45 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// webCases are about spec.web.
+func webCases() []verdict {
+	of := func(spec string) string { return "metadata: {name: a}\nspec: {application: a, " + spec + "}" }
+	const origin = "must be the origin of a page, such as https://example.org"
+	all := []verdict{
+		{"the web", of("web: {}"), "", ""},
+		{"the web at another port", of("web: {port: 8080}, tls: {secretName: s}"), "", ""},
+		{"a certificate of the controller's own", of("web: {hostname: a.example.com, tls: {}}"), "", ""},
+		{"no host name", of("web: {hostname: '', ingressClassName: ''}"), "", ""},
+		{"all pages", of("web: {allowedOrigins: ['*', 'https://xn--bcher-kva.example', 'http://[2001:db8::7]:3000', https://192.0.2.7]}"), "", ""},
+		{"a host name with capitals", of("web: {hostname: Live.example.com}"), `spec.web.hostname: Invalid value: "Live.example.com": must be a host name`, `spec.web.hostname: Invalid value: "Live.example.com": must be a host name`},
+		{"a host name with a port", of("web: {hostname: 'live.example.com:80'}"), "spec.web.hostname: Invalid value", "spec.web.hostname: Invalid value"},
+		{"a host name that is an address", of("web: {hostname: 192.0.2.7}"), "must be a host name, such as live.example.com", "must be a host name, such as live.example.com"},
+		{"a host name of many", of("web: {hostname: '*.example.com'}"), "must be a host name, such as live.example.com", "must be a host name, such as live.example.com"},
+		{"a class of Ingresses without a host name", of("web: {ingressClassName: nginx}"), "spec.web.ingressClassName: Forbidden: ingressClassName needs hostname", "spec.web.ingressClassName: Invalid value: ingressClassName needs hostname"},
+		{"a class of Ingresses that is no name", of("web: {hostname: a.example.com, ingressClassName: My_Class}"), `spec.web.ingressClassName: Invalid value: "My_Class": must be the name of a class of Ingresses`, `spec.web.ingressClassName: Invalid value: "My_Class": must be the name of a class of Ingresses`},
+		{"TLS without a host name", of("web: {tls: {secretName: s}}"), "spec.web.tls: Forbidden: tls needs hostname", "tls needs hostname, without which there is no Ingress"},
+		{"TLS of the web with a bad name", of("web: {hostname: a.example.com, tls: {secretName: S_}}"), `spec.web.tls.secretName: Invalid value: "S_": must be the name of a Secret`, `spec.web.tls.secretName: Invalid value: "S_": must be the name of a Secret`},
+		{"the web at RTMP's port", of("web: {port: 1935}"), "spec.web.port: Invalid value: 1935: must be another than spec.service.port and spec.tls.port", "must be another than spec.service.port and spec.tls.port"},
+		{"the web at the port of RTMPS", of("web: {port: 443}, tls: {secretName: s}"), "spec.web.port: Invalid value: 443: must be another than spec.service.port and spec.tls.port", "must be another than spec.service.port and spec.tls.port"},
+		{"the web at no port", of("web: {port: 65536}"), "spec.web.port: Invalid value", "spec.web.port: Invalid value"},
+		{"an origin twice", of("web: {allowedOrigins: [https://example.org, https://example.org]}"), "spec.web.allowedOrigins[1]: Duplicate value", "spec.web.allowedOrigins[1]: Duplicate value"},
+		{"a long origin", of("web: {allowedOrigins: ['https://" + strings.Repeat("x", 293) + "']}"), "spec.web.allowedOrigins[0]: Too long", "spec.web.allowedOrigins[0]: Too long"},
+		{"many origins", of("web: {allowedOrigins: [" + strings.Join(manyOrigins(65), ", ") + "]}"), "spec.web.allowedOrigins: Too many", "spec.web.allowedOrigins: Too many"},
+		{"the web of another shape", of("web: true"), "spec.web: is true or false, and should be an object: {} opens the port", "spec.web"},
+	}
+	for _, bad := range []string{"example.org", "https://example.org/", "ftp://example.org", "https://", "https://me@example.org", "https://*.example.org", "https://example.org:", "null", ""} {
+		all = append(all, verdict{"origin " + bad, of(fmt.Sprintf("web: {allowedOrigins: [%q]}", bad)), origin, origin})
+	}
+	return all
+}
+
+func manyOrigins(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("https://%d.example.org", i))
+	}
+	return all
+}
