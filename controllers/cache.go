@@ -27,6 +27,7 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.Pod{}:                   ours,
 			&corev1.PersistentVolumeClaim{}: ours,
 			&networkingv1.NetworkPolicy{}:   ours,
+			&networkingv1.Ingress{}:         ours,
 			&corev1.Secret{}:                {Label: publishKeys()},
 		},
 	}

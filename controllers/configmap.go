@@ -66,6 +66,10 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		script = a.Spec.Script.DeepCopy()
 		script.ConfigMap.Items = nil
 	}
+	var web *v1alpha1.Web
+	if len(a.Spec.Web.Origins()) > 0 { // the rest is the cluster's
+		web = &v1alpha1.Web{Hostname: a.Spec.Web.Hostname, AllowedOrigins: a.Spec.Web.AllowedOrigins}
+	}
 	doc := struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        map[string]string `json:"metadata"`
@@ -84,7 +88,8 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 			Script      *v1alpha1.Script   `json:"script,omitempty"`
 			Delivery    v1alpha1.Delivery  `json:"delivery"`
 			Service     v1alpha1.Service   `json:"service,omitzero"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, script, a.Spec.Delivery, service},
+			Web         *v1alpha1.Web      `json:"web,omitempty"`
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, script, a.Spec.Delivery, service, web},
 	}
 	text, err := yaml.Marshal(doc)
 	if err != nil {

@@ -138,6 +138,7 @@ func TestKilledAtEachCall(t *testing.T) {
 				a.Spec.Recording.Mode = v1alpha1.RecordAll
 				a.Spec.Service.Port = 1999
 				a.Spec.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
+				a.Spec.Web = &v1alpha1.Web{Hostname: "live.example.com"}
 			})
 		}, func(*world) {}},
 		"suspend": {func(w *world) {

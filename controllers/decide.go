@@ -86,6 +86,9 @@ func (p *plan) server(o *observed) error {
 	case o.standing.networkPolicy == ours:
 		p.remove = append(p.remove, removal{kind: "NetworkPolicy", object: o.networkPolicy})
 	}
+	if err := p.web(o); err != nil {
+		return err
+	}
 	if p.volume(o) {
 		return nil // the claim makes place for another: the rest follows
 	}

@@ -53,6 +53,10 @@ func policyChild(want *networkingv1ac.NetworkPolicyApplyConfiguration, have *net
 	return newChild("NetworkPolicy", *want.Name, want, have, networkingv1ac.ExtractNetworkPolicy)
 }
 
+func ingressChild(want *networkingv1ac.IngressApplyConfiguration, have *networkingv1.Ingress) child {
+	return newChild("Ingress", *want.Name, want, have, networkingv1ac.ExtractIngress)
+}
+
 func claimChild(want *corev1ac.PersistentVolumeClaimApplyConfiguration, have *corev1.PersistentVolumeClaim) child {
 	c := newChild("PersistentVolumeClaim", *want.Name, want, have, corev1ac.ExtractPersistentVolumeClaim)
 	c.unlabel = labelInstance // the StatefulSet's controller gives it to claims that it makes

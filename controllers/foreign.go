@@ -21,6 +21,7 @@ var undone = map[string]fieldpath.Path{
 	"StatefulSet":   fieldpath.MakePathOrDie("spec"),
 	"Service":       fieldpath.MakePathOrDie("spec", "ports"),
 	"NetworkPolicy": fieldpath.MakePathOrDie("spec"),
+	"Ingress":       fieldpath.MakePathOrDie("spec"),
 	"ConfigMap":     fieldpath.MakePathOrDie("data"),
 }
 

@@ -38,6 +38,7 @@ type observed struct {
 	serviceAccount *corev1.ServiceAccount
 	oldAccount     *corev1.ServiceAccount // called like the instance, with our label
 	networkPolicy  *networkingv1.NetworkPolicy
+	ingress        *networkingv1.Ingress
 	// rival is the AppInstance that has the on-demand instances which this one asks
 	// for, too; "": none has.
 	rival string
@@ -46,7 +47,7 @@ type observed struct {
 
 	// standing is what those are to the instance.
 	standing struct {
-		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy standing
+		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress standing
 	}
 
 	options Options
@@ -99,6 +100,10 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	o.oldAccount = found(read, oldAccountName(a), &corev1.ServiceAccount{}, r.Client)
 	o.serviceAccount = found(read, accountName(a), &corev1.ServiceAccount{}, r.Client, r.APIReader)
 	o.networkPolicy = found(read, policyName(a), &networkingv1.NetworkPolicy{}, r.Client, r.APIReader)
+	o.ingress = found(read, ingressName(a), &networkingv1.Ingress{}, r.Client)
+	if o.ingress == nil && ingress(o.instance) != nil { // few want one
+		o.ingress = found(read, ingressName(a), &networkingv1.Ingress{}, r.APIReader)
+	}
 	// Never from a cache: that has no more than the metadata of Secrets.
 	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
@@ -119,7 +124,7 @@ func (o *observed) judge() {
 	a, s := o.instance, &o.standing
 	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o), stands(a, o.service)
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
-	s.networkPolicy, s.secret = stands(a, o.networkPolicy), stands(a, o.secret)
+	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}

@@ -71,6 +71,7 @@ func keyName(a *v1alpha1.AppInstance) string      { return a.Name + "-publish-ke
 func claimName(a *v1alpha1.AppInstance) string    { return volumeData + "-" + a.Name + "-0" }
 func podName(a *v1alpha1.AppInstance) string      { return a.Name + "-0" }
 func policyName(a *v1alpha1.AppInstance) string   { return a.Name }
+func ingressName(a *v1alpha1.AppInstance) string  { return a.Name }
 
 // accountName is the ServiceAccount's. An account called like the instance,
 // as operators until 2026-11 made it, may be of another owner: see oldAccountName.

@@ -37,6 +37,9 @@ func strangers(ns string) map[string]client.Object {
 		"ConfigMap lobby-config":   &corev1.ConfigMap{ObjectMeta: m("lobby-config"), Data: map[string]string{"their": "setting"}},
 		"Secret lobby-publish-key": &corev1.Secret{ObjectMeta: m("lobby-publish-key"), Data: map[string][]byte{"key": []byte("theirs")}},
 		"NetworkPolicy lobby":      &networkingv1.NetworkPolicy{ObjectMeta: m("lobby")},
+		"Ingress lobby": &networkingv1.Ingress{ObjectMeta: m("lobby"), Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
+			Service: &networkingv1.IngressServiceBackend{Name: "theirs", Port: networkingv1.ServiceBackendPort{Number: 80}},
+		}}},
 		"StatefulSet lobby": &appsv1.StatefulSet{ObjectMeta: m("lobby"), Spec: appsv1.StatefulSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: selector},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: selector}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "b"}}}},
@@ -65,7 +68,7 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 			theirs := strangers(w.ns)[name]
 			w.must(w.Create(ctx, theirs))
 			before := image(t, theirs)
-			w.make("{application: a}")
+			w.make("{application: a, web: {hostname: live.example.com}}")
 			result := w.reconcile()
 			w.reconcile()
 			w.must(w.Get(ctx, client.ObjectKeyFromObject(theirs), theirs))
@@ -180,7 +183,7 @@ func (w *world) all() map[string]client.Object {
 	w.t.Helper()
 	found := map[string]client.Object{}
 	for _, list := range []client.ObjectList{&appsv1.StatefulSetList{}, &corev1.ServiceList{}, &corev1.ConfigMapList{}, &corev1.SecretList{},
-		&corev1.ServiceAccountList{}, &corev1.PersistentVolumeClaimList{}, &networkingv1.NetworkPolicyList{}} {
+		&corev1.ServiceAccountList{}, &corev1.PersistentVolumeClaimList{}, &networkingv1.NetworkPolicyList{}, &networkingv1.IngressList{}} {
 		w.must(w.List(context.Background(), list, client.InNamespace(w.ns), client.MatchingLabels{labelName: appName}))
 		items, err := meta.ExtractList(list)
 		w.must(err)

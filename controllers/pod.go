@@ -122,6 +122,10 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeTLS).WithMountPath(pathTLS).WithReadOnly(true))
 		ports = append(ports, corev1ac.ContainerPort().WithName(portRTMPS).WithContainerPort(rtmpsPort).WithProtocol(corev1.ProtocolTCP))
 	}
+	if a.Spec.Web != nil {
+		args = append(args, "--web-address", fmt.Sprintf(":%d", webPort))
+		ports = append(ports, corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
+	}
 	return corev1ac.Container().
 		WithName(containerName).
 		WithImage(image).

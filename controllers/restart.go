@@ -54,8 +54,11 @@ func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfi
 			add(cause)
 		}
 	}
-	if !reflect.DeepEqual(old["ports"], now["ports"]) || secretOf(before, volumeTLS) != secretOf(after, volumeTLS) {
+	if hasPort(old, portRTMPS) != hasPort(now, portRTMPS) || secretOf(before, volumeTLS) != secretOf(after, volumeTLS) {
 		add("spec.tls")
+	}
+	if hasPort(old, portWeb) != hasPort(now, portWeb) {
+		add("spec.web")
 	}
 	if secretOf(before, volumeKey) != secretOf(after, volumeKey) {
 		add("spec.access")
@@ -100,6 +103,15 @@ func firstContainer(spec map[string]any) map[string]any {
 	}
 	c, _ := list[0].(map[string]any)
 	return c
+}
+
+// hasPort says whether a container of a pod's spec has a port.
+func hasPort(container map[string]any, name string) bool {
+	list, _ := container["ports"].([]any)
+	return slices.ContainsFunc(list, func(v any) bool {
+		m, _ := v.(map[string]any)
+		return m["name"] == name
+	})
 }
 
 // volumeOf is a volume of a pod's spec; nil: there is none.

@@ -27,6 +27,7 @@ var edits = map[string]string{
 	"service.externalTrafficPolicy": "service: {externalTrafficPolicy: Cluster}",
 	"service":                       "service: {type: NodePort, port: 1999, annotations: {a: b}}",
 	"tls":                           "tls: {secretName: cert}",
+	"web":                           "web: {}",
 	"networkPolicy":                 "networkPolicy: {mode: None}",
 	"upgradePolicy":                 "upgradePolicy: Manual",
 	"image":                         "image: other:1",

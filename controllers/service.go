@@ -12,13 +12,15 @@ const (
 	portRTMP  = "rtmp"
 	portRTMPS = "rtmps"
 	portHTTP  = "http"
+	portWeb   = "web"
 
 	rtmpPort  = 1935
 	rtmpsPort = 1936 // of the container: below 1024 needs rights
 	httpPort  = 8080
+	webPort   = 8088 // of the container
 )
 
-// service is what clients reach. The HTTP port is not part of it.
+// service is what clients reach. The control port is not part of it.
 func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 	want := a.Spec.Service
 	spec := corev1ac.ServiceSpec().
@@ -35,6 +37,13 @@ func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 			WithProtocol(corev1.ProtocolTCP).
 			WithPort(tls.Port).
 			WithTargetPort(intstr.FromString(portRTMPS)))
+	}
+	if web := a.Spec.Web; web != nil {
+		spec.WithPorts(corev1ac.ServicePort().
+			WithName(portWeb).
+			WithProtocol(corev1.ProtocolTCP).
+			WithPort(web.Port).
+			WithTargetPort(intstr.FromString(portWeb)))
 	}
 	if want.Type != corev1.ServiceTypeClusterIP {
 		spec.WithExternalTrafficPolicy(want.ExternalTrafficPolicy)

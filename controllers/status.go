@@ -20,7 +20,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	origin, storage := originVerdict(o, p), storageVerdict(o)
 	key, certificate, script := publishKeyVerdict(o), certificateVerdict(o), scriptVerdict(o)
 	s.Script = scriptStatus(o)
-	s.URL = url(a, address)
+	s.URL, s.WebURL = url(a, address), webURL(o)
 
 	s.Origin = originStatus(o)
 	s.Edges = nil // there are none yet

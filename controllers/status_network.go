@@ -19,16 +19,11 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 	if tls := o.instance.Spec.TLS; tls != nil {
 		port, usual = tls.Port, 443
 	}
+	host := serviceHost(o)
 	switch s.Spec.Type {
 	case corev1.ServiceTypeLoadBalancer:
-		for _, in := range s.Status.LoadBalancer.Ingress {
-			host := in.Hostname
-			if host == "" {
-				host = in.IP
-			}
-			if host != "" {
-				return hostPort(host, port, usual), good("AddressAssigned", "the load balancer's address is "+host)
-			}
+		if host != "" {
+			return hostPort(host, port, usual), good("AddressAssigned", "the load balancer's address is "+host)
 		}
 		return "", coming("AddressPending", "the load balancer has no address yet: does this cluster give LoadBalancer Services one?")
 	case corev1.ServiceTypeNodePort:
@@ -39,7 +34,31 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 		}
 		return "", coming("AddressPending", "the Service has no node port yet")
 	}
-	return hostPort(s.Name+"."+s.Namespace+".svc", port, usual), good("ClusterIP", "clients in this cluster connect by the Service's name")
+	return hostPort(host, port, usual), good("ClusterIP", "clients in this cluster connect by the Service's name")
+}
+
+// serviceHost is the name or the address that clients reach the Service at; "" while
+// there is none, and where that is any node's.
+func serviceHost(o *observed) string {
+	s := o.service
+	if s == nil || o.standing.service != ours {
+		return ""
+	}
+	switch s.Spec.Type {
+	case corev1.ServiceTypeLoadBalancer:
+		for _, in := range s.Status.LoadBalancer.Ingress {
+			if in.Hostname != "" {
+				return in.Hostname
+			}
+			if in.IP != "" {
+				return in.IP
+			}
+		}
+		return ""
+	case corev1.ServiceTypeNodePort:
+		return ""
+	}
+	return s.Name + "." + s.Namespace + ".svc"
 }
 
 // hostPort leaves out the port that clients take anyway.

@@ -21,6 +21,9 @@ var borrowed = []struct{ name, spec, again, says string }{
 	{"anti-affinity", "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {}, namespaceSelector: {}}]}}",
 		"affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {}, namespaces: [kube-system]}]}}", "spec.affinity.podAntiAffinity"},
 	{"service annotations", "service: {annotations: {external-dns.alpha.kubernetes.io/hostname: example.org}}", "service: {annotations: {external-dns.alpha.kubernetes.io/hostname: example.com}}", "spec.service.annotations (external-dns.alpha.kubernetes.io/hostname)"},
+	{"host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: bank.example.org, tls: {secretName: one}}", "spec.web (hostname, ingressClassName, tls)"},
+	{"ingress class", "web: {hostname: live.example.org, ingressClassName: nginx}", "web: {hostname: live.example.org, ingressClassName: inside}", "spec.web (hostname, ingressClassName, tls)"},
+	{"certificate of a host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: live.example.org, tls: {secretName: two}}", "spec.web (hostname, ingressClassName, tls)"},
 }
 
 // people are those of a namespace: an author may write AppInstances alone (the
@@ -33,7 +36,7 @@ func people(t *testing.T, ns string) (author, editor client.Client) {
 	must(t, bind(ctx, ns+":editors", ns, "flashpod-edit"))
 	// The API server of a test has no controller that fills aggregated roles:
 	// this is what edit would add.
-	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create")))
+	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create"), rule("networking.k8s.io", "ingresses", "create")))
 	return as("alice", ns+":authors"), as("bob", ns+":editors")
 }
 
@@ -48,8 +51,11 @@ func TestBorrowedFieldsNeedTheRightsThatTheyBorrow(t *testing.T) {
 			first := appInstance(ns, name, "{application: a, "+f.spec+"}")
 			again := appInstance(ns, name, "{application: a, "+f.again+"}")
 			right := "create StatefulSets"
-			if f.name == "service annotations" {
+			switch {
+			case strings.HasPrefix(f.says, "spec.service"):
 				right = "create Services"
+			case strings.HasPrefix(f.says, "spec.web"):
+				right = "create Ingresses"
 			}
 			says := []string{f.says, right + " in namespace " + ns, "alice does not have it", "let somebody set it who has that right"}
 			mustRefuse(t, author.Create(ctx, first.DeepCopy()), "flashpod-appinstances", says...)
@@ -94,6 +100,7 @@ func TestAuthorsSetTheRest(t *testing.T) {
   limits: {maxConnections: 5}
   service: {type: NodePort, port: 1936}
   tls: {secretName: all-tls}
+  web: {port: 8080, allowedOrigins: [https://example.org]}
   networkPolicy: {mode: None}
   resources: {requests: {cpu: 1000m}}
   nodeSelector: {disk: ssd}

@@ -54,8 +54,14 @@ func children(ns string) []*unstructured.Unstructured {
 		object(head("v1", "Service", "web", labels) + ", spec: {selector: {app.kubernetes.io/name: flashpod}, ports: [{port: 1935}]}}"),
 		object(head("v1", "PersistentVolumeClaim", "data-web-0", lasting) + ", spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}"),
 		object(head("networking.k8s.io/v1", "NetworkPolicy", "web", labels) + ", spec: {podSelector: {matchLabels: {app.kubernetes.io/name: flashpod}}, policyTypes: [Ingress]}}"),
+		object(head("networking.k8s.io/v1", "Ingress", "web", labels) + ", spec: {rules: " + leads("live.example.org", "web") + "}}"),
 		statefulSet(ns, podSpec),
 	}
+}
+
+// leads are the rules of an Ingress.
+func leads(host, service string) string {
+	return fmt.Sprintf("[{host: %q, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: %s, port: {name: web}}}}]}}]", host, service)
 }
 
 // operator is the operator's account with the rights that it is shipped with.
@@ -89,7 +95,9 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 		// The claim of a class that never bound makes place for another.
 		{spec: "{application: a, storage: {storageClassName: somewhere}}", again: true, left: []client.Object{&appsv1.StatefulSet{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, recording: {mode: All}, service: {type: NodePort}, networkPolicy: {mode: None}}", gone: &networkingv1.NetworkPolicy{}},
-		{spec: "{application: a, storage: {storageClassName: somewhere, retain: false}, suspend: true}"},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, ingressClassName: nginx, tls: {}}}", left: []client.Object{&networkingv1.Ingress{}}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org}}", left: []client.Object{&networkingv1.Ingress{}}},
+		{spec: "{application: a, storage: {storageClassName: somewhere, retain: false}, suspend: true}", gone: &networkingv1.Ingress{}},
 	} {
 		if step.again {
 			must(t, admin.Delete(ctx, appInstance(ns, "lobby", "{}")))
@@ -150,7 +158,7 @@ func TestTheOperatorWritesItsOwn(t *testing.T) {
 	}
 	for _, o := range all {
 		switch o.GetKind() {
-		case "StatefulSet", "PersistentVolumeClaim", "NetworkPolicy":
+		case "StatefulSet", "PersistentVolumeClaim", "NetworkPolicy", "Ingress":
 			must(t, c.Delete(ctx, o))
 		}
 	}
@@ -205,6 +213,10 @@ func TestWhatNoWriteOfTheOperatorMayBe(t *testing.T) {
 		{"a Service of others' pods", "{apiVersion: v1, kind: Service, metadata: " + meta("s") + ", spec: {selector: {app: bank}, ports: [{port: 1}]}}", "its selector must ask for"},
 		{"a Service without a selector", "{apiVersion: v1, kind: Service, metadata: " + meta("s") + ", spec: {ports: [{port: 1}]}}", "its selector must ask for"},
 		{"a NetworkPolicy of others' pods", "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: " + meta("web") + ", spec: {podSelector: {}, ingress: [{}]}}", "its selector must ask for"},
+		{"an Ingress to another Service", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {rules: " + leads("live.example.org", "bank") + "}}", "to the Service of its own name"},
+		{"an Ingress of every name", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {rules: " + leads("", "web") + "}}", "it must lead host names"},
+		{"an Ingress of all else", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {defaultBackend: {service: {name: web, port: {name: web}}}}}", "it must lead host names"},
+		{"an Ingress with a controller's configuration", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {namespace: " + ns + ", name: web, labels: " + labels + ", annotations: {nginx.ingress.kubernetes.io/configuration-snippet: x}}, spec: {rules: " + leads("live.example.org", "web") + "}}", "no annotations of the operator's"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			mustRefuse(t, apply(thief(), object(c.object), manager), "flashpod-operator", c.says)

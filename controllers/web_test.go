@@ -1,0 +1,179 @@
+package controllers
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1/manifest"
+)
+
+// The web has its port in the pod, on the Service and in the NetworkPolicy where it is
+// asked for, and an Ingress where a host name is.
+func TestWebFollowsTheSpec(t *testing.T) {
+	const hostname = "{application: a, web: {hostname: live.example.com, ingressClassName: nginx, tls: {secretName: live-tls}}}"
+	for _, c := range []struct {
+		spec, child string
+		want        []string
+	}{
+		{"{application: a, web: {}}", "StatefulSet lobby", []string{"- --web-address\n", "- :8088\n", "containerPort: 8088", "name: web"}},
+		{"{application: a, web: {}}", "Service lobby", []string{"name: web\n", "port: 80\n", "targetPort: web"}},
+		{"{application: a, web: {port: 8000}}", "Service lobby", []string{"port: 8000\n"}},
+		{"{application: a, web: {}}", "NetworkPolicy lobby", []string{"port: web"}},
+		{"{application: a, web: {allowedOrigins: [https://example.org]}}", "ConfigMap lobby-config", []string{"https://example.org"}},
+		{hostname, "ConfigMap lobby-config", []string{"hostname: live.example.com"}},
+		{hostname, "Service lobby", []string{"port: 80\n"}},
+		{hostname, "Ingress lobby", []string{"host: live.example.com", "path: /\n", "pathType: Prefix", "name: lobby\n", "name: web\n", "ingressClassName: nginx", "secretName: live-tls", "hosts:\n    - live.example.com"}},
+		{"{application: a, web: {hostname: live.example.com, tls: {}}}", "Ingress lobby", []string{"tls:\n  - hosts:\n    - live.example.com\n"}},
+	} {
+		got, ok := children(t, observe(t, c.spec))[c.child]
+		for _, want := range c.want {
+			if !ok || !strings.Contains(text(t, got), want) {
+				t.Errorf("%s: %s lacks %q", c.spec, c.child, want)
+			}
+		}
+	}
+	plain := children(t, observe(t, "{application: a}"))
+	for name, lacks := range map[string]string{"StatefulSet lobby": "web", "Service lobby": "web", "NetworkPolicy lobby": "web", "ConfigMap lobby-config": "web"} {
+		if got := text(t, plain[name]); strings.Contains(got, lacks) {
+			t.Errorf("without spec.web %s has %q:\n%s", name, lacks, got)
+		}
+	}
+	for _, spec := range []string{"{application: a}", "{application: a, web: {}}"} {
+		if _, ok := children(t, observe(t, spec))["Ingress lobby"]; ok {
+			t.Errorf("%s: there is an Ingress", spec)
+		}
+	}
+	if got := text(t, children(t, observe(t, hostname))["Ingress lobby"]); strings.Contains(got, "annotations") {
+		t.Errorf("the Ingress has annotations:\n%s", got)
+	}
+}
+
+// What the cluster alone is concerned with restarts no server.
+func TestWhatOfTheWebRestarts(t *testing.T) {
+	const before = "{application: a, web: {hostname: a.example.com}}"
+	for spec, restarts := range map[string]bool{
+		"{hostname: a.example.com, port: 8000}":                            false,
+		"{hostname: a.example.com, ingressClassName: nginx}":               false,
+		"{hostname: a.example.com, tls: {secretName: s}}":                  false,
+		"{hostname: b.example.com}":                                        true,
+		"{hostname: a.example.com, allowedOrigins: [https://example.org]}": true,
+	} {
+		is, err := same(wantedTemplate(t, observe(t, before)), wantedTemplate(t, observe(t, "{application: a, web: "+spec+"}")))
+		if err != nil || is == restarts {
+			t.Errorf("%s: restarts %v (%v), want %v", spec, !is, err, restarts)
+		}
+	}
+}
+
+// A pod lets in the pages that the manifest names: it reads its own document.
+func TestPodIsToldWhichPagesMayUseIt(t *testing.T) {
+	for spec, want := range map[string][]string{
+		"{}": nil,
+		"{allowedOrigins: [https://one.example, '*']}":                         {"https://one.example", "*"},
+		"{hostname: live.example, port: 8000, tls: {}, allowedOrigins: ['*']}": {"*", "https://live.example", "http://live.example"},
+	} {
+		docs, err := manifest.Load(strings.NewReader(documentOf(t, "{application: a, web: "+spec+"}")), "document")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := docs[0].Spec.Web.Origins(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", spec, got, want)
+		}
+	}
+}
+
+// An Ingress goes when it is not asked for any more, and gives way to another when its
+// class is not; one of another owner is not touched.
+func TestIngressThatIsThere(t *testing.T) {
+	nginx := "nginx"
+	applied := func(fields string) []metav1.ManagedFieldsEntry {
+		return []metav1.ManagedFieldsEntry{{Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "networking.k8s.io/v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}}
+	}
+	classed, unclassed := applied(`{"f:spec":{"f:ingressClassName":{}}}`), applied(`{"f:spec":{"f:rules":{}}}`)
+	for _, c := range []struct {
+		name, web string
+		fields    []metav1.ManagedFieldsEntry
+		foreign   bool
+		does      string
+	}{
+		{"wanted", "{hostname: a.example.com, ingressClassName: nginx}", classed, false, "apply"},
+		{"no longer", "{}", classed, false, "remove"},
+		{"no spec.web", "null", classed, false, "remove"},
+		{"without its class", "{hostname: a.example.com}", classed, false, "remove"},
+		{"of the default class", "{hostname: a.example.com}", unclassed, false, "apply"},
+		{"of another class", "{hostname: a.example.com, ingressClassName: other}", classed, false, "apply"},
+		{"of another owner", "{hostname: a.example.com}", nil, true, "conflict"},
+		{"of another owner, and not wanted", "{}", nil, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := observe(t, "{application: a, web: "+c.web+"}")
+			o.ingress = &networkingv1.Ingress{ObjectMeta: owned(o, "lobby"), Spec: networkingv1.IngressSpec{IngressClassName: &nginx}}
+			o.ingress.ManagedFields = c.fields
+			if c.foreign {
+				o.ingress.OwnerReferences = nil
+			}
+			p := planOf(t, o)
+			does := ""
+			for _, gone := range p.remove {
+				if gone.kind == "Ingress" && gone.object == o.ingress {
+					does += "remove"
+				}
+			}
+			for _, made := range p.children {
+				if made.String() == "Ingress lobby" {
+					does += "apply"
+				}
+			}
+			for _, other := range p.conflicts {
+				if strings.HasPrefix(other.String(), "Ingress lobby is there and not the operator's") {
+					does += "conflict"
+				}
+			}
+			if does != c.does {
+				t.Errorf("does %q, want %q", does, c.does)
+			}
+		})
+	}
+}
+
+func TestWebURL(t *testing.T) {
+	for _, c := range []struct {
+		name, spec, host, want string
+		ingress                bool
+	}{
+		{"without spec.web", "{application: a}", "203.0.113.10", "", false},
+		{"at the load balancer", "{application: a, web: {}}", "203.0.113.10", "http://203.0.113.10/a/lobby", false},
+		{"at the load balancer's name", "{application: a, instance: _definst_, web: {}}", "lb.example.org", "http://lb.example.org/a", false},
+		{"at another port", "{application: a, web: {port: 8000}}", "203.0.113.10", "http://203.0.113.10:8000/a/lobby", false},
+		{"at an IPv6 address", "{application: a, web: {}}", "2001:db8::1", "http://[2001:db8::1]/a/lobby", false},
+		{"without an address", "{application: a, web: {}}", "", "", false},
+		{"inside of the cluster", "{application: a, service: {type: ClusterIP}, web: {}}", "", "http://lobby.ns.svc/a/lobby", false},
+		{"at any node", "{application: a, service: {type: NodePort}, web: {}}", "", "", false},
+		{"at a host name", "{application: a, service: {type: ClusterIP}, web: {hostname: live.example.com, port: 8000}}", "", "http://live.example.com/a/lobby", true},
+		{"at a host name with a certificate", "{application: a, web: {hostname: live.example.com, tls: {}}}", "203.0.113.10", "https://live.example.com/a/lobby", true},
+		{"without its Ingress", "{application: a, web: {hostname: live.example.com}}", "203.0.113.10", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := observe(t, c.spec)
+			o.service = &corev1.Service{ObjectMeta: owned(o, "lobby"), Spec: corev1.ServiceSpec{Type: o.instance.Spec.Service.Type}}
+			if c.host != "" {
+				in := corev1.LoadBalancerIngress{IP: c.host}
+				if strings.HasPrefix(c.host, "lb.") {
+					in = corev1.LoadBalancerIngress{Hostname: c.host}
+				}
+				o.service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{in}
+			}
+			if c.ingress {
+				o.ingress = &networkingv1.Ingress{ObjectMeta: owned(o, "lobby")}
+			}
+			if got := statusOf(o, planOf(t, o)).WebURL; got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
