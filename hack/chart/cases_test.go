@@ -111,6 +111,7 @@ var cases = []testCase{
 	{name: "instance", chart: "flashpod-instance"},
 	{name: "instance with a name", chart: "flashpod-instance", values: "{name: archive, labels: {team: media}, annotations: {example.com/note: hello}, spec: {access: {publish: {secretName: ours}}}}"},
 	{name: "instance for anyone", chart: "flashpod-instance", values: "spec: {access: {publish: {mode: Anyone}}}"},
+	{name: "instance for web pages", chart: "flashpod-instance", values: "spec: {web: {}}"},
 	{name: "instance that has an address", chart: "flashpod-instance", upgrade: true, cluster: []string{instanceAt}},
 	{name: "instance before the operator", chart: "flashpod-instance", cluster: []string{kubeSystem}},
 }

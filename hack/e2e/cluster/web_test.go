@@ -1,0 +1,88 @@
+//go:build e2e
+
+package cluster
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fetch asks for a page as one of another origin does; status 0: nobody answers.
+func fetch(t *testing.T, url, origin string) (status int, mayRead string, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", origin)
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := c.Do(r)
+	if err != nil {
+		return 0, "", err.Error()
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, "", err.Error()
+	}
+	return answer.StatusCode, answer.Header.Get("Access-Control-Allow-Origin"), string(b)
+}
+
+// What is published over RTMP is watched as HLS at the Service's web port, by the pages
+// that the manifest names; a host name is an Ingress, and all of it goes again.
+func TestWebByTheService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "e2e-web")
+	w.applySample("web.yaml")
+	url := w.ready("stage", patience)
+	webURL := func() string { return w.kubectl("get", "appinstance", "stage", "-o", "jsonpath={.status.webURL}") }
+	web := webURL()
+	if web != "http"+strings.TrimPrefix(url, "rtmp") || !strings.HasSuffix(web, "/live/stage") {
+		t.Fatalf("webURL is %q, url %q", web, url)
+	}
+	publish(t, url+"/cam?key="+w.key("stage"), "90")
+	playlist := web + "/cam/index.m3u8"
+	said := ""
+	until(t, patience, "the playlist", func() bool {
+		status, mayRead, body := fetch(t, playlist, "https://example.org")
+		said = body
+		return status == http.StatusOK && mayRead == "https://example.org" && strings.HasPrefix(body, "#EXTM3U")
+	})
+	if _, mayRead, _ := fetch(t, playlist, "https://evil.example"); mayRead != "" {
+		t.Errorf("pages of %s may read the playlist", mayRead)
+	}
+	if n := pictures(t, playlist, "-read_intervals", "%+3"); n < 50 {
+		t.Errorf("%d pictures in 3 s of HLS; the playlist is\n%s", n, said)
+	}
+	sdk := strings.TrimSuffix(web, "/live/stage") + "/-/sdk/flashpod.js"
+	if status, _, _ := fetch(t, sdk, "https://example.org"); status != http.StatusOK {
+		t.Errorf("%s: %d", sdk, status)
+	}
+
+	// A class, a certificate and a port come without a restart, a host name with one.
+	w.kubectl("patch", "appinstance", "stage", "--type", "merge", "--patch",
+		`{"spec":{"web":{"hostname":"live.example.com","ingressClassName":"nginx","tls":{"secretName":"live-tls"}}}}`)
+	until(t, patience, "the host name", func() bool { return webURL() == "https://live.example.com/live/stage" })
+	const rule = `{.spec.ingressClassName} {.spec.rules[0].host} {.spec.rules[0].http.paths[0].backend.service.name}:{.spec.rules[0].http.paths[0].backend.service.port.name} {.spec.tls[0].secretName}`
+	if got := w.kubectl("get", "ingress", "stage", "-o", "jsonpath="+rule); got != "nginx live.example.com stage:web live-tls" {
+		t.Errorf("the Ingress is %q", got)
+	}
+	w.ready("stage", patience)
+	began := time.Now()
+	w.kubectl("patch", "appinstance", "stage", "--type", "merge", "--patch", `{"spec":{"web":null}}`)
+	until(t, patience, "the Ingress to go", func() bool {
+		return webURL() == "" && w.kubectl("get", "ingress", "-o", "name") == ""
+	})
+	w.ready("stage", patience)
+	until(t, patience, "the port to be closed", func() bool { return !reached("rtmp://" + hostOf(web) + ":80/x") })
+	t.Logf("taken back after %v", time.Since(began).Round(100*time.Millisecond))
+}
+
+// hostOf is the host of a URL without a port.
+func hostOf(url string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
+	return host
+}
