@@ -26,6 +26,9 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 	if d := access.Publish.PreviousKeyFor; d != nil && d.Duration == time.Hour || access.Publish.Mode != v1alpha1.PublishKey {
 		access.Publish.PreviousKeyFor = nil
 	}
+	if access.Play.Mode == v1alpha1.PlayAnyone {
+		access.Play.Mode = ""
+	}
 	if access.Publish.TakeOver == v1alpha1.TakeOverWhenSilent {
 		access.Publish.TakeOver = ""
 	}

@@ -96,6 +96,7 @@ func TestChildrenFollowTheSpec(t *testing.T) {
 		{"{application: a, idle: {unloadAfter: 90s}}", "ConfigMap lobby-config", "unloadAfter: 1m30s"},
 		{"{application: a, access: {publish: {previousKeyFor: 0s}}}", "ConfigMap lobby-config", "previousKeyFor: 0s"},
 		{"{application: a, access: {publish: {takeOver: Always}}}", "ConfigMap lobby-config", "takeOver: Always"},
+		{"{application: a, access: {play: {mode: Nobody}}}", "ConfigMap lobby-config", "mode: Nobody"},
 		{"{application: a}", "Secret lobby-publish-key", "key: ZnJlc2g="},
 		{"{application: a}", "Secret lobby-publish-key", "media.flashpod.dev/instance: lobby"},
 		{"{application: a}", "Secret lobby-publish-key", "argocd.argoproj.io/sync-options: Prune=false,Delete=false"},

@@ -23,6 +23,7 @@ func (a *AppInstance) SetDefaults() {
 	yes := true
 	def(&s.Storage.Retain, &yes)
 	def(&s.Access.Publish.Mode, PublishKey)
+	def(&s.Access.Play.Mode, PlayAnyone)
 	def(&s.Access.Publish.PreviousKeyFor, &metav1.Duration{Duration: time.Hour})
 	def(&s.Access.Publish.TakeOver, TakeOverWhenSilent)
 	connections, perAddress, streams, message := int32(10000), int32(defaultPerAddress), int32(1000), int32(1<<20)

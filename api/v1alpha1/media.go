@@ -41,12 +41,39 @@ const (
 )
 
 // Access says who may do what.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.play) || !has(self.play.mode) || self.play.mode != 'Key' || !has(self.publish) || !has(self.publish.mode) || self.publish.mode == 'Key'",message="mode Key needs publish.mode Key, whose key it is: set that, or take Anyone or Nobody",fieldPath=".play.mode"
 type Access struct {
 	// Publish says who may publish.
 	// +kubebuilder:default={}
 	// +optional
 	Publish PublishAccess `json:"publish,omitzero"`
+	// Play says who may play, live streams and recorded ones, over RTMP and over HTTP.
+	// +kubebuilder:default={}
+	// +optional
+	Play PlayAccess `json:"play,omitzero"`
 }
+
+// PlayAccess says who may play.
+type PlayAccess struct {
+	// Mode is Anyone, Key (whoever has the key that publishing needs: the stream name,
+	// or the URL of HTTP, ends with ?key=KEY) or Nobody (streams are recorded, and
+	// played by the script alone).
+	// +kubebuilder:default=Anyone
+	// +optional
+	Mode PlayMode `json:"mode,omitempty"`
+}
+
+// PlayMode says who may play.
+// +kubebuilder:validation:Enum=Anyone;Key;Nobody
+type PlayMode string
+
+// The play modes.
+const (
+	PlayAnyone PlayMode = "Anyone"
+	PlayKey    PlayMode = "Key"
+	PlayNobody PlayMode = "Nobody"
+)
 
 // PublishAccess says who may publish.
 //

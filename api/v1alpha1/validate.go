@@ -46,7 +46,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 	errs = append(errs, validateText(spec.Child("instance"), s.Instance, maxInstance, instancePattern,
 		"must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot")...)
 	errs = append(errs, s.Recording.validate(spec.Child("recording"))...)
-	errs = append(errs, s.Access.Publish.validate(spec.Child("access", "publish"))...)
+	errs = append(errs, s.Access.validate(spec.Child("access"))...)
 	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)
 	errs = append(errs, s.Storage.validate(spec.Child("storage"))...)
 	errs = append(errs, s.Limits.validate(spec.Child("limits"))...)
@@ -64,6 +64,16 @@ func (a *AppInstance) Validate() field.ErrorList {
 	errs = append(errs, oneOf(spec.Child("networkPolicy", "mode"), s.NetworkPolicy.Mode, NetworkPolicyManaged, NetworkPolicyNone)...)
 	errs = append(errs, oneOf(spec.Child("upgradePolicy"), s.UpgradePolicy, UpgradeAuto, UpgradeOnIdle, UpgradeManual)...)
 	return append(errs, s.Scheduling.validate(spec)...)
+}
+
+func (a *Access) validate(path *field.Path) field.ErrorList {
+	errs := a.Publish.validate(path.Child("publish"))
+	mode := path.Child("play", "mode")
+	errs = append(errs, oneOf(mode, a.Play.Mode, PlayAnyone, PlayKey, PlayNobody)...)
+	if a.Play.Mode == PlayKey && a.Publish.Mode != PublishKey {
+		errs = append(errs, field.Forbidden(mode, "mode Key needs publish.mode Key, whose key it is: set that, or take Anyone or Nobody"))
+	}
+	return errs
 }
 
 func (p *PublishAccess) validate(path *field.Path) field.ErrorList {

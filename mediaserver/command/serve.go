@@ -30,7 +30,9 @@ to the stream name, as OBS users do: NAME?key=KEY. Without --publish-key-file a
 key per instance is made once and kept at DIR/APPLICATION/keys/INSTANCE.key.
 Another key that is written into the file counts at once, and the one before it
 stays valid for spec.access.publish.previousKeyFor (1h). A key that is missing
-keeps nobody from playing: publishers are refused until it is there.
+keeps nobody from playing: publishers are refused until it is there. Where
+spec.access.play.mode is Key, viewers need the same key, behind the stream's name or
+the URL of HTTP.
 
 Where spec.onDemandInstances is true, any other instance of the application starts
 at its first connect, and is unloaded when nobody has used it for

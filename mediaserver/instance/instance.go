@@ -61,6 +61,8 @@ type Rules struct {
 	Recording RecordingRule
 	// Keys are what publishing needs. Nil: anyone may publish.
 	Keys Keys
+	// Play says who may play.
+	Play PlayRule
 
 	// TakeOver is from whom a publisher may take a name over.
 	TakeOver TakeOverRule

@@ -341,6 +341,8 @@ func (k oneKey) Check(key string) *session.Refusal {
 	return nil
 }
 
+func (k oneKey) Knows(key string) bool { return key == string(k) }
+
 func TestKeys(t *testing.T) {
 	i, _ := newInstance(t, func(r *Rules) { r.Keys = oneKey("secret") })
 	for key, want := range map[string]session.RefusalCode{"secret": "", "Secret": session.RefusedWrongKey} {

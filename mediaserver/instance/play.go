@@ -12,10 +12,17 @@ import (
 
 // Play implements session.Instance. A live stream may have no publisher yet.
 func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
-	if why := i.mayRead(r.Client, r.Name); why != nil {
-		answer(session.PlayAnswer{Refusal: why})
-		return
-	}
+	i.MayPlay(r.Client, r.Name, r.Credentials, func(why *session.Refusal) {
+		if why != nil {
+			answer(session.PlayAnswer{Refusal: why})
+			return
+		}
+		i.open(r, answer)
+	})
+}
+
+// open is Play for those who may: the server itself among them.
+func (i *Instance) open(r session.PlayRequest, answer func(session.PlayAnswer)) {
 	ok := i.post(func(o *owner) {
 		if r.From == session.LiveOnly || r.From == session.LiveOrRecorded && o.live(r.Name) {
 			answer(o.play(r))
@@ -72,10 +79,16 @@ func (i *Instance) playRecorded(ctx context.Context, r session.PlayRequest, answ
 
 // Length implements session.Instance.
 func (i *Instance) Length(r session.LengthRequest, answer func(session.LengthAnswer)) {
-	if why := i.mayRead(r.Client, r.Name); why != nil {
-		answer(session.LengthAnswer{Refusal: why})
-		return
-	}
+	i.MayPlay(r.Client, r.Name, r.Credentials, func(why *session.Refusal) {
+		if why != nil {
+			answer(session.LengthAnswer{Refusal: why})
+			return
+		}
+		i.length(r, answer)
+	})
+}
+
+func (i *Instance) length(r session.LengthRequest, answer func(session.LengthAnswer)) {
 	ok := i.questions.Ask(r.ID, func(ctx context.Context) {
 		if ctx.Err() != nil {
 			answer(session.LengthAnswer{Refusal: withdrawn(ctx)})

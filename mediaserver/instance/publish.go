@@ -40,7 +40,7 @@ func (i *Instance) MayPublish(r session.PublishRequest, answer func(*session.Ref
 			return
 		}
 		i.Refused(r, why)
-		i.afterGuess(r, why, func() { answer(why) })
+		i.afterGuess(r.Address, why, answer)
 	}
 	if why := i.mayWrite(r.Client, r.Name); why != nil {
 		decided(why)

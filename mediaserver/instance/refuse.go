@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// Keys are the keys that publishing needs.
+// Keys are the keys that publishing needs, and playing where a rule says so.
 type Keys interface {
 	// Check returns nil for a valid key, else why it is not: session's
 	// RefusedNoKeyGiven, RefusedWrongKey, RefusedKeyReplaced, RefusedNoKey or
 	// RefusedStopping. It may look at a file, and so wait for a disk. It is
 	// called from any goroutine.
 	Check(key string) *session.Refusal
+	// Knows says whether a key was valid when the file was last looked at, not long
+	// ago. It does not wait.
+	Knows(key string) bool
 }
 
 // Authorize checks a publish key, as Keys.Check does. It may wait for a disk.
@@ -26,21 +28,6 @@ func (i *Instance) Authorize(key string) *session.Refusal {
 		return nil
 	}
 	return keys.Check(key)
-}
-
-// afterGuess answers a refusal: one of a wrong key the later, the more of them
-// have come from that address. A timer waits, and no goroutine. A right key is
-// answered at once, whoever else has that address.
-func (i *Instance) afterGuess(r session.PublishRequest, why *session.Refusal, answer func()) {
-	var wait time.Duration
-	if why.Code == session.RefusedWrongKey {
-		wait = i.budgets.Guesses.Wrong(r.Address, time.Now())
-	}
-	if wait == 0 {
-		answer()
-		return
-	}
-	time.AfterFunc(wait, answer)
 }
 
 // RefusedPublications are the codes that a publication is refused with, so that

@@ -96,6 +96,7 @@ func (s *Server) rules(doc *v1alpha1.AppInstance) instance.Rules {
 		TakeOver:         instance.TakeOverRule(doc.Spec.Access.Publish.TakeOver),
 		PublisherTimeout: s.cfg.PublisherTimeout,
 		SampleAccess:     session.SampleAccess(doc.Spec.Delivery.SampleAccess),
+		Play:             instance.PlayRule(doc.Spec.Access.Play.Mode),
 	}
 	if l := doc.Spec.Limits; l.MaxConnections != nil {
 		rules.MaxConnections = int(*l.MaxConnections)

@@ -143,15 +143,18 @@ func (p *publicPort) close() {
 type house struct{ s *Server }
 
 // find is the instance that a path begins with, and the name of a stream in it. Of
-// several that fit it is the one with the longest name. Where a script decides who
-// comes in, nobody comes past it.
-func (h house) find(path string) (i *instance.Instance, name string, err error) {
+// several that fit it is the one with the longest name. It is for whoever may play
+// there: see mayWatch. Where a script decides who comes in, nobody comes past it.
+func (h house) find(r *http.Request, path string) (i *instance.Instance, name string, err error) {
 	i, name = h.locate(path)
 	switch {
 	case i == nil:
 		return nil, "", hls.ErrNotFound
 	case i.Scripted():
 		return nil, "", &hls.Refusal{Status: http.StatusForbidden, Reason: "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at " + public.RTMPPath}
+	}
+	if err := mayWatch(r, i, name); err != nil {
+		return nil, "", err
 	}
 	return i, name, nil
 }
@@ -197,8 +200,8 @@ func (s *Server) running(app, name string) *instance.Instance {
 }
 
 // Live implements hls.House.
-func (h house) Live(_ *http.Request, path string) (*stream.Stream, error) {
-	i, name, err := h.find(path)
+func (h house) Live(r *http.Request, path string) (*stream.Stream, error) {
+	i, name, err := h.find(r, path)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +213,7 @@ func (h house) Live(_ *http.Request, path string) (*stream.Stream, error) {
 
 // Recording implements hls.House.
 func (h house) Recording(r *http.Request, path string) (*hls.Recording, error) {
-	i, name, err := h.find(path)
+	i, name, err := h.find(r, path)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +245,7 @@ var watchers atomic.Uint64
 func recorded(r *http.Request, i *instance.Instance, name string) (*playback.File, error) {
 	who := session.Client{ID: fmt.Sprint("http ", watchers.Add(1)), Address: r.RemoteAddr}
 	answers := make(chan session.PlayAnswer, 1)
-	i.Play(session.PlayRequest{Client: who, Name: name, From: session.RecordedOnly}, func(a session.PlayAnswer) { answers <- a })
+	i.Play(session.PlayRequest{Client: who, Name: name, From: session.RecordedOnly, Credentials: credentials(r)}, func(a session.PlayAnswer) { answers <- a })
 	var a session.PlayAnswer
 	select {
 	case a = <-answers:

@@ -203,13 +203,13 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 	if !ok {
 		return s.failCall(cmd, "getStreamLength needs the name of a stream.")
 	}
-	name, _, err := parseName(raw)
+	name, query, err := parseName(raw)
 	if err != nil {
 		s.log.Info("getStreamLength refused", "stream", Printable(raw), "reason", err.Error())
 		return s.answer(cmd, 0.0) // nothing is recorded under what is no name
 	}
 	answer, err := inquire(s, func(answer func(LengthAnswer)) {
-		s.inst.Length(LengthRequest{s.client, name}, answer)
+		s.inst.Length(LengthRequest{s.client, name, s.credentials(query)}, answer)
 	}, func(LengthAnswer) {})
 	switch why := answer.Refusal; {
 	case errors.Is(err, errPending):
@@ -220,6 +220,11 @@ func (s *Session) getStreamLength(cmd *rtmp.Command) error {
 		return s.answer(cmd, answer.Length.Seconds())
 	case why.Code == RefusedNotFound, why.Code == RefusedBadName:
 		return s.answer(cmd, 0.0)
+	case mayNotPlay(why) != "":
+		s.log.Warn("getStreamLength refused", "stream", name, "reason", why.Error())
+		err := s.failCall(cmd, mayNotPlay(why)+".")
+		s.guessed(why)
+		return err
 	case why.Code == RefusedDamaged: // the file's fault, as often as it is asked for
 		s.log.Warn("getStreamLength", "stream", name, "reason", why, "err", why.Cause)
 		return s.failCall(cmd, "The recorded stream cannot be read.")

@@ -96,6 +96,9 @@ func (k oneKey) Check(key string) *session.Refusal {
 	return &session.Refusal{Code: session.RefusedWrongKey}
 }
 
+// Knows implements instance.Keys.
+func (k oneKey) Knows(key string) bool { return key == string(k) }
+
 func TestWhoIsRefused(t *testing.T) { twice(t, testWhoIsRefused) }
 
 func testWhoIsRefused(t *testing.T, w way) {

@@ -4,19 +4,41 @@ package session
 // encoder shows the one that it was given.
 const maxWrongKeys = 5
 
-// mayNot tells a publisher that it may not publish, and why. One that goes on
-// and on with wrong keys is let go.
+// mayNot tells a publisher that it may not publish, and why.
 func (ns *netStream) mayNot(request PublishRequest, why *Refusal) error {
 	s := ns.session
 	if err := ns.fail(codePublishBadName, request.Name, "%s.", refusedPublish(request.Name, why)); err != nil {
 		return err
 	}
+	s.guessed(why)
+	return nil
+}
+
+// guessed lets a client go that goes on and on with wrong keys.
+func (s *Session) guessed(why *Refusal) {
 	if why.Code != RefusedWrongKey {
-		return nil
+		return
 	}
 	if s.wrongKeys++; s.wrongKeys >= maxWrongKeys {
 		s.log.Warn("closed: too many wrong keys", "tries", s.wrongKeys)
 		s.dismiss(lingerFor)
 	}
-	return nil
+}
+
+// mayNotPlay says to a viewer why it may not play, and what to do; "" where that is no
+// question of who it is.
+func mayNotPlay(why *Refusal) string {
+	switch why.Code {
+	case RefusedNoKeyGiven:
+		return "playing here needs a key, and no key was given: append ?key=KEY to the stream name"
+	case RefusedWrongKey:
+		return "wrong key: check what follows ?key= in the stream name"
+	case RefusedKeyReplaced:
+		return "this key was replaced and is no longer valid: use the new one"
+	case RefusedNoKey:
+		return "playing here needs a key, and the server has none yet"
+	case RefusedNoAccess:
+		return why.Error()
+	}
+	return ""
 }

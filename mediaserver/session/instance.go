@@ -175,7 +175,7 @@ type Answer struct {
 
 // Credentials are what a client shows of its right to do something.
 type Credentials struct {
-	Key string // from ?key= of the stream's name or of the connection's URL
+	Key string // from ?key= of the stream's name or of the connection's URL; over HTTP also Authorization
 }
 
 // PublishMode is the second argument of NetStream.publish.
@@ -304,7 +304,8 @@ type SampleAccess struct{ Audio, Video bool }
 // LengthRequest asks for the length of a recorded stream.
 type LengthRequest struct {
 	Client
-	Name string
+	Name        string
+	Credentials Credentials
 }
 
 // LengthAnswer has the length, or why it is not known.

@@ -175,7 +175,13 @@ func (ns *netStream) refusePlay(name string, why *Refusal) error {
 		return ns.fail(codePlayFailed, name, "Failed to play %s: the file cannot be read.", name)
 	}
 	log.Warn("play refused", "stream", name, "reason", why.Error())
-	return ns.fail(codePlayFailed, name, "Failed to play %s: %s.", name, why.Error())
+	said := why.Error()
+	if who := mayNotPlay(why); who != "" {
+		said = who
+	}
+	err := ns.fail(codePlayFailed, name, "Failed to play %s: %s.", name, said)
+	ns.session.guessed(why)
+	return err
 }
 
 // announce sends what comes before the first picture: PROTOCOL.md §4 and §5.
