@@ -56,6 +56,7 @@ func TestNotesOfInstance(t *testing.T) {
 		{"", []string{"secret lobby-publish-key --namespace team-a", `"$URL/cam?key=$KEY"`}, nil},
 		{"{name: hall, spec: {access: {publish: {secretName: ours}}}}", []string{"appinstance hall ", "secret ours --namespace team-a"}, nil},
 		{"spec: {access: {publish: {mode: Anyone}}}", []string{"anyone may", `-f flv "$URL/cam"`}, []string{"KEY", "WEB"}},
+		{"{spec: {web: {}, access: {play: {mode: Key}}}}", []string{`ffplay "$URL/cam?key=$KEY"`, `"$WEB/cam/index.m3u8?key=$KEY"`}, nil},
 		{"{spec: {web: {}}}", []string{".status.webURL", `"$WEB/cam/index.m3u8"`}, nil},
 	} {
 		t.Run(test.values, func(t *testing.T) {

@@ -19,9 +19,16 @@ func banner(w io.Writer, s *server.Server, version string) {
 	for _, one := range s.Served() {
 		url := rtmp + "/" + one.Path()
 		// The key itself is never printed: in a pod this output is a log.
-		publish := "'" + url + "/test'"
+		withKey := func(url string) string { return fmt.Sprintf(`"%s?key=$(cat '%s')"`, url, one.KeyFile) }
+		publish, play := "'"+url+"/test'", "ffplay "+url+"/test"
 		if one.KeyFile != "" {
-			publish = fmt.Sprintf(`"%s/test?key=$(cat '%s')"`, url, one.KeyFile)
+			publish = withKey(url + "/test")
+		}
+		switch one.Play {
+		case v1alpha1.PlayKey:
+			play = "ffplay " + withKey(url+"/test")
+		case v1alpha1.PlayNobody:
+			play = "nobody may (spec.access.play)"
 		}
 		fmt.Fprintf(w, "\n  %s\n", url)
 		if a := s.RTMPSAddr(); a != nil {
@@ -29,10 +36,14 @@ func banner(w io.Writer, s *server.Server, version string) {
 		}
 		fmt.Fprintf(w, `    recordings  %s  (%s)
     publish     ffmpeg -re -f lavfi -i testsrc2=s=1280x720:r=30 -f lavfi -i sine -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p -c:a aac -f flv %s
-    play        ffplay %s/test
-`, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, url)
-		if a := s.WebAddr(); a != nil {
-			fmt.Fprintf(w, "    browser     http://%s%s%s/test\n", dialable(a), public.WatchPath, one.Path())
+    play        %s
+`, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, play)
+		if a := s.WebAddr(); a != nil && one.Play != v1alpha1.PlayNobody {
+			key := ""
+			if one.Play == v1alpha1.PlayKey {
+				key = "?key=KEY"
+			}
+			fmt.Fprintf(w, "    browser     http://%s%s%s/test%s\n", dialable(a), public.WatchPath, one.Path(), key)
 		}
 	}
 	for _, a := range s.Applications() {

@@ -54,7 +54,7 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 	if err != nil {
 		return fmt.Errorf("recordings of %s/%s: %w", app, name, err)
 	}
-	served := Served{Application: app, Instance: name, Recording: doc.Spec.Recording.Mode, Streams: dir}
+	served := Served{Application: app, Instance: name, Recording: doc.Spec.Recording.Mode, Streams: dir, Play: doc.Spec.Access.Play.Mode}
 	rules := s.rules(doc)
 	if doc.Spec.Access.Publish.Mode != v1alpha1.PublishAnyone {
 		keys := s.addKeys(app, name, doc.Spec.Access.Publish, log)

@@ -148,6 +148,7 @@ type Served struct {
 	Recording             v1alpha1.RecordingMode
 	Streams               string // folder of the recorded streams
 	KeyFile               string // holds the publish key; empty when anyone may publish
+	Play                  v1alpha1.PlayMode
 }
 
 // Path is what follows the host in an RTMP URL: application/instance, without

@@ -13,8 +13,8 @@ export const byHLS = {
     let over = false;
     let timer = 0;
     let tries = 0;
-    const track = /\?.*/.exec(stream.name)?.[0] ?? "";
-    const url = `/${stream.path.split("/").map(encodeURIComponent).join("/")}/index.m3u8${track}`;
+    const said = /\?.*/.exec(stream.name)?.[0] ?? "";
+    const url = `/${stream.path.split("/").map(encodeURIComponent).join("/")}/index.m3u8${said}`;
 
     async function look() {
       try {

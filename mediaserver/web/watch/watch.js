@@ -16,7 +16,7 @@ import { byRTMP } from "./rtmp.js";
  * @property {string} path APPLICATION/INSTANCE/NAME, as addresses have it
  * @property {string} application
  * @property {string} instance
- * @property {string} name in the instance, with ?track= where one was asked for
+ * @property {string} name in the instance, with ?track= and ?key= as the page has them
  *
  * @typedef {object} Says
  * @property {(text: string) => void} waiting nobody publishes it yet, or no longer
@@ -29,8 +29,8 @@ import { byRTMP } from "./rtmp.js";
 
 const query = new URLSearchParams(location.search);
 const { name: path, application, instance, stream } = document.body.dataset;
-const track = query.get("track");
-const wanted = { path, application, instance, name: track === null ? stream : `${stream}?track=${track}` };
+const said = new URLSearchParams([...query].filter(([name]) => name === "track" || name === "key")).toString();
+const wanted = { path, application, instance, name: said === "" ? stream : `${stream}?${said}` };
 const of = (id) => document.getElementById(id);
 const video = of("video");
 

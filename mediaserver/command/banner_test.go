@@ -1,0 +1,46 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"flashpod.dev/flashpod/api/v1alpha1/manifest"
+	"flashpod.dev/flashpod/mediaserver/server"
+)
+
+// What the banner has to paste shows the key where playing needs one, and is not there
+// where nobody may play.
+func TestBannerOfWhoMayPlay(t *testing.T) {
+	t.Parallel()
+	for mode, c := range map[string]struct{ has, lacks string }{
+		"Anyone": {"/app/one/test\n    browser", "ffplay \"rtmp"},
+		"Key":    {"/-/watch/app/one/test?key=KEY", "ffplay rtmp"},
+		"Nobody": {"nobody may", "ffplay"},
+	} {
+		docs, err := manifest.Load(strings.NewReader("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: one}\n"+
+			"spec: {application: app, web: {}, access: {play: {mode: "+mode+"}}}"), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const free = "127.0.0.1:0"
+		s, err := server.New(server.Config{Data: t.TempDir(), RTMPAddress: free, HTTPAddress: free, WebAddress: free}, docs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		banner(&out, s, "test")
+		over, end := context.WithCancel(t.Context())
+		end()
+		if err := s.Run(over); err != nil {
+			t.Error(err)
+		}
+		if said := out.String(); !strings.Contains(said, c.has) || strings.Contains(said, c.lacks) {
+			t.Errorf("%s: no %q, or %q, in\n%s", mode, c.has, c.lacks, said)
+		}
+	}
+}
