@@ -123,6 +123,7 @@ func (c *client) CheckBandwidth()                                 {}
 func (c *client) Ping()                                           {}
 func (c *client) SetBandwidth(int64, int64)                       {}
 func (c *client) Disconnect()                                     {}
+func (c *client) Fail(error)                                      {}
 func (c *client) Shutdown(string)                                 { c.told.Add(1) }
 
 func (c *client) Tell(sharedobject.Update, sharedobject.Waiter) bool { return true }

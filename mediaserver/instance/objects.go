@@ -1,6 +1,9 @@
 package instance
 
 import (
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
@@ -75,6 +78,7 @@ func (o *owner) newObject(key objectKey, c session.Client) (*object, string) {
 		Budget: o.budgets.Queues, // slots come first: who is not told can be told later
 		Turn:   o.budgets.Turns.For(""),
 		Lost:   func(n int) { inst.seen.lostSends.Add(uint64(n)) },
+		Unpaid: endUnpaid,
 	})
 	o.objects[key] = obj
 	o.seen.objects.Add(1)
@@ -82,6 +86,15 @@ func (o *owner) newObject(key objectKey, c session.Client) (*object, string) {
 		o.load(obj, c.Address)
 	}
 	return obj, ""
+}
+
+var errUnpaid = fmt.Errorf("%w: answers about shared objects that the client does not take", rtmp.ErrUsedUp)
+
+// endUnpaid ends the connection of a client that no budget pays for any more.
+func endUnpaid(s sharedobject.Subscriber) {
+	if p, ok := s.(session.Peer); ok {
+		p.Fail(errUnpaid)
+	}
 }
 
 // join has a client hear of an object, from its state on, or says why no budget pays

@@ -1,16 +1,26 @@
 package instance
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 // deaf is a client that takes nothing of what happens to its objects.
-type deaf struct{ client }
+type deaf struct {
+	client
+	failed atomic.Pointer[error] // why it was ended
+}
+
+func (d *deaf) Fail(why error) { d.failed.Store(&why) }
 
 func (d *deaf) Tell(_ sharedobject.Update, w sharedobject.Waiter) bool { return w == nil }
 
@@ -34,7 +44,7 @@ func TestClientsThatDoNotReadTakeNoSlots(t *testing.T) {
 	honest.answered(t, objects, isUsed)
 	for i := range clients {
 		r := requests(fmt.Sprint("deaf", i), fmt.Sprint("192.0.2.", i), "", joins)
-		d := &deaf{client{id: r.Client.ID}}
+		d := &deaf{client: client{id: r.Client.ID}}
 		asked(t, func(done func(session.ConnectAnswer)) {
 			g.Connect(session.ConnectRequest{Client: r.Client}, d, done)
 		})
@@ -59,6 +69,40 @@ func TestClientsThatDoNotReadTakeNoSlots(t *testing.T) {
 	}
 	if q := g.budgets.Queues; q.Used() > q.Max() || q.Used() < q.Max()/2 {
 		t.Errorf("%d bytes of %d wait", q.Used(), q.Max())
+	}
+}
+
+// A client for whose answers nobody pays is ended with that: it hears everything that it
+// has asked for, or nothing more.
+func TestAnswersThatNobodyPaysForEndTheClient(t *testing.T) {
+	t.Parallel()
+	g := receive(t, t.TempDir(), sharedobject.StoreOptions{}, Rules{})
+	asked(t, func(done func(struct{})) {
+		g.post(func(*owner) {
+			g.budgets.Queues = g.budgets.Objects.Part("shared object queues", 16<<10)
+			done(struct{}{})
+		})
+	})
+	honest := g.connect("honest", "192.0.2.99")
+	g.say("honest", "192.0.2.99", "chat", joins)
+	honest.answered(t, 1, isUsed) // its file is read
+	r := session.Client{ID: "deaf", Address: "192.0.2.1:1000"}
+	d := &deaf{client: client{id: r.ID}}
+	asked(t, func(done func(session.ConnectAnswer)) { g.Connect(session.ConnectRequest{Client: r}, d, done) })
+	t.Cleanup(func() { g.Leave(r) })
+	g.say(r.ID, "192.0.2.1", "chat", joins)
+	for range 10 {
+		g.say(r.ID, "192.0.2.1", "chat", change(t, "slot", 10))
+	}
+	if why := d.failed.Load(); why != nil {
+		t.Errorf("ten answers that wait end it: %v", *why)
+	}
+	for range 1000 {
+		g.say(r.ID, "192.0.2.1", "chat", change(t, "slot", 10))
+	}
+	servertest.Eventually(t, "it is ended", func() bool { return d.failed.Load() != nil })
+	if why := *d.failed.Load(); !errors.Is(why, rtmp.ErrUsedUp) || !strings.Contains(why.Error(), "shared objects") {
+		t.Error(why)
 	}
 }
 

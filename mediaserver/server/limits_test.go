@@ -54,6 +54,7 @@ func (g guest) CheckBandwidth()                                 {}
 func (g guest) Ping()                                           {}
 func (g guest) SetBandwidth(int64, int64)                       {}
 func (g guest) Disconnect()                                     {}
+func (g guest) Fail(error)                                      {}
 func (g guest) Shutdown(string)                                 {}
 
 func (g guest) Tell(sharedobject.Update, sharedobject.Waiter) bool { return true }

@@ -75,6 +75,9 @@ type Peer interface {
 	SetBandwidth(toClient, toServer int64)
 	// Disconnect ends the connection, once all that was said to the client is sent.
 	Disconnect()
+	// Fail ends the connection at once, since the client cannot be told what it waits for;
+	// the log says why.
+	Fail(why error)
 	// Bytes returns what the connection has received and sent so far. It does
 	// not wait: a link keeps the figures that it was sent last.
 	Bytes() (in, out uint64)

@@ -42,6 +42,9 @@ func (s *Session) Disconnect() {
 	})
 }
 
+// Fail implements Peer.
+func (s *Session) Fail(why error) { _ = s.conn.CloseWithError(why) } // Serve returns it
+
 // CheckBandwidth implements Peer.
 func (s *Session) CheckBandwidth() {
 	s.after(0, func(in bool) {

@@ -98,6 +98,8 @@ func (f farPeer) SetBandwidth(toClient, toServer int64) {
 }
 func (f farPeer) Disconnect() { f.p.back.send(f.peer.Disconnect) }
 
+func (f farPeer) Fail(why error) { f.p.back.send(func() { f.peer.Fail(why) }) }
+
 func (f farPeer) Shutdown(reason string) { f.p.back.send(func() { f.peer.Shutdown(reason) }) }
 
 func (f farPeer) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {

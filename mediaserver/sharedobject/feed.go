@@ -44,6 +44,10 @@ type FeedConfig struct {
 	// Lost, if there is one, is told how many messages of so.send were not told
 	// somebody, because it does not take them, or is still being told what there is.
 	Lost func(messages int)
+	// Unpaid, if there is one, is told of a subscriber that does not hear what has come of
+	// something that it has asked for, since nobody pays for what waits for it. What it is
+	// told from then on has a gap, and so it is to be ended. It must not wait.
+	Unpaid func(Subscriber)
 }
 
 // entry is one thing that happens, in the order of the feed.

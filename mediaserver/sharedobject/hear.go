@@ -51,22 +51,33 @@ func (s *Subscription) hearOwn(b *batch) (heard int, all bool) {
 }
 
 // owe has it told the answers in a batch of which it has heard so many events, once it
-// has been told what happened before them. Of the object it knows no more with them.
+// has been told what happened before them. Of the object it knows no more with them. An
+// answer that nobody pays for is not passed over: whoever waits for it is ended.
 func (s *Subscription) owe(b *batch, heard int) {
 	before, events := b.answersTo(s, heard)
 	if len(s.owed) == 0 && s.cursor.at >= before {
-		s.tellOwn(events, func(int) uint32 { return 0 })
+		if s.tellOwn(events, func(int) uint32 { return 0 }) < len(events) {
+			s.unpaid()
+		}
 		return
 	}
 	for len(events) > 0 {
 		n := fitting(events)
 		one, ok := s.queue.keep(s.feed, 0, events[:n])
 		if !ok {
+			s.unpaid()
 			return
 		}
 		one.before = before
 		s.owed = append(s.owed, one)
 		events = events[n:]
+	}
+}
+
+// unpaid says that answers are lost.
+func (s *Subscription) unpaid() {
+	if s.feed.cfg.Unpaid != nil {
+		s.feed.cfg.Unpaid(s.to)
 	}
 }
 
