@@ -32,7 +32,8 @@
 //
 // Memory (Limits.Memory) is all that a script has, with source, bytecode and what the engine knows of them. It comes from a range of
 // addresses that has no more (see arena), so that nothing in the engine can forget to count. When it is used up, the script gets an
-// error, which it may catch; a call that ends by it is ErrMemory. The runtime goes on; if the script holds on to what it has, it
+// error, which it may catch; a call that ends by it is ErrMemory. What it lets go of is paid for (Limits.Pays) no longer than its call, as
+// far as it lies together (a megabyte stays for the next). The runtime goes on; if the script holds on to what it has, it
 // will fail again. Not in that range are variables and operands of the calls under way, 16 MB at most at a depth of 1,000, which the
 // engine is stopped at (frameBytes); the goroutine's stack, at 3 KB a call; and what Go keeps of values, which Limits.Handles and
 // Limits.Value bound.

@@ -70,6 +70,10 @@ func onRealloc(tls *libc.TLS, state, p uintptr, size uint64) uintptr {
 // what the script holds, and taken back as soon as there is room for it twice.
 const reserve = 64 << 10
 
+// spareMemory is how much of the runtime's memory may be free, and paid for, between two calls: with more, all that is free in large
+// pieces is given back, and so is what was paid for it.
+const spareMemory = 1 << 20
+
 func (r *Runtime) giveUpReserve() {
 	if r.spare != 0 {
 		r.mem.Free(r.spare)
@@ -89,7 +93,7 @@ func onSize(_ *libc.TLS, p uintptr) uint64 { return uint64(arena.Size(p)) }
 // Memory is what a runtime uses, in bytes.
 type Memory struct {
 	Used  int // of the script's
-	Taken int // of the system's at most: what was used once and is not given back yet
+	Taken int // of the system's at most, and paid for: what was used once and is not given back yet
 	Limit int
 }
 

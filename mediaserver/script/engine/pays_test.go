@@ -40,3 +40,30 @@ func TestMemoryIsPaidFor(t *testing.T) {
 		t.Errorf("%d bytes are paid for after the end", all.Used())
 	}
 }
+
+// What a script lets go of is paid for no more, whatever else it keeps, and paid for again when it is needed.
+func TestMemoryThatIsLetGoIsGivenBack(t *testing.T) {
+	t.Parallel()
+	all := budget.New("memory of scripts", 64<<20)
+	r := open(t, engine.Limits{Memory: 64 << 20, Pays: all, Time: time.Minute})
+	const peak = "all = []; for (var i = 0; i < 50000; i++) all.push({n: i, s: 'x' + i}); kept = [all[25000], all[49999]]; all.length"
+	for range 3 {
+		before := all.Used()
+		load(t, r, "var all, kept; "+peak)
+		most := all.Used()
+		load(t, r, "all = null")
+		if used := all.Used(); most < 6<<20 || used > before+1<<20 || used > 2<<20 {
+			t.Errorf("%d bytes are paid for before, %d with much, and %d after that", before, most, used)
+		}
+		if got := text(t, r, "kept[0].s + kept[1].s"); got != "x25000x49999" {
+			t.Errorf("it has kept %s", got)
+		}
+	}
+	all.Owe(all.Max() - all.Used()) // others have it by now
+	if e := fails(t, r, peak); !errors.Is(e, engine.ErrMemory) {
+		t.Error(e)
+	}
+	if got := text(t, r, "kept[0].s + kept[1].s"); got != "x25000x49999" {
+		t.Errorf("it has kept %s", got)
+	}
+}

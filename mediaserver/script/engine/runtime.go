@@ -190,6 +190,7 @@ func (r *Runtime) settle(err error) error {
 		r.takeReserve()
 	}
 	r.slots.finish()
+	r.mem.Shrink(spareMemory)
 	return err
 }
 

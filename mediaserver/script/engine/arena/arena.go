@@ -3,7 +3,6 @@ package arena
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"unsafe"
 
@@ -56,14 +55,23 @@ func New(limit int, pays Payer) (*Arena, error) {
 	}
 	a := &Arena{mem: mem, limit: uintptr(limit), pays: pays}
 	a.heap.init(uintptr(unsafe.Pointer(unsafe.SliceData(mem))), a.more, a.idle)
+	a.heap.freeze, a.heap.thaw = a.giveUp, a.takeBack
 	return a, nil
 }
 
 // Limit is how many bytes the arena can hold, with what it needs to know of them.
 func (a *Arena) Limit() int { return int(a.limit) }
 
-// Ready is how many bytes of the arena are usable; those that were never touched cost nothing.
-func (a *Arena) Ready() int { return int(a.ready) }
+// Ready is how many bytes of the arena are usable and paid for; those that were never touched cost nothing.
+func (a *Arena) Ready() int { return int(a.ready - a.frozen) }
+
+// Shrink gives back what is free in large pieces, and what was paid for it, once that is spare bytes or more: less is kept, as what was
+// needed once is needed again. It costs nothing where there is nothing to do.
+func (a *Arena) Shrink(spare int) {
+	if a.Ready()-a.Used() >= spare {
+		a.Trim()
+	}
+}
 
 // more makes at least n more bytes usable, and says how many it made so; 0 when the limit does not allow n.
 func (a *Arena) more(n uintptr) uintptr {
@@ -101,7 +109,6 @@ const madvPopulateWrite = 23 // Linux 5.14
 
 // idle gives the pages between two addresses back to the system; they are zero when they are touched again.
 func (a *Arena) idle(from, to uintptr) {
-	page := uintptr(os.Getpagesize())
 	from = (from + page - 1) / page * page
 	to = to / page * page
 	if from >= to {
@@ -114,6 +121,28 @@ func (a *Arena) idle(from, to uintptr) {
 		return
 	}
 	_ = unix.Madvise(a.mem[from-base:to-base], unix.MADV_DONTNEED) // they cost what they cost, no more
+}
+
+// giveUp gives pages back to the system, and what was paid for so many bytes of them; false: they stay as they are.
+func (a *Arena) giveUp(from, to, paid uintptr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone || a.mem == nil || unix.Madvise(a.mem[from-a.base:to-a.base], unix.MADV_DONTNEED) != nil {
+		return false
+	}
+	a.repay(int64(paid))
+	return true
+}
+
+// takeBack pays for pages that were given up.
+func (a *Arena) takeBack(bytes uintptr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone || a.mem == nil || a.pays != nil && !a.pays.Take(int64(bytes)) {
+		return false
+	}
+	a.paid += int64(bytes)
+	return true
 }
 
 // Revoke makes every address of the arena forbidden, for good: who touches one faults. It may be called by any goroutine, more than once.

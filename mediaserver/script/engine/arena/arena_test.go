@@ -8,9 +8,11 @@ import (
 	"unsafe"
 )
 
-func open(t testing.TB, limit int) *Arena {
+func open(t testing.TB, limit int) *Arena { return openPaid(t, limit, nil) }
+
+func openPaid(t testing.TB, limit int, pays Payer) *Arena {
 	t.Helper()
-	a, err := New(limit, nil)
+	a, err := New(limit, pays)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,14 +30,56 @@ func memory(p uintptr, n int) []byte { return unsafe.Slice((*byte)(unsafe.Add(ni
 func TestBlocksKeepWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(5) {
-		play(t, open(t, 4<<20), rand.New(rand.NewPCG(seed, 1)), 4000)
+		play(t, 4<<20, rand.New(rand.NewPCG(seed, 1)), 4000)
+	}
+}
+
+// purse pays for so much.
+type purse struct{ paid, most int64 }
+
+func (p *purse) Take(n int64) bool {
+	if p.paid+n > p.most {
+		return false
+	}
+	p.paid += n
+	return true
+}
+func (p *purse) Give(n int64) { p.paid -= n }
+
+// consistent looks at all blocks, and at what is paid.
+func consistent(t *testing.T, a *Arena, p *purse) {
+	t.Helper()
+	var used, frozenBytes, before uintptr
+	var was uintptr // the state of the block before
+	for b := a.base; b < a.end-overhead; b += before {
+		size, state := at(b).size&^state, at(b).size&state
+		if at(b).before != before || size < smallest || size%align != 0 {
+			t.Fatalf("a block of %d bytes at %#x behind one of %d, which it says has %d", size, b, before, at(b).before)
+		}
+		switch state {
+		case 0:
+			used += size
+		case frozen:
+			t.Fatalf("a block at %#x is in use and frozen", b)
+		case free:
+			if was == free {
+				t.Fatalf("two free blocks beside one another, at %#x", b)
+			}
+		case free | frozen:
+			frozenBytes += bytesInside(b, size)
+		}
+		before, was = size, state
+	}
+	if used != a.used || frozenBytes != a.frozen || int64(a.Ready()) != p.paid || a.paid != p.paid {
+		t.Fatalf("%d bytes are used, and %d said so; %d frozen, and %d said so; %d ready, %d paid, and %d said so",
+			used, a.used, frozenBytes, a.frozen, a.Ready(), p.paid, a.paid)
 	}
 }
 
 func FuzzBlocks(f *testing.F) {
 	f.Add(uint64(1), 100)
 	f.Fuzz(func(t *testing.T, seed uint64, steps int) {
-		play(t, open(t, 1<<20), rand.New(rand.NewPCG(seed, 2)), min(max(steps, 0), 5000))
+		play(t, 1<<20, rand.New(rand.NewPCG(seed, 2)), min(max(steps, 0), 5000))
 	})
 }
 
@@ -44,16 +88,40 @@ type block struct {
 	want []byte
 }
 
-func play(t *testing.T, a *Arena, r *rand.Rand, steps int) {
+func play(t *testing.T, limit int, r *rand.Rand, steps int) {
 	t.Helper()
+	p := &purse{most: int64(limit)}
+	a := openPaid(t, limit, p)
+	defer func() {
+		if err := a.Close(); err != nil || p.paid != 0 {
+			t.Errorf("%v, and %d bytes are paid for in the end", err, p.paid)
+		}
+	}()
 	var blocks []block
 	fill := func(p uintptr, n int) block {
 		b := block{p, bytes.Repeat([]byte{byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32())}, n/3+1)[:n]}
 		copy(memory(p, n), b.want)
 		return b
 	}
-	size := func() int { return r.IntN(1 << (1 + r.IntN(17))) }
+	size := func() int { return r.IntN(1 << (1 + r.IntN(20))) }
 	for range steps {
+		p.most = int64(limit)
+		if r.IntN(4) == 0 { // others have what is left
+			p.most = p.paid
+		}
+		switch i := r.IntN(50); {
+		case i > 45:
+			consistent(t, a, p)
+			a.Shrink(r.IntN(limit))
+			consistent(t, a, p)
+			continue
+		case i == 45: // a script lets go of nearly all it has
+			for len(blocks) > 2 {
+				a.Free(blocks[len(blocks)-1].p)
+				blocks = blocks[:len(blocks)-1]
+			}
+			continue
+		}
 		switch i := r.IntN(3); {
 		case i == 0 || len(blocks) == 0:
 			n := size()
@@ -84,11 +152,12 @@ func play(t *testing.T, a *Arena, r *rand.Rand, steps int) {
 		check(t, b)
 		a.Free(b.p)
 	}
+	p.most = int64(limit)
 	if a.Used() != 0 {
 		t.Fatalf("%d bytes are in use after all were freed", a.Used())
 	}
-	if p := a.Alloc(uintptr(a.Ready() - 3*overhead - a.Ready()/parts)); p == 0 {
-		t.Fatalf("what was freed is not one block again: no room for nearly all of %d bytes", a.Ready())
+	if ready := int(a.ready); ready > 0 && a.Alloc(uintptr(ready-3*overhead-ready/parts)) == 0 {
+		t.Fatalf("what was freed is not one block again: no room for nearly all of %d bytes", ready)
 	}
 }
 

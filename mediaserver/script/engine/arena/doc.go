@@ -1,5 +1,5 @@
-// Package arena is the memory of one runtime: a range of addresses that is reserved at once, made usable as it is needed, never larger
-// than its limit, and that can be taken away from a goroutine that uses it.
+// Package arena is the memory of one runtime: a range of addresses that is reserved at once, made usable, and paid for, as it is needed,
+// given back where it is not, never larger than its limit, and that can be taken away from a goroutine that uses it.
 //
 // A script's engine allocates here and nowhere else, so that a script cannot take more than the limit, that all it had is given back in
 // one call however badly it ended, and that a loop inside the engine which looks at no flag is ended all the same: Revoke makes every

@@ -9,6 +9,9 @@ import (
 // each), as in Masmano, Ripoll, Crespo and Real, "TLSF: a new dynamic memory allocator for real-time systems", ECRTS 2004: to allocate
 // and to free costs the same whatever the script did before, and neighbours that are free are one block. What is known of a block stands
 // before it; which lists have blocks is kept outside of the range.
+//
+// A large free block may be frozen: the pages inside of it are given back, and nobody pays for them. It is thawed, in part, before any of
+// it is used, and is not joined with its neighbours before they are frozen with it (see frozen.go).
 type heap struct {
 	base  uintptr                 // where the range begins
 	end   uintptr                 // where the usable part ends: the last block's end
@@ -18,6 +21,11 @@ type heap struct {
 	lists [powers][parts]uintptr  // the first free block of each list, 0 if none
 	more  func(n uintptr) uintptr // makes at least n bytes at end usable, returns how many, or 0
 	idle  func(from, to uintptr)  // gives what lies between back to the system
+
+	frozen uintptr                           // bytes inside of frozen blocks
+	apart  uintptr                           // of free blocks that may lie beside frozen ones
+	freeze func(from, to, paid uintptr) bool // gives pages back, and what was paid for so many bytes of them
+	thaw   func(bytes uintptr) bool          // pays for pages that will be used
 }
 
 const (
@@ -28,12 +36,14 @@ const (
 	partBits = 4
 	powers   = 32 // of two, from smallest up
 
-	free = 1 // bit of header.size
+	free   = 1 // bits of header.size
+	frozen = 2
+	state  = free | frozen
 )
 
-// header stands before each block. A block's size is a multiple of 16, so that the lowest bit says whether it is free.
+// header stands before each block. A block's size is a multiple of 16, so that the lowest bits say whether it is free, and frozen.
 type header struct {
-	size   uintptr // of the block with this header, and the bit free
+	size   uintptr // of the block with this header, and its state
 	before uintptr // the size of the block that lies before, 0 for the first
 	next   uintptr // of a free block: the next and the previous one of its list
 	prev   uintptr
@@ -69,10 +79,15 @@ func (h *heap) Alloc(n uintptr) uintptr {
 	}
 	size := blockSize(n)
 	b := h.find(size)
+	if b == 0 && h.apart > 0 {
+		h.gather()
+		b = h.find(size)
+	}
 	if b == 0 {
-		if b = h.grow(size); b == 0 {
-			return 0
-		}
+		b = h.grow(size)
+	}
+	if b == 0 || at(b).size&frozen != 0 && !h.use(b, size) {
+		return 0
 	}
 	h.unlink(b)
 	h.cut(b, size)
@@ -104,6 +119,11 @@ func (h *heap) find(size uintptr) uintptr {
 // grow makes a free block of at least size bytes at the end of the range. The last block's size is kept in a header of no size behind it,
 // which is what its neighbour would be.
 func (h *heap) grow(size uintptr) uintptr {
+	if h.frozen > 0 {
+		if last := h.end - overhead - at(h.end-overhead).before; at(last).size&frozen != 0 && !h.use(last, at(last).size&^state) {
+			return 0
+		}
+	}
 	got := h.more(size + overhead)
 	if got == 0 {
 		return 0
@@ -124,7 +144,7 @@ func (h *heap) grow(size uintptr) uintptr {
 
 // cut makes what a block has more than size bytes a free block, where that is worth it.
 func (h *heap) cut(b, size uintptr) {
-	all := at(b).size &^ free
+	all := at(b).size &^ state
 	if all-size < smallest {
 		at(b).size = all
 		return
@@ -136,21 +156,38 @@ func (h *heap) cut(b, size uintptr) {
 	h.join(rest)
 }
 
-// join makes a block free, one with its neighbours that are free, and puts it into its list.
+// join makes a block free, one with its neighbours that are free and not frozen, and puts it into its list.
 func (h *heap) join(b uintptr) uintptr {
-	size := at(b).size &^ free
-	if next := b + size; at(next).size&free != 0 {
+	size, apart := at(b).size&^state, false
+	switch next := b + size; at(next).size & state {
+	case free:
 		h.unlink(next)
-		size += at(next).size &^ free
+		size += at(next).size &^ state
+	case free | frozen:
+		apart = true
 	}
-	if before := at(b).before; before != 0 && at(b-before).size&free != 0 {
-		b -= before
-		h.unlink(b)
-		size += before
+	if before := at(b).before; before != 0 {
+		switch at(b-before).size & state {
+		case free:
+			b -= before
+			h.unlink(b)
+			size += before
+		case free | frozen:
+			apart = true
+		}
 	}
-	at(b).size = size | free
+	if apart {
+		h.apart += size
+	}
 	at(b + size).before = size
-	power, part := list(size)
+	h.link(b, size|free)
+	return b
+}
+
+// link puts a free block into its list.
+func (h *heap) link(b, size uintptr) {
+	at(b).size = size
+	power, part := list(size &^ state)
 	head := h.lists[power][part]
 	at(b).next, at(b).prev = head, 0
 	if head != 0 {
@@ -159,11 +196,10 @@ func (h *heap) join(b uintptr) uintptr {
 	h.lists[power][part] = b
 	h.parts[power] |= 1 << part
 	h.first |= 1 << power
-	return b
 }
 
 func (h *heap) unlink(b uintptr) {
-	power, part := list(at(b).size &^ free)
+	power, part := list(at(b).size &^ state)
 	next, prev := at(b).next, at(b).prev
 	if next != 0 {
 		at(next).prev = prev
@@ -205,9 +241,10 @@ func (h *heap) Realloc(p, n uintptr) uintptr {
 	}
 	b, size := p-overhead, blockSize(n)
 	old := at(b).size
-	if next := b + old; size > old && at(next).size&free != 0 && old+at(next).size&^free >= size {
+	if next := b + old; size > old && at(next).size&free != 0 && old+at(next).size&^state >= size &&
+		(at(next).size&frozen == 0 || h.use(next, size-old)) {
 		h.unlink(next)
-		all := old + at(next).size&^free
+		all := old + at(next).size&^state
 		at(b).size = all
 		at(b + all).before = all
 		h.used += all - old
@@ -233,15 +270,4 @@ func Size(p uintptr) uintptr {
 		return 0
 	}
 	return at(p-overhead).size - overhead
-}
-
-// Trim gives the pages of all large free blocks back to the system.
-func (h *heap) Trim() {
-	for power := bits.Len64(giveBack) - 1 - 5; power < powers; power++ {
-		for _, b := range h.lists[power] {
-			for ; b != 0; b = at(b).next {
-				h.idle(b+smallest, b+at(b).size&^free)
-			}
-		}
-	}
 }
