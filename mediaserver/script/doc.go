@@ -55,7 +55,9 @@
 // A NetStream's media go from the instance's stream to the far server in a goroutine
 // of their own, which the script only begins and ends: a hundred such, and a far server
 // that takes too little is spared what lies before a newer keyframe. Of what far servers
-// call and tell, a hundred wait for the script, a connection.
+// call and tell, a hundred wait for the script, a connection. What one plays for
+// Stream.play is paid for as answers are (outgoing.Config.Memory), and 8 MiB of it, or one
+// message, wait for a stream.
 //
 // Of a shared object that another server keeps, what waits for that server is bounded by
 // what the object may have: slots that are gone here and not yet there count as if they

@@ -99,7 +99,7 @@ func (l *link) connect(ctx context.Context, network *outgoing.Network, u *rtmp.U
 		return nil, nil, err
 	}
 	conn := rtmp.NewClientConn(socket, rtmp.Config{MaxMessageSize: maxFar})
-	conn.SetLimits(rtmp.Limits{Message: maxFar, Media: maxFarFrame, Held: maxFar + maxFarFrame, Keeps: true})
+	conn.SetLimits(rtmp.Limits{Message: maxFar, Media: maxFarFrame, Held: maxFar + maxFarFrame, Keeps: true, Budget: network.Memory()})
 	context.AfterFunc(ctx, func() { conn.Close() })
 	if err := conn.Handshake(); err != nil {
 		conn.Close()

@@ -3,7 +3,6 @@ package script
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -11,9 +10,11 @@ import (
 )
 
 const (
-	// maxPulled is how many messages of a far stream wait for who plays it: then its
-	// connection is read no further.
-	maxPulled = 64
+	// maxPulled is how many messages of a far stream wait for who plays it, and
+	// maxPulledBytes how much they may have, but for one alone: then its connection is
+	// read no further.
+	maxPulled      = 64
+	maxPulledBytes = 8 << 20
 	// maxFarFrame is how large a frame of a far server may be, in bytes.
 	maxFarFrame = 8 << 20
 )
@@ -24,8 +25,8 @@ type pull struct {
 	name          string
 	start, length time.Duration // as play has them; length below 0: all of it
 
-	came chan *rtmp.Message // nil: who publishes it there has gone
-	over chan error         // of capacity one; nil: it has been played to its end
+	came pulledMedia
+	over chan error // of capacity one; nil: it has been played to its end
 }
 
 var errNoConnection = errors.New("the NetConnection is not connected")
@@ -46,7 +47,9 @@ func (p *pull) play(ctx context.Context, each func(*rtmp.Message) error) error {
 	playing, stop := context.WithCancel(ctx)
 	defer func() { _ = s.Close() }()
 	defer stop()
-	p.came, p.over = make(chan *rtmp.Message, maxPulled), make(chan error, 1)
+	p.came.begin(p.link.w.network().Memory())
+	defer p.came.end()
+	p.over = make(chan error, 1)
 	s.OnMedia(func(m *rtmp.Message) error { p.media(playing, m); return nil })
 	s.OnStatus(func(info *amf.Object) { p.status(playing, info) })
 	if err := s.PlayPart(asking, p.name, p.start, p.length); err != nil {
@@ -58,11 +61,13 @@ func (p *pull) play(ctx context.Context, each func(*rtmp.Message) error) error {
 // each gives what comes, until it is over.
 func (p *pull) each(ctx context.Context, nc *rtmp.NetConnection, each func(*rtmp.Message) error) error {
 	for {
+		if any, err := p.came.next(each); err != nil {
+			return err
+		} else if any {
+			continue
+		}
 		select {
-		case m := <-p.came:
-			if err := each(m); err != nil {
-				return err
-			}
+		case <-p.came.some:
 			continue
 		case <-ctx.Done():
 			return ctx.Err()
@@ -71,12 +76,9 @@ func (p *pull) each(ctx context.Context, nc *rtmp.NetConnection, each func(*rtmp
 		case err := <-p.over:
 			p.finish(err)
 		}
-		select {
-		case m := <-p.came: // it came before the end
-			if err := each(m); err != nil {
-				return err
-			}
-		default:
+		if any, err := p.came.next(each); err != nil { // it came before the end
+			return err
+		} else if !any {
 			return <-p.over
 		}
 	}
@@ -97,15 +99,12 @@ func (p *pull) media(ctx context.Context, m *rtmp.Message) {
 			return // what is said to a player
 		}
 	}
-	out := *m
-	out.Payload = slices.Clone(m.Payload)
-	p.put(ctx, &out)
+	p.put(ctx, m)
 }
 
 func (p *pull) put(ctx context.Context, m *rtmp.Message) {
-	select {
-	case p.came <- m:
-	case <-ctx.Done():
+	if err := p.came.put(ctx, m); err != nil {
+		p.finish(err)
 	}
 }
 

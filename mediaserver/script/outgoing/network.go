@@ -19,7 +19,8 @@ import (
 // Config is what a Network is made of. Only Hosts is required.
 type Config struct {
 	Hosts *Hosts
-	// Memory pays for what is held of answers; nil: without bound.
+	// Memory pays for what is held of answers, and of what who dials has others send; nil:
+	// without bound.
 	Memory *budget.Budget
 	Limits Limits
 	// Resolver asks DNS; nil: the system's.
@@ -100,6 +101,15 @@ func New(cfg Config) *Network {
 		CheckRedirect: n.redirect,
 	}
 	return n
+}
+
+// Memory pays for what is held of what other servers send, in bytes; nil: without bound.
+// That of a nil Network is nil.
+func (n *Network) Memory() *budget.Budget {
+	if n == nil {
+		return nil
+	}
+	return n.cfg.Memory
 }
 
 const (
