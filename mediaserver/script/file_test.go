@@ -41,6 +41,32 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
+// A disk that others have filled is not filled to its end: what is there is still read.
+func TestFileLeavesTheDiskRoom(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "old.txt", "what was there")
+	f := newFake()
+	start(t, f, script.Config{MinFree: 1 << 60, Folder: dir, Files: files("main.asc", `
+		application.onStatus = function(info) { trace(info.description.replace(/\d+ MiB/g, "so much")) };
+		var f = new File("old.txt");
+		trace(f.open("text", "append") + " " + f.write(" and more"));
+		f.close();
+		trace(f.open("utf8", "read") + " " + f.readln());
+		trace(f.copyTo("new.txt"));
+		trace("done")`)})
+	f.await(t, "done")
+	said := strings.Join(f.all(), "\n")
+	for _, want := range []string{"true false", "true what was there", "\nfalse", "the disk is full: so much are left, of which so much are kept free"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not among\n%s", want, said)
+		}
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
 func TestFileWritesAndReads(t *testing.T) {
 	t.Parallel()
 	dir := runFiles(t, nil, `

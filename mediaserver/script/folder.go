@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -43,6 +45,7 @@ var (
 // that beside runs, one after another.
 type folder struct {
 	path    string
+	minFree int64
 	root    *os.Root
 	written int64
 	made    int
@@ -88,7 +91,7 @@ func beside[T any](w *world, f func() (T, error)) (T, error) {
 // folder is the script's, made when it is first asked for.
 func (w *world) folder() *folder {
 	if w.outward.folder == nil {
-		d := &folder{path: w.host.cfg.Folder, open: map[*openFile]bool{}}
+		d := &folder{path: w.host.cfg.Folder, minFree: w.host.cfg.MinFree, open: map[*openFile]bool{}}
 		w.outward.folder = d
 		context.AfterFunc(w.ctx, d.close)
 	}
@@ -171,15 +174,25 @@ func (d *folder) room(root *os.Root, path string) (there bool, err error) {
 	return false, nil
 }
 
-// grow counts what a file grows by.
+// grow counts what a file grows by, and looks whether the disk has room for it: others
+// write to it, too.
 func (d *folder) grow(from, to int64) error {
 	switch {
 	case to > maxFileSize:
 		return errFileSize
 	case to-from > maxWritten-d.written:
 		return errWritten
+	case to <= from:
+		return nil
 	}
-	d.written += max(to-from, 0)
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.path, &st); err != nil {
+		return err
+	}
+	if free := int64(st.Bavail) * st.Bsize; free-(to-from) < d.minFree {
+		return fmt.Errorf("the disk is full: %d MiB are left, of which %d MiB are kept free", free>>20, d.minFree>>20)
+	}
+	d.written += to - from
 	return nil
 }
 

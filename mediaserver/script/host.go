@@ -21,8 +21,9 @@ type Config struct {
 	// alone. Library, where there is one, is looked in for what is not there.
 	Files, Library fs.FS
 	// Folder is where File writes: a folder of the application's own on the disk; "":
-	// nowhere.
+	// nowhere. MinFree is how many bytes are left free on that disk; 0: 64 MiB.
 	Folder   string
+	MinFree  int64
 	Instance Instance
 	// Network is what the script may reach over the network; nil: nothing. Who has made
 	// it closes it.
@@ -77,6 +78,7 @@ const (
 	defaultSource  = 2 * dialect.MaxSize
 	defaultMemory  = 16 * dialect.MaxSize
 	defaultHandles = 65536
+	defaultMinFree = 64 << 20
 )
 
 func (c *Config) fill() {
@@ -88,6 +90,7 @@ func (c *Config) fill() {
 	c.Limits.Source = cmp.Or(c.Limits.Source, defaultSource)
 	c.Limits.Memory = cmp.Or(c.Limits.Memory, defaultMemory)
 	c.Limits.Handles = cmp.Or(c.Limits.Handles, defaultHandles)
+	c.MinFree = cmp.Or(c.MinFree, defaultMinFree)
 	c.Hostname = cmp.Or(c.Hostname, "localhost")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

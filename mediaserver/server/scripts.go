@@ -13,6 +13,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 	"flashpod.dev/flashpod/mediaserver/script/outgoing"
@@ -51,7 +52,7 @@ func (s *Server) newProgram(from programSource) (*program, error) {
 	log := s.log.With("application", from.application)
 	p := &program{
 		application: from.application, server: s, live: from.live, log: log, hosts: map[string]*script.Host{},
-		config: script.Config{Application: from.application, Folder: from.files, Limits: from.limits, Hostname: hostname(), SecureAs: s.cfg.ScriptSecureAs, FarTime: s.cfg.farTime},
+		config: script.Config{Application: from.application, Folder: from.files, MinFree: recording.DefaultMinFree, Limits: from.limits, Hostname: hostname(), SecureAs: s.cfg.ScriptSecureAs, FarTime: s.cfg.farTime},
 	}
 	if from.settings != nil {
 		p.config.Settings = from.settings
