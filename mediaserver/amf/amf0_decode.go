@@ -140,10 +140,13 @@ func (d *decoder) properties0(to *[]Property, depth int) error {
 	}
 }
 
-// date keeps times that Go can express; anything else is the epoch.
+// maxDate is how far a date may be from 1970, in milliseconds: ECMA-262's own limit.
+const maxDate = 8.64e15
+
+// date is NoDate for what ECMA-262 has no date for.
 func date(ms float64) time.Time {
-	if math.IsNaN(ms) || math.Abs(ms) > 8.64e15 { // ECMA-262's own limit
-		ms = 0
+	if math.IsNaN(ms) || math.Abs(ms) > maxDate {
+		return NoDate
 	}
 	return time.UnixMilli(int64(ms)).UTC()
 }

@@ -106,7 +106,13 @@ func (e *encoder) double(f float64) {
 	e.b = binary.BigEndian.AppendUint64(e.b, math.Float64bits(f))
 }
 
-func (e *encoder) date(t time.Time) { e.double(float64(t.UnixMilli())) }
+func (e *encoder) date(t time.Time) {
+	ms := float64(t.UnixMilli())
+	if math.Abs(ms) > maxDate {
+		ms = math.Float64frombits(0x7ff8 << 48) // as Flash Player writes NaN
+	}
+	e.double(ms)
+}
 
 // IsNull says whether v is null: nil itself, or a pointer to nothing.
 func IsNull(v Value) bool {

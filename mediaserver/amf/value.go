@@ -3,6 +3,8 @@ package amf
 import (
 	"errors"
 	"fmt"
+	"math"
+	"time"
 )
 
 // Value is one AMF value:
@@ -13,7 +15,7 @@ import (
 //	float64              number
 //	int32                AMF3 integer, 29 bits
 //	string               string
-//	time.Time            date, in whole milliseconds, UTC
+//	time.Time            date, in whole milliseconds, UTC; NoDate for an invalid one
 //	XML                  XML document: ActionScript 3's XML, and AMF0's only kind
 //	XMLDocument          XML document of AMF3 that is ActionScript 2's class XML
 //	*Array               strict (dense) array
@@ -34,6 +36,11 @@ import (
 // A value from a peer may hold itself. Whoever looks at all of a value marks
 // the pointers that were looked at, and does not enter one again.
 type Value = any
+
+// NoDate is the invalid date, as ActionScript's new Date(NaN), whose time is NaN on the
+// wire. It is compared by ==. Whatever is farther from 1970 than ECMA-262 has dates is
+// encoded as it.
+var NoDate = time.UnixMilli(math.MinInt64).UTC()
 
 // Undefined is ActionScript's undefined.
 type Undefined struct{}

@@ -38,6 +38,9 @@ func (p plainer) value(v amf.Value) any {
 	case bool, int32, string:
 		return v
 	case time.Time:
+		if v == amf.NoDate {
+			return "Invalid Date"
+		}
 		return v.Format(time.RFC3339Nano)
 	case amf.XML:
 		return string(v)

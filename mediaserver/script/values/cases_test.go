@@ -26,6 +26,7 @@ var cases = []struct {
 	{name: "half of a pair", value: "x\xed\xa0\xbd", want: []string{"v === 'x\\ud83d'"}},
 	{name: "long string", value: strings.Repeat("x", 70000), want: []string{"v.length === 70000"}},
 	{name: "date", value: time.UnixMilli(1234567890123).UTC(), want: []string{"v instanceof Date && v.getTime() === 1234567890123"}},
+	{name: "date that is none", value: amf.NoDate, want: []string{"v instanceof Date && isNaN(v.getTime())"}},
 	{name: "date before 1970", value: time.UnixMilli(-1).UTC(), want: []string{"v.getTime() === -1"}},
 	{name: "list", value: amf.NewArray(1.0, "a", nil, amf.Undefined{}, true), want: []string{
 		"v instanceof Array && v.length === 5", "v[0] === 1 && v[1] === 'a' && v[2] === null && v[3] === undefined && 3 in v && v[4] === true",

@@ -9,7 +9,7 @@
 //	strict array                      array
 //	array with names                  array: names that are numbers are its elements,
 //	                                  others its properties, and length is its length
-//	date                              Date; an invalid one leaves as null
+//	date                              Date, also an invalid one
 //	XML document                      XML (see package xmldoc)
 //	ByteArray                         ByteArray
 //	Vector                            array, as which it leaves

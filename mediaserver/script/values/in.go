@@ -2,6 +2,7 @@ package values
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -191,6 +192,9 @@ func (in *arrival) value(a amf.Value, depth int) (engine.Data, error) {
 	}
 	switch a := a.(type) {
 	case time.Time:
+		if a == amf.NoDate {
+			return engine.Date(math.NaN()), nil
+		}
 		return engine.Date(a.UnixMilli()), nil
 	case amf.XML:
 		return in.xml(string(a))

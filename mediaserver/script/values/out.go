@@ -113,7 +113,7 @@ func (d *departure) value(data engine.Data, depth int) (amf.Value, error) {
 		return plain(data), nil
 	case engine.Date:
 		if math.IsNaN(float64(data)) {
-			return nil, nil
+			return amf.NoDate, nil
 		}
 		return time.UnixMilli(int64(data)).UTC(), nil
 	}

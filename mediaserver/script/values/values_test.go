@@ -155,7 +155,7 @@ func TestOut(t *testing.T) {
 		"new Array(3)":                     amf.NewECMAArray("length", 3.0),
 		"[1, undefined]":                   amf.NewArray(1.0, amf.Undefined{}),
 		"var a = []; a.x = 1; a[2] = 2; a": amf.NewECMAArray("x", 1.0, "2", 2.0),
-		"new Date(NaN)":                    nil,
+		"new Date(NaN)":                    amf.NoDate,
 		"new Number(4)":                    4.0,
 		"new String('s')":                  "s",
 		"new Boolean(false)":               false,
