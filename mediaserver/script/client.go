@@ -25,6 +25,7 @@ type client struct {
 	object    *engine.Object
 	state     clientState
 	access    Access
+	key       string                               // virtualKey
 	bandwidth struct{ toClient, toServer float64 } // bytes a second; 0: as configured
 	after     func(handler string)
 	limit     *time.Timer
@@ -98,6 +99,9 @@ func (w *world) clientProperties() []engine.Property {
 			}
 			return engine.Number(0)
 		}),
+		// FMS had one for each range of Flash Player's versions, by which a stream's name led
+		// to other folders (VirtualKeys); here it is what the script makes it.
+		text("virtualKey", func(c *client) *string { return &c.key }, func(*client) {}),
 		w.access("readAccess", func(a *Access) *string { return &a.Read }),
 		w.access("writeAccess", func(a *Access) *string { return &a.Write }),
 		w.access("audioSampleAccess", func(a *Access) *string { return &a.AudioSample }),
@@ -126,10 +130,19 @@ const maxAccess = 16 << 10
 
 // access is a property whose assignment the instance is told of.
 func (w *world) access(name string, field func(*Access) *string) engine.Property {
+	return text(name, func(c *client) *string { return field(&c.access) }, func(c *client) {
+		if c.state == pending || c.state == accepted {
+			w.instance().SetAccess(c.info.ID, c.access)
+		}
+	})
+}
+
+// text is a property that is a text whatever is assigned, and told is called then.
+func text(name string, field func(*client) *string, told func(*client)) engine.Property {
 	return engine.Property{
 		Name: name, Hidden: true,
 		Get: func(c *engine.Call) (engine.Value, error) {
-			return engine.String(*field(&c.Self.(*client).access)), nil
+			return engine.String(*field(c.Self.(*client))), nil
 		},
 		Set: func(c *engine.Call) error {
 			cl := c.Self.(*client)
@@ -143,10 +156,8 @@ func (w *world) access(name string, field func(*Access) *string) engine.Property
 			if len(text) > maxAccess {
 				return engine.RangeError("%s is longer than %d bytes", name, maxAccess)
 			}
-			*field(&cl.access) = text
-			if cl.state == pending || cl.state == accepted {
-				w.instance().SetAccess(cl.info.ID, cl.access)
-			}
+			*field(cl) = text
+			told(cl)
 			return nil
 		},
 	}

@@ -213,7 +213,7 @@ func TestGlobals(t *testing.T) {
 		script: `Client.prototype.foo = "foo"; var kept;
 			application.onConnect = function(c) { kept = c;
 				trace([c.agent, c.ip, c.protocol, c.secure, c.uri, c.referrer, c.pageUrl, c.id, c.foo, c.readAccess + c.writeAccess + c.audioSampleAccess].join());
-				c.ip = "1.2.3.4"; c.virtualKey = "k"; trace(c.ip + c.virtualKey + (c instanceof Client));
+				c.ip = "1.2.3.4"; trace(typeof c.virtualKey + c.virtualKey.length); c.virtualKey = "k"; trace(c.ip + c.virtualKey + (c instanceof Client));
 				c.readAccess = "a;b"; c.writeAccess = ""; c.videoSampleAccess = "/"; c.audioSampleAccess = null;
 				c.setBandwidthLimit(1000, 2000); c.setBandwidthLimit(0, 3000); trace(c.getBandwidthLimit(0) + " " + c.getBandwidthLimit(1));
 				trace(c.ping()); application.acceptConnection(c); trace(c.ping()); trace(c.getStats().ping_rtt); c.checkBandwidth(); trace(c.getStreamLength("x"));
@@ -227,6 +227,7 @@ func TestGlobals(t *testing.T) {
 			h.Stop(script.StopIdle, func(refused bool) { f.say("refused %v", refused) })
 		},
 		want: `WIN 9,0,45,0,192.0.2.1,rtmp,false,rtmp://host/app/room,http://host/a.swf,http://host/a.html,a,foo,//
+			string0
 			192.0.2.1ktrue
 			access a read=a;b write=/ audio= video=
 			access a read=a;b write= audio= video=
@@ -242,7 +243,7 @@ func TestGlobals(t *testing.T) {
 			5
 			check a
 			12.5
-			id virtualKey foo
+			id foo
 			TypeError: Client cannot be made by a script
 			false
 			falsegone
