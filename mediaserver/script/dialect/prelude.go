@@ -29,7 +29,7 @@ var Prelude = prelude()
 func prelude() string {
 	var out strings.Builder
 	out.WriteString("(function(world,hook){\n")
-	for _, part := range []string{"base", "eval", "sort", "forms"} {
+	for _, part := range []string{"base", "eval", "sort", "dates", "forms"} {
 		text, err := parts.ReadFile("prelude/" + part + ".js")
 		if err != nil {
 			panic(err) // it is not in the program: a mistake in the list

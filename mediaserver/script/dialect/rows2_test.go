@@ -42,7 +42,10 @@ var objectForms = chapter{title: "Objects", rows: []row{
 	{form: "getYear", example: "new Date(2001, 0, 1).getYear()", gave: "101"},
 	{form: "setYear and toGMTString", example: "var d = new Date(0); d.setYear(99); d.toGMTString()", gave: "Fri, 01 Jan 1999 00:00:00 GMT"},
 	{form: "Date.parse of old forms", example: "[Date.parse('Jan 2, 1970 00:00:00 GMT'), Date.parse('1970/1/2 00:00 GMT'), Date.parse('Fri, 02 Jan 1970 00:00:00 GMT+0000')].join()", gave: "86400000,86400000,86400000"},
-	{form: "toLocaleString of a date", example: "new Date(1970, 0, 1).toLocaleString()", gave: "Thu Jan  1 00:00:00 1970", here: "01/01/1970, 12:00:00 AM", why: "SpiderMonkey asked the system"},
+	{form: "toLocaleString of a date", example: "new Date(1970, 0, 1).toLocaleString()", gave: "Thu Jan  1 00:00:00 1970"},
+	{form: "toLocaleDateString and toLocaleTimeString", example: "var d = new Date(2009, 10, 5, 13, 5, 9); d.toLocaleDateString() + ' ' + d.toLocaleTimeString()", gave: "11/05/2009 13:05:09"},
+	{form: "a date as text", example: "String(new Date(2009, 10, 5, 13, 5, 9)).replace(/[+-]\\d{4}.*/, '')", gave: "Thu Nov 05 2009 13:05:09 GMT"},
+	{form: "a date that is none as text", example: "var d = new Date(NaN); [d, d.toLocaleString(), d.toTimeString()].join()", gave: "Invalid Date,Invalid Date,Invalid Date"},
 	{form: "an error's lineNumber and fileName", example: "var e; try {\nnull.x } catch (x) { e = x } e.lineNumber + ' ' + typeof e.fileName", gave: "2 string"},
 	{form: "arguments as text", example: "(function() { return String(arguments) })()", gave: "[object Object]", here: "[object Arguments]", why: "as later editions have it"},
 }}

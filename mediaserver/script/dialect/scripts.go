@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"strconv"
 	"strings"
+	"time"
 )
 
 // maxMade is how much of the sources that a script made itself is kept for
@@ -35,6 +37,9 @@ const (
 	// HookText wants what the author of a function wrote, of the text that the
 	// engine knows.
 	HookText = "text"
+	// HookZone wants what the time zone is called at a time, in milliseconds since 1970;
+	// nothing where that is no name.
+	HookZone = "zone"
 	// HookPart wants a part of the prelude that is seldom needed.
 	HookPart = "part"
 )
@@ -50,12 +55,29 @@ func (s *Scripts) Hook(what, a, b string) string {
 		return s.function(a, b)
 	case HookText:
 		return "+" + s.text(a)
+	case HookZone:
+		return "+" + zone(a)
 	case HookPart:
 		if text, ok := late(a); ok {
 			return "+" + text
 		}
 	}
 	return "-the host knows no " + what
+}
+
+// zone is the local time zone's abbreviation, of letters and digits alone.
+func zone(ms string) string {
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return ""
+	}
+	name, _ := time.UnixMilli(n).Zone()
+	for _, c := range []byte(name) {
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return ""
+		}
+	}
+	return name
 }
 
 // make rewrites what a script made.
