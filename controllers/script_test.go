@@ -33,3 +33,19 @@ func TestScriptIsAskedForSoonAfterAnEdit(t *testing.T) {
 		}
 	}
 }
+
+// What clients have a part in reaches status and events as one line that reads as it is
+// written.
+func TestScriptErrorsArePrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"x is not\ndefined\x1b[2J":               "x is not defined [2J",
+		"user \u202egnp.exe\u202c \u2066b\u2069": "user  gnp.exe   b ",
+		"a\u200eb\u061cc\u2028d\u0085e\x7ff":     "a b c d e f",
+		"naïve – “ok” 日本 \u05d0":                 "naïve – “ok” 日本 \u05d0",
+		"half \xff":                              "half ?",
+	} {
+		if got := (scriptError{Message: text}).String(); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
