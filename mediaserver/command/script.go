@@ -16,8 +16,10 @@ before anybody connects: classes and functions of Flash Media Server, files that
 it loads and that are not there, and what cannot be read. Nothing of it is run.
 
 FOLDER is the application's: its script is main.asc, or what Flash Media Server
-would have taken (scripts/main.asc, main.asc, scripts/main.js, main.js, and the
-same with the application's name for main). What it loads is looked into as well,
+would have taken: archives before others (scripts/main.far, main.far, and the same
+with the application's name for main, in which main.asc is looked for as in a
+folder), then scripts/main.asc, main.asc, scripts/main.js and main.js, and those
+with the application's name. What it loads is looked into as well,
 also in --library, where load looks next. --all adds what old servers had in
 another way, and what is done about it.
 

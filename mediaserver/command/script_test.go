@@ -38,6 +38,7 @@ func TestScriptCheck(t *testing.T) {
 		{2, "--library", []string{good, "--library", filepath.Join(good, "none")}},
 		{2, "choose text or json", []string{good, "-o", "yaml"}},
 		{2, "check needs FOLDER", nil},
+		{0, "scripts/main.far, main.far", []string{"--help"}},
 	} {
 		out, err := flashpod(t.Context(), nil, append([]string{"script", "check"}, c.args...)...)
 		if err != nil {
