@@ -40,6 +40,7 @@ type scripted struct {
 	amf3   int // of them, that speak it
 	rate   rate
 	heard  uint64 // messages of clients that have left
+	told   uint64 // and to them
 
 	problems problems
 }
@@ -102,7 +103,8 @@ func (s *scripted) leave(id string) {
 	if g.amf3 {
 		s.amf3--
 	}
-	s.heard += g.peer.Traffic().MessagesIn
+	t := g.peer.Traffic()
+	s.heard, s.told = s.heard+t.MessagesIn, s.told+t.MessagesOut
 	delete(s.guests, id)
 }
 

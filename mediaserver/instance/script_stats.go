@@ -65,17 +65,18 @@ func (r *rate) look(now time.Time, in, out uint64) {
 // questions.
 func (s *scripted) Stats(answer func(script.Stats)) {
 	is := s.Instance.Stats()
-	var messages uint64
+	var in, out uint64
 	for _, peer := range s.seen.peers() {
-		messages += peer.Traffic().MessagesIn
+		t := peer.Traffic()
+		in, out = in+t.MessagesIn, out+t.MessagesOut
 	}
 	s.mu.Lock()
-	messages += s.heard
+	in, out = in+s.heard, out+s.told
 	s.rate.look(time.Now(), is.Total.BytesIn, is.Total.BytesOut)
 	perIn, perOut := s.rate.perIn, s.rate.perOut
 	s.mu.Unlock()
 	answer(script.Stats{
-		BytesIn: is.Total.BytesIn, BytesOut: is.Total.BytesOut, MessagesIn: messages,
+		BytesIn: is.Total.BytesIn, BytesOut: is.Total.BytesOut, MessagesIn: in, MessagesOut: out,
 		Connects: is.Total.Connections, Disconnects: is.Total.Connections - uint64(is.Connections),
 		BandwidthIn: perIn, BandwidthOut: perOut,
 	})
@@ -93,7 +94,7 @@ func (s *scripted) ClientStats(client string, answer func(script.ClientStats, bo
 	g.rate.look(time.Now(), t.In, t.Out)
 	is := script.ClientStats{
 		Stats: script.Stats{
-			BytesIn: t.In, BytesOut: t.Out, MessagesIn: t.MessagesIn, Connects: 1,
+			BytesIn: t.In, BytesOut: t.Out, MessagesIn: t.MessagesIn, MessagesOut: t.MessagesOut, Connects: 1,
 			BandwidthIn: g.rate.perIn, BandwidthOut: g.rate.perOut,
 		},
 		RoundTrip: float64(t.RoundTrip) / float64(time.Millisecond),

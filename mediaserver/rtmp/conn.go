@@ -94,6 +94,7 @@ type Conn struct {
 	resting  atomic.Bool   // a timer looks at writes again
 	received atomic.Uint64 // bytes
 	heard    atomic.Uint64 // messages
+	told     atomic.Uint64 // messages
 	asked    atomic.Int64  // when the last ping was sent, in ns since 1970
 	trip     atomic.Int64  // how long the last that was answered took, in ns
 
@@ -166,6 +167,13 @@ func pingTime(ns int64) uint32 { return uint32(ns / int64(time.Millisecond)) }
 
 // MessagesIn is the number of messages received so far.
 func (c *Conn) MessagesIn() uint64 { return c.heard.Load() }
+
+// MessagesOut is the number of messages sent so far, those included that wait for the
+// socket.
+func (c *Conn) MessagesOut() uint64 { return c.told.Load() }
+
+// CountSent counts messages that the connection's owner has written.
+func (c *Conn) CountSent(messages int) { c.told.Add(uint64(messages)) }
 
 // BytesIn is the number of bytes received so far.
 func (c *Conn) BytesIn() uint64 { return c.received.Load() }

@@ -9,6 +9,7 @@ type Layout struct {
 	bufs  [][]byte
 	heads []byte
 	size  int
+	count int // messages
 }
 
 // NewLayout makes an empty layout.
@@ -17,7 +18,7 @@ func NewLayout() *Layout { return &Layout{} }
 // Reset empties the layout and lets go of the payloads.
 func (l *Layout) Reset() {
 	clear(l.bufs)
-	l.bufs, l.heads, l.size = l.bufs[:0], l.heads[:0], 0
+	l.bufs, l.heads, l.size, l.count = l.bufs[:0], l.heads[:0], 0, 0
 }
 
 // Size is what was laid out, in bytes.
@@ -29,6 +30,7 @@ func (l *Layout) Full() bool { return len(l.bufs) > maxVector-8 }
 // Add appends a message whose payload is front and then payload. front is
 // copied; payload is not, and stays as it is until the layout was sent.
 func (l *Layout) Add(kind MessageType, streamID uint32, at media.Timestamp, front, payload []byte) {
+	l.count++
 	m := Message{Type: kind, StreamID: streamID, Timestamp: at}
 	// What goes into the first chunk lies with its header.
 	begin := len(l.heads)

@@ -163,8 +163,10 @@ func (c *Conn) enqueue(ms []*Message, laid *Layout, counts bool) error {
 			o.window = binary.BigEndian.Uint32(m.Payload)
 		}
 	}
+	c.CountSent(len(ms))
 	if laid != nil {
 		o.queue = laid.AppendTo(o.queue)
+		c.CountSent(laid.count)
 	}
 	o.queued += len(o.queue) - had
 	c.said.Store(true)

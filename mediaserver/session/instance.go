@@ -91,9 +91,10 @@ type Peer interface {
 
 // Traffic is what has gone over a client's connection.
 type Traffic struct {
-	In, Out    uint64 // bytes
-	MessagesIn uint64
-	RoundTrip  time.Duration // of the last ping that was answered; 0: none was
+	In, Out     uint64 // bytes
+	MessagesIn  uint64
+	MessagesOut uint64        // those included that wait for the client's socket
+	RoundTrip   time.Duration // of the last ping that was answered; 0: none was
 }
 
 // Directory finds the instance that a connect names, and asks it to let the

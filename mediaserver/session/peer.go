@@ -74,7 +74,7 @@ func (s *Session) SetBandwidth(toClient, toServer int64) { s.conn.SetPace(toServ
 // Traffic implements Peer.
 func (s *Session) Traffic() Traffic {
 	in, out := s.Bytes()
-	return Traffic{In: in, Out: out, MessagesIn: s.conn.MessagesIn(), RoundTrip: s.conn.RoundTrip()}
+	return Traffic{In: in, Out: out, MessagesIn: s.conn.MessagesIn(), MessagesOut: s.conn.MessagesOut(), RoundTrip: s.conn.RoundTrip()}
 }
 
 // after has f called: once the client was let in, and with that.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
@@ -285,5 +286,73 @@ func testScriptLimitsBandwidth(t *testing.T, w way) {
 		}
 		trip, _ := got[0].(float64)
 		return trip > 0
+	})
+}
+
+// What a script is told of the messages that its client was sent counts media, too, each
+// message once, also where the socket takes some in part.
+func TestScriptCountsMessages(t *testing.T) { twice(t, testScriptCountsMessages) }
+
+func testScriptCountsMessages(t *testing.T, w way) {
+	h, _ := run(t, w, open.running(`
+		application.onConnect = function(client) { return true };
+		Client.prototype.out = function() { return [this.getStats().msg_out, application.getStats().msg_out] };`))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	nc, streams := netConnection(ctx, t, h, 2)
+	got := picturesOn(streams)
+	if err := streams[0].Publish(ctx, "cam", "live"); err != nil {
+		t.Fatal(err)
+	}
+	if err := streams[1].Play(ctx, "cam", rtmp.PlayLive); err != nil {
+		t.Fatal(err)
+	}
+	joined(t, h, 1)
+	send := func(film ...packet) {
+		t.Helper()
+		for _, p := range film {
+			if err := streams[0].Send(ctx, &rtmp.Message{Type: p.kind, Timestamp: p.time, Payload: []byte(p.payload)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gets(t, "all", got[1], film...)
+	}
+	out := func() (client, all float64) {
+		t.Helper()
+		v, err := nc.Call(ctx, "out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		both, ok := v[0].(*amf.Array)
+		if !ok || len(both.Items) != 2 {
+			t.Fatalf("%v", v)
+		}
+		client, _ = both.Items[0].(float64)
+		all, _ = both.Items[1].(float64)
+		return client, all
+	}
+	send(video(0, "\x17\x01\x00\x00\x00first"))
+	before, allBefore := out()
+	const many = 60
+	var film []packet
+	for n := range many {
+		film = append(film, video(media.Timestamp(40*(n+1)), fmt.Sprintf("\x27\x01\x00\x00\x00%d%s", n, strings.Repeat("x", 20_000))))
+	}
+	send(film...)
+	// Beside media there are the answers to the questions before, and a few about the line.
+	// What was written last may be counted a moment after it has come.
+	answers := 0.0
+	eventually(t, "all are counted", func() bool {
+		answers++
+		client, all := out()
+		for _, n := range []float64{client - before, all - allBefore} {
+			if n > many+answers+20 {
+				t.Fatalf("%v messages with %d of media and %v answers", n, many, answers)
+			}
+			if n < many+answers {
+				return false
+			}
+		}
+		return before >= 5 && allBefore >= before
 	})
 }

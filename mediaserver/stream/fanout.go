@@ -39,9 +39,13 @@ type attachedConn struct {
 	progress time.Time // when the socket took something last, of what is begun
 	lagging  time.Time // valid while lags
 
-	loop *loop
-	uses int // players; guarded by Fanout.mu
+	counts counter // nil: it counts nothing
+	loop   *loop
+	uses   int // players; guarded by Fanout.mu
 }
+
+// counter is a connection that counts the messages that the loop writes to it.
+type counter interface{ CountSent(messages int) }
 
 // begin has bytes written before all else. The time that the socket may take for
 // them runs from now on, if it does not already.
@@ -83,6 +87,7 @@ func (f *Fanout) attach(conn Conn) *attachedConn {
 	if !ok {
 		a = &attachedConn{Conn: conn, loop: f.loops[f.next%len(f.loops)]}
 		a.players = a.one[:0]
+		a.counts, _ = conn.(counter)
 		f.next++
 		f.conns[conn] = a
 	}

@@ -85,6 +85,9 @@ func (l *loop) write(a *attachedConn) {
 		if a.begun { // it waits for us, and not we for it
 			a.begun, a.rest = false, nil
 		}
+		if a.counts != nil && len(c.marks) > 0 {
+			a.counts.CountSent(messages(c.marks, lead))
+		}
 		for _, m := range c.marks {
 			m.done()
 		}
@@ -229,6 +232,28 @@ func (p *Player) laidPreamble() []byte {
 	return out
 }
 
+// messages is how many there are in marks, of which the first begins at a byte.
+func messages(marks []mark, begin int) (n int) {
+	for _, m := range marks {
+		if m.end > begin { // else it was left out
+			n += m.messages()
+		}
+		begin = m.end
+	}
+	return n
+}
+
+func (m mark) messages() int {
+	if m.seg != nil {
+		return int(m.to - m.from)
+	}
+	n := 0
+	for behind := rtmp.Chunks(m.p.preamble); len(behind) > 0; n++ {
+		_, behind = behind.Next()
+	}
+	return n
+}
+
 // done moves the player's cursor behind what was written.
 func (m mark) done() {
 	if m.seg == nil {
@@ -257,26 +282,43 @@ func (l *loop) partial(a *attachedConn, lead, n int) {
 		return
 	}
 	a.rest = nil
-	begin := lead
+	begin, sent := lead, 0
 	for _, m := range c.marks {
-		switch {
-		case n >= m.end:
+		if n >= m.end {
+			if m.end > begin {
+				sent += m.messages()
+			}
 			m.done()
 			begin = m.end
 			continue
-		case n == begin:
-			return // nothing of it was written
-		case m.seg == nil:
-			a.rest = m.p.laidPreamble()[n-begin:]
-			m.done()
-		case m.p.rewriter != nil:
-			a.rest = m.rewrittenLeft(n - begin)
-			m.done()
-		default:
-			a.rest = m.split(n - begin)
 		}
-		return
+		if n > begin { // else nothing of it was written
+			sent += a.tear(m, n-begin)
+		}
+		break
 	}
+	if a.counts != nil {
+		a.counts.CountSent(sent)
+	}
+}
+
+// tear keeps what is left of a message in a mark of which n bytes were written, and says
+// how many messages were written or begun.
+func (a *attachedConn) tear(m mark, n int) (begun int) {
+	switch {
+	case m.seg == nil:
+		begun = m.messages()
+		a.rest = m.p.laidPreamble()[n:]
+		m.done()
+	case m.p.rewriter != nil:
+		begun = 1
+		a.rest = m.rewrittenLeft(n)
+		m.done()
+	default:
+		a.rest = m.split(n)
+		begun = int(m.p.at.i - m.from)
+	}
+	return begun
 }
 
 // split moves the cursor behind the packet that byte n of the mark is in, and
