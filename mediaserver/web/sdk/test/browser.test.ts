@@ -190,3 +190,48 @@ test("data comes when the picture does, and a stream goes on in another video", 
   await p.close();
   await v.close();
 });
+
+test("timestamps may begin anywhere, leave gaps and go back, and what is broken is left out", async (t) => {
+  const [p, v] = [await all.open(), await all.open()];
+  await publish(p, { name: "even", type: "live", codec: "avc1" });
+  await p.evaluate(async (url) => {
+    const [from, to] = [await connect(url), await connect(url)];
+    await to.publish("odd");
+    const odd = { shift: 0xffffffff - 3000, broken: false };
+    from.on("media", ({ kind, time, payload }) => {
+      if (kind === "data") return;
+      to.sendMedia({ kind, time: (time + odd.shift) >>> 0, payload });
+      if (!odd.broken) return;
+      odd.broken = false;
+      for (const bytes of [[0x90, 0x61, 0x76], [0x90, 0x61, 0x76, 0x63, 0x31, 1, 2, 3], [0x17, 1], [0x90, 0x68, 0x76, 0x63, 0x31, 0]]) to.sendMedia({ kind: "video", time: (time + odd.shift) >>> 0, payload: Uint8Array.from(bytes) });
+    });
+    await from.play("even");
+    (globalThis as { odd?: object }).odd = odd;
+  }, url());
+  const seen = [await watch(v, "odd")];
+  /** Waits until the video shows what is published now, and goes on. */
+  const goesOn = async (what: string) => {
+    const now = await p.evaluate(() => (performance.now() - globalThis.began) / 100);
+    await v.evaluate(
+      ([what, now]) =>
+        until(what, () => (look(document.querySelector("video")!) ?? 0) > now).catch((e: Error) => {
+          throw new Error(`${e.message}: ${look(document.querySelector("video")!)} and not ${now}; ${ns.time} s; ${codes.join()}`);
+        }),
+      [what, now] as const,
+    );
+  };
+  const odd = (what: string) => p.evaluate(`Object.assign(odd, ${what})`);
+  await p.evaluate(() => until("3 s", () => performance.now() - globalThis.began > 4000));
+  await goesOn("what comes when 32 bits are over");
+  await odd("{ shift: odd.shift + 9000 }");
+  await goesOn("what comes behind a gap");
+  await odd("{ shift: odd.shift - 3600000 }");
+  await goesOn("what comes when the clock has gone back");
+  await odd("{ broken: true }");
+  await v.evaluate(() => until("a complaint", () => codes.some((c) => c.startsWith("Play.FileStructureInvalid warning"))));
+  await p.evaluate(() => ns.attachCamera(document.querySelector("canvas")!, { codecs: ["avc1"] })); // which says again what it is
+  await goesOn("what comes behind what is broken");
+  t.diagnostic(JSON.stringify([seen[0]!.codes, await v.evaluate(() => codes)]));
+  await p.close();
+  await v.close();
+});
