@@ -508,7 +508,7 @@ interface NetStreamEvents {
     metaData: [values: Record<string, unknown>];
     /** onPlayStatus: NetStream.Play.Complete, .Play.Switch, .Play.TransitionComplete. */
     playStatus: [info: StatusInfo];
-    /** The browser plays when somebody has touched the page: call resume then. */
+    /** The browser plays, or is not silent any more, when somebody has touched the page: call resume in the click. */
     blocked: [error: Error];
     /** All that comes, as it comes. */
     media: [message: MediaMessage];
@@ -559,11 +559,11 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
      */
     play(name: string | false, start?: number, length?: number, reset?: boolean | 0 | 1 | 2 | 3): Promise<StatusInfo>;
     /**
-     * Shows what plays in a video element (by Media Source Extensions), or nowhere. It may be called before play or at any time. The
-     * element's own controls pause, resume and, in a recording, seek the stream.
+     * Shows what plays in a video element (by Media Source Extensions), on a canvas (by WebCodecs, which are for pages that come by HTTPS
+     * or from localhost), or nowhere. It may be called before play or at any time. A video element's own controls pause, resume and, in a
+     * recording, seek the stream; a canvas takes the size of the pictures.
      */
-    attachDisplay(display: HTMLVideoElement | null): void;
-    private playerFor;
+    attachDisplay(display: HTMLVideoElement | HTMLCanvasElement | null): void;
     /** Holds a stream. A live one goes on meanwhile, elsewhere. */
     pause(): Promise<void>;
     /** Goes on: a recording where it was, a live stream at its present. It is also the answer to `blocked`, from a click. */
@@ -689,6 +689,28 @@ declare class ObjectWriter {
     message(): Message;
 }
 
+/** Decodes pictures, a few at a time, and keeps them until they are shown. */
+declare class PictureOut {
+    private readonly failed;
+    private decoder;
+    private described;
+    private decoded;
+    private flushed;
+    constructor(failed: (error: unknown) => void);
+    get empty(): boolean;
+    /** Whether it takes another one. */
+    get room(): boolean;
+    /** Takes a picture at a place in milliseconds. The first one, and the first of another track, is taken for a key. */
+    frame(track: MediaTrack, { key, offset, body }: MediaPacket, at: number): void;
+    private begin;
+    private fail;
+    /** Has what is inside come out; a key picture must follow. */
+    flush(): void;
+    /** The last picture that is due at a place, for the caller to close; any at all, where asked. */
+    take(at: number, any: boolean): VideoFrame | undefined;
+    stop(): void;
+}
+
 interface Size {
     width: number;
     height: number;
@@ -710,6 +732,61 @@ interface VP9Header extends Size {
 }
 declare function headerOfVP9(frame: Uint8Array): VP9Header | undefined;
 
+type Frame = [track: MediaTrack, packet: MediaPacket, at: number];
+/** Shows a stream on a canvas by WebCodecs, and plays its sound by Web Audio. */
+declare class CanvasPlayer implements Player {
+    private readonly canvas;
+    private readonly owner;
+    private pictures;
+    private sounds;
+    private bytes;
+    private begins;
+    private started;
+    private painted;
+    private live;
+    private wanted;
+    private filled;
+    private ending;
+    private failures;
+    /** Where it is, in milliseconds, and when it was there by the page's clock; undefined: nothing has come yet. */
+    private place;
+    private since;
+    private rate;
+    private newest;
+    private request;
+    private readonly clock;
+    private readonly context;
+    private readonly picture;
+    private readonly sound;
+    constructor(canvas: HTMLCanvasElement, owner: PlayerOwner);
+    private get runs();
+    private get now();
+    get time(): number;
+    get bufferLength(): number;
+    /** What a decoder does not take it says when it is asked. */
+    takes(track: MediaTrack): boolean;
+    know(): void;
+    frame(...of: Frame): void;
+    restart(live: boolean, at: number | undefined): void;
+    pause(): void;
+    resume(): void;
+    end(): void;
+    close(): void;
+    private failed;
+    /** Sets the clock. */
+    private set;
+    private tick;
+    private next;
+    /** Begins when there is enough, and stops when there is nothing. */
+    private buffering;
+    /** Leaps over a gap, and keeps a live stream at its present. */
+    private chase;
+    private leap;
+    private speed;
+    /** Paints the last picture that is due; the first one of a new place is. */
+    private show;
+}
+
 /** Shows a stream in a video element by Media Source Extensions. */
 declare class MSEPlayer implements Player {
     private readonly video;
@@ -730,6 +807,8 @@ declare class MSEPlayer implements Player {
     private ending;
     /** What MSE has is of before a restart, and goes. */
     private renewing;
+    /** We have stopped the element, and it has not said so yet. */
+    private stopped;
     private jumped;
     private failures;
     private gathering;
@@ -762,6 +841,9 @@ declare class MSEPlayer implements Player {
     /** The buffered range around a time; one that begins right behind it counts. */
     private rangeAt;
     private jump;
+    /** Stops the element, which says so later. */
+    private stop;
+    private stood;
     private sought;
     private start;
     private dry;
@@ -801,8 +883,8 @@ interface PlayerOwner {
     readonly bufferTimeMax: number;
     /** A status of the player's own: NetStream.Buffer.Full, .Empty and .Flush, NetStream.Play.Failed and the like. */
     say(level: string, code: string, description: string): void;
-    /** The browser plays when somebody has touched the page: video.play() was refused. */
-    blocked(error: Error): void;
+    /** The browser plays, or is not silent any more, when somebody has touched the page; until then nothing moves, where it is halted. */
+    blocked(error: Error, halted: boolean): void;
     /** Somebody has used the element's controls. */
     pausedByHand(): void;
     resumedByHand(): void;
@@ -1011,6 +1093,38 @@ declare class SharedObject extends Emitter<SharedObjectEvents> implements Attach
     private get storage();
     private load;
     private save;
+}
+
+/** What a SoundOut asks and tells its player. */
+interface SoundOutOwner {
+    /** Seconds from now to when what lies at a place, in milliseconds, is heard; undefined: time stands. */
+    due(at: number): number | undefined;
+    /** How fast time goes. */
+    rate(): number;
+    /** The browser is silent until somebody has touched the page. */
+    blocked(error: Error): void;
+    failed(error: unknown): void;
+}
+/** Decodes sound and plays each piece at its time. */
+declare class SoundOut {
+    private readonly owner;
+    private context;
+    private decoder;
+    private described;
+    private readonly playing;
+    /** When what plays last ends, by the context's clock. */
+    private next;
+    private told;
+    private timer;
+    constructor(owner: SoundOutOwner);
+    frame(track: MediaTrack, { body }: MediaPacket, at: number): void;
+    private begin;
+    /** Asks the browser to let sound out; from within a click it does. */
+    wake(): void;
+    private play;
+    /** Is silent at once, and has forgotten what was to come. */
+    stop(): void;
+    close(): void;
 }
 
 /** Where pictures and sound to be published come from: a track, read frame by frame in whichever way the browser has. */

@@ -4,7 +4,8 @@ import { Type, type Message } from "./chunks.ts";
 import { Emitter, findHandler, report, type Handlers } from "./emitter.ts";
 import { chunkStreamOf, type Link } from "./link.ts";
 import type { Attached, NetConnection, StreamListener } from "./netconnection.ts";
-import type { Player, PlayerOwner } from "./player.ts";
+import type { PlayerOwner } from "./player.ts";
+import { CanvasPlayer } from "./player-canvas.ts";
 import { MSEPlayer } from "./player-mse.ts";
 import { AudioPublisher, mustEncode, VideoPublisher, type AudioSettings, type AudioSource, type PublisherOwner, type VideoSettings, type VideoSource } from "./publisher.ts";
 import { asStatus, status, StatusError, type StatusInfo } from "./status.ts";
@@ -25,7 +26,7 @@ export interface NetStreamEvents {
   metaData: [values: Record<string, unknown>];
   /** onPlayStatus: NetStream.Play.Complete, .Play.Switch, .Play.TransitionComplete. */
   playStatus: [info: StatusInfo];
-  /** The browser plays when somebody has touched the page: call resume then. */
+  /** The browser plays, or is not silent any more, when somebody has touched the page: call resume in the click. */
   blocked: [error: Error];
   /** All that comes, as it comes. */
   media: [message: MediaMessage];
@@ -123,15 +124,13 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   }
 
   /**
-   * Shows what plays in a video element (by Media Source Extensions), or nowhere. It may be called before play or at any time. The
-   * element's own controls pause, resume and, in a recording, seek the stream.
+   * Shows what plays in a video element (by Media Source Extensions), on a canvas (by WebCodecs, which are for pages that come by HTTPS
+   * or from localhost), or nowhere. It may be called before play or at any time. A video element's own controls pause, resume and, in a
+   * recording, seek the stream; a canvas takes the size of the pictures.
    */
-  attachDisplay(display: HTMLVideoElement | null): void {
-    this.viewer.show(display ? this.playerFor(display) : undefined);
-  }
-
-  private playerFor(display: HTMLVideoElement): Player {
-    return new MSEPlayer(display, this.owner);
+  attachDisplay(display: HTMLVideoElement | HTMLCanvasElement | null): void {
+    this.viewer.show(undefined);
+    if (display) this.viewer.show(display instanceof HTMLCanvasElement ? new CanvasPlayer(display, this.owner) : new MSEPlayer(display, this.owner));
   }
 
   /** Holds a stream. A live one goes on meanwhile, elsewhere. */
@@ -217,10 +216,10 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
         return of.bufferTimeMax;
       },
       say: (...about) => of.said(status(...about)),
-      blocked: (error) => {
+      blocked: (error, halted) => {
         of.emit("blocked", error);
         // A recording that nobody sees need not come.
-        if (of.recorded && !of.isPaused) void of.pause().catch(() => {});
+        if (halted && of.recorded && !of.isPaused) void of.pause().catch(() => {});
       },
       pausedByHand: () => void of.pause().catch(() => {}),
       resumedByHand: () => void of.resume().catch(() => {}),

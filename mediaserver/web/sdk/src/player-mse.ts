@@ -42,12 +42,14 @@ export class MSEPlayer implements Player {
   private ending = false;
   /** What MSE has is of before a restart, and goes. */
   private renewing = false;
+  /** We have stopped the element, and it has not said so yet. */
+  private stopped = false;
   private jumped = -1;
   private failures: number[] = [];
   private gathering: ReturnType<typeof setTimeout> | undefined;
   private readonly clock: ReturnType<typeof setInterval>;
   private readonly ears: [string, () => void][] = [
-    ["pause", () => this.filled && this.wanted && this.video.paused && !this.video.ended && this.owner.pausedByHand()],
+    ["pause", () => this.stood()],
     ["play", () => !this.wanted && this.owner.resumedByHand()],
     ["seeking", () => this.sought()],
     ["timeupdate", () => this.tick()],
@@ -205,7 +207,7 @@ export class MSEPlayer implements Player {
 
   pause(): void {
     this.wanted = false;
-    this.video.pause();
+    this.stop();
   }
 
   resume(): void {
@@ -252,6 +254,18 @@ export class MSEPlayer implements Player {
     this.video.currentTime = t;
   }
 
+  /** Stops the element, which says so later. */
+  private stop(): void {
+    this.stopped ||= !this.video.paused;
+    this.video.pause();
+  }
+
+  private stood(): void {
+    const byHand = !this.stopped && this.video.paused && !this.video.ended;
+    this.stopped = false;
+    if (byHand && this.wanted) this.owner.pausedByHand();
+  }
+
   private sought(): void {
     const t = this.video.currentTime;
     if (Math.abs(t - this.jumped) < 0.01 || this.live || this.rangeAt(t) || !this.source) return;
@@ -261,7 +275,7 @@ export class MSEPlayer implements Player {
 
   private start(): void {
     this.video.play().catch((error: Error) => {
-      if (error.name === "NotAllowedError") this.owner.blocked(error);
+      if (error.name === "NotAllowedError") this.owner.blocked(error, true);
     });
   }
 
@@ -286,7 +300,7 @@ export class MSEPlayer implements Player {
     const ended = source.readyState === "ended";
     if (this.filled && !video.seeking && ahead < 0.05 && video.readyState < 3 && !ended) {
       this.dry();
-      video.pause(); // until there is enough again
+      this.stop(); // until there is enough again
     } else if (!this.filled && range && (ahead >= this.owner.bufferTime || ended) && ahead > 0) {
       this.filled = true;
       this.owner.say("status", "NetStream.Buffer.Full", `${ahead.toFixed(2)} s are there`);

@@ -28,8 +28,8 @@ export interface PlayerOwner {
   readonly bufferTimeMax: number;
   /** A status of the player's own: NetStream.Buffer.Full, .Empty and .Flush, NetStream.Play.Failed and the like. */
   say(level: string, code: string, description: string): void;
-  /** The browser plays when somebody has touched the page: video.play() was refused. */
-  blocked(error: Error): void;
+  /** The browser plays, or is not silent any more, when somebody has touched the page; until then nothing moves, where it is halted. */
+  blocked(error: Error, halted: boolean): void;
   /** Somebody has used the element's controls. */
   pausedByHand(): void;
   resumedByHand(): void;

@@ -14,6 +14,7 @@ declare global {
   var codes: string[];
   var ns: NetStream;
   var began: number;
+  var screen_: HTMLVideoElement | HTMLCanvasElement;
 }
 
 let all: Pages;
@@ -51,99 +52,117 @@ const publish = (page: Page, of: { name: string; type: "live" | "record"; codec:
     { url: url(), ...of },
   );
 
-/** Plays into the page's video, and returns when it moves, with two numbers that it has shown. */
-const watch = (page: Page, name: string) =>
+/** Plays into the page's video or canvas, and returns when it moves, with two numbers that it has shown. */
+const watch = (page: Page, name: string, display: "video" | "canvas" = "video") =>
   page.evaluate(
-    async ({ url, name }) => {
+    async ({ url, name, display }) => {
       const ns = (globalThis.ns = await connect(url));
-      const video = document.querySelector("video")!;
-      ns.attachDisplay(video);
+      const screen = (globalThis.screen_ = document.querySelector(display)!);
+      ns.attachDisplay(screen);
+      const size = () => (screen instanceof HTMLVideoElement ? [screen.videoWidth, screen.videoHeight] : [screen.width, screen.height]);
       await ns.play(name);
-      const first = await until("a picture", () => (video.videoWidth > 0 ? look(video) : undefined));
-      const second = await until("another picture", () => (look(video) ?? 0) > first! + 10 && look(video));
-      return { first, second, width: video.videoWidth, height: video.videoHeight, time: ns.time, codes, meta: ns.metaData };
+      const first = await until("a picture", () => (size()[0]! > 0 ? look(screen) : undefined));
+      const second = await until("another picture", () => (look(screen) ?? 0) > first! + 10 && look(screen));
+      return { first, second, size: size(), time: ns.time, codes, meta: ns.metaData };
     },
-    { url: url(), name },
+    { url: url(), name, display },
   );
 
 for (const codec of ["avc1", "vp09", "av01"] as const) {
-  test(`a page publishes ${codec} and Opus, and another shows it in a video`, async (t) => {
-    const [p, v] = [await all.open(), await all.open()];
+  test(`a page publishes ${codec} and Opus, and others show it in a video and on a canvas`, async (t) => {
+    const [p, v, c] = [await all.open(), await all.open(), await all.open()];
     await publish(p, { name: codec, type: "live", codec, plain: codec === "vp09" });
-    const seen = await watch(v, codec);
-    t.diagnostic(JSON.stringify(seen));
-    assert.deepEqual([seen.width, seen.height, seen.meta.width, seen.meta.height], [320, 240, 320, 240]);
-    assert(seen.codes.includes("Play.Start") && seen.codes.includes("Buffer.Full"), seen.codes.join());
-    await v.evaluate(() => until("sound", () => (document.querySelector("video") as unknown as { webkitAudioDecodedByteCount: number }).webkitAudioDecodedByteCount > 0));
-    const late = await p.evaluate(() => (performance.now() - globalThis.began) / 100);
-    const shown = await v.evaluate(() => look(document.querySelector("video")!)!);
-    assert(late - shown < 50, `${(late - shown) / 10} s late`);
+    // What Web Audio is given to play, since nobody hears it.
+    await c.evaluate(() => {
+      const start = AudioBufferSourceNode.prototype.start;
+      const heard = ((globalThis as { heard?: number[] }).heard = [] as number[]);
+      AudioBufferSourceNode.prototype.start = function (when) {
+        heard.push(Math.max(...this.buffer!.getChannelData(0)));
+        start.call(this, when);
+      };
+    });
+    for (const seen of [await watch(v, codec), await watch(c, codec, "canvas")]) {
+      t.diagnostic(JSON.stringify(seen));
+      assert.deepEqual([...seen.size, seen.meta.width, seen.meta.height], [320, 240, 320, 240]);
+      assert(seen.codes.includes("Play.Start") && seen.codes.includes("Buffer.Full"), seen.codes.join());
+    }
+    await v.evaluate(() => until("sound", () => (screen_ as unknown as { webkitAudioDecodedByteCount: number }).webkitAudioDecodedByteCount > 0));
+    await c.evaluate(() => until("sound", () => (globalThis as unknown as { heard: number[] }).heard.filter((peak) => peak > 0.5).length > 20));
+    for (const page of [v, c]) {
+      const late = await p.evaluate(() => (performance.now() - globalThis.began) / 100);
+      const shown = await page.evaluate(() => look(screen_)!);
+      assert(late - shown < 50, `${(late - shown) / 10} s late`);
+    }
     await p.close();
-    await v.evaluate(() => until("the end", () => codes.includes("Play.UnpublishNotify")));
+    for (const page of [v, c]) await page.evaluate(() => until("the end", () => codes.includes("Play.UnpublishNotify")));
     await v.close();
+    await c.close();
   });
 }
 
-test("a page watches a recording, pauses and seeks it, by NetStream and by hand", async (t) => {
-  const [p, v] = [await all.open(), await all.open()];
-  await publish(p, { name: "film", type: "record", codec: "avc1" });
-  await p.evaluate(async () => {
-    await until("some seconds", () => performance.now() - globalThis.began > 7000);
-    await ns.publish(false);
+for (const display of ["video", "canvas"] as const) {
+  test(`a page watches a recording in a ${display}, pauses and seeks it`, async (t) => {
+    const [p, v] = [await all.open(), await all.open()];
+    const name = `film-${display}`;
+    await publish(p, { name, type: "record", codec: "avc1" });
+    await p.evaluate(async () => {
+      await until("some seconds", () => performance.now() - globalThis.began > 7000);
+      await ns.publish(false);
+    });
+    await p.close();
+    const seen = await v.evaluate(
+      async ({ url, name, display }) => {
+        const ns = (globalThis.ns = await connect(url));
+        const screen = document.querySelector(display)!;
+        ns.attachDisplay(screen);
+        const meta = new Promise<Record<string, unknown>>((resolve) => ns.on("metaData", resolve));
+        await ns.play(name, 0);
+        await until("a picture", () => ns.time > 1 && look(screen) !== undefined);
+        const seen: Record<string, unknown> = { duration: (await meta).duration };
+        /** How far, in seconds, what is shown is from where it says to be. */
+        const off = () => (look(screen) ?? Infinity) / 10 - ns.time;
+        const near = (seconds: number) => Math.abs(off()) < seconds;
+        await until("the right picture", () => near(0.5));
+
+        await ns.seek(4);
+        await until("4 s", () => ns.time >= 4 && near(0.5));
+        seen.where = ns.time;
+        await ns.pause();
+        const stands = ns.time;
+        await ns.seek(2);
+        // It is the keyframe before.
+        await until("2 s", () => near(1.9));
+        seen.still = ns.paused && Math.abs(ns.time - 2) < 0.1 && stands >= 4;
+        await ns.resume();
+        await until("going on", () => ns.time > 2.5 && near(0.5));
+
+        if (screen instanceof HTMLVideoElement) {
+          seen.length = screen.duration;
+          screen.currentTime = 5;
+          await until("5 s", () => ns.time >= 5 && near(0.5));
+          const count = (code: string) => codes.filter((c) => c === code).length;
+          screen.pause();
+          await until("a pause", () => ns.paused && count("Pause.Notify") === 2);
+          await screen.play();
+          await until("no pause", () => !ns.paused && count("Unpause.Notify") === 2);
+        }
+        await until("the end", () => codes.at(-1) === "Buffer.Empty" && codes.includes("Buffer.Flush"));
+        seen.last = look(screen)! / 10;
+        await ns.seek(1);
+        await until("1 s", () => ns.time >= 1 && ns.time < 4 && near(0.5));
+        return { ...seen, codes } as Record<string, unknown> & { codes: string[] };
+      },
+      { url: url(), name, display },
+    );
+    t.diagnostic(JSON.stringify(seen));
+    assert.equal(seen.still, true, "a picture of the new place while it is paused");
+    assert(Number(seen.where) < 5, `sought to 4 s, and is at ${seen.where}`);
+    assert(Number(seen.duration) > 6 && Math.abs(Number(seen.duration) - Number(seen.length ?? seen.duration)) < 1, `${seen.duration} s, ${seen.length} of them in the video`);
+    assert(Number(seen.last) > 5.5, `the last picture is of ${seen.last} s`);
+    for (const code of ["Data.Start", "Buffer.Full", "Seek.Notify", "Pause.Notify", "Unpause.Notify", "Play.Complete", "Play.Stop"]) assert(seen.codes.includes(code), `${code}: ${seen.codes}`);
+    await v.close();
   });
-  await p.close();
-  const seen = await v.evaluate(async (url) => {
-    const ns = (globalThis.ns = await connect(url));
-    const video = document.querySelector("video")!;
-    ns.attachDisplay(video);
-    const meta = new Promise<Record<string, unknown>>((resolve) => ns.on("metaData", resolve));
-    await ns.play("film", 0);
-    await until("a picture", () => video.currentTime > 1 && look(video) !== undefined);
-    const { duration } = await meta;
-    const seen: Record<string, unknown> = { duration, length: video.duration };
-    /** How far, in seconds, what is shown is from where it says to be. */
-    const off = () => look(video)! / 10 - ns.time;
-    seen.playing = off();
-
-    await ns.seek(4);
-    await until("4 s", () => !video.seeking && video.readyState >= 2 && ns.time >= 4 && off() < 1);
-    seen.sought = off();
-    seen.where = ns.time;
-
-    await ns.pause();
-    const stands = ns.time;
-    seen.paused = video.paused && ns.paused;
-    await ns.seek(2);
-    await until("2 s", () => !video.seeking && Math.abs(look(video)! / 10 - 2) < 1);
-    seen.soughtPaused = off();
-    seen.still = video.paused && Math.abs(ns.time - 2) < 0.1;
-    await ns.resume();
-    await until("going on", () => ns.time > 2.5);
-    seen.resumed = off();
-    seen.stood = stands;
-
-    video.currentTime = 5;
-    await until("5 s", () => !video.seeking && ns.time >= 5 && video.readyState >= 2 && off() < 1);
-    seen.byHand = off();
-    video.pause();
-    await until("a pause", () => ns.paused && codes.at(-1) === "Pause.Notify");
-    await video.play();
-    await until("no pause", () => !ns.paused && codes.includes("Unpause.Notify"));
-
-    await until("the end", () => video.ended).catch((e) => { throw new Error(String(e) + JSON.stringify([codes, video.currentTime, video.paused, video.seeking, video.readyState, video.duration, [...Array(video.buffered.length).keys()].map((i) => [video.buffered.start(i), video.buffered.end(i)])])); });
-    seen.last = look(video)! / 10;
-    await ns.seek(1);
-    await until("1 s", () => !video.seeking && ns.time >= 1 && ns.time < 4 && Math.abs(off()) < 1);
-    return { ...seen, codes } as Record<string, unknown> & { codes: string[] };
-  }, url());
-  t.diagnostic(JSON.stringify(seen));
-  for (const off of ["playing", "sought", "soughtPaused", "resumed", "byHand"]) assert(Math.abs(Number(seen[off])) < 1.5, `${off}: ${seen[off]} s off`);
-  for (const is of ["paused", "still"]) assert.equal(seen[is], true, is);
-  assert(Number(seen.duration) > 6 && Math.abs(Number(seen.duration) - Number(seen.length)) < 1, `${seen.duration} s, ${seen.length} of them in the video`);
-  assert(Number(seen.last) > 5.5, `the last picture is of ${seen.last} s`);
-  for (const code of ["Data.Start", "Buffer.Full", "Seek.Notify", "Pause.Notify", "Unpause.Notify", "Play.Complete", "Buffer.Flush", "Play.Stop", "Buffer.Empty"]) assert(seen.codes.includes(code), `${code}: ${seen.codes}`);
-  await v.close();
-});
+}
 
 test("data comes when the picture does, and a stream goes on in another video", async () => {
   const [p, v] = [await all.open(), await all.open()];
