@@ -80,9 +80,12 @@ func playCommand(cmd *rtmp.Command, raw string) (it item, reset bool, err error)
 }
 
 // property returns a value of an object that is of the same type as what it is
-// without.
+// without. Whole numbers of AMF3 are numbers.
 func property[T any](o *amf.Object, name string, without T) T {
 	if v, ok := o.Get(name); ok {
+		if n, ok := v.(int32); ok {
+			v = float64(n)
+		}
 		if t, ok := v.(T); ok {
 			return t
 		}

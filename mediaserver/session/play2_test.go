@@ -8,6 +8,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 const transitionComplete = "data Play.TransitionComplete"
@@ -98,6 +99,27 @@ func testPlay2Resume(t *testing.T, w way) {
 	v.buffer(10000)
 	v.play2("streamName", "a", "start", 0.0, "len", -1.0, "offset", 2200.0, "transition", "resume")
 	v.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("a", 2000, 3000, 0), completes)...)
+
+	// A player of AMF3 writes whole numbers as such.
+	v = view(t, s)
+	v.buffer(10000)
+	v.amf3("play2", amf.NewObject("streamName", "a", "start", int32(0), "len", int32(-1), "offset", int32(2200), "transition", "resume"))
+	v.expect(words("Play.Transition", transitionComplete, joinsRecorded, clip("a", 2000, 3000, 0), completes)...)
+}
+
+// amf3 sends a command whose argument is AMF3.
+func (v *viewer) amf3(name string, arg amf.Value) {
+	v.t.Helper()
+	b, err := amf.AppendAll([]byte{0}, name, 0.0, nil)
+	if err == nil {
+		b, err = amf.Append3(append(b, 0x11), arg)
+	}
+	if err == nil {
+		err = v.conn.Send(&rtmp.Message{Type: rtmp.TypeCommandAMF3, StreamID: 1, Payload: b})
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
 }
 
 func TestPlay2StopAndWhatIsWrong(t *testing.T) { twice(t, testPlay2StopAndWhatIsWrong) }
