@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
-import type { NetStream } from "../src/index.ts";
+import type * as sdk from "../src/index.ts";
 import { pages, type Pages } from "./browser.ts";
 import { serve, type Server } from "./server.ts";
 
@@ -10,9 +10,13 @@ declare global {
   var draw: (context: CanvasRenderingContext2D, tenths: number) => void;
   var look: (picture: CanvasImageSource) => number | undefined;
   var until: <T>(what: string, test: () => T | Promise<T>) => Promise<T>;
-  var connect: (url: string) => Promise<NetStream>;
+  var connect: (url: string) => Promise<sdk.NetStream>;
   var codes: string[];
-  var ns: NetStream;
+  var ns: sdk.NetStream;
+  var NetConnection: typeof sdk.NetConnection;
+  var NetStream: typeof sdk.NetStream;
+  var getCamera: typeof sdk.getCamera;
+  var getMicrophone: typeof sdk.getMicrophone;
   var began: number;
   var screen_: HTMLVideoElement | HTMLCanvasElement;
 }
@@ -21,7 +25,7 @@ let all: Pages;
 let server: Server;
 before(async () => {
   all = await pages();
-  server = await serve({ "tv/main.asc": "" }, 0, ["--web-origin", all.origin]);
+  server = await serve({ "tv/main.asc": "" }, 0, ["--web-origin", all.origin, "--web-origin", all.insecure]);
 });
 after(async () => {
   await all.close();
@@ -251,6 +255,59 @@ test("timestamps may begin anywhere, leave gaps and go back, and what is broken 
   await p.evaluate(() => ns.attachCamera(document.querySelector("canvas")!, { codecs: ["avc1"] })); // which says again what it is
   await goesOn("what comes behind what is broken");
   t.diagnostic(JSON.stringify([seen[0]!.codes, await v.evaluate(() => codes)]));
+  await p.close();
+  await v.close();
+});
+
+test("a page that has not come by HTTPS watches, and hears why it cannot publish", async () => {
+  const v = await all.open(all.insecure);
+  const said = await v.evaluate(async () => {
+    const ns = new NetStream(new NetConnection());
+    const refused = async (what: () => unknown) => {
+      try {
+        await what();
+      } catch (error) {
+        return String(error);
+      }
+      return "it was not refused";
+    };
+    const canvas = document.querySelector("canvas")!;
+    return [await refused(() => getCamera()), await refused(() => getMicrophone()), await refused(() => ns.attachCamera(canvas)), await refused(() => ns.attachAudio(new MediaStream())), await refused(() => ns.attachDisplay(canvas))];
+  });
+  for (const text of said) assert.match(text, /^TypeError: .*HTTPS, or from localhost/);
+  const p = await all.open();
+  await publish(p, { name: "plain", type: "live", codec: "avc1" });
+  await watch(v, "plain");
+  await p.close();
+  await v.close();
+});
+
+test("a page publishes camera and microphone, and a browser that wants a click first gets it", async () => {
+  const [p, v] = [await all.open(), await all.open()];
+  await p.evaluate(async (url) => {
+    const ns = await connect(url);
+    ns.attachCamera(await getCamera({ width: 320, height: 240 }), { bitrate: 400_000 });
+    ns.attachAudio(await getMicrophone());
+    await ns.publish("me");
+  }, url());
+  const blocked = await v.evaluate(async (url) => {
+    const { play } = HTMLMediaElement.prototype;
+    let touched = false;
+    HTMLMediaElement.prototype.play = function () {
+      return touched ? play.call(this) : Promise.reject(new DOMException("touch it first", "NotAllowedError"));
+    };
+    const ns = await connect(url);
+    const video = document.querySelector("video")!;
+    ns.attachDisplay(video);
+    const blocked = new Promise<Error>((resolve) => ns.on("blocked", resolve));
+    await ns.play("me");
+    const { message } = await blocked;
+    touched = true;
+    await ns.resume();
+    await until("moving", () => video.currentTime > 0.5 && !video.paused && video.videoWidth === 320);
+    return message;
+  }, url());
+  assert.equal(blocked, "touch it first");
   await p.close();
   await v.close();
 });

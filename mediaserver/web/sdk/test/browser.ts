@@ -47,9 +47,11 @@ globalThis.ready = true;
 
 export interface Pages {
   origin: string;
+  /** The same by a name that is no localhost's. */
+  insecure: string;
   browser: Browser;
   /** A page, whose errors fail the test at its end. */
-  open(): Promise<Page>;
+  open(origin?: string): Promise<Page>;
   /** Ends it all, and throws what pages have complained of. */
   close(): Promise<void>;
 }
@@ -63,20 +65,22 @@ export async function pages(): Promise<Pages> {
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => http.once("listening", resolve));
   const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const insecure = origin.replace("127.0.0.1", "insecure.test");
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--host-resolver-rules=MAP insecure.test 127.0.0.1"],
   });
   const errors: string[] = [];
   return {
     origin,
+    insecure,
     browser,
-    open: async () => {
+    open: async (at = origin) => {
       const page = await browser.newPage();
       page.setDefaultTimeout(60_000);
       page.on("pageerror", (e) => errors.push(e.stack ?? String(e)));
       page.on("console", (m) => m.type() === "error" && !m.text().includes("favicon") && errors.push(m.text()));
-      await page.goto(origin);
+      await page.goto(at);
       await page.waitForFunction("globalThis.ready");
       return page;
     },

@@ -149,10 +149,16 @@ test("a recording is played, paused, sought and appended to", async () => {
   fill(p, 0, 25);
   await p.publish(false);
   const longer = until<Record<string, unknown>>("metadata", (done) => v.on("metaData", done));
-  const stopped = code(v, "Play.Stop");
+  const [stopped, next] = [code(v, "Play.Stop"), code(v, "Play.Switch")];
+  came = [];
   await v.play("film", 8, 0.4);
+  await v.play("film", 2, 0.4, false);
   assert(Math.abs(Number((await longer).duration) - 9) < 0.1, "duration behind append");
+  await next;
   await stopped;
+  // One item behind the other, and time goes on.
+  const first = came.filter(([n]) => n < 12).length;
+  assert(first >= 10 && came.slice(first).some(([n]) => n === 55) && came.every(([, time], i) => i === 0 || time >= came[i - 1]![1]), JSON.stringify(came));
   nc.close();
 });
 
@@ -197,6 +203,29 @@ test("what plays and publishes goes on when a lost connection comes back", async
   seen = reached(15);
   fill(p, 0, 16);
   await seen;
+  assert.equal((await p.publish(false)).code, "NetStream.Unpublish.Success");
+
+  // A recording is gone on with, on both sides.
+  await p.publish("film", "record");
+  fill(p, 0, 50);
+  again = code(p, "Publish.Start");
+  a.lose();
+  await again;
+  fill(p, 0, 100);
+  await p.publish(false);
+  seen = reached(60);
+  await v.play("film", 0);
+  await seen;
+  const had = v.time;
+  again = code(v, "Play.Start");
+  const whole = code(v, "Play.Stop");
+  const times: number[] = [];
+  v.on("media", (m) => picture(m) !== undefined && times.push(m.time));
+  b.lose();
+  await again;
+  await whole;
+  assert(times[0]! >= (had - 0.5) * 1000, `it goes on at ${times[0]} and not at ${had} s`);
+  assert(times.at(-1)! > 5500, `it ends at ${times.at(-1)}`);
   a.nc.close();
   b.nc.close();
 });
