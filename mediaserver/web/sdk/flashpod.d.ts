@@ -102,6 +102,20 @@ declare class AMF3Encoder {
 /** Values that AMF0 has no marker for. */
 declare const onlyAMF3: (v: object) => boolean;
 
+/** What is answered by a status. */
+type Asked = "play" | "publish" | "unpublish" | "pause" | "seek";
+/** Commands of a NetStream that wait for the status which answers them: one of each kind. */
+declare class Answers {
+    private readonly waiting;
+    /** Waits; what was asked before and is not answered yet is given up. */
+    wait(what: Asked, name?: string): Promise<StatusInfo>;
+    /** It has happened; what another stream's play had is not for this one's. */
+    resolve(what: Asked, info: StatusInfo): void;
+    reject(what: Asked, info: StatusInfo): void;
+    /** None of them is answered any more. */
+    rejectAll(reason: string): void;
+}
+
 /** Reads bits, the highest of each byte first. */
 declare class BitReader {
     private readonly bytes;
@@ -303,6 +317,33 @@ type Handlers = Record<string, unknown>;
  * from the language (toString and the like) is not to be called from outside.
  */
 declare function findHandler(client: object, path: string): ((...args: unknown[]) => unknown) | undefined;
+
+/** What a NetStream encodes: sources, which are attached at any time, and their encoders, which run while it publishes. */
+declare class Encoders {
+    private readonly owner;
+    private readonly sources;
+    private video;
+    private audio;
+    private values;
+    /** When publishing began, by the page's clock; undefined: it has not. */
+    private began;
+    /** @param owner describe is given all that onMetaData says */
+    constructor(owner: PublisherOwner);
+    /** Milliseconds since publishing began. */
+    get now(): number;
+    /** Pictures that were left out. */
+    get dropped(): number;
+    attachVideo(source: VideoSource | null, settings: VideoSettings): void;
+    attachAudio(source: AudioSource | null, settings: AudioSettings): void;
+    /** The server takes what comes: for the first time, or again on another connection, which knows nothing. */
+    begin(): void;
+    stop(): void;
+    /** Begins to encode what is attached, and ends what was. */
+    private start;
+    private readonly hears;
+    /** Says what is published, to those who come later as well; of what a page encodes by itself nothing is known. */
+    private describe;
+}
 
 /** What a message of sound or pictures carries, in the form of Adobe's time or in that of Enhanced RTMP. */
 interface MediaPacket {
@@ -534,7 +575,7 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
      */
     bufferTimeMax: number;
     private readonly handlers;
-    private readonly waiting;
+    private readonly answers;
     private task;
     private link;
     private opened;
@@ -613,22 +654,7 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     attachAudio(source: AudioSource | null, settings?: AudioSettings): void;
     /** Pictures that were left out because the encoder or the network was too slow. */
     get droppedFrames(): number;
-    private camera;
-    private microphone;
-    private video;
-    private audio;
-    private described;
-    /** When publishing began, by the page's clock; undefined: it has not. */
-    private began;
-    private now;
-    /** Begins to encode what is attached, or ends it. */
-    private encode;
-    /** Says what is published, to those who come later as well. */
-    private describe;
     private readonly encoders;
-    /** The server has let us publish: for the first time, or again on another connection. */
-    private published;
-    private stopPublishing;
     /** Has a function called when the publisher sends a name; it goes before client's method. undefined takes it back. */
     handle<A extends unknown[]>(name: string, handler: ((...args: A) => void) | undefined): void;
     /** Ends what it does; it may play or publish something else then. */
@@ -637,10 +663,7 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     dispose(): void;
     private ready;
     private command;
-    /** What answers a command; one that is not answered yet is given up for it. */
     private wait;
-    private settle;
-    private refuse;
     /** Asks the server of a new connection for what the last one was asked for. */
     private again;
     private readonly listener;

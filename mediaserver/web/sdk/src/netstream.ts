@@ -1,13 +1,15 @@
 import { AMF0Decoder, AMF0Encoder } from "./amf0.ts";
+import { Answers, type Asked } from "./answers.ts";
 import { Reader, WireError, Writer } from "./bytes.ts";
 import { Type, type Message } from "./chunks.ts";
 import { Emitter, findHandler, report, type Handlers } from "./emitter.ts";
+import { Encoders } from "./encoders.ts";
 import { chunkStreamOf, type Link } from "./link.ts";
 import type { Attached, NetConnection, StreamListener } from "./netconnection.ts";
 import type { PlayerOwner } from "./player.ts";
 import { CanvasPlayer } from "./player-canvas.ts";
 import { MSEPlayer } from "./player-mse.ts";
-import { AudioPublisher, mustEncode, VideoPublisher, type AudioSettings, type AudioSource, type PublisherOwner, type VideoSettings, type VideoSource } from "./publisher.ts";
+import { mustEncode, type AudioSettings, type AudioSource, type VideoSettings, type VideoSource } from "./publisher.ts";
 import { asStatus, status, StatusError, type StatusInfo } from "./status.ts";
 import { Viewer } from "./viewer.ts";
 
@@ -41,13 +43,6 @@ type Task =
   | { what: "play"; name: string; start: number; length: number; begun: boolean }
   | { what: "publish"; name: string; type: PublishType; begun: boolean };
 
-interface Waiter {
-  name?: string;
-  resolve(info: StatusInfo): void;
-  reject(error: StatusError): void;
-}
-type Asked = "play" | "publish" | "unpublish" | "pause" | "seek";
-
 const types: Record<number, MediaMessage["kind"]> = { [Type.Audio]: "audio", [Type.Video]: "video", [Type.Data0]: "data", [Type.Data3]: "data" };
 /** Seconds of a recording that the server sends at once; it goes on as fast as it plays. */
 const ahead = 2;
@@ -72,7 +67,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   bufferTimeMax = 1.5;
 
   private readonly handlers: Handlers = Object.create(null) as Handlers;
-  private readonly waiting = new Map<Asked, Waiter>();
+  private readonly answers = new Answers();
   private task: Task = { what: "nothing" };
   private link: Link | undefined;
   private opened: Promise<number> | undefined;
@@ -113,7 +108,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     const queued = reset === false || reset === 0 || reset === 2;
     const id = await this.ready("play");
     if (!queued) {
-      this.stopPublishing();
+      this.encoders.stop();
       this.task = { what: "play", name, start, length, begun: false };
       this.isPaused = false;
     }
@@ -242,14 +237,14 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     const id = await this.ready("publish");
     if (name === false) {
       const published = this.task.what === "publish";
-      this.stopPublishing();
+      this.encoders.stop();
       if (!published) return status("status", "NetStream.Unpublish.Success", "nothing was published");
       this.task = { what: "nothing" };
       const answer = this.wait("unpublish");
       this.command(id, "publish", false);
       return answer;
     }
-    this.stopPublishing();
+    this.encoders.stop();
     this.viewer.restart(true, undefined);
     this.task = { what: "publish", name, type, begun: false };
     const answer = this.wait("publish", bare(name));
@@ -269,7 +264,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     const encoder = new AMF0Encoder(to);
     encoder.value(handler);
     for (const v of args) link.encoding === 3 && typeof v !== "string" ? encoder.value3(v) : encoder.value(v);
-    this.write(link.encoding === 3 ? Type.Data3 : Type.Data0, this.now(), to.done());
+    this.write(link.encoding === 3 ? Type.Data3 : Type.Data0, this.encoders.now, to.done());
   }
 
   /** Publishes a message that is made already: the payload of an FLV tag, of whatever codec. */
@@ -288,85 +283,28 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
    */
   attachCamera(source: VideoSource | null, settings: VideoSettings = {}): void {
     if (source) mustEncode("attachCamera", "VideoEncoder");
-    this.camera = source ? { source, settings } : undefined;
-    this.encode("video");
+    this.encoders.attachVideo(source, settings);
   }
 
   /** Publishes sound, as attachCamera does pictures: a microphone (see getMicrophone), or any other track. */
   attachAudio(source: AudioSource | null, settings: AudioSettings = {}): void {
     if (source) mustEncode("attachAudio", "AudioEncoder");
-    this.microphone = source ? { source, settings } : undefined;
-    this.encode("audio");
+    this.encoders.attachAudio(source, settings);
   }
 
   /** Pictures that were left out because the encoder or the network was too slow. */
   get droppedFrames(): number {
-    return this.video?.dropped ?? 0;
+    return this.encoders.dropped;
   }
 
-  private camera: { source: VideoSource; settings: VideoSettings } | undefined;
-  private microphone: { source: AudioSource; settings: AudioSettings } | undefined;
-  private video: VideoPublisher | undefined;
-  private audio: AudioPublisher | undefined;
-  private described: Record<string, unknown> = {};
-  /** When publishing began, by the page's clock; undefined: it has not. */
-  private began: number | undefined;
-
-  private now(): number {
-    return this.began === undefined ? 0 : performance.now() - this.began;
-  }
-
-  /** Begins to encode what is attached, or ends it. */
-  private encode(...kinds: ("video" | "audio")[]): void {
-    for (const kind of kinds) {
-      this[kind]?.stop();
-      this[kind] = undefined;
-    }
-    if (this.began === undefined) return;
-    for (const name of ["width", "height", "framerate", "videodatarate", "videocodecid"]) if (!this.camera) delete this.described[name];
-    for (const name of ["audiosamplerate", "audiochannels", "audiodatarate", "audiocodecid"]) if (!this.microphone) delete this.described[name];
-    try {
-      if (kinds.includes("video") && this.camera) this.video = new VideoPublisher(this.camera.source, this.camera.settings, this.encoders, this.began);
-      if (kinds.includes("audio") && this.microphone) this.audio = new AudioPublisher(this.microphone.source, this.microphone.settings, this.encoders, this.began);
-    } catch (error) {
-      this.encoders.failed(error);
-    }
-    this.describe();
-  }
-
-  /** Says what is published, to those who come later as well. */
-  private describe(): void {
-    if (this.task.what !== "publish" || !this.link || this.began === undefined || !(this.camera || this.microphone)) return;
-    this.send("@setDataFrame", "onMetaData", { ...this.described, hasVideo: !!this.camera, hasAudio: !!this.microphone });
-  }
-
-  private readonly encoders: PublisherOwner = {
+  private readonly encoders = new Encoders({
     send: (kind, time, payload) => this.write(kind === "video" ? Type.Video : Type.Audio, time, payload),
     describe: (values) => {
-      Object.assign(this.described, values);
-      this.describe();
+      if (this.task.what === "publish" && this.task.begun && this.link) this.send("@setDataFrame", "onMetaData", values);
     },
     waiting: () => this.link?.bufferedAmount ?? 0,
     failed: (error) => this.said(status("error", "NetStream.Failed", `encoding: ${error instanceof Error ? error.message : String(error)}`)),
-  };
-
-  /** The server has let us publish: for the first time, or again on another connection. */
-  private published(): void {
-    if (this.began === undefined) {
-      this.began = performance.now();
-      this.encode("video", "audio");
-      return;
-    }
-    this.describe();
-    this.video?.announce();
-    this.audio?.announce();
-  }
-
-  private stopPublishing(): void {
-    this.began = undefined;
-    this.described = {};
-    this.encode("video", "audio");
-  }
+  });
 
   // Both.
 
@@ -378,10 +316,10 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
 
   /** Ends what it does; it may play or publish something else then. */
   close(): void {
-    this.stopPublishing();
+    this.encoders.stop();
     this.task = { what: "nothing" };
     this.isPaused = false;
-    this.refuse("closed");
+    this.answers.rejectAll("closed");
     this.viewer.restart(true, undefined);
     if (this.link && this.id !== 0) this.command(this.id, "closeStream");
   }
@@ -406,26 +344,9 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     this.link?.command(id, name, 0, null, args);
   }
 
-  /** What answers a command; one that is not answered yet is given up for it. */
   private wait(what: Asked, name?: string): Promise<StatusInfo> {
-    this.settle(what, undefined, status("error", "NetStream.Failed", "asked again before there was an answer"));
     if (this.id === 0) return Promise.reject(new StatusError(status("error", "NetStream.Failed", `${what}: the connection was lost`)));
-    return new Promise((resolve, reject) => this.waiting.set(what, { ...(name === undefined ? {} : { name }), resolve, reject }));
-  }
-
-  private settle(what: Asked, info: StatusInfo | undefined, failed?: StatusInfo): void {
-    const w = this.waiting.get(what);
-    if (!w) return;
-    const named = (info ?? failed)!.details;
-    // What another play had is not for this one.
-    if (info && w.name !== undefined && typeof named === "string" && named !== w.name) return;
-    this.waiting.delete(what);
-    if (info) w.resolve(info);
-    else w.reject(new StatusError(failed!));
-  }
-
-  private refuse(reason: string): void {
-    for (const what of [...this.waiting.keys()]) this.settle(what, undefined, status("error", "NetStream.Failed", reason));
+    return this.answers.wait(what, name);
   }
 
   /** @internal */
@@ -450,7 +371,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     if (this.id !== 0) this.nc.listenStream(this.id, undefined);
     this.link = this.opened = undefined;
     this.id = 0;
-    this.refuse(reason);
+    this.answers.rejectAll(reason);
   }
 
   /** Asks the server of a new connection for what the last one was asked for. */
@@ -494,16 +415,16 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
         break;
       case "NetStream.Play.Start":
         if (task.what === "play") task.begun = true;
-        this.settle("play", info);
+        this.answers.resolve("play", info);
         break;
       case "NetStream.Seek.Notify":
         this.viewer.restart(!this.recorded, this.sought);
         this.sought = undefined;
-        this.settle("seek", info);
+        this.answers.resolve("seek", info);
         break;
       case "NetStream.Pause.Notify":
       case "NetStream.Unpause.Notify":
-        this.settle("pause", info);
+        this.answers.resolve("pause", info);
         break;
       case "NetStream.Play.Stop":
       case "NetStream.Play.UnpublishNotify":
@@ -511,11 +432,11 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
         break;
       case "NetStream.Publish.Start":
         if (task.what === "publish") task.begun = true;
-        this.published();
-        this.settle("publish", info);
+        this.encoders.begin();
+        this.answers.resolve("publish", info);
         break;
       case "NetStream.Unpublish.Success":
-        this.settle("unpublish", info);
+        this.answers.resolve("unpublish", info);
         break;
     }
     if (info.level === "error") this.failed(info);
@@ -525,13 +446,13 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   private failed(info: StatusInfo): void {
     if (info.code === "NetStream.Publish.BadName") {
       if (this.task.what === "publish") this.task = { what: "nothing" };
-      this.stopPublishing();
-      this.settle("publish", undefined, info);
+      this.encoders.stop();
+      this.answers.reject("publish", info);
     } else if (info.code === "NetStream.Seek.Failed") {
       this.sought = undefined;
-      this.settle("seek", undefined, info);
+      this.answers.reject("seek", info);
     } else if (/^NetStream\.(Play\.|Failed)/.test(info.code)) {
-      for (const what of ["play", "pause"] as const) this.settle(what, undefined, info);
+      for (const what of ["play", "pause"] as const) this.answers.reject(what, info);
     }
   }
 

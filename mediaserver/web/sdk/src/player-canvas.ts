@@ -178,20 +178,22 @@ export class CanvasPlayer implements Player {
       this.set(this.place!);
       this.filled = true;
       this.owner.say("status", "NetStream.Buffer.Full", `${ahead.toFixed(2)} s are there`);
+      // Nobody has seen anything yet that a leap would interrupt.
+      this.chase(ahead, 0);
     } else if (ahead <= 0) {
       this.set(this.newest);
       this.filled = false;
       this.owner.say("status", "NetStream.Buffer.Empty", "nothing is left to show");
-    } else if (this.wanted) this.chase(ahead);
+    } else if (this.wanted) this.chase(ahead, 3);
   }
 
   /** Leaps over a gap, and keeps a live stream at its present. */
-  private chase(ahead: number): void {
+  private chase(ahead: number, tolerated: number): void {
     const { bufferTime, bufferTimeMax: max } = this.owner;
     const first = Math.min(this.pictures[0]?.[2] ?? Infinity, this.sounds[0]?.[2] ?? Infinity);
     if (this.picture.empty && first < Infinity && first - this.now > gap) this.leap(first);
     else if (!this.live || max <= 0) return;
-    else if (ahead > Math.max(max, bufferTime) + 3) this.leap(this.newest - Math.max(bufferTime, 0.1) * 1000);
+    else if (ahead > Math.max(max, bufferTime) + tolerated) this.leap(this.newest - Math.max(bufferTime, 0.1) * 1000);
     else if (ahead > Math.max(max, bufferTime)) this.speed(1.1);
     else if (ahead < (bufferTime + max) / 2) this.speed(1);
   }

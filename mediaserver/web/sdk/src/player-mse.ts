@@ -110,8 +110,10 @@ export class MSEPlayer implements Player {
     const { pending } = this;
     if (!pending || this.source || pending.length === 0) return;
     const complete = pending.some(([t]) => t.kind === missing) || this.known[missing] === false;
-    if (complete || pending.at(-1)![2] - pending[0]![2] >= gather) this.open();
-    else this.gathering ??= setTimeout(() => this.open(), gather);
+    // Pictures that are promised come with the next key.
+    const patience = this.known[missing] ? gone : gather;
+    if (complete || pending.at(-1)![2] - pending[0]![2] >= patience) this.open();
+    else this.gathering ??= setTimeout(() => this.open(), patience);
   }
 
   private open(): void {
@@ -123,6 +125,7 @@ export class MSEPlayer implements Player {
     source.addEventListener("sourceopen", () => this.opened(source), { once: true });
     this.url = URL.createObjectURL(source);
     this.jumped = 0;
+    this.stopped = false; // what the element had to say it says no more
     this.video.disableRemotePlayback = true; // Safari's condition
     this.video.src = this.url;
   }
@@ -305,8 +308,9 @@ export class MSEPlayer implements Player {
       this.filled = true;
       this.owner.say("status", "NetStream.Buffer.Full", `${ahead.toFixed(2)} s are there`);
       if (this.wanted) this.start();
-    }
-    if (this.live && this.filled && this.wanted) this.chase(t, ahead);
+      // Nobody has seen anything yet that a leap would interrupt.
+      if (this.live) this.chase(t, ahead, 0);
+    } else if (this.live && this.filled && this.wanted) this.chase(t, ahead, leap);
     if ([...this.buffers.values()].some((b) => b.buffered.length > 0 && b.buffered.start(0) < t - maxPast)) this.makeRoom(false);
   }
 
@@ -321,10 +325,10 @@ export class MSEPlayer implements Player {
   }
 
   /** Keeps a live stream at its present. */
-  private chase(t: number, ahead: number): void {
+  private chase(t: number, ahead: number, tolerated: number): void {
     const { bufferTime, bufferTimeMax: max } = this.owner;
     const late = max > 0 && ahead > Math.max(max, bufferTime);
-    if (late && ahead > max + leap) this.jump(t + ahead - Math.max(bufferTime, 0.1));
+    if (late && ahead > Math.max(max, bufferTime) + tolerated) this.jump(t + ahead - Math.max(bufferTime, 0.1));
     else if (late) this.video.playbackRate = faster;
     else if (this.video.playbackRate === faster && ahead < (bufferTime + max) / 2) this.video.playbackRate = 1;
   }
