@@ -16,7 +16,7 @@ func (i *Instance) Connect(r session.ConnectRequest, peer session.Peer, answer f
 		}
 		scripted := i.script != nil
 		answer(session.ConnectAnswer{
-			Instance: i, MaxMessageSize: o.rules.Load().MaxMessageSize, Scripted: scripted, Pending: scripted,
+			Instance: i, ID: i.id, MaxMessageSize: o.rules.Load().MaxMessageSize, Scripted: scripted, Pending: scripted,
 		})
 		if scripted {
 			o.ask(r, peer)

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -127,6 +128,7 @@ type Instance struct {
 	refused *refused
 
 	script *scripted // nil: there is none
+	id     string
 
 	since      time.Time // Config.ServerStarted
 	proved     func()
@@ -149,6 +151,7 @@ func New(cfg Config) (*Instance, error) {
 	}
 	i := &Instance{
 		application: cfg.Application, name: cfg.Name,
+		id:     rand.Text(),
 		fanout: cfg.Fanout, store: cfg.Store, objectStore: cfg.Objects, budgets: cfg.Budgets, log: cfg.Log, started: time.Now(),
 		stopped:   make(chan struct{}),
 		seen:      newSeen(),
@@ -173,6 +176,9 @@ func New(cfg Config) (*Instance, error) {
 	go i.own()
 	return i, nil
 }
+
+// ID names the instance among all that there are. Nobody can guess it.
+func (i *Instance) ID() string { return i.id }
 
 // SetRules changes the rules: they hold for what is asked for from now on.
 func (i *Instance) SetRules(r Rules) {

@@ -50,6 +50,7 @@ type use struct {
 	by     *maker // whose it is
 	form   sharedobject.Form
 	sub    *sharedobject.Subscription
+	server string // the instance that the client says it is; "": none
 }
 
 // newObject makes an object that nobody uses yet, for a client or, without an ID, the
@@ -108,7 +109,7 @@ func (o *owner) join(obj *object, c session.Client, peer session.Peer, form shar
 			return why
 		}
 		o.seen.uses.Add(1)
-		u = &use{obj, by, form, o.subscribe(obj, c, peer, form).Within(by.queue())}
+		u = &use{obj, by, form, o.subscribe(obj, c, peer, form).Within(by.queue()), c.Server}
 		obj.users[client] = u
 		if o.uses[client] == nil {
 			o.uses[client] = map[objectKey]*use{}

@@ -183,11 +183,32 @@ func (c *call) use() {
 			return
 		}
 	}
+	if why := o.circle(obj, c.r.Client); why != "" {
+		o.releaseObject(c.r.ID, c.key)
+		c.say(sharedobject.CodeCreationFailed, why)
+		return
+	}
 	if why := o.join(obj, c.r.Client, c.peer, c.r.Form, c.r.Message.Version); why != "" {
 		c.say(sharedobject.CodeCreationFailed, why)
 		o.idle(obj)
 	}
 }
+
+// circle says why an instance may not use an object: it keeps it. What changed at one of
+// the two would go round for ever. While it is not known yet whether that has let this one
+// in, it may: see Expel.
+func (o *owner) circle(obj *object, c session.Client) (why string) {
+	if c.Server == "" || obj.script == nil || obj.script.far == nil {
+		return ""
+	}
+	keeper, used := obj.script.far.Keeper()
+	if keeper != c.Server || !used && keeper != o.id {
+		return ""
+	}
+	return deniedCircle
+}
+
+const deniedCircle = "the instance that asks keeps the object: two that show one another's would go on for ever"
 
 // apply does what a client asks of an object that it uses.
 func (c *call) apply(events []sharedobject.Event) {

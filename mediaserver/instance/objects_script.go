@@ -9,19 +9,19 @@ import (
 // scriptUse is a script's use of an object.
 type scriptUse struct {
 	hear  func(script.ObjectNews)
-	owes  func() (slots, bytes int) // to the server that keeps the object; nil: it is this one
-	locks int                       // of the script's
+	far   script.FarObject // where it is kept; nil: here
+	locks int              // of the script's
 }
 
 // OpenSharedObject implements script.SharedObjects.
-func (i *Instance) OpenSharedObject(key script.ObjectKey, owes func() (slots, bytes int), hear func(script.ObjectNews), opened func(refused string)) {
+func (i *Instance) OpenSharedObject(key script.ObjectKey, far script.FarObject, hear func(script.ObjectNews), opened func(refused string)) {
 	i.WithSharedObject(key.Name, key.Persistent, func(s SharedObject) {
 		if s.obj.script == nil {
 			s.obj.script = &scriptUse{}
 			s.Keep()
 		}
-		s.obj.script.hear, s.obj.script.owes = hear, owes
-		s.obj.foreign = s.obj.foreign || owes != nil
+		s.obj.script.hear, s.obj.script.far = hear, far
+		s.obj.foreign = s.obj.foreign || far != nil
 		opened("")
 	}, func(r *session.Refusal) { opened(r.Error()) })
 }
@@ -85,6 +85,39 @@ func (s scriptObject) Unlock() (left int) {
 	}
 	s.obj.script.locks--
 	return s.SharedObject.Unlock()
+}
+
+// UsedBy says whether a client uses it that says it is an instance.
+func (s scriptObject) UsedBy(instance string) bool {
+	for _, u := range s.obj.users {
+		if u.server == instance {
+			return true
+		}
+	}
+	return false
+}
+
+// Expel ends the use by clients that say they are an instance, which hear that they are
+// refused.
+func (s scriptObject) Expel(instance string) {
+	var all []string
+	for client, u := range s.obj.users {
+		if u.server == instance {
+			all = append(all, client)
+		}
+	}
+	for _, client := range all {
+		form := s.obj.users[client].form
+		s.o.releaseObject(client, s.obj.key)
+		s.o.log.Warn("shared object refused", "client", client, "object", session.Printable(s.obj.Name), "reason", deniedCircle)
+		if peer := s.o.seen.peerOf(client); peer != nil {
+			m := sharedobject.Message{
+				Name: s.obj.Name, Persistent: s.obj.Persistent, Version: s.Version(),
+				Events: []sharedobject.Event{sharedobject.Failed(sharedobject.CodeCreationFailed)},
+			}
+			peer.Tell(sharedobject.Update{Flex: form.Flex, Payload: m.Encode(form.AMF3)}, nil)
+		}
+	}
 }
 
 // Len is how many slots there are.

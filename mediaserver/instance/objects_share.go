@@ -247,9 +247,9 @@ func (o *owner) limitsOf(obj *object) sharedobject.Limits {
 			l.Bytes = most
 		}
 	}
-	if u := obj.script; u != nil && u.owes != nil {
-		l.Owes = u.owes
-		if slots, bytes := u.owes(); l.Slots == 0 && slots >= defaultObjects.Slots || l.Bytes == 0 && bytes >= defaultObjects.Bytes {
+	if u := obj.script; u != nil && u.far != nil {
+		l.Owes = u.far.Owes
+		if slots, bytes := u.far.Owes(); rules.Slots == 0 && slots >= defaultObjects.Slots || rules.Bytes == 0 && bytes >= defaultObjects.Bytes {
 			l.Slots = 1 // what another server owes answers to has a bound even where the object has none
 		}
 	}

@@ -72,6 +72,11 @@ func NewNetConnection(conn *Conn) *NetConnection {
 	return nc
 }
 
+// InstanceID is what a script's NetConnection says in connect's command object: the
+// instance that it is of. A server that understands it says in the properties of its
+// answer, by the same name, which instance it is. Of servers of Adobe's none knows it.
+const InstanceID = "instanceId"
+
 // ConnectObject is the command object that connect asks for the application of
 // a URL with [SPEC §7.2.1.1]. It says what Enhanced RTMP calls capabilities,
 // but not CapsReconnect: that is for its user to say, who cannot be told.

@@ -23,9 +23,9 @@ type object struct {
 	hear func(script.ObjectNews)
 }
 
-func (f *fake) OpenSharedObject(key script.ObjectKey, owes func() (int, int), hear func(script.ObjectNews), opened func(string)) {
+func (f *fake) OpenSharedObject(key script.ObjectKey, far script.FarObject, hear func(script.ObjectNews), opened func(string)) {
 	f.say("open %s %v", key.Name, key.Persistent)
-	if strings.HasPrefix(key.Name, "refused") || owes != nil && strings.HasPrefix(key.Name, "local") {
+	if strings.HasPrefix(key.Name, "refused") || far != nil && strings.HasPrefix(key.Name, "local") {
 		opened("no room for " + key.Name)
 		return
 	}
@@ -118,4 +118,6 @@ func (o open) Clear() error {
 func (o open) Unlock() int             { return o.Object.Unlock().Left }
 func (o open) SetResyncDepth(n uint32) { o.f.say("resync %d", n) }
 func (o open) Purge(version uint32)    { o.f.say("purge %d", version) }
+func (o open) Expel(string)            {}
+func (o open) UsedBy(string) bool      { return false }
 func (o open) Dirty() bool             { return o.Persistent }

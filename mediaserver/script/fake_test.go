@@ -86,6 +86,7 @@ func (f *fake) await(t testing.TB, prefix string) string {
 	}
 }
 
+func (f *fake) ID() string           { return "fake" }
 func (f *fake) Accept(client string) { f.say("accept %s", client) }
 func (f *fake) Reject(client string, why script.Rejection) {
 	s := "reject " + client

@@ -40,6 +40,8 @@ type Access struct {
 // is asked. Methods do not wait, but for those that say so. Functions that are given
 // to it are called once, from any goroutine, and do not wait.
 type Instance interface {
+	// ID names the instance among all that there are, in any server.
+	ID() string
 	// Accept lets a client in that waits for it, and Reject does not. Of a client
 	// that waits no more nothing happens.
 	Accept(client string)

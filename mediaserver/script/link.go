@@ -26,6 +26,7 @@ type link struct {
 	by     string
 	cancel context.CancelFunc  // closes the connection
 	nc     *rtmp.NetConnection // nil before it is connected, and after
+	id     string              // the instance that it leads to, when nc is there; "": it has not said
 	over   bool                // it hears nothing more
 	owed   int                 // calls that wait for answers
 	called atomic.Int64        // calls and statuses of the far server that wait for the script; of any goroutine
@@ -41,6 +42,8 @@ const (
 	// large a message of its may be, in bytes.
 	maxCalled = 100
 	maxFar    = 1 << 20
+	// maxInstanceID is how long the name of a far instance may be.
+	maxInstanceID = 64
 )
 
 // newLink begins to connect. The script hears of it by onStatus.
@@ -110,10 +113,17 @@ func (l *link) connect(ctx context.Context, network *outgoing.Network, u *rtmp.U
 	nc.HandleOthers(l.farCall)
 	object := u.ConnectObject()
 	object.Set("flashVer", "FMSc/1.0 (Flashpod)")
+	object.Set(rtmp.InstanceID, l.w.host.cfg.Instance.ID())
 	answer, err := nc.Connect(limited, object, args...)
 	if err != nil {
 		nc.Close()
 		return nil, nil, fmt.Errorf("connect to %s: %w", u.TCURL(), err)
+	}
+	if said, ok := answer.Object.(*amf.Object); ok {
+		id, _ := said.Get(rtmp.InstanceID)
+		if l.id, _ = id.(string); len(l.id) > maxInstanceID {
+			l.id = ""
+		}
 	}
 	if len(answer.Args) == 0 {
 		return nc, nil, nil

@@ -15,12 +15,14 @@ import (
 // own object of that name shows it to the clients that are here: what the far server
 // says is done to it, and what changes here is asked of the far server, whose word is
 // the last. Without a connection the object stays as it was, and what is sent is lost;
-// a new connection begins with the far server's slots. Two instances that proxy each
-// other's object come to rest, unless both change one slot at once, or while they
-// connect: then it goes on changing, an answer at a time.
+// a new connection begins with the far server's slots. Two instances that proxied each
+// other's object would go on for ever where both change one slot at once: the one that
+// is asked second refuses the other, which it knows by the name that both say as they
+// connect. Of servers that do not say it, and of more than two in a circle, nobody knows;
+// they come to rest otherwise.
 //
 // What it keeps is bounded by what the object here may have: of slots that are to be
-// asked for those that the object has lost count as if it had them (owes), and of what
+// asked for those that the object has lost count as if it had them (Owes), and of what
 // the far server has nothing is known but that of slots that are here or are to be asked
 // for. A far server has a time for its answers (proxied_late.go).
 //
@@ -30,6 +32,7 @@ type proxied struct {
 	nc   *engine.Object      // the script's NetConnection; kept, and used by the script's goroutine
 	to   *rtmp.NetConnection // nil: there is no connection, or the far server refuses
 	url  string              // of to, without a query
+	id   string              // of the instance there; "": it has not said
 	left chan struct{}       // closed when to is left; nil: there is none
 	// refused is the code of a status that the next event is about.
 	refused string
@@ -125,7 +128,7 @@ func (p *proxied) attach(l *link) {
 			p.leave() // by another connection
 		}
 		p.reset(to)
-		p.url, p.left = l.place(), left
+		p.url, p.id, p.left = l.place(), l.id, left
 		p.awaitUse()
 		return p.tell(sharedobject.Event{Type: sharedobject.Use})
 	})
@@ -214,6 +217,14 @@ func (p *proxied) receive(from *rtmp.NetConnection, m *sharedobject.Message) {
 }
 
 var errRefused = errors.New("the server that keeps it refuses")
+
+// Keeper implements FarObject.
+func (p *proxied) Keeper() (id string, used bool) {
+	if p.to == nil {
+		return "", false
+	}
+	return p.id, p.used
+}
 
 // status is what the far server refuses.
 func (p *proxied) status(code string) {

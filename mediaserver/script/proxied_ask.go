@@ -22,11 +22,11 @@ func (p *proxied) hear(n ObjectNews) {
 	p.so.hear(n)
 }
 
-// owes is how many slots the object has lost that the far server is still to hear of, and
+// Owes is how many slots the object has lost that the far server is still to hear of, and
 // the bytes of their names: they take up room as if they were there, or clients that go
 // on making slots and deleting them would fill the memory while the far server is silent.
 // What that says itself is none of it.
-func (p *proxied) owes() (slots, bytes int) {
+func (p *proxied) Owes() (slots, bytes int) {
 	if p.hearing {
 		return 0, 0
 	}
@@ -45,7 +45,7 @@ func (p *proxied) scriptChanged(o OpenObject, name string) {
 		return
 	}
 	// It was not there to be deleted.
-	switch lost, _ := p.owes(); {
+	switch lost, _ := p.Owes(); {
 	case !p.partial:
 		p.so.hear(ObjectNews{Kind: objectAccepted, Name: name})
 	case lost >= maxUnheld:

@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -17,6 +18,10 @@ func (p *proxied) event(o OpenObject, e *sharedobject.Event, next []sharedobject
 	case sharedobject.UseSuccess:
 		p.used = true
 		p.heard()
+		// Of two that began at once to show one another's, one goes on.
+		if p.id != "" && p.so.w.host.cfg.Instance.ID() < p.id {
+			o.Expel(p.id)
+		}
 		p.so.w.post(func() { p.connected() })
 	case sharedobject.Status:
 		p.heard()
@@ -24,7 +29,7 @@ func (p *proxied) event(o OpenObject, e *sharedobject.Event, next []sharedobject
 			p.refused = e.Name
 			return nil
 		}
-		p.refusedAll(e.Name)
+		p.refusedAll(o, e.Name)
 	case sharedobject.Clear:
 		return p.cleared(o, next)
 	case sharedobject.Success:
@@ -52,7 +57,13 @@ func (p *proxied) connected() {
 }
 
 // refusedAll is about the object, or about the oldest message that has not come back.
-func (p *proxied) refusedAll(code string) {
+func (p *proxied) refusedAll(o OpenObject, code string) {
+	if id, _ := p.Keeper(); code == sharedobject.CodeCreationFailed && id != "" && (id == p.so.w.host.cfg.Instance.ID() || o.UsedBy(id)) {
+		p.so.failed(code, fmt.Errorf("shared object %s: %s is to keep it, and shows this instance's own: two that show one another's would go on for ever; "+
+			"let one of them keep it, where it is got without a NetConnection", p.so.key.Name, p.url))
+		p.reset(nil)
+		return
+	}
 	switch {
 	case !p.used || code == sharedobject.CodeNoReadAccess || code == sharedobject.CodeCreationFailed:
 		p.reset(nil)

@@ -82,7 +82,7 @@ func TestWhatAFarServerIsOwedIsCounted(t *testing.T) {
 	p.reset(nil)
 	owes := func(slots, bytes int) {
 		t.Helper()
-		if s, b := p.owes(); s != slots || b != bytes {
+		if s, b := p.Owes(); s != slots || b != bytes {
 			t.Errorf("%d slots and %d bytes are owed, want %d and %d", s, b, slots, bytes)
 		}
 	}

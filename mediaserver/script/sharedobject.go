@@ -106,14 +106,15 @@ func (w *world) getSharedObject(c *engine.Call) (engine.Value, error) {
 // begin opens the object, which is the instance's own if there is no far one, reached
 // by a NetConnection. false: there is none, and nothing has changed.
 func (so *sharedObject) begin(far *link, nc *engine.Object) bool {
-	hear, owes, first := so.hear, (func() (int, int))(nil), !so.opened
+	hear, first := so.hear, !so.opened
+	var end FarObject
 	var p *proxied
 	if far != nil {
 		p = &proxied{so: so, nc: nc.Keep()}
-		hear, owes = p.hear, p.owes
+		hear, end = p.hear, p
 	}
 	refused, _ := ask(so.w, func(answer func(string)) {
-		so.w.sharedObjects().OpenSharedObject(so.key, owes, hear, func(refused string) {
+		so.w.sharedObjects().OpenSharedObject(so.key, end, hear, func(refused string) {
 			answer(refused)
 			if refused != "" {
 				so.w.post(func() { so.refused(refused, p, first) })

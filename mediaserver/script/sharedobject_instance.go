@@ -16,10 +16,8 @@ type SharedObjects interface {
 	// until CloseSharedObject, or Lost. hear is told what clients do to it, as it is
 	// done and in the owner's turn; it does not wait. opened is called once, with why
 	// there is no such object, or "". It may be opened again, to be heard by another. An
-	// object with owes is kept by another server: nothing of it is written here, and
-	// owes says, in the owner's turn, how many slots that are gone that server has not
-	// heard of yet, and the bytes of their names: they count as if they were there.
-	OpenSharedObject(key ObjectKey, owes func() (slots, bytes int), hear func(ObjectNews), opened func(refused string))
+	// object with a far end is kept by another server: nothing of it is written here.
+	OpenSharedObject(key ObjectKey, far FarObject, hear func(ObjectNews), opened func(refused string))
 	// UseSharedObject has f called with an object that is open, in the owner's turn,
 	// or failed with why it is not.
 	UseSharedObject(key ObjectKey, f func(OpenObject), failed func(why string))
@@ -29,6 +27,16 @@ type SharedObjects interface {
 	// called from any goroutine; those on the disk alone go, one after another. While it
 	// does so, of another question only those in memory are emptied.
 	ClearSharedObjects(match func(name string) bool)
+}
+
+// FarObject is the far end of an object that another server keeps, in the owner's turn.
+type FarObject interface {
+	// Owes is how many slots that are gone here the server has not heard of yet, and the
+	// bytes of their names: they count as if they were there.
+	Owes() (slots, bytes int)
+	// Keeper is which instance the server is ("": it has not said), and whether it has let
+	// the object be used. That instance may not use the object here.
+	Keeper() (id string, used bool)
 }
 
 // OpenObject is a shared object in the owner's turn. It does not wait, and is not used
@@ -47,6 +55,10 @@ type OpenObject interface {
 	Unlock() (left int)
 	SetResyncDepth(versions uint32) // 0: any number
 	Purge(version uint32)
+	// Expel ends the use of it by clients that say they are an instance.
+	Expel(instance string)
+	// UsedBy says whether a client uses it that says it is an instance.
+	UsedBy(instance string) bool
 	// Dirty says whether the file has less than the object.
 	Dirty() bool
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -83,9 +84,7 @@ func TestProxiedSharedObject(t *testing.T) {
 	for _, who := range []*visitor{g, keeper} {
 		who.waitsFor(`onShout("theirs")`)
 	}
-	if got := g.ask("getEvents"); strings.Count(got, "shout:") != 3 {
-		t.Errorf("the script heard %s", got)
-	}
+	servertest.Eventually(t, "the script hears of three shouts", func() bool { return strings.Count(g.ask("getEvents"), "shout:") == 3 })
 	if err := here.Delete(t.Context(), "x"); err != nil {
 		t.Error(err)
 	}
@@ -144,16 +143,23 @@ func TestProxiedSharedObjectOfAnother(t *testing.T) {
 	one.has(map[string]amf.Value{"of": "one", "more": true})
 }
 
-// Two rooms that show each other's board come to rest.
+// Of two rooms that are to show each other's board the second is refused, and told why:
+// what one of them changed would go on for ever. All see what both do.
 func TestProxiedSharedObjectInACircle(t *testing.T) {
 	t.Parallel()
-	s := oldFolder(t, Config{ScriptHosts: []string{"127.0.0.1"}}, nil)
+	var log servertest.Log
+	s := oldFolder(t, Config{ScriptHosts: []string{"127.0.0.1"}, Log: log.Logger(0)}, nil)
 	a, b := comeIn(t, s, "board/a", nil), comeIn(t, s, "board/b", nil, roomOf(s, "a"))
-	a.asks("follow", "true", roomOf(s, "b"))
-	a.hasSeen("SharedObject.Proxy.Connect")
 	b.hasSeen("SharedObject.Proxy.Connect")
-	here, there := a.looks(), b.looks()
-	want := map[string]amf.Value{}
+	there := b.looks()
+	there.set("first", 1.0)
+	a.asks("follow", "true", roomOf(s, "b"))
+	a.hasSeen("SharedObject.ObjectCreationFailed")
+	servertest.Eventually(t, "the log says why", func() bool {
+		return strings.Contains(log.String(), "board/b is to keep it, and shows this instance's own")
+	})
+	here := a.looks()
+	want := map[string]amf.Value{"first": 1.0}
 	for i := range 20 {
 		slot := fmt.Sprint("s", i)
 		want[slot] = float64(i)
@@ -161,13 +167,48 @@ func TestProxiedSharedObjectInACircle(t *testing.T) {
 	}
 	here.has(want)
 	there.has(want)
-	// As many changes and answers as there were sets, and no more.
 	if err := here.Delete(t.Context(), "s0"); err != nil {
 		t.Error(err)
 	}
 	delete(want, "s0")
 	there.has(want)
+	// As many changes and answers as there were sets, and no more.
 	if got := strings.Count(a.ask("getEvents")+b.ask("getEvents"), ":s"); got > 4*20 {
 		t.Errorf("20 slots that were set once have changed %d times", got)
+	}
+	// A room is no other to itself.
+	c := comeIn(t, s, "board/c", nil, roomOf(s, "c"))
+	c.hasSeen("SharedObject.ObjectCreationFailed")
+	c.looks().set("own", 1.0)
+}
+
+// When two rooms begin at once to show each other's board, one of them does.
+func TestProxiedSharedObjectInACircleAtOnce(t *testing.T) {
+	t.Parallel()
+	s := oldFolder(t, Config{ScriptHosts: []string{"127.0.0.1"}}, nil)
+	for i := range 10 {
+		names := []string{fmt.Sprint("x", i), fmt.Sprint("y", i)}
+		rooms := []*visitor{comeIn(t, s, "board/"+names[0], nil), comeIn(t, s, "board/"+names[1], nil)}
+		var begin sync.WaitGroup
+		for n, room := range rooms {
+			begin.Go(func() { room.asks("follow", "true", roomOf(s, names[1-n])) })
+		}
+		begin.Wait()
+		seen := func(n int, code string) bool { return strings.Contains(rooms[n].ask("getEvents"), code) }
+		defer func() {
+			if t.Failed() {
+				t.Log(rooms[0].ask("getEvents"), rooms[1].ask("getEvents"))
+			}
+		}()
+		servertest.Eventually(t, "one is let in, and the other is not", func() bool {
+			const in, out = "SharedObject.Proxy.Connect", "SharedObject.ObjectCreationFailed"
+			return seen(0, in) && seen(1, out) || seen(1, in) && seen(0, out)
+		})
+		one, other := rooms[0].looks(), rooms[1].looks()
+		one.set("a", 1.0)
+		other.set("b", 2.0)
+		want := map[string]amf.Value{"a": 1.0, "b": 2.0}
+		one.has(want)
+		other.has(want)
 	}
 }

@@ -19,6 +19,9 @@ const (
 	windowAckSize = 2500000 // bytes; FMS's own figure
 	peerLimit     = 2       // dynamic
 
+	// maxInstanceID bounds what a client says it is.
+	maxInstanceID = 64
+
 	// What of Enhanced RTMP there is: payloads go through as they are.
 	capsEx = rtmp.CapsReconnect | rtmp.CapsMultitrack | rtmp.CapsModEx | rtmp.CapsTimestampNanoOffset
 )
@@ -38,6 +41,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", err.Error(), "bad application name")
 	}
 	s.client.Agent = Printable(property(args, "flashVer", ""))
+	s.client.Server = front(property(args, rtmp.InstanceID, ""), maxInstanceID)
 	request := s.connectRequest(cmd, args, to)
 	answer, err := s.enter(request)
 	switch {
@@ -75,7 +79,7 @@ func (s *Session) enter(r ConnectRequest) (ConnectAnswer, error) {
 
 // letIn notes that an instance has let the client in.
 func (s *Session) letIn(answer ConnectAnswer) {
-	s.inst, s.scripted = answer.Instance, answer.Scripted
+	s.inst, s.scripted, s.instanceID = answer.Instance, answer.Scripted, answer.ID
 	s.maxMessage = defaultMessage
 	if answer.MaxMessageSize > 0 {
 		s.maxMessage = answer.MaxMessageSize
@@ -105,6 +109,9 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 		// Only for a client that speaks of it: one of Adobe's time gets what it
 		// knows.
 		rtmp.SetEnhanced(props, capsEx)
+	}
+	if s.client.Server != "" {
+		props.Set(rtmp.InstanceID, s.instanceID)
 	}
 	info := amf.NewObject(
 		"level", "status",

@@ -225,8 +225,8 @@ func strangers() (list []stranger) {
 	out("connects to an odd thing", say(0, "connect", amf.NewObject("app", 5.0)))
 	out("connects to another", say(0, "connect", amf.NewObject("app", "other")), create)
 	out("connects to another instance", say(0, "connect", amf.NewObject("app", "app/../x")), create)
-	out("connects oddly", hello("objectEncoding", "x", "tcUrl", 5.0, "flashVer", amf.NewArray(), "fourCcList", amf.NewArray(nil, 1.0, "avc1"), "videoFourCcInfoMap", amf.NewObject("*", "x"), "capsEx", -1.0), create)
-	for _, property := range []string{"flashVer", "app", "tcUrl", "objectEncoding", "swfUrl", "pageUrl", "fourCcList", "videoFourCcInfoMap", "capsEx"} {
+	out("connects oddly", hello("objectEncoding", "x", "tcUrl", 5.0, "flashVer", amf.NewArray(), "fourCcList", amf.NewArray(nil, 1.0, "avc1"), "videoFourCcInfoMap", amf.NewObject("*", "x"), "capsEx", -1.0, "instanceId", amf.NewArray()), create)
+	for _, property := range []string{"flashVer", "app", "tcUrl", "objectEncoding", "swfUrl", "pageUrl", "fourCcList", "videoFourCcInfoMap", "capsEx", "instanceId"} {
 		out("connects with an endless "+property, mediaMessage(rtmp.TypeCommand, 0, "\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00"+string(doubling(property))), create)
 	}
 	return list

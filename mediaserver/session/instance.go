@@ -25,6 +25,9 @@ type Client struct {
 	ID      string // unique in this process
 	Address string // of the client, host:port
 	Agent   string // what it calls itself (flashVer), cut to some 64 bytes
+	// Server is the instance that it says it is (instanceId), whose script has connected;
+	// "": none. Anybody may say so of any: what comes of it is to harm the client alone.
+	Server string
 }
 
 // ConnectRequest is what connect asks. What it says of itself comes from the client:
@@ -54,7 +57,10 @@ type ConnectAnswer struct {
 	// MaxMessageSize is how many bytes a command, a data message or a shared
 	// object of the client may have; 0: 1 MiB.
 	MaxMessageSize int
-	Refusal        *Refusal // nil: none
+	// ID is what the instance is called among all that there are; a client that says it is
+	// an instance itself is told.
+	ID      string
+	Refusal *Refusal // nil: none
 }
 
 // Peer is a connected client as its instance sees it.

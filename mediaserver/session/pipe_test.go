@@ -53,7 +53,7 @@ func (p *pipe) Connect(r session.ConnectRequest, peer session.Peer, answer func(
 	p.there.send(func() {
 		p.far.Connect(r, newFarPeer(p, peer), func(a session.ConnectAnswer) {
 			b := session.ConnectAnswer{
-				MaxMessageSize: a.MaxMessageSize, Refusal: carriedRefusal(a.Refusal), Scripted: a.Scripted, Pending: a.Pending,
+				MaxMessageSize: a.MaxMessageSize, ID: a.ID, Refusal: carriedRefusal(a.Refusal), Scripted: a.Scripted, Pending: a.Pending,
 			}
 			if a.Instance != nil {
 				b.Instance = farInstance{p, a.Instance}

@@ -109,6 +109,7 @@ type Session struct {
 	// Used in turns only.
 	log        *slog.Logger
 	client     Client
+	instanceID string       // of the instance that has let it in
 	inst       Instance     // nil until connected
 	scripted   bool         // and answers calls
 	query      url.Values   // of app and tcUrl
