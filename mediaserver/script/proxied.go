@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"time"
 
-	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
@@ -28,12 +27,12 @@ import (
 //
 // It is used in the owner's turn, but for what says otherwise.
 type proxied struct {
-	so   *sharedObject       // both as they were made
-	nc   *engine.Object      // the script's NetConnection; kept, and used by the script's goroutine
-	to   *rtmp.NetConnection // nil: there is no connection, or the far server refuses
-	url  string              // of to, without a query
-	id   string              // of the instance there; "": it has not said
-	left chan struct{}       // closed when to is left; nil: there is none
+	so   *sharedObject  // both as they were made
+	nc   *engine.Object // the script's NetConnection; kept, and used by the script's goroutine
+	to   farConnection  // nil: there is no connection, or the far server refuses
+	url  string         // of to, without a query
+	id   string         // of the instance there; "": it has not said
+	left chan struct{}  // closed when to is left; nil: there is none
 	// refused is the code of a status that the next event is about.
 	refused string
 
@@ -54,6 +53,13 @@ type proxied struct {
 	partial bool
 	sent    []sentMessage // that have not come back
 	patience
+}
+
+// farConnection is the connection to a far server: *rtmp.NetConnection.
+type farConnection interface {
+	HandleObject(name string, persistent bool, f func(*sharedobject.Message) error)
+	TellObject(m *sharedobject.Message) error
+	Ended() <-chan struct{}
 }
 
 // proxiedSlot is a slot that was changed here.
@@ -150,7 +156,7 @@ func (p *proxied) attach(l *link) {
 }
 
 // reset begins anew with a connection, or without one.
-func (p *proxied) reset(to *rtmp.NetConnection) {
+func (p *proxied) reset(to farConnection) {
 	if p.left != nil {
 		close(p.left)
 	}
@@ -192,7 +198,7 @@ func (p *proxied) leave() {
 
 // receive takes a message of the far server, on the goroutine that reads, which goes on
 // when the owner has done what it says.
-func (p *proxied) receive(from *rtmp.NetConnection, m *sharedobject.Message) {
+func (p *proxied) receive(from farConnection, m *sharedobject.Message) {
 	for at := 0; at < len(m.Events); at += farAtOnce {
 		done := p.turn(func(o OpenObject) {
 			if p.to != from {
@@ -200,7 +206,7 @@ func (p *proxied) receive(from *rtmp.NetConnection, m *sharedobject.Message) {
 			}
 			p.hearing = true
 			defer func() { p.hearing = false }()
-			for i := at; i < min(at+farAtOnce, len(m.Events)); i++ {
+			for i := at; i < min(at+farAtOnce, len(m.Events)) && p.to == from; i++ {
 				if err := p.event(o, &m.Events[i], m.Events[i+1:]); err != nil {
 					p.so.failed("SharedObject.Failed", err)
 				}

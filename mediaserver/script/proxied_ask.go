@@ -25,10 +25,11 @@ func (p *proxied) hear(n ObjectNews) {
 // Owes is how many slots the object has lost that the far server is still to hear of, and
 // the bytes of their names: they take up room as if they were there, or clients that go
 // on making slots and deleting them would fill the memory while the far server is silent.
-// What that says itself is none of it.
+// For what that says itself they count half: its word is the last, and what it has room
+// for is to be had here.
 func (p *proxied) Owes() (slots, bytes int) {
 	if p.hearing {
-		return 0, 0
+		return p.lost / 2, p.lostLen / 2
 	}
 	return p.lost, p.lostLen
 }

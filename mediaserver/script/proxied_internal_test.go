@@ -20,6 +20,9 @@ func (s smallObject) Names() []string                            { return s.o.Na
 func (s smallObject) Get(name string) (sharedobject.Value, bool) { return s.o.Get(name) }
 func (s smallObject) Delete(name string) error                   { s.o.Delete(name); return nil }
 func (s smallObject) Clear() error                               { s.o.Empty(); return nil }
+func (s smallObject) Send(sharedobject.Value) error              { return nil }
+func (s smallObject) UsedBy(string) bool                         { return false }
+func (s smallObject) Expel(string)                               {}
 func (s smallObject) Set(name string, v sharedobject.Value) error {
 	if _, ok := s.o.Set(name, v); !ok {
 		return errors.New("too many slots")
@@ -74,8 +77,8 @@ func TestOfAFarServerNoMoreIsKnownThanIsHere(t *testing.T) {
 	}
 }
 
-// What the object has lost, and the far server has not heard of, counts; what it says
-// itself is bounded by the object alone.
+// What the object has lost, and the far server has not heard of, counts; for what that
+// says itself, half.
 func TestWhatAFarServerIsOwedIsCounted(t *testing.T) {
 	t.Parallel()
 	p := &proxied{so: &sharedObject{key: ObjectKey{Name: "board"}}}
@@ -95,7 +98,7 @@ func TestWhatAFarServerIsOwedIsCounted(t *testing.T) {
 	p.lose(a, "a", false)
 	owes(1, 6)
 	p.hearing = true
-	owes(0, 0)
+	owes(0, 3)
 	p.hearing = false
 	p.drop(b, "longer")
 	p.drop(a, "a")

@@ -138,7 +138,7 @@ func TestProxiedSharedObjectIsGivenUp(t *testing.T) {
 			keeper := oldFolder(t, Config{}, nil)
 			comeIn(t, keeper, "board/keeper", nil).looks().set("of", "the keeper")
 			var log servertest.Log
-			s := oldFolder(t, Config{ScriptHosts: []string{"127.0.0.1"}, Log: log.Logger(0), farTime: 200 * time.Millisecond}, nil)
+			s := oldFolder(t, Config{ScriptHosts: []string{"127.0.0.1"}, Log: log.Logger(0), farTime: 3 * time.Second}, nil)
 			g := comeIn(t, s, "board/here", nil, far+"?ticket=secret")
 			here := g.looks()
 			here.set("mine", 1.0)
@@ -150,7 +150,7 @@ func TestProxiedSharedObjectIsGivenUp(t *testing.T) {
 			}
 			line := text[strings.LastIndexByte(text[:i], '\n')+1:]
 			line, _, _ = strings.Cut(line, "\n")
-			for _, want := range []string{"shared object board", far, "200ms", "connect the NetConnection again"} {
+			for _, want := range []string{"shared object board", far, "for 3s", "connect the NetConnection again"} {
 				if !strings.Contains(line, want) {
 					t.Errorf("the log does not say %q: %s", want, line)
 				}
