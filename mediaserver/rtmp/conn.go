@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 // Config of a connection. Zero values stand for the defaults.
@@ -77,7 +78,7 @@ const defaultWindow = 2500000
 type Conn struct {
 	// What a fan-out loop looks at in every round lies side by side: of thousands
 	// of connections nothing is in the processor's cache.
-	socket socket        // of nc, unless it has none of its own: TLS, pipes
+	socket socket.Socket // of nc, unless it has none of its own: TLS, pipes
 	sealed *tlsSocket    // below nc, when nc is TLS from NewTLSListener or Dial
 	said   atomic.Bool   // TakeQueued has something to do, or to wait for
 	owned  int           // out.owned, as far as the owner knows; the owner's own
@@ -128,7 +129,7 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 		nc: nc, cfg: cfg.withDefaults(), client: client,
 		closed: make(chan struct{}), ackEvery: defaultWindow,
 	}
-	c.raw = c.socket.use(nc)
+	c.raw = c.socket.Use(nc)
 	c.SetLimits(c.cfg.limits())
 	c.gate.limits, c.gate.closed = &c.limits, c.closed
 	c.sealed = attachTLS(nc, &c.gate, func() { go c.flushKept() })
@@ -200,7 +201,7 @@ func (c *Conn) CloseWithError(cause error) error {
 	c.closeOnce.Do(func() {
 		c.cause = cause
 		close(c.closed)
-		err = c.socket.close(c.nc.Close)
+		err = c.socket.Close(c.nc.Close)
 		c.out.mu.Lock()
 		c.out.payBack()
 		c.out.tellObjects(true)

@@ -1,6 +1,9 @@
 package rtmp
 
-import "flashpod.dev/flashpod/mediaserver/media"
+import (
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/socket"
+)
 
 // Layout is a write of several messages in chunks of ChunkSize, whose payloads
 // lie where they are: it makes headers, and copies no media. It is kept and
@@ -25,7 +28,7 @@ func (l *Layout) Reset() {
 func (l *Layout) Size() int { return l.size }
 
 // Full says that a layout holds as many messages as one write takes.
-func (l *Layout) Full() bool { return len(l.bufs) > maxVector-8 }
+func (l *Layout) Full() bool { return len(l.bufs) > socket.MaxVector-8 }
 
 // Add appends a message whose payload is front and then payload. front is
 // copied; payload is not, and stays as it is until the layout was sent.
@@ -117,8 +120,8 @@ func (c *Conn) SendLayout(l *Layout) error {
 	if o.owner != nil || o.flushing || len(o.queue) > 0 || !c.direct() || c.window.limit.Load() > 0 {
 		return c.enqueue(nil, l, true)
 	}
-	for sent := 0; sent < len(l.bufs); sent += maxVector {
-		n, full, err := c.writeNow(l.bufs[sent:min(sent+maxVector, len(l.bufs))])
+	for sent := 0; sent < len(l.bufs); sent += socket.MaxVector {
+		n, full, err := c.writeNow(l.bufs[sent:min(sent+socket.MaxVector, len(l.bufs))])
 		if err != nil {
 			c.fail(err)
 			return err
@@ -136,7 +139,7 @@ func (c *Conn) SendLayout(l *Layout) error {
 // after returns what is left when n bytes of one write from buffer sent on were
 // taken; nil when it was taken whole.
 func (l *Layout) after(sent, n int) []byte {
-	write := l.bufs[sent:min(sent+maxVector, len(l.bufs))]
+	write := l.bufs[sent:min(sent+socket.MaxVector, len(l.bufs))]
 	for i, b := range write {
 		if n < len(b) {
 			rest := append([]byte(nil), b[n:]...)

@@ -211,7 +211,7 @@ func (c *Conn) writeQueue() {
 }
 
 // direct says whether the connection can write without waiting.
-func (c *Conn) direct() bool { return c.socket.used || c.sealed != nil }
+func (c *Conn) direct() bool { return c.socket.Used() || c.sealed != nil }
 
 // writeNow writes bufs, one after another, as far as the socket takes them
 // without waiting, and returns how many bytes it took. full says that it has
@@ -221,7 +221,7 @@ func (c *Conn) writeNow(bufs [][]byte) (n int, full bool, err error) {
 	if c.sealed != nil {
 		n, full, err = c.sealed.write(bufs)
 	} else {
-		n, err = c.socket.write(bufs)
+		n, err = c.socket.Write(bufs)
 	}
 	c.sent.Add(uint64(n))
 	return n, full, err

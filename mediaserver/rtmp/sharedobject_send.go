@@ -90,9 +90,9 @@ func (c *Conn) holds() bool {
 // unsent is how many bytes the connection's socket has not sent yet.
 func (c *Conn) unsent() int {
 	if c.sealed != nil {
-		return c.sealed.socket.unsent()
+		return c.sealed.socket.Unsent()
 	}
-	return c.socket.unsent()
+	return c.socket.Unsent()
 }
 
 // wakeLater has the owner woken when the socket may have sent some. The caller holds

@@ -65,54 +65,6 @@ func TestWritesWhileAConnectionIsClosedReachNobodyElse(t *testing.T) {
 	}
 }
 
-// A close that comes while a write is under way is done by that write.
-func TestAWriteThatIsUnderWayClosesTheSocket(t *testing.T) {
-	t.Parallel()
-	closed := 0
-	file := func() error { closed++; return nil }
-	s := socket{used: true}
-	if !s.enter() {
-		t.Fatal("closed from the beginning")
-	}
-	if err := s.close(file); err != nil || closed != 0 {
-		t.Fatalf("closed %d times under a write (%v)", closed, err)
-	}
-	if s.enter() {
-		t.Fatal("a write begins behind the close")
-	}
-	s.leave()
-	if err := s.close(file); err != nil || closed != 1 {
-		t.Fatalf("closed %d times in all (%v)", closed, err)
-	}
-}
-
-// Buffers go out one after another, however many there are and whichever are
-// empty, and a full socket takes what it can.
-func TestVectorsOfEveryLength(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{1, 2, fewBuffers, fewBuffers + 1, maxVector, maxVector + 7} {
-		ours, peer := socketPair(t)
-		c := NewServerConn(ours, Config{})
-		var bufs [][]byte
-		var want []byte
-		for i := range n {
-			b := bytes.Repeat([]byte{byte(i)}, i%3)
-			bufs, want = append(bufs, b), append(want, b...)
-		}
-		for left := bufs; len(left) > 0; left = left[min(len(left), maxVector):] {
-			part := left[:min(len(left), maxVector)]
-			if got, err := c.TryWritev(part); err != nil || got != total(part) {
-				t.Fatalf("%d buffers: sent %d of %d (%v)", n, got, total(part), err)
-			}
-		}
-		c.Close()
-		got, err := io.ReadAll(peer)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Fatalf("%d buffers: %d bytes came of %d (%v)", n, len(got), len(want), err)
-		}
-	}
-}
-
 func TestAFullSocketTakesNothingAndDoesNotWait(t *testing.T) {
 	t.Parallel()
 	ours, _ := socketPair(t)
@@ -128,13 +80,6 @@ func TestAFullSocketTakesNothingAndDoesNotWait(t *testing.T) {
 		}
 	}
 	t.Fatal("a gigabyte found room in a socket that nobody reads")
-}
-
-func total(bufs [][]byte) (n int) {
-	for _, b := range bufs {
-		n += len(b)
-	}
-	return n
 }
 
 func socketPair(t *testing.T) (ours, peer net.Conn) {

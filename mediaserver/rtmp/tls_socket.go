@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 const (
@@ -43,7 +45,7 @@ func (l socketListener) Accept() (net.Conn, error) {
 // of its own; any other is returned as it is.
 func newTLSSocket(nc net.Conn) net.Conn {
 	s := &tlsSocket{Conn: nc}
-	if s.socket.use(nc) == nil {
+	if s.socket.Use(nc) == nil {
 		return nc
 	}
 	return s
@@ -57,7 +59,7 @@ func newTLSSocket(nc net.Conn) net.Conn {
 // As long as no Conn is above it, it is a plain net.Conn.
 type tlsSocket struct {
 	net.Conn
-	socket socket
+	socket socket.Socket
 	tls    *tls.Conn
 	stuck  func() // records are kept that no writer knows of; it must not wait
 	gate   *gate  // what comes is decrypted when it is the peer's turn
@@ -101,7 +103,7 @@ func (s *tlsSocket) Read(b []byte) (int, error) {
 }
 
 // Close implements net.Conn.
-func (s *tlsSocket) Close() error { return s.socket.close(s.Conn.Close) }
+func (s *tlsSocket) Close() error { return s.socket.Close(s.Conn.Close) }
 
 // SetDeadline implements net.Conn. Writes do not wait, and what is kept has
 // deadlines of its own: those that TLS sets as it ends would cut it off.
@@ -129,7 +131,7 @@ func (s *tlsSocket) Write(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	n := 0
 	if s.err == nil && !s.gathering && !s.draining && len(s.kept) == 0 {
-		n, s.err = s.socket.write([][]byte{b})
+		n, s.err = s.socket.Write([][]byte{b})
 	}
 	if len(s.kept)+len(b)-n > maxSealed && s.err == nil {
 		s.err = ErrSlow
@@ -203,7 +205,7 @@ func (s *tlsSocket) send() (full bool, err error) {
 	if s.err != nil || s.draining {
 		return s.draining, s.err
 	}
-	if s.sent, s.err = s.socket.write([][]byte{s.kept}); s.err != nil {
+	if s.sent, s.err = s.socket.Write([][]byte{s.kept}); s.err != nil {
 		return false, s.err
 	}
 	if s.sent < len(s.kept) {

@@ -1,4 +1,4 @@
-package rtmp
+package socket
 
 import (
 	"net"
@@ -8,30 +8,30 @@ import (
 	"unsafe"
 )
 
-// maxVector is the most buffers that one call takes (IOV_MAX).
-const maxVector = 1024
+// MaxVector is the most buffers that one call takes (IOV_MAX).
+const MaxVector = 1024
 
-// socket writes to a connection's socket without waiting. [syscall.RawConn] can,
+// Socket writes to a connection's socket without waiting. [syscall.RawConn] can,
 // too, but has a lock for writers that wait and a look at their deadline, each in
 // memory of its own: with thousands of players that is what a write waits for
 // (hack/bench).
 //
 // What has to be kept of it is that the socket stays open while a write is under
 // way, since the kernel gives the number of a closed one to whoever connects
-// next. So all that closes the connection goes through close. The zero value is
+// next. So all that closes the connection goes through Close. The zero value is
 // no socket.
-type socket struct {
+type Socket struct {
 	used  bool // there is one
 	fd    int32
-	state atomic.Int32 // writes under way, and socketClosed once no more may begin
-	file  func() error // closes it; set before socketClosed is
+	state atomic.Int32 // writes under way, and closing once no more may begin
+	file  func() error // closes it; set before closing is
 }
 
-const socketClosed = 1 << 30
+const closing = 1 << 30
 
-// use takes the socket of a connection, and returns the way to read from it; nil
+// Use takes the socket of a connection, and returns the way to read from it; nil
 // for a connection that has none of its own, as TLS or a pipe.
-func (s *socket) use(nc net.Conn) syscall.RawConn {
+func (s *Socket) Use(nc net.Conn) syscall.RawConn {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil
@@ -46,33 +46,36 @@ func (s *socket) use(nc net.Conn) syscall.RawConn {
 	return raw
 }
 
-// close has the socket closed by file, at once or by the write that is under
-// way. A second close does nothing.
-func (s *socket) close(file func() error) error {
+// Used says whether there is a socket.
+func (s *Socket) Used() bool { return s.used }
+
+// Close has the socket closed by file, at once or by the write that is under
+// way. A second Close does nothing.
+func (s *Socket) Close(file func() error) error {
 	if !s.used {
 		return file()
 	}
 	for {
 		switch n := s.state.Load(); {
-		case n&socketClosed != 0:
+		case n&closing != 0:
 			return nil
 		case n == 0:
-			if s.state.CompareAndSwap(0, socketClosed) {
+			if s.state.CompareAndSwap(0, closing) {
 				return file()
 			}
 		default:
 			s.file = file
-			if s.state.CompareAndSwap(n, n|socketClosed) {
+			if s.state.CompareAndSwap(n, n|closing) {
 				return nil
 			}
 		}
 	}
 }
 
-func (s *socket) enter() bool {
+func (s *Socket) enter() bool {
 	for {
 		n := s.state.Load()
-		if n&socketClosed != 0 {
+		if n&closing != 0 {
 			return false
 		}
 		if s.state.CompareAndSwap(n, n+1) {
@@ -81,15 +84,15 @@ func (s *socket) enter() bool {
 	}
 }
 
-func (s *socket) leave() {
-	if s.state.Add(-1) == socketClosed {
+func (s *Socket) leave() {
+	if s.state.Add(-1) == closing {
 		_ = s.file()
 	}
 }
 
-// write writes bufs, one after another, and returns how many bytes the socket
-// took; err is nil when it is full. It takes maxVector buffers at most.
-func (s *socket) write(bufs [][]byte) (n int, err error) {
+// Write writes bufs, one after another, and returns how many bytes the socket
+// took; err is nil when it is full. It takes MaxVector buffers at most.
+func (s *Socket) Write(bufs [][]byte) (n int, err error) {
 	if !s.enter() {
 		return 0, net.ErrClosed
 	}
@@ -104,9 +107,9 @@ func (s *socket) write(bufs [][]byte) (n int, err error) {
 		var iov [fewBuffers]syscall.Iovec
 		return s.sendmsg(iov[:0], bufs)
 	}
-	v, _ := vectors.Get().(*[maxVector]syscall.Iovec)
-	n, err = s.sendmsg(v[:0], bufs[:min(len(bufs), maxVector)])
-	clear(v[:min(len(bufs), maxVector)]) // nothing stays reachable because it was written once
+	v, _ := vectors.Get().(*[MaxVector]syscall.Iovec)
+	n, err = s.sendmsg(v[:0], bufs[:min(len(bufs), MaxVector)])
+	clear(v[:min(len(bufs), MaxVector)]) // nothing stays reachable because it was written once
 	vectors.Put(v)
 	return n, err
 }
@@ -114,7 +117,7 @@ func (s *socket) write(bufs [][]byte) (n int, err error) {
 // fewBuffers are enough for most writes.
 const fewBuffers = 16
 
-var vectors = sync.Pool{New: func() any { return new([maxVector]syscall.Iovec) }}
+var vectors = sync.Pool{New: func() any { return new([MaxVector]syscall.Iovec) }}
 
 // Never waiting, and never a signal for a peer that has gone.
 const sendFlags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
@@ -124,7 +127,7 @@ const sendFlags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
 // (hack/bench). send(2) and sendmsg(2) are cheaper than write(2) and writev(2),
 // which go through the kernel's layer for files.
 
-func (s *socket) send(b []byte) (int, error) {
+func (s *Socket) send(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
@@ -136,7 +139,7 @@ func (s *socket) send(b []byte) (int, error) {
 	}
 }
 
-func (s *socket) sendmsg(iov []syscall.Iovec, bufs [][]byte) (int, error) {
+func (s *Socket) sendmsg(iov []syscall.Iovec, bufs [][]byte) (int, error) {
 	for _, b := range bufs {
 		if len(b) > 0 {
 			v := syscall.Iovec{Base: &b[0]}
@@ -157,9 +160,9 @@ func (s *socket) sendmsg(iov []syscall.Iovec, bufs [][]byte) (int, error) {
 	}
 }
 
-// unsent is how many bytes the kernel has taken and not sent yet, of a TCP socket; of
+// Unsent is how many bytes the kernel has taken and not sent yet, of a TCP socket; of
 // another, those that its peer has not read; 0 where the kernel says neither.
-func (s *socket) unsent() int {
+func (s *Socket) Unsent() int {
 	if !s.used || !s.enter() {
 		return 0
 	}
