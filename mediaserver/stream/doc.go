@@ -30,8 +30,10 @@
 // number of slow players.
 //
 // Connections and encodings are interfaces: see [Conn] and [Encoding]. RTMP's are
-// the first, and the log lies in RTMP's chunks; headers of another encoding are
-// made beside it, once, and payloads are the same bytes for all.
+// the first, and the log lies in RTMP's chunks; another encoding is made beside it,
+// once for all players, as long as there are some: small packets whole, so that a
+// write of many is one piece of memory, and of large ones what goes before and behind
+// a payload, which is the log's.
 //
 // What players tell their sessions are events: see [Until] and [SwitchOptions].
 //

@@ -8,8 +8,7 @@ import (
 // Encoding is how packets look on connections of a kind: what goes before a
 // payload, and what behind it. RTMP's, which is nil wherever an Encoding is
 // asked for, is the one that the log lies in; any other is made beside it, once
-// for all players of a stream that have it, and the payload's bytes are the
-// same for all. Values are compared: one stands for one form of bytes. Its
+// for all players of a stream that have it. Values are compared: one stands for one form of bytes. Its
 // methods are called from any goroutine.
 //
 // A connection of another encoding than RTMP's plays one stream.
@@ -54,40 +53,81 @@ func (f form) appendTo(dst []byte, c rtmp.Chunks, at media.Timestamp) []byte {
 	return f.encoding.AppendTrailer(append(out, payload...), frame)
 }
 
-// framing is what an encoding puts around the packets of one segment that were
-// published while somebody played them so. As the segment itself, it is written
-// before a packet may be read, and not touched afterwards.
+// framing is the packets of one segment in another encoding, as far as they were
+// published while somebody played them so: one behind another, so that a write of
+// many is one piece of memory, as it is in the log. As the segment itself, it is
+// written before a packet may be read, and not touched afterwards.
 type framing struct {
 	encoding Encoding
-	buf      []byte // of fixed length: headers and trailers, one behind another
+	buf      []byte // of fixed length
 	packets  []framed
 
 	used int // bytes of buf; the writer's own
 }
 
-// framed is where in a framing's buf a packet's header and trailer are; end is 0
-// for a packet that is not there.
-type framed struct{ header, trailer, end uint32 }
-
-func newFraming(e Encoding, packets int) *framing {
-	return &framing{encoding: e, buf: make([]byte, packets*e.MaxOverhead()), packets: make([]framed, packets)}
+// framed is where in a framing's buf a packet is: header, payload and trailer; end is
+// 0 for a packet that is not there. A large one's payload is not: it is the log's.
+type framed struct {
+	start, payload, end uint32
+	large               bool
 }
 
-// add frames packet i. What is beyond MaxOverhead is not kept: moving buf would
-// move it away from the loops that read it.
-func (f *framing) add(i int32, frame Frame) {
+// copyBelow is how large a payload is at most that is copied, once for all players of
+// an encoding, to lie in one piece with what is before and behind it: what a piece more
+// costs in each write is more than that copy, and what larger ones would take in memory
+// is not worth it.
+const copyBelow = 8 << 10
+
+// newFraming makes room for what a segment will have, if its packets are like those of
+// the one before, of which so many bytes were used; 0: of nothing that is known. What
+// finds no room is framed for each player, as it is written.
+func newFraming(e Encoding, s *segment, before int) *framing {
+	left := len(s.packets) - int(s.n.Load())
+	size := len(s.buf) - s.used + left*e.MaxOverhead()
+	if before > 0 {
+		size = min(size, 2*before+framingRoom)
+	}
+	return &framing{encoding: e, buf: make([]byte, size), packets: make([]framed, len(s.packets))}
+}
+
+// framingRoom is the least that there is, in bytes, for packets unlike those before.
+const framingRoom = 32 << 10
+
+// add frames packet i. What finds no room is not kept: moving buf would move it away
+// from the loops that read it.
+func (f *framing) add(i int32, frame Frame, payload []byte) {
 	room := f.buf[f.used:f.used]
+	if cap(room) < f.encoding.MaxOverhead() {
+		return
+	}
 	b, ok := f.encoding.AppendHeader(room, frame)
 	if !ok {
 		return
 	}
-	header := len(b)
+	k := framed{start: uint32(f.used), payload: uint32(f.used + len(b)), large: len(payload) > copyBelow}
+	if !k.large {
+		if cap(b)-len(b) < len(payload) {
+			return
+		}
+		b = append(b, payload...)
+	}
 	b = f.encoding.AppendTrailer(b, frame)
 	if len(b) > cap(room) {
 		return
 	}
-	f.packets[i] = framed{uint32(f.used), uint32(f.used + header), uint32(f.used + len(b))}
 	f.used += len(b)
+	k.end = uint32(f.used)
+	f.packets[i] = k
+}
+
+// size is how many bytes packet i of the segment takes.
+func (f *framing) size(s *segment, i int32) int {
+	k := f.packets[i]
+	n := int(k.end - k.start)
+	if k.large {
+		n += s.chunks(s.packets[i]).Size()
+	}
+	return n
 }
 
 // framing returns the segment's framing of an encoding; nil: it has none.
@@ -104,9 +144,9 @@ func (s *segment) framing(e Encoding) *framing {
 	return nil
 }
 
-// frame gives the segment framings of those encodings that it has none of. The
-// log's writer calls it.
-func (s *segment) frame(encodings []Encoding) {
+// frame gives the segment framings of those encodings that it has none of; last is the
+// segment before it, or nil. The log's writer calls it.
+func (s *segment) frame(encodings []Encoding, last *segment) {
 	for _, e := range encodings {
 		if s.framing(e) != nil || len(s.packets) == 0 {
 			continue
@@ -115,7 +155,13 @@ func (s *segment) frame(encodings []Encoding) {
 		if have := s.framings.Load(); have != nil {
 			all = append(all, *have...)
 		}
-		all = append(all, newFraming(e, len(s.packets)))
+		before := 0
+		if last != nil {
+			if f := last.framing(e); f != nil {
+				before = f.used
+			}
+		}
+		all = append(all, newFraming(e, s, before))
 		s.framings.Store(&all)
 	}
 }
@@ -162,25 +208,19 @@ func (s *Stream) setEncodings(all []Encoding) {
 
 func (l *log) setEncodings(all []Encoding) {
 	l.encodings = all
-	l.tail.frame(all)
+	l.tail.frame(all, nil)
 }
 
-// framed adds packet i of a segment in an encoding other than RTMP's. Its
-// payload is not copied, nor are header and trailer, where they were made with
-// the packet and have its timestamp.
+// framed adds packet i of a segment in an encoding other than RTMP's. Nothing is copied
+// where it was framed when it was published, and has that timestamp; else its payload
+// is not.
 func (c *scratch) framed(e Encoding, seg *segment, i int32, at media.Timestamp) {
 	k := seg.packets[i]
-	chunks := seg.chunks(k)
 	if f := seg.framing(e); f != nil && at == k.time && f.packets[i].end > 0 {
-		place := f.packets[i]
-		c.behind(f, place.header, place.trailer)
-		for p := chunks.Pieces(); p.More(); {
-			c.add(p.Next())
-		}
-		c.add(f.buf[place.trailer:place.end])
-		c.joint = joint{f, place.end, len(c.bufs)}
+		c.framedRun(f, seg, i, i+1)
 		return
 	}
+	chunks := seg.chunks(k)
 	frame := Frame{k.kind, at, chunks.Size()}
 	begin := len(c.headers)
 	out, ok := e.AppendHeader(c.headers, frame)
@@ -189,16 +229,74 @@ func (c *scratch) framed(e Encoding, seg *segment, i int32, at media.Timestamp) 
 	}
 	c.headers = out
 	c.add(c.headers[begin:])
-	for p := chunks.Pieces(); p.More(); {
-		c.add(p.Next())
-	}
+	c.pieces(chunks)
 	begin = len(c.headers)
 	c.headers = e.AppendTrailer(c.headers, frame)
 	c.add(c.headers[begin:])
 }
 
-// joint is where a framing's bytes were added last: one packet's trailer and the
-// next one's header are one buffer.
+func (c *scratch) pieces(of rtmp.Chunks) {
+	for p := of.Pieces(); p.More(); {
+		c.add(p.Next())
+	}
+}
+
+// framedRun adds packets of a segment as they lie in a framing, up to one that does not
+// or to, and returns that.
+func (c *scratch) framedRun(f *framing, seg *segment, from, to int32) (end int32) {
+	begin := f.packets[from].start
+	last := begin
+	for end = from; end < to && f.packets[end].end > 0; end++ {
+		k := f.packets[end]
+		if k.large {
+			if len(c.bufs) >= maxWriteBuffers && end > from {
+				break
+			}
+			c.behind(f, begin, k.payload)
+			c.pieces(seg.chunks(seg.packets[end]))
+			begin = k.payload
+		}
+		last = k.end
+	}
+	c.behind(f, begin, last)
+	c.joint = joint{f, last, len(c.bufs)}
+	return end
+}
+
+// run adds packets of a segment for a player who takes them all, up to one that ends
+// its publication, if the player ends with that, or to. It returns behind which.
+func (c *scratch) run(p *Player, seg *segment, from, to int32) (end int32) {
+	if p.rewriter != nil {
+		for i := from; i < to; i++ {
+			if seg.packets[i].flags&flagEnd != 0 {
+				to = i + 1
+			}
+		}
+	}
+	f := seg.framing(p.form.encoding)
+	if f == nil || f.packets[from].end == 0 {
+		c.framed(p.form.encoding, seg, from, seg.packets[from].time)
+		return from + 1
+	}
+	return c.framedRun(f, seg, from, to)
+}
+
+// splitFramed is mark.split where packets are marked together that lie in a framing.
+func (m mark) splitFramed(n int) []byte {
+	f := m.seg.framing(m.p.form.encoding)
+	i := m.from
+	for ; n >= f.size(m.seg, i); i++ {
+		n -= f.size(m.seg, i)
+	}
+	if m.p.at = (position{m.seg, i}); n == 0 {
+		return nil
+	}
+	m.p.at.i++
+	return m.p.left(m.seg, i, m.seg.packets[i].time, n)
+}
+
+// joint is where a framing's bytes were added last: what lies behind it, and comes next,
+// is the same buffer.
 type joint struct {
 	f    *framing
 	end  uint32

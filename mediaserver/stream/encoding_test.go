@@ -35,7 +35,8 @@ func (tags) AppendTrailer(dst []byte, f Frame) []byte {
 
 // pipe is a connection without a socket, whose peer takes a few bytes at a time.
 type pipe struct {
-	room int // bytes a write
+	room  int  // bytes a write
+	eager bool // it takes the next ones at once
 
 	mu   sync.Mutex
 	wake func() // nil: nobody has attached
@@ -61,6 +62,9 @@ func (p *pipe) TryWritev(bufs [][]byte) (n int, err error) {
 		k := min(len(b), p.room-n)
 		p.got = append(p.got, b[:k]...)
 		if n += k; n == p.room {
+			if p.eager {
+				go p.wake()
+			}
 			return n, nil
 		}
 		p.bufs = append(p.bufs, b)
@@ -195,8 +199,8 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// Headers and trailers of an encoding are made once for all players who have
-// it, and the payload is the log's: the same memory for everybody.
+// What goes around payloads is made once for all players who have an encoding, and
+// payloads are the same memory for everybody: that of a large one is the log's.
 func TestEncodingsShareTheirBytes(t *testing.T) {
 	s, p := publish(t, newFanout(t), "a")
 	one, two := &pipe{room: 1 << 20}, &pipe{room: 1 << 20}
@@ -204,12 +208,13 @@ func TestEncodingsShareTheirBytes(t *testing.T) {
 		player := s.PlayWith(c, 0, PlayOptions{Encoding: tags{}})
 		defer player.Close()
 	}
-	const count = 20
+	const count, large = 20, copyBelow + 1
 	for i := range count {
 		write(t, p, rtmp.TypeAudio, media.Timestamp(i), sound(byte(i)))
 	}
-	one.tags(t, count)
-	two.tags(t, count)
+	write(t, p, rtmp.TypeVideo, count, append(key(1), make([]byte, large-len(key(1)))...))
+	one.tags(t, count+1)
+	two.tags(t, count+1)
 	where := func(c *pipe) (bytes map[*byte]bool) {
 		bytes = map[*byte]bool{}
 		c.mu.Lock()
@@ -222,8 +227,8 @@ func TestEncodingsShareTheirBytes(t *testing.T) {
 		return bytes
 	}
 	a, b := where(one), where(two)
-	if len(a) != count*(15+3) {
-		t.Errorf("%d bytes were written, want %d", len(a), count*(15+3))
+	if len(a) != count*(15+3)+15+large {
+		t.Errorf("%d bytes were written, want %d", len(a), count*(15+3)+15+large)
 	}
 	inLog := 0
 	log := s.log.tail.buf
@@ -236,8 +241,71 @@ func TestEncodingsShareTheirBytes(t *testing.T) {
 			inLog++
 		}
 	}
-	if inLog != count*3 {
-		t.Errorf("%d bytes of payload are the log's, want %d", inLog, count*3)
+	if inLog != large {
+		t.Errorf("%d bytes of payload are the log's, want %d", inLog, large)
+	}
+}
+
+// Whatever lies together, in framings or beside them, and however a socket tears it, is
+// sent whole and in order, up to the end of the publication and no further.
+func TestEncodingsInRuns(t *testing.T) {
+	for _, room := range []int{1 << 20, 5000, 997} {
+		t.Run(fmt.Sprintf("%d bytes a write", room), func(t *testing.T) {
+			f := newFanout(t)
+			s, p := publish(t, f, "a")
+			write(t, p, rtmp.TypeVideo, 0, videoHeader)
+			write(t, p, rtmp.TypeVideo, 0, key(0))
+			c := &pipe{room: room, eager: true}
+			ended := make(chan media.Timestamp, 1)
+			player := s.PlayWith(c, 0, PlayOptions{Encoding: tags{}, Until: &Until{Publication: true, OnEnd: func(last media.Timestamp) { ended <- last }}})
+			defer player.Close()
+			want := []tag{{rtmp.TypeVideo, 0, videoHeader}, {rtmp.TypeVideo, 0, key(0)}}
+			// The loop is kept, so that all of it is there at once: more than a segment
+			// of small packets, then large ones, whose framings take next to nothing,
+			// and small ones, for which the next has little room.
+			held := make(chan struct{})
+			player.conn.loop.post(func() { <-held })
+			at := media.Timestamp(0)
+			say := func(kind rtmp.MessageType, payload []byte) {
+				at++
+				write(t, p, kind, at, payload)
+				want = append(want, tag{kind, at, payload})
+			}
+			for i := range 200 {
+				say(rtmp.TypeVideo, append(inter(byte(i)), make([]byte, 10*i)...))
+				say(rtmp.TypeAudio, sound(byte(i)))
+				if i%50 == 9 {
+					s.Send(metadata[16:]) // at the present, which is not later
+					want = append(want, tag{rtmp.TypeData, at, metadata[16:]})
+				}
+			}
+			for i := range 60 {
+				say(rtmp.TypeVideo, append(inter(byte(i)), make([]byte, copyBelow+i)...))
+			}
+			for i := range 200 {
+				say(rtmp.TypeVideo, append(inter(byte(i)), make([]byte, copyBelow-200+i)...))
+			}
+			p.Close()
+			next, err := s.Publish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, next, rtmp.TypeVideo, 0, key(99))
+			close(held)
+			c.tags(t, len(want))
+			if last := <-ended; last != at {
+				t.Errorf("it has ended at %d, want %d", last, at)
+			}
+			got := c.tags(t, len(want))
+			if len(got) != len(want) {
+				t.Fatalf("%d tags came, want %d", len(got), len(want))
+			}
+			for i, g := range got {
+				if g.kind != want[i].kind || g.at != want[i].at || !bytes.Equal(g.payload, want[i].payload) {
+					t.Fatalf("tag %d: %v, %d bytes; want %v, %d", i, g, len(g.payload), want[i], len(want[i].payload))
+				}
+			}
+		})
 	}
 }
 

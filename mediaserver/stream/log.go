@@ -56,7 +56,7 @@ type segment struct {
 	next    atomic.Pointer[segment]
 
 	forks    []fork                     // where next is not what comes next for some; set before it
-	framings atomic.Pointer[[]*framing] // other encodings than RTMP's; nil: none
+	framings atomic.Pointer[[]*framing] // in other encodings than RTMP's; nil: none
 	cuts     atomic.Pointer[cutMark]    // packets that are cuts
 
 	used int // bytes of buf; the writer's own
@@ -201,9 +201,9 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 		}
 		s = l.newSegment(s.base+int64(s.used), max(size, need), segmentPackets)
 		s.began = now
+		s.frame(l.encodings, l.tail)
 		l.tail.next.Store(s)
 		l.tail, n = s, 0
-		s.frame(l.encodings)
 	}
 	room := s.buf[s.used:s.used:len(s.buf)]
 	written := len(rtmp.AppendChunks(room, m, rtmp.ChunkSize))
@@ -220,7 +220,7 @@ func (l *log) append(m *rtmp.Message, flags uint8) position {
 	}
 	for _, e := range l.encodings {
 		if f := s.framing(e); f != nil {
-			f.add(n, Frame{m.Type, m.Timestamp, len(m.Payload)})
+			f.add(n, Frame{m.Type, m.Timestamp, len(m.Payload)}, m.Payload)
 		}
 	}
 	s.used += written

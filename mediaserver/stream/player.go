@@ -149,7 +149,7 @@ func (p *Player) reachedSoFar() media.Timestamp {
 	switch {
 	case p.closed:
 		return p.last
-	case p.rewriter != nil:
+	case p.rewrites():
 		return p.rewriter.state.last
 	}
 	return p.reached()

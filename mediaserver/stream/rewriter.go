@@ -42,10 +42,25 @@ type state struct {
 
 // rewrite returns the player's rewriter, made when there is none.
 func (p *Player) rewrite() *rewriter {
-	if p.rewriter == nil {
-		p.rewriter = &rewriter{state: state{started: true, last: p.reached(), sent: p.at.seg != nil && p.offset() > p.joined}}
+	if !p.rewrites() {
+		c := &rewriter{state: state{started: true, last: p.reached(), sent: p.at.seg != nil && p.offset() > p.joined}}
+		if p.rewriter != nil {
+			c.until = p.rewriter.until
+		}
+		p.rewriter = c
 	}
 	return p.rewriter
+}
+
+// rewrites says whether the player is looked after packet by packet. One of another
+// encoding who only ends with its publication is not, although it has a rewriter: who
+// watches by HTTP is no dearer for that.
+func (p *Player) rewrites() bool {
+	c := p.rewriter
+	if c == nil {
+		return false
+	}
+	return c.needed() || c.until != nil && (p.form.encoding == nil || c.until.Length > 0 || c.until.OnePicture)
 }
 
 // reached is the timestamp that a player without a rewriter was sent last, as
@@ -69,11 +84,11 @@ func (st *state) start(at media.Timestamp) {
 	}
 }
 
-// needed says whether the player's bytes may differ from the log's.
+// needed says whether the player's bytes may differ from the log's, but for its end.
 func (c *rewriter) needed() bool {
 	st := &c.state
 	return !st.started || st.moved || st.shift != 0 || st.floored || st.over ||
-		st.rate.Needed() || c.until != nil || c.next != nil
+		st.rate.Needed() || c.next != nil
 }
 
 // stamp turns a time of the stream into the player's.
@@ -154,7 +169,7 @@ func (c *scratch) rewritten(p *Player) {
 	if len(p.preamble) > 0 {
 		c.add(p.laidPreamble())
 		st.start(p.begins)
-		c.marks = append(c.marks, mark{p: p, end: c.total})
+		c.marks = append(c.marks, mark{p: p, end: c.total, rewritten: true})
 	}
 	for at := p.at; !c.full() && !st.over; {
 		n := p.ready(&at)
@@ -170,7 +185,7 @@ func (c *scratch) rewritten(p *Player) {
 		if stamp, send := st.step(p, k, from.seg.chunks(k).Head()); send {
 			c.packet(p, from.seg, from.i, stamp)
 		}
-		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
+		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total, rewritten: true})
 	}
 	if cu.next != nil && cu.next.ready {
 		p.conn.again = true

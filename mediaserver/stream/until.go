@@ -107,11 +107,12 @@ func (p *Player) finish() {
 	if p.over {
 		return
 	}
+	last := p.reachedSoFar()
 	p.over = true
 	p.stopRewriter()
 	p.leavePlace()
 	if c := p.rewriter; c.until.OnEnd != nil {
-		onEnd, last := c.until.OnEnd, c.state.last
+		onEnd := c.until.OnEnd
 		p.conn.loop.events.note(func() { onEnd(last) })
 	}
 }

@@ -33,6 +33,8 @@ type mark struct {
 	seg      *segment
 	from, to int32 // packets of seg; from == to: the player's preamble
 	end      int   // bytes of the write up to here
+
+	rewritten bool // the player's rewriter has laid it out
 }
 
 // write sends as much to a connection as its socket takes.
@@ -134,11 +136,13 @@ func (l *loop) gather(a *attachedConn, now time.Time) (lead int, ok bool) {
 		}
 		p.keepUp(now)
 		if p.rewriter != nil {
-			if p.rewriter.needed() {
+			if p.rewrites() {
 				c.rewritten(p)
 				continue
 			}
-			p.rewriter = nil
+			if p.rewriter.until == nil {
+				p.rewriter = nil
+			}
 		}
 		c.player(p)
 	}
@@ -177,16 +181,22 @@ func (c *scratch) player(p *Player) {
 			return
 		}
 		from := at
-		if p.plain() {
+		switch {
+		case p.plain():
 			at.i = n
 			c.add(from.seg.buf[from.seg.packets[from.i].start:from.seg.packets[n-1].end])
-		} else {
+		case p.form.encoding != nil && p.audio && p.video:
+			at.i = c.run(p, from.seg, from.i, n)
+		default:
 			at.i++
 			if k := from.seg.packets[from.i]; p.wants(k) {
 				c.packet(p, from.seg, from.i, k.time)
 			}
 		}
-		c.marks = append(c.marks, mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total})
+		m := mark{p: p, seg: from.seg, from: from.i, to: at.i, end: c.total}
+		if c.marks = append(c.marks, m); m.ends() {
+			return
+		}
 	}
 }
 
@@ -261,9 +271,17 @@ func (m mark) done() {
 	} else {
 		m.p.at = position{m.seg, m.to}
 	}
-	if m.p.rewriter != nil {
+	switch {
+	case m.rewritten:
 		m.commit()
+	case m.ends():
+		m.p.finish()
 	}
+}
+
+// ends says whether a player without rewriting comes to its end: see Player.rewrites.
+func (m mark) ends() bool {
+	return m.p.rewriter != nil && !m.rewritten && m.seg != nil && m.seg.packets[m.to-1].flags&flagEnd != 0
 }
 
 // partial keeps what is left of a message that was written in part, and moves
@@ -310,7 +328,7 @@ func (a *attachedConn) tear(m mark, n int) (begun int) {
 		begun = m.messages()
 		a.rest = m.p.laidPreamble()[n:]
 		m.done()
-	case m.p.rewriter != nil:
+	case m.rewritten:
 		begun = 1
 		a.rest = m.rewrittenLeft(n)
 		m.done()
@@ -325,9 +343,12 @@ func (a *attachedConn) tear(m mark, n int) (begun int) {
 // returns what is left of that packet.
 func (m mark) split(n int) []byte {
 	packets := m.seg.packets[m.from:m.to]
-	if len(packets) == 1 { // the only one, in whatever form
+	switch {
+	case len(packets) == 1: // the only one, in whatever form
 		m.done()
 		return m.p.left(m.seg, m.from, packets[0].time, n)
+	case m.p.form.encoding != nil:
+		return m.splitFramed(n)
 	}
 	// Several are marked together only as they lie in the log.
 	at := packets[0].start + uint32(n)
