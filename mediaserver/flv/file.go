@@ -45,6 +45,10 @@ func (f *File) Grown(r io.ReaderAt, size int64, meter media.Meter) (g *File, ok 
 	return &File{x: x}, true, nil
 }
 
+// Size is where the whole tags of the file end, which is at most as far as the file
+// goes. Positions before it are offsets of tags.
+func (f *File) Size() int64 { return f.x.Size }
+
 // Duration implements media.File.
 func (f *File) Duration() time.Duration { return f.x.Last.Duration() }
 

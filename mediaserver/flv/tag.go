@@ -38,9 +38,42 @@ type Tag struct {
 // size is what the tag takes in a file, trailer included.
 func (t Tag) size() int { return tagHeaderSize + len(t.Data) + trailerSize }
 
+// FileHeader is that of a file with what its tags bring, and the zero that stands for
+// the size of the tag before the first [FLV §E.2]. Readers that believe it wait for
+// both of what it promises.
+func FileHeader(video, audio bool) []byte {
+	flags := byte(0)
+	if video {
+		flags |= 1
+	}
+	if audio {
+		flags |= 4
+	}
+	return []byte{'F', 'L', 'V', 1, flags, 0, 0, 0, 9, 0, 0, 0, 0}
+}
+
 // fileHeader is that of a file that may have audio and video: which of them,
 // is known only later, and readers look at the tags.
-var fileHeader = []byte{'F', 'L', 'V', 1, 5, 0, 0, 0, 9, 0, 0, 0, 0}
+var fileHeader = FileHeader(true, true)
+
+// TagOverhead is what a tag takes beside its data: what AppendTagHeader and
+// AppendTagTrailer append.
+const TagOverhead = tagHeaderSize + trailerSize
+
+// MaxTagData is the most data that a tag can say, in bytes.
+const MaxTagData = maxTagData
+
+// AppendTagHeader appends what goes before the data of a tag, of MaxTagData bytes at
+// most [FLV §E.4.1].
+func AppendTagHeader(dst []byte, kind uint8, at media.Timestamp, size int) []byte {
+	return append(dst, kind, byte(size>>16), byte(size>>8), byte(size),
+		byte(at>>16), byte(at>>8), byte(at), byte(at>>24), 0, 0, 0)
+}
+
+// AppendTagTrailer appends what goes behind it [FLV §E.3].
+func AppendTagTrailer(dst []byte, size int) []byte {
+	return binary.BigEndian.AppendUint32(dst, uint32(tagHeaderSize+size))
+}
 
 // AppendTag appends a tag with its trailer [FLV §E.4.1]. Data longer than a tag
 // can say is an error.
@@ -49,11 +82,8 @@ func AppendTag(dst []byte, t Tag) ([]byte, error) {
 	if n > maxTagData {
 		return dst, fmt.Errorf("%w: tag of %d bytes, %d at most", ErrInvalid, n, maxTagData)
 	}
-	dst = append(dst, t.Type, byte(n>>16), byte(n>>8), byte(n),
-		byte(t.Timestamp>>16), byte(t.Timestamp>>8), byte(t.Timestamp), byte(t.Timestamp>>24),
-		0, 0, 0)
-	dst = append(dst, t.Data...)
-	return binary.BigEndian.AppendUint32(dst, uint32(tagHeaderSize+n)), nil
+	dst = AppendTagHeader(dst, t.Type, t.Timestamp, n)
+	return AppendTagTrailer(append(dst, t.Data...), n), nil
 }
 
 // tagHeader is a tag without its data.
