@@ -55,10 +55,10 @@ func Handler(o Options) http.Handler {
 		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, and its client for web pages at %sflashpod.js", r.URL.Path, WatchPath, RTMPPath, SDKPath), http.StatusNotFound)
 	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, the stream as HLS at /APPLICATION/INSTANCE/NAME/index.m3u8, and RTMP by WebSocket at %s.\n", WatchPath, RTMPPath)
+		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; RTMP by WebSocket is at %s.\n", WatchPath, RTMPPath)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if o.Origins(r.URL.Path).share(w, r) {
+		if o.Origins(r.URL.Path).share(w, r) || isWebSocket(r) && o.keepOut(w, r) {
 			return
 		}
 		o.Streams.ServeHTTP(late{w, http.NewResponseController(w)}, r)
@@ -83,16 +83,29 @@ func (l late) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (l late) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// keepOut refuses pages that may not use the server. Browsers let any page open a
+// WebSocket: it is the server that must look whose it is [RFC 6455 §10.2].
+func (o *Options) keepOut(w http.ResponseWriter, r *http.Request) (refused bool) {
+	if o.Origins(r.URL.Path).Allow(r) {
+		return false
+	}
+	http.Error(w, fmt.Sprintf("pages of %.100q may not use this server: allow them by spec.web.allowedOrigins, or with flashpod serve --web-origin", r.Header.Get("Origin")), http.StatusForbidden)
+	return true
+}
+
 // rtmp serves RTMP in a WebSocket [RFC 6455]: the frames are pieces of one stream of
 // bytes, wherever they are cut, as proxies of sockets send them.
 func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	if !isWebSocket(r) {
 		w.Header().Set("Upgrade", "websocket")
 		http.Error(w, "here is RTMP in a WebSocket: connect to it with one", http.StatusUpgradeRequired)
 		return
 	}
-	if !o.Origins(RTMPPath).Allow(r) {
-		http.Error(w, fmt.Sprintf("pages of %.100q may not use this server: allow them by spec.web.allowedOrigins, or with flashpod serve --web-origin", r.Header.Get("Origin")), http.StatusForbidden)
+	if o.keepOut(w, r) {
 		return
 	}
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{

@@ -3,20 +3,16 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
 
 	"flashpod.dev/flashpod/mediaserver/hls"
-	"flashpod.dev/flashpod/mediaserver/instance"
-	"flashpod.dev/flashpod/mediaserver/playback"
+	"flashpod.dev/flashpod/mediaserver/httpflv"
 	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
-	"flashpod.dev/flashpod/mediaserver/stream"
 	"flashpod.dev/flashpod/mediaserver/web/sdk"
 	"flashpod.dev/flashpod/mediaserver/web/watch"
 )
@@ -27,6 +23,16 @@ type publicPort struct {
 	origins  origins
 	http     *http.Server
 	hls      *hls.Handler
+	flv      *httpflv.Handler
+}
+
+// ServeHTTP implements http.Handler for what is a stream: its path says in which way.
+func (p *publicPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, ok := httpflv.Match(r.URL.Path); ok {
+		p.flv.ServeHTTP(w, r)
+		return
+	}
+	p.hls.ServeHTTP(w, r)
 }
 
 func (s *Server) listenPublic() error {
@@ -61,8 +67,9 @@ func (s *Server) servePublic(failed chan<- error) {
 		return
 	}
 	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
+	p.flv = httpflv.New(flvHouse{house{s}}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
 	p.http = &http.Server{
-		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, s.place), Streams: p.hls, Origins: s.originsAt}),
+		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
 	}
@@ -99,6 +106,22 @@ type webConn struct {
 	goes func()
 }
 
+// SyscallConn implements syscall.Conn, for whom the connection is a socket.
+func (c *webConn) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// CloseWrite ends what the client reads, before Close ends all.
+func (c *webConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 // Close implements net.Conn.
 func (c *webConn) Close() error {
 	defer c.goes()
@@ -121,10 +144,14 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 	s.converse(nc, s.pageOf(r))
 }
 
-// stopPublic has nobody come any more; who is there goes on.
+// stopPublic has nobody come any more. Who watches a live stream is to go elsewhere; who
+// is there for something else goes on.
 func (s *Server) stopPublic() {
 	if s.public.listener != nil {
 		s.public.listener.Close()
+	}
+	if s.public.flv != nil {
+		s.public.flv.Shutdown()
 	}
 	// Whoever has seen that the server does not drain is counted by now.
 	s.mu.Lock()
@@ -135,133 +162,7 @@ func (s *Server) stopPublic() {
 func (p *publicPort) close() {
 	if p.http != nil {
 		p.hls.Close()
+		p.flv.Close()
 		p.http.Close()
 	}
-}
-
-// house is where HTTP finds streams.
-type house struct{ s *Server }
-
-// find is the instance that a path begins with, and the name of a stream in it. Of
-// several that fit it is the one with the longest name. It is for whoever may play
-// there: see mayWatch. Where a script decides who comes in, nobody comes past it.
-func (h house) find(r *http.Request, path string) (i *instance.Instance, name string, err error) {
-	i, name = h.locate(path)
-	switch {
-	case i == nil:
-		return nil, "", hls.ErrNotFound
-	case i.Scripted():
-		return nil, "", &hls.Refusal{Status: http.StatusForbidden, Reason: "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at " + public.RTMPPath}
-	}
-	if err := mayWatch(r, i, name); err != nil {
-		return nil, "", err
-	}
-	return i, name, nil
-}
-
-// locate is find, whoever asks; nil: there is no such instance.
-func (h house) locate(path string) (i *instance.Instance, name string) {
-	app, rest, ok := strings.Cut(path, "/")
-	if !ok {
-		return nil, ""
-	}
-	for at := strings.LastIndexByte(rest, '/'); at > 0 && i == nil; at = strings.LastIndexByte(rest[:at], '/') {
-		i, name = h.s.running(app, rest[:at]), rest[at+1:]
-	}
-	if i == nil {
-		i, name = h.s.running(app, defaultInstance), rest
-	}
-	return i, name
-}
-
-// place is where a stream is, or would be: an instance that does not run yet has the
-// name that is longest, where it starts on demand.
-func (s *Server) place(path string) watch.Place {
-	app, rest, _ := strings.Cut(path, "/")
-	i, name := house{s}.locate(path)
-	if i != nil {
-		return watch.Place{Application: app, Instance: i.Name(), Stream: name}
-	}
-	if at := strings.LastIndexByte(rest, '/'); at > 0 && s.onDemand[app] != nil {
-		return watch.Place{Application: app, Instance: rest[:at], Stream: rest[at+1:]}
-	}
-	return watch.Place{Application: app, Instance: defaultInstance, Stream: rest}
-}
-
-// running is an instance that is loaded; nil: it is not.
-func (s *Server) running(app, name string) *instance.Instance {
-	if i := s.instances[app][name]; i != nil {
-		return i
-	}
-	if d := s.onDemand[app]; d != nil {
-		return d.running(name)
-	}
-	return nil
-}
-
-// Live implements hls.House.
-func (h house) Live(r *http.Request, path string) (*stream.Stream, error) {
-	i, name, err := h.find(r, path)
-	if err != nil {
-		return nil, err
-	}
-	if live := i.Live(name); live != nil {
-		return live, nil
-	}
-	return nil, hls.ErrNotFound
-}
-
-// Recording implements hls.House.
-func (h house) Recording(r *http.Request, path string) (*hls.Recording, error) {
-	i, name, err := h.find(r, path)
-	if err != nil {
-		return nil, err
-	}
-	file, err := recorded(r, i, name)
-	if err != nil {
-		return nil, err
-	}
-	of, ok := file.Bytes.(interface{ Stat() (fs.FileInfo, error) })
-	if !ok {
-		file.Close()
-		return nil, fmt.Errorf("the file of %.100q cannot be looked at", name)
-	}
-	info, err := of.Stat()
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &hls.Recording{
-		File: file.File, Reader: file.Bytes, Size: info.Size(),
-		Key: fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()), Close: file.Close,
-	}, nil
-}
-
-// watchers counts requests for recorded streams.
-var watchers atomic.Uint64
-
-// recorded opens a recorded stream as a player's is opened, in the order of those who
-// ask the disk.
-func recorded(r *http.Request, i *instance.Instance, name string) (*playback.File, error) {
-	who := session.Client{ID: fmt.Sprint("http ", watchers.Add(1)), Address: r.RemoteAddr}
-	answers := make(chan session.PlayAnswer, 1)
-	i.Play(session.PlayRequest{Client: who, Name: name, From: session.RecordedOnly, Credentials: credentials(r)}, func(a session.PlayAnswer) { answers <- a })
-	var a session.PlayAnswer
-	select {
-	case a = <-answers:
-	case <-r.Context().Done():
-		i.Withdraw(who)
-		a = <-answers
-	}
-	why := a.Refusal
-	if why == nil {
-		return a.File, nil
-	}
-	switch why.Code {
-	case session.RefusedNotFound, session.RefusedBadName:
-		return nil, hls.ErrNotFound
-	case session.RefusedDamaged:
-		return nil, &hls.Refusal{Status: http.StatusUnsupportedMediaType, Reason: "the recording is damaged, or not what its name says"}
-	}
-	return nil, &hls.Refusal{Status: http.StatusServiceUnavailable, Reason: why.Error()}
 }

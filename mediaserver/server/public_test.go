@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -176,20 +175,22 @@ func TestWebSocketThatSaysSomethingElse(t *testing.T) {
 	}
 }
 
+// gateFolder has a script that lets everybody in.
+func gateFolder(t *testing.T) string {
+	t.Helper()
+	return servertest.WriteFiles(t, t.TempDir(), "main.asc", "application.onConnect = function (c) { return true }")
+}
+
 // Streams are found under the longest name of an instance, live and recorded. A script
 // keeps its streams for whom it lets in.
 func TestStreamsOnTheWeb(t *testing.T) {
 	t.Parallel()
-	scripts := t.TempDir()
-	if err := os.WriteFile(filepath.Join(scripts, "main.asc"), []byte("application.onConnect = function (c) { return true }"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	data := t.TempDir()
 	for _, name := range []string{"app/streams/one", "app/streams/one/deep", "app/streams/_definst_", "many/streams/room"} {
 		film := append([]flv.Tag{{Type: flv.TypeAudio, Data: []byte{0xaf, 0, 0x12, 0x10}}}, servertest.Sound(2)...)
 		servertest.WriteFLV(t, filepath.Join(data, name, "film.flv"), film...)
 	}
-	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, ScriptFolder: scripts}, open,
+	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, ScriptFolder: gateFolder(t)}, open,
 		"{application: app, instance: one/deep}", "{application: app, instance: _definst_}",
 		"{application: gate, instance: one, script: {configMap: {name: x}}}",
 		"{application: many, instance: one, onDemandInstances: true}")

@@ -1,0 +1,148 @@
+package httpflv
+
+import (
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/socket"
+)
+
+// conn is the socket of a viewer of a live stream, as a fan-out loop uses it.
+type conn struct {
+	// What a loop looks at in every round.
+	socket socket.Socket
+	said   atomic.Bool   // TakeQueued has something to take
+	sent   atomic.Uint64 // bytes
+
+	nc net.Conn
+
+	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
+	queue []byte     // goes before media
+	pong  []byte     // the newest, behind that: an answer to older pings as well [RFC 6455 §5.5.3]
+	wake  func()     // of the loop; nil: it has none
+	rest  []byte     // what the loop has left of a packet
+	cause error      // why it was closed; nil: it was not
+}
+
+// newConn fails for a connection that has no socket of its own.
+func newConn(nc net.Conn) (c *conn, ok bool) {
+	c = &conn{nc: nc}
+	return c, c.socket.Use(nc) != nil
+}
+
+// say has bytes written before the media that comes.
+func (c *conn) say(b []byte) {
+	c.mu.Lock()
+	c.queue = append(c.queue, b...)
+	c.tell()
+}
+
+// sayPong has a pong written, in place of one that waits.
+func (c *conn) sayPong(payload []byte) {
+	c.mu.Lock()
+	c.pong = append(appendFrameHeader(c.pong[:0], opPong, len(payload)), payload...)
+	c.tell()
+}
+
+// tell wakes the loop, and frees mu, which the caller holds.
+func (c *conn) tell() {
+	c.said.Store(true)
+	wake := c.wake
+	c.mu.Unlock()
+	if wake != nil {
+		wake()
+	}
+}
+
+// Attach implements stream.Conn.
+func (c *conn) Attach(wake func()) {
+	c.mu.Lock()
+	c.wake = wake
+	c.mu.Unlock()
+	wake()
+}
+
+// TakeQueued implements stream.Conn.
+func (c *conn) TakeQueued(dst []byte) (out []byte, ok bool) {
+	if !c.said.Load() {
+		return dst, true // no lock to take, in nearly all rounds
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said.Store(false)
+	return c.takeQueued(dst), true
+}
+
+// takeQueued empties the queue. The caller holds mu.
+func (c *conn) takeQueued(dst []byte) []byte {
+	dst = append(append(dst, c.queue...), c.pong...)
+	c.queue, c.pong = nil, c.pong[:0]
+	return dst
+}
+
+// TryWritev implements stream.Conn.
+func (c *conn) TryWritev(bufs [][]byte) (n int, err error) {
+	n, err = c.socket.Write(bufs)
+	c.sent.Add(uint64(n))
+	return n, err
+}
+
+// Detach implements stream.Conn.
+func (c *conn) Detach(rest []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake, c.rest = nil, slices.Clip(rest) // what lies behind it in memory is others'
+}
+
+// Send implements stream.Conn. FLV has no words for what RTMP says of a player.
+func (c *conn) Send(...*rtmp.Message) error { return nil }
+
+// CloseWithError implements stream.Conn. The first one counts.
+func (c *conn) CloseWithError(cause error) error {
+	c.mu.Lock()
+	if c.cause == nil {
+		c.cause = cause
+	}
+	c.mu.Unlock()
+	return c.socket.Close(c.nc.Close)
+}
+
+// write writes a message, behind what was said. There is no loop. It waits for the
+// peer, until late at most.
+func (c *conn) write(message []byte, late time.Time) error {
+	c.mu.Lock()
+	c.said.Store(false)
+	head := c.takeQueued(nil)
+	c.mu.Unlock()
+	if err := c.nc.SetWriteDeadline(late); err != nil {
+		return err
+	}
+	if _, err := c.nc.Write(appendFrameHeader(head, opBinary, len(message))); err != nil {
+		return err
+	}
+	_, err := c.nc.Write(message)
+	return err
+}
+
+// end writes what is left, and last behind it, and tells the peer that nothing more
+// comes. No loop has the connection any more. It waits, until late at most.
+func (c *conn) end(last []byte, late time.Time) error {
+	c.mu.Lock()
+	b := c.takeQueued(c.rest)
+	c.rest = nil
+	c.mu.Unlock()
+	if err := c.nc.SetWriteDeadline(late); err != nil {
+		return err
+	}
+	if _, err := c.nc.Write(append(b, last...)); err != nil {
+		return err
+	}
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

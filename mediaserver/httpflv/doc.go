@@ -1,0 +1,19 @@
+// Package httpflv serves streams as FLV over HTTP, live and recorded, in the answer to
+// a GET or in the binary messages of a WebSocket (RFC 6455).
+//
+// A viewer of a live stream is one more player in the fan-out: its socket belongs to a
+// loop of package stream, as that of an RTMP player does, and the bytes that it is sent
+// are the log's own, between tag headers that are made once for all viewers. It begins
+// with the newest keyframe, skips what it is too slow for, stays when another publisher
+// takes over, and its answer ends with the publication. So that players know what to
+// wait for, the header of the file says whether the stream has pictures and sound. A
+// name that nobody publishes and nobody has recorded is not waited for.
+//
+// A recorded stream is sent as fast as its viewer reads: a file that is FLV as it lies
+// there, with ranges; of one that is not, or with another track, the tags.
+//
+// The package knows HTTP/1.1, WebSockets, streams and files that are open. Who may see
+// what, and where it is, whoever serves says: see [House]. It sets no header for pages
+// of other origins. It serves sockets: TLS and HTTP/2 would need a connection of their
+// own.
+package httpflv

@@ -1,0 +1,140 @@
+package httpflv
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/tracks"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// settleTime is how long an answer waits until it is known whether a stream that has
+// just begun has pictures and sound.
+const settleTime = time.Second
+
+// offer is what a viewer would be sent of a stream, once that is known. It fails where
+// that is nothing.
+func offer(ctx context.Context, s *stream.Stream, takes tracks.Takes) (stream.Offer, error) {
+	o := s.Offer(takes)
+	if o.Live && !o.Settled && !(o.Video && o.Audio) {
+		o = settle(ctx, s, takes)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return o, ctx.Err()
+	case !o.Live:
+		return o, ErrNotFound
+	case o.Settled && o.Spared.All():
+		_, why := o.Spared.Status(s.Name())
+		return o, &Refusal{http.StatusNotFound, why}
+	}
+	return o, nil
+}
+
+// settle reads a stream until it is known what it has, or for so long.
+func settle(ctx context.Context, s *stream.Stream, takes tracks.Takes) stream.Offer {
+	r := s.NewReader()
+	defer r.Close()
+	soon, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for {
+		_, err := r.Next(soon)
+		if o := s.Offer(takes); err != nil || o.Settled || o.Video && o.Audio {
+			return o
+		}
+	}
+}
+
+// serveLive answers with a stream that is published: the viewer has a goroutine of its
+// own from then on.
+func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, s *stream.Stream, q query, key string) error {
+	o, err := offer(r.Context(), s, q.takes)
+	if err != nil {
+		return err
+	}
+	head := w.Header()
+	headers(head)
+	head.Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		head.Set("Connection", "close")
+		return nil
+	}
+	v, err := h.take(w, key)
+	if err != nil {
+		return err
+	}
+	begin := flv.FileHeader(o.Video || !o.Audio, o.Audio || !o.Video)
+	if key != "" {
+		v.conn.say(appendFrameHeader(nil, opBinary, len(begin)))
+	}
+	v.conn.say(begin)
+	go func() {
+		defer h.leave(v)
+		v.watch(s, q.takes)
+	}()
+	return nil
+}
+
+// watch plays a stream until its publication ends, or the viewer goes.
+func (v *viewer) watch(s *stream.Stream, takes tracks.Takes) {
+	var form stream.Encoding = tags{}
+	if v.socket {
+		form = messages{}
+	}
+	const over = "the stream has ended"
+	player := s.PlayWith(v.conn, 0, stream.PlayOptions{
+		Encoding: form, Takes: takes,
+		Until: &stream.Until{Publication: true, OnEnd: func(media.Timestamp) { v.end(&closeError{closeNormal, over}) }},
+	})
+	if !s.Live() { // it has ended before the player came, which would wait for the next publisher
+		v.end(&closeError{closeNormal, over})
+	}
+	why := v.read()
+	player.Close()
+	v.finish(why)
+}
+
+// take has the socket of a request for a viewer, and says the head of the answer on it.
+func (h *Handler) take(w http.ResponseWriter, key string) (*viewer, error) {
+	nc, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, &Refusal{http.StatusHTTPVersionNotSupported, "streams are served by HTTP/1.1, without TLS"}
+	}
+	c, ok := newConn(nc)
+	v := &viewer{conn: c, socket: key != "", since: time.Now()}
+	if !ok || !h.enter(v) { // what is no socket could not be played to
+		nc.Close()
+		return nil, context.Canceled
+	}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		v.early = make([]byte, n)
+		_, _ = io.ReadFull(buffered.Reader, v.early) // from memory
+	}
+	c.say(answerHead(w.Header(), key))
+	return v, nil
+}
+
+// answerHead is the head of an answer on a connection that is not net/http's any more.
+// That of a stream ends with the connection [RFC 9112 §6.3].
+func answerHead(head http.Header, key string) []byte {
+	var b bytes.Buffer
+	if key == "" {
+		b.WriteString("HTTP/1.1 200 OK\r\n")
+		head.Set("Connection", "close")
+	} else {
+		b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+		head.Del("Content-Type")
+		head.Set("Upgrade", "websocket")
+		head.Set("Connection", "Upgrade")
+		head.Set("Sec-WebSocket-Accept", key)
+	}
+	head.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	_ = head.Write(&b) // to memory
+	b.WriteString("\r\n")
+	return b.Bytes()
+}

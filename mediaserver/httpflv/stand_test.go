@@ -1,0 +1,223 @@
+package httpflv
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/mp3"
+	"flashpod.dev/flashpod/mediaserver/mp4"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+var (
+	videoHeader = []byte{0x17, 0, 0, 0, 0, 1}
+	audioHeader = []byte{0xaf, 0, 0x12, 0x10}
+	metadata    = append([]byte{2, 0, 10}, "onMetaData\x05"...)
+)
+
+func key(n byte) []byte   { return []byte{0x17, 1, 0, 0, 0, n} }
+func inter(n byte) []byte { return []byte{0x27, 1, 0, 0, 0, n} }
+func sound(n byte) []byte { return []byte{0xaf, 1, n} }
+
+// site has a stream, recordings, and serves them.
+type site struct {
+	stream     *stream.Stream
+	publisher  *stream.Publisher
+	recordings map[string]string // bytes of files
+	modified   time.Time
+	opened     atomic.Int64 // recordings that were opened and not closed
+	handler    *Handler
+	server     *httptest.Server
+}
+
+func newSite(t testing.TB, opts Options) *site {
+	t.Helper()
+	fanout := stream.NewFanout(1)
+	s := &site{stream: stream.New("cam", fanout, stream.Options{GOPCache: true}), recordings: map[string]string{}, modified: time.Now()}
+	s.handler = New(s, opts)
+	s.server = httptest.NewServer(s.handler)
+	t.Cleanup(func() {
+		s.handler.Close()
+		s.server.Close()
+		if s.publisher != nil {
+			s.publisher.Close()
+		}
+		fanout.Close()
+		if s.opened.Load() != 0 {
+			t.Errorf("%d recordings are still open", s.opened.Load())
+		}
+	})
+	return s
+}
+
+// Live implements House.
+func (s *site) Live(_ *http.Request, name string) (*stream.Stream, error) {
+	switch name {
+	case "app/room/cam":
+		return s.stream, nil
+	case "app/room/secret":
+		return nil, &Refusal{http.StatusForbidden, "the key is wrong"}
+	}
+	return nil, ErrNotFound
+}
+
+// Recording implements House.
+func (s *site) Recording(_ *http.Request, name string) (*Recording, error) {
+	file, ok := s.recordings[name]
+	if !ok {
+		return nil, ErrNotFound
+	}
+	r := strings.NewReader(file)
+	var f media.File
+	var err error
+	switch {
+	case strings.HasPrefix(file, "FLV"):
+		f, err = flv.Open(r, r.Size())
+	case strings.HasPrefix(file, "ID3"):
+		f, err = mp3.Open(r, r.Size())
+	default:
+		f, err = mp4.Open(r, r.Size())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.opened.Add(1)
+	return &Recording{File: f, Reader: r, Key: name, Modified: s.modified, OnMetaData: metadata, Of: "app/room", Close: func() { s.opened.Add(-1) }}, nil
+}
+
+func (s *site) publish(t testing.TB) {
+	t.Helper()
+	var err error
+	if s.publisher, err = s.stream.Publish(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *site) write(t testing.TB, kind rtmp.MessageType, at media.Timestamp, payload []byte) {
+	t.Helper()
+	if err := s.publisher.Write(&rtmp.Message{Type: kind, Timestamp: at, Payload: payload}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// begin publishes what a stream begins with.
+func (s *site) begin(t testing.TB) {
+	t.Helper()
+	s.publish(t)
+	s.write(t, rtmp.TypeVideo, 0, videoHeader)
+	s.write(t, rtmp.TypeAudio, 0, audioHeader)
+	s.write(t, rtmp.TypeVideo, 0, key(0))
+}
+
+// dial opens a connection to the server.
+func (s *site) dial(t testing.TB) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// answer is that of HTTP. Its body is the connection, which is closed with the test.
+type answer struct {
+	Status        string
+	StatusCode    int
+	Header        http.Header
+	ContentLength int64
+	Body          io.Reader
+}
+
+// ask sends a request and reads the head of its answer.
+func (s *site) ask(t testing.TB, method, path string, header ...string) *answer {
+	t.Helper()
+	c := s.dial(t)
+	r, err := http.NewRequestWithContext(t.Context(), method, s.server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if err := r.Write(c); err != nil {
+		t.Fatal(err)
+	}
+	got, err := http.ReadResponse(bufio.NewReader(c), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { got.Body.Close() })
+	return &answer{got.Status, got.StatusCode, got.Header, got.ContentLength, got.Body}
+}
+
+// all is the body of an answer.
+func all(t testing.TB, answer *answer) string {
+	t.Helper()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// tag is one of a stream, with its payload.
+type tag struct {
+	kind uint8
+	at   media.Timestamp
+	data string
+}
+
+// String is for messages of tests.
+func (g tag) String() string {
+	return fmt.Sprintf("%d at %d: %x", g.kind, g.at, g.data[:min(len(g.data), 16)])
+}
+
+// readTags reads so many tags, or all of a stream for a negative number, behind a
+// file's header, whose flags it returns.
+func readTags(t testing.TB, r io.Reader, n int) (list []tag, flags byte) {
+	t.Helper()
+	var head [13]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		t.Fatal(err)
+	}
+	return readMore(t, io.MultiReader(strings.NewReader(string(head[:])), r), n), head[4]
+}
+
+func readMore(t testing.TB, r io.Reader, n int) (list []tag) {
+	t.Helper()
+	in, err := flv.NewReader(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n < 0 || len(list) < n {
+		one, err := in.Next()
+		if n < 0 && errors.Is(err, io.EOF) {
+			return list
+		}
+		if err != nil {
+			t.Fatalf("behind %d tags: %v", len(list), err)
+		}
+		list = append(list, tag{one.Type, one.Timestamp, string(one.Data)})
+	}
+	return list
+}
+
+// timeOf is when picture i is shown.
+func timeOf(i int) media.Timestamp { return media.Timestamp(i * 40) }
