@@ -27,6 +27,7 @@ var rows = []row{
 	{"balanced", "500 players at the default: added latency, CPU per MB against nginx-rtmp", balancedRow},
 	{"audience", "latency and round interval as the audience grows", audienceRow},
 	{"tls", "1,000 players by TLS against as many plain ones", tlsRow},
+	{"web", "3,000 viewers by HTTP-FLV and in WebSockets against as many RTMP players, and every byte", webRow},
 	{"cores", "two cores against one", coresRow},
 	{"record", "recording a stream against not recording it", recordRow},
 	{"vod", "1,000 players of one recorded file, each elsewhere in it", vodRow},

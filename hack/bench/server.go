@@ -17,6 +17,7 @@ type target struct {
 	*child
 	addr   netip.AddrPort
 	secure netip.AddrPort // by TLS; not valid without
+	web    netip.AddrPort // of web pages and HTTP players; not valid without
 	app    string
 	dir    string // its data folder
 }
@@ -69,7 +70,7 @@ func (b *bench) serveSpec(latency, spec string, flags []string, cores ...int) (*
 	if t.child, err = startOn(cmd, cores...); err != nil {
 		return nil, fmt.Errorf("start %s: %w", b.binary, err)
 	}
-	if t.addr, t.secure, err = awaitReady(t.child, log.Name()); err != nil {
+	if err := t.awaitReady(log.Name()); err != nil {
 		t.stop()
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func (b *bench) serveSpec(latency, spec string, flags []string, cores ...int) (*
 }
 
 // awaitReady reads the addresses from the line "ready" of a log.
-func awaitReady(c *child, log string) (plain, secure netip.AddrPort, err error) {
+func (t *target) awaitReady(log string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	tooLate := time.After(10 * time.Second)
@@ -88,24 +89,27 @@ func awaitReady(c *child, log string) (plain, secure netip.AddrPort, err error) 
 			if !ok {
 				continue
 			}
-			if line.RTMPS != "" {
-				if secure, err = netip.ParseAddrPort(line.RTMPS); err != nil {
-					return plain, secure, err
+			for to, said := range map[*netip.AddrPort]string{&t.addr: line.RTMP, &t.secure: line.RTMPS, &t.web: line.Web} {
+				if said == "" {
+					continue
+				}
+				var err error
+				if *to, err = netip.ParseAddrPort(said); err != nil {
+					return err
 				}
 			}
-			plain, err = netip.ParseAddrPort(line.RTMP)
-			return plain, secure, err
-		case <-c.done:
+			return nil
+		case <-t.done:
 			said, _ := os.ReadFile(log)
-			return plain, secure, fmt.Errorf("the server ended at once: %s", said)
+			return fmt.Errorf("the server ended at once: %s", said)
 		case <-tooLate:
-			return plain, secure, errors.New("the server was not ready within 10 s")
+			return errors.New("the server was not ready within 10 s")
 		}
 	}
 }
 
 // logLine is a line of the server's log, as far as it matters here.
-type logLine struct{ Msg, RTMP, RTMPS string }
+type logLine struct{ Msg, RTMP, RTMPS, Web string }
 
 func readyLine(log string) (line logLine, ok bool) {
 	f, err := os.Open(log)
