@@ -37,12 +37,15 @@ func modern(codec string, seconds string) []string {
 func TestEnhancedCodecs(t *testing.T) {
 	for codec := range encoders {
 		t.Run(codec, func(t *testing.T) {
-			s := serve(t, anyone+"\nrecording: {mode: All}", "")
+			s := serve(t, anyone+"\nrecording: {mode: All}", "", "--web-address", "127.0.0.1:0")
 			encoder := start(t, "ffmpeg", append(modern(codec, "6"), s.url+"/cam")...)
 			s.untilMetric("streams", 1)
 			until(t, "something to be there", func() bool { return s.metric("received_bytes_total") > 20e3 })
 			if p := inspect(t, s.url+"/cam", "-read_intervals", "%+1", "-count_packets"); p.count(codec) == 0 {
 				t.Errorf("live: %+v", p.Streams)
+			}
+			if p := inspect(t, s.web+"/live/cam.flv", "-read_intervals", "%+1", "-count_packets"); p.count(codec) == 0 {
+				t.Errorf("live by HTTP: %+v", p.Streams)
 			}
 			encoder.wait()
 			s.untilMetric("recordings", 0)
@@ -55,6 +58,9 @@ func TestEnhancedCodecs(t *testing.T) {
 			// of reading and not in others.
 			if d := played.count(codec) - recorded.count(codec); d < -1 || d > 1 {
 				t.Errorf("played: %d packets, recorded were %d", played.count(codec), recorded.count(codec))
+			}
+			if p := inspect(t, s.web+"/live/cam.flv", "-count_packets"); p.count(codec) != recorded.count(codec) {
+				t.Errorf("recorded, by HTTP: %d packets of %d", p.count(codec), recorded.count(codec))
 			}
 			file := filepath.Join(t.TempDir(), "middle.flv")
 			run(t, "rtmpdump", "-q", "--start", "3", "-r", s.url+"/cam", "-o", file)

@@ -29,6 +29,7 @@ type server struct {
 	url  string // rtmp://127.0.0.1:PORT/live
 	tls  string // rtmps://127.0.0.1:PORT/live, when it was asked for
 	http string // http://127.0.0.1:PORT
+	web  string // http://127.0.0.1:PORT of web pages and HTTP players, when it was asked for
 	data string
 	log  *lockedBuffer
 	done chan struct{} // closed when it has ended, with err
@@ -96,6 +97,7 @@ func serveBehind(t *testing.T, starter []string, spec, data string, more ...stri
 	})
 	lines := bufio.NewScanner(out)
 	rtmp, web := regexp.MustCompile(`^  (rtmps?://\S+)$`), regexp.MustCompile(`^  (http://\S+)`)
+	pages := regexp.MustCompile(`^ +browser +(http://[^/]+)/`)
 	for lines.Scan() {
 		if m := rtmp.FindStringSubmatch(lines.Text()); m != nil {
 			if strings.HasPrefix(m[1], "rtmps:") {
@@ -103,6 +105,9 @@ func serveBehind(t *testing.T, starter []string, spec, data string, more ...stri
 			} else {
 				s.url = m[1]
 			}
+		}
+		if m := pages.FindStringSubmatch(lines.Text()); m != nil {
+			s.web = m[1]
 		}
 		if m := web.FindStringSubmatch(lines.Text()); m != nil {
 			s.http = m[1]
