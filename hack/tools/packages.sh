@@ -2,7 +2,7 @@
 # packages.sh GROUP...: installs the Debian packages of a group that are missing.
 #
 #   clients   the real RTMP clients that the tests publish and play with
-#   browser   the browser that the JavaScript SDK is tested in, and what builds it
+#   browser   the browser that the JavaScript SDK is tested in, what builds it, and what it watches
 #   race      what the race detector is linked with
 #   node      what a Kubernetes node needs beside Kubernetes' own programs
 #
@@ -11,7 +11,7 @@ set -euo pipefail
 
 declare -A groups=(
 	[clients]="ffmpeg rtmpdump gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base nginx libnginx-mod-rtmp"
-	[browser]="chromium nodejs npm"
+	[browser]="chromium nodejs npm ffmpeg"
 	[race]="gcc libc6-dev"
 	[node]="containerd runc containernetworking-plugins nftables iptables iproute2 openssl procps util-linux curl"
 )
