@@ -16,8 +16,11 @@ import (
 // RTMP and in both forms of FLV. An operation is one packet to all of them; it
 // allocates what the publisher's part of the log takes, whoever watches.
 func BenchmarkViewers(b *testing.B) {
-	for name, form := range map[string]stream.Encoding{"RTMP": nil, "HTTP": tags{}, "WebSocket": messages{}} {
-		b.Run(name, func(b *testing.B) { benchViewers(b, form) })
+	for _, c := range []struct {
+		name string
+		form stream.Encoding
+	}{{"RTMP", nil}, {"HTTP", tags{}}, {"WebSocket", messages{}}} {
+		b.Run(c.name, func(b *testing.B) { benchViewers(b, c.form) })
 	}
 }
 

@@ -90,8 +90,9 @@ func (h *Handler) sendMessages(w http.ResponseWriter, f *film, at media.Position
 	gone := make(chan error, 1)
 	go func() {
 		err := v.read()
-		// Who waits for a read, or for the viewer to take something, does not any more.
-		_ = v.conn.nc.SetWriteDeadline(time.Unix(1, 0))
+		if errors.Is(err, errGone) { // nobody waits for it to take something; else a message is sent to its end
+			_ = v.conn.nc.SetWriteDeadline(time.Unix(1, 0))
+		}
 		cancel()
 		gone <- err
 	}()
@@ -126,6 +127,9 @@ var errNoPlace = errors.New("recorded streams are read by as many viewers as may
 
 // inPlace reads a file when it may.
 func (f *film) inPlace(read func() error) error {
+	if err := f.ctx.Err(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(f.ctx, placeTime, errNoPlace)
 	defer cancel()
 	if err := f.h.places.take(ctx, f.Of); err != nil {
