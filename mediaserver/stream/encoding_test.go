@@ -309,6 +309,41 @@ func TestEncodingsInRuns(t *testing.T) {
 	}
 }
 
+// A player that does not wait for a publisher ends with the one that is there, and at
+// once where there is none.
+func TestUntilOfAPublisherThatIsThere(t *testing.T) {
+	for _, e := range []Encoding{nil, tags{}} {
+		s, p := publish(t, newFanout(t), "a")
+		ended := make(chan media.Timestamp, 1)
+		play := func() *Player {
+			until := &Until{Publication: true, Published: true, OnEnd: func(last media.Timestamp) { ended <- last }}
+			return s.PlayWith(&pipe{room: 1 << 20}, 1, PlayOptions{Encoding: e, Until: until})
+		}
+		there := play()
+		defer there.Close()
+		write(t, p, rtmp.TypeVideo, 7, key(0))
+		p.Close()
+		if at := <-ended; at != 7 {
+			t.Errorf("%v: it ends at %d", e, at)
+		}
+		late := play()
+		defer late.Close()
+		<-ended
+		p, err := s.Publish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		write(t, p, rtmp.TypeVideo, 0, key(1))
+		c, _ := late.conn.Conn.(*pipe)
+		c.mu.Lock()
+		if len(c.got) != 0 {
+			t.Errorf("%v: it is sent %x", e, c.got)
+		}
+		c.mu.Unlock()
+	}
+}
+
 // An encoding that nobody has any more costs nothing, and one that comes back
 // finds its place, also among packets that were published meanwhile.
 func TestEncodingThatComesBack(t *testing.T) {

@@ -69,6 +69,7 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 	l, crowded := p.conn.loop, false
 	l.do(func() {
 		s.mu.Lock()
+		published := s.publisher != nil
 		var wait bool
 		p.audience, crowded = s.enter(p.conn, opts.Takes)
 		p.at, p.preamble, p.begins, wait = s.join(s.lineOf(p.audience))
@@ -94,6 +95,9 @@ func (s *Stream) PlayWith(conn Conn, id uint32, opts PlayOptions) *Player {
 		}
 		if opts.Until != nil {
 			p.setUntil(*opts.Until)
+			if opts.Until.Published && !published {
+				p.finish()
+			}
 		}
 		l.write(p.conn)
 	})

@@ -20,6 +20,9 @@ type Until struct {
 	// Publication ends it with the publication, behind its UnpublishNotify.
 	// Without it a player stays for the next publisher, as FlashCom's do.
 	Publication bool
+	// Published is for a player that does not wait for a publisher: where there is
+	// none when it comes, it has ended. It is PlayWith's.
+	Published bool
 	// OnEnd is told the last timestamp sent, or where the timestamps would have
 	// begun. Nothing of the stream is sent afterwards, and what is
 	// sent on the connection from now on comes behind its last byte. It is
