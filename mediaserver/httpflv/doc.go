@@ -10,7 +10,10 @@
 // name that nobody publishes and nobody has recorded is not waited for.
 //
 // A recorded stream is sent as fast as its viewer reads: a file that is FLV as it lies
-// there, with ranges; of one that is not, or with another track, the tags.
+// there, with ranges; of one that is not, or with another track, the tags. ?start= is a
+// time in seconds, as players of the web count, and not the bytes that nginx's module
+// for FLV means by it: the answer begins with the keyframe at or before it, and keeps
+// the timestamps of the file.
 //
 // The package knows HTTP/1.1, WebSockets, streams and files that are open. Who may see
 // what, and where it is, whoever serves says: see [House]. It sets no header for pages

@@ -86,14 +86,12 @@ func (v *viewer) watch(s *stream.Stream, takes tracks.Takes) {
 	if v.socket {
 		form = messages{}
 	}
-	const over = "the stream has ended"
 	player := s.PlayWith(v.conn, 0, stream.PlayOptions{
 		Encoding: form, Takes: takes,
-		Until: &stream.Until{Publication: true, OnEnd: func(media.Timestamp) { v.end(&closeError{closeNormal, over}) }},
+		Until: &stream.Until{Publication: true, Published: true, OnEnd: func(media.Timestamp) {
+			v.end(&closeError{closeNormal, "the stream has ended"})
+		}},
 	})
-	if !s.Live() { // it has ended before the player came, which would wait for the next publisher
-		v.end(&closeError{closeNormal, over})
-	}
 	why := v.read()
 	player.Close()
 	v.finish(why)

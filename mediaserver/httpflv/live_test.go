@@ -1,6 +1,7 @@
 package httpflv
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"slices"
@@ -206,30 +207,34 @@ func TestViewersThatGo(t *testing.T) {
 	}
 }
 
-// One who does not read skips to a newer keyframe, and gets whole tags.
+// One who reads too slowly skips to a newer keyframe, and gets whole tags.
 func TestSlowViewer(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
 	s.begin(t)
 	slow, fast := s.ask(t, http.MethodGet, path), s.ask(t, http.MethodGet, path)
-	const pictures, size = 100, 1 << 20 // far more than sockets and the log hold
+	const pictures, size = 60, 1 << 20 // far more than sockets and the log hold
+	var taken bytes.Buffer
 	read := make(chan int)
 	go func() {
+		defer close(read)
 		got, _ := readTags(t, fast.Body, 3)
 		for len(got) < pictures+3 {
 			got = append(got, readMore(t, io.MultiReader(strings.NewReader(string(flv.FileHeader(true, true))), fast.Body), 1)...)
 			read <- len(got) - 3
 		}
-		close(read)
 	}()
 	for i := range pictures {
 		s.write(t, rtmp.TypeVideo, timeOf(i), append(key(byte(i)), make([]byte, size)...))
 		if n := <-read; n != i+1 {
 			t.Fatalf("the fast one has got %d of %d", n, i+1)
 		}
+		if _, err := io.CopyN(&taken, slow.Body, size/16); err != nil { // one who takes nothing for long is closed
+			t.Fatal(err)
+		}
 	}
 	s.publisher.Close()
-	got, _ := readTags(t, slow.Body, -1)
+	got, _ := readTags(t, io.MultiReader(&taken, slow.Body), -1)
 	if n := len(got); n < 4 || n >= pictures {
 		t.Errorf("the slow one has got %d tags", n)
 	}

@@ -55,7 +55,7 @@ func TestRecording(t *testing.T) {
 	s := newSite(t, Options{Samples: budget.New("samples", 1<<20)})
 	tags := seconds(10)
 	file := filmOf(t, tags...)
-	s.recordings["app/room/film"] = file + "torn" // a tail that is no tag
+	s.recordings.Store("app/room/film", file+"torn") // a tail that is no tag
 	answer := s.ask(t, http.MethodGet, filmPath)
 	if h := answer.Header; answer.StatusCode != http.StatusOK || h.Get("Content-Type") != "video/x-flv" || h.Get("X-Accel-Buffering") != "no" || answer.ContentLength != int64(len(file)) {
 		t.Errorf("%s %v", answer.Status, h)
@@ -86,7 +86,7 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
 	tags := seconds(10)
-	s.recordings["app/room/film"] = filmOf(t, tags...)
+	s.recordings.Store("app/room/film", filmOf(t, tags...))
 	for start, from := range map[string]int{"0.001": 0, "3": 3, "3.999": 3, "9.5": 9} {
 		answer := s.ask(t, http.MethodGet, filmPath+"?start="+start)
 		got, flags := readTags(t, answer.Body, -1)
@@ -113,8 +113,8 @@ func TestStart(t *testing.T) {
 func TestHeaderOfARecording(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
-	s.recordings["app/room/film"] = filmOf(t, tag{flv.TypeVideo, 0, string(videoHeader)}, tag{flv.TypeVideo, 0, string(key(1))})
-	s.recordings["app/room/song"] = filmOf(t, tag{flv.TypeAudio, 0, "\x2fmp3"}, tag{flv.TypeAudio, 20, "\x2fmp3"})
+	s.recordings.Store("app/room/film", filmOf(t, tag{flv.TypeVideo, 0, string(videoHeader)}, tag{flv.TypeVideo, 0, string(key(1))}))
+	s.recordings.Store("app/room/song", filmOf(t, tag{flv.TypeAudio, 0, "\x2fmp3"}, tag{flv.TypeAudio, 20, "\x2fmp3"}))
 	for name, want := range map[string]byte{"film": 1, "song": 4} {
 		if _, flags := readTags(t, s.ask(t, http.MethodGet, "/app/room/"+name+".flv").Body, -1); flags != want {
 			t.Errorf("%s: flags %d, want %d", name, flags, want)
@@ -137,7 +137,7 @@ func TestTracksOfARecording(t *testing.T) {
 	for _, room := range []int64{1 << 30, 1} {
 		samples := budget.New("samples", room)
 		s := newSite(t, Options{Samples: samples})
-		s.recordings["app/room/film"] = file
+		s.recordings.Store("app/room/film", file)
 		for query, want := range map[string][]tag{
 			"": {{flv.TypeVideo, 0, string(key(1)) + large}, {flv.TypeVideo, 120, string(inter(4))}},
 			// Its pictures begin with a keyframe of its own.
@@ -170,7 +170,7 @@ func TestFilmsOfOtherFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSite(t, Options{})
-	s.recordings["app/room/film"] = string(b)
+	s.recordings.Store("app/room/film", string(b))
 	for query, want := range map[string]string{"": "100", "?start=2.2": "50"} {
 		frames := run(t, "ffprobe", "-v", "warning", "-count_frames", "-show_entries", "stream=nb_read_frames", "-select_streams", "v", "-of", "csv=p=0", s.server.URL+filmPath+query)
 		if got := strings.TrimSpace(frames); got != want {
@@ -196,7 +196,7 @@ func TestRecordingInAWebSocket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
 	tags := seconds(2000)
-	s.recordings["app/room/film"] = filmOf(t, tags...)
+	s.recordings.Store("app/room/film", filmOf(t, tags...))
 	c := s.open(t, filmPath+"?start=1")
 	var b bytes.Buffer
 	messages := 0
@@ -229,7 +229,7 @@ func TestRecordingThatNobodyReads(t *testing.T) {
 	for i := range 64 {
 		tags = append(tags, tag{flv.TypeVideo, timeOf(i), string(key(1)) + strings.Repeat("x", 1<<20)})
 	}
-	s.recordings["app/room/film"] = filmOf(t, tags...)
+	s.recordings.Store("app/room/film", filmOf(t, tags...))
 	gone := s.open(t, filmPath)
 	next(t, gone)
 	if err := gone.CloseNow(); err != nil {

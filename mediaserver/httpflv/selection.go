@@ -23,12 +23,16 @@ type selection struct {
 	pictures payload.Pictures
 }
 
+// lookAhead is how much of a large frame is read to see what it is.
+const lookAhead = 1 << 10
+
 // survey reads which tracks a file has from all its headers and, of kinds that have
 // none, from its first frames. It fails where nothing would be sent.
 func (f *film) survey(takes tracks.Takes) error {
 	f.takes = takes
 	var all []media.Frame
 	batch := media.NewBatch(minRead)
+	batch.Part = lookAhead
 	err := f.inPlace(func() (err error) {
 		end := media.TimestampAt(f.File.Duration())
 		if all, err = f.File.Headers(f.Reader, f.File.Seek(end+1)); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func sound(n byte) []byte { return []byte{0xaf, 1, n} }
 type site struct {
 	stream     *stream.Stream
 	publisher  *stream.Publisher
-	recordings map[string]string // bytes of files
+	recordings sync.Map // of names: bytes of files
 	modified   time.Time
 	opened     atomic.Int64 // recordings that were opened and not closed
 	handler    *Handler
@@ -46,7 +47,7 @@ type site struct {
 func newSite(t testing.TB, opts Options) *site {
 	t.Helper()
 	fanout := stream.NewFanout(1)
-	s := &site{stream: stream.New("cam", fanout, stream.Options{GOPCache: true}), recordings: map[string]string{}, modified: time.Now()}
+	s := &site{stream: stream.New("cam", fanout, stream.Options{GOPCache: true}), modified: time.Now()}
 	s.handler = New(s, opts)
 	s.server = httptest.NewServer(s.handler)
 	t.Cleanup(func() {
@@ -76,10 +77,11 @@ func (s *site) Live(_ *http.Request, name string) (*stream.Stream, error) {
 
 // Recording implements House.
 func (s *site) Recording(_ *http.Request, name string) (*Recording, error) {
-	file, ok := s.recordings[name]
+	found, ok := s.recordings.Load(name)
 	if !ok {
 		return nil, ErrNotFound
 	}
+	file := found.(string)
 	r := strings.NewReader(file)
 	var f media.File
 	var err error
@@ -130,10 +132,18 @@ func (s *site) dial(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
-		t.Fatal(err)
+	return patient{c}
+}
+
+// patient is a connection that is not waited for without an end.
+type patient struct{ net.Conn }
+
+// Read implements io.Reader.
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.SetReadDeadline(time.Now().Add(servertest.Patience)); err != nil {
+		return 0, err
 	}
-	return c
+	return p.Conn.Read(b)
 }
 
 // answer is that of HTTP. Its body is the connection, which is closed with the test.

@@ -48,6 +48,18 @@ func next(t testing.TB, c *websocket.Conn) []byte {
 	return b
 }
 
+// lastOf is how a WebSocket ends of which everything was read.
+func lastOf(t testing.TB, c *websocket.Conn) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
+	defer cancel()
+	_, b, err := c.Read(ctx)
+	if err == nil {
+		t.Fatalf("there is more: %q", b)
+	}
+	return err
+}
+
 // oneTag is a message that is one tag.
 func oneTag(t testing.TB, b []byte) tag {
 	t.Helper()
@@ -80,7 +92,7 @@ func TestWebSocket(t *testing.T) {
 		}
 	}
 	s.publisher.Close()
-	_, _, err := c.Read(t.Context())
+	err := lastOf(t, c)
 	var end websocket.CloseError
 	if !errors.As(err, &end) || end.Code != websocket.StatusNormalClosure || end.Reason != "the stream has ended" {
 		t.Errorf("the end is %v", err)
@@ -292,7 +304,7 @@ func TestShutdownOfWebSockets(t *testing.T) {
 		next(t, c)
 	}
 	s.handler.Shutdown()
-	_, _, err := c.Read(t.Context())
+	err := lastOf(t, c)
 	if got := websocket.CloseStatus(err); got != websocket.StatusGoingAway {
 		t.Errorf("closed with %v: %v", got, err)
 	}
