@@ -65,6 +65,9 @@
 // leaves a question without an answer for Config.FarTime is given up, as if its connection
 // had ended.
 //
+// What File writes is bounded by 64 MiB a file and by how much all of them grow in one
+// life (256 MiB), and leaves the disk room (Config.MinFree).
+//
 // Clients wait in one queue: connects (Config.Pending, and as many that the script has
 // not decided about, for Config.PendingTime), calls (Config.Calls, a thousand of each
 // client). One that goes takes its connect out of it; what is over the limit is answered

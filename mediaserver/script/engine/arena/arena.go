@@ -68,7 +68,7 @@ func (a *Arena) Ready() int { return int(a.ready - a.frozen) }
 // Shrink gives back what is free in large pieces, and what was paid for it, once that is spare bytes or more: less is kept, as what was
 // needed once is needed again. It costs nothing where there is nothing to do.
 func (a *Arena) Shrink(spare int) {
-	if a.Ready()-a.Used() >= spare {
+	if a.Ready()-a.Used() >= spare && (a.loose || a.apart >= giveBack) {
 		a.Trim()
 	}
 }

@@ -22,6 +22,7 @@ func bytesInside(b, size uintptr) uintptr {
 // Trim freezes all large free blocks: their pages are given back to the system.
 func (h *heap) Trim() {
 	h.gather()
+	defer func() { h.loose = false }()
 	for _, b := range h.large(0) {
 		size := at(b).size &^ state
 		from, to := inside(b, size)

@@ -24,6 +24,7 @@ type heap struct {
 
 	frozen uintptr                           // bytes inside of frozen blocks
 	apart  uintptr                           // of free blocks that may lie beside frozen ones
+	loose  bool                              // there may be a large free block that is not frozen
 	freeze func(from, to, paid uintptr) bool // gives pages back, and what was paid for so many bytes of them
 	thaw   func(bytes uintptr) bool          // pays for pages that will be used
 }
@@ -187,6 +188,7 @@ func (h *heap) join(b uintptr) uintptr {
 // link puts a free block into its list.
 func (h *heap) link(b, size uintptr) {
 	at(b).size = size
+	h.loose = h.loose || size&frozen == 0 && size >= giveBack
 	power, part := list(size &^ state)
 	head := h.lists[power][part]
 	at(b).next, at(b).prev = head, 0
