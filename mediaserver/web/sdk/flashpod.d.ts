@@ -832,8 +832,12 @@ declare class MSEPlayer implements Player {
     private renewing;
     /** We have stopped the element, and it has not said so yet. */
     private stopped;
+    /** It is ours to start: we have stopped it, or it has come to an end. What a person has stopped is not. */
+    private halted;
     private jumped;
     private failures;
+    /** It has failed too often: what comes is not looked at until it is asked to restart. */
+    private over;
     private gathering;
     private readonly clock;
     private readonly ears;
@@ -869,10 +873,11 @@ declare class MSEPlayer implements Player {
     private stood;
     private sought;
     private start;
+    private ended;
     private dry;
     private tick;
     /** Moves over a gap: to where the next range begins, which is where a stream begins, too. */
-    private over;
+    private leapOver;
     /** Keeps a live stream at its present. */
     private chase;
     /** Lets the past go. Where MSE has no room and there is no past, a live stream goes on with its present. */

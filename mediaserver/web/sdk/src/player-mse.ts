@@ -44,8 +44,12 @@ export class MSEPlayer implements Player {
   private renewing = false;
   /** We have stopped the element, and it has not said so yet. */
   private stopped = false;
+  /** It is ours to start: we have stopped it, or it has come to an end. What a person has stopped is not. */
+  private halted = true;
   private jumped = -1;
   private failures: number[] = [];
+  /** It has failed too often: what comes is not looked at until it is asked to restart. */
+  private over = false;
   private gathering: ReturnType<typeof setTimeout> | undefined;
   private readonly clock: ReturnType<typeof setInterval>;
   private readonly ears: [string, () => void][] = [
@@ -54,7 +58,7 @@ export class MSEPlayer implements Player {
     ["seeking", () => this.sought()],
     ["timeupdate", () => this.tick()],
     ["waiting", () => this.tick()],
-    ["ended", () => this.dry()],
+    ["ended", () => this.ended()],
     ["error", () => this.source && this.failed(new Error(this.video.error?.message || "the browser cannot play the stream"))],
   ];
 
@@ -85,6 +89,7 @@ export class MSEPlayer implements Player {
   }
 
   frame(track: MediaTrack, packet: MediaPacket, at: number): void {
+    if (this.over) return;
     this.ending = false;
     const other = track.kind === "video" ? "audio" : "video";
     this.newest.set(track.kind, at);
@@ -126,6 +131,7 @@ export class MSEPlayer implements Player {
     this.url = URL.createObjectURL(source);
     this.jumped = 0;
     this.stopped = false; // what the element had to say it says no more
+    this.halted = true;
     this.video.disableRemotePlayback = true; // Safari's condition
     this.video.src = this.url;
   }
@@ -189,13 +195,13 @@ export class MSEPlayer implements Player {
     this.failures = [...this.failures.filter((t) => now - t < 30_000), now];
     this.owner.say("error", "NetStream.Play.Failed", error instanceof Error ? error.message : String(error));
     this.teardown();
-    if (this.failures.length <= maxFailures) this.owner.again();
-    else this.pending = undefined; // until it is asked to restart
+    this.over = this.failures.length > maxFailures;
+    if (!this.over) this.owner.again();
   }
 
   restart(live: boolean, at: number | undefined): void {
     this.live = live;
-    this.ending = false;
+    this.over = this.ending = false;
     this.filled = false;
     this.newest.clear();
     if (!this.source) {
@@ -240,7 +246,7 @@ export class MSEPlayer implements Player {
     clearInterval(this.clock);
     for (const [name, ear] of this.ears) this.video.removeEventListener(name, ear);
     this.teardown();
-    this.pending = undefined;
+    this.over = true;
     this.video.removeAttribute("src");
     this.video.load();
   }
@@ -260,13 +266,15 @@ export class MSEPlayer implements Player {
   /** Stops the element, which says so later. */
   private stop(): void {
     this.stopped ||= !this.video.paused;
+    this.halted = true;
     this.video.pause();
   }
 
   private stood(): void {
-    const byHand = !this.stopped && this.video.paused && !this.video.ended;
+    const { video, source, pending, stopped } = this;
     this.stopped = false;
-    if (byHand && this.wanted) this.owner.pausedByHand();
+    // It stands as well where it has come to an end, cannot decode, or is given another source.
+    if (!stopped && this.wanted && video.paused && !video.ended && !video.error && source && !pending) this.owner.pausedByHand();
   }
 
   private sought(): void {
@@ -277,9 +285,17 @@ export class MSEPlayer implements Player {
   }
 
   private start(): void {
+    // At an end, play begins with the beginning; and it has been one to a stream that was paused (see tick).
+    if (this.video.ended) this.jump(this.video.currentTime);
+    this.halted = false;
     this.video.play().catch((error: Error) => {
       if (error.name === "NotAllowedError") this.owner.blocked(error, true);
     });
+  }
+
+  private ended(): void {
+    this.halted = true;
+    this.dry();
   }
 
   private dry(): void {
@@ -296,7 +312,7 @@ export class MSEPlayer implements Player {
     this.length(source);
     const t = video.currentTime;
     const range = this.rangeAt(t);
-    if (!range) this.over(t);
+    if (!range) this.leapOver(t);
     // One picture without sound is all there is of a paused stream's new place: an end lets the browser show it.
     if (!this.wanted && video.seeking && source.readyState === "open" && !this.waits && this.buffers.get("video")?.buffered.length) source.endOfStream();
     const ahead = range ? range.end - t : 0;
@@ -307,7 +323,7 @@ export class MSEPlayer implements Player {
     } else if (!this.filled && range && (ahead >= this.owner.bufferTime || ended) && ahead > 0) {
       this.filled = true;
       this.owner.say("status", "NetStream.Buffer.Full", `${ahead.toFixed(2)} s are there`);
-      if (this.wanted) this.start();
+      if (this.wanted && this.halted) this.start();
       // Nobody has seen anything yet that a leap would interrupt.
       if (this.live) this.chase(t, ahead, 0);
     } else if (this.live && this.filled && this.wanted) this.chase(t, ahead, leap);
@@ -315,7 +331,7 @@ export class MSEPlayer implements Player {
   }
 
   /** Moves over a gap: to where the next range begins, which is where a stream begins, too. */
-  private over(t: number): void {
+  private leapOver(t: number): void {
     const b = this.video.buffered;
     for (let i = 0; i < b.length; i++) {
       if (b.start(i) <= t) continue;
