@@ -119,6 +119,9 @@ func TestProxiedSharedObjectIsRefused(t *testing.T) {
 	g.hasSeen("reject:x")
 	here.has(map[string]amf.Value{"x": "as it was"})
 	there.has(map[string]amf.Value{"x": "as it was"})
+	g.asks("wipe", "true")
+	servertest.Eventually(t, "it is shown again", func() bool { return strings.Count(g.ask("getEvents"), "SharedObject.Proxy.Connect") == 2 })
+	here.has(map[string]amf.Value{"x": "as it was"})
 }
 
 // Without its keeper a board stays as it was; another keeper's takes its place.
