@@ -141,6 +141,9 @@ func TestProxiedSharedObjectIsGivenUp(t *testing.T) {
 			s := oldFolder(t, Config{ScriptHosts: []string{"127.0.0.1"}, Log: log.Logger(0), farTime: 3 * time.Second}, nil)
 			g := comeIn(t, s, "board/here", nil, far+"?ticket=secret")
 			here := g.looks()
+			if name != "nothing" { // else what is set before is not asked for
+				g.hasSeen("SharedObject.Proxy.Connect")
+			}
 			here.set("mine", 1.0)
 			g.hasSeen("SharedObject.Failed")
 			text := log.String()

@@ -22,7 +22,13 @@ func serve(t *testing.T) string {
 	return server.URL + "/-/watch/"
 }
 
-func ask(t *testing.T, method, url, tag string) (*http.Response, string) {
+// answer is what came, without the body.
+type answer struct {
+	status int
+	header http.Header
+}
+
+func ask(t *testing.T, method, url, tag string) (answer, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -31,25 +37,25 @@ func ask(t *testing.T, method, url, tag string) (*http.Response, string) {
 	if tag != "" {
 		r.Header.Set("If-None-Match", tag)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	got, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer, string(body)
+	return answer{got.StatusCode, got.Header}, string(body)
 }
 
 // The page says where its stream is, whatever the stream is called, and holds to a
 // policy that lets nothing of what a name has in it run.
 func TestPage(t *testing.T) {
 	at := serve(t)
-	answer, body := ask(t, http.MethodGet, at+"live/a/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%20onload=%22x", "")
-	if answer.StatusCode != http.StatusOK {
-		t.Fatal(answer.Status)
+	first, body := ask(t, http.MethodGet, at+"live/a/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%20onload=%22x", "")
+	if first.status != http.StatusOK {
+		t.Fatal(first.status)
 	}
 	for _, bad := range []string{"<script>alert", `" onload="x`} {
 		if strings.Contains(body, bad) {
@@ -61,11 +67,11 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	policy := answer.Header.Get("Content-Security-Policy")
+	policy := first.header.Get("Content-Security-Policy")
 	if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
-	if again, _ := ask(t, http.MethodGet, at+"live/b", ""); again.Header.Get("ETag") == answer.Header.Get("ETag") {
+	if again, _ := ask(t, http.MethodGet, at+"live/b", ""); again.header.Get("ETag") == first.header.Get("ETag") {
 		t.Error("two pages have one tag")
 	}
 }
@@ -74,12 +80,12 @@ func TestPage(t *testing.T) {
 func TestParts(t *testing.T) {
 	at := serve(t)
 	for name, want := range map[string]string{"watch.js": "import", "rtmp.js": "NetStream", "hls.js": "mpegurl", "watch.css": "prefers-color-scheme"} {
-		answer, body := ask(t, http.MethodGet, at+name, "")
-		if answer.StatusCode != http.StatusOK || !strings.Contains(body, want) {
-			t.Errorf("%s: %s, without %q", name, answer.Status, want)
+		got, body := ask(t, http.MethodGet, at+name, "")
+		if got.status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d, without %q", name, got.status, want)
 		}
-		if again, body := ask(t, http.MethodGet, at+name, answer.Header.Get("ETag")); again.StatusCode != http.StatusNotModified || body != "" {
-			t.Errorf("%s asked again with its tag: %s", name, again.Status)
+		if again, body := ask(t, http.MethodGet, at+name, got.header.Get("ETag")); again.status != http.StatusNotModified || body != "" {
+			t.Errorf("%s asked again with its tag: %d", name, again.status)
 		}
 	}
 	for _, c := range []struct {
@@ -96,8 +102,8 @@ func TestParts(t *testing.T) {
 		{http.MethodGet, "page.html", http.StatusNotFound},
 		{http.MethodGet, "live/" + strings.Repeat("x", 1100), http.StatusNotFound},
 	} {
-		if answer, _ := ask(t, c.method, at+c.path, ""); answer.StatusCode != c.want {
-			t.Errorf("%s %.30q: %s, want %d", c.method, c.path, answer.Status, c.want)
+		if got, _ := ask(t, c.method, at+c.path, ""); got.status != c.want {
+			t.Errorf("%s %.30q: %d, want %d", c.method, c.path, got.status, c.want)
 		}
 	}
 }
