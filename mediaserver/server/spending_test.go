@@ -121,10 +121,17 @@ func TestSpending(t *testing.T) {
 		})
 	}
 	settling.Wait()
-	for n, r := range rows {
-		if r != nil && r.back > backWithin {
+	for n, one := range trials {
+		if rows[n] == nil || rows[n].back <= backWithin {
+			continue
+		}
+		// When the runtime gives memory back is a matter of chance, too; what is kept is kept again.
+		t.Logf("%s: %d MB more than before, once more", one.name, rows[n].left>>20)
+		server := spendingServer(t, one.files, one.anyone)
+		r := one.run(t, n, server)
+		if r.settle(t, server, settled+one.kept); r.back > backWithin {
 			t.Errorf("%s: %v after the strangers left the server has %d MB more than before, and may have %d",
-				trials[n].name, r.back, r.left>>20, (settled+trials[n].kept)>>20)
+				one.name, r.back, r.left>>20, (settled+one.kept)>>20)
 		}
 	}
 	if t.Failed() || slices.Contains(rows, nil) {
