@@ -93,9 +93,14 @@ for (const codec of ["avc1", "vp09", "av01"] as const) {
     await v.evaluate(() => until("sound", () => (screen_ as unknown as { webkitAudioDecodedByteCount: number }).webkitAudioDecodedByteCount > 0));
     await c.evaluate(() => until("sound", () => (globalThis as unknown as { heard: number[] }).heard.filter((peak) => peak > 0.5).length > 20));
     for (const page of [v, c]) {
-      const late = await p.evaluate(() => (performance.now() - globalThis.began) / 100);
-      const shown = await page.evaluate(() => look(screen_)!);
-      assert(late - shown < 50, `${(late - shown) / 10} s late`);
+      // It keeps to the present: what a busy machine has made it late by, it catches up with.
+      let late = Infinity;
+      for (let tries = 0; tries < 60 && late >= 50; tries++) {
+        const now = await p.evaluate(() => (performance.now() - globalThis.began) / 100);
+        late = now - (await page.evaluate(() => until("a picture", () => look(screen_))))!;
+        if (late >= 50) await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+      }
+      assert(late < 50, `${late / 10} s late`);
     }
     await p.close();
     for (const page of [v, c]) await page.evaluate(() => until("the end", () => codes.includes("Play.UnpublishNotify")));
