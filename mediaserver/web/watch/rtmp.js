@@ -14,8 +14,6 @@ export const byRTMP = {
   start(stream, video, say) {
     const nc = new NetConnection();
     const ns = new NetStream(nc);
-    let newest = 0; // of what has come, in seconds
-    let first = 0;
     let heard = 0; // when it came first, by performance.now; 0: nothing has
     let note = "";
     let over = false;
@@ -38,13 +36,9 @@ export const byRTMP = {
     nc.on("netStatus", (info) => {
       if (info.code === "NetConnection.Connect.Closed") waits("The connection was lost.\nThis page connects again.");
     });
-    ns.on("media", ({ kind, time }) => {
+    ns.on("media", ({ kind }) => {
       if (kind === "data") return;
-      if (heard === 0) {
-        first = time / 1000;
-        heard = performance.now();
-      }
-      newest = time / 1000;
+      if (heard === 0) heard = performance.now();
       told = "";
     });
     ns.on("netStatus", (info) => {
@@ -81,7 +75,7 @@ export const byRTMP = {
         nc.close();
       },
       now() {
-        return { note, live: !Number.isFinite(video.duration), behind: heard === 0 ? undefined : Math.max(0, newest - first - ns.time) };
+        return { note, live: !Number.isFinite(video.duration), behind: heard === 0 ? undefined : ns.bufferLength };
       },
     };
   },
