@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -73,7 +74,7 @@ func BenchmarkTape(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec := &Recording{File: f, Reader: r, Size: r.Size()}
+	rec := recording{&outlet.Recording{File: f, Reader: r, Size: r.Size()}}
 	for b.Loop() {
 		t, err := rec.tape()
 		if err != nil || len(t.pieces) != 1800 {

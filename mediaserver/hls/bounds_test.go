@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 )
@@ -148,7 +149,7 @@ func TestWaitingEnds(t *testing.T) {
 		defer h.Close()
 		began := time.Now()
 		r := httptest.NewRequest(http.MethodGet, "/a/b/c/index.m3u8", nil)
-		var no *Refusal
+		var no *outlet.Refusal
 		if err := h.serveLive(httptest.NewRecorder(), r, newLive(nil), file{index: true}); !errors.As(err, &no) || no.Status != http.StatusServiceUnavailable {
 			t.Errorf("%v", err)
 		}

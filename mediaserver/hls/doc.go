@@ -13,6 +13,6 @@
 // comes are bounded, as is how long they wait.
 //
 // The package knows HTTP, streams and files that are open. Who may see what, and where
-// it is, whoever serves says: see [House]. It sets no header for pages of other
+// it is, whoever serves says: see [outlet.House]. It sets no header for pages of other
 // origins, and counts no viewers.
 package hls

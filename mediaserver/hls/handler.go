@@ -14,30 +14,9 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/fmp4"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
-
-// House is where streams are: whoever serves HTTP. Its methods may wait, until the
-// request's context ends.
-type House interface {
-	// Live returns the live stream of a name, "APPLICATION/INSTANCE/NAME", for the
-	// viewer of a request, and Recording the recorded one. They fail with ErrNotFound
-	// where there is none, or with a *Refusal.
-	Live(r *http.Request, name string) (*stream.Stream, error)
-	Recording(r *http.Request, name string) (*Recording, error)
-}
-
-// ErrNotFound says that there is no such stream.
-var ErrNotFound = errors.New("no such stream")
-
-// Refusal says why a viewer does not get what it asks for.
-type Refusal struct {
-	Status int // of HTTP
-	Reason string
-}
-
-// Error implements error.
-func (r *Refusal) Error() string { return r.Reason }
 
 // Options of a handler. The zero value works.
 type Options struct {
@@ -54,7 +33,7 @@ type Options struct {
 // Handler answers requests for playlists and what they list. All methods may be called
 // from any goroutine.
 type Handler struct {
-	house   House
+	house   outlet.House
 	opts    Options
 	waiting *budget.Budget
 	cache   *cache
@@ -66,7 +45,7 @@ type Handler struct {
 }
 
 // New makes a handler.
-func New(house House, opts Options) *Handler {
+func New(house outlet.House, opts Options) *Handler {
 	if opts.MaxStreams == 0 {
 		opts.MaxStreams = 256
 	}
@@ -140,7 +119,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 		}
 		return h.serveLive(w, r, l, f)
 	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, outlet.ErrNotFound) {
 		return err
 	}
 	rec, err := h.house.Recording(r, name)
@@ -148,7 +127,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 		return err
 	}
 	defer rec.Close()
-	return h.serveRecording(w, r, rec, f)
+	return h.serveRecording(w, r, recording{rec}, f)
 }
 
 // cuts says whether a stream's segments are there, though it may be over.
@@ -161,11 +140,11 @@ func (h *Handler) cuts(s *stream.Stream) bool {
 // refuse answers with why.
 func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
-	var no *Refusal
+	var no *outlet.Refusal
 	switch {
 	case errors.As(err, &no):
 		status = no.Status
-	case errors.Is(err, ErrNotFound), errors.Is(err, errGone):
+	case errors.Is(err, outlet.ErrNotFound), errors.Is(err, errGone):
 		status = http.StatusNotFound
 	case errors.Is(err, fmp4.ErrCodec), errors.Is(err, fmp4.ErrConfig), errors.Is(err, errNothing):
 		status = http.StatusUnsupportedMediaType
@@ -186,14 +165,14 @@ func (h *Handler) of(s *stream.Stream) (*live, error) {
 	}
 	switch {
 	case h.closed:
-		return nil, &Refusal{http.StatusServiceUnavailable, "the server is closing"}
+		return nil, outlet.Refuse(http.StatusServiceUnavailable, "the server is closing")
 	case l == nil && len(h.live) >= h.opts.MaxStreams:
-		return nil, &Refusal{http.StatusServiceUnavailable, fmt.Sprintf("%d streams are watched by HLS, as many as may be: try again later", len(h.live))}
+		return nil, outlet.Refuse(http.StatusServiceUnavailable, fmt.Sprintf("%d streams are watched by HLS, as many as may be: try again later", len(h.live)))
 	}
 	r := s.NewCutReader()
 	if !s.Live() {
 		r.Close()
-		return nil, ErrNotFound
+		return nil, outlet.ErrNotFound
 	}
 	if l != nil {
 		l.close()

@@ -13,20 +13,13 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// Recording is a recorded stream for one request.
-type Recording struct {
-	File   media.File
-	Reader io.ReaderAt // of the file's bytes
-	Size   int64       // of the file, in bytes
-	// Key is what the file is known by: it changes when the file does.
-	Key string
-	// Close lets go of the file; it is called once.
-	Close func()
-}
+// recording is a recorded stream for one request.
+type recording struct{ *outlet.Recording }
 
 const (
 	// segmentLength is how long a recorded stream's segments are at least, but for
@@ -67,12 +60,12 @@ func (m *madePiece) size() (n int64) {
 	return n
 }
 
-func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *Recording, f file) error {
+func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec recording, f file) error {
 	if !h.waiting.Take(1) {
-		return &Refusal{http.StatusServiceUnavailable, "too many requests wait for segments: try again later"}
+		return outlet.Refuse(http.StatusServiceUnavailable, "too many requests wait for segments: try again later")
 	}
 	defer h.waiting.Give(1)
-	ctx, stop := context.WithTimeoutCause(r.Context(), firstWait, &Refusal{http.StatusServiceUnavailable, errNoPlace.Error()})
+	ctx, stop := context.WithTimeoutCause(r.Context(), firstWait, outlet.Refuse(http.StatusServiceUnavailable, errNoPlace.Error()))
 	defer stop()
 	t, err := h.tape(ctx, rec)
 	if err != nil {
@@ -99,12 +92,12 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *Re
 
 func recordingError(err error) error {
 	if errors.Is(err, media.ErrInvalid) || errors.Is(err, errNothing) {
-		return &Refusal{http.StatusUnprocessableEntity, err.Error()}
+		return outlet.Refuse(http.StatusUnprocessableEntity, err.Error())
 	}
 	return err
 }
 
-func (h *Handler) servePiece(ctx context.Context, w http.ResponseWriter, r *http.Request, rec *Recording, t *tape, f file) error {
+func (h *Handler) servePiece(ctx context.Context, w http.ResponseWriter, r *http.Request, rec recording, t *tape, f file) error {
 	i, found := slices.BinarySearchFunc(t.pieces, media.Timestamp(f.number), func(p tapePiece, at media.Timestamp) int { return int(int64(p.at.Time) - int64(at)) })
 	if !found || f.part >= 0 || f.number != int64(media.Timestamp(f.number)) {
 		return errGone
@@ -131,7 +124,7 @@ func (h *Handler) servePiece(ctx context.Context, w http.ResponseWriter, r *http
 }
 
 // tape finds out where segments of a recording begin.
-func (h *Handler) tape(ctx context.Context, rec *Recording) (*tape, error) {
+func (h *Handler) tape(ctx context.Context, rec recording) (*tape, error) {
 	t, err := h.cache.get(ctx, rec.Key+" playlist", func() (any, int64, error) {
 		t, err := rec.tape()
 		if err != nil {
@@ -146,7 +139,7 @@ func (h *Handler) tape(ctx context.Context, rec *Recording) (*tape, error) {
 	return t.(*tape), nil
 }
 
-func (rec *Recording) tape() (*tape, error) {
+func (rec recording) tape() (*tape, error) {
 	t := &tape{peak: map[int]float64{}}
 	headers, changed := uint64(0), false
 	end := media.TimestampAt(rec.File.Duration())
@@ -175,7 +168,7 @@ func (rec *Recording) tape() (*tape, error) {
 }
 
 // headers is what two places have in common whose tracks are the same.
-func (rec *Recording) headers(at media.Position) (uint64, error) {
+func (rec recording) headers(at media.Position) (uint64, error) {
 	frames, err := rec.File.Headers(rec.Reader, at)
 	if err != nil {
 		return 0, err
@@ -191,7 +184,7 @@ func (rec *Recording) headers(at media.Position) (uint64, error) {
 
 // look makes the segments that say what playlists must: those whose tracks may be
 // others than before, and the last one.
-func (t *tape) look(rec *Recording) error {
+func (t *tape) look(rec recording) error {
 	for i := range t.pieces {
 		p := &t.pieces[i]
 		last := i == len(t.pieces)-1
@@ -256,7 +249,7 @@ func (m *pieceMaker) part(parts map[int]*part, inits map[int]*initSegment) {
 func (m *pieceMaker) end(length time.Duration) { m.length = length }
 
 // make makes segment i: what lies between its beginning and that of the next.
-func (rec *Recording) make(pieces []tapePiece, i int) (*madePiece, error) {
+func (rec recording) make(pieces []tapePiece, i int) (*madePiece, error) {
 	m := &pieceMaker{madePiece: madePiece{variants: map[int]*piece{}}}
 	s := segmenter{sink: m}
 	at := pieces[i].at
@@ -289,7 +282,7 @@ func (rec *Recording) make(pieces []tapePiece, i int) (*madePiece, error) {
 }
 
 // frames hands a segment's frames to a segmenter.
-func (rec *Recording) frames(s *segmenter, m *pieceMaker, pieces []tapePiece, i int) error {
+func (rec recording) frames(s *segmenter, m *pieceMaker, pieces []tapePiece, i int) error {
 	at := pieces[i].at
 	cut := &stream.Cut{Number: 1, Time: at.Time}
 	for m.err == nil {

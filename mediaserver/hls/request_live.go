@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // firstWait is how long a first viewer waits for a keyframe and what comes up to the
@@ -17,7 +19,7 @@ const firstWait = 20 * time.Second
 // wait is live.await, where there is room for one more that waits, for so long. what
 // is said where the time is over.
 func (h *Handler) wait(r *http.Request, l *live, most time.Duration, what string, is func() bool) error {
-	over := &Refusal{http.StatusServiceUnavailable, what}
+	over := outlet.Refuse(http.StatusServiceUnavailable, what)
 	now, cancel := context.WithCancelCause(r.Context())
 	cancel(over)
 	err := l.await(now, is) // most are there
@@ -28,7 +30,7 @@ func (h *Handler) wait(r *http.Request, l *live, most time.Duration, what string
 		return r.Context().Err()
 	}
 	if !h.waiting.Take(1) {
-		return &Refusal{http.StatusServiceUnavailable, "too many requests wait for segments: try again later"}
+		return outlet.Refuse(http.StatusServiceUnavailable, "too many requests wait for segments: try again later")
 	}
 	defer h.waiting.Give(1)
 	ctx, stop := context.WithTimeoutCause(r.Context(), most, over)
@@ -69,7 +71,7 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 	l.mu.Unlock()
 	if msn >= 0 {
 		if msn > newest+1 {
-			return &Refusal{http.StatusBadRequest, fmt.Sprintf("_HLS_msn=%d is too far ahead: the newest segment is %d", msn, newest)}
+			return outlet.Refuse(http.StatusBadRequest, fmt.Sprintf("_HLS_msn=%d is too far ahead: the newest segment is %d", msn, newest))
 		}
 		const late = "what the playlist is to have has not come in time"
 		is := func() bool { return l.ready() && (l.has(id, msn, part) || l.ended) }
@@ -99,13 +101,13 @@ func blockUntil(q url.Values) (msn int64, part int, err error) {
 	msn, part = -1, -1
 	if v := q.Get("_HLS_msn"); v != "" {
 		if msn, err = strconv.ParseInt(v, 10, 62); err != nil || msn < 0 {
-			return 0, 0, &Refusal{http.StatusBadRequest, "_HLS_msn is no number of a segment"}
+			return 0, 0, outlet.Refuse(http.StatusBadRequest, "_HLS_msn is no number of a segment")
 		}
 	}
 	if v := q.Get("_HLS_part"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 31)
 		if err != nil || n < 0 || msn < 0 {
-			return 0, 0, &Refusal{http.StatusBadRequest, "_HLS_part is no number of a part, or _HLS_msn is missing"}
+			return 0, 0, outlet.Refuse(http.StatusBadRequest, "_HLS_part is no number of a part, or _HLS_msn is missing")
 		}
 		part = int(n)
 	}

@@ -18,6 +18,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/mp3"
 	"flashpod.dev/flashpod/mediaserver/mp4"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -98,15 +99,15 @@ func (h *house) Live(_ *http.Request, name string) (*stream.Stream, error) {
 	case "app/room/cam":
 		return h.live, nil
 	case "app/room/secret":
-		return nil, &Refusal{http.StatusForbidden, "the key is wrong"}
+		return nil, outlet.Refuse(http.StatusForbidden, "the key is wrong")
 	}
-	return nil, ErrNotFound
+	return nil, outlet.ErrNotFound
 }
 
-func (h *house) Recording(_ *http.Request, name string) (*Recording, error) {
+func (h *house) Recording(_ *http.Request, name string) (*outlet.Recording, error) {
 	file, ok := h.recordings[name]
 	if !ok {
-		return nil, ErrNotFound
+		return nil, outlet.ErrNotFound
 	}
 	r := strings.NewReader(file)
 	var f media.File
@@ -122,7 +123,7 @@ func (h *house) Recording(_ *http.Request, name string) (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Recording{File: f, Reader: r, Size: r.Size(), Key: name, Close: func() {}}, nil
+	return &outlet.Recording{File: f, Reader: r, Size: r.Size(), Key: name, Close: func() {}}, nil
 }
 
 // site is a stream, its publisher, and a server of HTTP.

@@ -16,7 +16,7 @@
 // the timestamps of the file.
 //
 // The package knows HTTP/1.1, WebSockets, streams and files that are open. Who may see
-// what, and where it is, whoever serves says: see [House]. It sets no header for pages
+// what, and where it is, whoever serves says: see [outlet.House]. It sets no header for pages
 // of other origins. It serves sockets: TLS and HTTP/2 would need a connection of their
 // own.
 package httpflv

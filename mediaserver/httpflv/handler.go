@@ -3,52 +3,13 @@ package httpflv
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
-	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/stream"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
-
-// House is where streams are: whoever serves HTTP. Its methods may wait, until the
-// request's context ends.
-type House interface {
-	// Live returns the live stream of a name, "APPLICATION/INSTANCE/NAME", for the
-	// viewer of a request, and Recording the recorded one. They fail with ErrNotFound
-	// where there is none, or with a *Refusal.
-	Live(r *http.Request, name string) (*stream.Stream, error)
-	Recording(r *http.Request, name string) (*Recording, error)
-}
-
-// Recording is a recorded stream for one request.
-type Recording struct {
-	File     media.File
-	Reader   io.ReaderAt // of the file's bytes
-	Modified time.Time
-	// Key is what the file is known by: it changes when the file does.
-	Key string
-	// OnMetaData is the data message that introduces the media, in AMF0.
-	OnMetaData []byte
-	// Of is whose disk is read: files of the same wait for one another.
-	Of string
-	// Close lets go of the file; it is called once.
-	Close func()
-}
-
-// ErrNotFound says that there is no such stream.
-var ErrNotFound = errors.New("no such stream")
-
-// Refusal says why a viewer does not get what it asks for.
-type Refusal struct {
-	Status int // of HTTP
-	Reason string
-}
-
-// Error implements error.
-func (r *Refusal) Error() string { return r.Reason }
 
 // Options of a handler. The zero value works.
 type Options struct {
@@ -58,7 +19,7 @@ type Options struct {
 
 // Handler answers requests for FLV. All methods may be called from any goroutine.
 type Handler struct {
-	house  House
+	house  outlet.House
 	opts   Options
 	places *places
 
@@ -69,12 +30,12 @@ type Handler struct {
 }
 
 // New makes a handler.
-func New(house House, opts Options) *Handler {
+func New(house outlet.House, opts Options) *Handler {
 	return &Handler{house: house, opts: opts, places: newPlaces(maxReads), viewers: map[*viewer]struct{}{}}
 }
 
 // errClosing says that the server ends.
-var errClosing = &Refusal{http.StatusServiceUnavailable, "the server is shutting down"}
+var errClosing = outlet.Refuse(http.StatusServiceUnavailable, "the server is shutting down")
 
 // Shutdown ends what viewers are sent whose sockets are the handler's, that of a live
 // stream and all in WebSockets, and refuses new ones. It does not wait.
@@ -180,7 +141,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) err
 		switch s, err := h.house.Live(r, name); {
 		case err == nil && s.Live():
 			return h.serveLive(w, r, s, q, key)
-		case err != nil && !errors.Is(err, ErrNotFound):
+		case err != nil && !errors.Is(err, outlet.ErrNotFound):
 			return err
 		}
 	}
@@ -203,11 +164,11 @@ func headers(head http.Header) {
 func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
 	reason := err.Error()
-	var no *Refusal
+	var no *outlet.Refusal
 	switch {
 	case errors.As(err, &no):
 		status = no.Status
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, outlet.ErrNotFound):
 		status, reason = http.StatusNotFound, "nobody publishes a stream of this name, and there is no recording of it: ask again when it is published"
 	case errors.Is(err, context.Canceled):
 		return // nobody listens

@@ -10,6 +10,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -28,10 +29,10 @@ func offer(ctx context.Context, s *stream.Stream, takes tracks.Takes) (stream.Of
 	case ctx.Err() != nil:
 		return o, ctx.Err()
 	case !o.Live:
-		return o, ErrNotFound
+		return o, outlet.ErrNotFound
 	case o.Settled && o.Spared.All():
 		_, why := o.Spared.Status(s.Name())
-		return o, &Refusal{http.StatusNotFound, why}
+		return o, outlet.Refuse(http.StatusNotFound, why)
 	}
 	return o, nil
 }
@@ -101,7 +102,7 @@ func (v *viewer) watch(s *stream.Stream, takes tracks.Takes) {
 func (h *Handler) take(w http.ResponseWriter, key string) (*viewer, error) {
 	nc, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, &Refusal{http.StatusHTTPVersionNotSupported, "streams are served by HTTP/1.1, without TLS"}
+		return nil, outlet.Refuse(http.StatusHTTPVersionNotSupported, "streams are served by HTTP/1.1, without TLS")
 	}
 	c, ok := newConn(nc)
 	v := &viewer{conn: c, socket: key != "", since: time.Now()}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // extension is what the paths of FLV end with.
@@ -28,7 +29,7 @@ type query struct {
 }
 
 // parseQuery reads ?start= and ?track=. What else there is, is for others. It fails
-// with a *Refusal.
+// with an *outlet.Refusal.
 func parseQuery(values url.Values) (q query, err error) {
 	// What has a form in Adobe's time comes in that, and one track of a kind: players
 	// of FLV by HTTP announce nothing.
@@ -36,14 +37,14 @@ func parseQuery(values url.Values) (q query, err error) {
 	if values.Has("track") {
 		n, err := strconv.ParseUint(values.Get("track"), 10, 8)
 		if err != nil {
-			return q, &Refusal{http.StatusBadRequest, "track is a number from 0 to 255"}
+			return q, outlet.Refuse(http.StatusBadRequest, "track is a number from 0 to 255")
 		}
 		q.takes.Asked, q.takes.Track = true, uint8(n)
 	}
 	if values.Has("start") {
 		s, err := strconv.ParseFloat(values.Get("start"), 64)
 		if err != nil || !(s >= 0 && s <= maxStart.Seconds()) {
-			return q, &Refusal{http.StatusBadRequest, "start is a time in seconds, such as 12.5"}
+			return q, outlet.Refuse(http.StatusBadRequest, "start is a time in seconds, such as 12.5")
 		}
 		q.start, q.begins = time.Duration(s*float64(time.Second)), true
 	}

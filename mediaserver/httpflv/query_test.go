@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // queries are what requests ask for behind their paths; a status is why they are refused.
@@ -38,7 +40,7 @@ func TestQueries(t *testing.T) {
 	for text, want := range queries {
 		values, _ := url.ParseQuery(text) // what cannot be read is not there, as in a request
 		q, err := parseQuery(values)
-		var no *Refusal
+		var no *outlet.Refusal
 		if errors.As(err, &no) {
 			if no.Status != want.status {
 				t.Errorf("%q: %v", text, no)
@@ -74,7 +76,7 @@ func FuzzQuery(f *testing.F) {
 		}
 		values, _ := url.ParseQuery(text)
 		q, err := parseQuery(values)
-		var no *Refusal
+		var no *outlet.Refusal
 		switch {
 		case errors.As(err, &no):
 			if no.Status != http.StatusBadRequest || no.Reason == "" {

@@ -12,6 +12,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 
 // serveRecording answers with a recorded stream, from its last keyframe at or before
 // where it is to begin.
-func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *Recording, q query, key string) error {
+func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *outlet.Recording, q query, key string) error {
 	f := &film{Recording: rec, h: h, ctx: r.Context()}
 	if err := f.survey(q.takes); err != nil {
 		return refused(err)
@@ -64,9 +65,9 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *Re
 func refused(err error) error {
 	switch {
 	case errors.Is(err, media.ErrInvalid):
-		return &Refusal{http.StatusUnprocessableEntity, err.Error()}
+		return outlet.Refuse(http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, errNoPlace):
-		return &Refusal{http.StatusServiceUnavailable, err.Error()}
+		return outlet.Refuse(http.StatusServiceUnavailable, err.Error())
 	}
 	return err
 }
@@ -116,7 +117,7 @@ const stallTime = 20 * time.Second
 
 // film is a recording on its way to a viewer.
 type film struct {
-	*Recording
+	*outlet.Recording
 	selection
 	h   *Handler
 	ctx context.Context

@@ -8,6 +8,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // selection is what a viewer is sent of the tracks of a file.
@@ -57,7 +58,7 @@ func (f *film) survey(takes tracks.Takes) error {
 	f.look()
 	if is := f.view.Spares(&f.seen); is.All() {
 		_, why := is.Status("the recording")
-		return &Refusal{http.StatusNotFound, why}
+		return outlet.Refuse(http.StatusNotFound, why)
 	}
 	return nil
 }

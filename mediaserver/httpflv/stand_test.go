@@ -18,6 +18,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/mp3"
 	"flashpod.dev/flashpod/mediaserver/mp4"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -64,22 +65,22 @@ func newSite(t testing.TB, opts Options) *site {
 	return s
 }
 
-// Live implements House.
+// Live implements outlet.House.
 func (s *site) Live(_ *http.Request, name string) (*stream.Stream, error) {
 	switch name {
 	case "app/room/cam":
 		return s.stream, nil
 	case "app/room/secret":
-		return nil, &Refusal{http.StatusForbidden, "the key is wrong"}
+		return nil, outlet.Refuse(http.StatusForbidden, "the key is wrong")
 	}
-	return nil, ErrNotFound
+	return nil, outlet.ErrNotFound
 }
 
-// Recording implements House.
-func (s *site) Recording(_ *http.Request, name string) (*Recording, error) {
+// Recording implements outlet.House.
+func (s *site) Recording(_ *http.Request, name string) (*outlet.Recording, error) {
 	found, ok := s.recordings.Load(name)
 	if !ok {
-		return nil, ErrNotFound
+		return nil, outlet.ErrNotFound
 	}
 	file := found.(string)
 	r := strings.NewReader(file)
@@ -97,7 +98,7 @@ func (s *site) Recording(_ *http.Request, name string) (*Recording, error) {
 		return nil, err
 	}
 	s.opened.Add(1)
-	return &Recording{File: f, Reader: r, Key: name, Modified: s.modified, OnMetaData: metadata, Of: "app/room", Close: func() { s.opened.Add(-1) }}, nil
+	return &outlet.Recording{File: f, Reader: r, Key: name, Modified: s.modified, OnMetaData: metadata, Of: "app/room", Close: func() { s.opened.Add(-1) }}, nil
 }
 
 func (s *site) publish(t testing.TB) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // Opcodes of frames [RFC 6455 §5.2].
@@ -55,18 +57,18 @@ func hasToken(h http.Header, name, word string) bool {
 }
 
 // acceptKey is what proves to a client that its handshake was understood [RFC 6455
-// §4.2.2]. It fails with a *Refusal where it was none.
+// §4.2.2]. It fails with an *outlet.Refusal where it was none.
 func acceptKey(w http.ResponseWriter, r *http.Request) (string, error) {
 	key := strings.TrimSpace(r.Header.Get("Sec-WebSocket-Key"))
 	raw, err := base64.StdEncoding.DecodeString(key)
 	switch {
 	case r.Method != http.MethodGet, !hasToken(r.Header, "Connection", "upgrade"):
-		return "", &Refusal{http.StatusBadRequest, "the request is for a WebSocket, but no GET with Connection: Upgrade: does a proxy drop it?"}
+		return "", outlet.Refuse(http.StatusBadRequest, "the request is for a WebSocket, but no GET with Connection: Upgrade: does a proxy drop it?")
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		w.Header().Set("Sec-WebSocket-Version", "13")
-		return "", &Refusal{http.StatusUpgradeRequired, "the version of WebSockets here is 13"}
+		return "", outlet.Refuse(http.StatusUpgradeRequired, "the version of WebSockets here is 13")
 	case err != nil || len(raw) != 16:
-		return "", &Refusal{http.StatusBadRequest, "Sec-WebSocket-Key is not 16 bytes in base64"}
+		return "", outlet.Refuse(http.StatusBadRequest, "Sec-WebSocket-Key is not 16 bytes in base64")
 	}
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	sum := sha1.Sum([]byte(key + guid)) // what the protocol wants: no secret is kept by it

@@ -1,16 +1,14 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"strings"
 	"sync/atomic"
 
-	"flashpod.dev/flashpod/mediaserver/hls"
-	"flashpod.dev/flashpod/mediaserver/httpflv"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -28,9 +26,9 @@ func (h house) find(r *http.Request, path string) (i *instance.Instance, name st
 	i, name = h.locate(path)
 	switch {
 	case i == nil:
-		return nil, "", hls.ErrNotFound
+		return nil, "", outlet.ErrNotFound
 	case i.Scripted():
-		return nil, "", &hls.Refusal{Status: http.StatusForbidden, Reason: "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at " + public.RTMPPath}
+		return nil, "", outlet.Refuse(http.StatusForbidden, "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at "+public.RTMPPath)
 	}
 	if err := mayWatch(r, i, name); err != nil {
 		return nil, "", err
@@ -78,7 +76,7 @@ func (s *Server) running(app, name string) *instance.Instance {
 	return nil
 }
 
-// Live implements hls.House.
+// Live implements outlet.House.
 func (h house) Live(r *http.Request, path string) (*stream.Stream, error) {
 	i, name, err := h.find(r, path)
 	if err != nil {
@@ -87,28 +85,11 @@ func (h house) Live(r *http.Request, path string) (*stream.Stream, error) {
 	if live := i.Live(name); live != nil {
 		return live, nil
 	}
-	return nil, hls.ErrNotFound
+	return nil, outlet.ErrNotFound
 }
 
-// Recording implements hls.House.
-func (h house) Recording(r *http.Request, path string) (*hls.Recording, error) {
-	o, err := h.open(r, path)
-	if err != nil {
-		return nil, err
-	}
-	return &hls.Recording{File: o.File.File, Reader: o.Bytes, Size: o.info.Size(), Key: o.key, Close: o.Close}, nil
-}
-
-// openRecording is a recorded stream for one request.
-type openRecording struct {
-	*playback.File
-	info     fs.FileInfo
-	key      string // changes when the file does
-	instance string
-}
-
-// open opens the recorded stream of a path.
-func (h house) open(r *http.Request, path string) (*openRecording, error) {
+// Recording implements outlet.House.
+func (h house) Recording(r *http.Request, path string) (*outlet.Recording, error) {
 	i, name, err := h.find(r, path)
 	if err != nil {
 		return nil, err
@@ -127,41 +108,11 @@ func (h house) open(r *http.Request, path string) (*openRecording, error) {
 		file.Close()
 		return nil, err
 	}
-	key := fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano())
-	return &openRecording{file, info, key, i.Application() + "/" + i.Name()}, nil
-}
-
-// flvHouse is the house as httpflv asks for it.
-type flvHouse struct{ house }
-
-// Live implements httpflv.House.
-func (h flvHouse) Live(r *http.Request, path string) (*stream.Stream, error) {
-	live, err := h.house.Live(r, path)
-	return live, flvError(err)
-}
-
-// Recording implements httpflv.House.
-func (h flvHouse) Recording(r *http.Request, path string) (*httpflv.Recording, error) {
-	o, err := h.open(r, path)
-	if err != nil {
-		return nil, flvError(err)
-	}
-	return &httpflv.Recording{
-		File: o.File.File, Reader: o.Bytes, Modified: o.info.ModTime(), Key: o.key,
-		OnMetaData: o.OnMetaData, Of: o.instance, Close: o.Close,
+	return &outlet.Recording{
+		File: file.File, Reader: file.Bytes, Size: info.Size(), Modified: info.ModTime(),
+		Key:        fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()),
+		OnMetaData: file.OnMetaData, Of: i.Application() + "/" + i.Name(), Close: file.Close,
 	}, nil
-}
-
-// flvError is why there is no stream, in httpflv's words.
-func flvError(err error) error {
-	var no *hls.Refusal
-	switch {
-	case errors.As(err, &no):
-		return &httpflv.Refusal{Status: no.Status, Reason: no.Reason}
-	case errors.Is(err, hls.ErrNotFound):
-		return httpflv.ErrNotFound
-	}
-	return err
 }
 
 // watchers counts requests for recorded streams.
@@ -186,9 +137,9 @@ func recorded(r *http.Request, i *instance.Instance, name string) (*playback.Fil
 	}
 	switch why.Code {
 	case session.RefusedNotFound, session.RefusedBadName:
-		return nil, hls.ErrNotFound
+		return nil, outlet.ErrNotFound
 	case session.RefusedDamaged:
-		return nil, &hls.Refusal{Status: http.StatusUnsupportedMediaType, Reason: "the recording is damaged, or not what its name says"}
+		return nil, outlet.Refuse(http.StatusUnsupportedMediaType, "the recording is damaged, or not what its name says")
 	}
-	return nil, &hls.Refusal{Status: http.StatusServiceUnavailable, Reason: why.Error()}
+	return nil, outlet.Refuse(http.StatusServiceUnavailable, why.Error())
 }

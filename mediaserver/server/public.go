@@ -67,7 +67,7 @@ func (s *Server) servePublic(failed chan<- error) {
 		return
 	}
 	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
-	p.flv = httpflv.New(flvHouse{house{s}}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
+	p.flv = httpflv.New(house{s}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
 	p.http = &http.Server{
 		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"flashpod.dev/flashpod/mediaserver/hls"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -23,7 +23,7 @@ func mayWatch(r *http.Request, i *instance.Instance, name string) error {
 	if why == nil {
 		return nil
 	}
-	no := &hls.Refusal{Status: http.StatusForbidden, Reason: why.Error()}
+	no := outlet.Refuse(http.StatusForbidden, why.Error())
 	switch why.Code {
 	case session.RefusedNoKeyGiven:
 		no.Reason = "watching here needs a key: append ?key=KEY to the URL, or send it as Authorization: Bearer KEY"
