@@ -183,10 +183,11 @@ test-sdk: bin/flashpod ## test the JavaScript SDK against a real server, from No
 
 KILLS ?= 400
 .PHONY: test-long
-test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
+test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, what strangers can spend, by the times of a quiet machine, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
 	@hack/tools/packages.sh clients race
 	@$(GO_TEST) -race -tags debug -timeout 60m ./mediaserver/script/...
 	@FLASHPOD_KILLS=$(KILLS) go test -tags clients -count 1 -timeout 60m -run '^TestKilledAtAnyMoment$$' ./hack/e2e/clients
+	@go test -tags clients -count 1 -timeout 10m -run '^TestSpending$$' ./mediaserver/server -quiet-spending
 	@FLASHPOD_OBJECT_KILLS=100 go test -count 1 -timeout 30m -run '^TestSharedObjectsOutliveAKill$$' ./mediaserver/command
 	@$(MAKE) soak
 	@$(MAKE) fuzz

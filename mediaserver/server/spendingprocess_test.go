@@ -167,20 +167,6 @@ func (p *process) end() {
 	})
 }
 
-// waited is how long the process has waited for a processor, all threads together.
-func (p *process) waited() (sum time.Duration) {
-	// Threads of a Go program end rarely.
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
-	for _, file := range files {
-		b, _ := os.ReadFile(file) // of a thread that may have ended
-		if fields := strings.Fields(string(b)); len(fields) == 3 {
-			n, _ := strconv.ParseInt(fields[1], 10, 64)
-			sum += time.Duration(n)
-		}
-	}
-	return sum
-}
-
 // serveSpending is the server: it serves until its standard input ends.
 func serveSpending(t *testing.T, args roleArgs) {
 	key := filepath.Join(args.Folder, "key")

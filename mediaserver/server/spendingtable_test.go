@@ -16,13 +16,12 @@ each stranger for two seconds against a server of its own, with a live stream of
 key that come and go. It fails when the server takes more memory than the bound of the row, when a picture is lost, when one picture in a hundred comes
 later than 20 ms, when a publisher with the key is let in after more than a second, or when the server has 16 MB more than before ten seconds after the
 strangers have left, beside indexes of files (32 and 48 MB in the rows that ask for large ones), which are kept so that they are not read again, and
-instances, which stay loaded for a while (16 MB in the row that has them start).
+instances, which stay loaded for a while (16 MB in the row that has them start). These times are those of a machine that has nothing else to do: ` + "`-quiet-spending`" + ` asks
+for them, and the run that writes this table. On any other machine, pictures may be a second late, publishers ten, and the memory a minute.
 
 Server, strangers, and those who watch are processes of their own, on one machine (this table: one with two cores). Strangers run at the lowest priority
 (nice 19): they have machines of their own in life, and what is measured is what the server does with what they send, not what their sending costs. The
-server may use all cores, and those who watch have the server's priority. A busy machine is late by itself: where the first row, which has no strangers,
-says a third of 20 ms or more, three times that is let pass, a row may try three times, and one that is late while the kernel kept the server waiting for
-a processor, by its own account, is told of and not judged; such a run does not write this table. Memory is what the process has of its own (RssAnon),
+server may use all cores, and those who watch have the server's priority. A row may try three times. Memory is what the process has of its own (RssAnon),
 looked at every 20 ms.
 
 The rows behind "all of the above" have networks or servers of their own, and are not among those.
