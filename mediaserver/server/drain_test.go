@@ -85,7 +85,7 @@ func TestDrainIsOnTimeWhenADiskHangs(t *testing.T) {
 	}()
 	stop()
 	<-told
-	if took, most := time.Since(started), drain+finishTime+5*time.Second; took > most {
+	if took, most := time.Since(started), drain+finishTime+20*time.Second; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }
@@ -114,7 +114,7 @@ func TestDrainIsOnTimeWhenAKeyHangs(t *testing.T) {
 	defer func() { _ = os.Remove(key); w.Close() }() // in this order: nobody opens it again
 	started := time.Now()
 	stop()
-	if took, most := time.Since(started), drain+finishTime+5*time.Second; took > most {
+	if took, most := time.Since(started), drain+finishTime+20*time.Second; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }
@@ -148,7 +148,7 @@ func TestManyHungRecordings(t *testing.T) {
 	}
 	started := time.Now()
 	stop()
-	if took, most := time.Since(started), drain+finishTime+5*time.Second; took > most {
+	if took, most := time.Since(started), drain+finishTime+20*time.Second; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }
