@@ -41,15 +41,15 @@ var edits = map[string]string{
 	"podAnnotations":                "podAnnotations: {a: b}",
 }
 
-// README has a table of the edits that restart the server: it is true, and leaves
+// config/KUBERNETES.md has a table of the edits that restart the server: it is true, and leaves
 // no field out.
 func TestTableOfEditsThatRestart(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../config/KUBERNETES.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\| (restarts|does not restart)").FindAllStringSubmatch(string(readme), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\| (restarts|does not restart)").FindAllStringSubmatch(string(page), -1) {
 		for _, field := range strings.Split(m[1], ", ") {
 			rows[strings.TrimPrefix(strings.Trim(field, "` "), "spec.")] = m[2] == "restarts"
 		}
@@ -65,7 +65,7 @@ func TestTableOfEditsThatRestart(t *testing.T) {
 		told, ok := rows[name]
 		edit, known := edits[name]
 		if !ok || !known {
-			t.Errorf("spec.%s: in README's table %v, in this test %v", name, ok, known)
+			t.Errorf("spec.%s: in its table %v, in this test %v", name, ok, known)
 			continue
 		}
 		before, after := withSecrets(observe(t, "{application: a}")), withSecrets(observe(t, "{application: a, "+edit+"}"))
