@@ -40,7 +40,7 @@ var objectForms = chapter{title: "Objects", rows: []row{
 	{form: "equals in a sort keep their order", example: "var a = []; for (var i = 0; i < 100; i++) a.push({k: i % 3, i: i}); a.sort(function(x, y) { return x.k - y.k }); a[0].i + ' ' + a[1].i + ' ' + a[99].i", gave: "0 3 98"},
 	{form: "sort as text", example: "[10, 9, 1, undefined].sort().join()", gave: "1,10,9,"},
 	{form: "getYear", example: "new Date(2001, 0, 1).getYear()", gave: "101"},
-	{form: "setYear and toGMTString", example: "var d = new Date(0); d.setYear(99); d.toGMTString()", gave: "Fri, 01 Jan 1999 00:00:00 GMT"},
+	{form: "setYear and toGMTString", example: "var d = new Date(1970, 5, 15, 12); d.setYear(99); d.toLocaleString() + d.toGMTString().slice(-4)", gave: "Tue Jun 15 12:00:00 1999 GMT"},
 	{form: "Date.parse of old forms", example: "[Date.parse('Jan 2, 1970 00:00:00 GMT'), Date.parse('1970/1/2 00:00 GMT'), Date.parse('Fri, 02 Jan 1970 00:00:00 GMT+0000')].join()", gave: "86400000,86400000,86400000"},
 	{form: "toLocaleString of a date", example: "new Date(1970, 0, 1).toLocaleString()", gave: "Thu Jan  1 00:00:00 1970"},
 	{form: "toLocaleDateString and toLocaleTimeString", example: "var d = new Date(2009, 10, 5, 13, 5, 9); d.toLocaleDateString() + ' ' + d.toLocaleTimeString()", gave: "11/05/2009 13:05:09"},
