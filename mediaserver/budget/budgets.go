@@ -28,6 +28,9 @@ type Budgets struct {
 	// Instances counts instances that have started because a client named them, and
 	// in which nobody has shown that it may publish.
 	Instances *Budget
+	// Viewers counts those who watch by HTTP with one request after another, and of whom
+	// the server remembers something in between.
+	Viewers *Budget
 	// Segments counts bytes of streams that are kept in pieces, for players by HTTP.
 	Segments *Budget
 	// Scripts counts bytes of what scripts have asked other servers for.
@@ -69,6 +72,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
+		Viewers:   of("viewers by requests", share(16<<10, 1<<10, 256<<10)),
 		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),
 		// A stream keeps some 20 s of itself.
 		Segments: of("segments", share(8, 32*mib, 4096*mib)),
@@ -92,7 +96,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Segments, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

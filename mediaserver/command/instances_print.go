@@ -29,10 +29,14 @@ func printInstance(w io.Writer, one wholeInstance) error {
 	fmt.Fprintf(t, "instance\t%s/%s\nstarted\t%s, %s ago\nrecordings\t%d being written, %d being played\n",
 		harmless(one.Application), harmless(one.Instance.Instance), kind, humanLength(&one.Seconds), one.Recordings, one.Playbacks)
 	if len(one.Clients) > 0 {
-		fmt.Fprintln(t, "\nCLIENT\tADDRESS\tSINCE\tRECEIVED\tSENT\tAGENT")
+		fmt.Fprintln(t, "\nCLIENT\tADDRESS\tSINCE\tRECEIVED\tSENT\tBY\tWATCHES\tAGENT")
 		for _, c := range one.Clients {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", harmless(c.ID), harmless(c.Address), c.Since.Local().Format(time.DateTime),
-				humanSize(int64(c.BytesIn)), humanSize(int64(c.BytesOut)), harmless(c.Agent))
+			watches := harmless(c.Watches)
+			if c.Recorded {
+				watches += " (recorded)"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", harmless(c.ID), harmless(c.Address), c.Since.Local().Format(time.DateTime),
+				humanSize(int64(c.BytesIn)), humanSize(int64(c.BytesOut)), harmless(c.Way), watches, harmless(c.Agent))
 		}
 	}
 	if len(one.Streams) > 0 {

@@ -13,6 +13,7 @@
 // comes are bounded, as is how long they wait.
 //
 // The package knows HTTP, streams and files that are open. Who may see what, and where
-// it is, whoever serves says: see [outlet.House]. It sets no header for pages of other
-// origins, and counts no viewers.
+// it is, whoever serves says: see [outlet.House], which also counts viewers; the token by
+// which it knows one is carried on by the addresses in playlists, as all of a request's
+// query is. It sets no header for pages of other origins.
 package hls

@@ -111,23 +111,30 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string, f file) error {
-	s, err := h.house.Live(r, name)
-	if err == nil && s.Live() || err == nil && h.cuts(s) {
-		l, err := h.of(s)
-		if err != nil {
-			return err
+	live, err := h.house.Live(r, outlet.HLS, name)
+	if err == nil {
+		defer live.Close()
+		if s := live.Stream; s.Live() || h.cuts(s) {
+			l, err := h.of(s)
+			if err != nil {
+				return err
+			}
+			w, stop := live.Counted(w)
+			defer stop()
+			return h.serveLive(w, live.Named(r), l, f)
 		}
-		return h.serveLive(w, r, l, f)
 	}
 	if err != nil && !errors.Is(err, outlet.ErrNotFound) {
 		return err
 	}
-	rec, err := h.house.Recording(r, name)
+	rec, err := h.house.Recording(r, outlet.HLS, name)
 	if err != nil {
 		return err
 	}
 	defer rec.Close()
-	return h.serveRecording(w, r, recording{rec}, f)
+	w, stop := rec.Counted(w)
+	defer stop()
+	return h.serveRecording(w, rec.Named(r), recording{rec}, f)
 }
 
 // cuts says whether a stream's segments are there, though it may be over.

@@ -2,6 +2,7 @@ package hls
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -92,19 +94,22 @@ func messages(t testing.TB, file string) (all []*rtmp.Message) {
 type house struct {
 	live       *stream.Stream
 	recordings map[string]string // bytes of MP4 files
+	token      string            // of all viewers
+	watching   atomic.Int64
+	sent       atomic.Uint64
 }
 
-func (h *house) Live(_ *http.Request, name string) (*stream.Stream, error) {
+func (h *house) Live(_ *http.Request, _ outlet.Way, name string) (*outlet.Live, error) {
 	switch name {
 	case "app/room/cam":
-		return h.live, nil
+		return &outlet.Live{Stream: h.live, Viewing: h.view()}, nil
 	case "app/room/secret":
 		return nil, outlet.Refuse(http.StatusForbidden, "the key is wrong")
 	}
 	return nil, outlet.ErrNotFound
 }
 
-func (h *house) Recording(_ *http.Request, name string) (*outlet.Recording, error) {
+func (h *house) Recording(_ *http.Request, _ outlet.Way, name string) (*outlet.Recording, error) {
 	file, ok := h.recordings[name]
 	if !ok {
 		return nil, outlet.ErrNotFound
@@ -123,7 +128,13 @@ func (h *house) Recording(_ *http.Request, name string) (*outlet.Recording, erro
 	if err != nil {
 		return nil, err
 	}
-	return &outlet.Recording{File: f, Reader: r, Size: r.Size(), Key: name, Close: func() {}}, nil
+	return &outlet.Recording{File: f, Reader: r, Size: r.Size(), Key: name, Viewing: h.view()}, nil
+}
+
+// view lets a viewer in.
+func (h *house) view() *outlet.Viewing {
+	h.watching.Add(1)
+	return outlet.NewViewing(context.Background(), &h.sent, h.token, func() { h.watching.Add(-1) })
 }
 
 // site is a stream, its publisher, and a server of HTTP.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -55,7 +56,7 @@ func benchViewers(b *testing.B, form stream.Encoding) {
 		if form == nil {
 			conns[i] = rtmpConn{rtmp.NewServerConn(near, rtmp.Config{})}
 		} else {
-			c, ok := newConn(near)
+			c, ok := newConn(near, &atomic.Uint64{})
 			if !ok {
 				b.Fatal("no socket")
 			}

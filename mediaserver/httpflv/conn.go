@@ -15,8 +15,8 @@ import (
 type conn struct {
 	// What a loop looks at in every round.
 	socket socket.Socket
-	said   atomic.Bool   // TakeQueued has something to take
-	sent   atomic.Uint64 // bytes
+	said   atomic.Bool    // TakeQueued has something to take
+	sent   *atomic.Uint64 // bytes
 
 	nc net.Conn
 
@@ -28,9 +28,9 @@ type conn struct {
 	cause error      // why it was closed; nil: it was not
 }
 
-// newConn fails for a connection that has no socket of its own.
-func newConn(nc net.Conn) (c *conn, ok bool) {
-	c = &conn{nc: nc}
+// newConn fails for a connection that has no socket of its own. sent counts its bytes.
+func newConn(nc net.Conn, sent *atomic.Uint64) (c *conn, ok bool) {
+	c = &conn{nc: nc, sent: sent}
 	return c, c.socket.Use(nc) != nil
 }
 
@@ -111,6 +111,13 @@ func (c *conn) CloseWithError(cause error) error {
 	return c.socket.Close(c.nc.Close)
 }
 
+// waitWrite writes until the deadline. There is no loop.
+func (c *conn) waitWrite(b []byte) error {
+	n, err := c.nc.Write(b)
+	c.sent.Add(uint64(n))
+	return err
+}
+
 // write writes a message, behind what was said. There is no loop. It waits for the
 // peer, until late at most.
 func (c *conn) write(message []byte, late time.Time) error {
@@ -121,11 +128,10 @@ func (c *conn) write(message []byte, late time.Time) error {
 	if err := c.nc.SetWriteDeadline(late); err != nil {
 		return err
 	}
-	if _, err := c.nc.Write(appendFrameHeader(head, opBinary, len(message))); err != nil {
+	if err := c.waitWrite(appendFrameHeader(head, opBinary, len(message))); err != nil {
 		return err
 	}
-	_, err := c.nc.Write(message)
-	return err
+	return c.waitWrite(message)
 }
 
 // end writes what is left, and last behind it, and tells the peer that nothing more
@@ -138,7 +144,7 @@ func (c *conn) end(last []byte, late time.Time) error {
 	if err := c.nc.SetWriteDeadline(late); err != nil {
 		return err
 	}
-	if _, err := c.nc.Write(append(b, last...)); err != nil {
+	if err := c.waitWrite(append(b, last...)); err != nil {
 		return err
 	}
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {

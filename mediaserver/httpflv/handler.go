@@ -137,15 +137,19 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string) err
 			return err
 		}
 	}
+	way := outlet.FLV
+	if key != "" {
+		way = outlet.FLVWS
+	}
 	if !q.begins {
-		switch s, err := h.house.Live(r, name); {
-		case err == nil && s.Live():
-			return h.serveLive(w, r, s, q, key)
-		case err != nil && !errors.Is(err, outlet.ErrNotFound):
+		switch live, err := h.house.Live(r, way, name); {
+		case err == nil:
+			return h.serveLive(w, r, live, q, key)
+		case !errors.Is(err, outlet.ErrNotFound):
 			return err
 		}
 	}
-	rec, err := h.house.Recording(r, name)
+	rec, err := h.house.Recording(r, way, name)
 	if err != nil {
 		return err
 	}

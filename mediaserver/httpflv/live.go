@@ -3,6 +3,7 @@ package httpflv
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -53,7 +54,14 @@ func settle(ctx context.Context, s *stream.Stream, takes tracks.Takes) stream.Of
 
 // serveLive answers with a stream that is published: the viewer has a goroutine of its
 // own from then on.
-func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, s *stream.Stream, q query, key string) error {
+func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, live *outlet.Live, q query, key string) error {
+	watches := false
+	defer func() {
+		if !watches {
+			live.Close()
+		}
+	}()
+	s := live.Stream
 	o, err := offer(r.Context(), s, q.takes)
 	if err != nil {
 		return err
@@ -65,10 +73,11 @@ func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, s *stream.St
 		head.Set("Connection", "close")
 		return nil
 	}
-	v, err := h.take(w, key)
+	v, err := h.take(w, key, live.Viewing)
 	if err != nil {
 		return err
 	}
+	watches = true
 	begin := flv.FileHeader(o.Video || !o.Audio, o.Audio || !o.Video)
 	if key != "" {
 		v.conn.say(appendFrameHeader(nil, opBinary, len(begin)))
@@ -76,6 +85,7 @@ func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, s *stream.St
 	v.conn.say(begin)
 	go func() {
 		defer h.leave(v)
+		defer live.Close()
 		v.watch(s, q.takes)
 	}()
 	return nil
@@ -98,13 +108,23 @@ func (v *viewer) watch(s *stream.Stream, takes tracks.Takes) {
 	v.finish(why)
 }
 
+// dismissed is what a viewer is told that is to go.
+func dismissed(ctx context.Context) *closeError {
+	why := context.Cause(ctx)
+	var no *outlet.Refusal
+	if errors.As(why, &no) && no.Status == http.StatusForbidden {
+		return &closeError{closePolicy, no.Reason}
+	}
+	return &closeError{closeGoingAway, why.Error()}
+}
+
 // take has the socket of a request for a viewer, and says the head of the answer on it.
-func (h *Handler) take(w http.ResponseWriter, key string) (*viewer, error) {
+func (h *Handler) take(w http.ResponseWriter, key string, counts *outlet.Viewing) (*viewer, error) {
 	nc, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, outlet.Refuse(http.StatusHTTPVersionNotSupported, "streams are served by HTTP/1.1, without TLS")
 	}
-	c, ok := newConn(nc)
+	c, ok := newConn(nc, counts.Sent)
 	v := &viewer{conn: c, socket: key != "", since: time.Now()}
 	if !ok || !h.enter(v) { // what is no socket could not be played to
 		nc.Close()
@@ -114,6 +134,7 @@ func (h *Handler) take(w http.ResponseWriter, key string) (*viewer, error) {
 		v.early = make([]byte, n)
 		_, _ = io.ReadFull(buffered.Reader, v.early) // from memory
 	}
+	v.stay = context.AfterFunc(counts.Context, func() { v.end(dismissed(counts.Context)) })
 	c.say(answerHead(w.Header(), key))
 	return v, nil
 }

@@ -28,7 +28,10 @@ const (
 // serveRecording answers with a recorded stream, from its last keyframe at or before
 // where it is to begin.
 func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *outlet.Recording, q query, key string) error {
-	f := &film{Recording: rec, h: h, ctx: r.Context()}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(rec.Context, cancel)()
+	f := &film{Recording: rec, h: h, ctx: ctx}
 	if err := f.survey(q.takes); err != nil {
 		return refused(err)
 	}
@@ -45,6 +48,8 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *ou
 	case isFLV && f.same:
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("ETag", etag(rec.Key, at))
+		w, stop := rec.Counted(w)
+		defer stop()
 		http.ServeContent(w, r, "", rec.Modified, f.bytes(file, at, begin, q.begins && q.start > 0))
 		return nil
 	}
@@ -52,6 +57,8 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *ou
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	w, stop := rec.Counted(w)
+	defer stop()
 	if _, err := w.Write(begin); err == nil {
 		_ = f.send(at, func(b []byte) error { // it has begun, and ends where it is torn
 			_, err := w.Write(b)
@@ -80,13 +87,14 @@ func etag(key string, at media.Position) string {
 
 // sendMessages sends a film in a WebSocket, and hears what its viewer says meanwhile.
 func (h *Handler) sendMessages(w http.ResponseWriter, f *film, at media.Position, begin []byte, key string) error {
-	v, err := h.take(w, key)
+	v, err := h.take(w, key, f.Viewing)
 	if err != nil {
 		return err
 	}
 	defer h.leave(v)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(f.ctx))
 	defer cancel()
+	defer context.AfterFunc(f.Viewing.Context, cancel)()
 	f.ctx = ctx
 	gone := make(chan error, 1)
 	go func() {
@@ -105,6 +113,8 @@ func (h *Handler) sendMessages(w http.ResponseWriter, f *film, at media.Position
 	switch {
 	case err == nil:
 		v.end(&closeError{closeNormal, "the recording has ended"})
+	case f.Viewing.Context.Err() != nil:
+		v.end(dismissed(f.Viewing.Context))
 	default:
 		v.end(&closeError{closeInternal, "the recording cannot be read any further"})
 	}

@@ -2,6 +2,7 @@ package httpflv
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,10 @@ type site struct {
 	publisher  *stream.Publisher
 	recordings sync.Map // of names: bytes of files
 	modified   time.Time
-	opened     atomic.Int64 // recordings that were opened and not closed
+	opened     atomic.Int64 // viewers that were let in, and have not gone
+	sent       atomic.Uint64
+	let        context.Context // viewers stay until it ends
+	dismiss    context.CancelCauseFunc
 	handler    *Handler
 	server     *httptest.Server
 }
@@ -49,6 +53,7 @@ func newSite(t testing.TB, opts Options) *site {
 	t.Helper()
 	fanout := stream.NewFanout(1)
 	s := &site{stream: stream.New("cam", fanout, stream.Options{GOPCache: true}), modified: time.Now()}
+	s.let, s.dismiss = context.WithCancelCause(context.Background())
 	s.handler = New(s, opts)
 	s.server = httptest.NewServer(s.handler)
 	t.Cleanup(func() {
@@ -59,17 +64,19 @@ func newSite(t testing.TB, opts Options) *site {
 		}
 		fanout.Close()
 		if s.opened.Load() != 0 {
-			t.Errorf("%d recordings are still open", s.opened.Load())
+			t.Errorf("%d viewers are still there", s.opened.Load())
 		}
 	})
 	return s
 }
 
 // Live implements outlet.House.
-func (s *site) Live(_ *http.Request, name string) (*stream.Stream, error) {
+func (s *site) Live(_ *http.Request, _ outlet.Way, name string) (*outlet.Live, error) {
 	switch name {
 	case "app/room/cam":
-		return s.stream, nil
+		if s.stream.Live() {
+			return &outlet.Live{Stream: s.stream, Viewing: s.view()}, nil
+		}
 	case "app/room/secret":
 		return nil, outlet.Refuse(http.StatusForbidden, "the key is wrong")
 	}
@@ -77,7 +84,7 @@ func (s *site) Live(_ *http.Request, name string) (*stream.Stream, error) {
 }
 
 // Recording implements outlet.House.
-func (s *site) Recording(_ *http.Request, name string) (*outlet.Recording, error) {
+func (s *site) Recording(_ *http.Request, _ outlet.Way, name string) (*outlet.Recording, error) {
 	found, ok := s.recordings.Load(name)
 	if !ok {
 		return nil, outlet.ErrNotFound
@@ -97,8 +104,13 @@ func (s *site) Recording(_ *http.Request, name string) (*outlet.Recording, error
 	if err != nil {
 		return nil, err
 	}
+	return &outlet.Recording{File: f, Reader: r, Key: name, Modified: s.modified, OnMetaData: metadata, Of: "app/room", Viewing: s.view()}, nil
+}
+
+// view lets a viewer in.
+func (s *site) view() *outlet.Viewing {
 	s.opened.Add(1)
-	return &outlet.Recording{File: f, Reader: r, Key: name, Modified: s.modified, OnMetaData: metadata, Of: "app/room", Close: func() { s.opened.Add(-1) }}, nil
+	return outlet.NewViewing(s.let, &s.sent, "", func() { s.opened.Add(-1) })
 }
 
 func (s *site) publish(t testing.TB) {

@@ -27,9 +27,10 @@ type viewer struct {
 	conn   *conn
 	socket bool // in a WebSocket
 	since  time.Time
-	early  []byte // what it has said before its socket was taken
-	heard  int    // bytes
-	words  frames // in a WebSocket
+	early  []byte      // what it has said before its socket was taken
+	heard  int         // bytes
+	words  frames      // in a WebSocket
+	stay   func() bool // is told no more that it is to go
 	buf    [256]byte
 
 	mu    sync.Mutex  // nothing else is taken while it is held
@@ -107,6 +108,7 @@ func (v *viewer) take(b []byte) error {
 // finish ends the answer behind what is left of it, and closes the socket. No loop has
 // it any more.
 func (v *viewer) finish(why error) {
+	v.stay()
 	defer func() { _ = v.conn.CloseWithError(why) }() // nobody is left to tell
 	var last []byte
 	var said *closeError

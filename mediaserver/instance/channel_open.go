@@ -14,7 +14,7 @@ type opening struct{ came chan session.PlayAnswer }
 // ask begins to open a stream, as a player would.
 func (c *channel) ask(name string, from session.From) *opening {
 	op := &opening{came: make(chan session.PlayAnswer, 1)}
-	c.inst.open(session.PlayRequest{Client: c.client(), Name: name, From: from}, func(a session.PlayAnswer) {
+	c.inst.Open(session.PlayRequest{Client: c.client(), Name: name, From: from}, func(a session.PlayAnswer) {
 		if a.File != nil {
 			c.inst.countOwn(a.File)
 		}

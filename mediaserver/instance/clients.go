@@ -34,17 +34,26 @@ func (o *owner) connect(r session.ConnectRequest, peer session.Peer) *session.Re
 	if most := o.rules.Load().MaxPending; o.script != nil && len(o.pending) >= most {
 		return limit("", "spec.script.limits.pendingConnects", most)
 	}
+	if why := o.hasRoom(r.Address); why != nil {
+		return why
+	}
+	o.seen.come(r.Client, peer)
+	return nil
+}
+
+// hasRoom says why one more from an address has no place; nil: it has one, which
+// addresses.Go gives back.
+func (o *owner) hasRoom(address string) *session.Refusal {
 	if max := o.rules.Load().MaxConnections; max > 0 && o.seen.connections() >= max {
 		return limit("", "spec.limits.maxConnections", max)
 	}
-	if !o.addresses.Come(r.Address) {
+	if !o.addresses.Come(address) {
 		const field = "spec.limits.maxConnectionsPerAddress"
 		return &session.Refusal{
 			Code: session.RefusedLimit, Limit: field,
 			Reason: fmt.Sprintf("limit reached: your address has %d connections already (%s)", o.rules.Load().MaxPerAddress, field),
 		}
 	}
-	o.seen.come(r.Client, peer)
 	return nil
 }
 
@@ -74,6 +83,7 @@ func (i *Instance) Shutdown(reason string) {
 // dismiss has all clients told to go.
 func (o *owner) dismiss(reason string) {
 	o.refusePending()
+	o.dismissViewers(reason, false)
 	all := o.seen.peers()
 	go shutdown(all, reason)
 }

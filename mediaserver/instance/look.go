@@ -16,9 +16,13 @@ import (
 // What follows is for those who look at an instance from outside: what it has, name
 // by name, a page at a time.
 
-// ClientInfo is a client that is connected.
+// ClientInfo is a client that is connected, or a viewer by HTTP.
 type ClientInfo struct {
 	session.Client
+	Way string // rtmp, or that of a viewer by HTTP
+	// Stream is what a viewer by HTTP watches, and Live that it is not recorded.
+	Stream            string
+	Live              bool
 	Since             time.Time // when it was let in
 	BytesIn, BytesOut uint64
 }
@@ -46,24 +50,38 @@ type visitor struct {
 	since time.Time
 }
 
-// Clients are those that are connected, by their IDs: limit at most, from the first
+// Clients are those that are connected, viewers by HTTP among them, by their IDs: limit at most, from the first
 // on that comes after one. It asks the seen state, not the owner.
 func (i *Instance) Clients(after string, limit int) (page []ClientInfo, more bool) {
 	s := i.seen
 	s.mu.Lock()
-	ids := firstOf(maps.Keys(s.who), after, limit)
+	ids := firstOf(func(yield func(string) bool) {
+		for id := range s.who {
+			if !yield(id) {
+				return
+			}
+		}
+		maps.Keys(s.viewers)(yield)
+	}, after, limit)
 	if more = len(ids) > limit; more {
 		ids = ids[:limit]
 	}
 	peers := make([]session.Peer, 0, len(ids))
 	for _, id := range ids {
+		if v := s.viewers[id]; v != nil {
+			page = append(page, ClientInfo{Client: v.Client, Way: v.Way, Stream: v.Stream, Live: v.Live, Since: v.since, BytesOut: v.Sent.Load()})
+			peers = append(peers, nil)
+			continue
+		}
 		who := s.who[id]
-		page = append(page, ClientInfo{Client: who.Client, Since: who.since})
+		page = append(page, ClientInfo{Client: who.Client, Way: wayRTMP, Since: who.since})
 		peers = append(peers, s.peer[id])
 	}
 	s.mu.Unlock()
 	for n, peer := range peers {
-		page[n].BytesIn, page[n].BytesOut = peer.Bytes()
+		if peer != nil {
+			page[n].BytesIn, page[n].BytesOut = peer.Bytes()
+		}
 	}
 	return page, more
 }
@@ -80,9 +98,10 @@ func (i *Instance) Streams(after string, limit int) (page []StreamInfo, more boo
 	for _, name := range names {
 		streams = append(streams, s.named[name])
 	}
+	viewers := s.of()
 	s.mu.Unlock()
 	for n, one := range streams {
-		page = append(page, StreamInfo{Name: names[n], Live: one.Live(), Players: one.Players()})
+		page = append(page, StreamInfo{Name: names[n], Live: one.Live(), Players: one.Players() + viewers[names[n]]})
 	}
 	return page, more
 }
@@ -195,8 +214,12 @@ func (l *objectLook) portion(o *owner, ctx context.Context, next func() (*object
 	}
 }
 
-// Kick ends the connection of one client. false: it is not here.
+// Kick ends the connection of one client, or what a viewer watches. false: it is not here.
 func (i *Instance) Kick(client string) bool {
+	if v := i.seen.viewer(client); v != nil {
+		v.End("an operator has ended this: come back later", true)
+		return true
+	}
 	peer := i.seen.peerOf(client)
 	if peer == nil {
 		return false
@@ -211,6 +234,9 @@ func (i *Instance) Empty(reason string) {
 	if i.script != nil {
 		i.script.Shutdown()
 		return
+	}
+	for _, v := range i.seen.watching() {
+		v.End(reason, false)
 	}
 	for _, peer := range i.seen.peers() {
 		peer.Shutdown(reason)

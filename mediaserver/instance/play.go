@@ -17,12 +17,12 @@ func (i *Instance) Play(r session.PlayRequest, answer func(session.PlayAnswer)) 
 			answer(session.PlayAnswer{Refusal: why})
 			return
 		}
-		i.open(r, answer)
+		i.Open(r, answer)
 	})
 }
 
-// open is Play for those who may: the server itself among them.
-func (i *Instance) open(r session.PlayRequest, answer func(session.PlayAnswer)) {
+// Open is Play for those who may: the server itself, and viewers that were asked before.
+func (i *Instance) Open(r session.PlayRequest, answer func(session.PlayAnswer)) {
 	ok := i.post(func(o *owner) {
 		if r.From == session.LiveOnly || r.From == session.LiveOrRecorded && o.live(r.Name) {
 			answer(o.play(r))

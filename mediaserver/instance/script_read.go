@@ -25,7 +25,7 @@ func (i *Instance) readers() session.Client {
 func (i *Instance) ReadStream(ctx context.Context, name string, began time.Time, each func(*rtmp.Message) error) error {
 	i.reentry.check("ReadStream")
 	came := make(chan session.PlayAnswer, 1)
-	i.open(session.PlayRequest{Client: i.readers(), Name: name, From: session.LiveOnly}, func(a session.PlayAnswer) { came <- a })
+	i.Open(session.PlayRequest{Client: i.readers(), Name: name, From: session.LiveOnly}, func(a session.PlayAnswer) { came <- a })
 	op := &opening{came: came}
 	a, ok := op.wait(ctx)
 	switch {

@@ -75,9 +75,10 @@ func (s *scripted) Stats(answer func(script.Stats)) {
 	s.rate.look(time.Now(), is.Total.BytesIn, is.Total.BytesOut)
 	perIn, perOut := s.rate.perIn, s.rate.perOut
 	s.mu.Unlock()
+	clients := is.Total.Connections - is.Total.Viewers
 	answer(script.Stats{
 		BytesIn: is.Total.BytesIn, BytesOut: is.Total.BytesOut, MessagesIn: in, MessagesOut: out,
-		Connects: is.Total.Connections, Disconnects: is.Total.Connections - uint64(is.Connections),
+		Connects: clients, Disconnects: clients - uint64(is.Clients),
 		BandwidthIn: perIn, BandwidthOut: perOut,
 	})
 }

@@ -70,6 +70,7 @@ func (s *scripted) Lost(reason string, clients []string) {
 			s.dismiss(o, reason)
 			return
 		}
+		o.dismissViewers(reason, true)
 		var peers []session.Peer
 		for _, id := range clients {
 			o.decide(id, stopping())
@@ -84,6 +85,7 @@ func (s *scripted) Lost(reason string, clients []string) {
 // dismiss has all clients told to go.
 func (s *scripted) dismiss(o *owner, reason string) {
 	o.refusePending()
+	o.dismissViewers(reason, false)
 	s.tellToGo(o, o.seen.peers(), reason)
 }
 

@@ -13,7 +13,8 @@ import (
 
 // Totals only ever grow.
 type Totals struct {
-	Connections  uint64
+	Connections  uint64 // of clients, and of viewers by HTTP
+	Viewers      uint64 // of these, those by HTTP
 	Publications uint64
 	Recordings   uint64
 	// ObjectChanges are messages that have changed a shared object.
@@ -29,14 +30,18 @@ type Totals struct {
 type Stats struct {
 	Application, Name string
 	Uptime            time.Duration
-	Connections       int // now
+	Connections       int // of clients, and viewers by HTTP, now
+	Clients           int // of these, those by RTMP
 	Streams           int // names published now
 	Waiting           int // names that players wait for and nobody publishes, now
 	Players           int // of live streams, now
 	Playbacks         int // of recorded streams, now
-	Recordings        int // being written now
-	SharedObjects     int // in use now
-	ObjectUses        int // of them, by clients, now
+	// Viewers are who plays and watches now, live and recorded, by the way in which it
+	// does: rtmp, flv, hls and so on.
+	Viewers       map[string]int
+	Recordings    int // being written now
+	SharedObjects int // in use now
+	ObjectUses    int // of them, by clients, now
 	// ObjectFiles and ObjectBytes are the files of persistent shared objects, once
 	// one of them was used.
 	ObjectFiles, ObjectBytes int64
@@ -56,21 +61,23 @@ type seen struct {
 	changes   atomic.Uint64
 	lostSends atomic.Uint64 // messages of shared objects that a client was not told
 
-	mu    sync.Mutex // nothing else is taken while it is held
-	peer  map[string]session.Peer
-	who   map[string]visitor // of the same clients
-	named map[string]*stream.Stream
-	total Totals
+	mu   sync.Mutex // nothing else is taken while it is held
+	peer map[string]session.Peer
+	who  map[string]visitor // of the same clients
+	// viewers are those by HTTP.
+	viewers map[string]*Viewer
+	named   map[string]*stream.Stream
+	total   Totals
 }
 
 func newSeen() *seen {
-	return &seen{peer: map[string]session.Peer{}, who: map[string]visitor{}, named: map[string]*stream.Stream{}}
+	return &seen{peer: map[string]session.Peer{}, who: map[string]visitor{}, viewers: map[string]*Viewer{}, named: map[string]*stream.Stream{}}
 }
 
 func (s *seen) connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.peer)
+	return len(s.peer) + len(s.viewers)
 }
 
 func (s *seen) peers() []session.Peer {
@@ -140,7 +147,9 @@ func (i *Instance) Stats() Stats {
 	}
 	i.seen.mu.Lock()
 	s.Total = i.seen.total
-	s.Connections = len(i.seen.peer)
+	s.Connections = len(i.seen.peer) + len(i.seen.viewers)
+	s.Clients = len(i.seen.peer)
+	viewers := slices.Collect(maps.Values(i.seen.viewers))
 	peers := slices.Collect(maps.Values(i.seen.peer))
 	streams := slices.Collect(maps.Values(i.seen.named))
 	i.seen.mu.Unlock()
@@ -156,5 +165,6 @@ func (i *Instance) Stats() Stats {
 		}
 		s.Players += one.Players()
 	}
+	s.addViewers(viewers, int(i.ownFiles.Load()))
 	return s
 }

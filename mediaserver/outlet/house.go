@@ -1,6 +1,7 @@
 package outlet
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -15,9 +16,34 @@ import (
 type House interface {
 	// Live returns the live stream of a name, "APPLICATION/INSTANCE/NAME", for the
 	// viewer of a request, and Recording the recorded one. They fail with ErrNotFound
-	// where there is none, or with a *Refusal.
-	Live(r *http.Request, name string) (*stream.Stream, error)
-	Recording(r *http.Request, name string) (*Recording, error)
+	// where there is none, or with a *Refusal. What they return is closed, once the
+	// viewer has what it asked for, or has gone.
+	Live(r *http.Request, way Way, name string) (*Live, error)
+	Recording(r *http.Request, way Way, name string) (*Recording, error)
+}
+
+// Way is how a viewer is sent a stream, in a word for logs, lists and metrics.
+type Way string
+
+// The ways.
+const (
+	FLV    Way = "flv"
+	FLVWS  Way = "ws-flv" // in a WebSocket
+	HLS    Way = "hls"
+	MP4    Way = "mp4"
+	WebRTC Way = "webrtc"
+)
+
+// Requests says that a viewer comes by many requests, of which each is for a piece.
+func (w Way) Requests() bool { return w == HLS || w == MP4 }
+
+// Plays says that a viewer of a live stream is a player in its fan-out.
+func (w Way) Plays() bool { return w == FLV || w == FLVWS }
+
+// Live is a live stream for one request. It may be over, where a way is of many requests.
+type Live struct {
+	Stream *stream.Stream
+	*Viewing
 }
 
 // Recording is a recorded stream for one request.
@@ -32,8 +58,7 @@ type Recording struct {
 	OnMetaData []byte
 	// Of is whose disk is read: files of the same wait for one another.
 	Of string
-	// Close lets go of the file; it is called once.
-	Close func()
+	*Viewing
 }
 
 // ErrNotFound says that there is no such stream.
@@ -50,3 +75,14 @@ func (r *Refusal) Error() string { return r.Reason }
 
 // Refuse makes a refusal, with a status of HTTP.
 func Refuse(status int, reason string) *Refusal { return &Refusal{Status: status, Reason: reason} }
+
+type operator struct{}
+
+// AsOperator marks requests of somebody who has shown that the server is theirs to run:
+// such a viewer may see all streams, and no limit is for it.
+func AsOperator(ctx context.Context) context.Context {
+	return context.WithValue(ctx, operator{}, true)
+}
+
+// IsOperator says whether a request is marked so.
+func IsOperator(ctx context.Context) bool { return ctx.Value(operator{}) != nil }

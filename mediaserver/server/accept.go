@@ -167,6 +167,7 @@ func (s *Server) drain() {
 	}
 	// Last, so that readiness and metrics tell the story until the end.
 	s.public.close()
+	s.sittings.close()
 	s.closeWeb()
 	s.debug.close()
 	s.close(disks)

@@ -5,38 +5,21 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/playback"
-	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
-	"flashpod.dev/flashpod/mediaserver/stream"
 	"flashpod.dev/flashpod/mediaserver/web/watch"
 )
 
 // house is where HTTP finds streams.
 type house struct{ s *Server }
 
-// find is the instance that a path begins with, and the name of a stream in it. Of
-// several that fit it is the one with the longest name. It is for whoever may play
-// there: see mayWatch. Where a script decides who comes in, nobody comes past it.
-func (h house) find(r *http.Request, path string) (i *instance.Instance, name string, err error) {
-	i, name = h.locate(path)
-	switch {
-	case i == nil:
-		return nil, "", outlet.ErrNotFound
-	case i.Scripted():
-		return nil, "", outlet.Refuse(http.StatusForbidden, "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at "+public.RTMPPath)
-	}
-	if err := mayWatch(r, i, name); err != nil {
-		return nil, "", err
-	}
-	return i, name, nil
-}
-
-// locate is find, whoever asks; nil: there is no such instance.
+// locate is the instance that a path begins with, and the name of a stream in it. Of
+// several that fit it is the one with the longest name. nil: there is none.
 func (h house) locate(path string) (i *instance.Instance, name string) {
 	app, rest, ok := strings.Cut(path, "/")
 	if !ok {
@@ -49,6 +32,40 @@ func (h house) locate(path string) (i *instance.Instance, name string) {
 		i, name = h.s.running(app, defaultInstance), rest
 	}
 	return i, name
+}
+
+// hold keeps an instance from being unloaded, as a client that is connected does, until
+// release. It is the one that there is then.
+func (s *Server) hold(r *http.Request, i *instance.Instance) (held *instance.Instance, release func(), err error) {
+	d := s.onDemand[i.Application()]
+	if d == nil || s.named(i) {
+		return i, func() {}, nil
+	}
+	return d.hold(r, i.Name())
+}
+
+// hold has a viewer by HTTP use a room.
+func (d *onDemand) hold(r *http.Request, name string) (held *instance.Instance, release func(), err error) {
+	type answer struct {
+		in  *room
+		why *session.Refusal
+	}
+	answers := make(chan answer, 1)
+	d.use(name, waiter{client: session.Client{ID: "http", Address: r.RemoteAddr}, then: func(in *room, why *session.Refusal) { answers <- answer{in, why} }})
+	select {
+	case a := <-answers:
+		if a.why != nil {
+			return nil, nil, watchRefusal(a.why)
+		}
+		return a.in.inst, sync.OnceFunc(func() { d.leave(a.in) }), nil
+	case <-r.Context().Done():
+		go func() { // it is answered, whoever waits
+			if a := <-answers; a.why == nil {
+				d.leave(a.in)
+			}
+		}()
+		return nil, nil, r.Context().Err()
+	}
 }
 
 // place is where a stream is, or would be: an instance that does not run yet has the
@@ -77,41 +94,65 @@ func (s *Server) running(app, name string) *instance.Instance {
 }
 
 // Live implements outlet.House.
-func (h house) Live(r *http.Request, path string) (*stream.Stream, error) {
-	i, name, err := h.find(r, path)
+func (h house) Live(r *http.Request, way outlet.Way, path string) (*outlet.Live, error) {
+	v, err := h.request(r, way, path)
 	if err != nil {
 		return nil, err
 	}
-	if live := i.Live(name); live != nil {
-		return live, nil
+	defer v.leaves()
+	live := v.inst.Live(v.name)
+	if live == nil || !live.Live() && v.sitting == nil {
+		return nil, outlet.ErrNotFound
 	}
-	return nil, outlet.ErrNotFound
+	if err := v.permit(true); err != nil {
+		return nil, err
+	}
+	viewing, err := v.watch(true, func() {})
+	if err != nil {
+		return nil, err
+	}
+	return &outlet.Live{Stream: live, Viewing: viewing}, nil
 }
 
 // Recording implements outlet.House.
-func (h house) Recording(r *http.Request, path string) (*outlet.Recording, error) {
-	i, name, err := h.find(r, path)
+func (h house) Recording(r *http.Request, way outlet.Way, path string) (*outlet.Recording, error) {
+	v, err := h.request(r, way, path)
 	if err != nil {
 		return nil, err
 	}
-	file, err := recorded(r, i, name)
+	defer v.leaves()
+	if err := v.permit(false); err != nil {
+		return nil, err
+	}
+	file, err := recorded(r, v.inst, v.name)
 	if err != nil {
 		return nil, err
 	}
+	rec, err := describe(file, v, path)
+	if err == nil {
+		rec.Viewing, err = v.watch(false, file.Close)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return rec, nil
+}
+
+// describe is what a way is told of a file.
+func describe(file *playback.File, v *webRequest, path string) (*outlet.Recording, error) {
 	of, ok := file.Bytes.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {
-		file.Close()
-		return nil, fmt.Errorf("the file of %.100q cannot be looked at", name)
+		return nil, fmt.Errorf("the file of %.100q cannot be looked at", v.name)
 	}
 	info, err := of.Stat()
 	if err != nil {
-		file.Close()
 		return nil, err
 	}
 	return &outlet.Recording{
 		File: file.File, Reader: file.Bytes, Size: info.Size(), Modified: info.ModTime(),
 		Key:        fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()),
-		OnMetaData: file.OnMetaData, Of: i.Application() + "/" + i.Name(), Close: file.Close,
+		OnMetaData: file.OnMetaData, Of: v.inst.Application() + "/" + v.inst.Name(),
 	}, nil
 }
 
@@ -119,11 +160,11 @@ func (h house) Recording(r *http.Request, path string) (*outlet.Recording, error
 var watchers atomic.Uint64
 
 // recorded opens a recorded stream as a player's is opened, in the order of those who
-// ask the disk.
+// ask the disk, for a viewer that may play.
 func recorded(r *http.Request, i *instance.Instance, name string) (*playback.File, error) {
 	who := session.Client{ID: fmt.Sprint("http ", watchers.Add(1)), Address: r.RemoteAddr}
 	answers := make(chan session.PlayAnswer, 1)
-	i.Play(session.PlayRequest{Client: who, Name: name, From: session.RecordedOnly, Credentials: credentials(r)}, func(a session.PlayAnswer) { answers <- a })
+	i.Open(session.PlayRequest{Client: who, Name: name, From: session.RecordedOnly}, func(a session.PlayAnswer) { answers <- a })
 	var a session.PlayAnswer
 	select {
 	case a = <-answers:

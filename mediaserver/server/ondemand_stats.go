@@ -59,7 +59,7 @@ func (d *onDemand) forget(in *room) {
 func (d *onDemand) stats() (all []instance.Stats) {
 	d.counting.Lock()
 	defer d.counting.Unlock()
-	rest := instance.Stats{Application: d.application, Name: otherInstances}
+	rest := instance.Stats{Application: d.application, Name: otherInstances, Viewers: map[string]int{}}
 	type look struct {
 		*instance.Instance
 		label
@@ -81,6 +81,10 @@ func (d *onDemand) stats() (all []instance.Stats) {
 			continue
 		}
 		rest.Connections += s.Connections
+		rest.Clients += s.Clients
+		for way, n := range s.Viewers {
+			rest.Viewers[way] += n
+		}
 		rest.Streams += s.Streams
 		rest.Waiting += s.Waiting
 		rest.Players += s.Players
@@ -99,6 +103,7 @@ func (d *onDemand) stats() (all []instance.Stats) {
 func addTotals(to *instance.Stats, s instance.Stats, sign int64) {
 	add := func(n *uint64, more uint64) { *n += uint64(sign * int64(more)) }
 	add(&to.Total.Connections, s.Total.Connections)
+	add(&to.Total.Viewers, s.Total.Viewers)
 	add(&to.Total.Publications, s.Total.Publications)
 	add(&to.Total.Recordings, s.Total.Recordings)
 	add(&to.Total.ObjectChanges, s.Total.ObjectChanges)

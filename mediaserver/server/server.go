@@ -96,7 +96,10 @@ type Config struct {
 	clock clock
 	// farTime is what other servers have for answers about shared objects; 0: the default.
 	farTime time.Duration
-	hosts   string // the file with this machine's own names; default: hostsFile
+	// viewerIdle is how long a viewer by HTTP may make no request before it has gone; 0: the
+	// default.
+	viewerIdle time.Duration
+	hosts      string // the file with this machine's own names; default: hostsFile
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -128,6 +131,7 @@ type Server struct {
 	http        *places
 	web         *http.Server
 	public      publicPort
+	sittings    *sittings // of viewers by HTTP
 	debug       debugging
 
 	draining   atomic.Bool
@@ -210,6 +214,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		_ = unlock() // whatever becomes of it, nothing was begun
 		return nil, err
 	}
+	s.sittings = newSittings(cfg.Budgets.Viewers, docs, cfg.viewerIdle)
 	s.disks, s.giveUp = context.WithCancel(context.Background())
 	err = s.readApplications()
 	for i := range docs {

@@ -6,23 +6,40 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/outlet"
+	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// mayWatch says why a viewer by HTTP may not play a stream; nil: it may. An answer to a
-// wrong key takes its time, for which it waits.
-func mayWatch(r *http.Request, i *instance.Instance, name string) error {
+// mayPlay says why a viewer by HTTP may not play a stream, as far as the manifest says
+// so; nil: it may. An answer to a wrong key takes its time, for which it waits.
+func mayPlay(r *http.Request, i *instance.Instance, name string) error {
 	answers := make(chan *session.Refusal, 1)
 	i.MayPlay(session.Client{ID: "http", Address: r.RemoteAddr}, name, credentials(r), func(why *session.Refusal) { answers <- why })
-	var why *session.Refusal
 	select {
-	case why = <-answers:
+	case why := <-answers:
+		if why != nil {
+			return watchRefusal(why)
+		}
+		return nil
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
-	if why == nil {
+}
+
+// permit says why a viewer may not watch what is live, or recorded, as far as a script
+// says so; nil: it may.
+func (v *webRequest) permit(live bool) error {
+	switch {
+	case v.operator, v.sitting != nil: // it was permitted when that began
 		return nil
+	case v.inst.Scripted():
+		return v.refused(outlet.Refuse(http.StatusForbidden, "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at "+public.RTMPPath))
 	}
+	return nil
+}
+
+// watchRefusal is what a viewer by HTTP is told.
+func watchRefusal(why *session.Refusal) *outlet.Refusal {
 	no := outlet.Refuse(http.StatusForbidden, why.Error())
 	switch why.Code {
 	case session.RefusedNoKeyGiven:
@@ -33,8 +50,10 @@ func mayWatch(r *http.Request, i *instance.Instance, name string) error {
 		no.Reason = "this key was replaced and is no longer valid: use the new one"
 	case session.RefusedNoKey:
 		no.Status, no.Reason = http.StatusServiceUnavailable, "watching here needs a key, and the server has none yet"
-	case session.RefusedLimit, session.RefusedStopping, session.RefusedFailed:
+	case session.RefusedLimit, session.RefusedStopping, session.RefusedFailed, session.RefusedNoAnswer:
 		no.Status = http.StatusServiceUnavailable
+	case session.RefusedNoInstance, session.RefusedBadInstance:
+		no.Status = http.StatusNotFound
 	}
 	return no
 }

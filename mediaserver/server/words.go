@@ -100,12 +100,17 @@ func addressLimit(doc *v1alpha1.AppInstance) (most int, shared []netip.Prefix) {
 	if most == 0 {
 		return 0, nil
 	}
+	return most, sharedAddresses(doc)
+}
+
+// sharedAddresses are those that stand for many.
+func sharedAddresses(doc *v1alpha1.AppInstance) (shared []netip.Prefix) {
 	for _, one := range doc.Spec.Limits.SharedAddresses {
 		if p, err := v1alpha1.ParseAddress(one); err == nil { // as documents are: they are valid
 			shared = append(shared, p)
 		}
 	}
-	return most, shared
+	return shared
 }
 
 // addressPlaces is how many connections one address may have before it is known

@@ -32,18 +32,21 @@ type Running struct {
 
 // Instance is one instance in JSON.
 type Instance struct {
-	Application   string  `json:"application"`
-	Instance      string  `json:"instance"`
-	OnDemand      bool    `json:"onDemand"`      // no manifest names it
-	Seconds       float64 `json:"seconds"`       // that it has run
-	Clients       int     `json:"clients"`       // connected
-	Streams       int     `json:"streams"`       // published now
-	Waiting       int     `json:"waiting"`       // names that players wait for
-	Players       int     `json:"players"`       // of live streams
-	Playbacks     int     `json:"playbacks"`     // recorded streams that are played
-	Recordings    int     `json:"recordings"`    // that are being written
-	SharedObjects int     `json:"sharedObjects"` // in use
-	ScriptErrors  uint64  `json:"scriptErrors"`  // of its script, since it started
+	Application string  `json:"application"`
+	Instance    string  `json:"instance"`
+	OnDemand    bool    `json:"onDemand"`  // no manifest names it
+	Seconds     float64 `json:"seconds"`   // that it has run
+	Clients     int     `json:"clients"`   // connected, viewers by HTTP among them
+	Streams     int     `json:"streams"`   // published now
+	Waiting     int     `json:"waiting"`   // names that players wait for
+	Players     int     `json:"players"`   // of live streams
+	Playbacks   int     `json:"playbacks"` // recorded streams that are played
+	// Viewers are who plays and watches, by the way in which it does: rtmp, flv, ws-flv,
+	// hls and so on.
+	Viewers       map[string]int `json:"viewers"`
+	Recordings    int            `json:"recordings"`    // that are being written
+	SharedObjects int            `json:"sharedObjects"` // in use
+	ScriptErrors  uint64         `json:"scriptErrors"`  // of its script, since it started
 }
 
 // InstancePage is the answer to GET /instances. Next is where the next page is,
@@ -57,7 +60,10 @@ type InstancePage struct {
 type Client struct {
 	ID       string    `json:"id"`
 	Address  string    `json:"address"`
-	Agent    string    `json:"agent,omitempty"` // what it calls itself
+	Agent    string    `json:"agent,omitempty"`    // what it calls itself
+	Way      string    `json:"way"`                // rtmp, or that of a viewer by HTTP: flv, ws-flv, hls and so on
+	Watches  string    `json:"watches,omitempty"`  // the stream of a viewer by HTTP
+	Recorded bool      `json:"recorded,omitempty"` // and that it is a recorded one
 	Since    time.Time `json:"since"`
 	BytesIn  uint64    `json:"bytesIn"`
 	BytesOut uint64    `json:"bytesOut"`
@@ -108,7 +114,8 @@ type SharedObjectPage struct {
 //	GET    /instances/APPLICATION/INSTANCE/shared-objects
 //	GET    /instances/APPLICATION/INSTANCE/script-errors    the last of its script
 //	DELETE /instances/APPLICATION/INSTANCE                  unloads it
-//	DELETE /instances/APPLICATION/INSTANCE/clients/CLIENT   ends a connection
+//	DELETE /instances/APPLICATION/INSTANCE/clients/CLIENT   ends a connection, or
+//	                                                        what a viewer watches
 //
 // Names are written, and what changes something is heard, as in recordingsHandler.
 func instancesHandler(running func() []Running, guesses *budget.Guesses, log *slog.Logger) http.Handler {
@@ -141,7 +148,7 @@ func (r Running) describe() Instance {
 	errors, _ := r.ScriptProblems()
 	return Instance{
 		Application: s.Application, Instance: s.Name, OnDemand: r.OnDemand, Seconds: s.Uptime.Seconds(),
-		Clients: s.Connections, Streams: s.Streams, Waiting: s.Waiting, Players: s.Players, Playbacks: s.Playbacks,
+		Clients: s.Connections, Streams: s.Streams, Waiting: s.Waiting, Players: s.Players, Playbacks: s.Playbacks, Viewers: s.Viewers,
 		Recordings: s.Recordings, SharedObjects: s.SharedObjects, ScriptErrors: errors,
 	}
 }
@@ -215,7 +222,7 @@ func (h *instances) clients(_ context.Context, r *http.Request) (any, error) {
 	found, more := of.Clients(after, limit)
 	page := ClientPage{Clients: []Client{}}
 	for _, c := range found {
-		page.Clients = append(page.Clients, Client{ID: c.ID, Address: c.Address, Agent: c.Agent, Since: c.Since.UTC(), BytesIn: c.BytesIn, BytesOut: c.BytesOut})
+		page.Clients = append(page.Clients, Client{ID: c.ID, Address: c.Address, Agent: c.Agent, Way: c.Way, Watches: c.Stream, Recorded: c.Stream != "" && !c.Live, Since: c.Since.UTC(), BytesIn: c.BytesIn, BytesOut: c.BytesOut})
 	}
 	if more {
 		page.Next = next(found[len(found)-1].ID)

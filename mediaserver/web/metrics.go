@@ -13,15 +13,15 @@ var perInstance = []struct {
 	kind       prometheus.ValueType
 	value      func(instance.Stats) float64
 }{
-	{"connections", "Clients connected now.", prometheus.GaugeValue,
+	{"connections", "Clients connected now, and viewers by HTTP.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Connections) }},
 	{"streams", "Live streams published now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Streams) }},
 	{"waiting_names", "Names that players wait for and nobody publishes, now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Waiting) }},
-	{"players", "Players of live streams now.", prometheus.GaugeValue,
+	{"players", "Players of live streams now, by RTMP and by HTTP.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Players) }},
-	{"playbacks", "Players of recorded streams now.", prometheus.GaugeValue,
+	{"playbacks", "Players of recorded streams now, by RTMP and by HTTP.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Playbacks) }},
 	{"recordings", "Recordings being written now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.Recordings) }},
@@ -33,8 +33,10 @@ var perInstance = []struct {
 		func(s instance.Stats) float64 { return float64(s.ObjectBytes) }},
 	{"shared_object_subscribers", "Uses of shared objects by clients, now.", prometheus.GaugeValue,
 		func(s instance.Stats) float64 { return float64(s.ObjectUses) }},
-	{"connections_total", "Clients accepted since the start.", prometheus.CounterValue,
+	{"connections_total", "Clients accepted since the start, and viewers by HTTP.", prometheus.CounterValue,
 		func(s instance.Stats) float64 { return float64(s.Total.Connections) }},
+	{"viewers_total", "Viewers by HTTP let in since the start.", prometheus.CounterValue,
+		func(s instance.Stats) float64 { return float64(s.Total.Viewers) }},
 	{"publications_total", "Streams published since the start.", prometheus.CounterValue,
 		func(s instance.Stats) float64 { return float64(s.Total.Publications) }},
 	{"recordings_total", "Recordings begun since the start.", prometheus.CounterValue,
@@ -53,6 +55,7 @@ var perInstance = []struct {
 type collector struct {
 	src                 Source
 	instances           []*prometheus.Desc
+	viewers             *prometheus.Desc
 	refused             *prometheus.Desc
 	refusedPublications *prometheus.Desc
 	leftOut             *prometheus.Desc
@@ -66,6 +69,8 @@ type collector struct {
 func newCollector(src Source, version string) *collector {
 	c := &collector{
 		src: src,
+		viewers: prometheus.NewDesc("flashpod_viewers",
+			"Who plays and watches now, live and recorded, by way: rtmp, and flv, ws-flv, hls and others by HTTP. A way that nobody comes by is absent.", []string{"application", "instance", "way"}, nil),
 		refused: prometheus.NewDesc("flashpod_refused_connections_total",
 			"Connections that never became clients, by reason.", []string{"reason"}, nil),
 		refusedPublications: prometheus.NewDesc("flashpod_refused_publications_total",
@@ -97,7 +102,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	for _, d := range append([]*prometheus.Desc{c.refused, c.refusedPublications, c.leftOut, c.waiting, c.notAfter, c.usable}, c.budgets[:]...) {
+	for _, d := range append([]*prometheus.Desc{c.viewers, c.refused, c.refusedPublications, c.leftOut, c.waiting, c.notAfter, c.usable}, c.budgets[:]...) {
 		ch <- d
 	}
 	ch <- c.build.Desc()
@@ -108,6 +113,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.src.Stats() {
 		for i, m := range perInstance {
 			ch <- prometheus.MustNewConstMetric(c.instances[i], m.kind, m.value(s), s.Application, s.Name)
+		}
+		for way, n := range s.Viewers {
+			ch <- prometheus.MustNewConstMetric(c.viewers, prometheus.GaugeValue, float64(n), s.Application, s.Name, way)
 		}
 		for why, n := range s.Refused {
 			ch <- prometheus.MustNewConstMetric(c.refusedPublications, prometheus.CounterValue, float64(n), s.Application, s.Name, string(why))
