@@ -57,7 +57,8 @@ type Access struct {
 // PlayAccess says who may play.
 type PlayAccess struct {
 	// Mode is Anyone, Key (whoever has the key that publishing needs: the stream name,
-	// or the URL of HTTP, ends with ?key=KEY) or Nobody (streams are recorded, and
+	// or the URL of HTTP, ends with ?key=KEY), Script (the script: its onConnect over
+	// RTMP, and over HTTP its application.onPlay) or Nobody (streams are recorded, and
 	// played by the script alone).
 	// +kubebuilder:default=Anyone
 	// +optional
@@ -65,13 +66,14 @@ type PlayAccess struct {
 }
 
 // PlayMode says who may play.
-// +kubebuilder:validation:Enum=Anyone;Key;Nobody
+// +kubebuilder:validation:Enum=Anyone;Key;Script;Nobody
 type PlayMode string
 
 // The play modes.
 const (
 	PlayAnyone PlayMode = "Anyone"
 	PlayKey    PlayMode = "Key"
+	PlayScript PlayMode = "Script"
 	PlayNobody PlayMode = "Nobody"
 )
 

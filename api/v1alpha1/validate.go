@@ -69,7 +69,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 func (a *Access) validate(path *field.Path) field.ErrorList {
 	errs := a.Publish.validate(path.Child("publish"))
 	mode := path.Child("play", "mode")
-	errs = append(errs, oneOf(mode, a.Play.Mode, PlayAnyone, PlayKey, PlayNobody)...)
+	errs = append(errs, oneOf(mode, a.Play.Mode, PlayAnyone, PlayKey, PlayScript, PlayNobody)...)
 	if a.Play.Mode == PlayKey && a.Publish.Mode != PublishKey {
 		errs = append(errs, field.Forbidden(mode, "mode Key needs publish.mode Key, whose key it is: set that, or take Anyone or Nobody"))
 	}

@@ -3,6 +3,7 @@ package instance
 import (
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -14,6 +15,9 @@ const (
 	PlayAnyone PlayRule = "Anyone"
 	PlayKey    PlayRule = "Key" // whoever has a key of Rules.Keys
 	PlayNobody PlayRule = "Nobody"
+	// PlayScript is whom the instance's script lets play: clients by onConnect and
+	// readAccess, viewers by HTTP by onPlay, which AskScript asks.
+	PlayScript PlayRule = "Script"
 )
 
 // MayPlay asks whether a viewer may play, whichever way it comes: what Play and Length
@@ -27,6 +31,8 @@ func (i *Instance) MayPlay(c session.Client, stream string, shown session.Creden
 	switch {
 	case rules.Play == PlayNobody:
 		answer(&session.Refusal{Code: session.RefusedNoAccess, Reason: "nobody may play here (spec.access.play.mode is Nobody)"})
+	case rules.Play == PlayScript && i.script == nil:
+		answer(&session.Refusal{Code: session.RefusedNoAccess, Reason: "nobody may play here: spec.access.play.mode is Script, and there is no script"})
 	case rules.Play != PlayKey, rules.Keys != nil && rules.Keys.Knows(shown.Key):
 		answer(nil)
 	case rules.Keys == nil:
@@ -53,3 +59,18 @@ func (i *Instance) afterGuess(address string, why *session.Refusal, answer func(
 	}
 	time.AfterFunc(wait, func() { answer(why) })
 }
+
+// AskScript asks the script whether a viewer by HTTP may watch, in its turn; Missing, where
+// there is none.
+func (i *Instance) AskScript(r script.PlayRequest, answer func(script.PlayAnswer)) {
+	if i.script == nil {
+		answer(script.PlayAnswer{Missing: true})
+		return
+	}
+	if !i.post(func(o *owner) { o.script.host.Play(r, answer) }) {
+		answer(script.PlayAnswer{Failed: true, Reason: stopping().Error()})
+	}
+}
+
+// PlayRule is who may play now.
+func (i *Instance) PlayRule() PlayRule { return i.rules.Load().Play }

@@ -19,6 +19,7 @@ type Script interface {
 	Call(script.Call)
 	Publish(client string, s script.StreamInfo)
 	Unpublish(client string, s script.StreamInfo)
+	Play(r script.PlayRequest, answer func(script.PlayAnswer))
 	Stop(reason string, answer func(refused bool))
 	Reload(bad error)
 	Close()

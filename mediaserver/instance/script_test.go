@@ -36,7 +36,11 @@ func (s *actor) Publish(id string, i script.StreamInfo) {
 	s.told <- fmt.Sprint("publish ", id, " ", i.Name, " ", i.Query, " ", i.Mode)
 }
 func (s *actor) Unpublish(id string, i script.StreamInfo) { s.told <- "unpublish " + id + " " + i.Name }
-func (s *actor) Reload(error)                             { s.told <- "reload" }
+func (s *actor) Play(r script.PlayRequest, answer func(script.PlayAnswer)) {
+	s.told <- "play " + r.Name
+	answer(script.PlayAnswer{Accept: true})
+}
+func (s *actor) Reload(error) { s.told <- "reload" }
 func (s *actor) Stop(reason string, answer func(bool)) {
 	s.told <- "stop " + reason
 	if reason == script.StopShutdown && !s.holds {

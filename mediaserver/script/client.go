@@ -35,7 +35,7 @@ type client struct {
 }
 
 // types are classes that other files ask about.
-type types struct{ client, application, protected *engine.Type }
+type types struct{ client, application, protected, play *engine.Type }
 
 // newClient makes the object for a client that has asked to come in.
 func (w *world) newClient(info Client) (*client, error) {

@@ -35,6 +35,21 @@
 // nothing else of the script's: the host asks for no property of a client's or of
 // application's that is not there.
 //
+// # What Flash Media Server did not have
+//
+// application.onPlay(request) is asked whether a viewer by HTTP (FLV, HLS and so on), who is
+// no client, may watch: request.name is the stream, live whether it is published now (else
+// it is a recording, if there is one), way flv, ws-flv, hls and so on, ip, agent and
+// referrer are the viewer's, query its URL's, key what it shows there or as Authorization,
+// and track the number that it asks for. The handler returns true or false, a text (why
+// not), {accept, reason}, or a Promise of one of these; or nothing, and request.accept() or
+// request.reject(reason) is called within Config.PendingTime. A viewer of HLS is asked about
+// when it begins, not with each segment. Without the handler nobody watches by HTTP but who
+// has a key (spec.access.play.mode Key), so that what an old onConnect guards stays so. Who
+// plays by RTMP is asked about in onConnect, as ever. Viewers that a script has let in go
+// when it ends, and the next one is asked about them. So many as may pend (Config.Pending)
+// wait at once, a tenth of them from one address.
+//
 // # What bounds a script
 //
 // Each call of the script's has Limits.Time: an event is one, with a conversion of its

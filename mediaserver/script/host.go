@@ -117,6 +117,9 @@ type Host struct {
 	joining  int
 	waiting  int // bytes of the calls
 	own      int // events that the world has made itself
+	// Viewers by HTTP about whom the script has not said anything yet.
+	playing   int
+	playingOf map[string]int // by address
 }
 
 // event is something that the script is told, in its turn.
@@ -142,6 +145,7 @@ const (
 	publishing
 	own       // of the script's own doing
 	reloading // another world is to begin
+	asking    // about a viewer by HTTP
 )
 
 // New starts a script: it is read, and told of its start, by a goroutine of its own.
@@ -150,7 +154,7 @@ func New(cfg Config) *Host {
 	h := &Host{
 		cfg: cfg, log: cfg.Log,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
-		clients: map[string]int{}, connects: map[string]*event{},
+		clients: map[string]int{}, connects: map[string]*event{}, playingOf: map[string]int{},
 	}
 	go h.supervise()
 	return h

@@ -6,6 +6,7 @@ var libraries = []func(*world) error{
 	defineGlobals,
 	defineClient,
 	defineApplication,
+	definePlay,
 	defineStream,
 	defineLoadVars,
 	defineXML,

@@ -72,7 +72,8 @@ func (h *Host) hand(w *world) {
 }
 
 // retire takes the queue from the world, and gives what it was to be told. anew: another
-// world was decided on, which is to hear of the connects that wait: they came after that.
+// world was decided on, which is to hear of the connects and viewers that wait: they came
+// after that.
 func (h *Host) retire(anew bool) []*event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -80,17 +81,21 @@ func (h *Host) retire(anew bool) []*event {
 	if h.running != nil {
 		unsaid = append(unsaid, h.running)
 	}
-	var connects []*event
+	var stay []*event
+	connects := 0
 	for _, e := range h.queue {
-		if anew && !h.ended && e.kind == connecting {
-			connects = append(connects, e)
+		if anew && !h.ended && (e.kind == connecting || e.kind == asking) {
+			stay = append(stay, e)
+			if e.kind == connecting {
+				connects++
+			}
 			continue
 		}
 		unsaid = append(unsaid, e)
 	}
-	h.now, h.running, h.queue, h.calls, h.joining, h.waiting, h.own = nil, nil, connects, 0, len(connects), 0, 0
+	h.now, h.running, h.queue, h.calls, h.joining, h.waiting, h.own = nil, nil, stay, 0, connects, 0, 0
 	clear(h.clients)
-	if len(connects) == 0 {
+	if connects == 0 {
 		clear(h.connects)
 	}
 	return unsaid

@@ -37,6 +37,7 @@ type world struct {
 
 	clients     map[string]*client // that have asked to come in, and have not left
 	pending     int
+	plays       map[*playRequest]struct{} // viewers by HTTP about whom nothing was said yet
 	application application
 	types       types
 	streams     streams
@@ -71,7 +72,7 @@ func newWorld(h *Host) (*world, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &world{
 		host: h, ctx: ctx, cancel: cancel, gone: make(chan struct{}), rt: rt, log: h.log,
-		clients: map[string]*client{}, loaded: map[string]file{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
+		clients: map[string]*client{}, plays: map[*playRequest]struct{}{}, loaded: map[string]file{}, provided: map[string]func() error{}, proxies: map[string]proxy{},
 		pace: newPace(), turn: turn,
 	}, nil
 }
@@ -81,6 +82,7 @@ func (w *world) live() {
 	defer close(w.gone)
 	defer w.rt.Close()
 	defer w.clearTimers()
+	defer w.abandonPlays()
 	w.event(w.start)
 	for !w.over && w.ctx.Err() == nil && w.rt.Err() == nil {
 		e, ok := w.host.next(w)

@@ -1,12 +1,15 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/public"
+	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -26,16 +29,48 @@ func mayPlay(r *http.Request, i *instance.Instance, name string) error {
 	}
 }
 
-// permit says why a viewer may not watch what is live, or recorded, as far as a script
-// says so; nil: it may.
+// permit says why a viewer may not watch what is live, or recorded, as far as the script
+// says so; nil: it may. One whose application was written before there were viewers by
+// HTTP keeps them out, unless a key does.
 func (v *webRequest) permit(live bool) error {
-	switch {
-	case v.operator, v.sitting != nil: // it was permitted when that began
+	if v.operator || v.sitting != nil || !v.inst.Scripted() { // a sitting was permitted when it began
 		return nil
-	case v.inst.Scripted():
-		return v.refused(outlet.Refuse(http.StatusForbidden, "who may watch here is decided by the application's script, which knows no viewers by HTTP: play by RTMP, or by RTMP in a WebSocket at "+public.RTMPPath))
 	}
-	return nil
+	answers := make(chan script.PlayAnswer, 1)
+	v.inst.AskScript(v.question(live), func(a script.PlayAnswer) { answers <- a })
+	var a script.PlayAnswer
+	select {
+	case a = <-answers:
+	case <-v.r.Context().Done():
+		return v.r.Context().Err()
+	}
+	switch {
+	case a.Accept:
+		v.asked = true
+		return nil
+	case a.Missing && v.inst.PlayRule() == instance.PlayKey:
+		return nil
+	case a.Missing:
+		return v.refused(outlet.Refuse(http.StatusForbidden, "who may watch here is decided by the application's script, which says nothing of viewers by HTTP (it has no application.onPlay): play by RTMP, or by RTMP in a WebSocket at "+public.RTMPPath))
+	case a.Failed:
+		return v.refused(outlet.Refuse(http.StatusServiceUnavailable, a.Reason))
+	}
+	return v.refused(outlet.Refuse(http.StatusForbidden, cmp.Or(a.Reason, "the application's script does not let you watch this")))
+}
+
+// question is what the script is asked.
+func (v *webRequest) question(live bool) script.PlayRequest {
+	r := v.r
+	q := r.URL.Query()
+	q.Del(outlet.TokenName) // which is ours
+	asks := script.PlayRequest{
+		Name: v.name, Way: string(v.way), Live: live, Address: r.RemoteAddr, Agent: r.UserAgent(), Referrer: r.Referer(),
+		Key: credentials(r).Key, Query: q, Track: -1,
+	}
+	if n, err := strconv.ParseUint(q.Get("track"), 10, 8); err == nil {
+		asks.Track = int(n)
+	}
+	return asks
 }
 
 // watchRefusal is what a viewer by HTTP is told.

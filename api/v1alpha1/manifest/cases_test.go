@@ -95,6 +95,7 @@ spec:
 	{"previous key", "metadata: {name: a}\nspec: {application: a, access: {publish: {previousKeyFor: 1h30m}}}", "", ""},
 	{"previous key in parts of a second", "metadata: {name: a}\nspec: {application: a, access: {publish: {previousKeyFor: 1.5µs}}}", "", ""},
 	{"play with the key", "metadata: {name: a}\nspec: {application: a, access: {play: {mode: Key}}}", "", ""},
+	{"play by the script", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone}, play: {mode: Script}}}", "", ""},
 	{"play for nobody", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone}, play: {mode: Nobody}}}", "", ""},
 	{"play for some", "metadata: {name: a}\nspec: {application: a, access: {play: {mode: Some}}}", "spec.access.play.mode: Unsupported value", "spec.access.play.mode: Unsupported value"},
 	{"play with a key that is none", "metadata: {name: a}\nspec: {application: a, access: {publish: {mode: Anyone}, play: {mode: Key}}}", "spec.access.play.mode: Forbidden: mode Key needs publish.mode Key", "mode Key needs publish.mode Key"},

@@ -5,11 +5,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 
-const html = `<!doctype html><meta charset="utf-8"><title>test</title><video muted playsinline width="320" height="240"></video><canvas width="320" height="240"></canvas>
-<script type="module">
-import * as sdk from "/flashpod.js";
-Object.assign(globalThis, sdk);
-
+/** What pages draw and look at, for pages of others, too. */
+export const tools = `
 // Four bars, and below them a number in white and black: tenths of a second.
 const colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]];
 globalThis.draw = (context, tenths) => {
@@ -33,7 +30,14 @@ globalThis.until = async (what, test) => {
   }
   throw new Error("waited too long for " + what);
 };
-globalThis.codes = [];
+`;
+
+const html = `<!doctype html><meta charset="utf-8"><title>test</title><video muted playsinline width="320" height="240"></video><canvas width="320" height="240"></canvas>
+<script type="module">
+import * as sdk from "/flashpod.js";
+Object.assign(globalThis, sdk);
+
+${tools}globalThis.codes = [];
 globalThis.connect = async (url) => {
   const nc = new NetConnection();
   await nc.connect(url);
@@ -56,8 +60,8 @@ export interface Pages {
   close(): Promise<void>;
 }
 
-/** Starts Chromium and a server of pages. */
-export async function pages(): Promise<Pages> {
+/** Starts Chromium, with arguments of one's own, and a server of pages. */
+export async function pages(args: string[] = []): Promise<Pages> {
   const script = readFileSync(join(process.env.SDK!, "flashpod.js"));
   const http = createServer((request, response) => {
     response.setHeader("Content-Type", request.url === "/flashpod.js" ? "text/javascript" : "text/html");
@@ -68,7 +72,7 @@ export async function pages(): Promise<Pages> {
   const insecure = origin.replace("127.0.0.1", "insecure.test");
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--host-resolver-rules=MAP insecure.test 127.0.0.1"],
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--host-resolver-rules=MAP insecure.test 127.0.0.1", ...args],
   });
   const errors: string[] = [];
   return {

@@ -1,0 +1,172 @@
+/** A room with all that browsers do in it: two pages chat, one publishes, the other watches in every way, and seeks in the recording. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import type * as sdk from "../src/index.ts";
+import { tools, type Pages } from "./browser.ts";
+
+/** Where a room is. */
+export interface Room {
+  /** Of pages and streams: http://host:port, or https://. */
+  web: string;
+  /** APPLICATION/INSTANCE. */
+  path: string;
+  /** What a publisher's name ends with: "" or "?key=…". */
+  key: string;
+}
+
+/** The script of the room: the chat room of the samples, which lets those watch who have no name, and those publish who have one. */
+export const script =
+  readFileSync(join(process.env.ROOT!, "config/samples/applications/chatRoom/main.asc"), "utf8") +
+  `
+var named = application.onConnect;
+application.onConnect = function(client, name) {
+	if (name == null) {
+		client.writeAccess = "";
+		return true;
+	}
+	named.call(this, client, name);
+	client.writeAccess = "cam"; // streams of that name
+};
+application.onPlay = function(request) { return request.name == "cam"; };
+`;
+
+declare global {
+  var nc: sdk.NetConnection;
+  var SharedObject: typeof sdk.SharedObject;
+  var wall: sdk.SharedObject;
+  var told: unknown[][];
+}
+
+const address = (room: Room) => `${room.web.replace(/^http/, "ws")}/${room.path}`;
+
+/** Joins the chat. */
+export const join_ = (page: Page, room: Room, name: string) =>
+  page.evaluate(
+    async ({ url, name }) => {
+      globalThis.nc = new NetConnection();
+      globalThis.told = [];
+      nc.client = { onSaid: (...said: unknown[]) => told.push(said) };
+      await nc.connect(url, name);
+      globalThis.wall = SharedObject.getRemote("wall", nc.uri, true);
+      await wall.connect(nc);
+    },
+    { url: address(room), name },
+  );
+
+/** Says something, and has the others hear and read it. */
+export async function chat(from: Page, to: Page, who: string, text: string): Promise<void> {
+  assert.equal(await from.evaluate((text) => nc.call("say", text), text), true);
+  await to.evaluate(
+    async ({ who, text }) => {
+      await until("a call", () => told.some(([w, t]) => w === who && t === text));
+      await until("the wall", () => (wall.data.lines as { who: string; text: string }[] | undefined)?.some((l) => l.who === who && l.text === text));
+    },
+    { who, text },
+  );
+}
+
+/** Publishes colour bars from a canvas, with a tone, and a recording. */
+export const publish = (page: Page, room: Room, name: string) =>
+  page.evaluate(
+    async (name) => {
+      const ns = (globalThis.ns = new NetStream(nc));
+      const canvas = document.querySelector("canvas")!;
+      const context = canvas.getContext("2d")!;
+      const sound = new AudioContext();
+      const out = sound.createMediaStreamDestination();
+      const oscillator = sound.createOscillator();
+      oscillator.connect(out);
+      oscillator.start();
+      ns.attachCamera(canvas, { codecs: ["avc1"], keyFrameInterval: 1 });
+      ns.attachAudio(out.stream);
+      await ns.publish(name, "record");
+      globalThis.began = performance.now();
+      setInterval(() => draw(context, Math.floor((performance.now() - globalThis.began) / 100)), 40);
+    },
+    name + room.key,
+  );
+
+/** The page of a stream, in one of its ways: it must show the bars, and go on. */
+export async function watchPage(all: Pages, room: Room, name: string, way: string): Promise<void> {
+  const page = await all.browser.newPage();
+  await page.addInitScript({ content: `{${tools}}` });
+  await page.goto(`${room.web}/-/watch/${room.path}/${name}?way=${way}`);
+  await page.evaluate(async () => {
+    const video = document.querySelector("video")!;
+    const says = (): string => `${document.getElementById("message")!.textContent} ${document.getElementById("facts")!.textContent}`;
+    try {
+      const first = await until("a picture", () => (video.videoWidth > 0 ? look(video) : undefined));
+      await until("another picture", () => (look(video) ?? 0) > first! + 10);
+    } catch (e) {
+      throw new Error(`${String(e)}; the page says ${says()}`);
+    }
+  });
+  await page.close();
+}
+
+/** The same by mpegts.js, over HTTP or in a WebSocket, on a page from elsewhere. */
+export async function watchFLV(all: Pages, room: Room, name: string, scheme: "http" | "ws"): Promise<void> {
+  const page = await all.open();
+  await page.addScriptTag({ path: join(process.env.NODE_PATH!, "mpegts.js/dist/mpegts.js") });
+  await page.evaluate(
+    async (url) => {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any
+      const mpegts = (globalThis as any).mpegts;
+      mpegts.LoggingControl.enableAll = false;
+      const video = document.querySelector("video")!;
+      const player = mpegts.createPlayer({ type: "flv", isLive: true, url }, { lazyLoad: false });
+      const errors: string[] = [];
+      player.on(mpegts.Events.ERROR, (...what: unknown[]) => errors.push(JSON.stringify(what)));
+      player.attachMediaElement(video);
+      player.load();
+      void player.play();
+      const none = () => {
+        if (errors.length > 0) throw new Error(errors.join());
+      };
+      const first = await until("a picture", () => (none(), video.videoWidth > 0 ? look(video) : undefined));
+      await until("another picture", () => (none(), (look(video) ?? 0) > first! + 10));
+      player.destroy();
+    },
+    `${room.web.replace(/^http/, scheme)}/${room.path}/${name}.flv`,
+  );
+  await page.close();
+}
+
+/** Seeks in the recording, in a video of NetStream's. */
+export const seekRecording = (page: Page, name: string) =>
+  page.evaluate(async (name) => {
+    const ns = (globalThis.ns = new NetStream(nc));
+    const video = document.querySelector("video")!;
+    ns.attachDisplay(video);
+    await ns.play(name, 0);
+    const near = () => Math.abs((look(video) ?? Infinity) / 10 - ns.time) < 0.5;
+    await until("the right picture", () => ns.time > 1 && near());
+    await ns.seek(4);
+    await until("4 s", () => ns.time >= 4 && near());
+    await ns.seek(1);
+    await until("1 s", () => ns.time >= 1 && ns.time < 4 && near());
+    ns.close();
+  }, name);
+
+/** Seeks in the recording as a file that a video element opens by itself. */
+export async function seekFile(all: Pages, room: Room, name: string): Promise<void> {
+  const page = await all.open();
+  await page.evaluate(async (url) => {
+    const video = document.createElement("video");
+    video.crossOrigin = "anonymous";
+    video.muted = true;
+    video.src = url;
+    document.body.append(video);
+    await until("metadata", () => {
+      if (video.error) throw new Error(video.error.message);
+      return video.duration > 5;
+    });
+    for (const at of [4.2, 1.2]) {
+      video.currentTime = at;
+      await until(`${at} s`, () => !video.seeking && Math.abs((look(video) ?? Infinity) / 10 - at) < 0.5);
+    }
+  }, `${room.web}/${room.path}/${name}.mp4`);
+  await page.close();
+}
