@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/instance"
@@ -32,40 +31,6 @@ func (h house) locate(path string) (i *instance.Instance, name string) {
 		i, name = h.s.running(app, defaultInstance), rest
 	}
 	return i, name
-}
-
-// hold keeps an instance from being unloaded, as a client that is connected does, until
-// release. It is the one that there is then.
-func (s *Server) hold(r *http.Request, i *instance.Instance) (held *instance.Instance, release func(), err error) {
-	d := s.onDemand[i.Application()]
-	if d == nil || s.named(i) {
-		return i, func() {}, nil
-	}
-	return d.hold(r, i.Name())
-}
-
-// hold has a viewer by HTTP use a room.
-func (d *onDemand) hold(r *http.Request, name string) (held *instance.Instance, release func(), err error) {
-	type answer struct {
-		in  *room
-		why *session.Refusal
-	}
-	answers := make(chan answer, 1)
-	d.use(name, waiter{client: session.Client{ID: "http", Address: r.RemoteAddr}, then: func(in *room, why *session.Refusal) { answers <- answer{in, why} }})
-	select {
-	case a := <-answers:
-		if a.why != nil {
-			return nil, nil, watchRefusal(a.why)
-		}
-		return a.in.inst, sync.OnceFunc(func() { d.leave(a.in) }), nil
-	case <-r.Context().Done():
-		go func() { // it is answered, whoever waits
-			if a := <-answers; a.why == nil {
-				d.leave(a.in)
-			}
-		}()
-		return nil, nil, r.Context().Err()
-	}
 }
 
 // place is where a stream is, or would be: an instance that does not run yet has the

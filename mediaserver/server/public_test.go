@@ -216,14 +216,6 @@ func TestStreamsOnTheWeb(t *testing.T) {
 			t.Errorf("%s: %s", path, said)
 		}
 	}
-	const onDemand = "/many/room/film/index.m3u8"
-	if status, _, _ := page(t, s, onDemand, ""); status != http.StatusNotFound {
-		t.Errorf("an instance is started by HTTP: %d", status)
-	}
-	insideWeb(t, s, "many/room")
-	if status, _, said := page(t, s, onDemand, ""); status != http.StatusOK {
-		t.Errorf("of an instance that a client has started: %d: %s", status, said)
-	}
 	if status, _, _ := page(t, s, "/many"+strings.Repeat("/x", 3000), ""); status != http.StatusNotFound {
 		t.Errorf("a path of 3000 parts: %d", status)
 	}

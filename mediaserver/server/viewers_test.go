@@ -255,3 +255,62 @@ func TestViewersKeepAnInstance(t *testing.T) {
 	p.conn.Close()
 	servertest.Eventually(t, "it is unloaded", func() bool { return len(loaded(s)) == 0 })
 }
+
+// A viewer by HTTP starts an instance where there may be something to watch, as a client's
+// connect does; nobody starts one by names that lead nowhere.
+func TestViewersStartAnInstance(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	for _, name := range []string{"app/streams/two/film", "app/streams/two/deep/film", "app/streams/a/b/film", "app/streams/_definst_/film", "dark/streams/room/film"} {
+		film(t, data, name)
+	}
+	servertest.WriteFiles(t, data+"/app/streams/a/b", ".instance", "")
+	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, ScriptFolder: servertest.WriteFiles(t, t.TempDir(), "main.asc", "application.onPlay = function (r) { return r.name == 'film' }")},
+		"{application: app, instance: one, onDemandInstances: true, limits: {maxInstances: 4}}",
+		"{application: dark, instance: one, onDemandInstances: true, access: {play: {mode: Nobody}}}",
+		"{application: tv, instance: one, onDemandInstances: true, script: {configMap: {name: x}}}")
+	for _, c := range []struct {
+		path   string
+		status int
+		starts string // the instance
+	}{
+		{"/app/none/film.flv", http.StatusNotFound, "_definst_"}, // a stream called none/film
+		{"/app/one/film.flv", http.StatusNotFound, ""},
+		{"/app/ONE/film.flv", http.StatusNotFound, ""},
+		{"/app/two/deep/film.flv", http.StatusOK, "two"}, // a stream called deep/film
+		{"/app/two/film.flv", http.StatusOK, ""},
+		{"/app/two/none.flv", http.StatusNotFound, ""},
+		{"/app/a/b/film/index.m3u8", http.StatusOK, "a/b"},
+		{"/app/film.flv", http.StatusOK, ""},
+		{"/dark/room/film.flv", http.StatusNotFound, ""},
+		{"/tv/any/room/film.flv", http.StatusNotFound, "any/room"}, // its script is asked, and lets it in
+		{"/tv/any/room/other.flv", http.StatusForbidden, ""},
+		{"/none/any/film.flv", http.StatusNotFound, ""},
+		{"/app" + strings.Repeat("/x", 3000) + ".flv", http.StatusNotFound, ""},
+	} {
+		before := loadedAll(s)
+		status, _, said := page(t, s, c.path, "")
+		if status != c.status {
+			t.Errorf("%.60s: %d %.200s, want %d", c.path, status, said, c.status)
+		}
+		var fresh []string
+		for _, name := range loadedAll(s) {
+			if !slices.Contains(before, name) {
+				fresh = append(fresh, name)
+			}
+		}
+		if strings.Join(fresh, " ") != c.starts {
+			t.Errorf("%.60s starts %q, want %q", c.path, fresh, c.starts)
+		}
+	}
+}
+
+// loadedAll are the instances on demand that are loaded, of all applications.
+func loadedAll(s *Server) (names []string) {
+	for _, d := range s.onDemand {
+		for _, i := range d.loaded() {
+			names = append(names, i.Name())
+		}
+	}
+	return names
+}

@@ -31,11 +31,7 @@ type webRequest struct {
 // request is one for what is at a path, by somebody who may play there as far as
 // the manifest says so.
 func (h house) request(r *http.Request, way outlet.Way, path string) (*webRequest, error) {
-	i, name := h.locate(path)
-	if i == nil {
-		return nil, outlet.ErrNotFound
-	}
-	i, release, err := h.s.hold(r, i)
+	i, name, release, err := h.find(r, path)
 	if err != nil {
 		return nil, err
 	}
