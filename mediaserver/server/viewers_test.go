@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/web"
 )
@@ -313,4 +315,62 @@ func loadedAll(s *Server) (names []string) {
 		}
 	}
 	return names
+}
+
+// Who makes up viewers of HLS takes a part of what the server remembers, and others find
+// room.
+func TestViewersMadeUp(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	film(t, data, "app/streams/one/film")
+	budgets := budget.For(64<<20, 1000, nil)
+	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, Budgets: budgets},
+		"{application: app, instance: one, limits: {maxConnections: 0, maxConnectionsPerAddress: 100000, sharedAddresses: [127.0.0.2/32]}}")
+	asks := func(from string, n int) (status int, said string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/app/one/film/index.m3u8?%d", s.WebAddr(), n), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near, err := net.ResolveTCPAddr("tcp", from+":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := &http.Transport{DialContext: (&net.Dialer{LocalAddr: near}).DialContext, DisableKeepAlives: true}
+		answer, err := one.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		b, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(b)
+	}
+	most := int(budgets.Viewers.Max())
+	for n := range most/2 + 1 {
+		status, said := asks("127.0.0.1", n)
+		if want := n < most/2; (status == http.StatusOK) != want || !want && !strings.Contains(said, "spec.limits.sharedAddresses") {
+			t.Fatalf("%d: %d %s", n, status, said)
+		}
+	}
+	if status, said := asks("127.0.0.1", 0); status != http.StatusOK {
+		t.Errorf("one that is there: %d %s", status, said)
+	}
+	for n := range most - most/2 + 1 {
+		status, said := asks("127.0.0.2", n) // an address that stands for many
+		if want := n < most-most/2; (status == http.StatusOK) != want || !want && !strings.Contains(said, "as many viewers as it can tell apart") {
+			t.Fatalf("%d: %d %s", n, status, said)
+		}
+	}
+	for _, c := range s.instances["app"]["one"].Stats().Viewers {
+		if c != most {
+			t.Errorf("%d are counted, want %d", c, most)
+		}
+	}
+	s.instances["app"]["one"].Empty("the test is over")
+	servertest.Eventually(t, "all have gone", func() bool { return budgets.Viewers.Used() == 0 })
+	if status, said := asks("127.0.0.1", 1); status != http.StatusOK {
+		t.Errorf("who begins anew: %d %s", status, said)
+	}
 }
