@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/charset"
 )
 
 // Configuration is what an Application.xml says, as far as this server has an
@@ -81,7 +82,7 @@ func parse(r io.Reader) (c Configuration, err error) {
 // tree reads elements, and leaves out attributes and comments.
 func tree(r io.Reader) (*node, error) {
 	d := xml.NewDecoder(r)
-	d.CharsetReader = charset
+	d.CharsetReader = decoded
 	top := &node{}
 	open := []*node{top}
 	for nodes := 0; ; {
@@ -116,23 +117,20 @@ func tree(r io.Reader) (*node, error) {
 	return top.inner[0], nil
 }
 
-// charset reads the encodings that such files have.
-func charset(label string, r io.Reader) (io.Reader, error) {
-	switch strings.ToLower(label) {
-	case "utf-8", "us-ascii", "ascii":
+// decoded reads the encodings that such files have.
+func decoded(label string, r io.Reader) (io.Reader, error) {
+	set, ok := charset.Named(label)
+	switch {
+	case !ok, set == charset.UTF16LE, set == charset.UTF16BE:
+		return nil, fmt.Errorf("encoding %.32q is not read: save it as UTF-8", label)
+	case set == charset.UTF8:
 		return r, nil
-	case "iso-8859-1", "latin1", "windows-1252":
-		data, err := io.ReadAll(r)
-		if err != nil {
-			return nil, err
-		}
-		var b strings.Builder
-		for _, c := range data {
-			b.WriteRune(rune(c))
-		}
-		return strings.NewReader(b.String()), nil
 	}
-	return nil, fmt.Errorf("encoding %.32q is not read: save it as UTF-8", label)
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return strings.NewReader(set.Decode(data)), nil
 }
 
 // take takes what an element says, or what the elements in it do.

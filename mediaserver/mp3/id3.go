@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/charset"
 	"flashpod.dev/flashpod/mediaserver/media"
 )
 
@@ -135,11 +136,7 @@ func decodeText(p []byte) string {
 
 func latin1(p []byte) string {
 	p, _, _ = bytes.Cut(p, []byte{0})
-	out := make([]rune, 0, len(p))
-	for _, c := range p {
-		out = append(out, rune(c))
-	}
-	return strings.TrimRight(string(out), " ")
+	return strings.TrimRight(charset.Latin1.Decode(p), " ")
 }
 
 // readID3v1 reads the old tag at the end of a file; found is false without one.

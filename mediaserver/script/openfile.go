@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"flashpod.dev/flashpod/mediaserver/charset"
 )
 
 // openFile is a file that a script has opened. It is used by one goroutine at a time:
@@ -162,7 +164,7 @@ func (o *openFile) readText(characters, most int) (string, error) {
 func (o *openFile) text(b []byte) string {
 	switch {
 	case o.binary:
-		return latin1(b)
+		return charset.Latin1.Decode(b)
 	case utf8.Valid(b):
 		return string(b)
 	}

@@ -1,13 +1,12 @@
 package script
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"mime"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"flashpod.dev/flashpod/mediaserver/charset"
 )
 
 // variable is a name with its value, as application/x-www-form-urlencoded has them.
@@ -52,7 +51,7 @@ func unescapeVariable(s string) string {
 	}
 	// What is no UTF-8 once it is unescaped was written by a page in Latin-1.
 	if utf8.ValidString(s) && !utf8.Valid(b) {
-		return latin1(b)
+		return charset.Latin1.Decode(b)
 	}
 	return string(b)
 }
@@ -88,38 +87,16 @@ func escapeVariable(s string) string {
 // decodeText is the text of an answer: of the character set that its mark or its type
 // says, else UTF-8, and Latin-1 where it is not that.
 func decodeText(b []byte, contentType string) string {
-	switch {
-	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
-		return strings.ToValidUTF8(string(b[3:]), "\ufffd")
-	case bytes.HasPrefix(b, []byte("\xfe\xff")):
-		return wide(b[2:], binary.BigEndian)
-	case bytes.HasPrefix(b, []byte("\xff\xfe")):
-		return wide(b[2:], binary.LittleEndian)
+	if set, rest, marked := charset.Marked(b); marked {
+		return strings.ToValidUTF8(set.Decode(rest), "\ufffd")
 	}
 	if _, params, err := mime.ParseMediaType(contentType); err == nil {
-		switch strings.ToLower(params["charset"]) {
-		case "iso-8859-1", "iso-8859-15", "latin1", "windows-1252":
-			return latin1(b)
+		if set, ok := charset.Named(params["charset"]); ok && set != charset.UTF8 {
+			return set.Decode(b)
 		}
 	}
 	if utf8.Valid(b) {
 		return string(b)
 	}
-	return latin1(b)
-}
-
-func latin1(b []byte) string {
-	var s strings.Builder
-	for _, c := range b {
-		s.WriteRune(rune(c))
-	}
-	return s.String()
-}
-
-func wide(b []byte, order binary.ByteOrder) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
+	return charset.Latin1.Decode(b)
 }

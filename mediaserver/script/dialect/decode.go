@@ -1,11 +1,10 @@
 package dialect
 
 import (
-	"bytes"
-	"encoding/binary"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"flashpod.dev/flashpod/mediaserver/charset"
 )
 
 // decode gives a file's text in UTF-8 without its byte order mark. Files of
@@ -16,32 +15,14 @@ import (
 // engine would count none, and it becomes a line feed. One before a line feed
 // stays.
 func decode(data []byte) (text, encoding string) {
+	set, rest, _ := charset.Marked(data)
 	switch {
-	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		data = data[3:]
-	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		return lines(wide(data[2:], binary.LittleEndian)), "UTF-16"
-	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return lines(wide(data[2:], binary.BigEndian)), "UTF-16"
+	case set != charset.UTF8:
+		return lines(set.Decode(rest)), "UTF-16"
+	case utf8.Valid(rest):
+		return lines(string(rest)), "UTF-8"
 	}
-	if utf8.Valid(data) {
-		return lines(string(data)), "UTF-8"
-	}
-	var out strings.Builder
-	out.Grow(len(data) + len(data)/8)
-	for _, b := range data {
-		out.WriteRune(rune(b))
-	}
-	return lines(out.String()), "Latin-1"
-}
-
-// wide reads two bytes a unit; an odd byte at the end is left out.
-func wide(data []byte, order binary.ByteOrder) string {
-	units := make([]uint16, len(data)/2)
-	for i := range units {
-		units[i] = order.Uint16(data[2*i:])
-	}
-	return string(utf16.Decode(units))
+	return lines(charset.Latin1.Decode(rest)), "Latin-1"
 }
 
 func lines(text string) string {

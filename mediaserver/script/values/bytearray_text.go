@@ -1,12 +1,9 @@
 package values
 
 import (
-	"encoding/binary"
 	"math"
-	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"flashpod.dev/flashpod/mediaserver/charset"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
@@ -54,7 +51,7 @@ func (s *byteArrays) textMethods(add addMethod) {
 	})
 }
 
-func (s *byteArrays) readText(b *byteArray, c *engine.Call, charset string) (engine.Value, error) {
+func (s *byteArrays) readText(b *byteArray, c *engine.Call, set string) (engine.Value, error) {
 	n, err := s.v.count(c, 0, 0)
 	if err != nil {
 		return engine.Undefined, err
@@ -66,73 +63,19 @@ func (s *byteArrays) readText(b *byteArray, c *engine.Call, charset string) (eng
 	if err != nil {
 		return engine.Undefined, err
 	}
-	return engine.String(decodeText(text, charset)), nil
+	return engine.String(setOf(set).Decode(text)), nil
 }
 
-func (s *byteArrays) writeText(b *byteArray, c *engine.Call, charset string) (engine.Value, error) {
+func (s *byteArrays) writeText(b *byteArray, c *engine.Call, set string) (engine.Value, error) {
 	text, err := s.v.rt.ToString(c.Arg(0))
 	if err != nil {
 		return engine.Undefined, err
 	}
-	return engine.Undefined, b.write(encodeText(text, charset))
+	return engine.Undefined, b.write(setOf(set).Encode(text))
 }
 
-// The sets of characters that are known; every other name is UTF-8. Those of one byte
-// are Unicode's first 256 characters.
-func oneByte(charset string) bool {
-	switch strings.ToLower(charset) {
-	case "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252":
-		return true
-	}
-	return false
-}
-
-func twoBytes(charset string) (binary.ByteOrder, bool) {
-	switch strings.ToLower(charset) {
-	case "unicode", "utf-16", "utf-16le":
-		return binary.LittleEndian, true
-	case "unicodefffe", "utf-16be":
-		return binary.BigEndian, true
-	}
-	return nil, false
-}
-
-func decodeText(b []byte, charset string) string {
-	if oneByte(charset) {
-		runes := make([]rune, len(b))
-		for i, c := range b {
-			runes[i] = rune(c)
-		}
-		return string(runes)
-	}
-	if order, ok := twoBytes(charset); ok {
-		units := make([]uint16, len(b)/2)
-		for i := range units {
-			units[i] = order.Uint16(b[2*i:])
-		}
-		return string(utf16.Decode(units))
-	}
-	return string(b)
-}
-
-func encodeText(text, charset string) []byte {
-	if oneByte(charset) {
-		b := make([]byte, 0, len(text))
-		for _, c := range text {
-			if c > 0xff || c == utf8.RuneError {
-				c = '?'
-			}
-			b = append(b, byte(c))
-		}
-		return b
-	}
-	if order, ok := twoBytes(charset); ok {
-		var b []byte
-		for _, unit := range utf16.Encode([]rune(text)) {
-			b = append(b, 0, 0)
-			order.PutUint16(b[len(b)-2:], unit)
-		}
-		return b
-	}
-	return []byte(text)
+// setOf is the set of characters of a name; every one that is not known is UTF-8.
+func setOf(name string) charset.Set {
+	set, _ := charset.Named(name)
+	return set
 }
