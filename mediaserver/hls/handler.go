@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/disk"
 	"flashpod.dev/flashpod/mediaserver/fmp4"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -36,7 +37,7 @@ type Handler struct {
 	house   outlet.House
 	opts    Options
 	waiting *budget.Budget
-	cache   *cache
+	cache   *disk.Cache
 
 	mu     sync.Mutex // live.mu is taken alone, after it
 	live   map[*stream.Stream]*live
@@ -57,7 +58,7 @@ func New(house outlet.House, opts Options) *Handler {
 	}
 	return &Handler{
 		house: house, opts: opts, live: map[*stream.Stream]*live{},
-		waiting: budget.New("waiting HLS requests", int64(opts.MaxWaiting)), cache: newCache(opts.Budget),
+		waiting: budget.New("waiting HLS requests", int64(opts.MaxWaiting)), cache: disk.NewCache(opts.Budget, maxCached, 0),
 	}
 }
 

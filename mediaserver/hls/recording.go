@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/disk"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -27,6 +28,9 @@ const (
 	segmentLength = 4 * time.Second
 	// maxSegments bounds a playlist.
 	maxSegments = 50000
+	// maxCached bounds the bytes of playlists and segments that are kept to be used
+	// again.
+	maxCached = 64 << 20
 	// readSize is how much of a file is read at once.
 	readSize = 256 << 10
 )
@@ -65,12 +69,14 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec rec
 		return outlet.Refuse(http.StatusServiceUnavailable, "too many requests wait for segments: try again later")
 	}
 	defer h.waiting.Give(1)
-	ctx, stop := context.WithTimeoutCause(r.Context(), firstWait, outlet.Refuse(http.StatusServiceUnavailable, errNoPlace.Error()))
+	ctx, stop := context.WithTimeoutCause(r.Context(), firstWait, outlet.Refuse(http.StatusServiceUnavailable, disk.ErrNoPlace.Error()))
 	defer stop()
-	t, err := h.tape(ctx, rec)
+	made, err := h.tape(ctx, rec)
 	if err != nil {
 		return recordingError(err)
 	}
+	defer made.Release()
+	t := made.Value.(*tape)
 	switch {
 	case f.index:
 		return sendPlaylist(w, r, t.index())
@@ -102,17 +108,18 @@ func (h *Handler) servePiece(ctx context.Context, w http.ResponseWriter, r *http
 	if !found || f.part >= 0 || f.number != int64(media.Timestamp(f.number)) {
 		return errGone
 	}
-	made, err := h.cache.get(ctx, fmt.Sprintf("%s segment %d", rec.Key, f.number), func() (any, int64, error) {
+	made, err := h.cache.Get(ctx, rec.Of, fmt.Sprintf("%s segment %d", rec.Key, f.number), func(pay disk.Pay) (any, error) {
 		m, err := rec.make(t.pieces, i)
-		if err != nil {
-			return nil, 0, err
+		if err == nil {
+			pay(m.size()) // else it is not kept
 		}
-		return m, m.size(), nil
+		return m, err
 	})
 	if err != nil {
 		return recordingError(err)
 	}
-	v := made.(*madePiece).variants[f.variant]
+	defer made.Release()
+	v := made.Value.(*madePiece).variants[f.variant]
 	if v == nil {
 		return errGone
 	}
@@ -123,20 +130,16 @@ func (h *Handler) servePiece(ctx context.Context, w http.ResponseWriter, r *http
 	return send(w, r, mimeMP4, forever, data...)
 }
 
-// tape finds out where segments of a recording begin.
-func (h *Handler) tape(ctx context.Context, rec recording) (*tape, error) {
-	t, err := h.cache.get(ctx, rec.Key+" playlist", func() (any, int64, error) {
+// tape finds out where segments of a recording begin: a *tape.
+func (h *Handler) tape(ctx context.Context, rec recording) (*disk.Lease, error) {
+	return h.cache.Get(ctx, rec.Of, rec.Key+" playlist", func(pay disk.Pay) (any, error) {
 		t, err := rec.tape()
-		if err != nil {
-			return nil, 0, err
+		if err == nil {
+			const pieceSize = 40
+			pay(int64(len(t.pieces))*pieceSize + int64(len(t.inits))*4096) // else it is not kept
 		}
-		const pieceSize = 40
-		return t, int64(len(t.pieces))*pieceSize + int64(len(t.inits))*4096, nil
+		return t, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return t.(*tape), nil
 }
 
 func (rec recording) tape() (*tape, error) {

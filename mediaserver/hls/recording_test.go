@@ -128,7 +128,7 @@ func TestSegmentsOfRecordings(t *testing.T) {
 	s := ofRecording(t, encode(t, pictures+" "+tone+" -t 10 "+avc+" "+aac))
 	p := checkMedia(t, s.must(t, "v0.m3u8"))
 	first := s.must(t, p.segments[1].uri)
-	if s.must(t, p.segments[1].uri) != first || s.handler.cache.used == 0 {
+	if s.must(t, p.segments[1].uri) != first || s.handler.cache.Used() == 0 {
 		t.Error("it is another, or is not kept")
 	}
 	for _, file := range []string{"v0-1.m4s", "v0-4001.m4s", "v0-4000.0.m4s", "v1-0.m4s", "v1.m3u8", "audio.m3u8", "v0-x.mp4", fmt.Sprintf("v0-%d.m4s", int64(4000)+1<<32)} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/disk"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
@@ -21,7 +22,7 @@ type Options struct {
 type Handler struct {
 	house  outlet.House
 	opts   Options
-	places *places
+	places *disk.Places
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	viewers map[*viewer]struct{}
@@ -31,7 +32,7 @@ type Handler struct {
 
 // New makes a handler.
 func New(house outlet.House, opts Options) *Handler {
-	return &Handler{house: house, opts: opts, places: newPlaces(maxReads), viewers: map[*viewer]struct{}{}}
+	return &Handler{house: house, opts: opts, places: disk.NewPlaces(maxReads), viewers: map[*viewer]struct{}{}}
 }
 
 // errClosing says that the server ends.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/disk"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/outlet"
@@ -21,8 +22,8 @@ const (
 	// not.
 	readSize = 128 << 10
 	minRead  = 16 << 10
-	// placeTime is how long a read waits for others.
-	placeTime = 20 * time.Second
+	// maxReads is how many reads of files are under way at once.
+	maxReads = 64
 )
 
 // serveRecording answers with a recorded stream, from its last keyframe at or before
@@ -73,7 +74,7 @@ func refused(err error) error {
 	switch {
 	case errors.Is(err, media.ErrInvalid):
 		return outlet.Refuse(http.StatusUnprocessableEntity, err.Error())
-	case errors.Is(err, errNoPlace):
+	case errors.Is(err, disk.ErrNoPlace):
 		return outlet.Refuse(http.StatusServiceUnavailable, err.Error())
 	}
 	return err
@@ -133,21 +134,19 @@ type film struct {
 	ctx context.Context
 }
 
-// errNoPlace says that others read files, and have not come to an end.
-var errNoPlace = errors.New("recorded streams are read by as many viewers as may be: try again later")
-
 // inPlace reads a file when it may.
-func (f *film) inPlace(read func() error) error {
-	if err := f.ctx.Err(); err != nil {
-		return err
+func (f *film) inPlace(read func() error) error { return f.h.places.Do(f.ctx, f.Of, read) }
+
+// bytes are a file from a place on. What it says of itself at its front is left out of
+// one that does not begin with it, which then begins with begin; else only its header
+// is made, so that offsets in its own metadata hold.
+func (f *film) bytes(file *flv.File, at media.Position, begin []byte, moved bool) *disk.Span {
+	from := at.At
+	if !moved {
+		begin = flv.FileHeader(f.has(true), f.has(false))
+		from = int64(len(begin))
 	}
-	ctx, cancel := context.WithTimeoutCause(f.ctx, placeTime, errNoPlace)
-	defer cancel()
-	if err := f.h.places.take(ctx, f.Of); err != nil {
-		return err
-	}
-	defer f.h.places.give(f.Of)
-	return read()
+	return disk.NewSpan(f.ctx, f.h.places, f.Of, begin, f.Reader, from, file.Size())
 }
 
 // begin is what goes before the media of a place: the header of the file, metadata,

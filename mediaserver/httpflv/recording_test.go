@@ -3,8 +3,6 @@ package httpflv
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -244,60 +242,5 @@ func TestRecordingThatNobodyReads(t *testing.T) {
 	s.handler.Close()
 	if n := samples.Used(); n != 0 {
 		t.Errorf("%d bytes are still paid for", n)
-	}
-}
-
-// A disk that hangs takes half of the places that are free, and others go on; who waits
-// for it has its time.
-func TestPlaces(t *testing.T) {
-	t.Parallel()
-	p := newPlaces(8)
-	took := func(of string) bool {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(errNoPlace)
-		err := p.take(ctx, of)
-		if err != nil && !errors.Is(err, errNoPlace) {
-			t.Fatal(err)
-		}
-		return err == nil
-	}
-	for i, want := range []int{4, 2, 1, 1, 1} {
-		n := 0
-		for took(fmt.Sprint(i)) {
-			n++
-		}
-		if n != want {
-			t.Errorf("owner %d gets %d places, want %d", i, n, want)
-		}
-	}
-	// The first who waits and may have a place gets it.
-	got := make(chan string)
-	for n, of := range []string{"0", "1", "2"} {
-		go func() {
-			if err := p.take(t.Context(), of); err != nil {
-				of = err.Error()
-			}
-			got <- of
-		}()
-		servertest.Eventually(t, of+" waits", func() bool {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			return len(p.waiting) == n+1
-		})
-	}
-	p.give("2") // its own last one: it may have it again, and the others have enough
-	if of := <-got; of != "2" {
-		t.Errorf("%s gets a place", of)
-	}
-	for range 3 {
-		p.give("0") // until it has fewer than are free
-	}
-	if of := <-got; of != "0" {
-		t.Errorf("%s gets a place", of)
-	}
-	p.give("0")
-	p.give("1")
-	if of := <-got; of != "1" {
-		t.Errorf("%s gets a place", of)
 	}
 }
