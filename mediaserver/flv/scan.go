@@ -114,23 +114,10 @@ func (s *scanner) peek(at int64) ([]byte, error) {
 // tag adds one whole tag to the index; front is the beginning of its data.
 func (s *scanner) tag(x *Index, h tagHeader, front []byte, end int64) error {
 	at := x.Size
-	front = front[:min(len(front), h.size)]
-	meta := h.kind == TypeScript && x.Meta == nil && bytes.HasPrefix(front, metaFront)
-	size := len(front)
-	switch {
-	case meta && h.size <= maxMetaTag:
-		size = h.size
-	case h.size > size:
-		size = x.needed(h, front)
-	}
-	if size > len(front) {
-		if err := s.work.Steps(size / bytesPerStep); err != nil {
-			return err
-		}
-		front = make([]byte, size)
-		if _, err := s.f.ReadAt(front, at+tagHeaderSize); err != nil {
-			return fmt.Errorf("byte %d: %w", at, err)
-		}
+	meta := h.kind == TypeScript && x.Meta == nil && bytes.HasPrefix(front[:min(len(front), h.size)], metaFront)
+	front, err := s.front(x, h, front, at+tagHeaderSize, meta && h.size <= maxMetaTag)
+	if err != nil {
+		return err
 	}
 	if meta && x.described(front, h.size, at, end) {
 		return nil

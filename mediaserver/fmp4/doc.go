@@ -1,6 +1,7 @@
-// Package fmp4 writes fragmented MP4 from the payloads of RTMP messages: what a
-// track is, from the sequence header or the first frame that describes it; the
-// initialization segment of one or more tracks; and fragments of their frames.
+// Package fmp4 writes MP4 from the payloads of RTMP messages: what a track is, from
+// the sequence header or the first frame that describes it; fragmented, the
+// initialization segment of one or more tracks, and fragments of their frames; and
+// the head of a whole file, whose samples lie in another one as they are (Table).
 // References named [ISO] are to ISO/IEC 14496-12, [ISO15] to 14496-15, and [6381]
 // to RFC 6381, by which players are told of codecs.
 //

@@ -1,5 +1,7 @@
 package fmp4
 
+import "math"
+
 // unity is the matrix of pictures and sound that are neither turned nor moved.
 var unity = [9]uint32{1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30}
 
@@ -12,7 +14,7 @@ func AppendInit(dst []byte, tracks ...*Track) []byte {
 	w.b = append(w.b, "iso6\x00\x00\x00\x00iso6isommp41hlsf"...)
 	w.end(at)
 	moov := w.begin("moov")
-	w.movieHeader(len(tracks))
+	w.movieHeader(len(tracks), 0)
 	for i, t := range tracks {
 		w.track(uint32(i+1), t)
 	}
@@ -35,12 +37,12 @@ func (w *boxes) matrix() {
 	}
 }
 
-// movieHeader writes mvhd [ISO §8.2.2].
-func (w *boxes) movieHeader(tracks int) {
+// movieHeader writes mvhd [ISO §8.2.2] of a movie of so many ms.
+func (w *boxes) movieHeader(tracks int, length uint32) {
 	at := w.beginFull("mvhd", 0, 0)
 	w.zero(8)
-	w.u32(1000)
-	w.u32(0)
+	w.u32(movieTimescale)
+	w.u32(length)
 	w.u32(1 << 16) // rate
 	w.u16(1 << 8)  // volume
 	w.zero(10)
@@ -50,13 +52,31 @@ func (w *boxes) movieHeader(tracks int) {
 	w.end(at)
 }
 
-// track writes trak [ISO §8.3].
+// track writes trak [ISO §8.3], whose tables of samples are empty.
 func (w *boxes) track(id uint32, t *Track) {
 	trak := w.begin("trak")
-	at := w.beginFull("tkhd", 0, 3) // enabled, in the movie
+	w.trackHeader(id, t, 0, true)
+	mdia := w.begin("mdia")
+	w.mediaHeader(t, 0)
+	w.emptyInformation(t)
+	w.end(mdia)
+	w.end(trak)
+}
+
+// trackHeader writes tkhd [ISO §8.3.2] of a track that ends after so many ms. enabled
+// says that players take it where they are told nothing.
+func (w *boxes) trackHeader(id uint32, t *Track, length uint32, enabled bool) {
+	const inMovie, isEnabled = 2, 1
+	flags := uint32(inMovie)
+	if enabled {
+		flags |= isEnabled
+	}
+	at := w.beginFull("tkhd", 0, flags)
 	w.zero(8)
 	w.u32(id)
-	w.zero(16)
+	w.zero(4)
+	w.u32(length)
+	w.zero(8)
 	if t.Video {
 		w.zero(8)
 	} else {
@@ -69,12 +89,23 @@ func (w *boxes) track(id uint32, t *Track) {
 	w.u32(uint32(t.Width) << 16)
 	w.u32(uint32(t.Height) << 16)
 	w.end(at)
+}
 
-	mdia := w.begin("mdia")
-	at = w.beginFull("mdhd", 0, 0)
-	w.zero(8)
-	w.u32(t.Timescale)
-	w.u32(0)
+// mediaHeader writes mdhd and hdlr [ISO §8.4.2, §8.4.3] of media that last so many of
+// the track's units.
+func (w *boxes) mediaHeader(t *Track, length uint64) {
+	var at int
+	if length > math.MaxUint32 {
+		at = w.beginFull("mdhd", 1, 0)
+		w.zero(16)
+		w.u32(t.Timescale)
+		w.u64(length)
+	} else {
+		at = w.beginFull("mdhd", 0, 0)
+		w.zero(8)
+		w.u32(t.Timescale)
+		w.u32(uint32(length))
+	}
 	w.u16(0x55c4) // language: und
 	w.u16(0)
 	w.end(at)
@@ -87,14 +118,11 @@ func (w *boxes) track(id uint32, t *Track) {
 	w.b = append(w.b, handler...)
 	w.zero(12 + 1)
 	w.end(at)
-	w.mediaInformation(t)
-	w.end(mdia)
-	w.end(trak)
 }
 
-// mediaInformation writes minf [ISO §8.4.4], whose tables of samples are empty.
-func (w *boxes) mediaInformation(t *Track) {
-	minf := w.begin("minf")
+// beginInformation starts minf [ISO §8.4.4], which has what tables of samples need.
+func (w *boxes) beginInformation(t *Track) (minf int) {
+	minf = w.begin("minf")
 	if t.Video {
 		at := w.beginFull("vmhd", 0, 1)
 		w.zero(8)
@@ -110,6 +138,12 @@ func (w *boxes) mediaInformation(t *Track) {
 	w.end(w.beginFull("url ", 0, 1)) // in this file
 	w.end(dref)
 	w.end(dinf)
+	return minf
+}
+
+// emptyInformation writes minf whose tables of samples are empty.
+func (w *boxes) emptyInformation(t *Track) {
+	minf := w.beginInformation(t)
 	stbl := w.begin("stbl")
 	stsd := w.beginFull("stsd", 0, 0)
 	w.u32(1)
