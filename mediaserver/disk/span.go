@@ -65,3 +65,6 @@ func (s *Span) Seek(offset int64, whence int) (int64, error) {
 	s.at = offset
 	return offset, nil
 }
+
+// Size is how many bytes it has.
+func (s *Span) Size() int64 { return s.size }

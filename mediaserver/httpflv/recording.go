@@ -42,6 +42,7 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec *ou
 		return refused(err)
 	}
 	headers(w.Header())
+	outlet.Download(w, r)
 	file, isFLV := rec.File.(*flv.File)
 	switch {
 	case key != "":

@@ -55,7 +55,7 @@ func Handler(o Options) http.Handler {
 		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, and its client for web pages at %sflashpod.js", r.URL.Path, WatchPath, RTMPPath, SDKPath), http.StatusNotFound)
 	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; RTMP by WebSocket is at %s.\n", WatchPath, RTMPPath)
+		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; a recording is also at /APPLICATION/INSTANCE/NAME.mp4; RTMP by WebSocket is at %s.\n", WatchPath, RTMPPath)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if o.Origins(r.URL.Path).share(w, r) || isWebSocket(r) && o.keepOut(w, r) {

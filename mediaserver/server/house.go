@@ -89,11 +89,11 @@ func (h house) Recording(r *http.Request, way outlet.Way, path string) (*outlet.
 	if err := v.permit(false); err != nil {
 		return nil, err
 	}
-	file, err := recorded(r, v.inst, v.name)
+	file, err := recorded(r, v.inst, fileName(way, v.name))
 	if err != nil {
 		return nil, err
 	}
-	rec, err := describe(file, v, path)
+	rec, err := describe(file, v, way, path)
 	if err == nil {
 		rec.Viewing, err = v.watch(false, file.Close)
 	}
@@ -104,8 +104,17 @@ func (h house) Recording(r *http.Request, way outlet.Way, path string) (*outlet.
 	return rec, nil
 }
 
+// fileName is the name of a recorded stream for a way: who wants MP4 is given that, of
+// files of one name. A name that says what it is keeps that.
+func fileName(way outlet.Way, name string) string {
+	if way == outlet.MP4 && !strings.Contains(name, ":") {
+		return "mp4:" + name
+	}
+	return name
+}
+
 // describe is what a way is told of a file.
-func describe(file *playback.File, v *webRequest, path string) (*outlet.Recording, error) {
+func describe(file *playback.File, v *webRequest, way outlet.Way, path string) (*outlet.Recording, error) {
 	of, ok := file.Bytes.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {
 		return nil, fmt.Errorf("the file of %.100q cannot be looked at", v.name)
@@ -116,7 +125,7 @@ func describe(file *playback.File, v *webRequest, path string) (*outlet.Recordin
 	}
 	return &outlet.Recording{
 		File: file.File, Reader: file.Bytes, Size: info.Size(), Modified: info.ModTime(),
-		Key:        fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()),
+		Key:        fmt.Sprintf("%s%s %d %d", fileName(way, ""), path, info.Size(), info.ModTime().UnixNano()),
 		OnMetaData: file.OnMetaData, Of: v.inst.Application() + "/" + v.inst.Name(),
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/hls"
 	"flashpod.dev/flashpod/mediaserver/httpflv"
+	"flashpod.dev/flashpod/mediaserver/httpmp4"
 	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web/sdk"
@@ -24,6 +25,7 @@ type publicPort struct {
 	http     *http.Server
 	hls      *hls.Handler
 	flv      *httpflv.Handler
+	mp4      *httpmp4.Handler
 }
 
 // ServeHTTP implements http.Handler for what is a stream: its path says in which way.
@@ -31,6 +33,13 @@ func (p *publicPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, ok := httpflv.Match(r.URL.Path); ok {
 		p.flv.ServeHTTP(w, r)
 		return
+	}
+	// What HLS's own files are called, is theirs: no player could do without them.
+	if _, _, hls := hls.Match(r.URL.Path); !hls {
+		if _, ok := httpmp4.Match(r.URL.Path); ok {
+			p.mp4.ServeHTTP(w, r)
+			return
+		}
 	}
 	p.hls.ServeHTTP(w, r)
 }
@@ -67,6 +76,7 @@ func (s *Server) servePublic(failed chan<- error) {
 		return
 	}
 	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
+	p.mp4 = httpmp4.New(house{s}, httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
 	p.flv = httpflv.New(house{s}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
 	p.http = &http.Server{
 		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt}),
@@ -163,6 +173,7 @@ func (p *publicPort) close() {
 	if p.http != nil {
 		p.hls.Close()
 		p.flv.Close()
+		p.mp4.Close()
 		p.http.Close()
 	}
 }
