@@ -58,8 +58,11 @@ func (f *File) Fronts(r io.ReaderAt, meter media.Meter, do func(*Front) error) e
 	}
 }
 
+// largeFront is as much as of nearly all tags is looked at.
+const largeFront = frontSize + payload.LookAhead
+
 // front is as much of a tag's data, at a place of the file, as says what it is, or the
-// whole of it; front is what was read.
+// whole of it; front is what was read. It is valid until the next call.
 func (s *scanner) front(x *Index, h tagHeader, front []byte, at int64, whole bool) ([]byte, error) {
 	front = front[:min(len(front), h.size)]
 	size := h.size
@@ -72,7 +75,14 @@ func (s *scanner) front(x *Index, h tagHeader, front []byte, at int64, whole boo
 	if err := s.work.Steps(size / bytesPerStep); err != nil {
 		return nil, err
 	}
-	front = make([]byte, size)
+	if size <= largeFront && !whole {
+		if s.large == nil {
+			s.large = make([]byte, largeFront)
+		}
+		front = s.large[:size]
+	} else {
+		front = make([]byte, size)
+	}
 	if _, err := s.f.ReadAt(front, at); err != nil {
 		return nil, fmt.Errorf("byte %d: %w", at, err)
 	}

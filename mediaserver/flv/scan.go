@@ -55,6 +55,8 @@ type scanner struct {
 	from int64 // what the buffer begins with
 	buf  []byte
 	room []byte
+
+	large []byte // for more of a tag
 }
 
 // scan adds all whole tags behind those that the index has.

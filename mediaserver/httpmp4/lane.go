@@ -46,10 +46,11 @@ type lane struct {
 	units  int64                  // a second
 
 	table   *fmp4.Table
-	held    *fmp4.Spot // a sample whose successor has not come: how long it lasts is not known
-	at      int64      // when that is decoded, in units
-	samples int64      // how long it says it is; 0: it does not
-	length  int64      // how long the one before it was
+	held    fmp4.Spot // a sample whose successor has not come: how long it lasts is not known
+	holds   bool      // there is one
+	at      int64     // when that is decoded, in units
+	samples int64     // how long it says it is; 0: it does not
+	length  int64     // how long the one before it was
 
 	// start is when the first sample is decoded, first when something is shown first,
 	// and end when nothing more is, in units.
@@ -106,7 +107,7 @@ type sample struct {
 func (l *lane) put(n *sample) {
 	const second, milli = 1e9, 1000
 	at := n.ms/milli*l.units + (n.ms%milli*1e6+n.nano)*l.units/second
-	if l.held == nil {
+	if !l.holds {
 		l.table = &fmp4.Table{}
 		l.at, l.start, l.first = at, at, math.MaxInt64
 	} else {
@@ -116,7 +117,7 @@ func (l *lane) put(n *sample) {
 	if off := at - l.at; l.video && off > -l.units && off < l.units {
 		offset += off // shown when it says, though it is decoded at another time
 	}
-	l.held = &fmp4.Spot{Track: l.entry, At: n.at, Size: n.size, Offset: int32(offset), Key: n.key}
+	l.holds, l.held = true, fmp4.Spot{Track: l.entry, At: n.at, Size: n.size, Offset: int32(offset), Key: n.key}
 	l.samples = 0
 	if !l.video {
 		l.samples = int64(l.entry.Samples(n.front)) * l.units / int64(l.entry.Timescale)
@@ -138,7 +139,7 @@ func (l *lane) settle(until int64) {
 // finish puts the last sample into the table: it lasts as long as it says, or as the one
 // before it.
 func (l *lane) finish() {
-	if l.held == nil {
+	if !l.holds {
 		return
 	}
 	l.length = max(1, l.length)
@@ -146,12 +147,12 @@ func (l *lane) finish() {
 		l.length = l.samples
 	}
 	l.add()
-	l.held = nil
+	l.holds = false
 }
 
 func (l *lane) add() {
 	l.held.Duration = uint32(l.length)
-	l.table.Add(l.held)
+	l.table.Add(&l.held)
 	shown := l.at + int64(l.held.Offset)
 	l.first, l.end = min(l.first, shown), max(l.end, shown+l.length)
 	l.at += l.length

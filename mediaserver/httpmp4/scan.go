@@ -39,6 +39,8 @@ type head struct {
 type scanner struct {
 	r     io.ReaderAt
 	work  media.Work
+	now   *flv.Front // the tag that is looked at
+	reads func(b []byte, at int) error
 	lanes []*lane
 	more  bool // there were tracks beyond maxLanes
 	count int  // samples
@@ -50,6 +52,7 @@ type scanner struct {
 // that the head takes.
 func scan(file *flv.File, r io.ReaderAt, meter media.Meter) (*head, error) {
 	s := &scanner{r: r, work: media.Work{Meter: meter}}
+	s.reads = s.read
 	if err := file.Fronts(r, meter, s.tag); err != nil {
 		return nil, err
 	}
@@ -81,9 +84,10 @@ func (s *scanner) tag(f *flv.Front) error {
 	if !ok || p.Kind != payload.Frames && p.Kind != payload.SequenceStart {
 		return nil
 	}
-	places := p.Places(len(f.Data), f.Size, func(b []byte, at int) error { return s.read(f, b, at) })
+	s.now = f
+	places := p.Places(len(f.Data), f.Size, s.reads)
 	for {
-		place, ok, err := places.Next(func(payload.Track) bool { return true })
+		place, ok, err := places.Next(allTracks)
 		if err != nil || !ok {
 			return err
 		}
@@ -91,9 +95,9 @@ func (s *scanner) tag(f *flv.Front) error {
 		switch {
 		case l == nil:
 		case p.Kind == payload.SequenceStart:
-			err = s.header(l, f, &place)
+			err = s.header(l, &place)
 		default:
-			err = s.frame(l, f, &p, &place)
+			err = s.frame(l, &p, &place)
 		}
 		if err != nil {
 			return err
@@ -101,8 +105,11 @@ func (s *scanner) tag(f *flv.Front) error {
 	}
 }
 
-// read reads a piece of a tag's payload, from its front where that has it.
-func (s *scanner) read(f *flv.Front, b []byte, at int) error {
+func allTracks(payload.Track) bool { return true }
+
+// read reads a piece of the tag's payload, from its front where that has it.
+func (s *scanner) read(b []byte, at int) error {
+	f := s.now
 	if at+len(b) <= len(f.Data) {
 		copy(b, f.Data[at:])
 		return nil
@@ -126,20 +133,21 @@ func (s *scanner) lane(t track) *lane {
 	return l
 }
 
-func (s *scanner) header(l *lane, f *flv.Front, p *payload.Place) error {
+func (s *scanner) header(l *lane, p *payload.Place) error {
 	if p.Size > maxConfig {
 		l.header([]byte{})
 		return nil
 	}
 	config := make([]byte, p.Size)
-	if err := s.read(f, config, p.At); err != nil {
+	if err := s.read(config, p.At); err != nil {
 		return err
 	}
 	l.header(config)
 	return nil
 }
 
-func (s *scanner) frame(l *lane, f *flv.Front, p *payload.Payload, place *payload.Place) error {
+func (s *scanner) frame(l *lane, p *payload.Payload, place *payload.Place) error {
+	f := s.now
 	n := sample{ms: int64(f.Time), nano: int64(p.Nano), key: true, at: f.At + int64(place.At), size: uint32(place.Size)}
 	skip := 0
 	if l.video {
@@ -165,7 +173,7 @@ func (s *scanner) frame(l *lane, f *flv.Front, p *payload.Payload, place *payloa
 	}
 	if look > 0 {
 		n.front = s.front[:min(look, int(n.size))]
-		if err := s.read(f, n.front, place.At+skip); err != nil {
+		if err := s.read(n.front, place.At+skip); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,7 @@ import (
 // site has recordings, and serves them.
 type site struct {
 	recordings sync.Map // of names: bytes of files
+	files      sync.Map // of those: media.File
 	reads      sync.Map // of names: func(), that is called for each read
 	modified   time.Time
 	opened     atomic.Int64 // recordings that were opened and not closed
@@ -66,16 +67,7 @@ func (s *site) Recording(_ *http.Request, _ outlet.Way, name string) (*outlet.Re
 	}
 	file := found.(string)
 	r := strings.NewReader(file)
-	var f media.File
-	var err error
-	switch {
-	case strings.HasPrefix(file, "FLV"):
-		f, err = flv.Open(r, r.Size())
-	case strings.HasPrefix(file, "ID3"):
-		f, err = mp3.Open(r, r.Size())
-	default:
-		f, err = mp4.Open(r, r.Size())
-	}
+	f, err := s.open(fmt.Sprint(name, len(file)), file)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +78,26 @@ func (s *site) Recording(_ *http.Request, _ outlet.Way, name string) (*outlet.Re
 	s.opened.Add(1)
 	return &outlet.Recording{File: f, Reader: bytes, Size: r.Size(), Key: fmt.Sprint(name, r.Size()), Modified: s.modified, Of: "app/room",
 		Viewing: outlet.NewViewing(context.Background(), &s.sent, "", func() { s.opened.Add(-1) })}, nil
+}
+
+// open is a file as it was opened before, under a key.
+func (s *site) open(key, file string) (f media.File, err error) {
+	if f, ok := s.files.Load(key); ok {
+		return f.(media.File), nil
+	}
+	r := strings.NewReader(file)
+	switch {
+	case strings.HasPrefix(file, "FLV"):
+		f, err = flv.Open(r, r.Size())
+	case strings.HasPrefix(file, "ID3"):
+		f, err = mp3.Open(r, r.Size())
+	default:
+		f, err = mp4.Open(r, r.Size())
+	}
+	if err == nil {
+		s.files.Store(key, f)
+	}
+	return f, err
 }
 
 // told tells of its reads.
