@@ -6,8 +6,9 @@
 // (stream.Cut): what segments and parts are called, and what is in them, follows from
 // what was published alone, so that every server that has the stream gives the same
 // names to the same bytes. The tracks of a stream are variants of one multivariant
-// playlist; sound goes with each of them. A recorded stream is cut where its index has
-// keyframes; its segments are made when they are asked for, and some are kept.
+// playlist; the first track of sound goes with each of them, and others are renditions
+// that players choose from. A recorded stream is cut where its index has keyframes; its
+// segments are made when they are asked for, and some are kept.
 //
 // All that is kept lies in memory that a budget pays for; requests that wait for what
 // comes are bounded, as is how long they wait.

@@ -308,8 +308,9 @@ func parseFile(base string) (f file, ok bool) {
 		f.playlist = true
 		return f, true
 	case initType:
-		f.init = rest
-		return f, rest != "" && len(rest) <= 16
+		var marked bool
+		f.init, marked = strings.CutSuffix(rest, initMark)
+		return f, marked && f.init != "" && len(f.init) <= 16
 	case segmentType:
 		number, part, parted := strings.Cut(rest, ".")
 		n, err := strconv.ParseUint(number, 10, 62)
@@ -328,6 +329,10 @@ func parseFile(base string) (f file, ok bool) {
 func parseVariant(s string) (id int, ok bool) {
 	if s == audioName {
 		return audioOnly, true
+	}
+	if number, is := strings.CutPrefix(s, "a"); is {
+		n, err := strconv.ParseUint(number, 10, 8)
+		return rendition(uint8(n)), err == nil
 	}
 	number, is := strings.CutPrefix(s, "v")
 	n, err := strconv.ParseUint(number, 10, 8)

@@ -148,7 +148,7 @@ func TestNotFound(t *testing.T) {
 	s.must(t, "index.m3u8")
 	for _, file := range []string{
 		"", "index", "other.m3u8", "v0", "v0.mp4", "v256.m3u8", "v-1.m3u8", "v0-1.2.3.m4s", "v0-x.m4s", "v0-1.-1.m4s", "v0-99999999999999999999.m4s",
-		"v1.m3u8", "audio.m3u8", "v0-1.m4s", "v0-1.0.m4s", "v0-abc.mp4", "audio-1.m4s", "v0-99999999999.m4s",
+		"v1.m3u8", "audio.m3u8", "v0-1.m4s", "v0-1.0.m4s", "v0-abc.mp4", "v0-abc.init.mp4", "a1.m3u8", "a1-1.m4s", "a256.m3u8", "a-1.m3u8", "audio-1.m4s", "v0-99999999999.m4s",
 	} {
 		if status, _ := s.get(t, file); status != http.StatusNotFound {
 			t.Errorf("%q: %d", file, status)

@@ -18,12 +18,14 @@ func withSuffix(playlist, suffix string) string {
 	return strings.ReplaceAll(playlist, suffixMark, suffix)
 }
 
-// Names of files. A variant's is "v" and its track's number, or "audio".
+// Names of files. A variant's is "v" and its track's number, or "audio"; that of a
+// rendition of sound is "a" and its track's number.
 const (
 	indexFile    = "index.m3u8"
 	playlistType = ".m3u8"
 	segmentType  = ".m4s"
 	initType     = ".mp4"
+	initMark     = ".init" // before that: no recording is called so
 	audioName    = "audio"
 )
 
@@ -31,10 +33,15 @@ func variantName(id int) string {
 	if id == audioOnly {
 		return audioName
 	}
+	if track, ok := isRendition(id); ok {
+		return "a" + strconv.Itoa(track)
+	}
 	return "v" + strconv.Itoa(id)
 }
 
-func initFile(id int, n *initSegment) string { return variantName(id) + "-" + n.name + initType }
+func initFile(id int, n *initSegment) string {
+	return variantName(id) + "-" + n.name + initMark + initType
+}
 
 func segmentFile(id int, number int64) string {
 	return fmt.Sprintf("%s-%d%s", variantName(id), number, segmentType)
@@ -204,8 +211,7 @@ func (l *live) lastPart(id int) (number int64, part int) {
 
 // index writes the multivariant playlist. The caller holds l.mu.
 func (l *live) index() string {
-	var w strings.Builder
-	fmt.Fprintf(&w, "#EXTM3U\n#EXT-X-VERSION:%d\n", version)
+	var all []variant
 	for _, id := range l.ids() {
 		peak, bytes, length := 0.0, int64(0), time.Duration(0)
 		var v *piece
@@ -217,15 +223,7 @@ func (l *live) index() string {
 			bytes, length = bytes+v.size, length+s.length
 		}
 		average := float64(bytes) * 8 / max(length, minPart).Seconds()
-		writeVariant(&w, v.init, id, max(peak, average), average)
+		all = append(all, variant{id, v.init, max(peak, average), average})
 	}
-	return w.String()
-}
-
-func writeVariant(w *strings.Builder, n *initSegment, id int, peak, average float64) {
-	fmt.Fprintf(w, `#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d,CODECS="%s"`, int64(math.Ceil(peak)), int64(math.Ceil(average)), n.codecs)
-	if n.width > 0 {
-		fmt.Fprintf(w, ",RESOLUTION=%dx%d", n.width, n.height)
-	}
-	fmt.Fprintf(w, "\n%s%s%s\n", variantName(id), playlistType, suffixMark)
+	return writeIndex(all)
 }

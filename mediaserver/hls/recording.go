@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/disk"
@@ -361,14 +360,13 @@ func (t *tape) media(id int) string {
 // index writes the multivariant playlist. Bit rates are those of the segments that
 // have been looked at, and of the whole file.
 func (t *tape) index() string {
-	var w strings.Builder
-	fmt.Fprintf(&w, "#EXTM3U\n#EXT-X-VERSION:%d\n", version)
+	var all []variant
 	for _, id := range slices.Sorted(maps.Keys(t.inits[0])) {
 		average := t.peak[id]
 		if len(t.inits[0]) == 1 {
 			average = t.mean
 		}
-		writeVariant(&w, t.inits[0][id], id, max(t.peak[id], average), average)
+		all = append(all, variant{id, t.inits[0][id], max(t.peak[id], average), average})
 	}
-	return w.String()
+	return writeIndex(all)
 }

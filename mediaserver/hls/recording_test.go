@@ -131,7 +131,7 @@ func TestSegmentsOfRecordings(t *testing.T) {
 	if s.must(t, p.segments[1].uri) != first || s.handler.cache.Used() == 0 {
 		t.Error("it is another, or is not kept")
 	}
-	for _, file := range []string{"v0-1.m4s", "v0-4001.m4s", "v0-4000.0.m4s", "v1-0.m4s", "v1.m3u8", "audio.m3u8", "v0-x.mp4", fmt.Sprintf("v0-%d.m4s", int64(4000)+1<<32)} {
+	for _, file := range []string{"v0-1.m4s", "v0-4001.m4s", "v0-4000.0.m4s", "v1-0.m4s", "v1.m3u8", "audio.m3u8", "v0-x.mp4", "v0-x.init.mp4", "a0.m3u8", fmt.Sprintf("v0-%d.m4s", int64(4000)+1<<32)} {
 		if status, body := s.get(t, file); status != http.StatusNotFound {
 			t.Errorf("%s: %d %s", file, status, body)
 		}

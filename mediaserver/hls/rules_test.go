@@ -29,10 +29,12 @@ func checkIndex(t testing.TB, text string) (uris []string) {
 		t.Fatalf("it begins with %q", lines[0])
 	}
 	info := false
-	attributes := regexp.MustCompile(`^#EXT-X-STREAM-INF:BANDWIDTH=([1-9]\d*),AVERAGE-BANDWIDTH=([1-9]\d*),CODECS="[^"]+"(,RESOLUTION=[1-9]\d*x[1-9]\d*)?$`)
+	attributes := regexp.MustCompile(`^#EXT-X-STREAM-INF:BANDWIDTH=([1-9]\d*),AVERAGE-BANDWIDTH=([1-9]\d*),CODECS="[^"]+"(,RESOLUTION=[1-9]\d*x[1-9]\d*)?(,AUDIO="sound")?$`)
+	rendition := regexp.MustCompile(`^#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Track \d+",DEFAULT=(YES,AUTOSELECT=YES,CHANNELS="\d+"|NO,AUTOSELECT=NO,CHANNELS="\d+",URI="[^"]+")$`)
 	for _, line := range lines[1:] {
 		switch {
 		case line == "#EXT-X-VERSION:6":
+		case rendition.MatchString(line) && !info:
 		case strings.HasPrefix(line, "#EXT-X-STREAM-INF:"):
 			m := attributes.FindStringSubmatch(line)
 			if m == nil || info {

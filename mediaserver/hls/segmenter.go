@@ -48,12 +48,16 @@ type part struct {
 type initSegment struct {
 	name          string // of its file, but for the variant's
 	data          []byte
-	codecs        string
+	codecs        []string
 	width, height int
+	hears         bool  // there is sound, and of it
+	sound         uint8 // the track
+	channels      int
 }
 
 // sink is told what a segmenter has made. Variants have the numbers of their video
-// tracks; that of sound alone is audioOnly.
+// tracks; that of sound alone is audioOnly. Sound of other tracks than the one that goes
+// with the pictures is a rendition of its own: see rendition.
 type sink interface {
 	// begin says that a segment begins. Those of all variants begin at once.
 	begin(cut stream.Cut)
@@ -65,6 +69,12 @@ type sink interface {
 }
 
 const audioOnly = -1
+
+// rendition is the number of the variant that has the sound of a track alone.
+func rendition(track uint8) int { return audioOnly - 1 - int(track) }
+
+// isRendition says whether a variant is one of those, and of which track.
+func isRendition(id int) (track int, ok bool) { return audioOnly - 1 - id, id < audioOnly }
 
 // segmenter makes parts of messages. What it makes of a segment follows from the
 // messages between two cuts alone.
@@ -321,6 +331,11 @@ func (s *segmenter) endPart(end int64) error {
 		heard.Track = 1
 		parts[audioOnly] = s.makePart(number, length, []fmp4.Run{heard})
 	}
+	for _, f := range s.audio {
+		if f.track != nil && f != sound {
+			parts[rendition(f.id)] = s.makePart(number, length, []fmp4.Run{f.take(1)})
+		}
+	}
 	s.all((*feed).clear) // what is no variant's
 	s.sink.part(parts, s.inits)
 	s.number++
@@ -383,29 +398,35 @@ func (s *segmenter) variants() map[int]*initSegment {
 		if f.track == nil {
 			continue
 		}
-		if sound != nil {
-			inits[int(f.id)] = newInit(f.track, sound.track)
-		} else {
-			inits[int(f.id)] = newInit(f.track)
-		}
+		inits[int(f.id)] = newInit(f, sound)
 	}
 	if len(inits) == 0 && sound != nil {
-		inits[audioOnly] = newInit(sound.track)
+		inits[audioOnly] = newInit(nil, sound)
+	}
+	for _, f := range s.audio {
+		if f.track != nil && f != sound {
+			inits[rendition(f.id)] = newInit(nil, f)
+		}
 	}
 	return inits
 }
 
-func newInit(tracks ...*fmp4.Track) *initSegment {
-	n := &initSegment{data: fmp4.AppendInit(nil, tracks...)}
-	for i, t := range tracks {
-		if i > 0 {
-			n.codecs += ","
-		}
-		n.codecs += t.Name
-		if t.Video {
-			n.width, n.height = t.Width, t.Height
-		}
+// newInit makes the initialization segment of pictures and sound; nil: there are none.
+func newInit(pictures, sound *feed) *initSegment {
+	n := &initSegment{}
+	var tracks []*fmp4.Track
+	if pictures != nil {
+		tracks = append(tracks, pictures.track)
+		n.width, n.height = pictures.track.Width, pictures.track.Height
 	}
+	if sound != nil {
+		tracks = append(tracks, sound.track)
+		n.hears, n.sound, n.channels = true, sound.id, sound.track.Channels
+	}
+	for _, t := range tracks {
+		n.codecs = append(n.codecs, t.Name)
+	}
+	n.data = fmp4.AppendInit(nil, tracks...)
 	h := fnv.New64a()
 	h.Write(n.data)
 	n.name = strconv.FormatUint(binary.BigEndian.Uint64(h.Sum(nil)), 36)
