@@ -59,7 +59,7 @@ func BenchmarkPlaylist(b *testing.B) {
 	s.handler.runs.Wait()
 	for b.Loop() {
 		l.mu.Lock()
-		text := l.media(0)
+		text := l.media(playlistOf{})
 		l.mu.Unlock()
 		withSuffix(text, "?key=abcdefgh")
 	}

@@ -64,7 +64,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(l.segments) != listed+kept || b.Used() != size {
 		t.Errorf("%d segments of %d bytes, of which %d are paid for", len(l.segments), size, b.Used())
 	}
-	p, err := parseMedia(l.media(0))
+	p, err := parseMedia(l.media(playlistOf{}))
 	if err != nil || len(p.segments) != listed {
 		t.Errorf("%d segments are listed: %v", len(p.segments), err)
 	}

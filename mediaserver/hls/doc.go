@@ -10,6 +10,8 @@
 // that players choose from. A recorded stream is cut where its index has keyframes; its
 // segments are made when they are asked for, and some are kept.
 //
+// A player that knows a playlist may ask for what is new of it alone (_HLS_skip).
+//
 // All that is kept lies in memory that a budget pays for; requests that wait for what
 // comes are bounded, as is how long they wait.
 //

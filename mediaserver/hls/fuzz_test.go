@@ -139,7 +139,7 @@ func FuzzPublication(f *testing.F) {
 // checkPublished checks a playlist by the rules that hold whatever was published.
 func checkPublished(t *testing.T, l *live, id int) {
 	t.Helper()
-	text := l.media(id)
+	text := l.media(playlistOf{variant: id})
 	p, err := parseMedia(text)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)

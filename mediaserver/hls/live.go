@@ -70,11 +70,11 @@ type live struct {
 	err       error // why nothing more comes, where the publication is not over
 	failedAt  time.Time
 	asked     time.Time
-	playlists map[int]string // as they are now
+	playlists map[playlistOf]string // as they are now
 }
 
 func newLive(b *budget.Budget) *live {
-	return &live{budget: b, changed: make(chan struct{}), asked: time.Now(), playlists: map[int]string{}}
+	return &live{budget: b, changed: make(chan struct{}), asked: time.Now(), playlists: map[playlistOf]string{}}
 }
 
 // run cuts a stream, from a reader's place on, until its publication is over, or ctx.

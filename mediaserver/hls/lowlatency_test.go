@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -125,6 +126,9 @@ func TestQueries(t *testing.T) {
 		"_HLS_msn=x":                                        http.StatusBadRequest,
 		"_HLS_part=1":                                       http.StatusBadRequest,
 		fmt.Sprintf("_HLS_msn=%d&_HLS_part=-1", last):       http.StatusBadRequest,
+		"_HLS_skip=YES":                                     http.StatusOK,
+		"_HLS_skip=v2":                                      http.StatusOK,
+		"_HLS_skip=NO":                                      http.StatusBadRequest,
 	} {
 		if status, body := s.get(t, "v0.m3u8?"+query); status != want {
 			t.Errorf("%s: %d %s, want %d", query, status, body, want)
@@ -136,6 +140,42 @@ func TestQueries(t *testing.T) {
 				t.Errorf("the key is not in %q", line)
 			}
 		}
+	}
+}
+
+// A player that knows a playlist gets what is new of the next one: together they are that.
+func TestDeltas(t *testing.T) {
+	t.Parallel()
+	all := messages(t, encode(t, pictures+" -t 20 "+avc))
+	s := newSite(t, Options{})
+	l := s.watch(t)
+	s.publish(t, all)
+	if err := l.await(t.Context(), func() bool {
+		return len(l.segments) == listed+kept-1 && l.open != nil && len(l.open.variants[0].parts) > 2
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Unlock()
+	full, text := s.must(t, "v0.m3u8"), s.must(t, "v0.m3u8?_HLS_skip=YES")
+	was, is := checkMedia(t, full), checkMedia(t, text)
+	if is.skipped == 0 || len(text) >= len(full) {
+		t.Fatalf("%d segments are left out:\n%s", is.skipped, text)
+	}
+	far := time.Duration(0) // how far the first that is listed is from the end, and the last that is not
+	for _, part := range was.open {
+		far += part.length
+	}
+	for _, seg := range was.segments[is.skipped:] {
+		far += seg.length
+	}
+	if far <= was.skipUntil-2*time.Second || far > was.skipUntil+2*time.Second {
+		t.Errorf("what is listed is %v long; what is more than %v from the end is left out", far, was.skipUntil)
+	}
+	is.segments = append(was.segments[:is.skipped:is.skipped], is.segments...)
+	is.version = was.version
+	checkNext(t, was, is)
+	if len(is.segments) != len(was.segments) || is.hint != was.hint {
+		t.Errorf("%d segments and %s, want %d and %s", len(is.segments), is.hint, len(was.segments), was.hint)
 	}
 }
 

@@ -60,15 +60,27 @@ func whole(d time.Duration) int { return int(math.Round(d.Seconds())) }
 // version is that of the playlists: EXT-X-MAP in them needs 6 (RFC 8216bis §8).
 const version = 6
 
-// media writes the media playlist of a variant, cached until something comes. The
-// caller holds l.mu.
-func (l *live) media(id int) string {
-	if text, ok := l.playlists[id]; ok {
+// skipVersion is that of playlists that leave segments out.
+const skipVersion = 9
+
+// skipUntil is how many targets from the end of a playlist segments are that a player
+// knows already, and may have left out: six at least (RFC 8216bis §4.4.3.8).
+const skipUntil = 6
+
+// playlistOf is which of a stream's playlists it is.
+type playlistOf struct {
+	variant int
+	skips   bool // segments are left out
+}
+
+// media writes a media playlist, cached until something comes. The caller holds l.mu.
+func (l *live) media(of playlistOf) string {
+	if text, ok := l.playlists[of]; ok {
 		return text
 	}
-	w := mediaPlaylist{live: l, id: id, target: l.target}
+	w := mediaPlaylist{live: l, id: of.variant, skips: of.skips, target: l.target}
 	text := w.write()
-	l.playlists[id] = text
+	l.playlists[of] = text
 	return text
 }
 
@@ -76,6 +88,7 @@ type mediaPlaylist struct {
 	strings.Builder
 	live   *live
 	id     int
+	skips  bool
 	target time.Duration
 
 	first bool // a segment has been begun
@@ -96,20 +109,34 @@ func (w *mediaPlaylist) write() string {
 			w.target = max(w.target, time.Duration(max(1, whole(s.length)))*time.Second)
 		}
 	}
-	w.line("#EXTM3U")
-	w.line("#EXT-X-VERSION:%d", version)
-	w.line("#EXT-X-TARGETDURATION:%d", whole(w.target))
-	if l.parts {
-		w.line("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=%s", seconds(3*partTarget))
-		w.line("#EXT-X-PART-INF:PART-TARGET=%s", seconds(partTarget))
-	} else {
-		w.line("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES")
-	}
-	w.line("#EXT-X-MEDIA-SEQUENCE:%d", list[0].cut.Number)
-	w.line("#EXT-X-DISCONTINUITY-SEQUENCE:%d", list[0].cut.Epoch)
 	left := time.Duration(0)
 	for _, s := range list {
 		left += s.length
+	}
+	skipped := w.skipped(list, left)
+	w.line("#EXTM3U")
+	if skipped > 0 {
+		w.line("#EXT-X-VERSION:%d", skipVersion)
+	} else {
+		w.line("#EXT-X-VERSION:%d", version)
+	}
+	w.line("#EXT-X-TARGETDURATION:%d", whole(w.target))
+	control := "CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=" + seconds(skipUntil*w.target)
+	if l.parts {
+		w.line("#EXT-X-SERVER-CONTROL:%s,PART-HOLD-BACK=%s", control, seconds(3*partTarget))
+		w.line("#EXT-X-PART-INF:PART-TARGET=%s", seconds(partTarget))
+	} else {
+		w.line("#EXT-X-SERVER-CONTROL:%s", control)
+	}
+	w.line("#EXT-X-MEDIA-SEQUENCE:%d", list[0].cut.Number)
+	w.line("#EXT-X-DISCONTINUITY-SEQUENCE:%d", list[0].cut.Epoch)
+	if skipped > 0 {
+		w.line("#EXT-X-SKIP:SKIPPED-SEGMENTS=%d", skipped)
+		w.first, w.epoch = true, list[skipped-1].cut.Epoch
+		for _, s := range list[:skipped] {
+			left -= s.length
+		}
+		list = list[skipped:]
 	}
 	for _, s := range list {
 		left -= s.length
@@ -122,6 +149,24 @@ func (w *mediaPlaylist) write() string {
 		w.openSegment(l.open)
 	}
 	return w.String()
+}
+
+// skipped is how many segments, which last so long together, are left out.
+func (w *mediaPlaylist) skipped(list []*segment, left time.Duration) (n int) {
+	if !w.skips {
+		return 0
+	}
+	if open := w.live.open; open != nil && open.variants[w.id] != nil {
+		for _, p := range open.variants[w.id].parts {
+			left += p.length
+		}
+	}
+	for ; n < len(list)-1; n++ {
+		if left -= list[n].length; left <= skipUntil*w.target {
+			break
+		}
+	}
+	return n
 }
 
 // begin writes what goes before a segment.

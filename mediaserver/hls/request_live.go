@@ -63,6 +63,10 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 	if err != nil {
 		return err
 	}
+	skips, err := maySkip(r.URL.Query())
+	if err != nil {
+		return err
+	}
 	if err := h.wait(r, l, firstWait, notYet, l.ready); err != nil {
 		return err
 	}
@@ -87,7 +91,7 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 	}
 	text := ""
 	if found {
-		text = l.media(id)
+		text = l.media(playlistOf{id, skips})
 	}
 	l.mu.Unlock()
 	if !found {
@@ -112,6 +116,17 @@ func blockUntil(q url.Values) (msn int64, part int, err error) {
 		part = int(n)
 	}
 	return msn, part, nil
+}
+
+// maySkip reads _HLS_skip: whether the player has what is further back than skipUntil.
+func maySkip(q url.Values) (bool, error) {
+	switch q.Get("_HLS_skip") {
+	case "":
+		return false, nil
+	case "YES", "v2": // v2: date ranges as well, of which there are none
+		return true, nil
+	}
+	return false, outlet.Refuse(http.StatusBadRequest, "_HLS_skip is YES or v2")
 }
 
 func (h *Handler) serveInit(w http.ResponseWriter, r *http.Request, l *live, f file) error {

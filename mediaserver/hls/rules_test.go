@@ -67,6 +67,8 @@ type playlist struct {
 	open                   []heardPart // of the segment that has not ended
 	hint                   string
 	reports                int
+	skipUntil              time.Duration
+	skipped                int // segments
 }
 
 // heard is a segment of a playlist.
@@ -85,7 +87,9 @@ type heardPart struct {
 }
 
 var (
-	partLine = regexp.MustCompile(`^#EXT-X-PART:DURATION=(\d+\.\d{3}),URI="([^"]+)"(,INDEPENDENT=YES)?$`)
+	partLine    = regexp.MustCompile(`^#EXT-X-PART:DURATION=(\d+\.\d{3}),URI="([^"]+)"(,INDEPENDENT=YES)?$`)
+	controlLine = regexp.MustCompile(`^CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=(\d+\.\d{3})(,PART-HOLD-BACK=\d+\.\d{3})?$`)
+
 	hintLine = regexp.MustCompile(`^#EXT-X-PRELOAD-HINT:TYPE=PART,URI="([^"]+)"$`)
 )
 
@@ -118,7 +122,12 @@ func parseMedia(text string) (p playlist, err error) {
 		case tag == "#EXT-X-TARGETDURATION":
 			p.target = int(number(value))
 		case tag == "#EXT-X-SERVER-CONTROL":
-			p.blocks = strings.HasPrefix(value, "CAN-BLOCK-RELOAD=YES")
+			control := controlLine.FindStringSubmatch(value)
+			if p.blocks = control != nil; p.blocks {
+				p.skipUntil = parseSeconds(control[1])
+			}
+		case tag == "#EXT-X-SKIP" && len(p.segments) == 0 && p.skipped == 0:
+			p.skipped = int(number(strings.TrimPrefix(value, "SKIPPED-SEGMENTS=")))
 		case tag == "#EXT-X-PART-INF":
 			p.partTarget = parseSeconds(strings.TrimPrefix(value, "PART-TARGET="))
 		case tag == "#EXT-X-MEDIA-SEQUENCE" && len(p.segments) == 0:
@@ -195,6 +204,12 @@ func checkMedia(t testing.TB, text string) playlist {
 	}
 	if !p.ended && !p.blocks {
 		bad("it does not block")
+	}
+	if p.blocks && p.skipUntil < 6*time.Duration(p.target)*time.Second {
+		bad("it skips what is %v from the end", p.skipUntil)
+	}
+	if (p.version == skipVersion) != (p.skipped > 0) {
+		bad("version %d, %d segments are left out", p.version, p.skipped)
 	}
 	return p
 }
