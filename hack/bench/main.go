@@ -28,6 +28,7 @@ var rows = []row{
 	{"audience", "latency and round interval as the audience grows", audienceRow},
 	{"tls", "1,000 players by TLS against as many plain ones", tlsRow},
 	{"web", "3,000 viewers by HTTP-FLV and in WebSockets against as many RTMP players, and every byte", webRow},
+	{"hls", "400 viewers of low-latency HLS, and as many RTMP players", hlsRow},
 	{"cores", "two cores against one", coresRow},
 	{"record", "recording a stream against not recording it", recordRow},
 	{"vod", "1,000 players of one recorded file, each elsewhere in it", vodRow},
