@@ -86,7 +86,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 	}
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
 	b.Queues = b.Objects.Part("shared object queues", b.Objects.max/4)
-	b.Heads = b.Segments.Part("heads of files", b.Segments.max/2)
+	b.Heads = b.Segments.Part("heads of files", b.Segments.max/4*3)
 	b.ObjectAnswers = b.Answers.Part("answers about shared objects", b.Answers.max/2)
 	b.ScriptsOnDemand = b.ScriptMemory.Part("memory of scripts on demand", b.ScriptMemory.max/4*3)
 	b.Played = b.Files.Part("files that are played", max(files/4, 1))

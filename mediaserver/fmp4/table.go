@@ -23,10 +23,14 @@ type Table struct {
 	entries []*Track
 	uses    []run // which entry samples have, from which on: {first, entry}
 	sizes   []uint32
-	places  []int64
-	lengths []run // {samples, duration}
-	offsets []run // {samples, offset}
-	lowest  int32 // of the offsets, where one is below 0
+	begins  int64         // of the first sample, in the file
+	places  []uint32      // of samples, bytes behind the beginning of the one before
+	far     map[int]int64 // of those that are further than that
+	last    int64         // where the last one begins
+	end     int64         // where the last byte of all is, and one more
+	lengths []run         // {samples, duration}
+	offsets []run         // {samples, offset}
+	lowest  int32         // of the offsets, where one is below 0
 	keys    []uint32
 
 	length uint64 // of all samples
@@ -61,11 +65,12 @@ func again(list []run, value uint32) []run {
 	return media.Append(list, run{1, value})
 }
 
-// Add puts a sample behind those that there are.
+// Add puts a sample behind those that there are, in the file as well.
 func (t *Table) Add(s *Spot) {
 	t.enter(s.Track)
+	t.place(s.At)
 	t.sizes = media.Append(t.sizes, s.Size)
-	t.places = media.Append(t.places, s.At)
+	t.end = max(t.end, s.At+int64(s.Size))
 	t.lengths = again(t.lengths, s.Duration)
 	t.offsets = again(t.offsets, uint32(s.Offset))
 	t.lowest = min(t.lowest, s.Offset)
@@ -73,6 +78,22 @@ func (t *Table) Add(s *Spot) {
 		t.keys = media.Append(t.keys, uint32(len(t.sizes)))
 	}
 	t.length += uint64(s.Duration)
+}
+
+func (t *Table) place(at int64) {
+	n := len(t.sizes)
+	if n == 0 {
+		t.begins, t.last = at, at
+	}
+	step := at - t.last
+	if step < 0 || step > math.MaxUint32 {
+		if t.far == nil {
+			t.far = map[int]int64{}
+		}
+		t.far[n], step = step, 0
+	}
+	t.last = at
+	t.places = media.Append(t.places, uint32(step))
 }
 
 func (t *Table) enter(track *Track) {
@@ -101,13 +122,16 @@ func (t *Table) Track() *Track { return t.entries[0] }
 
 // Memory is about how many bytes the table takes.
 func (t *Table) Memory() int64 {
-	return int64(cap(t.sizes)+cap(t.keys))*4 + int64(cap(t.places))*8 +
+	return int64(cap(t.sizes)+cap(t.keys)+cap(t.places))*4 + int64(len(t.far))*32 +
 		int64(cap(t.uses)+cap(t.lengths)+cap(t.offsets))*int64(unsafe.Sizeof(run{}))
 }
 
 // headSize is about how many bytes the boxes of the table take, and never fewer.
-func (t *Table) headSize() int {
-	n := 1024 + 4*(len(t.sizes)+len(t.keys)) + 8*(len(t.places)+len(t.lengths)+len(t.offsets)) + 12*len(t.uses)
+func (t *Table) headSize(wide bool) int {
+	n := 1024 + 4*(len(t.sizes)+len(t.keys)+len(t.places)) + 8*(len(t.lengths)+len(t.offsets)) + 12*len(t.uses)
+	if wide {
+		n += 4 * len(t.places)
+	}
 	for _, e := range t.entries {
 		n += 128 + len(e.config)
 	}
@@ -115,12 +139,19 @@ func (t *Table) headSize() int {
 }
 
 // HeadSize is about how many bytes AppendHead appends, and never fewer.
-func HeadSize(tables []*Table) int {
-	n := 256
+func HeadSize(tables []*Table, from, to int64) int {
+	n, wide := 256, isWide(from, to)
 	for _, t := range tables {
-		n += t.headSize()
+		n += t.headSize(wide)
 	}
 	return n
+}
+
+// isWide says whether places in a file with so many bytes behind its head may need more
+// than 32 bits.
+func isWide(from, to int64) bool {
+	const most = 1 << 30 // of a head
+	return to-from > math.MaxUint32-most
 }
 
 // AppendHead appends what goes before the bytes of a file between two places, which all
@@ -130,7 +161,7 @@ func HeadSize(tables []*Table) int {
 // the same tables give the same bytes.
 func AppendHead(dst []byte, tables []*Table, from, to int64) []byte {
 	w := boxes{dst}
-	wide := to-from+int64(HeadSize(tables)) > math.MaxUint32
+	wide := isWide(from, to)
 	begun := len(w.b)
 	at := w.begin("ftyp")
 	w.b = append(w.b, "isom\x00\x00\x02\x00isomiso2iso6mp41"...)
@@ -152,7 +183,7 @@ func AppendHead(dst []byte, tables []*Table, from, to int64) []byte {
 	w.mediaHeaderOf(to - from)
 	shift := int64(len(w.b)-begun) - from
 	for i, t := range tables {
-		w.fill(places[i], t.places, shift, wide)
+		w.fill(places[i], t, shift, wide)
 	}
 	return w.b
 }
@@ -186,11 +217,5 @@ func millis(units uint64, timescale uint32) uint32 {
 
 func clip(v uint64) uint32 { return uint32(min(v, math.MaxUint32)) }
 
-// Bytes is the piece of the file that all samples lie in. There is one at least.
-func (t *Table) Bytes() (from, to int64) {
-	from = math.MaxInt64
-	for i, at := range t.places {
-		from, to = min(from, at), max(to, at+int64(t.sizes[i]))
-	}
-	return from, to
-}
+// Bytes is the piece of the file that all samples lie in.
+func (t *Table) Bytes() (from, to int64) { return t.begins, t.end }

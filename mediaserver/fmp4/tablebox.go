@@ -139,15 +139,17 @@ func (w *boxes) chunkOffsets(n int, wide bool) (place int) {
 	return place
 }
 
-// fill sets the chunk offsets at a place.
-func (w *boxes) fill(place int, list []int64, shift int64, wide bool) {
+// fill sets the chunk offsets of a table at a place.
+func (w *boxes) fill(place int, t *Table, shift int64, wide bool) {
 	b := w.b[place:]
-	for _, at := range list {
+	at := t.begins + shift
+	for i, step := range t.places {
+		at += int64(step) + t.far[i]
 		if wide {
-			binary.BigEndian.PutUint64(b, uint64(at+shift))
+			binary.BigEndian.PutUint64(b, uint64(at))
 			b = b[8:]
 		} else {
-			binary.BigEndian.PutUint32(b, uint32(at+shift))
+			binary.BigEndian.PutUint32(b, uint32(at))
 			b = b[4:]
 		}
 	}

@@ -10,8 +10,8 @@
 // gives the same bytes, whoever asks and whichever server is asked.
 //
 // Heads are kept as long as a budget pays for them. A file that is still written is
-// answered as far as it goes at that moment, whole and without ranges: with the next tag
-// it would be another file. What MP4 cannot hold is left out, and the answer says so in
+// answered as far as it went some seconds ago at most, whole and without ranges: with the
+// next tag it would be another file. What MP4 cannot hold is left out, and the answer says so in
 // Flashpod-Left-Out; where nothing remains, it is refused.
 //
 // The package knows HTTP and files that are open. Who may see what, and where it is,

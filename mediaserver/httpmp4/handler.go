@@ -32,6 +32,8 @@ const (
 	// waits for it.
 	makeTime = 2 * time.Minute
 	waitTime = time.Minute
+	// freshFor is how old the head of a file may be that is written still.
+	freshFor = 10 * time.Second
 )
 
 // Handler answers requests for recordings as MP4. All methods may be called from any
@@ -39,6 +41,7 @@ const (
 type Handler struct {
 	house  outlet.House
 	opts   Options
+	now    func() time.Time
 	places *disk.Places
 	cache  *disk.Cache
 
@@ -48,7 +51,7 @@ type Handler struct {
 
 // New makes a handler.
 func New(house outlet.House, opts Options) *Handler {
-	h := &Handler{house: house, opts: opts, places: disk.NewPlaces(maxReads), cache: disk.NewCache(opts.Heads, maxKept, keptFor)}
+	h := &Handler{house: house, opts: opts, now: time.Now, places: disk.NewPlaces(maxReads), cache: disk.NewCache(opts.Heads, maxKept, keptFor)}
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	return h
 }

@@ -39,16 +39,15 @@ func (h *Handler) serveFLV(w http.ResponseWriter, r *http.Request, rec *outlet.R
 	if err != nil {
 		return err
 	}
-	const late = "the recording is being looked through, which has not come to an end in time: ask again"
-	ctx, stop := context.WithTimeoutCause(r.Context(), waitTime, outlet.Refuse(http.StatusServiceUnavailable, late))
-	defer stop()
-	made, err := h.cache.Get(ctx, rec.Of, rec.Key, func(pay disk.Pay) (any, error) {
-		// Who waits for it may have it though the first one who has asked goes.
-		ctx, stop := context.WithTimeoutCause(h.ctx, makeTime, outlet.Refuse(http.StatusServiceUnavailable, late))
-		defer stop()
-		m := &meter{ctx: ctx, turn: h.opts.Turns.For(r.RemoteAddr), pay: pay, most: h.most()}
-		return m.scan(file, rec.Reader)
-	})
+	key := rec.Key
+	if grows { // it is looked through once in a while, however often it is asked for
+		key = fmt.Sprintf("%s %s until %d", rec.Of, r.URL.Path, h.now().Unix()/int64(freshFor.Seconds()))
+	}
+	made, err := h.head(r, rec, file, key)
+	if err == nil && grows && !h.is(r, rec, made) {
+		made.Release()
+		made, err = h.head(r, rec, file, rec.Key)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,12 +56,35 @@ func (h *Handler) serveFLV(w http.ResponseWriter, r *http.Request, rec *outlet.R
 	return nil
 }
 
+// head is a *head of a file, made or kept under a key.
+func (h *Handler) head(r *http.Request, rec *outlet.Recording, file *flv.File, key string) (*disk.Lease, error) {
+	const late = "the recording is being looked through, which has not come to an end in time: ask again"
+	ctx, stop := context.WithTimeoutCause(r.Context(), waitTime, outlet.Refuse(http.StatusServiceUnavailable, late))
+	defer stop()
+	return h.cache.Get(ctx, rec.Of, key, func(pay disk.Pay) (any, error) {
+		// Who waits for it may have it though the first one who has asked goes.
+		ctx, stop := context.WithTimeoutCause(h.ctx, makeTime, outlet.Refuse(http.StatusServiceUnavailable, late))
+		defer stop()
+		m := &meter{ctx: ctx, turn: h.opts.Turns.For(r.RemoteAddr), pay: pay, most: h.most()}
+		return m.scan(file, rec.Reader)
+	})
+}
+
+// is says whether a head is of a file, and not of another that had its name.
+func (h *Handler) is(r *http.Request, rec *outlet.Recording, made *disk.Lease) (is bool) {
+	err := h.places.Do(r.Context(), rec.Of, func() error {
+		is = made.Value.(*head).isOf(rec.Reader)
+		return nil
+	})
+	return is && err == nil
+}
+
 // most is how many bytes the head of one file may take; 0: there is no bound.
 func (h *Handler) most() int64 {
 	if h.opts.Heads == nil {
 		return 0
 	}
-	return h.opts.Heads.Max() / 2
+	return h.opts.Heads.Max() / 4 * 3
 }
 
 // send answers with a head and what follows of the file; grows says that it is written

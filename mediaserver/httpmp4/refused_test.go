@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/flv"
@@ -118,6 +119,23 @@ func TestWhileItIsRecorded(t *testing.T) {
 		return len(packets(t, f, "v:0")) + len(packets(t, f, "a:0"))
 	}
 	half := frames(b)
+	// It is looked through once in a while, unless it is another file.
+	now := time.Now()
+	s.handler.now = func() time.Time { return now }
+	s.recordings.Store("app/room/film", record(t, false, tags[:len(tags)/2]...))
+	_, b = s.ask(t, http.MethodGet, filmPath)
+	s.recordings.Store("app/room/film", record(t, false, tags[:len(tags)/2+10]...))
+	if _, again := s.ask(t, http.MethodGet, filmPath); again != b {
+		t.Error("it is looked through for each tag")
+	}
+	now = now.Add(freshFor)
+	if _, later := s.ask(t, http.MethodGet, filmPath); frames(later) != half+10 {
+		t.Errorf("later it has %d frames, and had %d", frames(later), half)
+	}
+	s.recordings.Store("app/room/film", record(t, false, sound()...))
+	if _, other := s.ask(t, http.MethodGet, filmPath); frames(other) != 43 {
+		t.Errorf("another recording of its name has %d frames", frames(other))
+	}
 	s.recordings.Store("app/room/film", record(t, true, tags...))
 	all := frames(s.get(t, filmPath))
 	if headers := 2; half != len(tags)/2-headers || all != len(tags)-headers {

@@ -30,10 +30,13 @@ const (
 // head is what an FLV file has in front of it as MP4.
 type head struct {
 	data     []byte
-	from, to int64  // what follows of the file
-	video    bool   // there are pictures
-	left     string // what is left out, and why; "": nothing
+	from, to int64          // what follows of the file
+	video    bool           // there are pictures
+	left     string         // what is left out, and why; "": nothing
+	tail     [tailSize]byte // of those bytes: whether it is this file is seen by that
 }
+
+const tailSize = 16
 
 // scanner makes tables of tags.
 type scanner struct {
@@ -64,12 +67,22 @@ func scan(file *flv.File, r io.ReaderAt, meter media.Meter) (*head, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := fmp4.HeadSize(tables)
+	size := fmp4.HeadSize(tables, h.from, h.to)
 	if err := s.work.SpendAll(s.memory() + int64(size)); err != nil {
 		return nil, err
 	}
 	h.data = fmp4.AppendHead(make([]byte, 0, size), tables, h.from, h.to)
-	return h, s.work.SpendAll(int64(size))
+	if err := s.work.SpendAll(int64(size)); err != nil {
+		return nil, err
+	}
+	return h, media.ReadFull(r, h.tail[:min(tailSize, h.to-h.from)], max(h.from, h.to-tailSize))
+}
+
+// isOf says whether a file, which may have become longer, is the one that the head is of.
+func (h *head) isOf(r io.ReaderAt) bool {
+	var now [tailSize]byte
+	err := media.ReadFull(r, now[:min(tailSize, h.to-h.from)], max(h.from, h.to-tailSize))
+	return err == nil && now == h.tail
 }
 
 // tag takes the next tag.
@@ -205,12 +218,12 @@ func (s *scanner) lowest() uint8 {
 	return least
 }
 
-// memory is what the tables take, with room to grow.
+// memory is what the tables take.
 func (s *scanner) memory() (n int64) {
 	for _, l := range s.lanes {
 		n += int64(len(l.known)) * maxConfig
 		if l.table != nil {
-			n += l.table.Memory() * 3 / 2
+			n += l.table.Memory()
 		}
 	}
 	return n
