@@ -73,6 +73,9 @@ func TestRecording(t *testing.T) {
 	if b := all(t, answer); answer.ContentLength != int64(len(file)) || b != "" {
 		t.Errorf("HEAD: %v, %d bytes", answer.Header, len(b))
 	}
+	if answer = s.ask(t, http.MethodHead, filmPath+"?download=1"); answer.Header.Get("Content-Disposition") != "attachment; filename=film.flv" {
+		t.Errorf("to be saved: %v", answer.Header)
+	}
 	if answer = s.ask(t, http.MethodGet, filmPath, "If-None-Match", tagOf); answer.StatusCode != http.StatusNotModified {
 		t.Errorf("what the client has: %s", answer.Status)
 	}
