@@ -16,14 +16,15 @@ import (
 func long(b *testing.B, seconds int) string {
 	b.Helper()
 	source := tagsOf(b, encode(b, pictures+" -t 1 -bf 0 "+avc, ".mp4"))
-	header, picture := source[0], append(source[1].Data, make([]byte, 8<<10)...)
+	room := make([]byte, 8<<10)
+	header, key, inter := source[0], append(source[1].Data, room...), append(source[2].Data, room...)
 	tags := []flv.Tag{header, tag(flv.TypeAudio, 0, "\xaf\x00\x12\x10")}
 	heard := 0.0
 	for i := range 30 * seconds {
 		at := float64(i) * 1000 / 30
-		picture[0] = 0x27
+		picture := inter
 		if i%60 == 0 {
-			picture[0] = 0x17
+			picture = key
 		}
 		tags = append(tags, flv.Tag{Type: flv.TypeVideo, Timestamp: timeOf(at), Data: picture})
 		for ; heard < at; heard += 1024 / 44.1 {
