@@ -1,6 +1,7 @@
 /** Recordings as MP4 in Chromium's own player: <video> plays them, and seeks in them. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -105,4 +106,24 @@ test("Chromium goes on where the pictures of a recording become larger", async (
     [6, 2, 1],
   );
   assert(Math.abs(duration - 2 * seconds) < 0.4, `it lasts ${duration} s`);
+});
+
+test("Chromium plays a recording that is still written, as far as it goes", async () => {
+  record("source", "record", "320x180", ...h264);
+  const publisher = spawn(program, ["publish", join(folder, "source-source.mp4"), server.url("tv/studio/now"), "--mode", "record", "--loop"], { stdio: "ignore" });
+  try {
+    const url = `http://${server.web}/tv/studio/now.mp4`;
+    let ranges: string | null = null;
+    for (const end = Date.now() + 30_000; ranges === null && Date.now() < end; await new Promise((r) => setTimeout(r, 100))) {
+      const answer = await fetch(url, { method: "HEAD" });
+      if (answer.ok) ranges = answer.headers.get("accept-ranges");
+    }
+    assert.equal(ranges, "none");
+    const { duration, error } = await look("/tv/studio/now.mp4", []);
+    assert.equal(error, "");
+    assert(duration > 0 && duration < 60, `it lasts ${duration} s`);
+  } finally {
+    publisher.kill();
+    await once(publisher, "exit");
+  }
 });
