@@ -78,11 +78,11 @@ const defaultWindow = 2500000
 type Conn struct {
 	// What a fan-out loop looks at in every round lies side by side: of thousands
 	// of connections nothing is in the processor's cache.
-	socket socket.Socket // of nc, unless it has none of its own: TLS, pipes
-	sealed *tlsSocket    // below nc, when nc is TLS from NewTLSListener or Dial
-	said   atomic.Bool   // TakeQueued has something to do, or to wait for
-	owned  int           // out.owned, as far as the owner knows; the owner's own
-	sent   atomic.Uint64 // bytes
+	socket socket.Socket  // of nc, unless it has none of its own: TLS, pipes
+	sealed *socket.Sealed // below nc, when nc is TLS from NewTLSListener or Dial
+	said   atomic.Bool    // TakeQueued has something to do, or to wait for
+	owned  int            // out.owned, as far as the owner knows; the owner's own
+	sent   atomic.Uint64  // bytes
 	window sendWindow
 	writes pace
 
@@ -132,7 +132,10 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 	c.raw = c.socket.Use(nc)
 	c.SetLimits(c.cfg.limits())
 	c.gate.limits, c.gate.closed = &c.limits, c.closed
-	c.sealed = attachTLS(nc, &c.gate, func() { go c.flushKept() })
+	if c.sealed = socket.Under(nc); c.sealed != nil {
+		c.sealed.Wait(&c.gate)
+		c.sealed.Attach(nc, func() { go c.flushKept() })
+	}
 	c.out.chunkSize, c.out.budget = defaultChunkSize, c.cfg.Answers
 	return c
 }
@@ -219,7 +222,7 @@ func (c *Conn) endedBy(err error) error {
 	default:
 	}
 	if c.sealed != nil {
-		if why := c.sealed.failed(); errors.Is(why, ErrSlow) {
+		if why := c.sealed.Failed(); errors.Is(why, ErrSlow) {
 			return why // TLS says of it only that it cannot read any more
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 // Errors that callers decide on. Others are those of the network, and io.EOF.
@@ -27,7 +28,7 @@ var (
 	// ErrUsedUp says that a budget of the process is used up.
 	ErrUsedUp = errors.New("the server has no room for it now")
 	// ErrSlow says that the peer takes less than it is sent.
-	ErrSlow = errors.New("peer is too slow")
+	ErrSlow = socket.ErrSlow
 )
 
 // StatusError is a status of level error, or the _error of a call.

@@ -10,8 +10,9 @@ type gate struct {
 	turn   *budget.Turn // that was begun last, and may have ended
 }
 
-// enter waits for the peer's turn, unless it has it and may go on.
-func (g *gate) enter() {
+// Enter implements socket.Turn: it waits for the peer's turn, unless it has it and may
+// go on.
+func (g *gate) Enter() {
 	now := g.limits.now.Load()
 	if now.MediaFirst {
 		g.wait(nil) // until it is known what has come
@@ -20,7 +21,7 @@ func (g *gate) enter() {
 	g.wait(now.Turn)
 }
 
-// message is enter for a message that is whole, of a peer whose media is looked
+// message is Enter for a message that is whole, of a peer whose media is looked
 // at without a turn.
 func (g *gate) message(t MessageType) {
 	if now := g.limits.now.Load(); now.MediaFirst && t != TypeAudio && t != TypeVideo {
@@ -36,8 +37,8 @@ func (g *gate) wait(turn *budget.Turn) {
 	turn.Rest(g.closed)
 }
 
-// leave ends the turn, before more is waited for.
-func (g *gate) leave() { g.turn.End() }
+// Leave implements socket.Turn: it ends the turn, before more is waited for.
+func (g *gate) Leave() { g.turn.End() }
 
 // open says that the peer waits for no turn.
 func (g *gate) open() bool { return g.turn == nil }

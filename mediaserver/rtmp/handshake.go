@@ -24,7 +24,7 @@ func (c *Conn) Handshake() error {
 	if err := c.nc.SetDeadline(time.Now().Add(c.cfg.HandshakeTimeout)); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
-	defer c.gate.leave()
+	defer c.gate.Leave()
 	shake := c.serverHandshake
 	if c.client {
 		shake = c.clientHandshake
@@ -50,9 +50,9 @@ func newCounted(c *Conn, n int) *counted { return &counted{c: c, left: n, room: 
 // Read implements io.Reader; it waits outside of the connection's turn.
 func (r *counted) Read(b []byte) (int, error) {
 	if len(r.some) == 0 {
-		r.c.gate.leave()
+		r.c.gate.Leave()
 		n, err := r.c.nc.Read(r.room[:r.left])
-		r.c.gate.enter()
+		r.c.gate.Enter()
 		r.c.received.Add(uint64(n))
 		r.some, r.left = r.room[:n], r.left-n
 		if n == 0 {

@@ -131,7 +131,7 @@ func (in *input) read() (int, error) {
 		return in.readWaiting()
 	}
 	for again := true; again; again = in.waited {
-		in.gate.enter()
+		in.gate.Enter()
 		in.n, in.err, in.waited = 0, nil, false
 		if err := in.raw.Read(in.readable); err != nil {
 			return 0, err
@@ -183,7 +183,7 @@ func (in *input) readable(fd uintptr) bool {
 			in.release()
 		}
 		if !in.gate.open() {
-			in.gate.leave()
+			in.gate.Leave()
 			in.waited = true
 		}
 		return false

@@ -3,15 +3,14 @@ package rtmp
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 const (
@@ -219,7 +218,7 @@ func (c *Conn) direct() bool { return c.socket.Used() || c.sealed != nil }
 // run at once, nor one while a flusher does.
 func (c *Conn) writeNow(bufs [][]byte) (n int, full bool, err error) {
 	if c.sealed != nil {
-		n, full, err = c.sealed.write(bufs)
+		n, full, err = c.sealed.Writev(bufs)
 	} else {
 		n, err = c.socket.Write(bufs)
 	}
@@ -312,12 +311,12 @@ func (c *Conn) flush(b []byte) {
 		o.flight = 0
 		if err != nil {
 			o.flushing = false
-			c.fail(slow(err, c.cfg.WriteTimeout))
+			c.fail(socket.Slow(err, c.cfg.WriteTimeout))
 			o.wake()
 			o.unlock()
 			return
 		}
-		if c.sealed != nil && c.sealed.busy() {
+		if c.sealed != nil && c.sealed.Busy() {
 			b = nil // TLS said something of its own since
 			o.unlock()
 			continue
@@ -340,17 +339,9 @@ func (c *Conn) flush(b []byte) {
 	}
 }
 
-// slow says of a write that timed out whose fault it is.
-func slow(err error, timeout time.Duration) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w: it took nothing for %v", ErrSlow, timeout)
-	}
-	return err
-}
-
 func (c *Conn) writeAll(b []byte) error {
 	if c.sealed != nil {
-		if err := c.sealed.drain(c.cfg.WriteTimeout); err != nil {
+		if err := c.sealed.Drain(c.cfg.WriteTimeout); err != nil {
 			return err
 		}
 	}
@@ -376,7 +367,7 @@ func (c *Conn) writeAll(b []byte) error {
 // writeWaiting writes a flusher's piece.
 func (c *Conn) writeWaiting(b []byte) (int, error) {
 	if c.sealed != nil {
-		if err := c.sealed.writeWaiting(b, c.cfg.WriteTimeout); err != nil {
+		if err := c.sealed.WriteWaiting(b, c.cfg.WriteTimeout); err != nil {
 			return 0, err
 		}
 		return len(b), nil

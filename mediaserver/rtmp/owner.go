@@ -77,7 +77,7 @@ func (c *Conn) TryWritev(bufs [][]byte) (n int, err error) {
 
 // tryNow is TryWritev for a connection that can write without waiting.
 func (c *Conn) tryNow(bufs [][]byte) (n int, err error) {
-	if c.sealed != nil && c.sealed.busy() {
+	if c.sealed != nil && c.sealed.Busy() {
 		return 0, nil
 	}
 	var full bool

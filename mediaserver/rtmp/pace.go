@@ -98,7 +98,7 @@ func (c *Conn) restReading() {
 		if n > 0 {
 			return
 		}
-		c.gate.leave()
+		c.gate.Leave()
 		again := time.NewTimer(rest)
 		select {
 		case <-again.C:

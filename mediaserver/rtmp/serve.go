@@ -23,7 +23,7 @@ import (
 // given that this end did. Serve does not close it.
 func (c *Conn) Serve(handle func(*Message) error) error {
 	in := &input{r: c.nc, raw: c.raw, gate: &c.gate, before: c.beforeRead, timeout: c.readTimeout, count: func(n int) { c.received.Add(uint64(n)) }}
-	defer c.gate.leave()
+	defer c.gate.Leave()
 	defer in.release()
 	r := newChunkReader(in, &c.limits, c.cfg.MaxChunkStreams)
 	defer r.memory.end()
@@ -43,7 +43,7 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 			return err
 		}
 		if !c.gate.open() { // a read brings hundreds of commands
-			c.gate.enter()
+			c.gate.Enter()
 		}
 	}
 }

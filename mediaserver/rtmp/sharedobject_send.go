@@ -90,7 +90,7 @@ func (c *Conn) holds() bool {
 // unsent is how many bytes the connection's socket has not sent yet.
 func (c *Conn) unsent() int {
 	if c.sealed != nil {
-		return c.sealed.socket.Unsent()
+		return c.sealed.Unsent()
 	}
 	return c.socket.Unsent()
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +77,10 @@ func sealedPair(t testing.TB, version uint16, cfg Config) (server *Conn, client 
 	t.Cleanup(func() { server.Close(); client.Close() })
 	return server, client, far
 }
+
+// mostKept is the most, in bytes, that is to be kept of records that a socket does not
+// take.
+const mostKept = 68 << 10
 
 var tlsVersions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
 
@@ -188,10 +191,7 @@ func TestTLSPeerThatDoesNotRead(t *testing.T) {
 			if _, ok := server.TakeQueued(nil); ok {
 				t.Error("something may be written although the socket is full")
 			}
-			server.sealed.mu.Lock()
-			kept := cap(server.sealed.kept)
-			server.sealed.mu.Unlock()
-			if kept > sealedRoom {
+			if _, kept := server.sealed.Kept(); kept > mostKept {
 				t.Errorf("%d bytes are kept for it", kept)
 			}
 			if reads {
@@ -230,96 +230,6 @@ func TestTLSEndsBehindWhatWasQueued(t *testing.T) {
 		}
 		if n, err := io.Copy(io.Discard, far); err != nil || n < size {
 			t.Errorf("%s: %d bytes came, %v", tls.VersionName(version), n, err)
-		}
-	}
-}
-
-// TLS says things of its own, from the goroutine that reads: answers to a peer
-// that wants new keys, alerts. They keep their place among the records of a
-// writer, wherever the socket is full, and are sent when nobody writes.
-func TestTLSSocketKeepsTheOrder(t *testing.T) {
-	near, far := pair(t, false)
-	_ = near.(*net.TCPConn).SetWriteBuffer(4 << 10)
-	s, _ := newTLSSocket(near).(*tlsSocket)
-	s.tls = tls.Server(s, tlsConfig())
-	stuck, ring := bell()
-	s.stuck = ring
-	const rounds = 300
-	var tlsLock sync.Mutex // as TLS has one for what it sends
-	number := uint32(0)
-	record := func(size int) {
-		tlsLock.Lock()
-		defer tlsLock.Unlock()
-		b := binary.BigEndian.AppendUint32(nil, number)
-		b = binary.BigEndian.AppendUint32(b, uint32(size))
-		number++
-		if _, err := s.Write(append(b, make([]byte, size)...)); err != nil {
-			t.Error(err)
-		}
-	}
-	var wg sync.WaitGroup
-	over := make(chan struct{})
-	wg.Go(func() { flushWhen(t, s, stuck, over) })
-	var writers sync.WaitGroup
-	writers.Go(func() { // as the one that reads does
-		for range rounds {
-			record(7)
-		}
-	})
-	writers.Go(func() {
-		for range rounds {
-			ok, err := s.gather()
-			if err != nil {
-				t.Error(err)
-			}
-			if !ok {
-				runtime.Gosched()
-				continue
-			}
-			record(9000)
-			record(3000)
-			if full, err := s.send(); err != nil {
-				t.Error(err)
-			} else if full {
-				s.stuck()
-			}
-		}
-	})
-	numbered(t, far, rounds)
-	go func() { _, _ = io.Copy(io.Discard, far) }()
-	writers.Wait()
-	close(over)
-	wg.Wait()
-}
-
-// flushWhen is a flusher, until it is over.
-func flushWhen(t *testing.T, s *tlsSocket, stuck <-chan struct{}, over <-chan struct{}) {
-	for {
-		select {
-		case <-stuck:
-			if err := s.drain(time.Minute); err != nil {
-				t.Error(err)
-			}
-		case <-over:
-			return
-		}
-	}
-}
-
-// numbered reads so many records, each of which begins with its number and its
-// size, in 4 bytes each.
-func numbered(t *testing.T, r io.Reader, records uint32) {
-	t.Helper()
-	var head [8]byte
-	for next := range records {
-		if _, err := io.ReadFull(r, head[:]); err != nil {
-			t.Fatal(err)
-		}
-		if got := binary.BigEndian.Uint32(head[:]); got != next {
-			t.Fatalf("record %d came for %d", got, next)
-		}
-		if _, err := io.CopyN(io.Discard, r, int64(binary.BigEndian.Uint32(head[4:]))); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -366,32 +276,5 @@ func TestTLSPlayerTakesLittle(t *testing.T) {
 	}
 	for range servers {
 		<-done
-	}
-}
-
-// A peer that takes nothing is slow, whatever happens to its connection after
-// that: TLS, too, ends it in its own way.
-func TestTLSSocketKeepsItsFirstFailure(t *testing.T) {
-	near, _ := pair(t, false)
-	s, ok := newTLSSocket(near).(*tlsSocket)
-	if !ok {
-		t.Fatal("TCP has no socket of its own")
-	}
-	s.tls, s.stuck = tls.Client(s, &tls.Config{InsecureSkipVerify: true}), func() {}
-	var err error
-	for err == nil { // a socket that was full may take more a moment later
-		for !s.busy() {
-			if _, err := s.Write(make([]byte, recordSize)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		err = s.drain(time.Millisecond)
-	}
-	if !errors.Is(err, ErrSlow) {
-		t.Errorf("it takes nothing: %v, want ErrSlow", err)
-	}
-	s.fail(net.ErrClosed)
-	if err := s.failed(); !errors.Is(err, ErrSlow) {
-		t.Errorf("it took nothing: %v, want ErrSlow", err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 // URL is an RTMP URL as a client needs its parts:
@@ -117,10 +119,10 @@ func dialTLS(ctx context.Context, nc net.Conn, host string, cfg *tls.Config) (ne
 		cfg = cfg.Clone()
 		cfg.ServerName = name
 	}
-	socket := newTLSSocket(nc)
-	t := tls.Client(socket, cfg)
+	sealed := socket.NewSealed(nc)
+	t := tls.Client(sealed, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
-		socket.Close()
+		sealed.Close()
 		return nil, err
 	}
 	return t, nil

@@ -1,7 +1,8 @@
 // Package socket writes to the socket of a connection without waiting, and without
 // what the runtime adds to each write: with thousands of players that is what a write
-// costs.
+// costs. A connection by TLS is encrypted by whoever writes, as much as its socket
+// takes: see [Sealed].
 //
-// It is used by the connections that play: rtmp's, and those of httpflv. It reads
-// nothing, and knows no protocol.
+// It is used by the connections that play: rtmp's, and those of httpflv. It knows no
+// protocol but TLS.
 package socket

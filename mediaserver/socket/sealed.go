@@ -1,13 +1,18 @@
-package rtmp
+package socket
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
-
-	"flashpod.dev/flashpod/mediaserver/socket"
 )
+
+// ErrSlow says that the peer takes less than it is sent.
+var ErrSlow = errors.New("peer is too slow")
 
 const (
 	// recordSize is the most that one TLS record carries [RFC 8446 §5.1].
@@ -21,48 +26,38 @@ const (
 	// maxSealed bounds what is kept for a peer that reads nothing: what it makes
 	// this end say unasked, such as answers to new keys, comes on top.
 	maxSealed = 2 * sealedRoom
+	// flushPiece is how much a flusher writes under one deadline: a peer that
+	// takes anything at all is not timed out.
+	flushPiece = 64 << 10
 )
 
-// NewTLSListener is tls.NewListener for connections that are served from a
-// fan-out loop: a Conn over one of them encrypts in the goroutine that writes,
-// and hands records to the socket without waiting, as it does with plain bytes.
-func NewTLSListener(ln net.Listener, cfg *tls.Config) net.Listener {
-	return tls.NewListener(socketListener{ln}, cfg)
-}
+// TLS is tls.Server over a Sealed, where a connection has a socket of its own.
+func TLS(nc net.Conn, cfg *tls.Config) *tls.Conn { return tls.Server(NewSealed(nc), cfg) }
 
-type socketListener struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (l socketListener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return newTLSSocket(nc), nil
-}
-
-// newTLSSocket puts a tlsSocket between TLS and a connection that has a socket
-// of its own; any other is returned as it is.
-func newTLSSocket(nc net.Conn) net.Conn {
-	s := &tlsSocket{Conn: nc}
+// NewSealed puts a Sealed between TLS and a connection that has a socket of its own;
+// any other is returned as it is.
+func NewSealed(nc net.Conn) net.Conn {
+	s := &Sealed{Conn: nc}
 	if s.socket.Use(nc) == nil {
 		return nc
 	}
 	return s
 }
 
-// tlsSocket is the socket below a TLS connection. What TLS writes, records of
+// Sealed is the socket below a TLS connection, for one that is served from a fan-out
+// loop: who writes encrypts in its own goroutine, and hands records to the socket
+// without waiting, as it does with plain bytes. What TLS writes, records of
 // media and its own alerts and answers alike, goes to the kernel at once as far
-// as that takes it; the rest is kept, in order, for a flusher of the Conn above.
+// as that takes it; the rest is kept, in order, for a flusher of whoever is above it.
 // So nobody waits under TLS's own lock, which a reader takes as well.
 //
-// As long as no Conn is above it, it is a plain net.Conn.
-type tlsSocket struct {
+// As long as nobody is above it (see Attach), it is a plain net.Conn.
+type Sealed struct {
 	net.Conn
-	socket socket.Socket
-	tls    *tls.Conn
-	stuck  func() // records are kept that no writer knows of; it must not wait
-	gate   *gate  // what comes is decrypted when it is the peer's turn
+	socket Socket
+	tls    io.Writer // nil: nobody is above
+	stuck  func()    // records are kept that no writer knows of; it must not wait
+	turn   Turn      // nil: none
 
 	// mu is held while the kernel takes what it can at once; nothing else is
 	// taken or called under it.
@@ -76,38 +71,52 @@ type tlsSocket struct {
 
 var sealedBuffers = sync.Pool{New: func() any { return new([sealedRoom]byte) }}
 
-// attachTLS puts a Conn above the tlsSocket of a TLS connection, and returns it;
-// nil: it has none.
-func attachTLS(nc net.Conn, gate *gate, stuck func()) *tlsSocket {
-	t, ok := nc.(*tls.Conn)
+// Turn has what a peer sends decrypted when its turn has come. Leave ends the turn
+// before more is waited for, and Enter waits for the next; the
+// goroutine that reads calls both.
+type Turn interface {
+	Leave()
+	Enter()
+}
+
+// Under is the Sealed of a TLS connection, or of what stands for one; nil: there is none.
+func Under(nc net.Conn) *Sealed {
+	t, ok := nc.(interface{ NetConn() net.Conn })
 	if !ok {
 		return nil
 	}
-	s, ok := t.NetConn().(*tlsSocket)
-	if !ok {
-		return nil
-	}
-	s.tls, s.stuck, s.gate = t, stuck, gate
+	s, _ := t.NetConn().(*Sealed)
 	return s
 }
 
-// Read implements net.Conn. Only the Conn above reads, in one goroutine.
-func (s *tlsSocket) Read(b []byte) (int, error) {
-	if s.gate == nil {
+// Wait has what comes decrypted in turns from now on; nil: without. Nobody reads
+// meanwhile.
+func (s *Sealed) Wait(turn Turn) { s.turn = turn }
+
+// Attach puts a connection above, to which t, the TLS connection, belongs from now on:
+// it calls stuck when something is left for Drain that no writer knows of. stuck must
+// not wait. Nobody reads or writes meanwhile.
+func (s *Sealed) Attach(t io.Writer, stuck func()) { s.tls, s.stuck = t, stuck }
+
+// Read implements net.Conn. One goroutine at a time reads.
+func (s *Sealed) Read(b []byte) (int, error) {
+	if s.turn == nil {
 		return s.Conn.Read(b)
 	}
-	s.gate.leave()
+	s.turn.Leave()
 	n, err := s.Conn.Read(b)
-	s.gate.enter()
+	if n > 0 {
+		s.turn.Enter()
+	}
 	return n, err
 }
 
 // Close implements net.Conn.
-func (s *tlsSocket) Close() error { return s.socket.Close(s.Conn.Close) }
+func (s *Sealed) Close() error { return s.socket.Close(s.Conn.Close) }
 
 // SetDeadline implements net.Conn. Writes do not wait, and what is kept has
 // deadlines of its own: those that TLS sets as it ends would cut it off.
-func (s *tlsSocket) SetDeadline(t time.Time) error {
+func (s *Sealed) SetDeadline(t time.Time) error {
 	if s.tls == nil {
 		return s.Conn.SetDeadline(t)
 	}
@@ -115,7 +124,7 @@ func (s *tlsSocket) SetDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline implements net.Conn: see SetDeadline.
-func (s *tlsSocket) SetWriteDeadline(t time.Time) error {
+func (s *Sealed) SetWriteDeadline(t time.Time) error {
 	if s.tls == nil {
 		return s.Conn.SetWriteDeadline(t)
 	}
@@ -123,7 +132,7 @@ func (s *tlsSocket) SetWriteDeadline(t time.Time) error {
 }
 
 // Write takes records from TLS. It does not wait.
-func (s *tlsSocket) Write(b []byte) (int, error) {
+func (s *Sealed) Write(b []byte) (int, error) {
 	if s.tls == nil {
 		return s.Conn.Write(b)
 	}
@@ -152,24 +161,24 @@ func (s *tlsSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// failed is why nothing can be written any more; nil: it can.
-func (s *tlsSocket) failed() error {
+// Failed is why nothing can be written any more; nil: it can.
+func (s *Sealed) Failed() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// busy says whether records are kept, which go before all else.
-func (s *tlsSocket) busy() bool {
+// Busy says whether records are kept, which go before all else.
+func (s *Sealed) Busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err == nil && (s.draining || len(s.kept) > 0)
 }
 
-// write encrypts and sends as much of bufs as the socket takes without waiting,
-// and up to sealAtOnce more, which is kept: full says so, and that drain is to
+// Writev encrypts and sends as much of bufs as the socket takes without waiting,
+// and up to 64 KiB more, which is kept: full says so, and that Drain is to
 // be called. Two writes never run at once.
-func (s *tlsSocket) write(bufs [][]byte) (n int, full bool, err error) {
+func (s *Sealed) Writev(bufs [][]byte) (n int, full bool, err error) {
 	from := cursor{bufs: bufs}
 	for from.more() {
 		if ok, err := s.gather(); !ok {
@@ -189,7 +198,7 @@ func (s *tlsSocket) write(bufs [][]byte) (n int, full bool, err error) {
 }
 
 // gather has records kept until send, unless some are already.
-func (s *tlsSocket) gather() (ok bool, err error) {
+func (s *Sealed) gather() (ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gathering = s.err == nil && !s.draining && len(s.kept) == 0
@@ -198,7 +207,7 @@ func (s *tlsSocket) gather() (ok bool, err error) {
 
 // send hands the kernel what gather has collected, and says whether it left
 // something.
-func (s *tlsSocket) send() (full bool, err error) {
+func (s *Sealed) send() (full bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gathering = false
@@ -225,7 +234,7 @@ func release(b []byte) {
 
 // seal encrypts up to limit bytes. Large pieces go from where they lie, small
 // ones are put together first: every record costs a header, a tag and a call.
-func (s *tlsSocket) seal(from *cursor, limit int) (n int, err error) {
+func (s *Sealed) seal(from *cursor, limit int) (n int, err error) {
 	var stage *[recordSize]byte
 	for n < limit && from.more() {
 		piece := from.whole(recordSize, limit-n)
@@ -246,9 +255,9 @@ func (s *tlsSocket) seal(from *cursor, limit int) (n int, err error) {
 
 var stages = sync.Pool{New: func() any { return new([recordSize]byte) }}
 
-// drain sends what is kept, waiting for the peer: it takes something within
-// every timeout. Two drains never run at once.
-func (s *tlsSocket) drain(timeout time.Duration) error {
+// Drain sends what is kept, waiting for the peer: it takes something within
+// every timeout. Two Drains never run at once.
+func (s *Sealed) Drain(timeout time.Duration) error {
 	for {
 		s.mu.Lock()
 		b, sent := s.kept, s.sent
@@ -266,13 +275,13 @@ func (s *tlsSocket) drain(timeout time.Duration) error {
 		err := s.writeAll(b[sent:], timeout)
 		release(b)
 		if err != nil {
-			s.fail(slow(err, timeout))
+			s.fail(Slow(err, timeout))
 		}
 	}
 }
 
 // fail keeps the first reason: those that follow come of it.
-func (s *tlsSocket) fail(err error) {
+func (s *Sealed) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
@@ -280,7 +289,26 @@ func (s *tlsSocket) fail(err error) {
 	}
 }
 
-func (s *tlsSocket) writeAll(b []byte, timeout time.Duration) error {
+// Kept is how many bytes wait for the kernel to take them, and how much memory is held
+// for them.
+func (s *Sealed) Kept() (waiting, memory int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept) - s.sent, cap(s.kept)
+}
+
+// Unsent is how many bytes the kernel has taken and not sent yet.
+func (s *Sealed) Unsent() int { return s.socket.Unsent() }
+
+// Slow says of a write that timed out whose fault it is.
+func Slow(err error, timeout time.Duration) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: it took nothing for %v", ErrSlow, timeout)
+	}
+	return err
+}
+
+func (s *Sealed) writeAll(b []byte, timeout time.Duration) error {
 	for len(b) > 0 {
 		if err := s.Conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return err
@@ -294,10 +322,10 @@ func (s *tlsSocket) writeAll(b []byte, timeout time.Duration) error {
 	return nil
 }
 
-// writeWaiting encrypts and sends b, waiting for the peer.
-func (s *tlsSocket) writeWaiting(b []byte, timeout time.Duration) error {
+// WriteWaiting encrypts and sends b, waiting for the peer.
+func (s *Sealed) WriteWaiting(b []byte, timeout time.Duration) error {
 	for from := (cursor{bufs: [][]byte{b}}); from.more(); {
-		if err := s.drain(timeout); err != nil {
+		if err := s.Drain(timeout); err != nil {
 			return err
 		}
 		ok, err := s.gather()
@@ -315,43 +343,5 @@ func (s *tlsSocket) writeWaiting(b []byte, timeout time.Duration) error {
 			return err
 		}
 	}
-	return s.drain(timeout)
-}
-
-// cursor walks over buffers.
-type cursor struct {
-	bufs [][]byte
-	at   int // in the first of them
-}
-
-func (c *cursor) more() bool {
-	for len(c.bufs) > 0 && c.at == len(c.bufs[0]) {
-		c.bufs, c.at = c.bufs[1:], 0
-	}
-	return len(c.bufs) > 0
-}
-
-// whole takes a piece that need not be copied: of at least size bytes, or the
-// last; nil: there is none. The piece is limit bytes at most, and a multiple of
-// size unless it is the last.
-func (c *cursor) whole(size, limit int) []byte {
-	b := c.bufs[0][c.at:]
-	b = b[:min(len(b), limit)]
-	if last := len(c.bufs) == 1; !last {
-		b = b[:len(b)/size*size]
-	}
-	c.at += len(b)
-	if len(b) == 0 {
-		return nil
-	}
-	return b
-}
-
-// copy takes as much as fits.
-func (c *cursor) copy(dst []byte) (n int) {
-	for n < len(dst) && c.more() {
-		k := copy(dst[n:], c.bufs[0][c.at:])
-		n, c.at = n+k, c.at+k
-	}
-	return n
+	return s.Drain(timeout)
 }
