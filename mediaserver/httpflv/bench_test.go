@@ -56,8 +56,8 @@ func benchViewers(b *testing.B, form stream.Encoding) {
 		if form == nil {
 			conns[i] = rtmpConn{rtmp.NewServerConn(near, rtmp.Config{})}
 		} else {
-			c, ok := newConn(near, &atomic.Uint64{})
-			if !ok {
+			c := newConn(near, &atomic.Uint64{}, nil)
+			if !c.socket.Used() {
 				b.Fatal("no socket")
 			}
 			conns[i] = c

@@ -7,31 +7,46 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
-// conn is the socket of a viewer of a live stream, as a fan-out loop uses it.
+// conn is the connection of a viewer of a live stream, as a fan-out loop uses it: a
+// socket, or TLS, or what can only be written to and waited for, for which it has a
+// goroutine as long as there is something to write.
 type conn struct {
 	// What a loop looks at in every round.
 	socket socket.Socket
+	sealed *socket.Sealed // below TLS; nil: there is none
 	said   atomic.Bool    // TakeQueued has something to take
 	sent   *atomic.Uint64 // bytes
 
 	nc net.Conn
 
-	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
-	queue []byte     // goes before media
-	pong  []byte     // the newest, behind that: an answer to older pings as well [RFC 6455 §5.5.3]
-	wake  func()     // of the loop; nil: it has none
-	rest  []byte     // what the loop has left of a packet
-	cause error      // why it was closed; nil: it was not
+	mu      sync.Mutex    // of locks, only that of sealed is taken, and nobody called, while it is held
+	queue   []byte        // goes before media
+	pong    []byte        // the newest, behind that: an answer to older pings as well [RFC 6455 §5.5.3]
+	wake    func()        // of the loop; nil: it has none
+	rest    []byte        // what the loop has left of a packet
+	cause   error         // why it was closed; nil: it was not
+	flusher chan struct{} // closed when it has no flusher any more; nil: there is none. A flusher alone writes
+	piped   pipe          // what waits for a flusher, where there is no socket
 }
 
-// newConn fails for a connection that has no socket of its own. sent counts its bytes.
-func newConn(nc net.Conn, sent *atomic.Uint64) (c *conn, ok bool) {
-	c = &conn{nc: nc, sent: sent}
-	return c, c.socket.Use(nc) != nil
+// newConn makes one of a connection, whose bytes sent counts. What waits for one without a
+// socket is paid for by samples.
+func newConn(nc net.Conn, sent *atomic.Uint64, samples *budget.Budget) *conn {
+	c := &conn{nc: nc, sent: sent}
+	if c.socket.Use(nc) != nil {
+		return c
+	}
+	if c.sealed = socket.Under(nc); c.sealed != nil {
+		c.sealed.Attach(nc, func() { go c.flush() })
+		return c
+	}
+	c.piped.samples = samples
+	return c
 }
 
 // say has bytes written before the media that comes.
@@ -86,7 +101,14 @@ func (c *conn) takeQueued(dst []byte) []byte {
 
 // TryWritev implements stream.Conn.
 func (c *conn) TryWritev(bufs [][]byte) (n int, err error) {
-	n, err = c.socket.Write(bufs)
+	switch {
+	case c.socket.Used():
+		n, err = c.socket.Write(bufs)
+	case c.sealed != nil:
+		n, err = c.seal(bufs)
+	default:
+		n, err = c.fill(bufs)
+	}
 	c.sent.Add(uint64(n))
 	return n, err
 }
@@ -111,40 +133,45 @@ func (c *conn) CloseWithError(cause error) error {
 	return c.socket.Close(c.nc.Close)
 }
 
-// waitWrite writes until the deadline. There is no loop.
-func (c *conn) waitWrite(b []byte) error {
-	n, err := c.nc.Write(b)
-	c.sent.Add(uint64(n))
-	return err
+// hurry ends a write that waits for the peer, which has gone.
+func (c *conn) hurry() {
+	if c.sealed != nil {
+		_ = c.CloseWithError(errGone) // its writes have a time of their own
+		return
+	}
+	_ = c.nc.SetWriteDeadline(time.Unix(1, 0))
 }
 
 // write writes a message, behind what was said. There is no loop. It waits for the
-// peer, until late at most.
-func (c *conn) write(message []byte, late time.Time) error {
+// peer, which takes something within a time.
+func (c *conn) write(message []byte, within time.Duration) error {
+	if err := c.begin(within); err != nil {
+		return err
+	}
+	defer c.done()
 	c.mu.Lock()
 	c.said.Store(false)
 	head := c.takeQueued(nil)
 	c.mu.Unlock()
-	if err := c.nc.SetWriteDeadline(late); err != nil {
+	if err := c.writeAll(appendFrameHeader(head, opBinary, len(message)), within); err != nil {
 		return err
 	}
-	if err := c.waitWrite(appendFrameHeader(head, opBinary, len(message))); err != nil {
-		return err
-	}
-	return c.waitWrite(message)
+	return c.writeAll(message, within)
 }
 
 // end writes what is left, and last behind it, and tells the peer that nothing more
-// comes. No loop has the connection any more. It waits, until late at most.
-func (c *conn) end(last []byte, late time.Time) error {
+// comes. No loop has the connection any more. It waits for the peer, which takes
+// something within a time.
+func (c *conn) end(last []byte, within time.Duration) error {
+	if err := c.begin(within); err != nil {
+		return err
+	}
+	defer c.done()
 	c.mu.Lock()
 	b := c.takeQueued(c.rest)
 	c.rest = nil
 	c.mu.Unlock()
-	if err := c.nc.SetWriteDeadline(late); err != nil {
-		return err
-	}
-	if err := c.waitWrite(append(b, last...)); err != nil {
+	if err := c.writeAll(append(b, last...), within); err != nil {
 		return err
 	}
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {

@@ -15,8 +15,12 @@
 // for FLV means by it: the answer begins with the keyframe at or before it, and keeps
 // the timestamps of the file.
 //
-// The package knows HTTP/1.1, WebSockets, streams and files that are open. Who may see
-// what, and where it is, whoever serves says: see [outlet.House]. It sets no header for pages
-// of other origins. It serves sockets: TLS and HTTP/2 would need a connection of their
-// own.
+// By TLS the loop encrypts as much as a socket takes, where whoever accepts connections
+// has put a [socket.Sealed] below it. A stream of an HTTP/2 connection has no socket to
+// itself, and that of a connection that comes otherwise cannot be found: such a viewer
+// has a queue of 64 KiB, and a goroutine as long as there is something in it.
+//
+// The package knows HTTP/1.1, HTTP/2, WebSockets, streams and files that are open. Who
+// may see what, and where it is, whoever serves says: see [outlet.House]. It sets no header for
+// pages of other origins.
 package httpflv

@@ -52,8 +52,8 @@ func settle(ctx context.Context, s *stream.Stream, takes tracks.Takes) stream.Of
 	}
 }
 
-// serveLive answers with a stream that is published: the viewer has a goroutine of its
-// own from then on.
+// serveLive answers with a stream that is published: the viewer of HTTP/1.1 has a
+// goroutine of its own from then on.
 func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, live *outlet.Live, q query, key string) error {
 	watches := false
 	defer func() {
@@ -70,10 +70,16 @@ func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, live *outlet
 	headers(head)
 	head.Set("Cache-Control", "no-store")
 	if r.Method == http.MethodHead {
-		head.Set("Connection", "close")
+		if r.ProtoMajor == 1 {
+			head.Set("Connection", "close")
+		}
 		return nil
 	}
-	v, err := h.take(w, key, live.Viewing)
+	take := h.take
+	if r.ProtoMajor > 1 {
+		take = h.takeStream
+	}
+	v, err := take(w, r, key, live.Viewing)
 	if err != nil {
 		return err
 	}
@@ -83,11 +89,17 @@ func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, live *outlet
 		v.conn.say(appendFrameHeader(nil, opBinary, len(begin)))
 	}
 	v.conn.say(begin)
-	go func() {
+	watch := func() {
 		defer h.leave(v)
 		defer live.Close()
 		v.watch(s, q.takes)
-	}()
+	}
+	if r.ProtoMajor == 1 {
+		go watch()
+		return nil
+	}
+	watch()
+	v.conn.leave()
 	return nil
 }
 
@@ -118,15 +130,16 @@ func dismissed(ctx context.Context) *closeError {
 	return &closeError{closeGoingAway, why.Error()}
 }
 
-// take has the socket of a request for a viewer, and says the head of the answer on it.
-func (h *Handler) take(w http.ResponseWriter, key string, counts *outlet.Viewing) (*viewer, error) {
+// take has the connection of a request for a viewer, and says the head of the answer on
+// it.
+func (h *Handler) take(w http.ResponseWriter, _ *http.Request, key string, counts *outlet.Viewing) (*viewer, error) {
 	nc, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, outlet.Refuse(http.StatusHTTPVersionNotSupported, "streams are served by HTTP/1.1, without TLS")
+		return nil, outlet.Refuse(http.StatusHTTPVersionNotSupported, "streams are served by HTTP/1.1 and HTTP/2, and WebSockets by HTTP/1.1")
 	}
-	c, ok := newConn(nc, counts.Sent)
+	c := newConn(nc, counts.Sent, h.opts.Samples)
 	v := &viewer{conn: c, socket: key != "", since: time.Now()}
-	if !ok || !h.enter(v) { // what is no socket could not be played to
+	if !h.enter(v) {
 		nc.Close()
 		return nil, context.Canceled
 	}

@@ -89,7 +89,7 @@ func etag(key string, at media.Position) string {
 
 // sendMessages sends a film in a WebSocket, and hears what its viewer says meanwhile.
 func (h *Handler) sendMessages(w http.ResponseWriter, f *film, at media.Position, begin []byte, key string) error {
-	v, err := h.take(w, key, f.Viewing)
+	v, err := h.take(w, nil, key, f.Viewing)
 	if err != nil {
 		return err
 	}
@@ -102,12 +102,12 @@ func (h *Handler) sendMessages(w http.ResponseWriter, f *film, at media.Position
 	go func() {
 		err := v.read()
 		if errors.Is(err, errGone) { // nobody waits for it to take something; else a message is sent to its end
-			_ = v.conn.nc.SetWriteDeadline(time.Unix(1, 0))
+			v.conn.hurry()
 		}
 		cancel()
 		gone <- err
 	}()
-	write := func(b []byte) error { return v.conn.write(b, time.Now().Add(stallTime)) }
+	write := func(b []byte) error { return v.conn.write(b, stallTime) }
 	err = write(begin)
 	if err == nil {
 		err = f.send(at, write)

@@ -48,9 +48,10 @@ func seconds(n int) []tag {
 const filmPath = "/app/room/film.flv"
 
 // A recorded file comes as it is, with ranges.
-func TestRecording(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, Options{Samples: budget.New("samples", 1<<20)})
+func TestRecording(t *testing.T) { byAll(t, recording) }
+
+func recording(t *testing.T, by transport) {
+	s := newSiteBy(t, Options{Samples: budget.New("samples", 1<<20)}, by)
 	tags := seconds(10)
 	file := filmOf(t, tags...)
 	s.recordings.Store("app/room/film", file+"torn") // a tail that is no tag
@@ -83,9 +84,10 @@ func TestRecording(t *testing.T) {
 
 // It begins with the keyframe at or before the place that is asked for, behind what a
 // decoder needs.
-func TestStart(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, Options{})
+func TestStart(t *testing.T) { byAll(t, start) }
+
+func start(t *testing.T, by transport) {
+	s := newSiteBy(t, Options{}, by)
 	tags := seconds(10)
 	s.recordings.Store("app/room/film", filmOf(t, tags...))
 	for start, from := range map[string]int{"0.001": 0, "3": 3, "3.999": 3, "9.5": 9} {
@@ -161,8 +163,9 @@ func TestTracksOfARecording(t *testing.T) {
 }
 
 // What is no FLV is sent as FLV, and decoded by who knows that.
-func TestFilmsOfOtherFormats(t *testing.T) {
-	t.Parallel()
+func TestFilmsOfOtherFormats(t *testing.T) { byAll(t, filmsOfOtherFormats) }
+
+func filmsOfOtherFormats(t *testing.T, by transport) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "film.mp4")
 	run(t, "ffmpeg", strings.Fields("-v error -f lavfi -i testsrc2=s=160x120:r=25 -f lavfi -i sine=f=440:r=44100 -t 4 -c:v libx264 -preset veryfast -g 25 -keyint_min 25 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -ac 2 "+source)...)
@@ -170,7 +173,7 @@ func TestFilmsOfOtherFormats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, Options{})
+	s := newSiteBy(t, Options{}, by)
 	s.recordings.Store("app/room/film", string(b))
 	for query, want := range map[string]string{"": "100", "?start=2.2": "50"} {
 		frames := run(t, "ffprobe", "-v", "warning", "-count_frames", "-show_entries", "stream=nb_read_frames", "-select_streams", "v", "-of", "csv=p=0", s.server.URL+filmPath+query)
@@ -193,9 +196,10 @@ func run(t testing.TB, name string, args ...string) string {
 }
 
 // In a WebSocket a recording is messages of whole tags, and its end is said.
-func TestRecordingInAWebSocket(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, Options{})
+func TestRecordingInAWebSocket(t *testing.T) { bySockets(t, recordingInAWebSocket) }
+
+func recordingInAWebSocket(t *testing.T, by transport) {
+	s := newSiteBy(t, Options{}, by)
 	tags := seconds(2000)
 	s.recordings.Store("app/room/film", filmOf(t, tags...))
 	c := s.open(t, filmPath+"?start=1")
@@ -222,10 +226,11 @@ func TestRecordingInAWebSocket(t *testing.T) {
 }
 
 // Who does not read a recording, or goes, is let go; the server may end.
-func TestRecordingThatNobodyReads(t *testing.T) {
-	t.Parallel()
+func TestRecordingThatNobodyReads(t *testing.T) { bySockets(t, recordingThatNobodyReads) }
+
+func recordingThatNobodyReads(t *testing.T, by transport) {
 	samples := budget.New("samples", 64<<20)
-	s := newSite(t, Options{Samples: samples})
+	s := newSiteBy(t, Options{Samples: samples}, by)
 	var tags []tag
 	for i := range 64 {
 		tags = append(tags, tag{flv.TypeVideo, timeOf(i), string(key(1)) + strings.Repeat("x", 1<<20)})

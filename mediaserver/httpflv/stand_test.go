@@ -3,6 +3,7 @@ package httpflv
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/socket"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -47,15 +49,65 @@ type site struct {
 	dismiss    context.CancelCauseFunc
 	handler    *Handler
 	server     *httptest.Server
+	by         transport
 }
 
-func newSite(t testing.TB, opts Options) *site {
+// transport is what carries HTTP.
+type transport int
+
+const (
+	byTCP        transport = iota
+	byTLS                  // written by the fan-out itself
+	byTLSAlone             // whose socket cannot be found
+	byHTTP2                // a stream of a connection
+	byHTTP2Alone           // the same, over TLS whose socket cannot be found
+)
+
+// byAll runs a test over each transport.
+func byAll(t *testing.T, f func(t *testing.T, by transport)) { each(t, byHTTP2Alone, f) }
+
+// bySockets is byAll for WebSockets, which are of HTTP/1.1.
+func bySockets(t *testing.T, f func(t *testing.T, by transport)) { each(t, byTLSAlone, f) }
+
+func each(t *testing.T, last transport, f func(t *testing.T, by transport)) {
+	t.Parallel()
+	for by, name := range []string{"TCP", "TLS", "TLS alone", "HTTP2", "HTTP2 alone"}[:last+1] {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, transport(by))
+		})
+	}
+}
+
+// sealing is a listener of connections for TLS.
+type sealing struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l sealing) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return socket.NewSealed(nc), nil
+}
+
+func newSite(t testing.TB, opts Options) *site { return newSiteBy(t, opts, byTCP) }
+
+func newSiteBy(t testing.TB, opts Options, by transport) *site {
 	t.Helper()
 	fanout := stream.NewFanout(1)
-	s := &site{stream: stream.New("cam", fanout, stream.Options{GOPCache: true}), modified: time.Now()}
+	s := &site{stream: stream.New("cam", fanout, stream.Options{GOPCache: true}), modified: time.Now(), by: by}
 	s.let, s.dismiss = context.WithCancelCause(context.Background())
 	s.handler = New(s, opts)
-	s.server = httptest.NewServer(s.handler)
+	s.server = httptest.NewUnstartedServer(s.handler)
+	if by == byTLS || by == byHTTP2 {
+		s.server.Listener = sealing{s.server.Listener}
+	}
+	if s.server.EnableHTTP2 = by >= byHTTP2; by == byTCP {
+		s.server.Start()
+	} else {
+		s.server.StartTLS()
+	}
 	t.Cleanup(func() {
 		s.handler.Close()
 		s.server.Close()
@@ -145,6 +197,9 @@ func (s *site) dial(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	if s.by != byTCP {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	}
 	return patient{c}
 }
 
@@ -171,7 +226,6 @@ type answer struct {
 // ask sends a request and reads the head of its answer.
 func (s *site) ask(t testing.TB, method, path string, header ...string) *answer {
 	t.Helper()
-	c := s.dial(t)
 	r, err := http.NewRequestWithContext(t.Context(), method, s.server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -179,12 +233,21 @@ func (s *site) ask(t testing.TB, method, path string, header ...string) *answer 
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	if err := r.Write(c); err != nil {
-		t.Fatal(err)
+	var got *http.Response
+	if s.by >= byHTTP2 {
+		got, err = s.server.Client().Do(r)
+	} else {
+		c := s.dial(t)
+		if err := r.Write(c); err != nil {
+			t.Fatal(err)
+		}
+		got, err = http.ReadResponse(bufio.NewReader(c), r)
 	}
-	got, err := http.ReadResponse(bufio.NewReader(c), r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got.ProtoMajor == 2 != (s.by >= byHTTP2) {
+		t.Fatalf("it is answered by %s", got.Proto)
 	}
 	t.Cleanup(func() { got.Body.Close() })
 	return &answer{got.Status, got.StatusCode, got.Header, got.ContentLength, got.Body}

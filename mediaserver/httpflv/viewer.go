@@ -118,7 +118,7 @@ func (v *viewer) finish(why error) {
 	if v.socket {
 		last = said.append(nil)
 	}
-	if v.conn.end(last, time.Now().Add(endTime)) != nil {
+	if v.conn.end(last, endTime) != nil {
 		return
 	}
 	v.linger()

@@ -24,7 +24,7 @@ func (s *site) open(t testing.TB, path string) *websocket.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.server.URL, "http")+path, nil) //nolint:bodyclose // there is none
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.server.URL, "http")+path, &websocket.DialOptions{HTTPClient: s.server.Client()}) //nolint:bodyclose // there is none
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,9 +71,10 @@ func oneTag(t testing.TB, b []byte) tag {
 }
 
 // Each tag is a message, of every form of length, and the end is said.
-func TestWebSocket(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, Options{})
+func TestWebSocket(t *testing.T) { bySockets(t, webSocket) }
+
+func webSocket(t *testing.T, by transport) {
+	s := newSiteBy(t, Options{}, by)
 	s.begin(t)
 	c := s.open(t, path)
 	if b := next(t, c); !bytes.Equal(b, flv.FileHeader(true, true)) {
@@ -295,9 +296,10 @@ func TestHandshake(t *testing.T) {
 }
 
 // A server that ends says so.
-func TestShutdownOfWebSockets(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, Options{})
+func TestShutdownOfWebSockets(t *testing.T) { bySockets(t, shutdownOfWebSockets) }
+
+func shutdownOfWebSockets(t *testing.T, by transport) {
+	s := newSiteBy(t, Options{}, by)
 	s.begin(t)
 	c := s.open(t, path)
 	for range 4 {
