@@ -43,7 +43,11 @@ func banner(w io.Writer, s *server.Server, version string) {
 			if one.Play == v1alpha1.PlayKey {
 				key = "?key=KEY"
 			}
-			fmt.Fprintf(w, "    browser     http://%s%s%s/test%s\n", dialable(a), public.WatchPath, one.Path(), key)
+			page := public.WatchPath + one.Path() + "/test" + key
+			fmt.Fprintf(w, "    browser     http://%s%s\n", dialable(a), page)
+			if a := s.RTMPSAddr(); a != nil {
+				fmt.Fprintf(w, "                https://%s%s\n", dialable(a), page)
+			}
 		}
 	}
 	for _, a := range s.Applications() {
@@ -59,6 +63,9 @@ func banner(w io.Writer, s *server.Server, version string) {
 	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
 	if a := s.WebAddr(); a != nil {
 		fmt.Fprintf(w, "  ws://%s%s  RTMP for web pages\n", dialable(a), public.RTMPPath)
+		if a := s.RTMPSAddr(); a != nil {
+			fmt.Fprintf(w, "  wss://%s%s  the same by TLS\n", dialable(a), public.RTMPPath)
+		}
 	}
 	if a := s.DebugAddr(); a != nil {
 		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,6 +42,36 @@ func TestBannerOfWhoMayPlay(t *testing.T) {
 		}
 		if said := out.String(); !strings.Contains(said, c.has) || strings.Contains(said, c.lacks) {
 			t.Errorf("%s: no %q, or %q, in\n%s", mode, c.has, c.lacks, said)
+		}
+	}
+}
+
+// With a port of TLS the banner has the addresses of the web twice.
+func TestBannerOfHTTPS(t *testing.T) {
+	t.Parallel()
+	docs, err := manifest.Load(strings.NewReader("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: one}\nspec: {application: app, web: {}}"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const free = "127.0.0.1:0"
+	none := filepath.Join(t.TempDir(), "none")
+	s, err := server.New(server.Config{Data: t.TempDir(), RTMPAddress: free, HTTPAddress: free, WebAddress: free, RTMPSAddress: free, TLSCertFile: none, TLSKeyFile: none}, docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	banner(&out, s, "test")
+	over, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Run(over); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"https://" + s.RTMPSAddr().String() + "/-/watch/app/one/test\n", "wss://" + s.RTMPSAddr().String() + "/-/rtmp "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
 }

@@ -41,8 +41,10 @@ spec.idle.unloadAfter (20m). One manifest of an application may say so.
 Where a manifest has spec.web, web pages and HTTP players connect to --web-address,
 those pages too that spec.web.allowedOrigins names, to that instance.
 
-A certificate for --rtmps-address that is missing or bad takes nothing else down:
-clients by TLS are turned away until a good one is there.
+Where there is a --web-address, --rtmps-address serves the same as HTTPS (HTTP/1.1 and
+HTTP/2, and WebSockets), beside RTMPS: clients of both may use port 443. A certificate
+that is missing or bad takes nothing else down: clients by TLS are turned away until a
+good one is there.
 
 With --applications, every folder in DIR is an application, as Flash Media Server
 had them: its script is scripts/main.asc, main.asc or what that took next, and any
@@ -111,7 +113,7 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.ScriptFolder, "script-folder", "", "files of the script of a manifest that has spec.script; in a cluster, its ConfigMap")
 	f.BoolVar(&s.rtmpe, "script-rtmpe", false, "tell scripts rtmpe of clients that come by TLS, for those that insist on it")
 	f.StringVar(&s.cfg.RTMPAddress, "rtmp-address", "127.0.0.1:1935", "where clients connect; port 0 takes any free port")
-	f.StringVar(&s.cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as 127.0.0.1:443 (default: nowhere)")
+	f.StringVar(&s.cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as 127.0.0.1:443: RTMPS and, with --web-address, HTTPS (default: nowhere)")
 	f.StringVar(&s.cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
 	f.StringVar(&s.cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
 	f.StringVar(&s.cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")

@@ -49,6 +49,7 @@ func (h *Handler) takeStream(w http.ResponseWriter, r *http.Request, _ string, c
 	if !h.enter(v) {
 		return nil, errClosing
 	}
+	v.stay = context.AfterFunc(counts.Context, func() { v.end(dismissed(counts.Context)) })
 	return v, nil
 }
 

@@ -63,7 +63,15 @@ func Handler(o Options) http.Handler {
 		}
 		o.Streams.ServeHTTP(late{w, http.NewResponseController(w)}, r)
 	})
-	return mux
+	return strict(mux)
+}
+
+// strict has no answer taken for what it does not say it is.
+func strict(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		h.ServeHTTP(w, r)
+	})
 }
 
 // late gives an answer its time from when it begins: it may have been waited for.
@@ -101,7 +109,9 @@ func (o *Options) keepOut(w http.ResponseWriter, r *http.Request) (refused bool)
 // bytes, wherever they are cut, as proxies of sockets send them.
 func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
 	if !isWebSocket(r) {
-		w.Header().Set("Upgrade", "websocket")
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Upgrade", "websocket")
+		}
 		http.Error(w, "here is RTMP in a WebSocket: connect to it with one", http.StatusUpgradeRequired)
 		return
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,8 +12,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// accept gives every connection a session, until the listener is closed.
-func (s *Server) accept(ln net.Listener) error {
+// accept has every connection served, or refused, until the listener is closed.
+func (s *Server) accept(ln net.Listener, serve func(net.Conn), refuse func(net.Conn, *session.Refusal)) error {
 	f := newFloods()
 	for {
 		nc, err := ln.Accept()
@@ -33,9 +32,9 @@ func (s *Server) accept(ln net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		if s.admit(nc, f, s.refuse) {
+		if s.admit(nc, f, refuse) {
 			s.sessions.Add(1)
-			go s.serve(nc)
+			go serve(nc)
 		}
 	}
 }
@@ -49,33 +48,43 @@ func newFloods() *floods {
 
 // admit gives a connection a place, which goes gives back, or has it refused.
 func (s *Server) admit(nc net.Conn, f *floods, refuse func(net.Conn, *session.Refusal)) bool {
-	if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(1) {
-		s.open.Add(-1)
-		s.count("too many connections")
-		refuse(nc, allTaken())
-		if f.full.ready(time.Now()) {
-			s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
-		}
-		return false
-	}
-	if !s.addresses.Come(nc.RemoteAddr().String()) {
-		s.open.Add(-1)
-		s.cfg.Budgets.Files.Give(1)
-		s.count("too many connections of an address")
-		refuse(nc, addressFull(s.perAddress))
-		if f.crowded.ready(time.Now()) {
-			s.log.Warn("connections are refused: their address has as many as it may have", "address", nc.RemoteAddr().String(), "most", s.perAddress,
-				"way out", "if it stands for many clients, name it in spec.limits.sharedAddresses")
-		}
+	if why := s.enter(nc.RemoteAddr().String(), 1, f); why != nil {
+		refuse(nc, why)
 		return false
 	}
 	return true
 }
 
+// enter gives somebody at an address a place among connections, and so many files, or
+// says why there is none; leave gives them back. f is nil where the log is not told.
+func (s *Server) enter(address string, files int64, f *floods) *session.Refusal {
+	if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(files) {
+		s.open.Add(-1)
+		s.count("too many connections")
+		if f != nil && f.full.ready(time.Now()) {
+			s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
+		}
+		return allTaken()
+	}
+	if !s.addresses.Come(address) {
+		s.open.Add(-1)
+		s.cfg.Budgets.Files.Give(files)
+		s.count("too many connections of an address")
+		if f != nil && f.crowded.ready(time.Now()) {
+			s.log.Warn("connections are refused: their address has as many as it may have", "address", address, "most", s.perAddress,
+				"way out", "if it stands for many clients, name it in spec.limits.sharedAddresses")
+		}
+		return addressFull(s.perAddress)
+	}
+	return nil
+}
+
 // goes takes back the place of a connection that has ended.
-func (s *Server) goes(nc net.Conn) {
-	s.addresses.Go(nc.RemoteAddr().String())
-	s.cfg.Budgets.Files.Give(1)
+func (s *Server) goes(nc net.Conn) { s.leave(nc.RemoteAddr().String(), 1) }
+
+func (s *Server) leave(address string, files int64) {
+	s.addresses.Go(address)
+	s.cfg.Budgets.Files.Give(files)
 	s.open.Add(-1)
 }
 
@@ -85,16 +94,6 @@ const tellFloodEvery = 10 * time.Second
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.goes(nc)
-	if t, ok := nc.(*tls.Conn); ok && !s.cert.have() {
-		switch err := s.cert.refuse(t); {
-		case errors.Is(err, errNoCertificate):
-			s.count("no certificate")
-			return
-		case err != nil:
-			s.count("handshake failed")
-			return
-		}
-	}
 	s.converse(nc, "")
 }
 
@@ -179,6 +178,7 @@ func (s *Server) cutOff(since time.Time) {
 	s.mu.Lock()
 	left := slices.Collect(maps.Keys(s.conns))
 	s.mu.Unlock()
+	s.cutOpening()
 	s.log.Warn("clients that did not go are cut off", "clients", len(left), "after", time.Since(since).Round(time.Millisecond))
 	for _, one := range left {
 		one.Close()

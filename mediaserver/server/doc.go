@@ -5,6 +5,13 @@
 // Instances that no manifest names start when a client connects to one, where a
 // manifest of their application says so, and are unloaded when nobody uses them.
 //
+// One port of TLS has RTMPS and HTTPS: what a client offers by ALPN says what it speaks
+// and, where that says nothing, the first byte that it sends, which in RTMP is a version
+// and in HTTP a letter. Whatever it is, the connection has its place among all, its time
+// for the handshake and for that byte, and its turn for what is decrypted. Requests of
+// one connection of HTTP/2 count as so many connections. Such answers have no
+// Strict-Transport-Security: browsers would not come to the ports without TLS any more.
+//
 // It owns sockets, the data folder's lock, the publish keys and the certificate.
 // Keys and certificate are files that others change while it runs, well or
 // badly: it looks at them every second, and neither keeps it from serving what

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/hls"
 	"flashpod.dev/flashpod/mediaserver/httpflv"
 	"flashpod.dev/flashpod/mediaserver/httpmp4"
@@ -21,6 +22,7 @@ import (
 // publicPort is the server for web pages and HTTP players; the zero value is none.
 type publicPort struct {
 	listener net.Listener
+	secure   *handed // clients by TLS that speak HTTP; nil: there are none
 	origins  origins
 	http     *http.Server
 	hls      *hls.Handler
@@ -82,13 +84,19 @@ func (s *Server) servePublic(failed chan<- error) {
 		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
+		HTTP2:    boundsHTTP2(), ConnContext: withClient,
 	}
+	p.http.Handler = s.paidFor(p.http.Handler)
 	ln := &webListener{Listener: p.listener, s: s, floods: newFloods()}
-	go func() {
+	serve := func(ln net.Listener) {
 		if err := p.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !s.draining.Load() {
-			failed <- fmt.Errorf("serve the web on %s: %w", p.listener.Addr(), err)
+			failed <- fmt.Errorf("serve the web on %s: %w", ln.Addr(), err)
 		}
-	}()
+	}
+	go serve(ln)
+	if p.secure != nil {
+		go serve(p.secure)
+	}
 }
 
 // webListener is a listener whose connections are counted as those of RTMP are.
@@ -106,14 +114,22 @@ func (l *webListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.s.admit(nc, l.floods, func(nc net.Conn, _ *session.Refusal) { nc.Close() }) {
-			return &webConn{Conn: nc, goes: sync.OnceFunc(func() { l.s.goes(nc) })}, nil
+			return newWebConn(nc, sync.OnceFunc(func() { l.s.goes(nc) })), nil
 		}
 	}
 }
 
+// webConn is a connection that gives its place back when it is closed.
 type webConn struct {
 	net.Conn
-	goes func()
+	goes   func()        // nil: another does so
+	turn   *budget.Turn  // in which what comes is read; nil: there is none
+	closed chan struct{} // closed with it
+	once   sync.Once
+}
+
+func newWebConn(nc net.Conn, goes func()) *webConn {
+	return &webConn{Conn: nc, goes: goes, closed: make(chan struct{})}
 }
 
 // SyscallConn implements syscall.Conn, for whom the connection is a socket.
@@ -134,8 +150,13 @@ func (c *webConn) CloseWrite() error {
 
 // Close implements net.Conn.
 func (c *webConn) Close() error {
-	defer c.goes()
-	return c.Conn.Close()
+	err := c.Conn.Close()
+	c.once.Do(func() { close(c.closed) })
+	c.turn.End() // who read last may not read again
+	if c.goes != nil {
+		c.goes()
+	}
+	return err
 }
 
 // serveInside serves RTMP that comes inside of what a request has opened, until it ends.
@@ -151,6 +172,9 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 		return
 	}
 	defer s.sessions.Done()
+	if r.TLS != nil {
+		nc = &insideTLS{nc, *r.TLS}
+	}
 	s.converse(nc, s.pageOf(r))
 }
 
@@ -159,6 +183,9 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 func (s *Server) stopPublic() {
 	if s.public.listener != nil {
 		s.public.listener.Close()
+	}
+	if s.public.secure != nil {
+		s.public.secure.close()
 	}
 	if s.public.flv != nil {
 		s.public.flv.Shutdown()

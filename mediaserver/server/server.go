@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,7 +20,6 @@ import (
 	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/playback"
-	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -99,7 +99,9 @@ type Config struct {
 	// viewerIdle is how long a viewer by HTTP may make no request before it has gone; 0: the
 	// default.
 	viewerIdle time.Duration
-	hosts      string // the file with this machine's own names; default: hostsFile
+	// handshakeTime is what clients by TLS have to say what they speak; 0: the default.
+	handshakeTime time.Duration
+	hosts         string // the file with this machine's own names; default: hostsFile
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -126,13 +128,17 @@ type Server struct {
 	giveUp context.CancelFunc
 	unlock func() error
 
-	rtmp, rtmps net.Listener // rtmps is nil when it is not wanted
+	rtmp, rtmps net.Listener // rtmps, of TLS, is nil when it is not wanted
 	cert        *certificate // of rtmps
-	http        *places
-	web         *http.Server
-	public      publicPort
-	sittings    *sittings // of viewers by HTTP
-	debug       debugging
+	tls         *tls.Config  // of rtmps
+	// cut ends when clients that are still there are cut off, which cutOpening has.
+	cut        context.Context
+	cutOpening context.CancelFunc
+	http       *places
+	web        *http.Server
+	public     publicPort
+	sittings   *sittings // of viewers by HTTP
+	debug      debugging
 
 	draining   atomic.Bool
 	open       atomic.Int64 // connections
@@ -169,6 +175,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	if cfg.hosts == "" {
 		cfg.hosts = hostsFile
+	}
+	if cfg.handshakeTime == 0 {
+		cfg.handshakeTime = handshakeTime
 	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 10 * time.Second
@@ -216,6 +225,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	s.sittings = newSittings(cfg.Budgets.Viewers, docs, cfg.viewerIdle)
 	s.disks, s.giveUp = context.WithCancel(context.Background())
+	s.cut, s.cutOpening = context.WithCancel(context.Background())
 	err = s.readApplications()
 	for i := range docs {
 		if err == nil {
@@ -277,7 +287,10 @@ func (s *Server) listenTLS() error {
 		return listenError("RTMPS", "--rtmps-address", s.cfg.RTMPSAddress, err)
 	}
 	s.cert = openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.cfg.clock, s.log)
-	s.rtmps = rtmp.NewTLSListener(ln, s.cert.config())
+	s.rtmps, s.tls = ln, s.cert.config()
+	if s.cfg.WebAddress != "" {
+		s.tls, s.public.secure = withHTTP(s.tls), newHanded(ln.Addr())
+	}
 	return nil
 }
 
@@ -315,10 +328,10 @@ func (s *Server) Run(ctx context.Context) error {
 	tidying.Go(func() { s.watchScripts(background) })
 	defer tidying.Wait()
 	defer end()
-	failed := make(chan error, 4)
-	s.accepting.Go(func() { failed <- s.accept(s.rtmp) })
+	failed := make(chan error, 5)
+	s.accepting.Go(func() { failed <- s.accept(s.rtmp, s.serve, s.refuse) })
 	if s.rtmps != nil {
-		s.accepting.Go(func() { failed <- s.accept(s.rtmps) })
+		s.accepting.Go(func() { failed <- s.accept(s.rtmps, s.serveTLS, s.refuseTLS) })
 	}
 	s.serveWeb(failed)
 	s.servePublic(failed)
@@ -336,6 +349,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) {
 	defer context.AfterFunc(ctx, s.giveUp)()
 	defer s.giveUp()
+	defer s.cutOpening()
 	var all sync.WaitGroup
 	for _, one := range s.served { // at once: they may wait for different disks
 		all.Go(func() { s.end(ctx, s.instances[one.Application][one.Instance]) })

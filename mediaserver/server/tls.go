@@ -165,28 +165,15 @@ func (c *certificate) describe() web.Certificate {
 	return web.Certificate{NotAfter: pair.Leaf.NotAfter, Usable: outOfDate(pair.Leaf, c.clock.now()) == nil}
 }
 
-// refuse answers the handshake of a client for whom there is no certificate,
-// with the alert that TLS has for it, and closes the connection; the error is
-// errNoCertificate, unless the client went first. It returns nil when a
-// certificate came just then, and the handshake is done.
-func (c *certificate) refuse(nc *tls.Conn) error {
-	ctx, cancel := context.WithTimeout(context.Background(), refuseTimeout)
-	defer cancel()
-	err := nc.HandshakeContext(ctx)
-	if err == nil {
-		return nil
-	}
-	_ = nc.Close() // the alert has been sent, and the client is gone
-	if !errors.Is(err, errNoCertificate) {
-		return err // a probe of a load balancer connects and says nothing
-	}
+// turnedAway tells of a client for whom there is no certificate: it has got the alert
+// that TLS has for that.
+func (c *certificate) turnedAway(address string) {
 	c.mu.Lock()
 	tell := c.turned.ready(c.clock.now())
 	c.mu.Unlock()
 	if tell {
-		c.log.Warn("RTMPS client turned away", "address", nc.RemoteAddr().String(), "err", err)
+		c.log.Warn("RTMPS client turned away", "address", address, "err", errNoCertificate)
 	}
-	return err
 }
 
 func (c *certificate) config() *tls.Config {

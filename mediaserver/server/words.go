@@ -52,6 +52,12 @@ func wordsPlaces(files *budget.Budget) int {
 // refuse tells a connection why there is no place for it, if there is one for
 // that, and closes it. It does not wait.
 func (s *Server) refuse(nc net.Conn, why *session.Refusal) {
+	s.inWords(nc, func() { s.sayNoPlace(nc, why) })
+}
+
+// inWords has a connection refused in words, if there is a place for that, and closes
+// it where there is none. It does not wait.
+func (s *Server) inWords(nc net.Conn, say func()) {
 	from := nc.RemoteAddr().String()
 	if !s.words.addresses.Come(from) {
 		nc.Close()
@@ -67,11 +73,16 @@ func (s *Server) refuse(nc net.Conn, why *session.Refusal) {
 	s.sessions.Go(func() {
 		defer func() { <-s.words.places }()
 		defer s.words.addresses.Go(from)
-		// What is wrong is counted where it is refused: once.
-		session.New(nc, noPlace{why}, session.Config{
-			RTMP: rtmp.Config{HandshakeTimeout: wordsTimeout}, ConnectTimeout: wordsTimeout, Budgets: s.cfg.Budgets,
-		}).Serve()
+		say()
 	})
+}
+
+// sayNoPlace tells a client of RTMP why there is no place for it.
+func (s *Server) sayNoPlace(nc net.Conn, why *session.Refusal) {
+	// What is wrong is counted where it is refused: once.
+	session.New(nc, noPlace{why}, session.Config{
+		RTMP: rtmp.Config{HandshakeTimeout: wordsTimeout}, ConnectTimeout: wordsTimeout, Budgets: s.cfg.Budgets,
+	}).Serve()
 }
 
 // noPlace is the Directory of those for whom there is no place.

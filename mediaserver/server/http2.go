@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// boundsHTTP2 is what a client may have of HTTP/2 [RFC 9113], beside what net/http does
+// by itself against clients that reset streams as fast as they open them, and make it
+// answer. Nobody sends a body here.
+func boundsHTTP2() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams: 100, // the least that is recommended [§6.5.2]
+		MaxReadFrameSize:     maxHeader, MaxDecoderHeaderTableSize: 4 << 10, MaxEncoderHeaderTableSize: 4 << 10,
+		MaxReceiveBufferPerConnection: 64 << 10, MaxReceiveBufferPerStream: 16 << 10,
+		SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 20 * time.Second,
+	}
+}
+
+// webClient is a connection of HTTP by TLS.
+type webClient struct {
+	state func() tls.ConnectionState
+	busy  atomic.Bool // a request has the connection's own place
+}
+
+// clientKey is what a request's context has its webClient under.
+type clientKey struct{}
+
+// withClient is http.Server.ConnContext.
+func withClient(ctx context.Context, nc net.Conn) context.Context {
+	if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return context.WithValue(ctx, clientKey{}, &webClient{state: t.ConnectionState})
+	}
+	return ctx
+}
+
+// paidFor has each request of a connection of HTTP/2 count as a connection as long as it
+// is answered: by HTTP/1.1 it would have been one. One of them has the place of the
+// connection itself.
+func (s *Server) paidFor(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := r.Context().Value(clientKey{}).(*webClient)
+		if !ok {
+			h.ServeHTTP(w, r)
+			return
+		}
+		if r.TLS == nil { // net/http did not see it
+			state := c.state()
+			r.TLS = &state
+		}
+		if r.ProtoMajor > 1 {
+			if c.busy.CompareAndSwap(false, true) {
+				defer c.busy.Store(false)
+			} else {
+				if why := s.enter(r.RemoteAddr, 0, nil); why != nil {
+					w.Header().Set("Retry-After", "10")
+					http.Error(w, why.Reason, http.StatusServiceUnavailable)
+					return
+				}
+				defer s.leave(r.RemoteAddr, 0)
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// insideTLS is a connection inside of what a request by TLS has opened.
+type insideTLS struct {
+	net.Conn
+	state tls.ConnectionState
+}
+
+// ConnectionState is that of the request's connection.
+func (c *insideTLS) ConnectionState() tls.ConnectionState { return c.state }
