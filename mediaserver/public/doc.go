@@ -3,7 +3,7 @@
 //
 // Applications own the paths: a stream is at /APPLICATION/INSTANCE/NAME with what its
 // way adds. What is the server's own lies under /-/. Pages of other origins use it as
-// far as [Origins] says.
+// far as [Origins] says, and movies of Flash Player as [PolicyFile] does.
 //
 // It decides neither who may watch nor where a stream is, takes no stream apart, and
 // shows nothing of the server's inside: that is on the control port (package web).

@@ -20,6 +20,8 @@ type Options struct {
 	SDK http.Handler
 	// Watch serves the page of a stream, and what is below WatchPath.
 	Watch http.Handler
+	// Policy says which movies of Flash Player may use the server.
+	Policy PolicyFile
 	// Streams serves what is not under /-/.
 	Streams http.Handler
 	// Origins says which pages may use what is at a path; at RTMPPath, those that may
@@ -45,11 +47,13 @@ const (
 //	/-/sdk/   the JavaScript SDK: flashpod.js, flashpod.d.ts
 //	/-/watch/ a page for each stream
 //	/-/       nothing else yet
+//	/crossdomain.xml  the policy file of Flash Player
 //	/         all else: Options.Streams
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(RTMPPath, o.rtmp)
 	mux.Handle(SDKPath, o.SDK)
+	mux.Handle(PolicyPath, o.Policy)
 	mux.Handle(WatchPath, o.Watch)
 	mux.HandleFunc("/-/", func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, and its client for web pages at %sflashpod.js", r.URL.Path, WatchPath, RTMPPath, SDKPath), http.StatusNotFound)
@@ -66,10 +70,11 @@ func Handler(o Options) http.Handler {
 	return strict(mux)
 }
 
-// strict has no answer taken for what it does not say it is.
+// strict has no answer taken for what it does not say it is, nor for a policy file.
 func strict(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("X-Permitted-Cross-Domain-Policies", "master-only")
 		h.ServeHTTP(w, r)
 	})
 }

@@ -37,6 +37,11 @@ type Config struct {
 	// 16 KiB of a connection cost nothing.
 	Answers *budget.Budget
 
+	// Policy is what a server answers to Flash Player when it asks, in place of a
+	// handshake, whose movies may connect: a policy file with its zero byte behind it.
+	// Nil: that is no RTMP.
+	Policy func() []byte
+
 	// TLS is how a client of an rtmps URL trusts its server; nil: as the
 	// system does.
 	TLS *tls.Config

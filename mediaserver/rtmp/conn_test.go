@@ -331,6 +331,7 @@ var handshakeCases = []struct {
 	{"nothing", nil, ErrNoData},
 	{"HTTP", []byte("GET / HTTP/1.1\r\n"), ErrNotRTMP},
 	{"TLS", []byte{0x16, 3, 1}, ErrNotRTMP},
+	{"a policy file where there is none", []byte(policyRequest), ErrNotRTMP},
 	{"RTMPE", []byte{6}, ErrEncrypted},
 	{"RTMPE with XTEA", []byte{8}, ErrEncrypted},
 	{"RTMPE with Blowfish", []byte{9}, ErrEncrypted},

@@ -15,6 +15,9 @@ var (
 	ErrNoData = errors.New("no data")
 	// ErrNotRTMP says that the first byte belongs to another protocol.
 	ErrNotRTMP = errors.New("this is no RTMP")
+	// ErrPolicyRequest says that the peer is no client yet: it has asked for a policy
+	// file, and was answered.
+	ErrPolicyRequest = errors.New("it asked for a policy file")
 	// ErrEncrypted says that the peer wants RTMPE.
 	ErrEncrypted = errors.New("RTMPE is not supported: use plain RTMP, or RTMPS")
 	// ErrProtocol says that the peer broke the rules of the protocol.

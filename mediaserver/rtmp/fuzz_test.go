@@ -63,6 +63,9 @@ func FuzzHandshake(f *testing.F) {
 	for _, c := range handshakeCases {
 		f.Add(c.send, []byte{}, byte(0))
 	}
+	for _, asks := range []string{policyRequest, policyRequest[:12], policyRequest + policyRequest, "<policy-file-request/>\n"} {
+		f.Add([]byte(asks), []byte{0, 7}, byte(0))
+	}
 	whole := append([]byte{3}, make([]byte, 2*packetSize)...)
 	for sign := range byte(4) {
 		f.Add(whole, []byte{0, 7}, sign)
@@ -79,9 +82,17 @@ func FuzzHandshake(f *testing.F) {
 		}
 		for _, client := range []bool{false, true} {
 			peer := &pieces{rest: b, cuts: cuts}
-			c := newConn(peer, Config{}, client)
+			c := newConn(peer, Config{Policy: func() []byte { return []byte("policy\x00") }}, client)
 			err := c.Handshake()
+			asks := !client && bytes.HasPrefix(b, []byte(policyRequest))
+			if asks != errors.Is(err, ErrPolicyRequest) {
+				t.Fatalf("client %v: %v", client, err)
+			}
 			switch {
+			case asks:
+				if string(peer.written) != "policy\x00" || c.received.Load() > 1+packetSize {
+					t.Fatalf("%q is answered to a request for a policy file, of which %d bytes are taken", peer.written, c.received.Load())
+				}
 			case err == nil:
 				if len(peer.written) != handshakeBytes || c.sent.Load() != handshakeBytes || c.received.Load() != handshakeBytes || len(peer.rest) != len(b)-handshakeBytes {
 					t.Fatalf("client %v: %d bytes sent, %d taken of %d", client, len(peer.written), c.received.Load(), len(b))

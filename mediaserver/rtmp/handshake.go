@@ -15,8 +15,8 @@ import (
 const protocolVersion = 3
 
 // Handshake exchanges the handshake that everything else comes after [SPEC
-// §5.2]. It fails with ErrNoData, ErrNotRTMP, ErrEncrypted, or an error of the
-// network.
+// §5.2]. It fails with ErrNoData, ErrNotRTMP, ErrEncrypted, ErrPolicyRequest, or an error
+// of the network.
 //
 // A client that signs its half (see digest.go) is answered in kind, any other
 // with the simple form.
@@ -74,6 +74,9 @@ func (c *Conn) serverHandshake() error {
 			return ErrNoData
 		}
 		return err
+	}
+	if byte(version) == policyRequest[0] && c.cfg.Policy != nil {
+		return c.answerPolicyRequest(from)
 	}
 	if err := checkVersion(byte(version)); err != nil {
 		return err

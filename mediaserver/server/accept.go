@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
@@ -94,12 +95,14 @@ const tellFloodEvery = 10 * time.Second
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.goes(nc)
-	s.converse(nc, "")
+	s.converse(nc, "", s.socketPolicy(nc))
 }
 
 // converse has a session with a client, of a web page where that needs to be let in.
-func (s *Server) converse(nc net.Conn, origin string) {
-	one := session.New(nc, s, session.Config{Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle, Origin: origin})
+// policy is what Flash Player is answered that asks whose movies may be clients; nil:
+// it is not.
+func (s *Server) converse(nc net.Conn, origin string, policy func() []byte) {
+	one := session.New(nc, s, session.Config{RTMP: rtmp.Config{Policy: policy}, Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle, Origin: origin})
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
 	s.mu.Unlock()

@@ -12,6 +12,10 @@
 // one connection of HTTP/2 count as so many connections. Such answers have no
 // Strict-Transport-Security: browsers would not come to the ports without TLS any more.
 //
+// Flash Player is told whose movies may use the server, by HTTP and at the ports of
+// RTMP, where its question comes in place of a handshake: whoever may use every
+// instance, as its policy files are for a host.
+//
 // It owns sockets, the data folder's lock, the publish keys and the certificate.
 // Keys and certificate are files that others change while it runs, well or
 // badly: it looks at them every second, and neither keeps it from serving what

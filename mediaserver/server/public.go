@@ -24,6 +24,7 @@ type publicPort struct {
 	listener net.Listener
 	secure   *handed // clients by TLS that speak HTTP; nil: there are none
 	origins  origins
+	policy   public.PolicyFile
 	http     *http.Server
 	hls      *hls.Handler
 	flv      *httpflv.Handler
@@ -47,12 +48,13 @@ func (p *publicPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) listenPublic() error {
-	if s.cfg.WebAddress == "" {
-		return nil
-	}
 	var err error
 	if s.public.origins, err = newOrigins(s.cfg.WebOrigins, s.docs); err != nil {
 		return err
+	}
+	s.public.policy = public.NewPolicyFile(s.allowedByAll())
+	if s.cfg.WebAddress == "" {
+		return nil
 	}
 	ln, err := net.Listen("tcp", s.cfg.WebAddress)
 	if err != nil {
@@ -81,7 +83,7 @@ func (s *Server) servePublic(failed chan<- error) {
 	p.mp4 = httpmp4.New(house{s}, httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
 	p.flv = httpflv.New(house{s}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
 	p.http = &http.Server{
-		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt}),
+		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt, Policy: p.policy}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
 		HTTP2:    boundsHTTP2(), ConnContext: withClient,
@@ -175,7 +177,7 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 	if r.TLS != nil {
 		nc = &insideTLS{nc, *r.TLS}
 	}
-	s.converse(nc, s.pageOf(r))
+	s.converse(nc, s.pageOf(r), nil)
 }
 
 // stopPublic has nobody come any more. Who watches a live stream is to go elsewhere; who

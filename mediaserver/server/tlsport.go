@@ -57,7 +57,7 @@ func (s *Server) serveTLS(nc net.Conn) {
 		s.public.secure.give(t)
 	default:
 		defer goes()
-		s.converse(t, "")
+		s.converse(t, "", s.socketPolicy(nc))
 	}
 }
 

@@ -29,6 +29,9 @@ func TestWhoNeverConnects(t *testing.T) {
 		{"stops before the end of the handshake", hello[:2000], "handshake failed", forHandshake},
 		{"stops behind the handshake", hello, "never connected to an instance", forConnect},
 		{"stops in connect", rtmp.AppendChunks(hello, say(0, "connect", nil), 128)[:len(hello)+20], "never connected to an instance", forConnect},
+		{"stops in the request for a policy file", []byte("<policy-file"), "handshake failed", forHandshake},
+		{"asks for a policy file", []byte("<policy-file-request/>\x00"), "asked for a policy file", 0},
+		{"asks for something else", []byte("<policy-file-request/>\n"), "handshake failed", 0},
 		{"wants RTMPE", append([]byte{6}, hello[1:]...), "handshake failed", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -38,7 +41,7 @@ func TestWhoNeverConnects(t *testing.T) {
 				defer far.Close()
 				refused := make(chan string, 10)
 				s := session.New(near, newDesk(), session.Config{
-					RTMP:           rtmp.Config{HandshakeTimeout: forHandshake},
+					RTMP:           rtmp.Config{HandshakeTimeout: forHandshake, Policy: func() []byte { return []byte("<policy/>\x00") }},
 					ConnectTimeout: forConnect,
 					Refused:        func(reason string) { refused <- reason },
 				})

@@ -191,6 +191,11 @@ func (s *Session) Serve() {
 			log.Debug("closed before the handshake")
 			return
 		}
+		if errors.Is(err, rtmp.ErrPolicyRequest) {
+			s.cfg.Refused("asked for a policy file")
+			log.Debug("asked for a policy file")
+			return
+		}
 		s.cfg.Refused("handshake failed")
 		log.Warn("handshake failed", "err", err)
 		return
