@@ -218,18 +218,20 @@ func (h *handed) Close() error {
 func (h *handed) Addr() net.Addr { return h.addr }
 
 // withHTTP is a configuration that agrees on a protocol of HTTP with clients that name
-// one, and on nothing with others: they are not refused.
-func withHTTP(cfg *tls.Config) *tls.Config {
-	http := cfg.Clone()
+// one, and on nothing with others, for whom it is rtmps: they are not refused. Keys of
+// tickets are those of the configuration that a listener has, so that it is the one
+// with tickets.
+func withHTTP(rtmps *tls.Config) *tls.Config {
+	http := rtmps.Clone()
 	http.NextProtos = httpProtocols
 	http.SessionTicketsDisabled = false // pages connect often
-	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	http.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		for _, p := range hello.SupportedProtos {
 			if slices.Contains(httpProtocols, p) {
-				return http, nil
+				return nil, nil // the one that is
 			}
 		}
-		return nil, nil // the one that is
+		return rtmps, nil
 	}
-	return cfg
+	return http
 }

@@ -314,3 +314,39 @@ func TestDrainWithoutAWord(t *testing.T) {
 	}
 	awaitNobody(t, s)
 }
+
+// Clients of HTTP go on with what they have agreed on before; those of RTMP are given no
+// ticket, which some of them take for an error.
+func TestTicketsAreOfHTTP(t *testing.T) {
+	t.Parallel()
+	s, _ := runWith(t, both(t), open)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for name, offers := range map[string][]string{"HTTP": {"http/1.1"}, "RTMP": nil} {
+			cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: offers, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(1), ServerName: "one.example"}
+			for i := range 2 {
+				d := tls.Dialer{NetDialer: &net.Dialer{Timeout: servertest.Patience}, Config: cfg}
+				nc, err := d.DialContext(t.Context(), "tcp", s.RTMPSAddr().String())
+				if err != nil {
+					t.Fatalf("%s %s: %v", name, tls.VersionName(version), err)
+				}
+				if got := nc.(*tls.Conn).ConnectionState().DidResume; got != (i == 1 && offers != nil) {
+					t.Errorf("%s %s, connection %d: resumed %v", name, tls.VersionName(version), i, got)
+				}
+				if offers != nil { // what it is answered has the ticket before it
+					_ = nc.SetDeadline(time.Now().Add(servertest.Patience))
+					if _, err := io.WriteString(nc, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+						t.Fatal(err)
+					}
+					answer, err := http.ReadResponse(bufio.NewReader(nc), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					answer.Body.Close()
+				}
+				if err := nc.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}

@@ -1,5 +1,5 @@
-// Package selfsigned makes certificates that end-to-end tests serve RTMPS
-// with. No client that looks at certificates trusts them.
+// Package selfsigned makes certificates that end-to-end tests serve RTMPS and HTTPS
+// with. A client that looks at certificates trusts one only where it is told to.
 package selfsigned
 
 import (
