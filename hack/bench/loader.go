@@ -35,6 +35,7 @@ type player struct {
 	parse *parser
 	hear  func(*player, message) // nil: it does not listen
 	send  func(b []byte) error   // by TLS; nil: to its socket
+	pulse func() error           // says that it lives, now and then; nil: it need not
 
 	got, acked uint64 // bytes
 	base       uint64 // got, when a measurement began
@@ -223,6 +224,10 @@ func (l *loader) read(p *player) error {
 func (l *loader) heard(p *player, b []byte, listens bool) error {
 	l.now = clock()
 	p.got += uint64(len(b))
+	if p.pulse != nil && p.got-p.acked >= ackEvery {
+		p.acked = p.got
+		return p.pulse()
+	}
 	if p.words != nil && p.got-p.acked >= ackEvery {
 		p.acked = p.got
 		if err := p.say(ackWords(p.got)); err != nil {

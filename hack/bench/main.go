@@ -26,7 +26,7 @@ var rows = []row{
 	{"many", "9,000 players on one core: every byte, nobody dropped, memory a player", manyRow},
 	{"balanced", "500 players at the default: added latency, CPU per MB against nginx-rtmp", balancedRow},
 	{"audience", "latency and round interval as the audience grows", audienceRow},
-	{"tls", "1,000 players by TLS against as many plain ones", tlsRow},
+	{"tls", "1,000 players by TLS, and viewers by HTTPS and HTTP/2, against as many plain ones", tlsRow},
 	{"web", "3,000 viewers by HTTP-FLV and in WebSockets against as many RTMP players, and every byte", webRow},
 	{"hls", "400 viewers of low-latency HLS, and as many RTMP players", hlsRow},
 	{"cores", "two cores against one", coresRow},

@@ -22,39 +22,55 @@ import (
 // tlsPairs is how often plain and TLS players take turns.
 const tlsPairs = 3
 
-// tlsRow holds players by TLS against plain ones of the same server, in turns.
+// sealedWays are the ways by TLS. What is plain is RTMP.
+var sealedWays = []struct {
+	name string
+	add  func(l *loader, t *target, words []byte) error
+}{
+	{"TLS", func(l *loader, t *target, words []byte) error { return l.addSecure(t.secure, words) }},
+	{"HTTP-FLV over TLS", func(l *loader, t *target, _ []byte) error { return l.addSecureWeb(t.secure, byOne) }},
+	{"HTTP-FLV over HTTP/2", func(l *loader, t *target, _ []byte) error { return l.addSecureWeb(t.secure, byTwo) }},
+}
+
+// tlsRow holds players by TLS, and viewers by HTTPS, against plain players of the same
+// server, in turns.
 func tlsRow(b *bench) ([]result, error) {
 	n := b.players(1000)
 	var out []result
 	for _, latency := range []string{"Balanced", "Throughput"} {
-		r := result{what: fmt.Sprintf("CPU per MB to %d players by TLS, %s", n, latency), target: "below 2.00×"}
-		var plain, sealed, ratios []float64
-		var plainRSS, sealedRSS int64
+		costs, memory := make([][]float64, 1+len(sealedWays)), make([]int64, 1+len(sealedWays))
 		for range tlsPairs {
-			p, prss, err := b.audienceBy(latency, n, false)
-			if err != nil {
-				return out, err
+			for i := range costs {
+				us, rss, err := b.audienceBy(latency, n, i-1)
+				if err != nil {
+					return out, err
+				}
+				costs[i], memory[i] = append(costs[i], us), rss
 			}
-			s, srss, err := b.audienceBy(latency, n, true)
-			if err != nil {
-				return out, err
-			}
-			plain, sealed, ratios = append(plain, p), append(sealed, s), append(ratios, s/p)
-			plainRSS, sealedRSS = prss, srss
 		}
-		r.ratio = median(ratios)
-		r.figure, r.floor = fmt.Sprintf("%.0f µs", median(sealed)), fmt.Sprintf("plain %.0f", median(plain))
-		r.verdict = judge(r.ratio < 2)
-		out = append(out, r, result{
-			what:   fmt.Sprintf("memory a player by TLS, all of the server's divided, %s", latency),
-			figure: kb(float64(sealedRSS) / float64(n)), floor: "plain " + kb(float64(plainRSS)/float64(n)),
-		})
+		for i, w := range sealedWays {
+			var ratios []float64
+			for k, us := range costs[i+1] {
+				ratios = append(ratios, us/costs[0][k])
+			}
+			r := result{
+				what:   fmt.Sprintf("CPU per MB to %d players by %s, %s", n, w.name, latency),
+				figure: fmt.Sprintf("%.0f µs", median(costs[i+1])), floor: fmt.Sprintf("plain %.0f", median(costs[0])),
+				target: "below 2.00×", ratio: median(ratios),
+			}
+			r.verdict = judge(r.ratio < 2)
+			out = append(out, r, result{
+				what:   fmt.Sprintf("memory a player by %s, all of the server's divided, %s", w.name, latency),
+				figure: kb(float64(memory[i+1]) / float64(n)), floor: "plain " + kb(float64(memory[0])/float64(n)),
+			})
+		}
 	}
 	return out, nil
 }
 
-// audienceBy is CPU per MB of media and memory with n players of one stream.
-func (b *bench) audienceBy(latency string, n int, secure bool) (us float64, rss int64, err error) {
+// audienceBy is CPU per MB of media and memory with n players of one stream, by one of
+// sealedWays, or plain for -1.
+func (b *bench) audienceBy(latency string, n, way int) (us float64, rss int64, err error) {
 	t, err := b.serveTLS(latency)
 	if err != nil {
 		return 0, 0, err
@@ -68,10 +84,10 @@ func (b *bench) audienceBy(latency string, n int, secure bool) (us float64, rss 
 		return 0, 0, err
 	}
 	words := playWords("s", -2000)
-	if secure {
+	if way >= 0 {
 		for range n {
-			if err := a.load.addSecure(t.secure, words); err != nil {
-				return 0, 0, err
+			if err := sealedWays[way].add(a.load, t, words); err != nil {
+				return 0, 0, fmt.Errorf("by %s: %w", sealedWays[way].name, err)
 			}
 			a.load.step(0) // players that are connected already take what they are sent
 		}
@@ -92,7 +108,7 @@ func (b *bench) serveTLS(latency string) (*target, error) {
 	if err := writeCertificate(cert, key); err != nil {
 		return nil, err
 	}
-	return b.serveWith(latency, []string{"--rtmps-address", "127.0.0.1:0", "--tls-cert-file", cert, "--tls-key-file", key})
+	return b.serveWith(latency, []string{"--web-address", "127.0.0.1:0", "--rtmps-address", "127.0.0.1:0", "--tls-cert-file", cert, "--tls-key-file", key})
 }
 
 func writeCertificate(certFile, keyFile string) error {
