@@ -10,6 +10,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/server"
+	"flashpod.dev/flashpod/mediaserver/web/console"
 )
 
 // banner tells a person what is served where, with lines to paste.
@@ -61,6 +62,8 @@ func banner(w io.Writer, s *server.Server, version string) {
 		fmt.Fprintf(w, "\n  %s/%s[/INSTANCE]\n    folder      %s\n    script      %s\n", rtmp, a.Name, a.Folder, script)
 	}
 	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
+	// As keys, its tokens are never printed.
+	fmt.Fprintf(w, "  http://%s%s  the console; its token: cat '%s'\n", dialable(s.HTTPAddr()), console.Path, s.ConsoleToken(console.Admin))
 	if a := s.WebAddr(); a != nil {
 		fmt.Fprintf(w, "  ws://%s%s  RTMP for web pages\n", dialable(a), public.RTMPPath)
 		if a := s.RTMPSAddr(); a != nil {

@@ -38,6 +38,12 @@ Where spec.onDemandInstances is true, any other instance of the application star
 at its first connect, and is unloaded when nobody has used it for
 spec.idle.unloadAfter (20m). One manifest of an application may say so.
 
+At --http-address, /-/console/ is a page on which people look at the server, and
+change it: who shows the token of admins also ends clients, unloads instances, deletes
+recordings and has the server end. Tokens are in the files admin and viewer of
+--console-tokens; those that are replaced let nobody in any more, and who was let in
+by one has to show the new one.
+
 Where a manifest has spec.web, web pages and HTTP players connect to --web-address,
 those pages too that spec.web.allowedOrigins names, to that instance.
 
@@ -97,7 +103,7 @@ func serveCommand(version string) *cobra.Command {
 		},
 	}
 	s.addTo(cmd.Flags())
-	for _, folder := range []string{"data", "applications", "script-folder", "script-library"} {
+	for _, folder := range []string{"data", "applications", "script-folder", "script-library", "console-tokens"} {
 		_ = cmd.MarkFlagDirname(folder)
 	}
 	return cmd
@@ -116,7 +122,8 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as 127.0.0.1:443: RTMPS and, with --web-address, HTTPS (default: nowhere)")
 	f.StringVar(&s.cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
 	f.StringVar(&s.cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
-	f.StringVar(&s.cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the list of recordings are served; port 0 takes any free port")
+	f.StringVar(&s.cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics, the list of recordings and the console are served; port 0 takes any free port")
+	f.StringVar(&s.cfg.ConsoleTokens, "console-tokens", "", "folder with the tokens of the console at --http-address, in the files admin and viewer; read again when they change, and may come later (default: console in --data, with tokens that are made)")
 	f.StringVar(&s.cfg.WebAddress, "web-address", "", "where web pages and HTTP players connect, such as 127.0.0.1:8088: HLS, HTTP-FLV, recordings as MP4, and RTMP in a WebSocket; port 0 takes any free port (default: 127.0.0.1:8088 where a manifest has spec.web, else nowhere; empty: nowhere)")
 	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use all at --web-address beside those from this server's addresses and those of a manifest's spec.web, such as https://example.org, or * for all; may be repeated")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")

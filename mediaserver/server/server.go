@@ -22,6 +22,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
+	"flashpod.dev/flashpod/mediaserver/web/console"
 )
 
 // Config is what the command line says. Data is required, or Applications.
@@ -50,6 +51,11 @@ type Config struct {
 	// one; it is read again when it changes, and may be missing until then.
 	// Empty: a key per instance is made and kept under Data.
 	PublishKeyFile string
+
+	// ConsoleTokens is a folder with the tokens of the console, in the files admin and
+	// viewer; they are read again as they change, and who has none does not get in. Empty:
+	// both are made and kept under Data.
+	ConsoleTokens string
 
 	// Applications is a folder of applications as Flash Media Server had them, each of
 	// which is served but for those that a manifest is about, with what is recorded in
@@ -138,9 +144,14 @@ type Server struct {
 	web        *http.Server
 	public     publicPort
 	sittings   *sittings // of viewers by HTTP
+	console    *console.Console
+	lines      *console.Lines
 	debug      debugging
 
-	draining   atomic.Bool
+	draining atomic.Bool
+	// drained is closed when an operator has the server drain.
+	drained    chan struct{}
+	drainAsked func()
 	open       atomic.Int64 // connections
 	addresses  *budget.Addresses
 	perAddress int // that each may have, where it is bounded
@@ -216,9 +227,12 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		addresses:  budget.NewAddresses(perAddress, shared),
 		perAddress: perAddress,
 		words:      newWords(cfg.Budgets.Files, perAddress, shared),
+		lines:      console.NewLines(),
+		drained:    make(chan struct{}),
 		conns:      map[*session.Session]struct{}{},
 		refused:    map[string]uint64{},
 	}
+	s.drainAsked = sync.OnceFunc(func() { close(s.drained) })
 	if err := s.lockApplications(); err != nil {
 		_ = unlock() // whatever becomes of it, nothing was begun
 		return nil, err
@@ -317,8 +331,8 @@ func (s *Server) RTMPSAddr() net.Addr {
 // HTTPAddr is the address listened on, with the real port.
 func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 
-// Run serves until ctx ends, then drains: readiness fails, no connection is
-// accepted, clients are told to go, recordings are finished. It returns nil
+// Run serves until ctx ends, or an operator says so at the console, then drains:
+// readiness fails, no connection is accepted, clients are told to go, recordings are finished. It returns nil
 // after a clean end, or the error of a listener that failed.
 func (s *Server) Run(ctx context.Context) error {
 	s.serveDebug()
@@ -339,6 +353,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+	case <-s.drained:
 	case err = <-failed:
 	}
 	s.drain()

@@ -61,12 +61,14 @@ func (s *Server) listenWeb() error {
 		files.Give(int64(places))
 		return listenError("HTTP", "--http-address", s.cfg.HTTPAddress, err)
 	}
+	s.makeConsoleTokens()
 	s.http = newPlaces(ln, places, func() { s.count("HTTP connection made room for another") })
 	return nil
 }
 
 // serveWeb serves HTTP until closeWeb is called.
 func (s *Server) serveWeb(failed chan<- error) {
+	s.console = s.newConsole()
 	s.web = s.http.server(web.Handler(s, s.webOptions()))
 	s.web.WriteTimeout = writeTimeout
 	s.web.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
@@ -79,6 +81,7 @@ func (s *Server) serveWeb(failed chan<- error) {
 
 func (s *Server) closeWeb() {
 	s.web.Close()
+	s.console.Close()
 	s.cfg.Budgets.Files.Give(int64(s.http.max))
 }
 
@@ -91,7 +94,7 @@ func (s *Server) webOptions() web.Options {
 	}
 	return web.Options{
 		Version: s.cfg.Version, Names: distinct(names), Domains: distinct(domains),
-		Guesses: s.cfg.Budgets.Guesses, Log: s.log,
+		Guesses: s.cfg.Budgets.Guesses, Console: s.console, Log: s.log,
 	}
 }
 

@@ -103,6 +103,9 @@ func (d *desk) look(f func(context.Context, *http.Request) (any, error)) http.Ha
 	}
 }
 
+// Status is the HTTP status that an error about recordings or instances has.
+func Status(err error) int { return statusOf(err) }
+
 func statusOf(err error) int {
 	var f *failure
 	var notServed *catalogue.NotServedError

@@ -58,8 +58,13 @@ type Options struct {
 	// Guesses counts wrong keys, so that answers to them slow down; nil: they do
 	// not.
 	Guesses *budget.Guesses
+	// Console serves what is below ConsolePath; nil: nothing is there.
+	Console http.Handler
 	Log     *slog.Logger // default: none
 }
+
+// ConsolePath is where the console is.
+const ConsolePath = "/-/console/"
 
 // Handler serves:
 //
@@ -69,6 +74,7 @@ type Options struct {
 //	/recordings  recorded streams: as JSON
 //	/instances   instances that run, what is in them: as JSON
 //	/script-errors  the last errors of server-side scripts: as JSON
+//	/-/console/  the page on which people look at the server, and change it
 //	/            a list of the above and of what is served
 //
 // A request that is addressed to another name than those it has, or has a body,
@@ -106,6 +112,9 @@ func Handler(src Source, opts Options) http.Handler {
 	run := instancesHandler(src.Instances, opts.Guesses, log)
 	mux.Handle("/instances", run)
 	mux.Handle("/instances/", run)
+	if opts.Console != nil {
+		mux.Handle(ConsolePath, opts.Console)
+	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
 	return NamedOnly(opts.Names, opts.Domains, withoutBody(mux))
 }
@@ -117,5 +126,5 @@ func index(w http.ResponseWriter, src Source, version string) {
 		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players of them, %d of recorded streams, %d recordings being written\n",
 			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Playbacks, s.Recordings)
 	}
-	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n/instances   instances that run, as JSON\n")
+	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n/instances   instances that run, as JSON\n/-/console/  a page that shows all this\n")
 }

@@ -1,0 +1,73 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// actionTime is how long a change may take that is waited for.
+const actionTime = 30 * time.Second
+
+// acts has a change logged, with who wanted it.
+func (c *Console) acts(r *http.Request, what string, args ...any) {
+	c.log.Info("the console: "+what, append(args, "address", r.RemoteAddr)...)
+}
+
+func (c *Console) kick(w http.ResponseWriter, r *http.Request, _ *login) {
+	app, name, client := r.PathValue("application"), r.PathValue("instance"), r.PathValue("client")
+	err := c.src.Kick(app, name, client)
+	if err == nil {
+		c.acts(r, "a client's connection is ended", "application", app, "instance", name, "client", client)
+	}
+	c.done(w, r, err)
+}
+
+func (c *Console) unload(w http.ResponseWriter, r *http.Request, _ *login) {
+	app, name := r.PathValue("application"), r.PathValue("instance")
+	ctx, cancel := context.WithTimeout(r.Context(), actionTime)
+	defer cancel()
+	c.acts(r, "an instance is unloaded", "application", app, "instance", name)
+	c.done(w, r, c.src.Unload(ctx, app, name))
+}
+
+func (c *Console) remove(w http.ResponseWriter, r *http.Request, _ *login) {
+	app, name, stream := r.PathValue("application"), r.PathValue("instance"), r.PathValue("name")
+	ctx, cancel := context.WithTimeout(r.Context(), actionTime)
+	defer cancel()
+	err := c.src.Delete(ctx, app, name, stream)
+	if err == nil {
+		c.acts(r, "a recording is deleted", "application", app, "instance", name, "stream", stream)
+	}
+	c.done(w, r, err)
+}
+
+func (c *Console) drain(w http.ResponseWriter, r *http.Request, _ *login) {
+	c.acts(r, "the server is drained")
+	c.done(w, r, nil)
+	_ = http.NewResponseController(w).Flush() // the answer goes before the server does
+	c.src.Drain()
+}
+
+// media serves a stream, live or recorded, to whoever has a session.
+func (c *Console) media(w http.ResponseWriter, r *http.Request, _ *login) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	if r.URL.Query().Get("download") == "1" {
+		h.Set("Content-Disposition", "attachment; filename="+strconv.Quote(fileName(path.Base(r.URL.Path))))
+	}
+	http.StripPrefix(strings.TrimSuffix(mediaPath, "/"), c.opts.Media).ServeHTTP(w, r)
+}
+
+// fileName is a name as a header may have it.
+func fileName(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || strings.ContainsRune(`"\/:*?<>|%`, c) {
+			return '_'
+		}
+		return c
+	}, name)
+}
