@@ -235,6 +235,9 @@ func (l *live) isEmpty() bool {
 func (l *live) end(length time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil {
+		return // it was closed meanwhile, or has failed: nothing is kept
+	}
 	s := l.open
 	l.open = nil
 	s.length = length
