@@ -61,7 +61,7 @@ bench: bin/flashpod ## measure the media server against the kernel's floor (abou
 	@bin/bench $(if $(ROWS),-rows $(ROWS)) $(if $(RESULTS),-results $(RESULTS))
 
 .PHONY: sdk
-sdk: ## build the JavaScript SDK, which the server embeds, from mediaserver/web/sdk/src
+sdk: ## build what the server embeds for browsers: the JavaScript SDK and the console, from mediaserver/web/{sdk,console}/src
 	@hack/sdk/sdk.sh build
 
 # TIME=20m is how long clients come and go, twice; SEED=n repeats what was random.
@@ -169,7 +169,7 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 	wait $$short || code=$$?; cat "$$log"; exit $$code
 
 .PHONY: test-sdk
-test-sdk: bin/flashpod ## test the JavaScript SDK against a real server, from Node.js and in Chromium, and see that its build is up to date
+test-sdk: bin/flashpod ## test the JavaScript SDK and the console against a real server, from Node.js and in Chromium, and see that their builds are up to date
 	@mkdir -p bin; code=0; hack/tools/packages.sh browser || code=$$?; \
 	if [[ $$code -eq 3 && -z "$${CI:-}" ]]; then \
 		echo "left out: test-sdk, because Chromium, Node.js and npm are not all installed and cannot be installed from here; as root \"hack/tools/packages.sh browser\" does it" | tee -a $(LEFT_OUT); \
@@ -177,7 +177,7 @@ test-sdk: bin/flashpod ## test the JavaScript SDK against a real server, from No
 	elif [[ $$code -ne 0 ]]; then \
 		exit $$code; \
 	fi; \
-	echo "testing the JavaScript SDK"; \
+	echo "testing the JavaScript SDK and the console"; \
 	hack/sdk/sdk.sh check; \
 	hack/sdk/sdk.sh test
 

@@ -1,0 +1,138 @@
+/** Recorded streams of an instance: to play, to take home, to delete. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import * as api from "./api.ts";
+import { Dialog, useActs } from "./acts.tsx";
+import { key } from "./feed.ts";
+import { bytes, date, length } from "./format.ts";
+import { Empty } from "./parts.tsx";
+import { readable } from "./preview.tsx";
+import { Table, type Column } from "./table.tsx";
+import type { Place, Recording } from "./types.ts";
+
+/** @param writing how many are being written: when that changes, the list has */
+export function Recordings({ place, writing }: { place: Place; writing: number }) {
+  const { may, ask } = useActs();
+  const [page, setPage] = useState<api.RecordingPage>();
+  const [error, setError] = useState<string>();
+  const [played, play] = useState<Recording>();
+  const asked = useRef(0);
+
+  /** Asks for the first page, or for the one after. */
+  const load = async (after?: string): Promise<void> => {
+    const mine = ++asked.current;
+    try {
+      const got = await api.recordings(place, after);
+      if (mine !== asked.current) return;
+      setError(undefined);
+      setPage((was) => (after === undefined || !was ? got : { ...got, recordings: [...was.recordings, ...got.recordings] }));
+    } catch (e) {
+      if (mine === asked.current) setError((e as Error).message);
+    }
+  };
+  useEffect(() => void load(), [writing]);
+
+  const columns: Column<Recording>[] = [
+    {
+      name: "Recording",
+      sort: (r) => r.name,
+      cell: (r) => (
+        <>
+          <span class="name">{r.name}</span>
+          {r.recording && <span class="badge rec">recording</span>}
+        </>
+      ),
+    },
+    { name: "Length", numeric: true, sort: (r) => r.seconds ?? -1, cell: (r) => (r.seconds === null ? "–" : length(r.seconds)) },
+    { name: "Size", numeric: true, sort: (r) => r.bytes, cell: (r) => bytes(r.bytes) },
+    { name: "Changed", numeric: true, long: true, sort: (r) => r.modified, cell: (r) => date(Date.parse(r.modified)) },
+    {
+      name: "Play, download, delete",
+      actions: true,
+      cell: (r) => (
+        <>
+          <button type="button" class="small" onClick={() => play(r)}>
+            Play<span class="hidden"> {r.name}</span>
+          </button>
+          <a class="button small" href={`${api.media(place, r.name, ".flv")}?download=1`} download>
+            FLV<span class="hidden"> of {r.name}, download</span>
+          </a>
+          <a class="button small" href={`${api.media(place, r.name, ".mp4")}?download=1`} download>
+            MP4<span class="hidden"> of {r.name}, download</span>
+          </a>
+          {may && (
+            <button
+              type="button"
+              class="small"
+              disabled={r.recording}
+              onClick={() =>
+                ask({
+                  title: `Delete ${r.name}?`,
+                  text: `The recording${r.seconds === null ? "" : ` of ${length(r.seconds)}`} (${bytes(r.bytes)}) is gone for good.`,
+                  verb: "Delete",
+                  do: async () => {
+                    await api.removeRecording(place, r.name);
+                    await load();
+                  },
+                  done: `${r.name} is deleted.`,
+                })
+              }
+            >
+              Delete…<span class="hidden"> {r.name}</span>
+            </button>
+          )}
+        </>
+      ),
+    },
+  ];
+  return (
+    <>
+      {error && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
+      {page ? <Table caption={`Recordings of ${key(place)}`} columns={columns} rows={page.recordings} id={(r) => r.name} empty="Nothing is recorded here." /> : !error && <Empty>Looking…</Empty>}
+      <div class="buttons">
+        {page?.after !== undefined && (
+          <button type="button" onClick={() => void load(page.after)}>
+            More
+          </button>
+        )}
+        <button type="button" onClick={() => void load()}>
+          Refresh
+        </button>
+      </div>
+      {played && <Player place={place} recording={played} close={() => play(undefined)} />}
+    </>
+  );
+}
+
+/** Plays a recording: as MP4, or by HLS where that cannot be. */
+function Player({ place, recording, close }: { place: Place; recording: Recording; close: () => void }) {
+  const [error, setError] = useState<string>();
+  const ways = ([".mp4", "/index.m3u8"] as const).map((how) => api.media(place, recording.name, how));
+  const failed = async (): Promise<void> => {
+    try {
+      const answer = await fetch(ways[1]!, { cache: "no-store" });
+      setError(answer.ok ? "This browser cannot play it. Download it, and play it with a player of yours." : readable((await answer.text()).trim()));
+    } catch {
+      setError("The server cannot be reached.");
+    }
+  };
+  return (
+    <Dialog title={recording.name} close={close} wide>
+      <div class="screen">
+        <video controls autoplay playsInline aria-label={`The recording ${recording.name}`}>
+          <source src={ways[0]} type="video/mp4" />
+          <source src={ways[1]} type="application/vnd.apple.mpegurl" onError={() => void failed()} />
+        </video>
+        <p role="status">{error}</p>
+      </div>
+      <div class="buttons">
+        <button type="button" onClick={close}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}
