@@ -28,6 +28,7 @@ func (s *Stream) Publish() (*Publisher, error) {
 	}
 	p := &Publisher{s: s, first: true}
 	s.publisher = p
+	s.counted = counted{since: time.Now(), before: s.log.published.Load()}
 	s.unpublishNotice = position{} // it would keep all that is published from now on
 	s.notice("NetStream.Play.PublishNotify", s.name+" is now published.", 0)
 	return p, nil
@@ -68,6 +69,7 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 		s.learn(&f.Payload, out.Timestamp)
 	}
 	s.put(&out, &f)
+	s.count(&out, &f)
 	return nil
 }
 

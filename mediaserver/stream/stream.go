@@ -85,6 +85,7 @@ type Stream struct {
 	clock     func() media.Timestamp   // ours, by which keyframes are waited for
 	encodings map[Encoding]int         // players that have them
 	awaited   map[*transition]struct{} // of players that want to go over to this one
+	counted   counted
 	cuts      cutter
 	cutsVideo bool // frames of the kind have come in this publication
 	cutsAudio bool

@@ -39,6 +39,7 @@ func (s *Stream) forget() {
 	s.key.Store(nil) // it is none for players of branches, who come to the stream's log
 	s.joinBranches()
 	s.hasVideo, s.hasAudio, s.pictures, s.headers = false, false, payload.Pictures{}, headers{}
+	s.counted.keyed, s.counted.apart = false, 0
 	s.seen, s.plays = tracks.Seen{}, false
 	s.cutsVideo, s.cutsAudio = false, false
 	s.cuts.renew()
