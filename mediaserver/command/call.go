@@ -80,7 +80,7 @@ func (c *call) run(cmd *cobra.Command, to, method string, words []string) error 
 		v = got[0]
 	}
 	if c.output == "json" {
-		return printJSON(cmd.OutOrStdout(), plain(v))
+		return printJSON(cmd.OutOrStdout(), amf.Plain(v))
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), text(v))
 	return err

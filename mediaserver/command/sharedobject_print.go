@@ -13,7 +13,7 @@ import (
 
 func (s *sharedObject) printValue(v amf.Value) error {
 	if s.output == "json" {
-		return printJSON(s.out, plain(v))
+		return printJSON(s.out, amf.Plain(v))
 	}
 	_, err := fmt.Fprintln(s.out, text(v))
 	return err
@@ -24,7 +24,7 @@ func (s *sharedObject) printSlots(slots map[string]amf.Value) error {
 	if s.output == "json" {
 		all := map[string]any{}
 		for name, v := range slots {
-			all[name] = plain(v)
+			all[name] = amf.Plain(v)
 		}
 		return printJSON(s.out, all)
 	}
@@ -46,7 +46,7 @@ type happening struct {
 
 func (s *sharedObject) printSync(one rtmp.Sync, v amf.Value) error {
 	if s.output == "json" {
-		return json.NewEncoder(s.out).Encode(happening{Code: string(one.Code), Name: one.Name, Value: plain(v)})
+		return json.NewEncoder(s.out).Encode(happening{Code: string(one.Code), Name: one.Name, Value: amf.Plain(v)})
 	}
 	line := string(one.Code)
 	if one.Name != "" {
@@ -63,7 +63,7 @@ func (s *sharedObject) printSend(handler string, args []amf.Value) error {
 	h := happening{Code: "send", Name: handler}
 	words := []string{"send", harmless(handler)}
 	for _, v := range args {
-		h.Args = append(h.Args, plain(v))
+		h.Args = append(h.Args, amf.Plain(v))
 		words = append(words, text(v))
 	}
 	if s.output == "json" {
