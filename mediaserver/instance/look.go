@@ -25,6 +25,7 @@ type ClientInfo struct {
 	Live              bool
 	Since             time.Time // when it was let in
 	BytesIn, BytesOut uint64
+	RoundTrip         time.Duration // of the last ping that was answered; 0: none was
 }
 
 // StreamInfo is a name that is published, played or waited for.
@@ -81,9 +82,19 @@ func (i *Instance) Clients(after string, limit int) (page []ClientInfo, more boo
 	for n, peer := range peers {
 		if peer != nil {
 			page[n].BytesIn, page[n].BytesOut = peer.Bytes()
+			page[n].RoundTrip = peer.Traffic().RoundTrip
 		}
 	}
 	return page, more
+}
+
+// PingAll asks clients for a sign of life, by which their RoundTrip is known later.
+func (i *Instance) PingAll(clients []string) {
+	for _, id := range clients {
+		if peer := i.seen.peerOf(id); peer != nil {
+			peer.Ping()
+		}
+	}
 }
 
 // Streams are the names in use, as Clients are.

@@ -202,3 +202,13 @@ func (o *Object) live() []named {
 	}
 	return all
 }
+
+// Newest goes through the slots, those that were changed last first, until f returns
+// false.
+func (o *Object) Newest(f func(name string, v Value) bool) {
+	for i := len(o.log.list) - 1; i >= 0; i-- {
+		if one := &o.log.list[i]; one.slot != nil && !f(one.name, one.slot.value) {
+			return
+		}
+	}
+}
