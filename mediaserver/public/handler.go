@@ -65,7 +65,7 @@ func Handler(o Options) http.Handler {
 		if o.Origins(r.URL.Path).share(w, r) || isWebSocket(r) && o.keepOut(w, r) {
 			return
 		}
-		o.Streams.ServeHTTP(late{w, http.NewResponseController(w)}, r)
+		o.Streams.ServeHTTP(Late(w), r)
 	})
 	return strict(mux)
 }
@@ -78,6 +78,10 @@ func strict(h http.Handler) http.Handler {
 		h.ServeHTTP(w, r)
 	})
 }
+
+// Late makes of an answer one that has its time from when it begins, as those of streams
+// need, wherever they are served.
+func Late(w http.ResponseWriter) http.ResponseWriter { return late{w, http.NewResponseController(w)} }
 
 // late gives an answer its time from when it begins: it may have been waited for.
 type late struct {

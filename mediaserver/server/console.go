@@ -10,6 +10,8 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/catalogue"
+	"flashpod.dev/flashpod/mediaserver/outlet"
+	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/web"
 	"flashpod.dev/flashpod/mediaserver/web/console"
 )
@@ -49,8 +51,13 @@ func (s *Server) newConsole() *console.Console {
 	return console.New(consoleSource{s}, console.Options{
 		Version: s.cfg.Version, Guesses: s.cfg.Budgets.Guesses, Lines: s.lines, Log: s.log,
 		Tokens:     func(role console.Role) (string, error) { return readKey(s.ConsoleToken(role)) },
-		Recordings: web.Recordings(s.Recordings, s.log),
+		Recordings: web.Recordings(s.Recordings, s.log), Media: http.HandlerFunc(s.showOperator),
 	})
+}
+
+// showOperator serves a stream, whoever may play it: a session of the console asks.
+func (s *Server) showOperator(w http.ResponseWriter, r *http.Request) {
+	s.public.ServeHTTP(public.Late(w), r.WithContext(outlet.AsOperator(r.Context())))
 }
 
 // consoleSource is the server as the console sees it: it implements console.Source.
@@ -111,15 +118,6 @@ func (c consoleSource) find(application, name string) (web.Running, error) {
 		}
 	}
 	return web.Running{}, &console.Error{Status: http.StatusNotFound, Reason: fmt.Sprintf("instance %.64s/%.64s does not run here", application, name)}
-}
-
-// Detail implements console.Source.
-func (c consoleSource) Detail(ctx context.Context, application, name string) (d console.Detail, ok bool) {
-	of, err := c.find(application, name)
-	if err != nil {
-		return d, false
-	}
-	return detailOf(ctx, of.Instance), true
 }
 
 // Kick implements console.Source.

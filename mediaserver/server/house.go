@@ -93,7 +93,7 @@ func (h house) Recording(r *http.Request, way outlet.Way, path string) (*outlet.
 	if err != nil {
 		return nil, err
 	}
-	rec, err := describe(file, v, way, path)
+	rec, err := describeFile(file, v, way, path)
 	if err == nil {
 		rec.Viewing, err = v.watch(false, file.Close)
 	}
@@ -113,8 +113,8 @@ func fileName(way outlet.Way, name string) string {
 	return name
 }
 
-// describe is what a way is told of a file.
-func describe(file *playback.File, v *webRequest, way outlet.Way, path string) (*outlet.Recording, error) {
+// describeFile is what a way is told of a file.
+func describeFile(file *playback.File, v *webRequest, way outlet.Way, path string) (*outlet.Recording, error) {
 	of, ok := file.Bytes.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {
 		return nil, fmt.Errorf("the file of %.100q cannot be looked at", v.name)

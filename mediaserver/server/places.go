@@ -3,10 +3,12 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
@@ -131,6 +133,14 @@ func (p *place) CloseWrite() error {
 		return c.CloseWrite()
 	}
 	return nil
+}
+
+// SyscallConn implements syscall.Conn, for whom the connection is a socket.
+func (p *place) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := p.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // answering notes that the place has a request that is being answered, or waits

@@ -73,15 +73,19 @@ func (s *Server) WebAddr() net.Addr {
 	return s.public.listener.Addr()
 }
 
+// openStreams makes what serves streams, for the public port and for the console.
+func (s *Server) openStreams() {
+	s.public.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
+	s.public.mp4 = httpmp4.New(house{s}, httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
+	s.public.flv = httpflv.New(house{s}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
+}
+
 // servePublic serves until the port is closed.
 func (s *Server) servePublic(failed chan<- error) {
 	p := &s.public
 	if p.listener == nil {
 		return
 	}
-	p.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
-	p.mp4 = httpmp4.New(house{s}, httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
-	p.flv = httpflv.New(house{s}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
 	p.http = &http.Server{
 		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt, Policy: p.policy}),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
@@ -199,10 +203,12 @@ func (s *Server) stopPublic() {
 
 // close ends what is still served. Requests that wait are answered before.
 func (p *publicPort) close() {
-	if p.http != nil {
+	if p.hls != nil {
 		p.hls.Close()
 		p.flv.Close()
 		p.mp4.Close()
+	}
+	if p.http != nil {
 		p.http.Close()
 	}
 }

@@ -107,7 +107,7 @@ func (p *program) make(name string, memory *budget.Budget, log *slog.Logger) fun
 	return func(i script.Instance) instance.Script {
 		cfg := p.config
 		cfg.Turn = func() script.Turn { return p.server.cfg.Budgets.Turns.For("") }
-		cfg.Name, cfg.Log, cfg.Limits.Pays = name, log, memory
+		cfg.Name, cfg.Log, cfg.Limits.Pays = name, p.server.scriptLog(log, p.application, name), memory
 		cfg.Instance = &reporting{Instance: i, program: p, name: name}
 		h := script.New(cfg)
 		p.mu.Lock()

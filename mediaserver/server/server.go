@@ -20,6 +20,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/playback"
+	"flashpod.dev/flashpod/mediaserver/probe"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 	"flashpod.dev/flashpod/mediaserver/web/console"
@@ -146,6 +147,7 @@ type Server struct {
 	sittings   *sittings // of viewers by HTTP
 	console    *console.Console
 	lines      *console.Lines
+	probe      probe.Probe
 	debug      debugging
 
 	draining atomic.Bool

@@ -68,6 +68,7 @@ func (s *Server) listenWeb() error {
 
 // serveWeb serves HTTP until closeWeb is called.
 func (s *Server) serveWeb(failed chan<- error) {
+	s.openStreams()
 	s.console = s.newConsole()
 	s.web = s.http.server(web.Handler(s, s.webOptions()))
 	s.web.WriteTimeout = writeTimeout

@@ -166,7 +166,7 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 			l := c.sessions.begin(role, token)
 			http.SetCookie(w, &http.Cookie{
 				Name: cookieName, Value: l.id, Path: Path, MaxAge: int(sessionTime / time.Second),
-				HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+				HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure(r),
 			})
 			c.log.Info("the console: a session begins", "role", string(role), "address", r.RemoteAddr)
 			answer(w, http.StatusOK, identity{role, c.opts.Version})
@@ -186,12 +186,17 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusUnauthorized, problem("this is no token of the console: the server's operator finds it in the folder that flashpod serve prints"))
 }
 
+// secure says whether the page was loaded by TLS, whoever speaks that.
+func secure(r *http.Request) bool {
+	return r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://")
+}
+
 func (c *Console) whoami(w http.ResponseWriter, _ *http.Request, l *login) {
 	answer(w, http.StatusOK, identity{l.role, c.opts.Version})
 }
 
 func (c *Console) logout(w http.ResponseWriter, r *http.Request, l *login) {
 	c.sessions.end(l)
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: Path, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil})
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: Path, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure(r)})
 	c.done(w, r, nil)
 }

@@ -132,8 +132,8 @@ type Client struct {
 	Agent   string `json:"agent"` // what it calls itself
 	Since   int64  `json:"since"` // Unix time in ms
 	Rates
-	Ping int64  `json:"ping"` // the last round trip in ms; 0: none was measured
-	Does string `json:"does"` // "publishes cam, plays film"
+	Ping float64 `json:"ping"` // the last round trip in ms; 0: none was measured
+	Does string  `json:"does"` // "publishes cam; plays film"
 
 	Totals Totals `json:"-"`
 }

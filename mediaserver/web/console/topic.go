@@ -37,6 +37,7 @@ type memory struct {
 type streamMemory struct {
 	since         int64
 	bytes, frames uint64
+	newest        time.Duration
 	at            time.Time
 	ahead         time.Duration // the least that a packet came behind its timestamp
 	fps           float64
@@ -116,12 +117,12 @@ func (m *memory) rate(d *Detail, now time.Time) {
 	streams := make(map[string]streamMemory, len(d.Streams))
 	for i := range d.Streams {
 		one := &d.Streams[i]
-		is := streamMemory{since: one.Since, bytes: one.Bytes, frames: one.Frames, at: now, ahead: one.Arrived.Sub(time.Time{}.Add(one.Newest))}
+		is := streamMemory{since: one.Since, bytes: one.Bytes, frames: one.Frames, newest: one.Newest, at: now, ahead: one.Arrived.Sub(time.Time{}.Add(one.Newest))}
 		if was, ok := m.streams[one.Name]; ok && was.since == is.since && is.bytes >= was.bytes {
 			one.Bitrate = rates(Totals{In: is.bytes}, Totals{In: was.bytes}, now.Sub(was.at)).In
-			is.fps = float64(is.frames-was.frames) / now.Sub(was.at).Seconds()
-			if was.fps > 0 { // pictures come in groups: what is shown goes after it slowly
-				is.fps = was.fps + (is.fps-was.fps)/4
+			is.fps = was.fps
+			if grown := is.newest - was.newest; grown > 0 { // by the publisher's own clock
+				is.fps = float64(is.frames-was.frames) / grown.Seconds()
 			}
 			one.Delay = max(is.ahead-was.ahead, 0).Milliseconds()
 			is.ahead = min(is.ahead, was.ahead)
