@@ -20,6 +20,13 @@ export function Frame({ session, feed, signOut }: Props) {
   const where = route.place ? `${route.place.application}/${route.place.instance}` : "";
   useEffect(() => feed.look(route.place, route.object), [where, route.object]);
   useEffect(() => () => feed.stop(), []);
+  const before = useRef(where);
+  useEffect(() => {
+    if (before.current === where) return;
+    before.current = where;
+    scrollTo(0, 0);
+    main.current?.focus({ preventScroll: true }); // what had the focus is gone
+  }, [where]);
   useEffect(() => {
     document.title = where === "" ? "Flashpod console" : `${where} · Flashpod console`;
   }, [where]);

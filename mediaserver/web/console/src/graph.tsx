@@ -81,7 +81,7 @@ export function Graph({ title, lines, format, points, step, least, binary }: Pro
         cursor: { sync: { key: "console" }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
         scales: { x: { time: true, range: () => shown.current.range }, y: { range: (_, __, max) => [0, Math.max(least, max * 1.08)] } },
         axes: [
-          { ...axis, grid: { show: false }, size: 22, space: 60, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)) },
+          { ...axis, grid: { show: false }, size: 22, space: 48, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toTimeString().slice(0, 5)) },
           {
             ...axis,
             size: (_, values) => 10 + 6.2 * Math.max(4, ...(values ?? []).map((v) => v.length)),

@@ -49,7 +49,7 @@ export function Log({ place }: { place?: Place }) {
         {shown.length === 0 && <p class="quiet">Nothing of the last {plural(mine.length, "entry", "entries")} is like that.</p>}
         {shown.map((e) => (
           <p key={e.key} class={`entry ${e.level}`}>
-            <time>{moment(e.time)}</time>
+            <time dateTime={new Date(e.time).toISOString()}>{moment(e.time)}</time>
             {bad(e.level) && <b class="level">{e.level}</b>}
             {!place && e.instance !== undefined && (
               <a class="from" href={address({ place: { application: e.application ?? "", instance: e.instance }, part: "log" })}>

@@ -62,8 +62,8 @@ export function Preview({ place, name }: { place: Place; name: string }) {
         again();
       },
       timeupdate: () => {
-        const { seekable } = v;
-        setBehind(seekable.length > 0 ? Math.max(0, seekable.end(seekable.length - 1) - v.currentTime) : undefined);
+        const { buffered } = v;
+        setBehind(buffered.length > 0 ? Math.max(0, buffered.end(buffered.length - 1) - v.currentTime) : undefined);
       },
     };
     for (const [of, f] of Object.entries(listeners)) v.addEventListener(of, f);
@@ -83,7 +83,7 @@ export function Preview({ place, name }: { place: Place; name: string }) {
         <video ref={video} controls muted playsInline aria-label={`Live picture of ${name}`} />
         <p role="status">{text}</p>
       </div>
-      <p class="quiet">{text === "" ? `By HLS, without sound at first${behind === undefined ? "" : `; ${behind.toFixed(1)} s behind the newest part`}.` : ""}</p>
+      <p class="quiet">{text === "" ? `By HLS, without sound at first${behind === undefined ? "" : `; ${behind.toFixed(1)} s behind what has come`}.` : ""}</p>
     </div>
   );
 }

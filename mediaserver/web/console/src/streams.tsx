@@ -29,7 +29,7 @@ function One({ place, stream }: { place: Place; stream: Stream }) {
   const web = publicAddress(state?.server);
   const page = `${web}/-/watch/${[place.application, place.instance, stream.name].map((s) => s.split("/").map(encodeURIComponent).join("/")).join("/")}`;
   return (
-    <li class="card stream" aria-label={`Stream ${stream.name}`}>
+    <li class={`card stream ${shown ? "watched" : ""}`} aria-label={`Stream ${stream.name}`}>
       <div class="stream-head">
         <h2>{stream.name}</h2>
         <span class="badge live">live for {duration((now - stream.since) / 1000)}</span>

@@ -13,6 +13,8 @@ export interface Server {
   port: number;
   /** host:port of --web-address; undefined: this server has none. */
   web: string | undefined;
+  /** host:port of --http-address. */
+  control: string;
   process: ChildProcess;
   /** Options of a NetConnection that comes over TCP. */
   tcp: NetConnectionOptions;
@@ -44,6 +46,7 @@ export async function serve(files: Record<string, string>, port = 0, args: strin
   return {
     port: at,
     web: ready.web,
+    control: ready.http!,
     process: child,
     tcp: { transport: () => new TCPTransport(at) },
     url: (path) => `rtmp://127.0.0.1:${at}/${path}`,
