@@ -82,7 +82,7 @@ func TestAnswerThatNobodyReads(t *testing.T) {
 			t.Error("it keeps its place")
 		}
 		client.Close()
-		s.web.Close()
+		s.closeWeb()
 		synctest.Wait()
 		select {
 		case err := <-failed:
