@@ -660,6 +660,18 @@ func TestConsoleMedia(t *testing.T) {
 		t.Errorf("live: %s %v %q", live.Status, err, begin)
 	}
 	live.Body.Close()
+	other := operatorOf(t, s, console.Viewer)
+	live = other.ask(t.Context(), http.MethodGet, "media/app/one/cam.flv")
+	defer live.Body.Close()
+	if _, err := io.ReadFull(live.Body, begin); err != nil {
+		t.Error(err)
+	}
+	if code, _ := other.does(http.MethodDelete, "api/session"); code != http.StatusNoContent {
+		t.Errorf("logging out: %d", code)
+	}
+	late := time.AfterFunc(servertest.Patience, func() { live.Body.Close(); t.Error("what a session plays goes on behind its end") })
+	_, _ = io.Copy(io.Discard, live.Body) // to its end
+	late.Stop()
 	if code, said := o.does(http.MethodGet, "media/app/one/cam/index.m3u8"); code != http.StatusOK || !strings.HasPrefix(said, "#EXTM3U") {
 		t.Errorf("HLS: %d %s", code, said)
 	}

@@ -41,7 +41,7 @@ func (s *Stream) count(m *rtmp.Message, f *facts) {
 		return
 	}
 	c := &s.counted
-	if first, ok := s.seen.Lowest(true); !f.Multitrack() || ok && f.TrackSet().Has(first) {
+	if !f.Multitrack() || s.hasFirst(f) {
 		c.pictures++
 	}
 	if f.begins == payload.Keyframe {
@@ -50,6 +50,13 @@ func (s *Stream) count(m *rtmp.Message, f *facts) {
 		}
 		c.key, c.keyed = m.Timestamp, true
 	}
+}
+
+// hasFirst says whether a message of several tracks has a picture of the first. The
+// caller holds s.mu.
+func (s *Stream) hasFirst(f *facts) bool {
+	first, ok := s.seen.Lowest(true)
+	return ok && f.TrackSet().Has(first)
 }
 
 // Look looks at the stream. It costs the same whatever is published and played.

@@ -3,9 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"path"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -50,24 +47,4 @@ func (c *Console) drain(w http.ResponseWriter, r *http.Request, _ *login) {
 	c.done(w, r, nil)
 	_ = http.NewResponseController(w).Flush() // the answer goes before the server does
 	c.src.Drain()
-}
-
-// media serves a stream, live or recorded, to whoever has a session.
-func (c *Console) media(w http.ResponseWriter, r *http.Request, _ *login) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	if r.URL.Query().Get("download") == "1" {
-		h.Set("Content-Disposition", "attachment; filename="+strconv.Quote(fileName(path.Base(r.URL.Path))))
-	}
-	http.StripPrefix(strings.TrimSuffix(mediaPath, "/"), c.opts.Media).ServeHTTP(w, r)
-}
-
-// fileName is a name as a header may have it.
-func fileName(name string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' || strings.ContainsRune(`"\/:*?<>|%`, c) {
-			return '_'
-		}
-		return c
-	}, name)
 }
