@@ -60,6 +60,15 @@ function Console() {
       })
       .finally(() => setAsked(true));
   }, []);
+  useEffect(() => {
+    // A link with a token that is followed where the console is open loads nothing anew.
+    const change = (): void => {
+      const brought = takeToken();
+      if (brought !== undefined) void signIn(brought).then(begin, (e: Error) => (alive.current ? undefined : end(e.message)));
+    };
+    addEventListener("hashchange", change);
+    return () => removeEventListener("hashchange", change);
+  }, []);
 
   if (session) {
     const leave = async (): Promise<void> => {

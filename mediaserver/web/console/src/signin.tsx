@@ -13,6 +13,7 @@ export function SignIn({ why, signIn }: Props) {
   const [busy, setBusy] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []);
+  useEffect(() => setError(why), [why]);
 
   const submit = async (e: Event): Promise<void> => {
     e.preventDefault();

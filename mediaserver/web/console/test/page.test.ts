@@ -1,28 +1,15 @@
 /** The page alone, told what to show: how one comes in, whether everybody can use it, and what it does when the server is away. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Page } from "playwright-core";
-import { fake, type Fake } from "./fake.ts";
-import { isFine, pages, says, type Pages } from "./pages.ts";
+import { fake } from "./fake.ts";
+import { inside as into, isFine, pages, says, type Inside, type Pages } from "./pages.ts";
 
 let all: Pages;
 before(async () => {
   all = await pages();
 });
 after(() => all.close());
-
-/** A page of a server that is told what to say, and has let somebody in. */
-async function inside(role: "admin" | "viewer" = "admin", hash = "", options = {}): Promise<{ server: Fake; page: Page; end: () => Promise<void> }> {
-  const server = await fake(role);
-  const page = await all.open(`${server.url}#token=right`, options);
-  await says(page, ".condition", "Ready");
-  if (hash !== "") await page.evaluate((hash) => (location.hash = hash), hash);
-  const end = async (): Promise<void> => {
-    await page.context().close();
-    await server.close();
-  };
-  return { server, page, end };
-}
+const inside = (...of: Parameters<typeof into> extends [unknown, ...infer Rest] ? Rest : never): Promise<Inside> => into(all, ...of);
 
 test("a token lets somebody in, a wrong one does not, and none stays in the address", async () => {
   const server = await fake();
@@ -71,6 +58,16 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByRole("button", { name: "Drain…" }).click();
       await page.getByRole("dialog").waitFor();
       await isFine(page, "a question");
+      await end();
+    });
+
+    test(`names and numbers may be as long as they get, ${colorScheme} and ${width} wide`, async () => {
+      const { page, end } = await inside("admin", "", { colorScheme, viewport: { width, height: 800 } }, true);
+      for (const part of parts) {
+        await page.evaluate((hash) => (location.hash = hash), part === "" ? "#/" : `#/live/concert/${part}`);
+        await says(page, part === "log" ? "main [role=log]" : "main li, main tbody", part === "log" ? "412 people" : "a-name-that-goes-on");
+        await isFine(page, part === "" ? "overview" : part);
+      }
       await end();
     });
   }

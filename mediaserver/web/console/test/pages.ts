@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { fake, type Fake } from "./fake.ts";
 
 /** Milliseconds that a slow machine may take for one thing. */
 export const patience = 60_000;
@@ -36,6 +37,25 @@ export async function pages(): Promise<Pages> {
 
 /** Waits until an element that is chosen so has a text in it. */
 export const says = (page: Page, where: string, text: string | RegExp): Promise<void> => page.locator(where).filter({ hasText: text }).first().waitFor();
+
+export interface Inside {
+  server: Fake;
+  page: Page;
+  end(): Promise<void>;
+}
+
+/** A page of a server that is told what to say (see fake), which has let somebody in. */
+export async function inside(all: Pages, role: "admin" | "viewer" = "admin", hash = "", options: BrowserContextOptions = {}, crowded = false): Promise<Inside> {
+  const server = await fake(role, crowded);
+  const page = await all.open(`${server.url}#token=right`, options);
+  await says(page, ".condition", "Ready");
+  if (hash !== "") await page.evaluate((hash) => (location.hash = hash), hash);
+  const end = async (): Promise<void> => {
+    await page.context().close();
+    await server.close();
+  };
+  return { server, page, end };
+}
 
 /** What axe has against the page as it is now. */
 export async function faults(page: Page): Promise<string[]> {
