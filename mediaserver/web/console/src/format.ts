@@ -23,7 +23,7 @@ export function split(text: string): [string, string] {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)];
 }
 
-export const count = (n: number): string => (n < 10_000 ? String(Math.round(n)) : scaled(n, 1000, ["", "k", "M"]).replace(" ", "\u202f"));
+export const count = (n: number): string => (n < 10_000 ? String(Math.round(n)) : scaled(n, 1000, ["", "k", "M", "G"]).replace(" ", "\u202f"));
 
 export const cores = (n: number): string => (n < 9.995 ? n.toFixed(2) : n.toFixed(1));
 
