@@ -79,8 +79,9 @@ const condition = (server: Server): [string, string] => (server.draining ? ["war
 
 /** Whether the server takes clients. */
 function Condition() {
-  const { state } = useSeen();
+  const { state, link } = useSeen();
   if (!state) return <span class="condition" />;
+  if (link === "lost") return <span class="condition lost">Not connected</span>;
   const [kind, name] = condition(state.server);
   return (
     <span class={`condition ${kind}`}>
