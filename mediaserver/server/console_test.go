@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -686,5 +687,53 @@ func TestConsoleMedia(t *testing.T) {
 	}
 	if code, _ := o.does(http.MethodGet, "media/app/one/none.flv"); code != http.StatusNotFound {
 		t.Errorf("no stream: %d", code)
+	}
+}
+
+// Of a shared object as much is shown as a page can have, the newest first, whatever a
+// client puts into it.
+func TestConsoleObjectIsBounded(t *testing.T) {
+	t.Parallel()
+	s, _ := run(t, open)
+	nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one/-", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	o := nc.SharedObject("wall", false)
+	if err := o.Use(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	set := func(slot string, v amf.Value) {
+		t.Helper()
+		if err := o.Set(t.Context(), slot, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("oldest", 1.0)
+	set("large", strings.Repeat("x", 20<<10))
+	// Lists that hold the one before twice would be endless as JSON.
+	doubled := amf.NewArray("x")
+	for range 12 {
+		doubled = amf.NewArray(doubled, doubled)
+	}
+	set("doubled", doubled)
+	for n := range 300 {
+		set(fmt.Sprint("slot ", n), float64(n))
+	}
+	e := operatorOf(t, s, console.Viewer).listen("?instance=app/one&object=t:wall")
+	got := until(e, "object", func(console.Object) bool { return true })
+	if len(got.Slots) != maxShownSlots || got.More != 303-maxShownSlots || string(got.Slots["slot 299"]) != "299" || got.Slots["oldest"] != nil {
+		t.Errorf("%d slots are shown, %d more there", len(got.Slots), got.More)
+	}
+	for n := range 300 {
+		if err := o.Delete(t.Context(), fmt.Sprint("slot ", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("newest", "new")
+	got = until(e, "object", func(o console.Object) bool { return o.Slots["newest"] != nil })
+	if string(got.Slots["newest"]) != `"new"` || string(got.Slots["oldest"]) != "1" || len(got.Slots) != 2 || got.More != 2 || got.Slots["large"] != nil || got.Slots["doubled"] != nil {
+		t.Errorf("%d slots are shown, %d more there: %.60s", len(got.Slots), got.More, got.Slots["doubled"])
 	}
 }
