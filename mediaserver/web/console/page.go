@@ -8,7 +8,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/web/asset"
 )
 
-// built is what "make console" makes of src.
+// built is what "make sdk" makes of src.
 //
 //go:embed built
 var built embed.FS
