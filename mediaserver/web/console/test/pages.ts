@@ -67,6 +67,11 @@ export async function faults(page: Page): Promise<string[]> {
 /** Checks that everybody can use the page, and that nothing of it is beyond its edge. */
 export async function isFine(page: Page, what: string): Promise<void> {
   assert.deepEqual(await faults(page), [], what);
+  await fits(page, what);
+}
+
+/** Checks that nothing of the page is beyond its edge. */
+export async function fits(page: Page, what: string): Promise<void> {
   const [wide, has] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert(wide! <= has!, `${what}: the page is ${wide} wide, and the window ${has}`);
 }
