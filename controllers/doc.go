@@ -1,6 +1,6 @@
 // Package controllers turns AppInstances into Kubernetes objects: a
 // StatefulSet of one media server with a volume that outlives it, the Services
-// and the Ingress that clients reach it by, and what the pod mounts.
+// and the Ingress or HTTPRoute that clients reach it by, and what the pod mounts.
 //
 // A reconcile is three steps. gather reads everything; decide, a pure function,
 // says what should be there, and statusOf, another, what the status is;
@@ -12,7 +12,8 @@
 // upgrade.go says which changes of a pod template are the operator's own doing:
 // those restart a few instances at a time, and rollout.go hands out the places.
 // references.go says which Secrets of the user's a server may be handed, and script.go
-// is about the ConfigMap with its script.
+// is about the ConfigMap with its script. A cluster need not have HTTPRoutes: routes.go
+// says whether it has, and watches them then.
 //
 // The package keeps no state but which instances wait for a place, and asks media
 // servers nothing but how many clients they have, and what their scripts have failed

@@ -14,7 +14,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -31,9 +33,14 @@ func containsAll(s string, parts ...string) bool {
 
 func (w *world) patch(o client.Object, name, patch, manager string) {
 	w.t.Helper()
+	kind := types.StrategicMergePatchType
+	switch o.(type) {
+	case *gatewayv1.HTTPRoute, *v1alpha1.AppInstance: // custom kinds know no other
+		kind = types.MergePatchType
+	}
 	o.SetNamespace(w.ns)
 	o.SetName(name)
-	w.must(w.Patch(context.Background(), o, client.RawPatch("application/strategic-merge-patch+json", []byte(patch)), client.FieldOwner(manager)))
+	w.must(w.Patch(context.Background(), o, client.RawPatch(kind, []byte(patch)), client.FieldOwner(manager)))
 }
 
 // What a user has set by hand of what the operator alone decides is undone,

@@ -12,6 +12,8 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
 )
 
 // What we own of an object says whether applying it again would change
@@ -55,6 +57,10 @@ func policyChild(want *networkingv1ac.NetworkPolicyApplyConfiguration, have *net
 
 func ingressChild(want *networkingv1ac.IngressApplyConfiguration, have *networkingv1.Ingress) child {
 	return newChild("Ingress", *want.Name, want, have, networkingv1ac.ExtractIngress)
+}
+
+func routeChild(want *gatewayv1ac.HTTPRouteApplyConfiguration, have *gatewayv1.HTTPRoute) child {
+	return newChild("HTTPRoute", *want.Name, want, have, gatewayv1ac.ExtractHTTPRoute)
 }
 
 func claimChild(want *corev1ac.PersistentVolumeClaimApplyConfiguration, have *corev1.PersistentVolumeClaim) child {

@@ -22,6 +22,7 @@ var undone = map[string]fieldpath.Path{
 	"Service":       fieldpath.MakePathOrDie("spec", "ports"),
 	"NetworkPolicy": fieldpath.MakePathOrDie("spec"),
 	"Ingress":       fieldpath.MakePathOrDie("spec"),
+	"HTTPRoute":     fieldpath.MakePathOrDie("spec"),
 	"ConfigMap":     fieldpath.MakePathOrDie("data"),
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
@@ -39,6 +40,13 @@ type observed struct {
 	oldAccount     *corev1.ServiceAccount // called like the instance, with our label
 	networkPolicy  *networkingv1.NetworkPolicy
 	ingress        *networkingv1.Ingress
+	internal       *corev1.Service // of plain HTTP inside the cluster
+	webCertificate *corev1.Secret  // of spec.web.tls
+	route          *gatewayv1.HTTPRoute
+	// hasRoutes says whether the cluster has HTTPRoutes, where one is wanted, and
+	// routeRefused why the operator may not look at them.
+	hasRoutes    bool
+	routeRefused string
 	// rival is the AppInstance that has the on-demand instances which this one asks
 	// for, too; "": none has.
 	rival string
@@ -47,7 +55,7 @@ type observed struct {
 
 	// standing is what those are to the instance.
 	standing struct {
-		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress standing
+		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress, internal, route standing
 	}
 
 	options Options
@@ -104,11 +112,19 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	if o.ingress == nil && ingress(o.instance) != nil { // few want one
 		o.ingress = found(read, ingressName(a), &networkingv1.Ingress{}, r.APIReader)
 	}
+	o.internal = found(read, internalName(a), &corev1.Service{}, r.Client)
+	if o.internal == nil && webIsInternal(o.instance) {
+		o.internal = found(read, internalName(a), &corev1.Service{}, r.APIReader)
+	}
 	// Never from a cache: that has no more than the metadata of Secrets.
 	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
+	o.webCertificate = found(read, webCertificateName(a), &corev1.Secret{}, r.APIReader)
 	o.script = found(read, scriptName(o.instance), &corev1.ConfigMap{}, r.APIReader)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.gatherRoute(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := r.gatherRival(ctx, o); err != nil {
@@ -125,6 +141,7 @@ func (o *observed) judge() {
 	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o), stands(a, o.service)
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
+	s.internal, s.route = stands(a, o.internal), stands(a, o.route)
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}

@@ -12,13 +12,13 @@ import (
 // operator's to know, and answers that must not be held back say so themselves.
 func ingress(a *v1alpha1.AppInstance) *networkingv1ac.IngressApplyConfiguration {
 	web := a.Spec.Web
-	if web == nil || web.Hostname == "" {
+	if web == nil || web.Hostname == "" || web.GatewayRef != nil {
 		return nil
 	}
 	// The instance has the whole name: its WebSockets and its SDK are not below its
 	// streams.
 	to := networkingv1ac.IngressBackend().WithService(networkingv1ac.IngressServiceBackend().
-		WithName(serviceName(a)).
+		WithName(webServiceName(a)).
 		WithPort(networkingv1ac.ServiceBackendPort().WithName(portWeb)))
 	spec := networkingv1ac.IngressSpec().WithRules(networkingv1ac.IngressRule().
 		WithHost(web.Hostname).
@@ -40,10 +40,23 @@ func ingress(a *v1alpha1.AppInstance) *networkingv1ac.IngressApplyConfiguration 
 		WithSpec(spec)
 }
 
-// web plans the Ingress. The API server gives the cluster's default class to an
+// web plans what leads to the web's port: a Service of its own where plain HTTP is not
+// the public one's, and an HTTPRoute or an Ingress.
+func (p *plan) web(o *observed) error {
+	switch want := internalService(o.instance); {
+	case want != nil:
+		p.child(serviceChild(want, o.internal), o.standing.internal)
+	case o.standing.internal == ours:
+		p.remove = append(p.remove, removal{kind: "Service", object: o.internal})
+	}
+	p.route(o)
+	return p.ingress(o)
+}
+
+// ingress plans the Ingress. The API server gives the cluster's default class to an
 // Ingress that is made, and to none that is changed: one whose class is not asked for
 // any more is made again.
-func (p *plan) web(o *observed) error {
+func (p *plan) ingress(o *observed) error {
 	want := ingress(o.instance)
 	if want == nil {
 		if o.standing.ingress == ours {

@@ -63,7 +63,7 @@ func lastingAnnotations() map[string]string {
 }
 
 // Names of the children. Two AppInstances never share one: a dot is in no name
-// of an AppInstance, and a new one's may not end like headlessName.
+// of an AppInstance, and a new one's may not end like the names of these Services.
 func serviceName(a *v1alpha1.AppInstance) string  { return a.Name }
 func headlessName(a *v1alpha1.AppInstance) string { return a.Name + "-origin" }
 func configName(a *v1alpha1.AppInstance) string   { return a.Name + "-config" }
@@ -72,6 +72,8 @@ func claimName(a *v1alpha1.AppInstance) string    { return volumeData + "-" + a.
 func podName(a *v1alpha1.AppInstance) string      { return a.Name + "-0" }
 func policyName(a *v1alpha1.AppInstance) string   { return a.Name }
 func ingressName(a *v1alpha1.AppInstance) string  { return a.Name }
+func routeName(a *v1alpha1.AppInstance) string    { return a.Name }
+func internalName(a *v1alpha1.AppInstance) string { return a.Name + "-http" }
 
 // accountName is the ServiceAccount's. An account called like the instance,
 // as operators until 2026-11 made it, may be of another owner: see oldAccountName.
@@ -98,6 +100,28 @@ func certificateName(a *v1alpha1.AppInstance) string {
 		return ""
 	}
 	return a.Spec.TLS.SecretName
+}
+
+// webCertificateName is the Secret with the certificate of the host name; "" when none
+// is named.
+func webCertificateName(a *v1alpha1.AppInstance) string {
+	if a.Spec.Web == nil || a.Spec.Web.TLS == nil {
+		return ""
+	}
+	return a.Spec.Web.TLS.SecretName
+}
+
+// webIsInternal says whether plain HTTP is carried inside the cluster alone.
+func webIsInternal(a *v1alpha1.AppInstance) bool {
+	return a.Spec.Web != nil && a.Spec.Web.PlainHTTP == v1alpha1.ExposureInternal
+}
+
+// webServiceName is the Service that an Ingress or an HTTPRoute leads to.
+func webServiceName(a *v1alpha1.AppInstance) string {
+	if webIsInternal(a) {
+		return internalName(a)
+	}
+	return serviceName(a)
 }
 
 // owner has children deleted with their AppInstance.

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
@@ -36,6 +37,8 @@ type Reconciler struct {
 	Sessions func(ctx context.Context, address string) (int, error)
 	// Scripts asks a media server for the errors of its scripts. Nil: over HTTP.
 	Scripts func(ctx context.Context, address string) (*scriptReport, error)
+	// Routes knows whether the cluster has HTTPRoutes. Nil: it has none.
+	Routes *Routes
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
 
@@ -62,13 +65,15 @@ type Options struct {
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/status,verbs=patch
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=services;configmaps;serviceaccounts,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=events,verbs=list
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies;ingresses,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -163,6 +168,12 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Service" && name == serviceName(o.instance):
 		o.service, err = fresh[corev1.Service](now)
 		o.standing.service = ours
+	case kind == "Service" && name == internalName(o.instance):
+		o.internal, err = fresh[corev1.Service](now)
+		o.standing.internal = ours
+	case kind == "HTTPRoute":
+		o.route, err = fresh[gatewayv1.HTTPRoute](now)
+		o.standing.route = ours
 	case kind == "Ingress":
 		o.ingress, err = fresh[networkingv1.Ingress](now)
 		o.standing.ingress = ours
@@ -261,8 +272,14 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 			sooner(lookAgain) // nothing tells of it
 		}
 	}
-	if o.certificate != nil {
-		if leaf, err := leafOf(o.certificate); err == nil {
+	if gatewayRef(o.instance) != nil && !o.hasRoutes || webCertificateName(o.instance) != "" && (o.webCertificate == nil || o.webCertificate.Type != corev1.SecretTypeTLS) {
+		sooner(lookAgain) // nothing tells of it
+	}
+	for _, secret := range []*corev1.Secret{o.certificate, o.webCertificate} {
+		if secret == nil {
+			continue
+		}
+		if leaf, err := leafOf(secret); err == nil {
 			for _, turn := range []time.Time{leaf.NotBefore, leaf.NotAfter.Add(-expiresSoon), leaf.NotAfter} {
 				sooner(turn.Sub(o.now) + time.Second)
 			}

@@ -159,18 +159,47 @@ func certificateVerdict(o *observed) verdict {
 			}
 		}
 	}
-	leaf, err := leafOf(o.certificate)
+	return judgeCertificate(o, o.certificate, plays)
+}
+
+// webCertificateVerdict is about the Secret of spec.web.tls, which the Ingress
+// controller serves; none where it names none. Its content is looked at only where its
+// type says that it is a certificate.
+func webCertificateVerdict(o *observed) verdict {
+	name := webCertificateName(o.instance)
+	if name == "" {
+		return verdict{}
+	}
+	host := o.instance.Spec.Web.Hostname
+	rest := "; until then the Ingress controller has no certificate for " + host
+	switch s := o.webCertificate; {
+	case s == nil:
+		return stalled("CertificateMissing", fmt.Sprintf("Secret %s of spec.web.tls is not there: make it, with type kubernetes.io/tls, or leave out secretName%s", name, rest))
+	case s.Type != corev1.SecretTypeTLS:
+		return stalled("CertificateInvalid", fmt.Sprintf("Secret %s of spec.web.tls has type %q, not kubernetes.io/tls: make it again, as \"kubectl create secret tls\" and cert-manager do%s", name, s.Type, rest))
+	}
+	v := judgeCertificate(o, o.webCertificate, rest)
+	if leaf, err := leafOf(o.webCertificate); v.ok() && err == nil && leaf.VerifyHostname(host) != nil {
+		return stalled("CertificateInvalid", fmt.Sprintf("the certificate in Secret %s of spec.web.tls is not for %s: browsers refuse it; put one into it that names it", name, host))
+	}
+	return v
+}
+
+// judgeCertificate is about what a Secret has for a certificate; rest says what goes on
+// without.
+func judgeCertificate(o *observed, s *corev1.Secret, rest string) verdict {
+	leaf, err := leafOf(s)
 	switch {
 	case err != nil:
-		return stalled("CertificateInvalid", fmt.Sprintf("Secret %s: %v: put a certificate (tls.crt) and its key (tls.key) into it, in PEM%s", name, err, plays))
+		return stalled("CertificateInvalid", fmt.Sprintf("Secret %s: %v: put a certificate (tls.crt) and its key (tls.key) into it, in PEM%s", s.Name, err, rest))
 	case o.now.After(leaf.NotAfter):
-		return stalled("CertificateInvalid", fmt.Sprintf("the certificate in Secret %s has expired at %s: renew it%s", name, leaf.NotAfter.UTC().Format(time.RFC3339), plays))
+		return stalled("CertificateInvalid", fmt.Sprintf("the certificate in Secret %s has expired at %s: renew it%s", s.Name, leaf.NotAfter.UTC().Format(time.RFC3339), rest))
 	case o.now.Before(leaf.NotBefore):
-		return stalled("CertificateInvalid", fmt.Sprintf("the certificate in Secret %s is not valid before %s%s", name, leaf.NotBefore.UTC().Format(time.RFC3339), plays))
+		return stalled("CertificateInvalid", fmt.Sprintf("the certificate in Secret %s is not valid before %s%s", s.Name, leaf.NotBefore.UTC().Format(time.RFC3339), rest))
 	case leaf.NotAfter.Sub(o.now) < expiresSoon:
-		return good("CertificateExpiring", fmt.Sprintf("the certificate in Secret %s expires at %s: renew it", name, leaf.NotAfter.UTC().Format(time.RFC3339)))
+		return good("CertificateExpiring", fmt.Sprintf("the certificate in Secret %s expires at %s: renew it", s.Name, leaf.NotAfter.UTC().Format(time.RFC3339)))
 	}
-	return good("CertificateValid", fmt.Sprintf("the certificate in Secret %s is valid until %s", name, leaf.NotAfter.UTC().Format(time.RFC3339)))
+	return good("CertificateValid", fmt.Sprintf("the certificate in Secret %s is valid until %s", s.Name, leaf.NotAfter.UTC().Format(time.RFC3339)))
 }
 
 // leafOf is the certificate in a Secret of type kubernetes.io/tls, whose key

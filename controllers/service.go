@@ -38,7 +38,7 @@ func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 			WithPort(tls.Port).
 			WithTargetPort(intstr.FromString(portRTMPS)))
 	}
-	if web := a.Spec.Web; web != nil {
+	if web := a.Spec.Web; web != nil && !webIsInternal(a) {
 		spec.WithPorts(corev1ac.ServicePort().
 			WithName(portWeb).
 			WithProtocol(corev1.ProtocolTCP).
@@ -66,6 +66,30 @@ func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 		s.WithAnnotations(want.Annotations)
 	}
 	return s
+}
+
+// internalService carries plain HTTP inside the cluster alone, for Ingress controllers
+// and Gateways; nil where the public Service does.
+func internalService(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
+	if !webIsInternal(a) {
+		return nil
+	}
+	spec := corev1ac.ServiceSpec().
+		WithType(corev1.ServiceTypeClusterIP).
+		WithSelector(selector(a)).
+		WithPorts(corev1ac.ServicePort().
+			WithName(portWeb).
+			WithProtocol(corev1.ProtocolTCP).
+			WithPort(a.Spec.Web.Port).
+			WithTargetPort(intstr.FromString(portWeb)))
+	if policy := a.Spec.Service.IPFamilyPolicy; policy != nil {
+		spec.WithIPFamilyPolicy(*policy)
+	}
+	spec.WithIPFamilies(a.Spec.Service.IPFamilies...)
+	return corev1ac.Service(internalName(a), a.Namespace).
+		WithLabels(labels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(spec)
 }
 
 // headless gives the pod a name of its own in DNS.

@@ -168,7 +168,7 @@ func applyCases() []readyCase {
 }
 
 func TestStatusNamesWhatIsMissing(t *testing.T) {
-	for _, c := range slices.Concat(podCases(), claimCases(), applyCases(), secretCases(t)) {
+	for _, c := range slices.Concat(podCases(), claimCases(), applyCases(), secretCases(t), webCases(t)) {
 		t.Run(c.name, func(t *testing.T) {
 			o := observe(t, c.spec)
 			serving(o)

@@ -1,24 +1,28 @@
 package controllers
 
-// webURL is where web pages and players of HTTP connect; "" without spec.web, while
-// there is no address, and where that is any node's.
-func webURL(o *observed) string {
+// webURL is where web pages and players of HTTP connect: at the host name, or at the
+// Service, by HTTPS where it has that; "" without spec.web, while there is no address,
+// and where that is any node's.
+func webURL(o *observed, route verdict) string {
 	a := o.instance
 	web := a.Spec.Web
 	if web == nil {
 		return ""
 	}
 	scheme, address := "http://", ""
-	switch {
-	case web.Hostname == "":
-		if host := serviceHost(o); host != "" {
-			address = hostPort(host, web.Port, 80)
+	switch host := serviceHost(o); {
+	case web.Hostname != "":
+		if o.standing.ingress == ours && gatewayRef(a) == nil || route.ok() {
+			address = web.Hostname
 		}
-	case o.standing.ingress == ours:
-		address = web.Hostname
 		if web.TLS != nil {
 			scheme = "https://"
 		}
+	case host == "":
+	case a.Spec.TLS != nil: // the port of RTMPS serves both
+		scheme, address = "https://", hostPort(host, a.Spec.TLS.Port, 443)
+	case !webIsInternal(a):
+		address = hostPort(host, web.Port, 80)
 	}
 	if address == "" {
 		return ""

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -27,7 +28,8 @@ const indexSecrets = "secrets"
 const indexScripts = "scripts"
 
 // SetupWithManager watches AppInstances, what they own, what belongs to them by
-// its labels, and the Secrets that they use.
+// its labels, and the Secrets that they use. HTTPRoutes are watched where the cluster
+// has them: see Routes.
 func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	certificates, err := cache.New(m.GetConfig(), withScheme(CertificateCacheOptions(r.Options.Namespaces), m))
 	if err != nil {
@@ -35,6 +37,17 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	}
 	if err := m.Add(early{certificates}); err != nil {
 		return fmt.Errorf("watch certificates: %w", err)
+	}
+	if r.Routes, err = NewRoutes(m.GetConfig()); err != nil {
+		return err
+	}
+	if r.Routes.cache, err = cache.New(m.GetConfig(), withScheme(routesCacheOptions(r.Options.Namespaces), m)); err != nil {
+		return fmt.Errorf("watch HTTPRoutes: %w", err)
+	}
+	for _, runs := range []manager.Runnable{early{r.Routes.cache}, r.Routes} {
+		if err := m.Add(runs); err != nil {
+			return fmt.Errorf("watch HTTPRoutes: %w", err)
+		}
 	}
 	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexSecrets, secretsOf); err != nil {
 		return fmt.Errorf("find AppInstances by their Secrets: %w", err)
@@ -49,6 +62,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	byLabel := handler.EnqueueRequestsFromMapFunc(byLabels)
 	tls := &metav1.PartialObjectMetadata{}
 	tls.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	byOwner := handler.EnqueueRequestForOwner(m.GetScheme(), m.GetRESTMapper(), &v1alpha1.AppInstance{}, handler.OnlyControllerOwner())
 	warm := true
 	return ctrl.NewControllerManagedBy(m).
 		For(&v1alpha1.AppInstance{}).
@@ -65,6 +79,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 		Watches(&corev1.Secret{}, bySecret, builder.OnlyMetadata).
 		WatchesRawSource(source.Kind[client.Object](certificates, tls, bySecret)).
 		WatchesRawSource(source.Kind[client.Object](certificates, scripts, byScript)).
+		WatchesRawSource(source.Channel(r.Routes.changes, byOwner)).
 		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
 		Complete(r)
 }
@@ -102,7 +117,7 @@ func secretsOf(o client.Object) (names []string) {
 	}
 	a = a.DeepCopy()
 	a.SetDefaults()
-	for _, name := range []string{secretName(a), certificateName(a)} {
+	for _, name := range []string{secretName(a), certificateName(a), webCertificateName(a)} {
 		if name != "" {
 			names = append(names, name)
 		}

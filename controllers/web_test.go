@@ -4,12 +4,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/manifest"
+	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 )
 
 // The web has its port in the pod, on the Service and in the NetworkPolicy where it is
@@ -60,6 +64,8 @@ func TestWhatOfTheWebRestarts(t *testing.T) {
 		"{hostname: a.example.com, port: 8000}":                            false,
 		"{hostname: a.example.com, ingressClassName: nginx}":               false,
 		"{hostname: a.example.com, tls: {secretName: s}}":                  false,
+		"{hostname: a.example.com, gatewayRef: {name: g}}":                 false,
+		"{hostname: a.example.com, plainHTTP: Internal}":                   false,
 		"{hostname: b.example.com}":                                        true,
 		"{hostname: a.example.com, allowedOrigins: [https://example.org]}": true,
 	} {
@@ -156,6 +162,11 @@ func TestWebURL(t *testing.T) {
 		{"at any node", "{application: a, service: {type: NodePort}, web: {}}", "", "", false},
 		{"at a host name", "{application: a, service: {type: ClusterIP}, web: {hostname: live.example.com, port: 8000}}", "", "http://live.example.com/a/lobby", true},
 		{"at a host name with a certificate", "{application: a, web: {hostname: live.example.com, tls: {}}}", "203.0.113.10", "https://live.example.com/a/lobby", true},
+		{"by HTTPS", "{application: a, web: {}, tls: {secretName: cert}}", "203.0.113.10", "https://203.0.113.10/a/lobby", false},
+		{"by HTTPS at another port", "{application: a, web: {plainHTTP: Internal}, tls: {secretName: cert, port: 8443}}", "2001:db8::1", "https://[2001:db8::1]:8443/a/lobby", false},
+		{"by HTTPS inside of the cluster", "{application: a, service: {type: ClusterIP}, web: {}, tls: {secretName: cert}}", "", "https://lobby.ns.svc/a/lobby", false},
+		{"at a host name, and RTMPS beside it", "{application: a, web: {hostname: live.example.com}, tls: {secretName: cert}}", "203.0.113.10", "http://live.example.com/a/lobby", true},
+		{"by a Gateway that has not said", "{application: a, web: {hostname: live.example.com, gatewayRef: {name: g}}}", "203.0.113.10", "", true},
 		{"without its Ingress", "{application: a, web: {hostname: live.example.com}}", "203.0.113.10", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -175,5 +186,61 @@ func TestWebURL(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// webCases are what Ready says where a host name has no certificate.
+func webCases(t *testing.T) []readyCase {
+	const spec = "{application: a, web: {hostname: live.example.com, tls: {secretName: cert}}}"
+	pair := func(host string, until time.Duration) *corev1.Secret {
+		cert, key, err := selfsigned.Until(host, time.Now().Add(until))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": cert, "tls.key": key}}
+	}
+	const month = 30 * 24 * time.Hour
+	of := func(s *corev1.Secret) func(*observed) { return func(o *observed) { o.webCertificate = s } }
+	opaque := pair("live.example.com", month)
+	opaque.Type = corev1.SecretTypeOpaque
+	return []readyCase{
+		{"a certificate of the host name", spec, of(pair("live.example.com", month)), "True", "Serving", "", false},
+		{"one of all names", spec, of(pair("*.example.com", month)), "True", "Serving", "", false},
+		{"one that ends soon", spec, of(pair("live.example.com", time.Hour)), "True", "Serving", "", false},
+		{"one that has ended", spec, of(pair("live.example.com", -time.Hour)), "False", "CertificateInvalid", "has expired", true},
+		{"one of another name", spec, of(pair("tv.example.com", month)), "False", "CertificateInvalid", "is not for live.example.com", true},
+		{"no certificate of the host name", spec, of(nil), "False", "CertificateMissing", "Secret cert of spec.web.tls is not there", true},
+		{"a Secret of another type", spec, of(opaque), "False", "CertificateInvalid", "not kubernetes.io/tls", true},
+		{"a Secret with garbage", spec, of(&corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": []byte("x"), "tls.key": []byte("y")}}), "False", "CertificateInvalid", "PEM", true},
+		{"the controller's own certificate", "{application: a, web: {hostname: live.example.com, tls: {}}}", of(nil), "True", "Serving", "", false},
+		{"no Gateway API", "{application: a, web: {hostname: live.example.com, gatewayRef: {name: g}}}", func(*observed) {}, "False", "GatewayAPIMissing", "install the Gateway API", true},
+		{"no right to look", "{application: a, web: {hostname: live.example.com, gatewayRef: {name: g}}}", func(o *observed) { o.routeRefused = "forbidden to you" }, "False", "RouteForbidden", "forbidden to you", true},
+	}
+}
+
+// Of what controllers say of a route, that counts which is about our Gateway, whichever
+// way they write its name.
+func TestWhichGatewaySaysIt(t *testing.T) {
+	own, other, kind, section := gatewayv1.Namespace("ns"), gatewayv1.Namespace("other"), gatewayv1.Kind("Service"), gatewayv1.SectionName("https")
+	for name, c := range map[string]struct {
+		ref  v1alpha1.GatewayRef
+		said gatewayv1.ParentReference
+		is   bool
+	}{
+		"the same":           {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "g"}, true},
+		"with its namespace": {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "g", Namespace: &own}, true},
+		"without it":         {v1alpha1.GatewayRef{Name: "g", Namespace: "ns"}, gatewayv1.ParentReference{Name: "g"}, true},
+		"elsewhere":          {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "g", Namespace: &other}, false},
+		"of elsewhere":       {v1alpha1.GatewayRef{Name: "g", Namespace: "other"}, gatewayv1.ParentReference{Name: "g", Namespace: &other}, true},
+		"another":            {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "h"}, false},
+		"another kind":       {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "g", Kind: &kind}, false},
+		"a listener":         {v1alpha1.GatewayRef{Name: "g", SectionName: "https"}, gatewayv1.ParentReference{Name: "g", SectionName: &section}, true},
+		"another listener":   {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "g", SectionName: &section}, false},
+	} {
+		route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "ns"}}
+		route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: c.said}}
+		if got := parentOf(route, &c.ref) != nil; got != c.is {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

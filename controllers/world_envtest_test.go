@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/manifest"
@@ -61,7 +62,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, gatewayv1.Install} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +127,9 @@ func (w *world) restart() {
 	if w.r != nil {
 		options = w.r.Options
 	}
-	w.r = &Reconciler{Client: tapped, APIReader: tapped, Events: w.events, MediaImage: "flashpod.dev/media:test", Options: options}
+	routes, err := NewRoutes(config)
+	w.must(err)
+	w.r = &Reconciler{Client: tapped, APIReader: tapped, Events: w.events, MediaImage: "flashpod.dev/media:test", Options: options, Routes: routes}
 	// Status is written at once: these tests look at each step.
 	w.r.Now = func() time.Time { return time.Now().Add(gatherFor) }
 }

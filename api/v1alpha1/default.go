@@ -52,6 +52,7 @@ func (a *AppInstance) SetDefaults() {
 	}
 	if s.Web != nil {
 		def(&s.Web.Port, 80)
+		def(&s.Web.PlainHTTP, ExposurePublic)
 	}
 	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
 }

@@ -26,6 +26,12 @@ const (
 	ConditionPublishKeyReady = "PublishKeyReady"
 	// ConditionCertificateReady is about the Secret of spec.tls; absent without.
 	ConditionCertificateReady = "CertificateReady"
+	// ConditionWebCertificateReady is about the Secret of spec.web.tls; absent where
+	// none is named.
+	ConditionWebCertificateReady = "WebCertificateReady"
+	// ConditionWebRouteReady is about the HTTPRoute of spec.web.gatewayRef: whether the
+	// cluster has the Gateway API, and the Gateway takes the route; absent without.
+	ConditionWebRouteReady = "WebRouteReady"
 	// ConditionScriptReady is about the ConfigMap of spec.script, and whether the
 	// script in it can be run; absent without.
 	ConditionScriptReady = "ScriptReady"

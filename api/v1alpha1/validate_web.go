@@ -33,12 +33,44 @@ func (w *Web) validate(path *field.Path, s *AppInstanceSpec) (errs field.ErrorLi
 	if w.TLS != nil {
 		errs = append(errs, objectName(path.Child("tls", "secretName"), w.TLS.SecretName, "Secret")...)
 	}
+	errs = append(errs, w.validateGateway(path)...)
+	errs = append(errs, oneOf(path.Child("plainHTTP"), w.PlainHTTP, ExposurePublic, ExposureInternal)...)
+	if w.PlainHTTP == ExposureInternal && w.Hostname == "" && s.TLS == nil {
+		errs = append(errs, field.Forbidden(path.Child("plainHTTP"),
+			"Internal leaves clients outside of the cluster no way in: set hostname or spec.tls, or take Public"))
+	}
 	errs = append(errs, port(path.Child("port"), w.Port)...)
-	if w.Port == s.Service.Port || s.TLS != nil && w.Port == s.TLS.Port {
+	if w.PlainHTTP != ExposureInternal && (w.Port == s.Service.Port || s.TLS != nil && w.Port == s.TLS.Port) {
 		errs = append(errs, field.Invalid(path.Child("port"), w.Port,
 			"must be another than spec.service.port and spec.tls.port, since all are ports of one Service"))
 	}
 	return append(errs, origins(path.Child("allowedOrigins"), w.AllowedOrigins)...)
+}
+
+func (w *Web) validateGateway(path *field.Path) (errs field.ErrorList) {
+	ref := w.GatewayRef
+	if ref == nil {
+		return nil
+	}
+	at := path.Child("gatewayRef")
+	if w.Hostname == "" {
+		errs = append(errs, field.Forbidden(at, "gatewayRef needs hostname, without which there is no HTTPRoute: set hostname, or leave it out"))
+	}
+	if w.IngressClassName != "" {
+		errs = append(errs, field.Forbidden(at, "gatewayRef makes an HTTPRoute, and ingressClassName is about an Ingress: leave out one of them"))
+	}
+	if w.TLS != nil && w.TLS.SecretName != "" {
+		errs = append(errs, field.Forbidden(path.Child("tls", "secretName"),
+			"with gatewayRef the certificate is that of the Gateway's listener: name it there, and leave secretName out"))
+	}
+	if ref.Name == "" {
+		errs = append(errs, field.Required(at.Child("name"), "must not be empty"))
+	}
+	errs = append(errs, objectName(at.Child("name"), ref.Name, "Gateway")...)
+	if n := ref.Namespace; n != "" && len(validation.IsDNS1123Label(n)) > 0 {
+		errs = append(errs, field.Invalid(at.Child("namespace"), n, "must be the name of a namespace: lower case letters, digits and '-'"))
+	}
+	return append(errs, objectName(at.Child("sectionName"), ref.SectionName, "listener")...)
 }
 
 func needsHostname(path *field.Path, name string) *field.Error {

@@ -24,6 +24,8 @@ var borrowed = []struct{ name, spec, again, says string }{
 	{"host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: bank.example.org, tls: {secretName: one}}", "spec.web (hostname, ingressClassName, tls)"},
 	{"ingress class", "web: {hostname: live.example.org, ingressClassName: nginx}", "web: {hostname: live.example.org, ingressClassName: inside}", "spec.web (hostname, ingressClassName, tls)"},
 	{"certificate of a host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: live.example.org, tls: {secretName: two}}", "spec.web (hostname, ingressClassName, tls)"},
+	{"gateway", "web: {hostname: live.example.org, gatewayRef: {name: public}}", "web: {hostname: live.example.org, gatewayRef: {name: inside}}", "spec.web (hostname, gatewayRef, tls)"},
+	{"host name of a gateway", "web: {hostname: live.example.org, gatewayRef: {name: public}, tls: {}}", "web: {hostname: bank.example.org, gatewayRef: {name: public}, tls: {}}", "spec.web (hostname, gatewayRef, tls)"},
 }
 
 // people are those of a namespace: an author may write AppInstances alone (the
@@ -35,8 +37,8 @@ func people(t *testing.T, ns string) (author, editor client.Client) {
 	must(t, bind(ctx, ns+":authors", ns, "flashpod-edit"))
 	must(t, bind(ctx, ns+":editors", ns, "flashpod-edit"))
 	// The API server of a test has no controller that fills aggregated roles:
-	// this is what edit would add.
-	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create"), rule("networking.k8s.io", "ingresses", "create")))
+	// this is what edit would add, and what an installation of Gateways gives.
+	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create"), rule("networking.k8s.io", "ingresses", "create"), rule("gateway.networking.k8s.io", "httproutes", "create")))
 	return as("alice", ns+":authors"), as("bob", ns+":editors")
 }
 
@@ -54,6 +56,8 @@ func TestBorrowedFieldsNeedTheRightsThatTheyBorrow(t *testing.T) {
 			switch {
 			case strings.HasPrefix(f.says, "spec.service"):
 				right = "create Services"
+			case strings.Contains(f.says, "gatewayRef"):
+				right = "create HTTPRoutes"
 			case strings.HasPrefix(f.says, "spec.web"):
 				right = "create Ingresses"
 			}
@@ -125,4 +129,25 @@ func TestRightsAreThoseOfTheNamespace(t *testing.T) {
 	ctx := context.Background()
 	must(t, both.Create(ctx, appInstance(here, "a", "{application: a, image: x}")))
 	mustRefuse(t, both.Create(ctx, appInstance(there, "a", "{application: a, image: x}")), "flashpod-appinstances", "spec.image", "in namespace "+there+", and carol")
+}
+
+// A host name that a Gateway leads here is another's to lead here by an Ingress.
+func TestWaysOfAHostName(t *testing.T) {
+	ns := newNamespace(t)
+	_, editor := people(t, ns)
+	ctx := context.Background()
+	for group, resource := range map[string]string{"networking.k8s.io": "ingresses", "gateway.networking.k8s.io": "httproutes"} {
+		who := ns + ":" + resource
+		must(t, bind(ctx, who, ns, "flashpod-edit"))
+		must(t, grant(ctx, who, ns, rule(group, resource, "create")))
+	}
+	byIngress, byRoute := as("dora", ns+":ingresses"), as("emil", ns+":httproutes")
+	ingress := appInstance(ns, "a", "{application: a, web: {hostname: live.example.org}}")
+	route := appInstance(ns, "a", "{application: a, web: {hostname: live.example.org, gatewayRef: {name: public}}}")
+	mustRefuse(t, apply(byRoute, ingress, "kubectl"), "flashpod-appinstances", "create Ingresses")
+	must(t, apply(byIngress, ingress, "kubectl"))
+	mustRefuse(t, apply(byIngress, route, "kubectl"), "flashpod-appinstances", "create HTTPRoutes")
+	must(t, apply(byRoute, route, "kubectl"))
+	mustRefuse(t, apply(byRoute, ingress, "kubectl"), "flashpod-appinstances", "create Ingresses")
+	must(t, apply(editor, ingress, "kubectl"))
 }

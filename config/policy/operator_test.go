@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/controllers"
@@ -55,8 +56,14 @@ func children(ns string) []*unstructured.Unstructured {
 		object(head("v1", "PersistentVolumeClaim", "data-web-0", lasting) + ", spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}"),
 		object(head("networking.k8s.io/v1", "NetworkPolicy", "web", labels) + ", spec: {podSelector: {matchLabels: {app.kubernetes.io/name: flashpod}}, policyTypes: [Ingress]}}"),
 		object(head("networking.k8s.io/v1", "Ingress", "web", labels) + ", spec: {rules: " + leads("live.example.org", "web") + "}}"),
+		object(head("gateway.networking.k8s.io/v1", "HTTPRoute", "web", labels) + ", spec: " + routes("live.example.org", "{name: web, port: 80}") + "}"),
 		statefulSet(ns, podSpec),
 	}
+}
+
+// routes is the spec of an HTTPRoute.
+func routes(host, backend string) string {
+	return fmt.Sprintf("{parentRefs: [{name: public, namespace: gateways}], hostnames: [%q], rules: [{backendRefs: [%s]}]}", host, backend)
 }
 
 // leads are the rules of an Ingress.
@@ -83,7 +90,9 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 	ns := newNamespace(t)
 	c := operator()
 	ctx := context.Background()
-	r := &controllers.Reconciler{Client: c, APIReader: c, Events: events.NewFakeRecorder(1000), MediaImage: "flashpod.dev/media:test"}
+	seen, err := controllers.NewRoutes(config)
+	must(t, err)
+	r := &controllers.Reconciler{Client: c, APIReader: c, Events: events.NewFakeRecorder(1000), MediaImage: "flashpod.dev/media:test", Routes: seen}
 	key := client.ObjectKey{Namespace: ns, Name: "lobby"}
 	for _, step := range []struct {
 		spec  string
@@ -97,7 +106,8 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 		{spec: "{application: a, storage: {storageClassName: somewhere}, recording: {mode: All}, service: {type: NodePort}, networkPolicy: {mode: None}}", gone: &networkingv1.NetworkPolicy{}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, ingressClassName: nginx, tls: {}}}", left: []client.Object{&networkingv1.Ingress{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org}}", left: []client.Object{&networkingv1.Ingress{}}},
-		{spec: "{application: a, storage: {storageClassName: somewhere, retain: false}, suspend: true}", gone: &networkingv1.Ingress{}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, gatewayRef: {name: public}, plainHTTP: Internal}}", left: []client.Object{&gatewayv1.HTTPRoute{}}, gone: &networkingv1.Ingress{}},
+		{spec: "{application: a, storage: {storageClassName: somewhere, retain: false}, suspend: true}", gone: &gatewayv1.HTTPRoute{}},
 	} {
 		if step.again {
 			must(t, admin.Delete(ctx, appInstance(ns, "lobby", "{}")))
@@ -158,7 +168,7 @@ func TestTheOperatorWritesItsOwn(t *testing.T) {
 	}
 	for _, o := range all {
 		switch o.GetKind() {
-		case "StatefulSet", "PersistentVolumeClaim", "NetworkPolicy", "Ingress":
+		case "StatefulSet", "PersistentVolumeClaim", "NetworkPolicy", "Ingress", "Service", "HTTPRoute":
 			must(t, c.Delete(ctx, o))
 		}
 	}
@@ -217,6 +227,12 @@ func TestWhatNoWriteOfTheOperatorMayBe(t *testing.T) {
 		{"an Ingress of every name", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {rules: " + leads("", "web") + "}}", "it must lead host names"},
 		{"an Ingress of all else", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {defaultBackend: {service: {name: web, port: {name: web}}}}}", "it must lead host names"},
 		{"an Ingress with a controller's configuration", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {namespace: " + ns + ", name: web, labels: " + labels + ", annotations: {nginx.ingress.kubernetes.io/configuration-snippet: x}}, spec: {rules: " + leads("live.example.org", "web") + "}}", "no annotations of the operator's"},
+		{"an HTTPRoute to another Service", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: " + routes("live.example.org", "{name: bank, port: 80}") + "}", "to the Service of its own name"},
+		{"an HTTPRoute to another namespace", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: " + routes("live.example.org", "{name: web, namespace: bank, port: 80}") + "}", "to the Service of its own name"},
+		{"an HTTPRoute of every name", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: web, port: 80}]}]}}", "it must lead host names"},
+		{"an HTTPRoute that answers itself", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: {hostnames: [live.example.org], rules: [{filters: [{type: RequestRedirect, requestRedirect: {hostname: evil.example.org}}]}]}}", "have neither filters nor annotations"},
+		{"an HTTPRoute that tells others", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: {hostnames: [live.example.org], rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: bank, port: 80}}}], backendRefs: [{name: web, port: 80}]}]}}", "have neither filters nor annotations"},
+		{"an HTTPRoute with a controller's configuration", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: " + ns + ", name: web, labels: " + labels + ", annotations: {example.org/snippet: x}}, spec: " + routes("live.example.org", "{name: web, port: 80}") + "}", "have neither filters nor annotations"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			mustRefuse(t, apply(thief(), object(c.object), manager), "flashpod-operator", c.says)

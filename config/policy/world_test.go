@@ -25,8 +25,10 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/hack/e2e/gatewayapi"
 )
 
 const (
@@ -43,7 +45,11 @@ var (
 
 // The API server has what config/default installs, but for the operator itself.
 func TestMain(m *testing.M) {
-	env := &envtest.Environment{CRDDirectoryPaths: []string{"../crd"}, ErrorIfCRDPathMissing: true}
+	routes, err := gatewayapi.HTTPRoutes()
+	if err != nil {
+		panic(err)
+	}
+	env := &envtest.Environment{CRDDirectoryPaths: []string{"../crd", routes}, ErrorIfCRDPathMissing: true}
 	cfg, err := env.Start()
 	if err != nil {
 		panic(err)
@@ -61,7 +67,7 @@ func TestMain(m *testing.M) {
 }
 
 func install() (err error) {
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, gatewayv1.Install} {
 		if err := add(scheme); err != nil {
 			return err
 		}

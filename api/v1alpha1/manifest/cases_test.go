@@ -86,6 +86,8 @@ spec:
 	{"long name", "metadata: {name: " + strings.Repeat("n", 53) + "}\nspec: {application: a}", "metadata.name: Too long", "not be longer than 52"},
 	{"no name", "spec: {application: a}", "metadata.name: Required value", "name or generateName is required"},
 	{"limit that is no int32", "metadata: {name: a}\nspec: {application: a, limits: {maxStreams: 3000000000}}", "spec.limits.maxStreams: must be a whole number", "spec.limits.maxStreams: Invalid value: 3000000000"},
+	{"name of another's Service of plain HTTP", "metadata: {name: lobby-http}\nspec: {application: a}", "", "metadata.name: Invalid value: must not end with '-origin', '-http' or '-webrtc'"},
+	{"name of another's Service of WebRTC", "metadata: {name: lobby-webrtc}\nspec: {application: a}", "", "metadata.name: Invalid value: must not end with '-origin', '-http' or '-webrtc'"},
 	{"name of another's headless Service", "metadata: {name: lobby-origin}\nspec: {application: a}", "", "metadata.name: Invalid value: must not end with '-origin'"},
 	{"name that ends with a dash", "metadata: {name: a-}\nspec: {application: a}", "metadata.name: Invalid value", "metadata.name: Invalid value"},
 	{"upgrade policy", "metadata: {name: a}\nspec: {application: a, upgradePolicy: Never}", "spec.upgradePolicy: Unsupported value", "spec.upgradePolicy: Unsupported value"},

@@ -189,18 +189,32 @@ func cutURL(url string) (origin, path string, ok bool) {
 	return "https://" + host, "/" + path, ok && found
 }
 
+// certificate makes a Secret with a certificate of a host, and returns both in PEM.
+func (w *world) certificate(secret, host string) (cert, key []byte) {
+	w.t.Helper()
+	cert, key, err := selfsigned.Pair(host)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	dir := w.t.TempDir()
+	for name, text := range map[string][]byte{"tls.crt": cert, "tls.key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.kubectl("create", "secret", "tls", secret, "--cert", filepath.Join(dir, "tls.crt"), "--key", filepath.Join(dir, "tls.key"))
+	return cert, key
+}
+
 // An instance with a host name is watched through its Ingress, which nginx serves as an
 // Ingress controller would: there is none on this cluster.
 func TestWebByTheIngress(t *testing.T) {
 	t.Parallel()
 	const host = "live.example.com"
 	w := newWorld(t, "e2e-ingress")
-	cert, key, err := selfsigned.Pair(host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert, key := w.certificate("live-tls", host)
 	out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: stage}\n" +
-		"spec: {application: live, access: {publish: {mode: Anyone}}, web: {hostname: " + host + ", ingressClassName: nginx, tls: {secretName: live-tls}}}")
+		"spec: {application: live, access: {publish: {mode: Anyone}}, web: {hostname: " + host + ", ingressClassName: nginx, tls: {secretName: live-tls}, plainHTTP: Internal}}")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -219,5 +233,9 @@ func TestWebByTheIngress(t *testing.T) {
 		}
 		return cert, key
 	})
+	// What is plain goes inside of the cluster alone.
+	if ports := w.kubectl("get", "service", "stage", "-o", "jsonpath={.spec.ports[*].name}"); ports != "rtmp" {
+		t.Errorf("the Service has the ports %s", ports)
+	}
 	throughIngress(t, c, cert, w.kubectl("get", "appinstance", "stage", "-o", "jsonpath={.status.webURL}"))
 }

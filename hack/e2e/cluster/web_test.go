@@ -3,6 +3,8 @@
 package cluster
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"strings"
@@ -70,6 +72,9 @@ func TestWebByTheService(t *testing.T) {
 	if got := w.kubectl("get", "ingress", "stage", "-o", "jsonpath="+rule); got != "nginx live.example.com stage:web live-tls" {
 		t.Errorf("the Ingress is %q", got)
 	}
+	// Its certificate is not there, which is told, and is taken when it comes.
+	w.waitReason("stage", "False CertificateMissing")
+	w.certificate("live-tls", "live.example.com")
 	w.ready("stage", patience)
 	began := time.Now()
 	w.kubectl("patch", "appinstance", "stage", "--type", "merge", "--patch", `{"spec":{"web":null}}`)
@@ -85,4 +90,47 @@ func TestWebByTheService(t *testing.T) {
 func hostOf(url string) string {
 	host, _, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
 	return host
+}
+
+// Where RTMPS is on, its port serves HTTPS, too: webURL is that, and a browser that
+// trusts the certificate watches there. Plain HTTP is inside of the cluster alone.
+func TestWebByHTTPS(t *testing.T) {
+	t.Parallel()
+	const host = "safe.example.com"
+	w := newWorld(t, "e2e-https")
+	cert, _ := w.certificate("safe-tls", host)
+	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: safe}\n" +
+		"spec: {application: live, access: {publish: {mode: Anyone}}, tls: {secretName: safe-tls}, web: {plainHTTP: Internal}}"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	url := w.ready("safe", patience)
+	web := w.kubectl("get", "appinstance", "safe", "-o", "jsonpath={.status.webURL}")
+	if rest, ok := strings.CutPrefix(url, "rtmps://"); !ok || web != "https://"+rest {
+		t.Fatalf("webURL is %q, url %q", web, url)
+	}
+	publish(t, url+"/cam", "90")
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	browser := &http.Client{Timeout: patience, Transport: &http.Transport{ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}}}
+	said := ""
+	until(t, patience, "the playlist", func() bool {
+		answer, err := browser.Get(web + "/cam/index.m3u8")
+		if err != nil {
+			said = err.Error()
+			return false
+		}
+		defer answer.Body.Close()
+		said = answer.Status
+		return answer.StatusCode == http.StatusOK
+	})
+	if n := pictures(t, web+"/cam/index.m3u8", "-read_intervals", "%+3"); n < 50 {
+		t.Errorf("%d pictures in 3 s of HLS by HTTPS (%s)", n, said)
+	}
+	if n := pictures(t, url+"/cam", "-read_intervals", "%+2"); n < 25 {
+		t.Errorf("%d pictures in 2 s of RTMPS on the same port", n)
+	}
+	if reached("rtmp://" + hostOf("http://"+strings.TrimPrefix(web, "https://")) + ":80/x") {
+		t.Error("the load balancer carries plain HTTP")
+	}
 }
