@@ -78,6 +78,9 @@ func (p *plan) server(o *observed) error {
 	if s := secret(a, o.secret, o.freshKey); s != nil {
 		p.child(secretChild(s, o.secret), o.standing.secret)
 	}
+	if s := consoleSecret(a, o.console, o.freshTokens); s != nil {
+		p.child(secretChild(s, o.console), o.standing.console)
+	}
 	p.child(serviceChild(service(a), o.service), o.standing.service)
 	p.child(serviceChild(headless(a), o.headless), o.standing.headless)
 	switch want := networkPolicy(a, o.options.Peers); {

@@ -117,7 +117,7 @@ func (r *Reconciler) tellScript(a *v1alpha1.AppInstance, was *v1alpha1.ScriptSta
 // tellRestart says why a pod that runs is replaced.
 func (r *Reconciler) tellRestart(o *observed, p *plan, c child) {
 	switch {
-	case c.kind == "Secret" && c.have == nil && o.statefulSet != nil:
+	case c.kind == "Secret" && c.name == keyName(o.instance) && c.have == nil && o.statefulSet != nil:
 		r.Events.Eventf(o.instance, nil, corev1.EventTypeWarning, "KeyRenewed", "Reconcile",
 			"Secret %s was not there any more: another key was made, and encoders need it (the key before is valid for %s)", c.name, previousKeyFor(o.instance))
 	case c.kind != "StatefulSet" || o.pod == nil || o.instance.Spec.Suspend:

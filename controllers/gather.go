@@ -35,6 +35,7 @@ type observed struct {
 	configMap      *corev1.ConfigMap
 	secret         *corev1.Secret    // with the publish key
 	certificate    *corev1.Secret    // of spec.tls
+	console        *corev1.Secret    // with the tokens of the console
 	script         *corev1.ConfigMap // of spec.script
 	serviceAccount *corev1.ServiceAccount
 	oldAccount     *corev1.ServiceAccount // called like the instance, with our label
@@ -55,15 +56,17 @@ type observed struct {
 
 	// standing is what those are to the instance.
 	standing struct {
-		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress, internal, route standing
+		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress, internal, route, console standing
 	}
 
 	options Options
 	// image is the operator's choice of a media server.
 	image string
-	// freshKey is a publish key for an instance that has none.
-	freshKey string
-	now      time.Time
+	// freshKey is a publish key for an instance that has none, and freshTokens are
+	// tokens for its console.
+	freshKey    string
+	freshTokens consoleTokens
+	now         time.Time
 	// turn lets an upgrade go; without it decide says what it waits for.
 	turn bool
 	// stopped names the instance whose upgrade failed; no other follows.
@@ -80,7 +83,7 @@ type observed struct {
 // gather reads all that decide needs. What the cache does not have is looked for
 // past it: the cache sees only what carries our label, and is late.
 func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*observed, error) {
-	o := &observed{instance: a.DeepCopy(), options: r.Options, image: r.MediaImage, freshKey: rand.Text(), now: r.now(), sessions: -1}
+	o := &observed{instance: a.DeepCopy(), options: r.Options, image: r.MediaImage, freshKey: rand.Text(), freshTokens: consoleTokens{rand.Text(), rand.Text()}, now: r.now(), sessions: -1}
 	o.instance.SetDefaults()
 	ns := a.Namespace
 	var err error
@@ -119,6 +122,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	// Never from a cache: that has no more than the metadata of Secrets.
 	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
+	o.console = found(read, consoleName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.webCertificate = found(read, webCertificateName(a), &corev1.Secret{}, r.APIReader)
 	o.script = found(read, scriptName(o.instance), &corev1.ConfigMap{}, r.APIReader)
 	if err != nil {
@@ -141,7 +145,7 @@ func (o *observed) judge() {
 	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o), stands(a, o.service)
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
-	s.internal, s.route = stands(a, o.internal), stands(a, o.route)
+	s.internal, s.route, s.console = stands(a, o.internal), stands(a, o.route), stands(a, o.console)
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}

@@ -124,6 +124,14 @@ func webServiceName(a *v1alpha1.AppInstance) string {
 	return serviceName(a)
 }
 
+// consoleName is the Secret with the tokens of the console; "" where there is none.
+func consoleName(a *v1alpha1.AppInstance) string {
+	if !a.Spec.HasConsole() {
+		return ""
+	}
+	return a.Name + "-console"
+}
+
 // owner has children deleted with their AppInstance.
 func owner(a *v1alpha1.AppInstance) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().

@@ -91,7 +91,10 @@ func conflictOf(kind string, o client.Object) conflict {
 // String says whose the object is, and what its owner may do about it.
 func (c conflict) String() string {
 	way := "rename or delete it, or give this AppInstance another name"
-	if c.kind == "Secret" {
+	switch {
+	case c.kind == "Secret" && strings.HasSuffix(c.name, "-console"):
+		way = "rename or delete it, or set spec.console.mode to None"
+	case c.kind == "Secret":
 		way = "rename or delete it, or name a Secret of yours in spec.access.publish.secretName"
 	}
 	return fmt.Sprintf("%s %s is there and not the operator's (it belongs to %s), so it is left alone: %s", c.kind, c.name, c.owner, way)

@@ -36,6 +36,7 @@ func strangers(ns string) map[string]client.Object {
 		"ServiceAccount lobby":     &corev1.ServiceAccount{ObjectMeta: m("lobby")},
 		"ConfigMap lobby-config":   &corev1.ConfigMap{ObjectMeta: m("lobby-config"), Data: map[string]string{"their": "setting"}},
 		"Secret lobby-publish-key": &corev1.Secret{ObjectMeta: m("lobby-publish-key"), Data: map[string][]byte{"key": []byte("theirs")}},
+		"Secret lobby-console":     &corev1.Secret{ObjectMeta: m("lobby-console"), Data: map[string][]byte{"admin": []byte("theirs")}},
 		"NetworkPolicy lobby":      &networkingv1.NetworkPolicy{ObjectMeta: m("lobby")},
 		"Ingress lobby": &networkingv1.Ingress{ObjectMeta: m("lobby"), Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
 			Service: &networkingv1.IngressServiceBackend{Name: "theirs", Port: networkingv1.ServiceBackendPort{Number: 80}},

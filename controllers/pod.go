@@ -20,11 +20,13 @@ const (
 	volumeConfig  = "config"
 	volumeKey     = "publish-key"
 	volumeTLS     = "tls"
+	volumeConsole = "console"
 
-	pathData   = "/var/lib/flashpod"
-	pathConfig = "/etc/flashpod"
-	pathKey    = "/run/secrets/flashpod"
-	pathTLS    = "/run/secrets/tls"
+	pathData    = "/var/lib/flashpod"
+	pathConfig  = "/etc/flashpod"
+	pathKey     = "/run/secrets/flashpod"
+	pathTLS     = "/run/secrets/tls"
+	pathConsole = "/run/secrets/console"
 
 	annotationPrefix   = "media.flashpod.dev/"
 	annotationDocument = annotationPrefix + "document-hash"
@@ -108,6 +110,10 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		args = append(args, "--publish-key-file", pathKey+"/"+keyEntry)
 		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeKey).WithMountPath(pathKey).WithReadOnly(true))
 	}
+	if consoleName(a) != "" {
+		args = append(args, "--console-tokens", pathConsole)
+		mounts = append(mounts, corev1ac.VolumeMount().WithName(volumeConsole).WithMountPath(pathConsole).WithReadOnly(true))
+	}
 	ports := []*corev1ac.ContainerPortApplyConfiguration{
 		corev1ac.ContainerPort().WithName(portRTMP).WithContainerPort(rtmpPort).WithProtocol(corev1.ProtocolTCP),
 		corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(httpPort).WithProtocol(corev1.ProtocolTCP),
@@ -186,6 +192,15 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 			WithOptional(true).
 			WithDefaultMode(0o440).
 			WithItems(corev1ac.KeyToPath().WithKey(keyEntry).WithPath(keyEntry))))
+	}
+	if name := consoleName(a); name != "" {
+		all = append(all, corev1ac.Volume().WithName(volumeConsole).WithSecret(corev1ac.SecretVolumeSource().
+			WithSecretName(name).
+			WithOptional(true).
+			WithDefaultMode(0o440).
+			WithItems(
+				corev1ac.KeyToPath().WithKey(consoleAdmin).WithPath(consoleAdmin),
+				corev1ac.KeyToPath().WithKey(consoleViewer).WithPath(consoleViewer))))
 	}
 	if s := a.Spec.Script; s != nil {
 		all = append(all, scriptVolume(s))

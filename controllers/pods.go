@@ -41,7 +41,7 @@ func poke(o *observed) string {
 	}
 	sum := sha256.New()
 	late := false
-	for _, s := range []client.Object{optional(o.secret), optional(o.certificate), optional(o.script)} {
+	for _, s := range []client.Object{optional(o.secret), optional(o.certificate), optional(o.console), optional(o.script)} {
 		if s == nil {
 			continue
 		}

@@ -177,6 +177,9 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Ingress":
 		o.ingress, err = fresh[networkingv1.Ingress](now)
 		o.standing.ingress = ours
+	case kind == "Secret" && name == consoleName(o.instance):
+		o.console, err = fresh[corev1.Secret](now)
+		o.standing.console = ours
 	case kind == "Secret":
 		o.secret, err = fresh[corev1.Secret](now)
 		o.standing.secret = ours

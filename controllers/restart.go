@@ -60,6 +60,10 @@ func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfi
 	if hasPort(old, portWeb) != hasPort(now, portWeb) {
 		add("spec.web")
 	}
+	// Without spec.console it follows the image.
+	if secretOf(before, volumeConsole) != secretOf(after, volumeConsole) && (o.instance.Spec.Console != nil || reflect.DeepEqual(old["image"], now["image"])) {
+		add("spec.console")
+	}
 	if secretOf(before, volumeKey) != secretOf(after, volumeKey) {
 		add("spec.access")
 	}

@@ -28,6 +28,7 @@ var edits = map[string]string{
 	"service":                       "service: {type: NodePort, port: 1999, annotations: {a: b}}",
 	"tls":                           "tls: {secretName: cert}",
 	"web":                           "web: {}",
+	"console":                       "console: {mode: None}",
 	"networkPolicy":                 "networkPolicy: {mode: None}",
 	"upgradePolicy":                 "upgradePolicy: Manual",
 	"image":                         "image: other:1",

@@ -47,9 +47,10 @@ func NewRoutes(config *rest.Config) (*Routes, error) {
 	return &Routes{api: api, changes: make(chan event.GenericEvent), done: make(chan struct{})}, nil
 }
 
-// routesCacheOptions are those of a third cache: to name a kind in a cache's options is
-// to need it.
-func routesCacheOptions(namespaces []string) cache.Options {
+// ownCacheOptions are those of a third cache, of what carries our label, whatever it is:
+// HTTPRoutes, since to name a kind in a cache's options is to need it, and the Secrets
+// that the operator makes, of which the first has those with keys alone.
+func ownCacheOptions(namespaces []string) cache.Options {
 	return cache.Options{
 		DefaultNamespaces:    perNamespace(namespaces),
 		DefaultLabelSelector: k8slabels.SelectorFromSet(k8slabels.Set{labelName: appName}),

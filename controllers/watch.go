@@ -41,12 +41,14 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	if r.Routes, err = NewRoutes(m.GetConfig()); err != nil {
 		return err
 	}
-	if r.Routes.cache, err = cache.New(m.GetConfig(), withScheme(routesCacheOptions(r.Options.Namespaces), m)); err != nil {
-		return fmt.Errorf("watch HTTPRoutes: %w", err)
+	own, err := cache.New(m.GetConfig(), withScheme(ownCacheOptions(r.Options.Namespaces), m))
+	if err != nil {
+		return fmt.Errorf("watch what the operator makes: %w", err)
 	}
-	for _, runs := range []manager.Runnable{early{r.Routes.cache}, r.Routes} {
+	r.Routes.cache = own
+	for _, runs := range []manager.Runnable{early{own}, r.Routes} {
 		if err := m.Add(runs); err != nil {
-			return fmt.Errorf("watch HTTPRoutes: %w", err)
+			return fmt.Errorf("watch what the operator makes: %w", err)
 		}
 	}
 	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexSecrets, secretsOf); err != nil {
@@ -63,6 +65,8 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	tls := &metav1.PartialObjectMetadata{}
 	tls.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	byOwner := handler.EnqueueRequestForOwner(m.GetScheme(), m.GetRESTMapper(), &v1alpha1.AppInstance{}, handler.OnlyControllerOwner())
+	tokens := &metav1.PartialObjectMetadata{}
+	tokens.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	warm := true
 	return ctrl.NewControllerManagedBy(m).
 		For(&v1alpha1.AppInstance{}).
@@ -79,6 +83,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 		Watches(&corev1.Secret{}, bySecret, builder.OnlyMetadata).
 		WatchesRawSource(source.Kind[client.Object](certificates, tls, bySecret)).
 		WatchesRawSource(source.Kind[client.Object](certificates, scripts, byScript)).
+		WatchesRawSource(source.Kind[client.Object](own, tokens, byOwner)).
 		WatchesRawSource(source.Channel(r.Routes.changes, byOwner)).
 		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
 		Complete(r)

@@ -120,6 +120,11 @@ type AppInstanceSpec struct {
 	// in a WebSocket. {} opens it, too. Default: there is none.
 	// +optional
 	Web *Web `json:"web,omitempty"`
+	// Console is what people look at the running server with, on the control port, which
+	// no Service outside of the cluster has. Default: mode Managed, or, where spec.image
+	// names another server than the operator's, which may have no console, None.
+	// +optional
+	Console *Console `json:"console,omitempty"`
 	// NetworkPolicy says who may reach the server's ports inside the cluster.
 	// +kubebuilder:default={}
 	// +optional

@@ -50,6 +50,9 @@ func (a *AppInstance) SetDefaults() {
 	if s.TLS != nil {
 		def(&s.TLS.Port, 443)
 	}
+	if s.Console != nil {
+		def(&s.Console.Mode, ConsoleManaged)
+	}
 	if s.Web != nil {
 		def(&s.Web.Port, 80)
 		def(&s.Web.PlainHTTP, ExposurePublic)

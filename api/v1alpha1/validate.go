@@ -61,6 +61,9 @@ func (a *AppInstance) Validate() field.ErrorList {
 		errs = append(errs, s.Web.validate(spec.Child("web"), s)...)
 	}
 	errs = append(errs, s.Service.validate(spec.Child("service"))...)
+	if s.Console != nil {
+		errs = append(errs, oneOf(spec.Child("console", "mode"), s.Console.Mode, ConsoleManaged, ConsoleNone)...)
+	}
 	errs = append(errs, oneOf(spec.Child("networkPolicy", "mode"), s.NetworkPolicy.Mode, NetworkPolicyManaged, NetworkPolicyNone)...)
 	errs = append(errs, oneOf(spec.Child("upgradePolicy"), s.UpgradePolicy, UpgradeAuto, UpgradeOnIdle, UpgradeManual)...)
 	return append(errs, s.Scheduling.validate(spec)...)

@@ -57,6 +57,10 @@ func TestNotesOfInstance(t *testing.T) {
 		{"{name: hall, spec: {access: {publish: {secretName: ours}}}}", []string{"appinstance hall ", "secret ours --namespace team-a"}, nil},
 		{"spec: {access: {publish: {mode: Anyone}}}", []string{"anyone may", `-f flv "$URL/cam"`}, []string{"KEY", "WEB"}},
 		{"{spec: {web: {}, access: {play: {mode: Key}}}}", []string{`ffplay "$URL/cam?key=$KEY"`, `"$WEB/cam/index.m3u8?key=$KEY"`}, nil},
+		{"", []string{"port-forward lobby-0 --namespace team-a 8080:8080", "secret lobby-console --namespace team-a"}, nil},
+		{"{spec: {image: mine:1}}", nil, []string{"console"}},
+		{"{spec: {image: mine:1, console: {}}}", []string{"secret lobby-console"}, nil},
+		{"{spec: {console: {mode: None}}}", nil, []string{"console"}},
 		{"{spec: {web: {}}}", []string{".status.webURL", `"$WEB/cam/index.m3u8"`}, nil},
 	} {
 		t.Run(test.values, func(t *testing.T) {

@@ -42,6 +42,8 @@ func webCases() []verdict {
 		{"a host name alone", of("web: {plainHTTP: Internal, hostname: a.example.com}"), "", ""},
 		{"no way in", of("web: {plainHTTP: Internal}"), "spec.web.plainHTTP: Forbidden: Internal leaves clients outside of the cluster no way in", "Internal leaves clients outside of the cluster no way in"},
 		{"plain HTTP elsewhere", of("web: {plainHTTP: Nowhere}"), `spec.web.plainHTTP: Unsupported value: "Nowhere"`, `spec.web.plainHTTP: Unsupported value: "Nowhere"`},
+		{"no console", of("console: {mode: None}"), "", ""},
+		{"a console of another kind", of("console: {mode: Public}"), `spec.console.mode: Unsupported value: "Public"`, `spec.console.mode: Unsupported value: "Public"`},
 		{"the web of another shape", of("web: true"), "spec.web: is true or false, and should be an object: {} opens the port", "spec.web"},
 	}
 	for _, bad := range []string{"example.org", "https://example.org/", "ftp://example.org", "https://", "https://me@example.org", "https://*.example.org", "https://example.org:", "null", ""} {
