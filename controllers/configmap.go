@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -110,9 +111,13 @@ func documentHash(doc string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func configMap(a *v1alpha1.AppInstance, doc string) *corev1ac.ConfigMapApplyConfiguration {
-	return corev1ac.ConfigMap(configName(a), a.Namespace).
+func configMap(a *v1alpha1.AppInstance, doc string, addresses []string) *corev1ac.ConfigMapApplyConfiguration {
+	c := corev1ac.ConfigMap(configName(a), a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).
 		WithData(map[string]string{documentFile: doc})
+	if len(addresses) > 0 {
+		c.WithData(map[string]string{addressesFile: strings.Join(addresses, "\n") + "\n"})
+	}
+	return c
 }

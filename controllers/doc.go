@@ -1,6 +1,7 @@
 // Package controllers turns AppInstances into Kubernetes objects: a
 // StatefulSet of one media server with a volume that outlives it, the Services
-// and the Ingress or HTTPRoute that clients reach it by, and what the pod mounts.
+// (that of WebRTC is of UDP alone) and the Ingress or HTTPRoute that clients reach it
+// by, and what the pod mounts.
 //
 // A reconcile is three steps. gather reads everything; decide, a pure function,
 // says what should be there, and statusOf, another, what the status is;

@@ -42,7 +42,8 @@ type observed struct {
 	networkPolicy  *networkingv1.NetworkPolicy
 	ingress        *networkingv1.Ingress
 	internal       *corev1.Service // of plain HTTP inside the cluster
-	webCertificate *corev1.Secret  // of spec.web.tls
+	webRTC         *corev1.Service
+	webCertificate *corev1.Secret // of spec.web.tls
 	route          *gatewayv1.HTTPRoute
 	// hasRoutes says whether the cluster has HTTPRoutes, where one is wanted, and
 	// routeRefused why the operator may not look at them.
@@ -56,7 +57,7 @@ type observed struct {
 
 	// standing is what those are to the instance.
 	standing struct {
-		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress, internal, route, console standing
+		statefulSet, claim, service, headless, configMap, secret, serviceAccount, networkPolicy, ingress, internal, route, console, webRTC standing
 	}
 
 	options Options
@@ -119,6 +120,10 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	if o.internal == nil && webIsInternal(o.instance) {
 		o.internal = found(read, internalName(a), &corev1.Service{}, r.APIReader)
 	}
+	o.webRTC = found(read, webRTCName(a), &corev1.Service{}, r.Client)
+	if o.webRTC == nil && webRTC(o.instance) != nil {
+		o.webRTC = found(read, webRTCName(a), &corev1.Service{}, r.APIReader)
+	}
 	// Never from a cache: that has no more than the metadata of Secrets.
 	o.secret = found(read, secretName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
@@ -145,7 +150,7 @@ func (o *observed) judge() {
 	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o), stands(a, o.service)
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
-	s.internal, s.route, s.console = stands(a, o.internal), stands(a, o.route), stands(a, o.console)
+	s.internal, s.route, s.console, s.webRTC = stands(a, o.internal), stands(a, o.route), stands(a, o.console), stands(a, o.webRTC)
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}

@@ -32,7 +32,11 @@ func takenOver(a *v1alpha1.AppInstance, o client.Object) bool {
 		// another is made: giving it back by mistake costs nothing.
 		return true
 	case *corev1.ConfigMap:
-		if len(o.Data)+len(o.BinaryData) > 1 {
+		entries := len(o.Data) + len(o.BinaryData)
+		if _, ours := o.Data[addressesFile]; ours {
+			entries--
+		}
+		if entries > 1 {
 			return true
 		}
 	case *corev1.Secret:

@@ -41,7 +41,7 @@ func ingress(a *v1alpha1.AppInstance) *networkingv1ac.IngressApplyConfiguration 
 }
 
 // web plans what leads to the web's port: a Service of its own where plain HTTP is not
-// the public one's, and an HTTPRoute or an Ingress.
+// the public one's, that of WebRTC, and an HTTPRoute or an Ingress.
 func (p *plan) web(o *observed) error {
 	switch want := internalService(o.instance); {
 	case want != nil:
@@ -49,6 +49,7 @@ func (p *plan) web(o *observed) error {
 	case o.standing.internal == ours:
 		p.remove = append(p.remove, removal{kind: "Service", object: o.internal})
 	}
+	p.webRTC(o)
 	p.route(o)
 	return p.ingress(o)
 }

@@ -73,6 +73,7 @@ func podName(a *v1alpha1.AppInstance) string      { return a.Name + "-0" }
 func policyName(a *v1alpha1.AppInstance) string   { return a.Name }
 func ingressName(a *v1alpha1.AppInstance) string  { return a.Name }
 func routeName(a *v1alpha1.AppInstance) string    { return a.Name }
+func webRTCName(a *v1alpha1.AppInstance) string   { return a.Name + "-webrtc" }
 func internalName(a *v1alpha1.AppInstance) string { return a.Name + "-http" }
 
 // accountName is the ServiceAccount's. An account called like the instance,

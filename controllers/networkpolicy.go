@@ -13,7 +13,7 @@ import (
 // labelNamespace is the label that each namespace has of itself.
 const labelNamespace = "kubernetes.io/metadata.name"
 
-// networkPolicy opens RTMP, RTMPS and the web to all, and the control port, which shows
+// networkPolicy opens RTMP, RTMPS, the web and WebRTC to all, and the control port, which shows
 // what is played and deletes recordings, to the operator, to Prometheus and to
 // pods of the instance's own namespace. nil when none is wanted.
 func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPolicyApplyConfiguration {
@@ -29,6 +29,9 @@ func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.Network
 	}
 	if a.Spec.Web != nil {
 		media.WithPorts(port(portWeb))
+	}
+	if webRTC(a) != nil {
+		media.WithPorts(port(portWebRTC).WithProtocol(corev1.ProtocolUDP))
 	}
 	pods := func(l map[string]string) *metav1ac.LabelSelectorApplyConfiguration {
 		return metav1ac.LabelSelector().WithMatchLabels(l)

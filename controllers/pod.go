@@ -132,6 +132,15 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		args = append(args, "--web-address", fmt.Sprintf(":%d", webPort))
 		ports = append(ports, corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
 	}
+	switch {
+	case webRTC(a) != nil:
+		args = append(args, "--webrtc-address", fmt.Sprintf(":%d", webRTCPort), "--webrtc-advertise-file", pathConfig+"/"+addressesFile)
+		ports = append(ports, corev1ac.ContainerPort().WithName(portWebRTC).WithContainerPort(webRTCPort).WithProtocol(corev1.ProtocolUDP))
+	case a.Spec.Web != nil && a.Spec.Image == "":
+		// Pages would try the pod's own address first. An image of the user's own may
+		// not know the flag.
+		args = append(args, "--webrtc-address", "off")
+	}
 	return corev1ac.Container().
 		WithName(containerName).
 		WithImage(image).

@@ -41,7 +41,11 @@ func poke(o *observed) string {
 	}
 	sum := sha256.New()
 	late := false
-	for _, s := range []client.Object{optional(o.secret), optional(o.certificate), optional(o.console), optional(o.script)} {
+	var told *corev1.ConfigMap // where clients send media
+	if webRTC(o.instance) != nil {
+		told = o.configMap
+	}
+	for _, s := range []client.Object{optional(told), optional(o.secret), optional(o.certificate), optional(o.console), optional(o.script)} {
 		if s == nil {
 			continue
 		}

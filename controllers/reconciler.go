@@ -171,6 +171,9 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Service" && name == internalName(o.instance):
 		o.internal, err = fresh[corev1.Service](now)
 		o.standing.internal = ours
+	case kind == "Service" && name == webRTCName(o.instance):
+		o.webRTC, err = fresh[corev1.Service](now)
+		o.standing.webRTC = ours
 	case kind == "HTTPRoute":
 		o.route, err = fresh[gatewayv1.HTTPRoute](now)
 		o.standing.route = ours

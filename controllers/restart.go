@@ -57,7 +57,7 @@ func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfi
 	if hasPort(old, portRTMPS) != hasPort(now, portRTMPS) || secretOf(before, volumeTLS) != secretOf(after, volumeTLS) {
 		add("spec.tls")
 	}
-	if hasPort(old, portWeb) != hasPort(now, portWeb) {
+	if hasPort(old, portWeb) != hasPort(now, portWeb) || hasPort(old, portWebRTC) != hasPort(now, portWebRTC) {
 		add("spec.web")
 	}
 	// Without spec.console it follows the image.

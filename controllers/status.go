@@ -19,7 +19,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	address, service := serviceVerdict(o)
 	origin, storage := originVerdict(o, p), storageVerdict(o)
 	key, certificate, script := publishKeyVerdict(o), certificateVerdict(o), scriptVerdict(o)
-	route, webCertificate := routeVerdict(o), webCertificateVerdict(o)
+	route, webCertificate, rtc := routeVerdict(o), webCertificateVerdict(o), webRTCVerdict(o)
 	s.Script = scriptStatus(o)
 	s.URL, s.WebURL = url(a, address), webURL(o, route)
 
@@ -37,7 +37,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
 	name := nameVerdict(o, p)
-	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate, script, route, webCertificate)
+	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate, script, route, webCertificate, rtc)
 	var reconciling, stuck verdict
 	switch {
 	case sum.ok():
@@ -58,6 +58,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionCertificateReady, certificate},
 		{v1alpha1.ConditionWebCertificateReady, webCertificate},
 		{v1alpha1.ConditionWebRouteReady, route},
+		{v1alpha1.ConditionWebRTCReady, rtc},
 		{v1alpha1.ConditionScriptReady, script},
 		{v1alpha1.ConditionSuspended, suspended},
 		{v1alpha1.ConditionUpgradePending, p.upgrade.wait},

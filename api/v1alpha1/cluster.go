@@ -114,7 +114,7 @@ type Service struct {
 // NetworkPolicy says who may reach the server's ports inside the cluster.
 type NetworkPolicy struct {
 	// Mode is Managed (the operator makes a NetworkPolicy: RTMP, RTMPS and the
-	// port of spec.web are open to all, the control port to the operator, to
+	// ports of spec.web are open to all, the control port to the operator, to
 	// Prometheus and to pods of the same namespace) or None.
 	// +kubebuilder:default=Managed
 	// +optional

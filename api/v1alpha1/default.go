@@ -56,6 +56,10 @@ func (a *AppInstance) SetDefaults() {
 	if s.Web != nil {
 		def(&s.Web.Port, 80)
 		def(&s.Web.PlainHTTP, ExposurePublic)
+		if rtc := s.Web.WebRTC; rtc != nil {
+			def(&rtc.Port, 443)
+			def(&rtc.ServiceType, corev1.ServiceTypeLoadBalancer)
+		}
 	}
 	def(&s.Service.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyLocal)
 }

@@ -32,6 +32,8 @@ const (
 	// ConditionWebRouteReady is about the HTTPRoute of spec.web.gatewayRef: whether the
 	// cluster has the Gateway API, and the Gateway takes the route; absent without.
 	ConditionWebRouteReady = "WebRouteReady"
+	// ConditionWebRTCReady is about the address of spec.web.webrtc; absent without.
+	ConditionWebRTCReady = "WebRTCReady"
 	// ConditionScriptReady is about the ConfigMap of spec.script, and whether the
 	// script in it can be run; absent without.
 	ConditionScriptReady = "ScriptReady"

@@ -2,8 +2,10 @@ package v1alpha1
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -11,6 +13,8 @@ import (
 const (
 	maxOrigins = 64
 	maxOrigin  = 300
+
+	maxPublicAddresses = 8
 )
 
 var (
@@ -34,6 +38,9 @@ func (w *Web) validate(path *field.Path, s *AppInstanceSpec) (errs field.ErrorLi
 		errs = append(errs, objectName(path.Child("tls", "secretName"), w.TLS.SecretName, "Secret")...)
 	}
 	errs = append(errs, w.validateGateway(path)...)
+	if w.WebRTC != nil {
+		errs = append(errs, w.WebRTC.validate(path.Child("webrtc"))...)
+	}
 	errs = append(errs, oneOf(path.Child("plainHTTP"), w.PlainHTTP, ExposurePublic, ExposureInternal)...)
 	if w.PlainHTTP == ExposureInternal && w.Hostname == "" && s.TLS == nil {
 		errs = append(errs, field.Forbidden(path.Child("plainHTTP"),
@@ -71,6 +78,27 @@ func (w *Web) validateGateway(path *field.Path) (errs field.ErrorList) {
 		errs = append(errs, field.Invalid(at.Child("namespace"), n, "must be the name of a namespace: lower case letters, digits and '-'"))
 	}
 	return append(errs, objectName(at.Child("sectionName"), ref.SectionName, "listener")...)
+}
+
+func (r *WebRTC) validate(path *field.Path) field.ErrorList {
+	errs := port(path.Child("port"), r.Port)
+	errs = append(errs, oneOf(path.Child("serviceType"), r.ServiceType, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
+	errs = append(errs, annotations(path.Child("annotations"), r.Annotations)...)
+	at := path.Child("addresses")
+	errs = append(errs, tooMany(at, len(r.Addresses), maxPublicAddresses)...)
+	seen := map[string]bool{}
+	for i, one := range r.Addresses {
+		ip, err := netip.ParseAddr(one)
+		if is := err == nil && ip.Zone() == "" && !ip.Is4In6(); !is && (len(validation.IsDNS1123Subdomain(one)) > 0 || addressPattern.MatchString(one)) {
+			errs = append(errs, field.Invalid(at.Index(i), one,
+				"must be an address such as 192.0.2.7 or 2001:db8::7, or a host name such as media.example.com, without a port"))
+		}
+		if seen[one] {
+			errs = append(errs, field.Duplicate(at.Index(i), one))
+		}
+		seen[one] = true
+	}
+	return errs
 }
 
 func needsHostname(path *field.Path, name string) *field.Error {

@@ -51,6 +51,10 @@ type Web struct {
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	Port int32 `json:"port,omitempty"`
+	// WebRTC opens a UDP port for WHIP and WHEP. {} opens it, too. Default: there is
+	// none in a cluster.
+	// +optional
+	WebRTC *WebRTC `json:"webrtc,omitempty"`
 	// AllowedOrigins are the pages that may use the server beside those of its own
 	// addresses and of hostname, as browsers write their origins:
 	// https://example.org, with a port where the page's URL has one; "*" is every

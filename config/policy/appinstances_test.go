@@ -21,6 +21,7 @@ var borrowed = []struct{ name, spec, again, says string }{
 	{"anti-affinity", "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {}, namespaceSelector: {}}]}}",
 		"affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: topology.kubernetes.io/zone, labelSelector: {}, namespaces: [kube-system]}]}}", "spec.affinity.podAntiAffinity"},
 	{"service annotations", "service: {annotations: {external-dns.alpha.kubernetes.io/hostname: example.org}}", "service: {annotations: {external-dns.alpha.kubernetes.io/hostname: example.com}}", "spec.service.annotations (external-dns.alpha.kubernetes.io/hostname)"},
+	{"WebRTC annotations", "web: {webrtc: {annotations: {example.org/network: public}}}", "web: {webrtc: {annotations: {example.org/network: other}}}", "spec.web.webrtc.annotations (example.org/network)"},
 	{"host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: bank.example.org, tls: {secretName: one}}", "spec.web (hostname, ingressClassName, tls)"},
 	{"ingress class", "web: {hostname: live.example.org, ingressClassName: nginx}", "web: {hostname: live.example.org, ingressClassName: inside}", "spec.web (hostname, ingressClassName, tls)"},
 	{"certificate of a host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: live.example.org, tls: {secretName: two}}", "spec.web (hostname, ingressClassName, tls)"},
@@ -54,7 +55,7 @@ func TestBorrowedFieldsNeedTheRightsThatTheyBorrow(t *testing.T) {
 			again := appInstance(ns, name, "{application: a, "+f.again+"}")
 			right := "create StatefulSets"
 			switch {
-			case strings.HasPrefix(f.says, "spec.service"):
+			case strings.HasPrefix(f.says, "spec.service"), strings.Contains(f.says, "webrtc"):
 				right = "create Services"
 			case strings.Contains(f.says, "gatewayRef"):
 				right = "create HTTPRoutes"
@@ -104,7 +105,7 @@ func TestAuthorsSetTheRest(t *testing.T) {
   limits: {maxConnections: 5}
   service: {type: NodePort, port: 1936}
   tls: {secretName: all-tls}
-  web: {port: 8080, allowedOrigins: [https://example.org]}
+  web: {port: 8080, allowedOrigins: [https://example.org], webrtc: {serviceType: NodePort, addresses: [192.0.2.7]}}
   networkPolicy: {mode: None}
   resources: {requests: {cpu: 1000m}}
   nodeSelector: {disk: ssd}

@@ -114,6 +114,7 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 			for _, o := range []client.Object{&appsv1.StatefulSet{}, &corev1.Service{}, &corev1.ConfigMap{}, &corev1.ServiceAccount{}, &networkingv1.NetworkPolicy{}} {
 				must(t, admin.DeleteAllOf(ctx, o, client.InNamespace(ns))) // here is no garbage collector
 			}
+			must(t, admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "lobby-console"}}))
 		}
 		must(t, apply(admin, appInstance(ns, "lobby", step.spec), "kubectl"))
 		for range 4 {

@@ -44,6 +44,17 @@ func webCases() []verdict {
 		{"plain HTTP elsewhere", of("web: {plainHTTP: Nowhere}"), `spec.web.plainHTTP: Unsupported value: "Nowhere"`, `spec.web.plainHTTP: Unsupported value: "Nowhere"`},
 		{"no console", of("console: {mode: None}"), "", ""},
 		{"a console of another kind", of("console: {mode: Public}"), `spec.console.mode: Unsupported value: "Public"`, `spec.console.mode: Unsupported value: "Public"`},
+		{"WebRTC", of("web: {webrtc: {}}"), "", ""},
+		{"WebRTC of nodes", of("web: {webrtc: {serviceType: NodePort, port: 3478, addresses: [192.0.2.7, '2001:db8::7', media.example.com], annotations: {a/b: c}}}"), "", ""},
+		{"WebRTC at no port", of("web: {webrtc: {port: 70000}}"), "spec.web.webrtc.port: Invalid value", "spec.web.webrtc.port: Invalid value"},
+		{"WebRTC of another type", of("web: {webrtc: {serviceType: ClusterIP}}"), `spec.web.webrtc.serviceType: Unsupported value: "ClusterIP"`, `spec.web.webrtc.serviceType: Unsupported value: "ClusterIP"`},
+		{"WebRTC at an address with a port", of("web: {webrtc: {addresses: ['192.0.2.7:443']}}"), "spec.web.webrtc.addresses[0]: Invalid value", "must be an address such as 192.0.2.7"},
+		{"WebRTC at half an address", of("web: {webrtc: {addresses: [192.0.2]}}"), "spec.web.webrtc.addresses[0]: Invalid value", "must be an address such as 192.0.2.7"},
+		{"WebRTC at an address twice", of("web: {webrtc: {addresses: [192.0.2.7, 192.0.2.7]}}"), "spec.web.webrtc.addresses[1]: Duplicate value", "spec.web.webrtc.addresses[1]: Duplicate value"},
+		{"WebRTC at many addresses", of("web: {webrtc: {addresses: [a.b, b.b, c.b, d.b, e.b, f.b, g.b, h.b, i.b]}}"), "spec.web.webrtc.addresses: Too many", "spec.web.webrtc.addresses: Too many"},
+		{"WebRTC with the operator's annotation", of("web: {webrtc: {annotations: {media.flashpod.dev/x: a}}}"), "keys of media.flashpod.dev are the operator's own", "keys of media.flashpod.dev are the operator's own"},
+		{"WebRTC with an annotation with a space", of("web: {webrtc: {annotations: {my key: x}}}"), `spec.web.webrtc.annotations: Invalid value: "my key": keys must be annotation keys`, "spec.web.webrtc.annotations: Invalid value: keys must be annotation keys"},
+		{"WebRTC with large annotations", of("web: {webrtc: {annotations: {a: " + strings.Repeat("x", 200<<10) + ", b: " + strings.Repeat("x", 60<<10) + "}}}"), "spec.web.webrtc.annotations: Invalid value: 266242: must not have more than 256 KiB", "spec.web.webrtc.annotations: Invalid value: must not have more than 256 KiB"},
 		{"the web of another shape", of("web: true"), "spec.web: is true or false, and should be an object: {} opens the port", "spec.web"},
 	}
 	for _, bad := range []string{"example.org", "https://example.org/", "ftp://example.org", "https://", "https://me@example.org", "https://*.example.org", "https://example.org:", "null", ""} {
