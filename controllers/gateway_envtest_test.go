@@ -228,6 +228,7 @@ func TestOperatorOutlivesTheGatewayAPI(t *testing.T) {
 	}
 	until(t, says("GatewayAPIMissing"))
 	read(w, "lobby", &corev1.Service{})
+	w.deletedIsMadeAgain(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "lobby-console"}})
 
 	uninstall := installGatewayAPI(t)
 	look()
@@ -247,6 +248,16 @@ func TestOperatorOutlivesTheGatewayAPI(t *testing.T) {
 	until(t, says("RouteAccepted"))
 	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Web = nil })
 	until(t, func() bool { return w.routeOf() == "" })
+}
+
+// deletedIsMadeAgain waits until an operator that runs has made an object again.
+func (w *world) deletedIsMadeAgain(o client.Object) {
+	w.t.Helper()
+	there := func() bool { return w.Get(context.Background(), client.ObjectKeyFromObject(o), o) == nil }
+	until(w.t, there)
+	was := o.GetUID()
+	w.must(w.Client.Delete(context.Background(), o))
+	until(w.t, func() bool { return there() && o.GetUID() != was })
 }
 
 // A port of plain HTTP of its own comes and goes with what asks for it, and a load

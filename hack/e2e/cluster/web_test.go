@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -133,4 +134,85 @@ func TestWebByHTTPS(t *testing.T) {
 	if reached("rtmp://" + hostOf("http://"+strings.TrimPrefix(web, "https://")) + ":80/x") {
 		t.Error("the load balancer carries plain HTTP")
 	}
+}
+
+// The console shows who has its token what runs, past a port-forward as a person makes
+// one; no Service of the instance leads there.
+func TestConsoleByPortForward(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "e2e-console")
+	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: shown}\nspec: {application: live}"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	url := w.ready("shown", patience)
+	to := freePort(t)
+	_, port, _ := net.SplitHostPort(to)
+	run(t, "kubectl", "--namespace", w.ns, "port-forward", "shown-0", port+":8080")
+	session := func(token string) (status int, body string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+to+"/-/console/api/session", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("X-Flashpod-Console", "1")
+		r.Header.Set("Origin", "http://"+to)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer answer.Body.Close()
+		b, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return answer.StatusCode, string(b)
+	}
+	token := func(role string) string {
+		return w.kubectl("get", "secret", "shown-console", "-o", "go-template={{.data."+role+" | base64decode}}")
+	}
+	for _, role := range []string{"viewer", "admin"} {
+		status, body := 0, ""
+		until(t, patience, "the console to let a "+role+" in", func() bool {
+			status, body = session(token(role))
+			return status != 0
+		})
+		if status != http.StatusOK || !strings.Contains(body, `"role":"`+role+`"`) {
+			t.Errorf("%s: %d %s", role, status, body)
+		}
+	}
+	if status, body := session("a-token-of-nobody"); status != http.StatusUnauthorized {
+		t.Errorf("without its token: %d %s", status, body)
+	}
+	// One that is written into the Secret is taken within seconds, and restarts nothing.
+	uid := w.kubectl("get", "pod", "shown-0", "-o", "jsonpath={.metadata.uid}")
+	w.kubectl("patch", "secret", "shown-console", "--patch", `{"stringData":{"viewer":"another-token-for-viewers"}}`)
+	until(t, patience, "the new token", func() bool { status, _ := session("another-token-for-viewers"); return status == http.StatusOK })
+	if w.kubectl("get", "pod", "shown-0", "-o", "jsonpath={.metadata.uid}") != uid {
+		t.Error("the server was restarted for it")
+	}
+	if reached("rtmp://" + hostOf("http://"+strings.TrimPrefix(url, "rtmp://")) + ":8080/x") {
+		t.Error("the load balancer carries the control port")
+	}
+}
+
+// Media of WebRTC has a load balancer of UDP of its own, whose address the server tells
+// who asks to watch.
+func TestWebRTCByItsOwnService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "e2e-webrtc")
+	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: near}\n" +
+		"spec: {application: live, access: {publish: {mode: Anyone}}, web: {webrtc: {port: 3478}}}"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	w.ready("near", patience)
+	at := w.kubectl("get", "service", "near-webrtc", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}:{.spec.ports[*].port} {.spec.ports[*].protocol}")
+	if at != w.address("near-webrtc")+":3478 UDP" {
+		t.Errorf("the Service is at %s", at)
+	}
+	if got := w.kubectl("get", "service", "near", "-o", "jsonpath={.spec.ports[*].protocol}"); strings.Contains(got, "UDP") {
+		t.Errorf("the Service of TCP has %s", got)
+	}
+	until(t, patience, "the server to be told", func() bool {
+		return w.kubectl("get", "configmap", "near-config", "-o", `go-template={{index .data "webrtc-addresses"}}`) == strings.Fields(at)[0]+"\n"
+	})
 }
