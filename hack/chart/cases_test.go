@@ -111,6 +111,8 @@ var cases = []testCase{
 	{name: "instance", chart: "flashpod-instance"},
 	{name: "instance with a name", chart: "flashpod-instance", values: "{name: archive, labels: {team: media}, annotations: {example.com/note: hello}, spec: {access: {publish: {secretName: ours}}}}"},
 	{name: "instance for anyone", chart: "flashpod-instance", values: "spec: {access: {publish: {mode: Anyone}}}"},
+	{name: "instance without a console", chart: "flashpod-instance", values: "spec: {console: {mode: None}}"},
+	{name: "instance of another image", chart: "flashpod-instance", values: "spec: {image: 'mine:1'}"},
 	{name: "instance for web pages", chart: "flashpod-instance", values: "spec: {web: {}}"},
 	{name: "instance that has an address", chart: "flashpod-instance", upgrade: true, cluster: []string{instanceAt}},
 	{name: "instance before the operator", chart: "flashpod-instance", cluster: []string{kubeSystem}},
