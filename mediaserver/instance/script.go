@@ -42,6 +42,7 @@ type scripted struct {
 	rate   rate
 	heard  uint64 // messages of clients that have left
 	told   uint64 // and to them
+	spared uint64 // of those that they were not sent
 
 	problems problems
 }
@@ -105,7 +106,7 @@ func (s *scripted) leave(id string) {
 		s.amf3--
 	}
 	t := g.peer.Traffic()
-	s.heard, s.told = s.heard+t.MessagesIn, s.told+t.MessagesOut
+	s.heard, s.told, s.spared = s.heard+t.MessagesIn, s.told+t.MessagesOut, s.spared+t.Dropped.Messages()
 	delete(s.guests, id)
 }
 

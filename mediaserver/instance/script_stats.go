@@ -65,19 +65,19 @@ func (r *rate) look(now time.Time, in, out uint64) {
 // questions.
 func (s *scripted) Stats(answer func(script.Stats)) {
 	is := s.Instance.Stats()
-	var in, out uint64
+	var in, out, dropped uint64
 	for _, peer := range s.seen.peers() {
 		t := peer.Traffic()
-		in, out = in+t.MessagesIn, out+t.MessagesOut
+		in, out, dropped = in+t.MessagesIn, out+t.MessagesOut, dropped+t.Dropped.Messages()
 	}
 	s.mu.Lock()
-	in, out = in+s.heard, out+s.told
+	in, out, dropped = in+s.heard, out+s.told, dropped+s.spared
 	s.rate.look(time.Now(), is.Total.BytesIn, is.Total.BytesOut)
 	perIn, perOut := s.rate.perIn, s.rate.perOut
 	s.mu.Unlock()
 	clients := is.Total.Connections - is.Total.Viewers
 	answer(script.Stats{
-		BytesIn: is.Total.BytesIn, BytesOut: is.Total.BytesOut, MessagesIn: in, MessagesOut: out,
+		BytesIn: is.Total.BytesIn, BytesOut: is.Total.BytesOut, MessagesIn: in, MessagesOut: out, MessagesDropped: dropped,
 		Connects: clients, Disconnects: clients - uint64(is.Clients),
 		BandwidthIn: perIn, BandwidthOut: perOut,
 	})
@@ -95,10 +95,12 @@ func (s *scripted) ClientStats(client string, answer func(script.ClientStats, bo
 	g.rate.look(time.Now(), t.In, t.Out)
 	is := script.ClientStats{
 		Stats: script.Stats{
-			BytesIn: t.In, BytesOut: t.Out, MessagesIn: t.MessagesIn, MessagesOut: t.MessagesOut, Connects: 1,
+			BytesIn: t.In, BytesOut: t.Out, MessagesIn: t.MessagesIn, MessagesOut: t.MessagesOut, MessagesDropped: t.Dropped.Messages(), Connects: 1,
 			BandwidthIn: g.rate.perIn, BandwidthOut: g.rate.perOut,
 		},
-		RoundTrip: float64(t.RoundTrip) / float64(time.Millisecond),
+		RoundTrip:   float64(t.RoundTrip) / float64(time.Millisecond),
+		QueuedAudio: int(t.Waiting.Audio), QueuedVideo: int(t.Waiting.Video), QueuedData: int(t.Waiting.Data), QueuedObjects: t.WaitingObjects,
+		DroppedAudio: t.Dropped.Audio, DroppedVideo: t.Dropped.Video, DroppedAudioBytes: t.Dropped.AudioBytes, DroppedVideoBytes: t.Dropped.VideoBytes,
 	}
 	s.mu.Unlock()
 	answer(is, true)

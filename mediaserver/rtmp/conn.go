@@ -104,6 +104,8 @@ type Conn struct {
 	asked    atomic.Int64  // when the last ping was sent, in ns since 1970
 	trip     atomic.Int64  // how long the last that was answered took, in ns
 
+	tallies tallies
+
 	closed    chan struct{}
 	closeOnce sync.Once
 	cause     error // why this end closed; after closed

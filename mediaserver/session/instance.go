@@ -101,6 +101,12 @@ type Traffic struct {
 	MessagesIn  uint64
 	MessagesOut uint64        // those included that wait for the client's socket
 	RoundTrip   time.Duration // of the last ping that was answered; 0: none was
+	// Dropped are messages of live streams that the client was spared, as it did not take
+	// those before, and Waiting those that wait for it: within the last second.
+	Dropped, Waiting rtmp.Tally
+	// WaitingObjects are shared objects that have something to tell the client, and wait
+	// until it has taken what came before.
+	WaitingObjects int
 }
 
 // Directory finds the instance that a connect names, and asks it to let the

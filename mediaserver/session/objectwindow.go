@@ -37,6 +37,13 @@ type inLine struct {
 	told  bool // that there is room
 }
 
+// waiting is how many objects have something to tell, and no room.
+func (w *window) waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.line)
+}
+
 // offer takes room for so many bytes, or puts who asks in line; no bytes: who asks
 // leaves it.
 func (w *window) offer(bytes int, who sharedobject.Waiter) bool {

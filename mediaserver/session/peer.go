@@ -73,8 +73,10 @@ func (s *Session) SetBandwidth(toClient, toServer int64) { s.conn.SetPace(toServ
 
 // Traffic implements Peer.
 func (s *Session) Traffic() Traffic {
-	in, out := s.Bytes()
-	return Traffic{In: in, Out: out, MessagesIn: s.conn.MessagesIn(), MessagesOut: s.conn.MessagesOut(), RoundTrip: s.conn.RoundTrip()}
+	t := Traffic{MessagesIn: s.conn.MessagesIn(), MessagesOut: s.conn.MessagesOut(), RoundTrip: s.conn.RoundTrip(), WaitingObjects: s.window.waiting()}
+	t.In, t.Out = s.Bytes()
+	t.Dropped, t.Waiting = s.conn.Tallies()
+	return t
 }
 
 // after has f called: once the client was let in, and with that.

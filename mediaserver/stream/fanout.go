@@ -39,9 +39,11 @@ type attachedConn struct {
 	progress time.Time // when the socket took something last, of what is begun
 	lagging  time.Time // valid while lags
 
-	counts counter // nil: it counts nothing
-	loop   *loop
-	uses   int // players; guarded by Fanout.mu
+	counts  counter    // nil: it counts nothing
+	lagged  lagCounter // nil: it does not count what it is spared
+	tallied time.Time  // when it was told last what waits; zero: nothing does
+	loop    *loop
+	uses    int // players; guarded by Fanout.mu
 }
 
 // counter is a connection that counts the messages that the loop writes to it.
@@ -88,6 +90,7 @@ func (f *Fanout) attach(conn Conn) *attachedConn {
 		a = &attachedConn{Conn: conn, loop: f.loops[f.next%len(f.loops)]}
 		a.players = a.one[:0]
 		a.counts, _ = conn.(counter)
+		a.lagged, _ = conn.(lagCounter)
 		f.next++
 		f.conns[conn] = a
 	}

@@ -120,6 +120,9 @@ func (p *Player) Close() {
 		p.stopRewriter()
 		p.leavePlace() // a timer may remember the player
 		p.conn.players = remove(p.conn.players, p)
+		if len(p.conn.players) == 0 {
+			p.conn.nothingWaits()
+		}
 		p.leave()
 	})
 	if f != nil {
@@ -249,6 +252,7 @@ func (p *Player) keepUp(now time.Time) {
 	if !p.conn.lags && behind <= held {
 		return // nearly everybody, nearly always
 	}
+	p.conn.tellWaiting(now)
 	if !p.conn.slow(now, behind, held, p.at.seg.came(p.at.i)) {
 		return
 	}
@@ -256,6 +260,7 @@ func (p *Player) keepUp(now time.Time) {
 	if p.line() != l {
 		return // what it takes is another log now, and there is another turn
 	}
+	was := p.at
 	switch {
 	case k != nil && k.at.offset() > p.at.offset():
 		p.startAt(k)
@@ -264,6 +269,7 @@ func (p *Player) keepUp(now time.Time) {
 	default:
 		return
 	}
+	p.leftOut(was)
 	p.tellSlow(now)
 }
 

@@ -30,6 +30,7 @@ func (a *attachedConn) fellBehind(now time.Time) {
 func (a *attachedConn) caughtUp() {
 	if a.lags {
 		a.lags = false
+		a.nothingWaits()
 	}
 }
 
