@@ -34,6 +34,8 @@ type Budgets struct {
 	// Segments counts bytes of streams that are kept in pieces, for players by HTTP.
 	// Heads is the part of it that is for what recordings have in front of them as MP4.
 	Segments, Heads *Budget
+	// WebRTC counts bytes that sessions of WebRTC may take.
+	WebRTC *Budget
 	// Scripts counts bytes of what scripts have asked other servers for.
 	Scripts *Budget
 	// ScriptMemory counts bytes that the runtimes of scripts take, all instances
@@ -77,7 +79,9 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),
 		// A stream keeps some 20 s of itself.
 		Segments: of("segments", share(8, 32*mib, 4096*mib)),
-		Files:    of("files", files),
+		// A session takes a megabyte at most: see webrtc.
+		WebRTC: of("sessions of WebRTC", share(8, 32*mib, 4096*mib)),
+		Files:  of("files", files),
 		// Half a megabyte is a small script; a large old application takes ten.
 		ScriptMemory: of("memory of scripts", share(4, 64*mib, 16384*mib)),
 		Questions:    NewQuestions(0),
@@ -98,7 +102,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

@@ -22,6 +22,9 @@ type Options struct {
 	Watch http.Handler
 	// Policy says which movies of Flash Player may use the server.
 	Policy PolicyFile
+	// Publish and Receive begin sessions by WebRTC, at the path of a stream; nil: there
+	// are none.
+	Publish, Receive func(w http.ResponseWriter, r *http.Request, path string)
 	// Streams serves what is not under /-/.
 	Streams http.Handler
 	// Origins says which pages may use what is at a path; at RTMPPath, those that may
@@ -36,6 +39,9 @@ const (
 	SDKPath = "/-/sdk/"
 	// WatchPath is where the pages are that play a stream.
 	WatchPath = "/-/watch/"
+	// WHIPPath and WHEPPath are where streams are published and watched by WebRTC.
+	WHIPPath = "/-/whip/"
+	WHEPPath = "/-/whep/"
 	// answerTime is how long an answer may take to be read by its client: a segment is
 	// some seconds of a stream, and who is slower than that has lost it already.
 	answerTime = 30 * time.Second
@@ -46,6 +52,8 @@ const (
 //	/-/rtmp   RTMP in the binary frames of a WebSocket
 //	/-/sdk/   the JavaScript SDK: flashpod.js, flashpod.d.ts
 //	/-/watch/ a page for each stream
+//	/-/whip/  a stream is published by WebRTC (RFC 9725)
+//	/-/whep/  and watched
 //	/-/       nothing else yet
 //	/crossdomain.xml  the policy file of Flash Player
 //	/         all else: Options.Streams
@@ -55,8 +63,10 @@ func Handler(o Options) http.Handler {
 	mux.Handle(SDKPath, o.SDK)
 	mux.Handle(PolicyPath, o.Policy)
 	mux.Handle(WatchPath, o.Watch)
+	mux.HandleFunc(WHIPPath, o.webrtc(WHIPPath, o.Publish))
+	mux.HandleFunc(WHEPPath, o.webrtc(WHEPPath, o.Receive))
 	mux.HandleFunc("/-/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, and its client for web pages at %sflashpod.js", r.URL.Path, WatchPath, RTMPPath, SDKPath), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, its client for web pages at %sflashpod.js, and WebRTC at %[5]sAPPLICATION/INSTANCE/NAME and %[6]sAPPLICATION/INSTANCE/NAME", r.URL.Path, WatchPath, RTMPPath, SDKPath, WHIPPath, WHEPPath), http.StatusNotFound)
 	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; a recording is also at /APPLICATION/INSTANCE/NAME.mp4; RTMP by WebSocket is at %s.\n", WatchPath, RTMPPath)

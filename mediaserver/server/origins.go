@@ -76,7 +76,12 @@ func (s *Server) originsAt(path string) public.Origins {
 	case len(o.named) == 0:
 		return o.server
 	}
-	path = strings.TrimPrefix(path, "/")
+	for _, prefix := range []string{public.WHIPPath, public.WHEPPath, "/"} {
+		if rest, ok := strings.CutPrefix(path, prefix); ok {
+			path = rest
+			break
+		}
+	}
 	if i, _ := (house{s}).locate(path); i != nil {
 		return o.of(i.Application(), i.Name(), !s.named(i))
 	}

@@ -17,6 +17,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web/sdk"
 	"flashpod.dev/flashpod/mediaserver/web/watch"
+	"flashpod.dev/flashpod/mediaserver/webrtc"
 )
 
 // publicPort is the server for web pages and HTTP players; the zero value is none.
@@ -29,6 +30,8 @@ type publicPort struct {
 	hls      *hls.Handler
 	flv      *httpflv.Handler
 	mp4      *httpmp4.Handler
+	udp      *webrtc.Port    // nil: no WebRTC
+	rtc      *webrtc.Handler // likewise
 }
 
 // ServeHTTP implements http.Handler for what is a stream: its path says in which way.
@@ -61,7 +64,7 @@ func (s *Server) listenPublic() error {
 		return listenError("the web", "--web-address", s.cfg.WebAddress, err)
 	}
 	s.public.listener = ln
-	return nil
+	return s.listenWebRTC()
 }
 
 // WebAddr is the address listened on for web pages and HTTP players, nil when there is
@@ -86,8 +89,12 @@ func (s *Server) servePublic(failed chan<- error) {
 	if p.listener == nil {
 		return
 	}
+	options := public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt, Policy: p.policy}
+	if s.serveWebRTC() {
+		options.Receive = p.rtc.Watch
+	}
 	p.http = &http.Server{
-		Handler:           public.Handler(public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt, Policy: p.policy}),
+		Handler:           public.Handler(options),
 		ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers send
 		HTTP2:    boundsHTTP2(), ConnContext: withClient,
@@ -196,6 +203,9 @@ func (s *Server) stopPublic() {
 	if s.public.flv != nil {
 		s.public.flv.Shutdown()
 	}
+	if s.public.rtc != nil {
+		s.public.rtc.Shutdown()
+	}
 	// Whoever has seen that the server does not drain is counted by now.
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,6 +217,9 @@ func (p *publicPort) close() {
 		p.hls.Close()
 		p.flv.Close()
 		p.mp4.Close()
+	}
+	if p.rtc != nil {
+		p.rtc.Close()
 	}
 	if p.http != nil {
 		p.http.Close()

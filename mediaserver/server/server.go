@@ -37,6 +37,10 @@ type Config struct {
 	// for all.
 	WebAddress string
 	WebOrigins []string
+	// WebRTCAddress is the UDP port of WebRTC, for who connects to WebAddress; empty:
+	// the same port, where there is a WebAddress; WebRTCOff: nowhere. WebRTCAdvertise
+	// is a file with the addresses under which clients reach it, see webrtc.Options.
+	WebRTCAddress, WebRTCAdvertise string
 
 	// RTMPSAddress is where clients connect by TLS, with the certificate in
 	// the files below, which are read again when they change, and may be bad or

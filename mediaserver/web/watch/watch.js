@@ -1,6 +1,7 @@
-/** The page of one stream: it plays by RTMP in a WebSocket, or by HLS where that cannot be, and says what it does. */
+/** The page of one stream: it plays by WebRTC, by RTMP in a WebSocket where that cannot be, or else by HLS, and says what it does. */
 import { byHLS } from "./hls.js";
 import { byRTMP } from "./rtmp.js";
+import { byWHEP } from "./whep.js";
 
 /**
  * A way to play. It shows the stream in a video element until it fails, for which `failed` is called once, and takes itself back by
@@ -17,6 +18,7 @@ import { byRTMP } from "./rtmp.js";
  * @property {string} application
  * @property {string} instance
  * @property {string} name in the instance, with ?track= and ?key= as the page has them
+ * @property {boolean} alone whether the way is the only one that is wanted: what it cannot show is not shown then
  *
  * @typedef {object} Says
  * @property {(text: string) => void} waiting nobody publishes it yet, or no longer
@@ -30,12 +32,13 @@ import { byRTMP } from "./rtmp.js";
 const query = new URLSearchParams(location.search);
 const { name: path, application, instance, stream } = document.body.dataset;
 const said = new URLSearchParams([...query].filter(([name]) => name === "track" || name === "key")).toString();
-const wanted = { path, application, instance, name: said === "" ? stream : `${stream}?${said}` };
+const wanted = { path, application, instance, name: said === "" ? stream : `${stream}?${said}`, alone: query.has("way") };
 const of = (id) => document.getElementById(id);
 const video = of("video");
 
+const all = [byWHEP, byRTMP, byHLS];
 /** @type {Way[]} */
-const ways = [byRTMP, byHLS].filter((way) => way.can() && [null, way.name].includes(query.get("way")));
+const ways = all.filter((way) => way.can() && [null, way.name].includes(query.get("way")) && !(way === byWHEP && query.has("track") && !query.has("way")));
 let at = 0; // which of them
 /** @type {string[]} why those before it do not play */
 let reasons = [];
@@ -57,7 +60,7 @@ function start() {
       running?.stop();
       running = undefined;
       shown = false;
-      reasons.push(reason);
+      if (reason !== "") reasons.push(reason);
       at++;
       if (at < ways.length) {
         start();
@@ -130,7 +133,7 @@ setInterval(tell, 500);
 if (ways.length === 0) {
   message(
     query.has("way")
-      ? `This browser cannot play it by ${query.get("way")}: the ways are ${[byRTMP, byHLS].map((way) => way.name).join(" and ")}.`
+      ? `This browser cannot play it by ${query.get("way")}: the ways are ${all.map((way) => way.name).join(", ")}.`
       : "This browser can play neither Media Source Extensions nor HLS.",
   );
 } else {

@@ -81,5 +81,5 @@ test("the page of a stream waits for it, plays it in both ways, and says that it
 });
 
 test("a way that there is not is named", async () => {
-  await says(await open("cam", "?way=smoke"), "message", "the ways are rtmp and hls");
+  await says(await open("cam", "?way=smoke"), "message", "the ways are whep, rtmp, hls");
 });

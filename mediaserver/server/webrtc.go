@@ -1,0 +1,76 @@
+package server
+
+import (
+	"net"
+	"net/http"
+
+	"flashpod.dev/flashpod/mediaserver/outlet"
+	"flashpod.dev/flashpod/mediaserver/webrtc"
+)
+
+// WebRTCOff is no address of WebRTC, for who does not want the one of the web.
+const WebRTCOff = "off"
+
+// listenWebRTC opens the UDP port of WebRTC, if there is one.
+func (s *Server) listenWebRTC() error {
+	address := s.cfg.WebRTCAddress
+	if address == WebRTCOff {
+		return nil
+	}
+	if address == "" {
+		address = s.public.listener.Addr().String()
+	}
+	port, err := webrtc.Listen(address)
+	if _, any, _ := net.SplitHostPort(s.cfg.WebAddress); err != nil && s.cfg.WebRTCAddress == "" && any == "0" {
+		// Nobody has asked for that number.
+		host, _, _ := net.SplitHostPort(address)
+		port, err = webrtc.Listen(net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
+		s.public.listener.Close()
+		return listenError("WebRTC (UDP)", "--webrtc-address", address, err)
+	}
+	s.public.udp = port
+	return nil
+}
+
+// WebRTCAddr is the address of WebRTC, nil when there is none.
+func (s *Server) WebRTCAddr() net.Addr {
+	if s.public.udp == nil {
+		return nil
+	}
+	return s.public.udp.Addr()
+}
+
+// serveWebRTC has WebRTC served, if there is a port for it.
+func (s *Server) serveWebRTC() bool {
+	p := &s.public
+	if p.udp == nil {
+		return false
+	}
+	p.rtc = webrtc.New(house{s}, webrtc.Options{
+		Port: p.udp, Advertise: s.cfg.WebRTCAdvertise,
+		Enter:  s.enterWebRTC,
+		Budget: s.cfg.Budgets.WebRTC, Log: s.log,
+	})
+	return true
+}
+
+// enterWebRTC gives a session of WebRTC, which outlives its request, a place of its own
+// among the connections.
+func (s *Server) enterWebRTC(address string) (leave func(), err error) {
+	s.mu.Lock()
+	late := s.draining.Load()
+	if !late {
+		s.sessions.Add(1)
+	}
+	s.mu.Unlock()
+	if late {
+		return nil, outlet.Refuse(http.StatusServiceUnavailable, "the server is shutting down")
+	}
+	if why := s.enter(address, 1, nil); why != nil {
+		s.sessions.Done()
+		return nil, outlet.Refuse(http.StatusServiceUnavailable, why.Error())
+	}
+	return func() { s.leave(address, 1); s.sessions.Done() }, nil
+}

@@ -1,0 +1,16 @@
+// Package webrtc has browsers watch live streams by WebRTC: WHEP (draft-ietf-wish-whep)
+// is one more way out of a stream's log.
+//
+// An exchange is one request of HTTP: an offer comes, an answer goes, and media flows
+// by UDP until a DELETE, until either side has gone or the server drains ([Handler]).
+// One UDP port serves all ([Port]); the server is ICE-lite (RFC 8445 §2.5), so that it
+// sends nothing to an address that has not proved that it has the session's password,
+// and looks at no candidate of a client's.
+//
+// A viewer is a goroutine with a reader of the stream's log. It begins at the newest
+// keyframe, whose successors it shows faster than they were, and is live from then on.
+// Nothing is transcoded: what WebRTC has no form for is left out, and the answer says
+// so.
+//
+// It decides neither who may watch nor where a stream is: an outlet.House does. What RTP and SDP mean is pion's business.
+package webrtc
