@@ -91,7 +91,7 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	options := public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt, Policy: p.policy}
 	if s.serveWebRTC() {
-		options.Receive = p.rtc.Watch
+		options.Publish, options.Receive = p.rtc.Publish, p.rtc.Watch
 	}
 	p.http = &http.Server{
 		Handler:           public.Handler(options),

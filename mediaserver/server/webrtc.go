@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"flashpod.dev/flashpod/mediaserver/outlet"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/webrtc"
 )
 
@@ -50,10 +51,20 @@ func (s *Server) serveWebRTC() bool {
 	}
 	p.rtc = webrtc.New(house{s}, webrtc.Options{
 		Port: p.udp, Advertise: s.cfg.WebRTCAdvertise,
-		Enter:  s.enterWebRTC,
-		Budget: s.cfg.Budgets.WebRTC, Log: s.log,
+		Directory: s, Client: s.introduce, Enter: s.enterWebRTC,
+		Place: func(path string) (application, instance, name string) {
+			at := house{s}.place(path)
+			return at.Application, at.Instance, at.Stream
+		},
+		Budget: s.cfg.Budgets.WebRTC, Log: s.log, PublisherIdle: s.cfg.PublisherIdle,
 	})
 	return true
+}
+
+// introduce says what a request shows of a publisher, and returns its key.
+func (s *Server) introduce(r *http.Request, c *session.ConnectRequest) session.Credentials {
+	c.Secure, c.Origin, c.PageURL = r.TLS != nil, s.pageOf(r), r.Header.Get("Referer")
+	return credentials(r)
 }
 
 // enterWebRTC gives a session of WebRTC, which outlives its request, a place of its own

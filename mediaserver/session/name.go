@@ -65,6 +65,16 @@ func parseNewName(raw string) (name string, query url.Values, err error) {
 	return name, query, err
 }
 
+// NewName is the name that a path gives to a stream which is to be published, or why it
+// is none: as in publish, slashes around it are no part of it.
+func NewName(raw string) (string, error) {
+	if strings.ContainsRune(raw, '?') {
+		return "", errors.New("stream name has a question mark")
+	}
+	name, _, err := parseNewName(raw)
+	return name, err
+}
+
 // misleads says whether a character does something to who reads it: those that
 // control a terminal, of the second block, those that turn the direction of what
 // follows, and those that begin a line.

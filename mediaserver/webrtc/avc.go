@@ -54,6 +54,14 @@ func parseAVC(b []byte) (c avcConfig, err error) {
 	return c, nil
 }
 
+// appendAVC writes one of a sequence and a picture parameter set, of four bytes or more.
+func appendAVC(dst, sps, pps []byte) []byte {
+	dst = append(dst, 1, sps[1], sps[2], sps[3], 0xff, 0xe1)
+	dst = append(binary.BigEndian.AppendUint16(dst, uint16(len(sps))), sps...)
+	dst = append(dst, 1)
+	return append(binary.BigEndian.AppendUint16(dst, uint16(len(pps))), pps...)
+}
+
 // nals goes through the NAL units of a picture, each behind its length; what is not
 // whole is none.
 func nals(b []byte, lengthSize int, each func(unit []byte)) {

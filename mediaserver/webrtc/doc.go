@@ -1,5 +1,6 @@
-// Package webrtc has browsers watch live streams by WebRTC: WHEP (draft-ietf-wish-whep)
-// is one more way out of a stream's log.
+// Package webrtc has browsers and encoders watch and publish live streams by WebRTC:
+// WHEP (draft-ietf-wish-whep) is one more way out of a stream's log, WHIP (RFC 9725)
+// one more way in.
 //
 // An exchange is one request of HTTP: an offer comes, an answer goes, and media flows
 // by UDP until a DELETE, until either side has gone or the server drains ([Handler]).
@@ -10,7 +11,9 @@
 // A viewer is a goroutine with a reader of the stream's log. It begins at the newest
 // keyframe, whose successors it shows faster than they were, and is live from then on.
 // Nothing is transcoded: what WebRTC has no form for is left out, and the answer says
-// so.
+// so. A publisher is a client of its instance as one that comes by RTMP, and its frames
+// are written as RTMP has them, so that every other way out has the stream as well.
 //
-// It decides neither who may watch nor where a stream is: an outlet.House does. What RTP and SDP mean is pion's business.
+// It decides neither who may watch and publish nor where a stream is: an outlet.House
+// and a session.Directory do. What RTP and SDP mean is pion's business.
 package webrtc

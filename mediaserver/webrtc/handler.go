@@ -16,19 +16,27 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/outlet"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // LeftOut is the header of an answer that says what of a stream its viewer does not
 // get, and why.
 const LeftOut = "Flashpod-Left-Out"
 
-// Options of a handler. Port is required.
+// Options of a handler. Port is required, and for publishers Directory and Place.
 type Options struct {
 	Port *Port
 	// Advertise is a file with the addresses or names under which clients reach the
 	// port, one a line, each with a port where it is another; it is read for each
 	// offer. "", or no file: the addresses of the machine.
 	Advertise string
+
+	// Directory has the instances that publishers are clients of, and Place says which
+	// one a path names, and the stream in it. Client is how the one of a request
+	// introduces itself.
+	Directory session.Directory
+	Place     func(path string) (application, instance, name string)
+	Client    func(r *http.Request, c *session.ConnectRequest) session.Credentials
 
 	// Enter gives a session from an address, host:port, a place among the connections
 	// of the server, until leave is called; or says why there is none.
@@ -40,10 +48,14 @@ type Options struct {
 	// ConnectTimeout is how long a client may take from its offer to the first bytes
 	// by UDP that are its own; default 10 s.
 	ConnectTimeout time.Duration
+	// PublisherIdle is how long a publisher may send no picture and no sound; default
+	// 30 s.
+	PublisherIdle time.Duration
 }
 
 const (
 	defaultConnect = 10 * time.Second
+	defaultIdle    = 30 * time.Second
 	// requestTime bounds what a request waits for: a stream that has just begun, an
 	// instance that starts.
 	requestTime = 30 * time.Second
@@ -68,6 +80,9 @@ func New(house outlet.House, opts Options) *Handler {
 	}
 	if opts.ConnectTimeout == 0 {
 		opts.ConnectTimeout = defaultConnect
+	}
+	if opts.PublisherIdle == 0 {
+		opts.PublisherIdle = defaultIdle
 	}
 	if opts.Enter == nil {
 		opts.Enter = func(string) (func(), error) { return func() {}, nil }
@@ -115,8 +130,13 @@ func (h *Handler) Sessions() int {
 	return len(h.peers)
 }
 
-// Watch answers at the path of a stream, APPLICATION/INSTANCE/NAME, as WHEP has it, and,
-// behind a slash more, at that of a session.
+// Publish answers at the path of a stream, APPLICATION/INSTANCE/NAME, as WHIP has it,
+// and Watch as WHEP has it; behind a slash more, at that of a session.
+func (h *Handler) Publish(w http.ResponseWriter, r *http.Request, path string) {
+	h.serve(w, r, path, h.publish)
+}
+
+// Watch is Publish's counterpart.
 func (h *Handler) Watch(w http.ResponseWriter, r *http.Request, path string) {
 	h.serve(w, r, path, h.watch)
 }
