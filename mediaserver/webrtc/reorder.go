@@ -55,8 +55,10 @@ func (r *reorder) push(p *rtp.Packet, now time.Time, each func(p *rtp.Packet, lo
 	case r.since.IsZero():
 		r.since = now
 	case now.Sub(r.since) > reorderTime:
-		r.since = now
 		r.drain(each, r.skip(each, false))
+		if r.count > 0 {
+			r.since = now // another is missing
+		}
 	}
 }
 
