@@ -69,6 +69,9 @@ func banner(w io.Writer, s *server.Server, version string) {
 		if a := s.RTMPSAddr(); a != nil {
 			fmt.Fprintf(w, "  wss://%s%s  the same by TLS\n", dialable(a), public.RTMPPath)
 		}
+		if u := s.WebRTCAddr(); u != nil {
+			fmt.Fprintf(w, "  http://%s%s, %s  WebRTC, by UDP port %s\n", dialable(a), public.WHIPPath, public.WHEPPath, u)
+		}
 	}
 	if a := s.DebugAddr(); a != nil {
 		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)
@@ -91,6 +94,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	}
 	if a := s.WebAddr(); a != nil {
 		args = append(args, "web", a.String())
+	}
+	if a := s.WebRTCAddr(); a != nil {
+		args = append(args, "webrtc", a.String())
 	}
 	if a := s.DebugAddr(); a != nil {
 		args = append(args, "debug", a.String())

@@ -16,9 +16,11 @@ import (
 	pion "github.com/pion/webrtc/v4"
 	sample "github.com/pion/webrtc/v4/pkg/media"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/webrtc"
 )
 
 // What a small encoder says: parameter sets of 16 by 16 pixels, and slices that differ.
@@ -412,6 +414,46 @@ func TestWebRTCTakeOver(t *testing.T) {
 		}
 		return false
 	})
+}
+
+// One address has half of the sessions that there is memory for, and a page from
+// elsewhere has none.
+func TestWebRTCOfAnAddress(t *testing.T) {
+	t.Parallel()
+	budgets := budget.For(1<<28, 1000, nil)
+	s, _ := runWith(t, Config{WebAddress: anyAddress, Budgets: budgets}, open)
+	p, status, said := publishRTC(t, s, "/-/whip/app/one/cam", "")
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, said)
+	}
+	p.connected()
+	live := s.running("app", "one").Live("cam")
+	p.showUntil("the stream has a picture", func() bool { return live.Newest() > 0 })
+	offer := p.pc.LocalDescription().SDP
+	most := int(budgets.WebRTC.Max() / webrtc.SessionMemory / 2)
+	for n := 1; ; n++ {
+		status, _, said := askRTC(t, s, http.MethodPost, "/-/whep/app/one/cam", "", offer)
+		if status == http.StatusCreated && n < most {
+			continue
+		}
+		if status != http.StatusServiceUnavailable || n != most || !strings.Contains(said, "half of all sessions") {
+			t.Errorf("session %d of %d: %d %s", n, most, status, said)
+		}
+		break
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.WebAddr().String()+"/-/whip/app/one/other", strings.NewReader(offer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", "https://evil.example")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden || answer.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a page from elsewhere: %s %v", answer.Status, answer.Header)
+	}
 }
 
 // What comes by RTMP as encoders send it is watched by WebRTC as far as that can be.

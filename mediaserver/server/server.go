@@ -160,7 +160,8 @@ type Server struct {
 	drainAsked func()
 	open       atomic.Int64 // connections
 	addresses  *budget.Addresses
-	perAddress int // that each may have, where it is bounded
+	perAddress int               // that each may have, where it is bounded
+	rtcFrom    *budget.Addresses // the same of sessions of WebRTC
 	words      words
 	accepting  sync.WaitGroup
 	sessions   sync.WaitGroup
@@ -231,6 +232,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		started:    time.Now(),
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),
+		rtcFrom:    newRTCAddresses(cfg.Budgets.WebRTC, shared),
 		perAddress: perAddress,
 		words:      newWords(cfg.Budgets.Files, perAddress, shared),
 		lines:      console.NewLines(),

@@ -3,7 +3,9 @@ package server
 import (
 	"net"
 	"net/http"
+	"net/netip"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/webrtc"
@@ -79,9 +81,22 @@ func (s *Server) enterWebRTC(address string) (leave func(), err error) {
 	if late {
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, "the server is shutting down")
 	}
+	if !s.rtcFrom.Come(address) {
+		s.sessions.Done()
+		return nil, outlet.Refuse(http.StatusServiceUnavailable, "limit reached: your address has half of all sessions of WebRTC already")
+	}
 	if why := s.enter(address, 1, nil); why != nil {
+		s.rtcFrom.Go(address)
 		s.sessions.Done()
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, why.Error())
 	}
-	return func() { s.leave(address, 1); s.sessions.Done() }, nil
+	return func() { s.leave(address, 1); s.rtcFrom.Go(address); s.sessions.Done() }, nil
+}
+
+// newRTCAddresses counts sessions by address: one has half of what the budget is for.
+func newRTCAddresses(b *budget.Budget, shared []netip.Prefix) *budget.Addresses {
+	if b == nil {
+		return budget.NewAddresses(0, shared)
+	}
+	return budget.NewAddresses(int(max(b.Max()/webrtc.SessionMemory/2, 1)), shared)
 }

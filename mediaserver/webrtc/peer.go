@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// sessionMemory is what a session may take, in bytes: its transport, and packets
+	// SessionMemory is what a session may take, in bytes: its transport, and packets
 	// that are kept to be sent, or put in order, once more.
-	sessionMemory = 1 << 20
+	SessionMemory = 1 << 20
 	// disconnectTime and failTime are how long nothing comes from a client until it
 	// counts as gone: browsers ask for consent every five seconds [RFC 7675 §5.1].
 	disconnectTime = 10 * time.Second
@@ -56,13 +56,13 @@ func (h *Handler) newPeer(r *http.Request, path string, watches bool) (*peer, er
 	if err != nil {
 		return nil, err
 	}
-	if !h.opts.Budget.Take(sessionMemory) {
+	if !h.opts.Budget.Take(SessionMemory) {
 		leave()
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, "limit reached: there are as many sessions of WebRTC as the server has memory for")
 	}
 	p := &peer{
 		h: h, id: newID(), path: path, watches: watches, connected: make(chan struct{}), ended: make(chan struct{}),
-		leave: func() { h.opts.Budget.Give(sessionMemory); leave() },
+		leave: func() { h.opts.Budget.Give(SessionMemory); leave() },
 	}
 	p.log = h.opts.Log.With("session", p.id[:8], "address", r.RemoteAddr)
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
