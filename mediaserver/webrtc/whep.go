@@ -11,9 +11,9 @@ import (
 	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
-// keptPackets is how many packets of a track are kept to be sent once more: a second
-// of 5 Mbit/s.
-const keptPackets = 512
+// keptPackets is how many packets of a track are kept to be sent once more: half a
+// second of 5 Mbit/s.
+const keptPackets = 256
 
 // watch begins the session of a viewer.
 func (h *Handler) watch(r *http.Request, path string, o *offer) (*peer, string, []string, error) {
