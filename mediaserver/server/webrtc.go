@@ -58,7 +58,7 @@ func (s *Server) serveWebRTC() bool {
 			at := house{s}.place(path)
 			return at.Application, at.Instance, at.Stream
 		},
-		Budget: s.cfg.Budgets.WebRTC, Log: s.log, PublisherIdle: s.cfg.PublisherIdle,
+		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle,
 	})
 	return true
 }

@@ -43,7 +43,9 @@ type Options struct {
 	Enter func(address string) (leave func(), err error)
 	// Budget is for what sessions take of memory, bytes; nil has no bound.
 	Budget *budget.Budget
-	Log    *slog.Logger
+	// Turns are of the work that an offer is; nil: there is no waiting for one.
+	Turns *budget.Turns
+	Log   *slog.Logger
 
 	// ConnectTimeout is how long a client may take from its offer to the first bytes
 	// by UDP that are its own; default 10 s.
@@ -174,7 +176,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, begi
 	if err != nil {
 		return err
 	}
+	turn := h.opts.Turns.For(r.RemoteAddr)
+	turn.Begin(ctx.Done())
 	o, err := parseOffer(body)
+	turn.End()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/interceptor"
 	pion "github.com/pion/webrtc/v4"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
@@ -38,6 +39,7 @@ type peer struct {
 	watches bool
 	log     *slog.Logger
 	pc      *pion.PeerConnection
+	turn    *budget.Turn // of the request that makes it
 	leave   func()
 
 	connected chan struct{} // closed when media may flow
@@ -61,7 +63,7 @@ func (h *Handler) newPeer(r *http.Request, path string, watches bool) (*peer, er
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, "limit reached: there are as many sessions of WebRTC as the server has memory for")
 	}
 	p := &peer{
-		h: h, id: newID(), path: path, watches: watches, connected: make(chan struct{}), ended: make(chan struct{}),
+		h: h, id: newID(), path: path, watches: watches, turn: h.opts.Turns.For(r.RemoteAddr), connected: make(chan struct{}), ended: make(chan struct{}),
 		leave: func() { h.opts.Budget.Give(SessionMemory); leave() },
 	}
 	p.log = h.opts.Log.With("session", p.id[:8], "address", r.RemoteAddr)
@@ -88,6 +90,8 @@ func (p *peer) connect(codecs *pion.MediaEngine, interceptors *interceptor.Regis
 	if err := s.SetAnsweringDTLSRole(pion.DTLSRoleServer); err != nil {
 		return err
 	}
+	p.turn.Begin(p.ctx.Done())
+	defer p.turn.End()
 	api := pion.NewAPI(pion.WithMediaEngine(codecs), pion.WithInterceptorRegistry(interceptors), pion.WithSettingEngine(s))
 	if p.pc, err = api.NewPeerConnection(pion.Configuration{}); err != nil {
 		return err
@@ -109,6 +113,8 @@ func (p *peer) answer(ctx context.Context, o *offer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the server does not know its own address: %w", err)
 	}
+	p.turn.Begin(ctx.Done())
+	defer p.turn.End()
 	text, err := o.forPion()
 	if err != nil {
 		return "", badOffer(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -65,9 +66,10 @@ type viewer struct {
 	began    int64           // ms, at a time by the wall clock
 	beganAt  time.Time
 	reported time.Time
-	paced    time.Time // until when bytes that were sent take
-	rate     int64     // that they are sent with, bits a second
-	wanted   atomic.Bool
+	paced    time.Time   // until when bytes that were sent take
+	rate     int64       // that they are sent with, bits a second
+	wanted   atomic.Bool // a keyframe is
+	slow     atomic.Bool // the viewer's line is
 }
 
 // track is one kind of media on its way to a viewer. It is its viewer's goroutine's.
@@ -156,12 +158,23 @@ func (v *viewer) listen(t *track) {
 			continue
 		}
 		for _, p := range packets {
-			switch p.(type) {
+			switch p := p.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				v.wanted.Store(true)
+			case *rtcp.ReceiverReport:
+				if t == v.video && slices.ContainsFunc(p.Reports, tooSlow) {
+					v.slow.Store(true)
+				}
 			}
 		}
 	}
+}
+
+// tooSlow says of what a viewer reports [RFC 3550 §6.4.1] whether so much is lost that
+// its line does not take the stream: it has nothing to do until the next keyframe then.
+func tooSlow(r rtcp.ReceptionReport) bool {
+	const quarter = 256 / 4
+	return r.FractionLost > quarter
 }
 
 // message sends a message of the stream.
@@ -224,6 +237,9 @@ func (v *viewer) picture(ctx context.Context, p *payload.Payload, t payload.Trac
 	}
 	if v.wanted.Swap(false) && !v.waits {
 		v.waits, v.missed = true, time.Now()
+	}
+	if v.slow.Swap(false) {
+		v.waits = true
 	}
 	key := begins != payload.NoBeginning
 	switch {

@@ -43,32 +43,40 @@ func TestViewerBeginsAtTheKeyframe(t *testing.T) {
 	}
 }
 
-// Who asks for a keyframe sees nothing until the stream's next one.
-func TestViewerAsksForAKeyframe(t *testing.T) {
+// Who asks for a keyframe, or loses so much that it is too slow, sees nothing until the
+// stream's next one.
+func TestViewerSkipsToTheNextKeyframe(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, Options{})
-	s.show(0, true, 100, 1)
-	w := s.watch()
-	w.sees(t, 1)
-	track := <-w.track
-	at := media.Timestamp(40)
-	servertest.Eventually(t, "a picture is left out", func() bool {
-		if err := w.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}}); err != nil {
-			t.Fatal(err)
-		}
-		for len(w.packets) > 0 {
-			<-w.packets
-		}
-		s.show(at, false, 100, 2)
-		s.show(at+1, true, 100, 3)
-		at += 40
-		p := <-w.packets
-		left := p.last == 3
-		if !left {
-			w.sees(t, 3)
-		}
-		return left
-	})
+	for name, says := range map[string]func(ssrc uint32) rtcp.Packet{
+		"asks": func(ssrc uint32) rtcp.Packet { return &rtcp.PictureLossIndication{MediaSSRC: ssrc} },
+		"is too slow": func(ssrc uint32) rtcp.Packet {
+			return &rtcp.ReceiverReport{SSRC: 1, Reports: []rtcp.ReceptionReport{{SSRC: ssrc, FractionLost: 100}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, Options{})
+			s.show(0, true, 100, 1)
+			w := s.watch()
+			w.sees(t, 1)
+			track := <-w.track
+			at := media.Timestamp(40)
+			servertest.Eventually(t, "a picture is left out", func() bool {
+				if err := w.pc.WriteRTCP([]rtcp.Packet{says(uint32(track.SSRC()))}); err != nil {
+					t.Fatal(err)
+				}
+				s.show(at, false, 100, 2)
+				s.show(at+1, true, 100, 3)
+				at += 40
+				p := <-w.packets
+				left := p.last == 3
+				if !left {
+					w.sees(t, 3)
+				}
+				return left
+			})
+		})
+	}
 }
 
 // The end of the stream is the end of the session, and so is that of the client; what
