@@ -85,12 +85,12 @@ func (s *Server) enterWebRTC(address string) (leave func(), err error) {
 		s.sessions.Done()
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, "limit reached: your address has half of all sessions of WebRTC already")
 	}
-	if why := s.enter(address, 1, nil); why != nil {
+	if why := s.enter(address, 0, nil); why != nil {
 		s.rtcFrom.Go(address)
 		s.sessions.Done()
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, why.Error())
 	}
-	return func() { s.leave(address, 1); s.rtcFrom.Go(address); s.sessions.Done() }, nil
+	return func() { s.leave(address, 0); s.rtcFrom.Go(address); s.sessions.Done() }, nil
 }
 
 // newRTCAddresses counts sessions by address: one has half of what the budget is for.
