@@ -500,3 +500,28 @@ func TestWebRTCOfRTMP(t *testing.T) {
 		t.Errorf("B-frames: %d %s", status, said)
 	}
 }
+
+// WebRTC may be off, and has the web's port by UDP where nothing else is said; a port
+// that is taken is named with its flag.
+func TestWebRTCAddress(t *testing.T) {
+	t.Parallel()
+	s, _ := runWith(t, Config{WebAddress: anyAddress, WebRTCAddress: WebRTCOff}, open)
+	if status, _, said := askRTC(t, s, http.MethodPost, "/-/whep/app/one/cam", "", ""); status != http.StatusNotFound || !strings.Contains(said, "--webrtc-address") {
+		t.Errorf("off: %d %s", status, said)
+	}
+	if s.WebRTCAddr() != nil {
+		t.Errorf("off, it listens on %v", s.WebRTCAddr())
+	}
+	taken, _ := runWith(t, Config{WebAddress: anyAddress}, open)
+	if taken.WebRTCAddr() == nil {
+		t.Fatal("there is no UDP port")
+	}
+	again, err := New(Config{Data: t.TempDir(), RTMPAddress: anyAddress, HTTPAddress: anyAddress, WebAddress: anyAddress, WebRTCAddress: taken.WebRTCAddr().String()}, docs(t, open))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.close(t.Context())
+	if err := again.Listen(); err == nil || !strings.Contains(err.Error(), "--webrtc-address") {
+		t.Errorf("a port that is taken: %v", err)
+	}
+}
