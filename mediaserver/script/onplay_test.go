@@ -160,6 +160,7 @@ func TestOnPlayPending(t *testing.T) {
 			t.Errorf("%d were answered: %q", n, f.all())
 		}
 		<-time.After(time.Minute)
+		synctest.Wait()
 		f.await(t, "failed a: the application's script did not decide in time")
 		h.Sync()
 		f.watches(h, "quick")
