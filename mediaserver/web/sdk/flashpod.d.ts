@@ -318,6 +318,19 @@ type Handlers = Record<string, unknown>;
  */
 declare function findHandler(client: object, path: string): ((...args: unknown[]) => unknown) | undefined;
 
+/** What has gone out since publish, in the words of ActionScript's NetStreamInfo where it had any. */
+interface PublishInfo {
+    videoByteCount: number;
+    audioByteCount: number;
+    /** Pictures. */
+    videoFrameCount: number;
+    /** Pictures that were left out, because the encoder or the network is behind. */
+    droppedFrames: number;
+    /** Bytes that wait for the network. */
+    bufferByteLength: number;
+    /** What onMetaData says of it: width, height, framerate, videocodecid and the like. */
+    metaData: Record<string, unknown>;
+}
 /** What a NetStream encodes: sources, which are attached at any time, and their encoders, which run while it publishes. */
 declare class Encoders {
     private readonly owner;
@@ -325,6 +338,10 @@ declare class Encoders {
     private video;
     private audio;
     private values;
+    private readonly bytes;
+    private frames;
+    /** Of publishers that others have taken the place of. */
+    private left;
     /** When publishing began, by the page's clock; undefined: it has not. */
     private began;
     /** @param owner describe is given all that onMetaData says */
@@ -333,6 +350,7 @@ declare class Encoders {
     get now(): number;
     /** Pictures that were left out. */
     get dropped(): number;
+    get info(): PublishInfo;
     attachVideo(source: VideoSource | null, settings: VideoSettings): void;
     attachAudio(source: AudioSource | null, settings: AudioSettings): void;
     /** The server takes what comes: for the first time, or again on another connection, which knows nothing. */
@@ -644,6 +662,7 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     send(handler: string, ...args: unknown[]): void;
     /** Publishes a message that is made already: the payload of an FLV tag, of whatever codec. */
     sendMedia({ kind, time, payload }: MediaMessage): void;
+    /** Returns whether there is a connection. */
     private write;
     /**
      * Publishes pictures, now or as soon as a name is published: a camera (see getCamera), a screen, a canvas. null ends it. Encoding needs
@@ -654,6 +673,8 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     attachAudio(source: AudioSource | null, settings?: AudioSettings): void;
     /** Pictures that were left out because the encoder or the network was too slow. */
     get droppedFrames(): number;
+    /** What has gone out since publish. */
+    get info(): PublishInfo;
     private readonly encoders;
     /** Has a function called when the publisher sends a name; it goes before client's method. undefined takes it back. */
     handle<A extends unknown[]>(name: string, handler: ((...args: A) => void) | undefined): void;
@@ -935,6 +956,8 @@ interface VideoSettings {
     framerate?: number;
     /** Seconds between two keyframes, which viewers begin with. Default 2. */
     keyFrameInterval?: number;
+    /** Pixels that the shorter side of a picture has at most: a larger one is made smaller, in proportion. Default: as large as it comes. */
+    maxHeight?: number;
 }
 /** How sound is encoded. */
 interface AudioSettings {
@@ -948,13 +971,25 @@ type VideoSource = MediaStream | MediaStreamTrack | HTMLCanvasElement;
 type AudioSource = MediaStream | MediaStreamTrack;
 /** What a publisher's encoders work for. */
 interface PublisherOwner {
-    send(kind: "video" | "audio", time: number, payload: Uint8Array): void;
+    /** Returns whether there is a connection to send it by. */
+    send(kind: "video" | "audio", time: number, payload: Uint8Array): boolean;
     /** What onMetaData is to say has changed. */
     describe(values: Record<string, unknown>): void;
     /** Bytes that wait for the network. */
     waiting(): number;
     failed(error: unknown): void;
 }
+type VideoCodec = NonNullable<VideoSettings["codecs"]>[number];
+type AudioCodec = NonNullable<AudioSettings["codecs"]>[number];
+/** What this browser encodes, in the order of preference: VideoSettings.codecs and AudioSettings.codecs. Empty where it has no WebCodecs. */
+declare function getEncoders({ width, height, framerate }?: {
+    framerate?: number | undefined;
+    height?: number | undefined;
+    width?: number | undefined;
+}): Promise<{
+    video: VideoCodec[];
+    audio: AudioCodec[];
+}>;
 /** Publishes the pictures of one source. */
 declare class VideoPublisher {
     private readonly settings;
@@ -1462,4 +1497,4 @@ declare class Wire {
     private userControl;
 }
 
-export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, SharedObject, type SharedObjectEvents, type SyncChange, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError, NetStream, type MediaMessage, type NetStreamEvents, type PublishType, getCamera, getMicrophone };
+export { NetConnection, type NetConnectionEvents, type NetConnectionOptions, type ReconnectOptions, SharedObject, type SharedObjectEvents, type SyncChange, StatusError, type StatusInfo, parseURL, WebSocketTransport, type Address, type Transport, Emitter, decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3, Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML, WireError, NetStream, type MediaMessage, type NetStreamEvents, type PublishType, getEncoders, getCamera, getMicrophone };

@@ -11,12 +11,30 @@ const words = {
   audio: ["audiosamplerate", "audiochannels", "audiodatarate", "audiocodecid"],
 };
 
+/** What has gone out since publish, in the words of ActionScript's NetStreamInfo where it had any. */
+export interface PublishInfo {
+  videoByteCount: number;
+  audioByteCount: number;
+  /** Pictures. */
+  videoFrameCount: number;
+  /** Pictures that were left out, because the encoder or the network is behind. */
+  droppedFrames: number;
+  /** Bytes that wait for the network. */
+  bufferByteLength: number;
+  /** What onMetaData says of it: width, height, framerate, videocodecid and the like. */
+  metaData: Record<string, unknown>;
+}
+
 /** What a NetStream encodes: sources, which are attached at any time, and their encoders, which run while it publishes. */
 export class Encoders {
   private readonly sources: { video?: Attached<VideoSource, VideoSettings> | undefined; audio?: Attached<AudioSource, AudioSettings> | undefined } = {};
   private video: VideoPublisher | undefined;
   private audio: AudioPublisher | undefined;
   private values: Record<string, unknown> = {};
+  private readonly bytes = { video: 0, audio: 0 };
+  private frames = 0;
+  /** Of publishers that others have taken the place of. */
+  private left = 0;
   /** When publishing began, by the page's clock; undefined: it has not. */
   private began: number | undefined;
 
@@ -29,7 +47,11 @@ export class Encoders {
   }
   /** Pictures that were left out. */
   get dropped(): number {
-    return this.video?.dropped ?? 0;
+    return this.left + (this.video?.dropped ?? 0);
+  }
+  get info(): PublishInfo {
+    const { bytes, frames, dropped, values } = this;
+    return { videoByteCount: bytes.video, audioByteCount: bytes.audio, videoFrameCount: frames, droppedFrames: dropped, bufferByteLength: this.owner.waiting(), metaData: { ...values } };
   }
 
   attachVideo(source: VideoSource | null, settings: VideoSettings): void {
@@ -45,6 +67,7 @@ export class Encoders {
   begin(): void {
     if (this.began === undefined) {
       this.began = performance.now();
+      this.bytes.video = this.bytes.audio = this.frames = this.left = 0;
       this.start("video", "audio");
       return;
     }
@@ -61,6 +84,7 @@ export class Encoders {
 
   /** Begins to encode what is attached, and ends what was. */
   private start(...kinds: Kind[]): void {
+    if (kinds.includes("video")) this.left += this.video?.dropped ?? 0;
     for (const kind of kinds) {
       this[kind]?.stop();
       this[kind] = undefined;
@@ -78,7 +102,12 @@ export class Encoders {
   }
 
   private readonly hears: PublisherOwner = {
-    send: (...of) => this.owner.send(...of),
+    send: (kind, time, payload) => {
+      if (!this.owner.send(kind, time, payload)) return false;
+      this.bytes[kind] += payload.length;
+      if (kind === "video" && (payload[0]! & 15) !== 0) this.frames++; // 0: it configures a decoder
+      return true;
+    },
     waiting: () => this.owner.waiting(),
     failed: (error) => this.owner.failed(error),
     describe: (values) => {

@@ -3,7 +3,7 @@ import { Answers, type Asked } from "./answers.ts";
 import { Reader, WireError, Writer } from "./bytes.ts";
 import { Type, type Message } from "./chunks.ts";
 import { Emitter, findHandler, report, type Handlers } from "./emitter.ts";
-import { Encoders } from "./encoders.ts";
+import { Encoders, type PublishInfo } from "./encoders.ts";
 import { chunkStreamOf, type Link } from "./link.ts";
 import type { Attached, NetConnection, StreamListener } from "./netconnection.ts";
 import type { PlayerOwner } from "./player.ts";
@@ -273,8 +273,11 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     this.write(kind === "audio" ? Type.Audio : kind === "video" ? Type.Video : Type.Data0, time, payload);
   }
 
-  private write(type: number, time: number, body: Uint8Array): void {
-    if (this.id !== 0) this.link?.send(chunkStreamOf(this.id, type), { type, stream: this.id, time, body });
+  /** Returns whether there is a connection. */
+  private write(type: number, time: number, body: Uint8Array): boolean {
+    if (this.id === 0 || !this.link) return false;
+    this.link.send(chunkStreamOf(this.id, type), { type, stream: this.id, time, body });
+    return true;
   }
 
   /**
@@ -295,6 +298,11 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   /** Pictures that were left out because the encoder or the network was too slow. */
   get droppedFrames(): number {
     return this.encoders.dropped;
+  }
+
+  /** What has gone out since publish. */
+  get info(): PublishInfo {
+    return this.encoders.info;
   }
 
   private readonly encoders = new Encoders({

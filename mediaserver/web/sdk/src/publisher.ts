@@ -15,6 +15,8 @@ export interface VideoSettings {
   framerate?: number;
   /** Seconds between two keyframes, which viewers begin with. Default 2. */
   keyFrameInterval?: number;
+  /** Pixels that the shorter side of a picture has at most: a larger one is made smaller, in proportion. Default: as large as it comes. */
+  maxHeight?: number;
 }
 
 /** How sound is encoded. */
@@ -31,7 +33,8 @@ export type AudioSource = MediaStream | MediaStreamTrack;
 
 /** What a publisher's encoders work for. */
 export interface PublisherOwner {
-  send(kind: "video" | "audio", time: number, payload: Uint8Array): void;
+  /** Returns whether there is a connection to send it by. */
+  send(kind: "video" | "audio", time: number, payload: Uint8Array): boolean;
   /** What onMetaData is to say has changed. */
   describe(values: Record<string, unknown>): void;
   /** Bytes that wait for the network. */
@@ -53,6 +56,40 @@ const levels: [pixels: number, avc: string, vp9: string, av1: string][] = [
   [2560 * 1440, "32", "50", "12"],
   [Infinity, "33", "51", "13"],
 ];
+
+type VideoCodec = NonNullable<VideoSettings["codecs"]>[number];
+type AudioCodec = NonNullable<AudioSettings["codecs"]>[number];
+const videoCodecs: readonly VideoCodec[] = ["avc1", "vp09", "av01"];
+const audioCodecs: readonly AudioCodec[] = ["Opus", "mp4a"];
+
+/** What an encoder of a codec is told here; undefined: this browser has none for that. */
+async function videoConfig(name: VideoCodec, of: { width: number; height: number; bitrate: number; framerate: number }): Promise<VideoEncoderConfig | undefined> {
+  const found = levels.findIndex(([pixels]) => of.width * of.height <= pixels);
+  const [, avc, vp9, av1] = levels[Math.min(found + (of.framerate > 30 ? 1 : 0), levels.length - 1)]!;
+  const strings = { avc1: [`avc1.6400${avc}`, `avc1.42e0${avc}`], vp09: [`vp09.00.${vp9}.08`], av01: [`av01.0.${av1}M.08`] };
+  for (const codec of strings[name]) {
+    const config: VideoEncoderConfig = { codec, ...of, latencyMode: "realtime", ...(name === "avc1" ? { avc: { format: "avc" } } : {}) };
+    if ((await VideoEncoder.isConfigSupported(config)).supported) return config;
+  }
+  return undefined;
+}
+async function audioConfig(name: AudioCodec, of: { sampleRate: number; numberOfChannels: number; bitrate: number }): Promise<AudioEncoderConfig | undefined> {
+  const config: AudioEncoderConfig = { codec: name === "Opus" ? "opus" : "mp4a.40.2", ...of };
+  return (await AudioEncoder.isConfigSupported(config)).supported ? config : undefined;
+}
+
+/** What this browser encodes, in the order of preference: VideoSettings.codecs and AudioSettings.codecs. Empty where it has no WebCodecs. */
+export async function getEncoders({ width = 1280, height = 720, framerate = 30 } = {}): Promise<{ video: VideoCodec[]; audio: AudioCodec[] }> {
+  const has = async <T>(known: string, names: readonly T[], ask: (name: T) => Promise<unknown>): Promise<T[]> => {
+    if (!(known in globalThis)) return [];
+    const can = await Promise.all(names.map(ask));
+    return names.filter((_, i) => can[i]);
+  };
+  return {
+    video: await has("VideoEncoder", videoCodecs, (name) => videoConfig(name, { width, height, framerate, bitrate: 1e6 })),
+    audio: await has("AudioEncoder", audioCodecs, (name) => audioConfig(name, { sampleRate: 48_000, numberOfChannels: 2, bitrate: 128_000 })),
+  };
+}
 
 /** One clock for what comes from clocks of its sources. */
 class SourceClock {
@@ -142,7 +179,7 @@ export class VideoPublisher {
     if (size !== this.size && !this.configuring) {
       this.configuring = true;
       this.size = size;
-      this.configure(frame.displayWidth & ~1, frame.displayHeight & ~1)
+      this.configure(frame.displayWidth, frame.displayHeight)
         .catch((error: unknown) => this.over || this.owner.failed(error))
         .finally(() => (this.configuring = false));
     } else if (size === this.size) this.encode(frame);
@@ -155,27 +192,26 @@ export class VideoPublisher {
     this.picture(new VideoFrame(newest, { timestamp: newest.timestamp + still * 1000 }));
   }
 
-  private async configure(width: number, height: number): Promise<void> {
+  private async configure(across: number, down: number): Promise<void> {
+    // The encoder makes pictures smaller by itself [WebCodecs, VideoEncoderConfig].
+    const smaller = Math.min(1, (this.settings.maxHeight ?? Infinity) / Math.min(across, down));
+    const [width, height] = [across, down].map((n) => Math.max(2, Math.round(n * smaller) & ~1)) as [number, number];
     const { framerate = 30, bitrate = Math.max(100_000, Math.round(width * height * framerate * 0.1)) } = this.settings;
-    const found = levels.findIndex(([pixels]) => width * height <= pixels);
-    const [, avc, vp9, av1] = levels[Math.min(found + (framerate > 30 ? 1 : 0), levels.length - 1)]!;
-    const strings = { avc1: [`avc1.6400${avc}`, `avc1.42e0${avc}`], vp09: [`vp09.00.${vp9}.08`], av01: [`av01.0.${av1}M.08`] };
-    for (const name of this.settings.codecs ?? ["avc1", "vp09", "av01"]) {
-      for (const codec of strings[name]) {
-        const config: VideoEncoderConfig = { codec, width, height, bitrate, framerate, latencyMode: "realtime", ...(name === "avc1" ? { avc: { format: "avc" } } : {}) };
-        if (!(await VideoEncoder.isConfigSupported(config)).supported) continue;
-        if (this.over) return;
-        if (this.encoder?.state === "configured") this.encoder.close();
-        const encoder = new VideoEncoder({ output: (chunk, meta) => this.encoder === encoder && this.encoded(chunk, meta), error: (e) => this.encoder === encoder && this.owner.failed(e) });
-        encoder.configure(config);
-        this.encoder = encoder;
-        this.codec = name;
-        this.announce();
-        this.owner.describe({ width, height, framerate, videodatarate: bitrate / 1000, videocodecid: fourcc(name) });
-        return;
-      }
+    const { codecs = videoCodecs } = this.settings;
+    for (const name of codecs) {
+      const config = await videoConfig(name, { width, height, bitrate, framerate });
+      if (this.over) return;
+      if (!config) continue;
+      if (this.encoder?.state === "configured") this.encoder.close();
+      const encoder = new VideoEncoder({ output: (chunk, meta) => this.encoder === encoder && this.encoded(chunk, meta), error: (e) => this.encoder === encoder && this.owner.failed(e) });
+      encoder.configure(config);
+      this.encoder = encoder;
+      this.codec = name;
+      this.announce();
+      this.owner.describe({ width, height, framerate, videodatarate: bitrate / 1000, videocodecid: fourcc(name) });
+      return;
     }
-    throw new TypeError(`this browser encodes none of ${(this.settings.codecs ?? ["avc1", "vp09", "av01"]).join(", ")} at ${width} by ${height}`);
+    throw new TypeError(`this browser encodes none of ${codecs.join(", ")} at ${width} by ${height}`);
   }
 
   private encode(frame: VideoFrame): void {
@@ -272,11 +308,11 @@ export class AudioPublisher {
   }
 
   private async configure(sampleRate: number, numberOfChannels: number): Promise<void> {
-    const { codecs = ["Opus", "mp4a"], bitrate = 64_000 * numberOfChannels } = this.settings;
+    const { codecs = audioCodecs, bitrate = 64_000 * numberOfChannels } = this.settings;
     for (const name of codecs) {
-      const config: AudioEncoderConfig = { codec: name === "Opus" ? "opus" : "mp4a.40.2", sampleRate, numberOfChannels, bitrate };
-      if (!(await AudioEncoder.isConfigSupported(config)).supported) continue;
+      const config = await audioConfig(name, { sampleRate, numberOfChannels, bitrate });
       if (this.over) return;
+      if (!config) continue;
       if (this.encoder?.state === "configured") this.encoder.close();
       const encoder = new AudioEncoder({ output: (chunk, meta) => this.encoder === encoder && this.encoded(chunk, meta, numberOfChannels), error: (e) => this.encoder === encoder && this.owner.failed(e) });
       encoder.configure(config);
