@@ -856,6 +856,8 @@ declare class MSEPlayer implements Player {
     /** It is ours to start: we have stopped it, or it has come to an end. What a person has stopped is not. */
     private halted;
     private jumped;
+    /** Where the element was when it was looked at last. */
+    private at;
     private failures;
     /** It has failed too often: what comes is not looked at until it is asked to restart. */
     private over;

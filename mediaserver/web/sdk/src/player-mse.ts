@@ -9,6 +9,8 @@ type Frame = [track: MediaTrack, packet: MediaPacket, at: number];
 /** How long, in milliseconds, the other kind of track is waited for before one plays alone; and after which it is given up. */
 const gather = 600;
 const gone = 3000;
+/** Seconds before the end of what there is, from which on a browser may have no next picture to show. */
+const nearEnd = 0.25;
 /** Seconds of the past that are kept, and beyond which they are removed. */
 const past = 20;
 const maxPast = 40;
@@ -47,6 +49,8 @@ export class MSEPlayer implements Player {
   /** It is ours to start: we have stopped it, or it has come to an end. What a person has stopped is not. */
   private halted = true;
   private jumped = -1;
+  /** Where the element was when it was looked at last. */
+  private at = -1;
   private failures: number[] = [];
   /** It has failed too often: what comes is not looked at until it is asked to restart. */
   private over = false;
@@ -312,12 +316,15 @@ export class MSEPlayer implements Player {
     this.length(source);
     const t = video.currentTime;
     const range = this.rangeAt(t);
-    if (!range) this.leapOver(t);
+    // Browsers stop before the end of a range, as they want more to decode the last pictures with.
+    const stands = t === this.at && !video.seeking && video.readyState < 3 && (!range || range.end - t < nearEnd);
+    this.at = t;
+    if (!range || stands) this.leapOver(range?.end ?? t);
     // One picture without sound is all there is of a paused stream's new place: an end lets the browser show it.
     if (!this.wanted && video.seeking && source.readyState === "open" && !this.waits && this.buffers.get("video")?.buffered.length) source.endOfStream();
     const ahead = range ? range.end - t : 0;
     const ended = source.readyState === "ended";
-    if (this.filled && !video.seeking && ahead < 0.05 && video.readyState < 3 && !ended) {
+    if (this.filled && !video.seeking && (ahead < 0.05 || stands) && video.readyState < 3 && !ended) {
       this.dry();
       this.stop(); // until there is enough again
     } else if (!this.filled && range && (ahead >= this.owner.bufferTime || ended) && ahead > 0) {
