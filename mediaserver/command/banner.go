@@ -39,6 +39,9 @@ func banner(w io.Writer, s *server.Server, version string) {
     publish     ffmpeg -re -f lavfi -i testsrc2=s=1280x720:r=30 -f lavfi -i sine -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p -c:a aac -f flv %s
     play        %s
 `, one.Streams+string(filepath.Separator), recordingRule[one.Recording], publish, play)
+		if a := s.WebAddr(); a != nil {
+			fmt.Fprintf(w, "    studio      http://%s%s%s/test\n", dialable(a), public.StudioPath, one.Path())
+		}
 		if a := s.WebAddr(); a != nil && one.Play != v1alpha1.PlayNobody {
 			key := ""
 			if one.Play == v1alpha1.PlayKey {

@@ -16,7 +16,7 @@ import (
 func TestBannerOfWhoMayPlay(t *testing.T) {
 	t.Parallel()
 	for mode, c := range map[string]struct{ has, lacks string }{
-		"Anyone": {"/app/one/test\n    browser", "ffplay \"rtmp"},
+		"Anyone": {"/-/studio/app/one/test\n    browser", "ffplay \"rtmp"},
 		"Key":    {"/-/watch/app/one/test?key=KEY", "ffplay rtmp"},
 		"Nobody": {"nobody may", "ffplay"},
 	} {
@@ -40,7 +40,9 @@ func TestBannerOfWhoMayPlay(t *testing.T) {
 		if err := s.Run(over); err != nil {
 			t.Error(err)
 		}
-		if said := out.String(); !strings.Contains(said, c.has) || strings.Contains(said, c.lacks) {
+		if said := out.String(); !strings.Contains(said, "/-/studio/app/one/test\n") {
+			t.Errorf("%s: no studio in\n%s", mode, said)
+		} else if !strings.Contains(said, c.has) || strings.Contains(said, c.lacks) {
 			t.Errorf("%s: no %q, or %q, in\n%s", mode, c.has, c.lacks, said)
 		}
 	}

@@ -45,7 +45,10 @@ recordings and has the server end. Tokens are in the files admin and viewer of
 by one has to show the new one.
 
 Where a manifest has spec.web, web pages and HTTP players connect to --web-address,
-those pages too that spec.web.allowedOrigins names, to that instance.
+those pages too that spec.web.allowedOrigins names, to that instance. The banner names
+two pages for each instance: /-/watch/APPLICATION/INSTANCE/NAME plays a stream, and
+/-/studio/APPLICATION/INSTANCE/NAME publishes it from a camera, a screen or a file, to
+which browsers want HTTPS, or localhost.
 
 Where there is a --web-address, --rtmps-address serves the same as HTTPS (HTTP/1.1 and
 HTTP/2, and WebSockets), beside RTMPS: clients of both may use port 443. A certificate

@@ -25,6 +25,8 @@ type Options struct {
 	// Publish and Receive begin sessions by WebRTC, at the path of a stream; nil: there
 	// are none.
 	Publish, Receive func(w http.ResponseWriter, r *http.Request, path string)
+	// Studio serves the page that publishes a stream, and what is below StudioPath.
+	Studio http.Handler
 	// Streams serves what is not under /-/.
 	Streams http.Handler
 	// Origins says which pages may use what is at a path; at RTMPPath, those that may
@@ -42,6 +44,8 @@ const (
 	// WHIPPath and WHEPPath are where streams are published and watched by WebRTC.
 	WHIPPath = "/-/whip/"
 	WHEPPath = "/-/whep/"
+	// StudioPath is where the pages are that publish a stream.
+	StudioPath = "/-/studio/"
 	// answerTime is how long an answer may take to be read by its client: a segment is
 	// some seconds of a stream, and who is slower than that has lost it already.
 	answerTime = 30 * time.Second
@@ -49,27 +53,29 @@ const (
 
 // Handler serves:
 //
-//	/-/rtmp   RTMP in the binary frames of a WebSocket
-//	/-/sdk/   the JavaScript SDK: flashpod.js, flashpod.d.ts
-//	/-/watch/ a page for each stream
-//	/-/whip/  a stream is published by WebRTC (RFC 9725)
-//	/-/whep/  and watched
-//	/-/       nothing else yet
+//	/-/rtmp    RTMP in the binary frames of a WebSocket
+//	/-/sdk/    the JavaScript SDK: flashpod.js, flashpod.d.ts
+//	/-/watch/  a page for each stream, which plays it
+//	/-/studio/ a page for each stream, which publishes it
+//	/-/whip/   a stream is published by WebRTC (RFC 9725)
+//	/-/whep/   and watched
+//	/-/        nothing else yet
 //	/crossdomain.xml  the policy file of Flash Player
-//	/         all else: Options.Streams
+//	/          all else: Options.Streams
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(RTMPPath, o.rtmp)
 	mux.Handle(SDKPath, o.SDK)
 	mux.Handle(PolicyPath, o.Policy)
 	mux.Handle(WatchPath, o.Watch)
+	mux.Handle(StudioPath, o.Studio)
 	mux.HandleFunc(WHIPPath, o.webrtc(WHIPPath, o.Publish))
 	mux.HandleFunc(WHEPPath, o.webrtc(WHEPPath, o.Receive))
 	mux.HandleFunc("/-/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, its client for web pages at %sflashpod.js, and WebRTC at %[5]sAPPLICATION/INSTANCE/NAME and %[6]sAPPLICATION/INSTANCE/NAME", r.URL.Path, WatchPath, RTMPPath, SDKPath, WHIPPath, WHEPPath), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("nothing is at %.100q; a page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, one that publishes it at %sAPPLICATION/INSTANCE/NAME, RTMP by WebSocket at %s, its client for web pages at %sflashpod.js, and WebRTC at %[6]sAPPLICATION/INSTANCE/NAME and %[7]sAPPLICATION/INSTANCE/NAME", r.URL.Path, WatchPath, StudioPath, RTMPPath, SDKPath, WHIPPath, WHEPPath), http.StatusNotFound)
 	})
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; a recording is also at /APPLICATION/INSTANCE/NAME.mp4; RTMP by WebSocket is at %s.\n", WatchPath, RTMPPath)
+		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, and one that publishes it at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; a recording is also at /APPLICATION/INSTANCE/NAME.mp4; RTMP by WebSocket is at %s.\n", WatchPath, StudioPath, RTMPPath)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if o.Origins(r.URL.Path).share(w, r) || isWebSocket(r) && o.keepOut(w, r) {

@@ -11,7 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/session"
-	"flashpod.dev/flashpod/mediaserver/web/watch"
+	"flashpod.dev/flashpod/mediaserver/web/pages"
 )
 
 // house is where HTTP finds streams.
@@ -35,16 +35,16 @@ func (h house) locate(path string) (i *instance.Instance, name string) {
 
 // place is where a stream is, or would be: an instance that does not run yet has the
 // name that is longest, where it starts on demand.
-func (h house) place(path string) watch.Place {
+func (h house) place(path string) pages.Place {
 	app, rest, _ := strings.Cut(path, "/")
 	i, name := h.locate(path)
 	if i != nil {
-		return watch.Place{Application: app, Instance: i.Name(), Stream: name}
+		return pages.Place{Application: app, Instance: i.Name(), Stream: name}
 	}
 	if at := strings.LastIndexByte(rest, '/'); at > 0 && h.s.onDemand[app] != nil {
-		return watch.Place{Application: app, Instance: rest[:at], Stream: rest[at+1:]}
+		return pages.Place{Application: app, Instance: rest[:at], Stream: rest[at+1:]}
 	}
-	return watch.Place{Application: app, Instance: defaultInstance, Stream: rest}
+	return pages.Place{Application: app, Instance: defaultInstance, Stream: rest}
 }
 
 // running is an instance that is loaded; nil: it is not.

@@ -16,6 +16,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/public"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web/sdk"
+	"flashpod.dev/flashpod/mediaserver/web/studio"
 	"flashpod.dev/flashpod/mediaserver/web/watch"
 	"flashpod.dev/flashpod/mediaserver/webrtc"
 )
@@ -89,7 +90,10 @@ func (s *Server) servePublic(failed chan<- error) {
 	if p.listener == nil {
 		return
 	}
-	options := public.Options{RTMP: s.serveInside, SDK: sdk.Handler(), Watch: watch.Handler(public.WatchPath, house{s}.place), Streams: p, Origins: s.originsAt, Policy: p.policy}
+	options := public.Options{
+		RTMP: s.serveInside, SDK: sdk.Handler(), Streams: p, Origins: s.originsAt, Policy: p.policy,
+		Watch: watch.Handler(public.WatchPath, house{s}.place), Studio: studio.Handler(public.StudioPath, house{s}.place),
+	}
 	if s.serveWebRTC() {
 		options.Publish, options.Receive = p.rtc.Publish, p.rtc.Watch
 	}

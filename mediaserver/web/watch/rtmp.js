@@ -1,4 +1,5 @@
 /** RTMP in a WebSocket, shown by Media Source Extensions: what the SDK does. */
+import { instanceURL } from "./base.js";
 import { NetConnection, NetStream } from "../sdk/flashpod.js";
 
 /** Milliseconds without pictures or sound after which a stream counts as one that nobody publishes. */
@@ -62,8 +63,7 @@ export const byRTMP = {
     });
 
     ns.attachDisplay(video);
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    nc.connect(`${scheme}://${location.host}/${stream.application}/${stream.instance}`)
+    nc.connect(instanceURL)
       .then(() => ns.play(stream.name))
       .catch((e) => fails(e.message));
 

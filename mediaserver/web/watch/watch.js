@@ -1,4 +1,5 @@
 /** The page of one stream: it plays by WebRTC, by RTMP in a WebSocket where that cannot be, or else by HLS, and says what it does. */
+import { application, instance, of, path, stream } from "./base.js";
 import { byHLS } from "./hls.js";
 import { byRTMP } from "./rtmp.js";
 import { byWHEP } from "./whep.js";
@@ -30,10 +31,8 @@ import { byWHEP } from "./whep.js";
  */
 
 const query = new URLSearchParams(location.search);
-const { name: path, application, instance, stream } = document.body.dataset;
 const said = new URLSearchParams([...query].filter(([name]) => name === "track" || name === "key")).toString();
 const wanted = { path, application, instance, name: said === "" ? stream : `${stream}?${said}`, alone: query.has("way") };
-const of = (id) => document.getElementById(id);
 const video = of("video");
 
 const all = [byWHEP, byRTMP, byHLS];

@@ -7,15 +7,16 @@ import (
 	"strings"
 	"testing"
 
+	"flashpod.dev/flashpod/mediaserver/web/pages"
 	"flashpod.dev/flashpod/mediaserver/web/watch"
 )
 
 func serve(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle("/-/watch/", watch.Handler("/-/watch/", func(name string) watch.Place {
+	mux.Handle("/-/watch/", watch.Handler("/-/watch/", func(name string) pages.Place {
 		app, rest, _ := strings.Cut(name, "/")
-		return watch.Place{Application: app, Instance: "one", Stream: rest}
+		return pages.Place{Application: app, Instance: "one", Stream: rest}
 	}))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -79,7 +80,7 @@ func TestPage(t *testing.T) {
 // All that the page names is there, and nothing else.
 func TestParts(t *testing.T) {
 	at := serve(t)
-	for name, want := range map[string]string{"watch.js": "import", "rtmp.js": "NetStream", "hls.js": "mpegurl", "watch.css": "prefers-color-scheme"} {
+	for name, want := range map[string]string{"watch.js": "import", "rtmp.js": "NetStream", "hls.js": "mpegurl", "watch.css": "embedded", "base.css": "prefers-color-scheme"} {
 		got, body := ask(t, http.MethodGet, at+name, "")
 		if got.status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, without %q", name, got.status, want)

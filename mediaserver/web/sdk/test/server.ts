@@ -16,6 +16,8 @@ export interface Server {
   /** host:port of --http-address. */
   control: string;
   process: ChildProcess;
+  /** Lines that it has logged. */
+  log: string[];
   /** Options of a NetConnection that comes over TCP. */
   tcp: NetConnectionOptions;
   url(path: string): string;
@@ -48,6 +50,7 @@ export async function serve(files: Record<string, string>, port = 0, args: strin
     web: ready.web,
     control: ready.http!,
     process: child,
+    log,
     tcp: { transport: () => new TCPTransport(at) },
     url: (path) => `rtmp://127.0.0.1:${at}/${path}`,
     stop: async () => {

@@ -1,0 +1,15 @@
+/** What the pages of a stream have in common. */
+
+/** An element of the page by its id. */
+export const of = (id) => document.getElementById(id);
+
+/** Where the stream is: its address below the page's kind, and what a client connects to and asks for. */
+export const { name: path, application, instance, stream } = document.body.dataset;
+
+const escaped = (name) => name.split("/").map(encodeURIComponent).join("/");
+
+/** The instance, as NetConnection.connect takes it. */
+export const instanceURL = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/${escaped(application)}/${escaped(instance)}`;
+
+/** The address of something of the stream's, below a folder: its page of another kind, or itself. */
+export const addressOf = (folder) => `${folder}${escaped(path)}`;

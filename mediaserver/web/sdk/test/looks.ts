@@ -1,0 +1,35 @@
+/** What tests see of the server's own pages of streams. */
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+
+const timeout = 60_000;
+
+/** Waits until the element of an id says something. */
+export async function says(page: Page, where: string, text: string): Promise<void> {
+  try {
+    await page.waitForFunction(([where, text]) => document.getElementById(where!)!.textContent!.includes(text!), [where, text] as const, { timeout });
+  } catch (e) {
+    const all = await page.evaluate(() => document.body.innerText.slice(0, 2000)).catch(() => "nothing");
+    throw new Error(`waited too long for #${where} to say ${JSON.stringify(text)}; the page says: ${all}`, { cause: e });
+  }
+}
+
+/** What the page's video shows as soon as it is a colour, and moves: the colour of its middle, and the message that covers it. */
+export async function shows(page: Page, colour: readonly number[]): Promise<void> {
+  const seen = await page.evaluate(async (want) => {
+    const context = new OffscreenCanvas(16, 16).getContext("2d", { willReadFrequently: true })!;
+    const seen = { colour: [0, 0, 0, 0], size: [0, 0], moves: false, message: "" as string | null };
+    const began = document.querySelector("video")?.currentTime ?? 0;
+    const done = (): boolean => seen.moves && seen.message === "" && want.every((c, i) => Math.abs(c - seen.colour[i]!) < 40);
+    for (const end = performance.now() + 30_000; !done() && performance.now() < end; await new Promise((next) => setTimeout(next, 20))) {
+      const video = document.querySelector("video");
+      if (!video || video.videoWidth === 0) continue;
+      context.drawImage(video, 0, 0, 16, 16);
+      Object.assign(seen, { colour: [...context.getImageData(8, 8, 1, 1).data], size: [video.videoWidth, video.videoHeight], moves: video.currentTime > began, message: document.getElementById("message")!.textContent });
+    }
+    return seen;
+  }, colour);
+  assert(colour.every((c, i) => Math.abs(c - seen.colour[i]!) < 40), `it shows ${JSON.stringify(seen)}, want ${colour.join()}`);
+  assert(seen.moves, "the picture stands still");
+  assert.equal(seen.message, "");
+}
