@@ -6,8 +6,8 @@
 #   test [NAME...]   runs tests (all of them, or either's test/NAME.test.ts) against bin/flashpod; the browser's need Chromium
 #   vectors          writes what the SDK makes of the values in mediaserver/amf/testdata/values.json
 #
-# What does it (esbuild, TypeScript, playwright-core, axe-core), and what the console's page is made with (preact, uPlot), comes
-# from npm by package-lock.json, once, into ${XDG_CACHE_HOME:-~/.cache}/flashpod/sdk-…, outside the checkout.
+# What does it (esbuild, TypeScript, playwright-core, axe-core, Ruffle for old movies), and what the console's page is made with
+# (preact, uPlot), comes from npm by package-lock.json, once, into ${XDG_CACHE_HOME:-~/.cache}/flashpod/sdk-…, outside the checkout.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
