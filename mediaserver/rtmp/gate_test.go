@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -100,5 +101,55 @@ func TestMediaFirst(t *testing.T) {
 		if n != len(kinds) {
 			t.Errorf("%d messages were handled, want %d", n, len(kinds))
 		}
+	}
+}
+
+// inside is what has no socket of its own, as RTMP in a WebSocket, and notes whether a
+// turn is held where it waits.
+type inside struct {
+	net.Conn
+	turn *budget.Turn
+	held atomic.Int64
+}
+
+// Read implements net.Conn.
+func (i *inside) Read(b []byte) (int, error) {
+	if i.turn.End() {
+		i.held.Add(1)
+	}
+	return i.Conn.Read(b)
+}
+
+// TestWaitsWithoutTurn has a peer come by what has no socket: what it says is handled
+// in its turn, and nobody is kept from theirs while more is waited for.
+func TestWaitsWithoutTurn(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	t.Cleanup(func() { near.Close() })
+	nc := &inside{Conn: far, turn: budget.NewTurns(1).For("192.0.2.1:1")}
+	server := NewServerConn(nc, Config{})
+	limits := server.cfg.limits()
+	limits.Turn = nc.turn
+	server.SetLimits(limits)
+	const messages = 5
+	go func() {
+		for range messages { // a chunk of type 0 with one byte of data
+			if _, err := near.Write([]byte{3, 0, 0, 0, 0, 0, 1, byte(TypeData), 0, 0, 0, 0, 5}); err != nil {
+				return
+			}
+		}
+	}()
+	n := 0
+	_ = server.Serve(func(*Message) error {
+		if n%2 == 1 && !nc.turn.End() { // the others leave theirs to the connection
+			t.Error("a message is handled without a turn")
+		}
+		if n++; n == messages {
+			return ErrProtocol // that is all
+		}
+		return nil
+	})
+	if n != messages || nc.held.Load() != 0 {
+		t.Errorf("%d messages of %d; a turn was held %d times while more was waited for", n, messages, nc.held.Load())
 	}
 }

@@ -23,7 +23,8 @@ type input struct {
 	r   io.Reader
 	raw syscall.RawConn // nil when the connection has none
 
-	gate *gate // of raw; what has none has a gate of its own, or needs none
+	gate *gate // of raw, and of r unless own
+	own  bool  // r has the gate, and leaves it where it waits, as TLS does
 	// before is called before each read, to set deadlines; timeout decides
 	// whether to go on after one passed.
 	before  func() error
@@ -127,8 +128,14 @@ func (in *input) release() {
 }
 
 func (in *input) read() (int, error) {
-	if in.raw == nil {
+	if in.raw == nil && (in.own || in.gate == nil) {
 		return in.readWaiting()
+	}
+	if in.raw == nil {
+		in.gate.Leave() // whoever has a turn while it waits keeps others from theirs
+		n, err := in.readWaiting()
+		in.gate.Enter()
+		return n, err
 	}
 	for again := true; again; again = in.waited {
 		in.gate.Enter()

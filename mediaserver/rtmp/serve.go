@@ -22,7 +22,7 @@ import (
 // connection between two messages, net.ErrClosed or what CloseWithError was
 // given that this end did. Serve does not close it.
 func (c *Conn) Serve(handle func(*Message) error) error {
-	in := &input{r: c.nc, raw: c.raw, gate: &c.gate, before: c.beforeRead, timeout: c.readTimeout, count: func(n int) { c.received.Add(uint64(n)) }}
+	in := &input{r: c.nc, raw: c.raw, gate: &c.gate, own: c.sealed != nil, before: c.beforeRead, timeout: c.readTimeout, count: func(n int) { c.received.Add(uint64(n)) }}
 	defer c.gate.Leave()
 	defer in.release()
 	r := newChunkReader(in, &c.limits, c.cfg.MaxChunkStreams)
