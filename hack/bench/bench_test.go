@@ -51,6 +51,18 @@ func TestProcFiles(t *testing.T) {
 	}
 }
 
+func TestParsePages(t *testing.T) {
+	got, err := parsePages([]byte(`{"what":"age","figure":"p50 300 ms","against":"30 pictures"}` + "\n" + `{"what":"calls","figure":"12"}` + "\n"))
+	if err != nil || len(got) != 2 || got[0].figure != "p50 300 ms" || got[0].floor != "30 pictures" || got[1].what != "calls" {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"", "Error: no browser", `{"what":"age"}`} {
+		if got, err := parsePages([]byte(bad)); err == nil {
+			t.Errorf("%q: %v, and no error", bad, got)
+		}
+	}
+}
+
 func TestSelectRows(t *testing.T) {
 	got, err := selectRows("vod, fanout")
 	if err != nil || len(got) != 2 || got[0].name != "vod" || got[1].name != "fanout" {

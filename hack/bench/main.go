@@ -29,6 +29,7 @@ var rows = []row{
 	{"tls", "1,000 players by TLS, and viewers by HTTPS and HTTP/2, against as many plain ones", tlsRow},
 	{"web", "3,000 viewers by HTTP-FLV and in WebSockets against as many RTMP players, and every byte", webRow},
 	{"hls", "400 viewers of low-latency HLS, and as many RTMP players", hlsRow},
+	{"glass", "pages in Chromium: the age of a picture from the studio to each way of watching, calls and changes a second", glassRow},
 	{"cores", "two cores against one", coresRow},
 	{"record", "recording a stream against not recording it", recordRow},
 	{"vod", "1,000 players of one recorded file, each elsewhere in it", vodRow},

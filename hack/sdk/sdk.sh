@@ -4,6 +4,7 @@
 #   build            writes what the server embeds of them: flashpod.js and flashpod.d.ts, and the console's built/
 #   check            says whether that is what the source makes, and checks the types of everything
 #   test [NAME...]   runs tests (all of them, or either's test/NAME.test.ts) against bin/flashpod; the browser's need Chromium
+#   bench            measures bin/flashpod with pages in Chromium, a line of JSON a figure (make bench ROWS=glass)
 #   vectors          writes what the SDK makes of the values in mediaserver/amf/testdata/values.json
 #
 # What does it (esbuild, TypeScript, playwright-core, axe-core, Ruffle for old movies), and what the console's page is made with
@@ -107,6 +108,11 @@ test)
 		exit 1
 	done
 	tests "${files[@]}"
+	;;
+bench)
+	esbuild "$sdk/test/bench.ts" --bundle --platform=node --target=node18 --format=cjs --external:playwright-core --sourcemap=inline \
+		--log-level=warning --outfile="$out/bench.cjs"
+	SDK=$sdk ROOT=$root node --enable-source-maps "$out/bench.cjs"
 	;;
 vectors)
 	UPDATE=1 tests "$sdk/test/vectors.test.ts"
