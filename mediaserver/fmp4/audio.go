@@ -103,7 +103,7 @@ func descriptor(tag byte, p []byte) []byte {
 // (Encapsulation of Opus in ISO Base Media File Format §4.3.2), which has the same
 // in another byte order. A stream without one is stereo.
 func (t *Track) opus(config, _ []byte) error {
-	const magic, head = "OpusHead", 19
+	const magic, head, rate = "OpusHead", 19, 48000
 	if len(config) == 0 {
 		config = []byte(magic + "\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00")
 	}
@@ -116,7 +116,9 @@ func (t *Track) opus(config, _ []byte) error {
 	w.u8(0)
 	w.u8(channels)
 	w.u16(binary.LittleEndian.Uint16(config[10:])) // samples to be left out
-	w.u32(binary.LittleEndian.Uint32(config[12:])) // the rate before it was encoded
+	// The rate before it was encoded says nothing of what is decoded, and Chromium takes
+	// no other than that of the sample entry: a microphone's 44,100 would not play.
+	w.u32(rate)
 	w.u16(binary.LittleEndian.Uint16(config[16:])) // gain
 	w.u8(family)
 	if family != 0 {
@@ -128,7 +130,7 @@ func (t *Track) opus(config, _ []byte) error {
 	}
 	w.end(at)
 	t.Name = "opus"
-	return t.sound(48000, int(channels), "Opus", w.b, func(frame []byte) int { return int(opus.PacketDuration2(frame)) })
+	return t.sound(rate, int(channels), "Opus", w.b, func(frame []byte) int { return int(opus.PacketDuration2(frame)) })
 }
 
 // flac reads STREAMINFO (RFC 9639 §8.2), which may stand behind the header of its

@@ -225,6 +225,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Browsers take Opus at its one rate, whatever it was before it was encoded.
+func TestOpusRate(t *testing.T) {
+	t.Parallel()
+	const head = "OpusHead\x01\x01\x38\x01\x44\xac\x00\x00\x00\x00\x00" // 44,100 Hz, 1 channel
+	track, err := fmp4.NewTrack(false, payload.Opus, []byte(head), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if init := fmp4.AppendInit(nil, track); !bytes.Contains(init, []byte("dOps\x00\x01\x01\x38\x00\x00\xbb\x80")) {
+		t.Errorf("no OpusSpecificBox of 48,000 Hz in %q", init)
+	}
+}
+
 // Two tracks lie in one fragment.
 func TestTracksTogether(t *testing.T) {
 	t.Parallel()
