@@ -13,6 +13,7 @@ export const byHLS = {
     let over = false;
     let timer = 0;
     let tries = 0;
+    let begun = false; // live; what ends has a length, as if it were a recording
     const said = /\?.*/.exec(stream.name)?.[0] ?? "";
     const url = `/${stream.path.split("/").map(encodeURIComponent).join("/")}/index.m3u8${said}`;
 
@@ -39,6 +40,8 @@ export const byHLS = {
     }
 
     function ended() {
+      if (!begun) return;
+      begun = false;
       say.waiting("The stream has ended.\nIt begins here by itself when it is there again.");
       clearTimeout(timer);
       timer = setTimeout(look, between());
@@ -53,8 +56,9 @@ export const byHLS = {
     }
     function playing() {
       tries = 0;
+      begun ||= live();
     }
-    const listeners = { error, playing, ended: () => live() && ended() };
+    const listeners = { error, playing, ended };
     const live = () => !Number.isFinite(video.duration);
     for (const [name, f] of Object.entries(listeners)) video.addEventListener(name, f);
     void look();

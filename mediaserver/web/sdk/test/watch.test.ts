@@ -49,6 +49,7 @@ test("the page of a stream waits for it, plays it in both ways, and says that it
   publisher.kill("SIGTERM");
   await gone;
   await says(page, "message", "has ended");
+  await says(other, "message", "has ended");
   const again = publish("cam");
   await says(page, "state", "Live");
   again.kill("SIGTERM");
