@@ -9,39 +9,39 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// counted is a connection that counts what it is told to.
-type counted struct {
+// tallied is a connection that counts what it is told to.
+type tallied struct {
 	tap
 	dropped, waiting rtmp.Tally // guarded by tap.mu
 }
 
-func (c *counted) CountDropped(t rtmp.Tally) {
+func (c *tallied) CountDropped(t rtmp.Tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropped.Audio, c.dropped.Video, c.dropped.Data = c.dropped.Audio+t.Audio, c.dropped.Video+t.Video, c.dropped.Data+t.Data
 	c.dropped.AudioBytes, c.dropped.VideoBytes = c.dropped.AudioBytes+t.AudioBytes, c.dropped.VideoBytes+t.VideoBytes
 }
 
-func (c *counted) CountWaiting(t rtmp.Tally) {
+func (c *tallied) CountWaiting(t rtmp.Tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = t
 }
 
-func (c *counted) tallies() (dropped, waiting rtmp.Tally) {
+func (c *tallied) tallies() (dropped, waiting rtmp.Tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.dropped, c.waiting
 }
 
-// What waits for a player whose socket takes nothing is counted, and what it is spared
+// What waits for a player whose socket takes nothing is tallied, and what it is spared
 // then, of what it wants.
 func TestTallies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := NewFanout(1)
 		defer f.Close()
 		s, p := publish(t, f, "a")
-		conn, mute := &counted{}, &counted{}
+		conn, mute := &tallied{}, &tallied{}
 		players := []*Player{s.Play(conn, 1), s.PlayWith(mute, 1, PlayOptions{NoAudio: true})}
 		const seconds = 8
 		for i := range seconds * 25 { // a keyframe each two seconds, with a sound each
