@@ -682,7 +682,7 @@ func TestConsoleMedia(t *testing.T) {
 	part := o.ask(t.Context(), http.MethodGet, "media/app/one/film.flv?download=1", "Range", "bytes=0-2")
 	defer part.Body.Close()
 	b, _ := io.ReadAll(part.Body)
-	if part.StatusCode != http.StatusPartialContent || string(b) != "FLV" || part.Header.Get("Content-Disposition") != `attachment; filename="film.flv"` {
+	if part.StatusCode != http.StatusPartialContent || string(b) != "FLV" || part.Header.Get("Content-Disposition") != "attachment; filename=film.flv" {
 		t.Errorf("a part: %s %q %v", part.Status, b, part.Header)
 	}
 	if code, _ := o.does(http.MethodGet, "media/app/one/none.flv"); code != http.StatusNotFound {

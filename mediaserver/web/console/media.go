@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"path"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,22 +12,8 @@ import (
 
 // media serves a stream, live or recorded, to whoever has a session.
 func (c *Console) media(w http.ResponseWriter, r *http.Request, of *login) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	if r.URL.Query().Get("download") == "1" {
-		h.Set("Content-Disposition", "attachment; filename="+strconv.Quote(fileName(path.Base(r.URL.Path))))
-	}
+	w.Header().Set("Cache-Control", "no-store")
 	http.StripPrefix(strings.TrimSuffix(mediaPath, "/"), c.opts.Media).ServeHTTP(permitted{w, of}, r)
-}
-
-// fileName is a name as a header may have it.
-func fileName(name string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' || strings.ContainsRune(`"\/:*?<>|%`, c) {
-			return '_'
-		}
-		return c
-	}, name)
 }
 
 // permitted is an answer whose connection, where a stream has it for itself, is closed
