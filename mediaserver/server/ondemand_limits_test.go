@@ -270,8 +270,8 @@ func TestADrainReachesInstancesThatStartedOnDemand(t *testing.T) {
 		t.Error("the recording is not finished")
 	}
 
-	s, _ = runWith(t, Config{Data: killed}, rooms+"}")
-	s.started = s.started.Add(-time.Hour) // nobody who was lost is expected back any more
+	// Nobody who was lost is expected back any more.
+	s, _ = runWith(t, Config{Data: killed, started: time.Now().Add(-time.Hour)}, rooms+"}")
 	connect(t, s, "app/one").hello()
 	if journal, err := os.ReadDir(filepath.Join(killed, "app", "streams", "two", ".recording")); err != nil || len(journal) != 1 || whole(killed) {
 		t.Errorf("nobody has asked for it: %v, %v", journal, err)

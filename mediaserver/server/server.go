@@ -112,7 +112,8 @@ type Config struct {
 	viewerIdle time.Duration
 	// handshakeTime is what clients by TLS have to say what they speak; 0: the default.
 	handshakeTime time.Duration
-	hosts         string // the file with this machine's own names; default: hostsFile
+	hosts         string    // the file with this machine's own names; default: hostsFile
+	started       time.Time // when it has, for publishers that were lost then; default: now
 }
 
 // Server serves instances. Use New, Listen, Run.
@@ -197,6 +198,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if cfg.handshakeTime == 0 {
 		cfg.handshakeTime = handshakeTime
 	}
+	if cfg.started.IsZero() {
+		cfg.started = time.Now()
+	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 10 * time.Second
 	}
@@ -229,7 +233,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		folders:    folders.NewWatcher(cfg.Budgets.Indexes),
 		instances:  map[string]map[string]*instance.Instance{},
 		onDemand:   map[string]*onDemand{},
-		started:    time.Now(),
+		started:    cfg.started,
 		unlock:     unlock,
 		addresses:  budget.NewAddresses(perAddress, shared),
 		rtcFrom:    newRTCAddresses(cfg.Budgets.WebRTC, shared),
