@@ -1,7 +1,5 @@
 package session
 
-import "flashpod.dev/flashpod/mediaserver/sharedobject"
-
 // What tests through the door need to know of the inside.
 const (
 	MaxNetStreams   = maxNetStreams
@@ -20,9 +18,3 @@ func CommandNames() (names []string) {
 	}
 	return names
 }
-
-// Window is what a link to another server has, too.
-type Window struct{ window }
-
-func (w *Window) Offer(bytes int, who sharedobject.Waiter) bool { return w.offer(bytes, who) }
-func (w *Window) Taken(bytes int)                               { w.taken(bytes) }

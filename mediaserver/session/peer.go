@@ -73,7 +73,7 @@ func (s *Session) SetBandwidth(toClient, toServer int64) { s.conn.SetPace(toServ
 
 // Traffic implements Peer.
 func (s *Session) Traffic() Traffic {
-	t := Traffic{MessagesIn: s.conn.MessagesIn(), MessagesOut: s.conn.MessagesOut(), RoundTrip: s.conn.RoundTrip(), WaitingObjects: s.window.waiting()}
+	t := Traffic{MessagesIn: s.conn.MessagesIn(), MessagesOut: s.conn.MessagesOut(), RoundTrip: s.conn.RoundTrip(), WaitingObjects: s.window.Waiting()}
 	t.In, t.Out = s.Bytes()
 	t.Dropped, t.Waiting = s.conn.Tallies()
 	return t

@@ -121,7 +121,7 @@ func (f farPeer) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {
 // what it has no room for waits here, and there is a window's worth of it at most.
 type farObjects struct {
 	f      *farPeer
-	window session.Window // of the instance's end
+	window sharedobject.Window // of the instance's end
 
 	mu      sync.Mutex // nothing else is taken while it is held
 	waiting []sharedobject.Update

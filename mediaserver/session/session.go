@@ -13,6 +13,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/media/tracks"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 // Config of a session. The zero value works.
@@ -90,8 +91,8 @@ type Session struct {
 	// objects has one for each message about a shared object that is under way from
 	// the client, and window is what is on its way to it.
 	objects      chan struct{}
-	window       window
-	objectsTaken func(bytes int) // window.taken
+	window       sharedobject.Window
+	objectsTaken func(bytes int) // window.Taken
 
 	early early // what the instance says to a client that is not let in yet
 	// calling has one for each call that is under way from the client.
@@ -164,10 +165,10 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	if b := cfg.Budgets; b != nil {
 		s.reading = b.Turns.For(s.client.Address)
 		s.turns.own = b.Turns.For(s.client.Address)
-		s.window.budget = b.ObjectAnswers
+		s.window.Budget = b.ObjectAnswers
 		s.early.budget = b.Answers
 	}
-	s.objectsTaken = s.window.taken
+	s.objectsTaken = s.window.Taken
 	s.turns.gone = ctx.Done()
 	s.stand()
 	conn.BeforeTooBig(s.settle)

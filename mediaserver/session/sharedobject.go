@@ -113,7 +113,7 @@ func (s *Session) unanswered(ctx context.Context) error {
 func (s *Session) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {
 	n := len(u.Payload)
 	if n == 0 || s.leaving.Load() {
-		return s.window.offer(0, w) // one that leaves has room for everything
+		return s.window.Offer(0, w) // one that leaves has room for everything
 	}
 	m := rtmp.Message{Type: rtmp.TypeSharedObject, Payload: u.Payload[1:]}
 	if u.Flex {
@@ -123,11 +123,11 @@ func (s *Session) Tell(u sharedobject.Update, w sharedobject.Waiter) bool {
 		_ = s.conn.Send(&m) // Serve returns why not
 		return true
 	}
-	if !s.window.offer(len(m.Payload), w) {
+	if !s.window.Offer(len(m.Payload), w) {
 		return false
 	}
 	if waits, err := s.conn.SendObject(&m, s.objectsTaken); err != nil || !waits {
-		s.window.taken(len(m.Payload))
+		s.window.Taken(len(m.Payload))
 	}
 	return true
 }

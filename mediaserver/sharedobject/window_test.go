@@ -1,4 +1,4 @@
-package session
+package sharedobject
 
 import (
 	"slices"
@@ -19,12 +19,12 @@ func (w *waiter) Room() { w.room++ }
 func TestObjectWindow(t *testing.T) {
 	t.Parallel()
 	pays := budget.New("answers", 1<<20)
-	w := window{budget: pays}
+	w := Window{Budget: pays}
 	all := []*waiter{{name: "a"}, {name: "b"}, {name: "c"}}
 	const size = 12 << 10
 	var told []string
 	offer := func(one *waiter) {
-		if w.offer(size, one) {
+		if w.Offer(size, one) {
 			told = append(told, one.name)
 		}
 	}
@@ -37,7 +37,7 @@ func TestObjectWindow(t *testing.T) {
 		t.Fatalf("%d bytes on their way, of %v", w.out, told)
 	}
 	for range 12 {
-		w.taken(size)
+		w.Taken(size)
 		for _, one := range all {
 			if one.room > 0 {
 				one.room--
@@ -55,24 +55,24 @@ func TestObjectWindow(t *testing.T) {
 	}
 	first := w.line[0].who
 	for w.out > 0 {
-		w.taken(size)
+		w.Taken(size)
 	}
-	w.offer(0, first)
+	w.Offer(0, first)
 	if next, ok := w.line[0].who.(*waiter); !ok || next.room != 1 {
 		t.Error("who was behind one that has left is not told")
 	}
 	w.line = nil
-	if !w.offer(1<<20, all[0]) || w.offer(1, all[1]) || pays.Used() < 1<<20-freeObjects {
+	if !w.Offer(1<<20, all[0]) || w.Offer(1, all[1]) || pays.Used() < 1<<20-freeObjects {
 		t.Errorf("a message of 1 MiB is not taken alone: %d bytes on their way, %d paid for", w.out, pays.Used())
 	}
-	w.taken(1 << 20)
+	w.Taken(1 << 20)
 	if pays.Used() != 0 || w.out != 0 {
 		t.Errorf("%d bytes are paid for nothing", pays.Used())
 	}
 	// Where nobody pays, one message is on its way all the same.
 	w.line = nil
 	pays.Owe(1 << 20)
-	if !w.offer(28<<10, all[0]) || w.offer(4<<10, all[2]) {
+	if !w.Offer(28<<10, all[0]) || w.Offer(4<<10, all[2]) {
 		t.Error("who is paid for nothing has one message on its way")
 	}
 }
@@ -84,21 +84,21 @@ func TestObjectWindowThatNobodyPaysFor(t *testing.T) {
 	answers := budget.New("answers", 2<<20)
 	pays := answers.Part("answers about shared objects", 1<<20)
 	pays.Owe(1 << 20)
-	w := window{budget: pays}
+	w := Window{Budget: pays}
 	first, second := &waiter{name: "first"}, &waiter{name: "second"}
-	if !w.offer(15<<10, first) {
+	if !w.Offer(15<<10, first) {
 		t.Fatal("the first message is not taken")
 	}
 	for range 10 {
-		if w.offer(8<<10, first) || w.offer(8<<10, second) {
+		if w.Offer(8<<10, first) || w.Offer(8<<10, second) {
 			t.Fatal("a message is taken that nobody pays for")
 		}
 	}
 	if first.room+second.room != 0 {
 		t.Fatalf("told %d and %d times that there is room, and nothing has gone", first.room, second.room)
 	}
-	w.taken(15 << 10)
-	if first.room != 1 || !w.offer(8<<10, first) || second.room != 1 {
+	w.Taken(15 << 10)
+	if first.room != 1 || !w.Offer(8<<10, first) || second.room != 1 {
 		t.Errorf("told %d and %d times that there is room, want once each", first.room, second.room)
 	}
 	if !answers.Take(1 << 20) {

@@ -1,11 +1,10 @@
-package session
+package sharedobject
 
 import (
 	"slices"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
-	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
 const (
@@ -17,11 +16,11 @@ const (
 	payObjects  = 4 << 10 // is taken of it at once
 )
 
-// window is how much about shared objects is on its way to a client. Who finds no
+// Window is how much about shared objects is on its way to a client. Who finds no
 // room waits in line, and is told in turn when there is some, so that one busy object
 // does not keep others from a client.
-type window struct {
-	budget *budget.Budget // nil: nobody has to pay
+type Window struct {
+	Budget *budget.Budget // nil: nobody has to pay
 
 	mu   sync.Mutex // nothing else is taken, and nothing called, while it is held
 	out  int        // bytes on their way
@@ -32,21 +31,21 @@ type window struct {
 
 // inLine is one that waits.
 type inLine struct {
-	who   sharedobject.Waiter
+	who   Waiter
 	bytes int  // that it has to tell
 	told  bool // that there is room
 }
 
-// waiting is how many objects have something to tell, and no room.
-func (w *window) waiting() int {
+// Waiting is how many objects have something to tell, and no room.
+func (w *Window) Waiting() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.line)
 }
 
-// offer takes room for so many bytes, or puts who asks in line; no bytes: who asks
+// Offer takes room for so many bytes, or puts who asks in line; no bytes: who asks
 // leaves it.
-func (w *window) offer(bytes int, who sharedobject.Waiter) bool {
+func (w *Window) Offer(bytes int, who Waiter) bool {
 	w.mu.Lock()
 	at := slices.IndexFunc(w.line, func(l inLine) bool { return l.who == who })
 	first := at == 0 || at < 0 && len(w.line) == 0
@@ -77,8 +76,8 @@ func (w *window) offer(bytes int, who sharedobject.Waiter) bool {
 	return taken
 }
 
-// taken says that so many bytes have gone.
-func (w *window) taken(bytes int) {
+// Taken says that so many bytes have gone.
+func (w *Window) Taken(bytes int) {
 	w.mu.Lock()
 	w.out -= bytes
 	w.pay(w.out) // less than there was
@@ -92,12 +91,12 @@ func (w *window) taken(bytes int) {
 
 // fits says whether there is room for so many bytes: for any message, when nothing is
 // on its way. The caller holds mu.
-func (w *window) fits(bytes int) bool { return w.out == 0 || w.out+bytes <= objectWindow }
+func (w *Window) fits(bytes int) bool { return w.out == 0 || w.out+bytes <= objectWindow }
 
 // next is who is to be told now that there is room; nil: nobody. Whom nobody has paid
 // for is told once something has gone, not to be refused again and again. The caller
 // holds mu.
-func (w *window) next() sharedobject.Waiter {
+func (w *Window) next() Waiter {
 	if len(w.line) == 0 || w.line[0].told || w.poor || !w.fits(w.line[0].bytes) {
 		return nil
 	}
@@ -108,15 +107,15 @@ func (w *window) next() sharedobject.Waiter {
 // pay has the budget pay for so many bytes, or says that it does not. One message is
 // always paid for: who waits for its way can be told when there is room again. The
 // caller holds mu.
-func (w *window) pay(bytes int) bool {
+func (w *Window) pay(bytes int) bool {
 	need := (max(0, bytes-freeObjects) + payObjects - 1) / payObjects * payObjects
 	switch {
 	case need > w.paid && w.out == 0:
-		w.budget.Owe(int64(need - w.paid))
-	case need > w.paid && !w.budget.Take(int64(need-w.paid)):
+		w.Budget.Owe(int64(need - w.paid))
+	case need > w.paid && !w.Budget.Take(int64(need-w.paid)):
 		return false
 	case need < w.paid:
-		w.budget.Give(int64(w.paid - need))
+		w.Budget.Give(int64(w.paid - need))
 	}
 	w.paid = need
 	return true
