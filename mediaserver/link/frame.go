@@ -1,0 +1,244 @@
+package link
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Frames, each behind its size (32 bits, big endian) and its kind.
+const (
+	kindHello = 'h' // greeting, welcome
+	kindAlive = 'a' // nothing: the other end lives
+	// KindRecord is a Record, and KindMessage a message of a stream.
+	KindRecord  = 'r'
+	KindMessage = 'm'
+	// KindState says whether what is fed is published now.
+	KindState = 's'
+	// KindClear is the name of a handler whose data is forgotten, and whether there was any.
+	KindClear = 'c'
+	// KindEnd says that a stream has ended, and how.
+	KindEnd = 'e'
+	// KindAsk and KindPiece are a place of a file, and what stands there.
+	KindAsk   = 'q'
+	KindPiece = 'p'
+)
+
+const (
+	headSize = 5
+	// MaxFrame bounds a frame: a message of a stream has 16 MiB at most.
+	MaxFrame = 17 << 20
+	// aliveEvery is how often a connection that says nothing says so, and silence how
+	// long the other end may take to say anything.
+	aliveEvery = 5 * time.Second
+	silence    = 20 * time.Second
+	// writeTime is how long the other end may take nothing.
+	writeTime  = 20 * time.Second
+	bufferSize = 64 << 10
+)
+
+// ErrFrame says that the other end sends what is no frame.
+var ErrFrame = errors.New("not a frame of a link")
+
+// Conn is a connection between two servers that know one another. One goroutine reads,
+// any may write. It says by itself that its end lives.
+type Conn struct {
+	t       *tls.Conn
+	in      *bufio.Reader
+	version int
+	head    [headSize]byte // of the frame that is read
+	closed  chan struct{}
+	close   func()
+
+	mu    sync.Mutex // nothing else is taken while it is held, but for the socket
+	out   *bufio.Writer
+	quiet bool // nothing was sent since it was looked
+}
+
+func newConn(t *tls.Conn) *Conn {
+	c := &Conn{t: t, in: bufio.NewReaderSize(t, bufferSize), out: bufio.NewWriterSize(t, bufferSize), closed: make(chan struct{})}
+	c.close = sync.OnceFunc(func() {
+		close(c.closed)
+		_ = t.NetConn().Close() // both ends are told by that alone
+	})
+	return c
+}
+
+// live has the connection say that its end lives, until it is closed.
+func (c *Conn) live() {
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.closed:
+			return
+		case <-tick.C:
+		}
+		c.mu.Lock()
+		quiet := c.quiet
+		c.quiet = true
+		c.mu.Unlock()
+		if quiet && (c.WriteFrame(kindAlive) != nil || c.Flush() != nil) {
+			c.close()
+			return
+		}
+	}
+}
+
+// Version is that of the protocol, which both ends speak.
+func (c *Conn) Version() int { return c.version }
+
+// Close ends the connection at once; reads and writes that wait fail.
+func (c *Conn) Close() { c.close() }
+
+// RemoteAddr is the other end's.
+func (c *Conn) RemoteAddr() string { return c.t.RemoteAddr().String() }
+
+// WriteFrame writes a frame whose payload is in parts. It is sent by Flush, at the latest.
+func (c *Conn) WriteFrame(kind byte, parts ...[]byte) error {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	if size > MaxFrame {
+		return fmt.Errorf("a frame of %d bytes, of %d that there may be", size, MaxFrame)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out.Available() < size+headSize {
+		_ = c.t.SetWriteDeadline(time.Now().Add(writeTime))
+	}
+	var head [headSize]byte
+	binary.BigEndian.PutUint32(head[:], uint32(size))
+	head[4] = kind
+	_, err := c.out.Write(head[:])
+	for _, p := range parts {
+		if err == nil {
+			_, err = c.out.Write(p)
+		}
+	}
+	return err
+}
+
+// Flush sends what was written.
+func (c *Conn) Flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quiet = false
+	_ = c.t.SetWriteDeadline(time.Now().Add(writeTime))
+	return c.out.Flush()
+}
+
+// writeFrames sends frames that are whole.
+func (c *Conn) writeFrames(b []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quiet = false
+	_ = c.t.SetWriteDeadline(time.Now().Add(writeTime))
+	if _, err := c.out.Write(b); err != nil {
+		return err
+	}
+	return c.out.Flush()
+}
+
+// WriteValue writes a frame of one value, and sends it.
+func (c *Conn) WriteValue(kind byte, v any) error {
+	b, err := encoding.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := c.WriteFrame(kind, b); err != nil {
+		return err
+	}
+	return c.Flush()
+}
+
+// ReadFrame waits for the next frame that is more than a sign of life. Its payload is the
+// caller's. It fails when the other end says nothing for 20 s.
+func (c *Conn) ReadFrame() (kind byte, payload []byte, err error) {
+	for {
+		kind, size, err := c.readHead()
+		if err != nil {
+			return 0, nil, err
+		}
+		if kind == kindAlive && size == 0 {
+			continue
+		}
+		if size > MaxFrame {
+			return 0, nil, fmt.Errorf("%w: %d bytes", ErrFrame, size)
+		}
+		payload, err := c.readBody(size)
+		return kind, payload, err
+	}
+}
+
+func (c *Conn) readHead() (kind byte, size int, err error) {
+	_ = c.t.SetReadDeadline(time.Now().Add(silence))
+	if _, err := io.ReadFull(c.in, c.head[:]); err != nil {
+		return 0, 0, err
+	}
+	return c.head[4], int(binary.BigEndian.Uint32(c.head[:4])), nil
+}
+
+// readBody reads a payload: of what is large, memory is taken as it comes.
+func (c *Conn) readBody(size int) ([]byte, error) {
+	b := make([]byte, 0, min(size, 1<<20))
+	for len(b) < size {
+		n := min(size-len(b), max(cap(b)-len(b), 1<<20))
+		if cap(b)-len(b) < n {
+			grown := make([]byte, len(b), min(size, 2*cap(b)+n))
+			copy(grown, b)
+			b = grown
+			n = min(n, cap(b)-len(b))
+		}
+		_ = c.t.SetReadDeadline(time.Now().Add(silence))
+		if _, err := io.ReadFull(c.in, b[len(b):len(b)+n]); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		b = b[:len(b)+n]
+	}
+	return b, nil
+}
+
+// readHello reads the first frame, of whoever has proved nothing yet.
+func (c *Conn) readHello(v any) error {
+	var head [headSize]byte
+	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+		return err
+	}
+	size := int(binary.BigEndian.Uint32(head[:4]))
+	if head[4] != kindHello || size > maxHello {
+		return ErrFrame
+	}
+	b := make([]byte, size)
+	if _, err := io.ReadFull(c.in, b); err != nil {
+		return err
+	}
+	if err := decoding.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrFrame, err)
+	}
+	return nil
+}
+
+var (
+	encoding = must(cbor.CoreDetEncOptions().EncMode())
+	// decoding takes what later versions have added, and no more than a record may have.
+	decoding = must(cbor.DecOptions{MaxNestedLevels: 8, MaxArrayElements: 1 << 16, MaxMapPairs: 1 << 12, DupMapKey: cbor.DupMapKeyEnforcedAPF}.DecMode())
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err) // options that cannot be
+	}
+	return v
+}

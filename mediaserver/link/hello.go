@@ -1,0 +1,214 @@
+package link
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+)
+
+// Preface is what a link begins with: no handshake of RTMP does [SPEC §5.2.2].
+const Preface = "FLASHPOD LINK\r\n"
+
+const (
+	// version is that of the protocol, and oldest the one that is still spoken: servers
+	// of an instance are rolled out one by one.
+	version = 1
+	oldest  = 1
+	// helloTime is how long a link may take until both ends know one another.
+	helloTime = 10 * time.Second
+	// maxHello bounds, in bytes, what is read of whoever has proved nothing.
+	maxHello = 4 << 10
+	// exporter names the keying material that proofs are made of.
+	exporter  = "EXPORTER-flashpod-link"
+	proofSize = 32
+)
+
+// Purpose is what a connection is for.
+type Purpose string
+
+// What connections are for.
+const (
+	Control Purpose = "control" // records, in both directions
+	Feed    Purpose = "feed"    // a live stream, to the edge
+	Publish Purpose = "publish" // a live stream, from the edge
+	Read    Purpose = "read"    // pieces of a file, as the edge asks for them
+)
+
+// Hello is what an edge says of a connection that it opens.
+type Hello struct {
+	Purpose Purpose `cbor:"1,keyasint"`
+	// Edge is which edge it is: one of a name, as long as the process lives.
+	Edge string `cbor:"2,keyasint"`
+	// Token is what a record of control has called the stream or file that the connection
+	// is for; "" of Control.
+	Token string `cbor:"3,keyasint,omitempty"`
+}
+
+// greeting is a Hello on the wire.
+type greeting struct {
+	Hello
+	Version int    `cbor:"10,keyasint"` // the newest that the edge speaks
+	Oldest  int    `cbor:"11,keyasint"`
+	Proof   []byte `cbor:"12,keyasint"`
+}
+
+// welcome is its answer.
+type welcome struct {
+	Version int    `cbor:"1,keyasint"`
+	Proof   []byte `cbor:"2,keyasint"`
+	Refused string `cbor:"3,keyasint,omitempty"` // why; "": it is welcome
+}
+
+// ErrKey says that the other end has another key.
+var ErrKey = errors.New("the other end has another link key: give both the same --link-key-file")
+
+// RefusedError is why an origin does not take a connection.
+type RefusedError struct{ Reason string }
+
+// Error implements error.
+func (e *RefusedError) Error() string { return "the origin refuses the link: " + e.Reason }
+
+// Certificate makes the certificate that an origin shows. It says nothing of anybody.
+func Certificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	of := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(100 * 365 * 24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, of, of, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// Dial begins a link on a fresh connection to an origin, which it closes when it fails.
+func Dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTime)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { nc.Close() })()
+	c, err := dial(ctx, nc, key, h)
+	if err != nil {
+		nc.Close()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, fmt.Errorf("link to %s: %w", nc.RemoteAddr(), err)
+	}
+	return c, nil
+}
+
+func dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) {
+	if _, err := nc.Write([]byte(Preface)); err != nil {
+		return nil, err
+	}
+	// The key proves who the other end is, not a certificate.
+	t := tls.Client(nc, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}) //nolint:gosec // see above
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	proof, want, err := proofs(t, key)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(t)
+	if err := c.WriteValue(kindHello, greeting{h, version, oldest, proof}); err != nil {
+		return nil, err
+	}
+	var w welcome
+	if err := c.readHello(&w); err != nil {
+		return nil, err
+	}
+	if w.Refused != "" {
+		return nil, &RefusedError{w.Refused}
+	}
+	if !hmac.Equal(w.Proof, want) {
+		return nil, ErrKey
+	}
+	if w.Version < oldest || w.Version > version {
+		return nil, fmt.Errorf("the origin speaks version %d of the link, this edge %d to %d", w.Version, oldest, version)
+	}
+	c.version = w.Version
+	go c.live()
+	return c, nil
+}
+
+// Accept answers whoever has sent Preface, which was read. may is asked whether a
+// connection is taken whose proof was good, and says why not: the edge is told. The
+// connection is closed when it fails.
+func Accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello) error) (*Conn, Hello, error) {
+	_ = nc.SetDeadline(time.Now().Add(helloTime))
+	c, h, err := accept(nc, certificate, key, may)
+	if err != nil {
+		nc.Close()
+		return nil, h, fmt.Errorf("link from %s: %w", nc.RemoteAddr(), err)
+	}
+	_ = nc.SetDeadline(time.Time{})
+	return c, h, nil
+}
+
+func accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello) error) (*Conn, Hello, error) {
+	t := tls.Server(nc, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, SessionTicketsDisabled: true})
+	if err := t.Handshake(); err != nil {
+		return nil, Hello{}, err
+	}
+	want, proof, err := proofs(t, key)
+	if err != nil {
+		return nil, Hello{}, err
+	}
+	c := newConn(t)
+	var g greeting
+	if err := c.readHello(&g); err != nil {
+		return nil, g.Hello, err
+	}
+	refuse := func(why error) (*Conn, Hello, error) {
+		_ = c.WriteValue(kindHello, welcome{Refused: why.Error()})
+		return nil, g.Hello, why
+	}
+	if !hmac.Equal(g.Proof, want) {
+		return refuse(ErrKey)
+	}
+	if g.Version < oldest || g.Oldest > version {
+		return refuse(fmt.Errorf("the edge speaks versions %d to %d of the link, this origin %d to %d", g.Oldest, g.Version, oldest, version))
+	}
+	if !slices.Contains([]Purpose{Control, Feed, Publish, Read}, g.Purpose) {
+		return refuse(fmt.Errorf("a link for %.32q is not known here", g.Purpose))
+	}
+	if err := may(g.Hello); err != nil {
+		return refuse(err)
+	}
+	c.version = min(g.Version, version)
+	if err := c.WriteValue(kindHello, welcome{Version: c.version, Proof: proof}); err != nil {
+		return nil, g.Hello, err
+	}
+	go c.live()
+	return c, g.Hello, nil
+}
+
+// proofs are what an edge and an origin with the key say on this connection, and on no
+// other.
+func proofs(t *tls.Conn, key []byte) (edge, origin []byte, err error) {
+	if len(key) == 0 {
+		return nil, nil, errors.New("there is no link key")
+	}
+	state := t.ConnectionState()
+	material, err := state.ExportKeyingMaterial(exporter, nil, proofSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	of := func(who string) []byte {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(who))
+		h.Write(material)
+		return h.Sum(nil)
+	}
+	return of("edge"), of("origin"), nil
+}

@@ -1,0 +1,280 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/session"
+)
+
+// ends is a link: what an edge and an origin have of it.
+type ends struct {
+	edge, origin *Conn
+	hello        Hello
+	dialed, took error
+}
+
+// join has an edge and an origin meet, with a key each.
+func join(t testing.TB, edgeKey, originKey string, h Hello, may func(Hello) error) ends {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	cert, err := Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e ends
+	took := make(chan struct{})
+	go func() {
+		defer close(took)
+		nc, err := ln.Accept()
+		if err != nil {
+			e.took = err
+			return
+		}
+		begin := make([]byte, len(Preface))
+		if _, err := io.ReadFull(nc, begin); err != nil || string(begin) != Preface {
+			e.took = fmt.Errorf("%q: %w", begin, err)
+			return
+		}
+		e.origin, e.hello, e.took = Accept(nc, cert, []byte(originKey), may)
+	}()
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.edge, e.dialed = Dial(t.Context(), nc, []byte(edgeKey), h)
+	<-took
+	t.Cleanup(func() {
+		for _, c := range []*Conn{e.edge, e.origin} {
+			if c != nil {
+				c.Close()
+			}
+		}
+	})
+	return e
+}
+
+func anybody(Hello) error { return nil }
+
+// Both ends know one another by their key, and by nothing else.
+func TestHello(t *testing.T) {
+	t.Parallel()
+	control := Hello{Purpose: Control, Edge: "edge-1"}
+	e := join(t, "secret", "secret", control, anybody)
+	if e.dialed != nil || e.took != nil || e.hello != control || e.edge.Version() != version || e.origin.Version() != version {
+		t.Errorf("%v, %v, %+v", e.dialed, e.took, e.hello)
+	}
+	for name, c := range map[string]struct {
+		edge, origin string
+		hello        Hello
+		may          func(Hello) error
+		says         string
+	}{
+		"another key":     {"secret", "other", control, anybody, "another link key"},
+		"no key":          {"secret", "", control, anybody, "EOF"},
+		"another purpose": {"secret", "secret", Hello{Purpose: "dance", Edge: "e"}, anybody, `a link for "dance" is not known here`},
+		"not wanted":      {"secret", "secret", control, func(Hello) error { return errors.New("there is no room for an edge") }, "there is no room for an edge"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := join(t, c.edge, c.origin, c.hello, c.may)
+			if e.dialed == nil || e.took == nil || !strings.Contains(e.dialed.Error(), c.says) {
+				t.Errorf("the edge says %v, the origin %v", e.dialed, e.took)
+			}
+		})
+	}
+}
+
+// An origin that has the key of nobody is found out by the edge: who sits between two ends
+// has another TLS session with each, whose proofs differ.
+func TestInBetween(t *testing.T) {
+	t.Parallel()
+	cert, err := Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := func(serve func(net.Conn)) string {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		go func() {
+			nc, err := ln.Accept()
+			if err == nil {
+				serve(nc)
+			}
+		}()
+		return ln.Addr().String()
+	}
+	refused := make(chan error, 1)
+	origin := listen(func(nc net.Conn) {
+		_, _ = io.ReadFull(nc, make([]byte, len(Preface)))
+		_, _, err := Accept(nc, cert, []byte("secret"), anybody)
+		refused <- err
+	})
+	between := listen(func(nc net.Conn) {
+		defer nc.Close()
+		_, _ = io.ReadFull(nc, make([]byte, len(Preface)))
+		to, err := net.Dial("tcp", origin)
+		if err != nil {
+			return
+		}
+		defer to.Close()
+		_, _ = to.Write([]byte(Preface))
+		out := tls.Client(to, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13})
+		in := tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13})
+		done := make(chan struct{})
+		go func() { _, _ = io.Copy(out, in); close(done) }()
+		_, _ = io.Copy(in, out)
+		<-done
+	})
+	nc, err := net.Dial("tcp", between)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
+	defer cancel()
+	if _, err := Dial(ctx, nc, []byte("secret"), Hello{Purpose: Control, Edge: "e"}); err == nil || !strings.Contains(err.Error(), "another link key") {
+		t.Errorf("the edge says %v", err)
+	}
+	if err := <-refused; !errors.Is(err, ErrKey) {
+		t.Errorf("the origin says %v", err)
+	}
+}
+
+// Records come in order, whatever their size, in both directions at once.
+func TestPipe(t *testing.T) {
+	t.Parallel()
+	e := join(t, "k", "k", Hello{Purpose: Control, Edge: "e"}, anybody)
+	if e.dialed != nil || e.took != nil {
+		t.Fatal(e.dialed, e.took)
+	}
+	const records = 300
+	text := func(n int) string { return strings.Repeat("x", n*n%70000) }
+	var pipes []*Pipe
+	ended := make(chan error, 2)
+	for _, c := range []*Conn{e.edge, e.origin} {
+		p := NewPipe(c, 64<<20)
+		pipes = append(pipes, p)
+		next := 0
+		go func() {
+			ended <- p.Run(func(r Record) error {
+				var b ReasonBody
+				if err := r.Decode(&b); err != nil {
+					return err
+				}
+				if r.Kind != Shutdown || r.Client != uint64(next) || r.ID != uint64(next)<<40 || b.Reason != text(next) {
+					return fmt.Errorf("%d: %d %d, %d bytes", next, r.Client, r.ID, len(b.Reason))
+				}
+				if next++; next == records {
+					return io.EOF
+				}
+				return nil
+			})
+		}()
+	}
+	for n := range records {
+		for _, p := range pipes {
+			p.Send(Shutdown, uint64(n), uint64(n)<<40, ReasonBody{text(n)})
+		}
+	}
+	for range pipes {
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "has closed the link") {
+			t.Error(err)
+		}
+	}
+}
+
+// An end that takes nothing is given up before it costs more than it may.
+func TestPipeIsFull(t *testing.T) {
+	t.Parallel()
+	e := join(t, "k", "k", Hello{Purpose: Control, Edge: "e"}, anybody)
+	p := NewPipe(e.edge, 32<<20)
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(func(Record) error { return nil }) }()
+	for range 100 {
+		p.Send(Shutdown, 1, 0, ReasonBody{strings.Repeat("x", 1<<20)})
+	}
+	if err := <-ended; !errors.Is(err, ErrFull) {
+		t.Error(err)
+	}
+}
+
+// FuzzRecord: what another server sends is a record or an error.
+func FuzzRecord(f *testing.F) {
+	body, err := encoding.Marshal(ConnectBody{Client: Client{ID: "a"}, Application: "app", Query: map[string][]string{"k": {"v"}}, Args: []byte{5}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append(appendRecord(nil, &Record{Kind: Connect, Client: 3, ID: 1 << 40}), body...))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := parseRecord(b)
+		if err != nil {
+			return
+		}
+		again, err := parseRecord(append(appendRecord(nil, &r), r.Body...))
+		if err != nil || again.Kind != r.Kind || again.Client != r.Client || again.ID != r.ID || string(again.Body) != string(r.Body) {
+			t.Errorf("%+v, %+v, %v", r, again, err)
+		}
+		for _, to := range []any{&ConnectBody{}, &ConnectAnswer{}, &CallBody{}, &PublishAnswer{}, &PlayAnswer{}, &[]TrafficBody{}, &HappenedBody{}, &AnsweredBody{}} {
+			if r.Decode(to) != nil {
+				continue
+			}
+			switch of := to.(type) {
+			case *ConnectBody:
+				_, _ = of.Session()
+			case *ConnectAnswer:
+				_ = of.Refusal.Session()
+			case *CallBody:
+				_, _ = of.Session(session.Client{})
+			case *AnsweredBody:
+				_, _ = of.Session()
+			}
+		}
+	})
+}
+
+// A connection that is silent is alive as long as it says so.
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	e := join(t, "k", "k", Hello{Purpose: Feed, Edge: "e", Token: "x"}, anybody)
+	large := strings.Repeat("0123456789", 500_000)
+	go func() {
+		_ = e.origin.WriteFrame(kindAlive)
+		_ = e.origin.WriteFrame(KindMessage, []byte("he"), nil, []byte("ad"))
+		_ = e.origin.WriteFrame(kindAlive)
+		_ = e.origin.WriteFrame(KindPiece, []byte(large))
+		_ = e.origin.Flush()
+		e.origin.Close()
+	}()
+	began := time.Now()
+	for _, want := range []struct {
+		kind byte
+		text string
+	}{{KindMessage, "head"}, {KindPiece, large}} {
+		kind, b, err := e.edge.ReadFrame()
+		if err != nil || kind != want.kind || string(b) != want.text {
+			t.Fatalf("%q, %d bytes, %v", kind, len(b), err)
+		}
+	}
+	if _, _, err := e.edge.ReadFrame(); err == nil || time.Since(began) > silence {
+		t.Errorf("behind the end: %v", err)
+	}
+	if err := e.edge.WriteFrame(KindPiece, make([]byte, MaxFrame+1)); err == nil {
+		t.Error("a frame that is too large is written")
+	}
+}
