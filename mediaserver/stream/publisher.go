@@ -215,6 +215,9 @@ func (s *Stream) clear(handler string) bool {
 			s.dataBytes -= len(d.payload)
 			s.data = append(s.data[:i:i], s.data[i+1:]...)
 			s.version++
+			for r := range s.readers {
+				r.rouse()
+			}
 			return true
 		}
 	}

@@ -31,7 +31,9 @@ type Reader struct {
 	lagged   chan struct{} // closed when the log is not kept for it any more
 	read     atomic.Int64  // how much of the log was published before its place
 	tookOver bool          // at the message that Next has returned; used by its caller only
+	began    bool          // likewise
 	cut      Cut           // likewise; Number is 0 for none
+	relay    bool          // see NewRelay
 
 	// mu guards the rest. Stream.mu may be held when it is taken; nothing is taken
 	// while it is.
@@ -82,6 +84,9 @@ func (r *Reader) Next(ctx context.Context) (rtmp.Message, error) {
 		}
 		select {
 		case <-r.wake:
+			if r.relay && !r.Pending() {
+				return rtmp.Message{}, nil // what is stored may have changed
+			}
 		case <-ctx.Done():
 			return rtmp.Message{}, ctx.Err()
 		}
@@ -95,7 +100,7 @@ var errNothingYet = errors.New("nothing has come yet")
 func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tookOver, r.cut = false, Cut{}
+	r.tookOver, r.began, r.cut = false, false, Cut{}
 	if r.gone != nil {
 		return m, nil, p, r.gone
 	}
@@ -123,6 +128,10 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 		case p.flags&flagEnd != 0:
 			return m, nil, p, io.EOF
 		case p.flags&flagNotice != 0:
+			if r.relay {
+				r.began = true
+				return m, nil, p, nil
+			}
 			continue
 		case r.waiting && p.kind == rtmp.TypeVideo && p.flags == 0:
 			continue // it could not be decoded without its keyframe

@@ -61,6 +61,7 @@ type Stream struct {
 	opts   Options
 
 	players atomic.Int64
+	away    atomic.Int64             // players of copies elsewhere
 	newest  timestamp                // of the newest media packet
 	groups  atomic.Pointer[[]*group] // loops that have players of this stream
 	line                             // what is published, as it is
@@ -135,8 +136,11 @@ func (s *Stream) Live() bool {
 	return s.publisher != nil
 }
 
-// Players is how many play it now.
-func (s *Stream) Players() int { return int(s.players.Load()) }
+// Players is how many play it now, here and away.
+func (s *Stream) Players() int { return int(s.players.Load() + s.away.Load()) }
+
+// Away says that so many more, or less, play the stream where it is made anew: see NewRelay.
+func (s *Stream) Away(more int) { s.away.Add(int64(more)) }
 
 // notice puts a word of the server's own into the log, so that every player
 // hears it at its place among the packets. The caller holds s.mu.
