@@ -180,6 +180,9 @@ func New(cfg Config) (*Instance, error) {
 // ID names the instance among all that there are. Nobody can guess it.
 func (i *Instance) ID() string { return i.id }
 
+// Delivery is how its streams are sent to players.
+func (i *Instance) Delivery() stream.Options { return i.rules.Load().Stream }
+
 // SetRules changes the rules: they hold for what is asked for from now on.
 func (i *Instance) SetRules(r Rules) {
 	if r.PublisherTimeout == 0 {

@@ -184,7 +184,7 @@ func (q *question) enter(say func(id uint32, name string, transaction float64, o
 
 // TestStreamsThatWereNeverCreated has encoders and players that write a message
 // stream of their own choice, as many do.
-func TestStreamsThatWereNeverCreated(t *testing.T) { twice(t, testStreamsThatWereNeverCreated) }
+func TestStreamsThatWereNeverCreated(t *testing.T) { everyWay(t, testStreamsThatWereNeverCreated) }
 
 func testStreamsThatWereNeverCreated(t *testing.T, w way) {
 	for id, created := range map[uint32]int{1: 0, 5: 0, 0: 0, 3: 1} {

@@ -46,7 +46,7 @@ func recordsAll(within time.Duration) place {
 // The publisher of an event is lost, and its viewers are back before it is: they
 // get the event when it goes on, and not the hours before.
 func TestViewersAreBackBeforeTheirPublisher(t *testing.T) {
-	twice(t, testViewersAreBackBeforeTheirPublisher)
+	everyWay(t, testViewersAreBackBeforeTheirPublisher)
 }
 
 func testViewersAreBackBeforeTheirPublisher(t *testing.T, w way) {
@@ -77,7 +77,7 @@ func testViewersAreBackBeforeTheirPublisher(t *testing.T, w way) {
 
 // It does not come back: viewers that wait get the recording, and their playlist
 // goes on behind it.
-func TestPublisherThatDoesNotComeBack(t *testing.T) { twice(t, testPublisherThatDoesNotComeBack) }
+func TestPublisherThatDoesNotComeBack(t *testing.T) { everyWay(t, testPublisherThatDoesNotComeBack) }
 
 func testPublisherThatDoesNotComeBack(t *testing.T, w way) {
 	s, _ := run(t, w, recordsAll(3*time.Second))
@@ -121,7 +121,7 @@ func (c *netStreams) opensNext() {
 }
 
 // A publisher that says that it is done is not waited for.
-func TestPublisherThatIsDone(t *testing.T) { twice(t, testPublisherThatIsDone) }
+func TestPublisherThatIsDone(t *testing.T) { everyWay(t, testPublisherThatIsDone) }
 
 func testPublisherThatIsDone(t *testing.T, w way) {
 	for name, end := range map[string]func(p *netStreams){

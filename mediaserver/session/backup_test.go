@@ -18,7 +18,7 @@ import (
 
 // A publisher that is silent, and whose connection is alive, is told at once that
 // another has its name, and its connection ends: it need not speak for that.
-func TestSilentPublisherIsToldOfATakeover(t *testing.T) { twice(t, testSilentPublisherIsTold) }
+func TestSilentPublisherIsToldOfATakeover(t *testing.T) { everyWay(t, testSilentPublisherIsTold) }
 
 func testSilentPublisherIsTold(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))
@@ -36,7 +36,7 @@ func testSilentPublisherIsTold(t *testing.T, w way) {
 }
 
 // One that does something else on its connection is told as well, and keeps it.
-func TestSilentAndBusyPublisherIsTold(t *testing.T) { twice(t, testSilentAndBusyPublisherIsTold) }
+func TestSilentAndBusyPublisherIsTold(t *testing.T) { everyWay(t, testSilentAndBusyPublisherIsTold) }
 
 func testSilentAndBusyPublisherIsTold(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))
@@ -92,7 +92,7 @@ func TestShutdownOfAPublisherThatStays(t *testing.T) {
 // Two encoders publish the same name, and both come back whenever they have lost
 // it: viewers see one stream whose clock goes on, whoever it is from, and it is one
 // recording that has all of it.
-func TestEncodersThatTakeANameFromEachOther(t *testing.T) { twice(t, testEncodersThatTake) }
+func TestEncodersThatTakeANameFromEachOther(t *testing.T) { everyWay(t, testEncodersThatTake) }
 
 func testEncodersThatTake(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) {

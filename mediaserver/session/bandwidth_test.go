@@ -55,7 +55,7 @@ func tell(t *testing.T, conn *rtmp.Conn, name string, txn float64, object amf.Va
 	}
 }
 
-func TestBandwidthDetection(t *testing.T) { twice(t, testBandwidthDetection) }
+func TestBandwidthDetection(t *testing.T) { everyWay(t, testBandwidthDetection) }
 
 func testBandwidthDetection(t *testing.T, w way) {
 	for _, c := range []struct {
@@ -108,7 +108,7 @@ func testBandwidthDetection(t *testing.T, w way) {
 // A client without the method hears that detection is over, and asks what else
 // it wants.
 func TestBandwidthDetectionThatTheClientCannotDo(t *testing.T) {
-	twice(t, testBandwidthDetectionThatTheClientCannotDo)
+	everyWay(t, testBandwidthDetectionThatTheClientCannotDo)
 }
 
 func testBandwidthDetectionThatTheClientCannotDo(t *testing.T, w way) {

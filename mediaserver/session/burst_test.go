@@ -11,7 +11,7 @@ import (
 // at once to players that read: one from the beginning, one with a clock of its
 // own, and one that goes over to it from another stream meanwhile.
 func TestPublisherThatIsFasterThanItsClock(t *testing.T) {
-	twice(t, testPublisherThatIsFasterThanItsClock)
+	everyWay(t, testPublisherThatIsFasterThanItsClock)
 }
 
 func testPublisherThatIsFasterThanItsClock(t *testing.T, w way) {

@@ -38,7 +38,7 @@ func (c *netStreams) sounds(last string) (all []int) {
 // A channel of the server's is a live stream for everybody: whoever waits for it hears
 // it begin, whoever joins later comes into the middle, both cross from one item to the
 // next with times that go on, and what was recorded of it plays as any recording.
-func TestChannelIsJoinedAndRecorded(t *testing.T) { twice(t, testChannelIsJoinedAndRecorded) }
+func TestChannelIsJoinedAndRecorded(t *testing.T) { everyWay(t, testChannelIsJoinedAndRecorded) }
 
 func testChannelIsJoinedAndRecorded(t *testing.T, w way) {
 	h, _ := run(t, w, open)
@@ -88,7 +88,7 @@ func testChannelIsJoinedAndRecorded(t *testing.T, w way) {
 
 // A client that publishes what the server plays on has to go, and hears why; until the
 // server's stream has ended no client has the name.
-func TestChannelTakesTheNameOfAClient(t *testing.T) { twice(t, testChannelTakesTheNameOfAClient) }
+func TestChannelTakesTheNameOfAClient(t *testing.T) { everyWay(t, testChannelTakesTheNameOfAClient) }
 
 func testChannelTakesTheNameOfAClient(t *testing.T, w way) {
 	h, _ := run(t, w, open)

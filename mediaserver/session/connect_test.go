@@ -15,7 +15,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-func TestPublishAndPlayInTheOrderOfFMS(t *testing.T) { twice(t, testPublishAndPlayInTheOrderOfFMS) }
+func TestPublishAndPlayInTheOrderOfFMS(t *testing.T) { everyWay(t, testPublishAndPlayInTheOrderOfFMS) }
 
 func testPublishAndPlayInTheOrderOfFMS(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -60,7 +60,7 @@ func testPublishAndPlayInTheOrderOfFMS(t *testing.T, w way) {
 		"data onMetaData", "audio 0", "audio 20", "data onPlayStatus", "onStatus NetStream.Play.Stop", "event 1")
 }
 
-func TestPlaylistGoesOn(t *testing.T) { twice(t, testPlaylistGoesOn) }
+func TestPlaylistGoesOn(t *testing.T) { everyWay(t, testPlaylistGoesOn) }
 
 func testPlaylistGoesOn(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -99,7 +99,7 @@ func (k oneKey) Check(key string) *session.Refusal {
 // Knows implements instance.Keys.
 func (k oneKey) Knows(key string) bool { return key == string(k) }
 
-func TestWhoIsRefused(t *testing.T) { twice(t, testWhoIsRefused) }
+func TestWhoIsRefused(t *testing.T) { everyWay(t, testWhoIsRefused) }
 
 func testWhoIsRefused(t *testing.T, w way) {
 	s, _ := run(t, w, open, open.named("full", apppath.DefaultInstance).with(func(r *instance.Rules) {
@@ -135,7 +135,7 @@ func testWhoIsRefused(t *testing.T, w way) {
 }
 
 func TestUnknownCallsFailAndNothingElseHappens(t *testing.T) {
-	twice(t, testUnknownCallsFailAndNothingElseHappens)
+	everyWay(t, testUnknownCallsFailAndNothingElseHappens)
 }
 
 func testUnknownCallsFailAndNothingElseHappens(t *testing.T, w way) {
@@ -155,7 +155,7 @@ func testUnknownCallsFailAndNothingElseHappens(t *testing.T, w way) {
 }
 
 func TestCommandBeforeConnectEndsTheConnection(t *testing.T) {
-	twice(t, testCommandBeforeConnectEndsTheConnection)
+	everyWay(t, testCommandBeforeConnectEndsTheConnection)
 }
 
 func testCommandBeforeConnectEndsTheConnection(t *testing.T, w way) {

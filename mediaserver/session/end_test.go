@@ -13,7 +13,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-func TestWhatWasSaidBeforeTheEndIsDone(t *testing.T) { twice(t, testWhatWasSaidBeforeTheEndIsDone) }
+func TestWhatWasSaidBeforeTheEndIsDone(t *testing.T) { everyWay(t, testWhatWasSaidBeforeTheEndIsDone) }
 
 // A client that says all it has to say at once, waits for nothing and hangs up
 // has recorded all of it.
@@ -36,7 +36,7 @@ func testWhatWasSaidBeforeTheEndIsDone(t *testing.T, w way) {
 	stop()
 }
 
-func TestWrongKeyEndsNothing(t *testing.T) { twice(t, testWrongKeyEndsNothing) }
+func TestWrongKeyEndsNothing(t *testing.T) { everyWay(t, testWrongKeyEndsNothing) }
 
 // A client that may not publish keeps what it plays and what it publishes.
 func testWrongKeyEndsNothing(t *testing.T, w way) {

@@ -126,7 +126,7 @@ func gets(t *testing.T, who string, got <-chan packet, want ...packet) {
 	}
 }
 
-func TestEnhancedRTMP(t *testing.T) { twice(t, testEnhancedRTMP) }
+func TestEnhancedRTMP(t *testing.T) { everyWay(t, testEnhancedRTMP) }
 
 func testEnhancedRTMP(t *testing.T, w way) {
 	for name, c := range enhancedCases {
@@ -176,7 +176,7 @@ func testEnhancedRTMP(t *testing.T, w way) {
 	}
 }
 
-func TestEnhancedCapabilities(t *testing.T) { twice(t, testEnhancedCapabilities) }
+func TestEnhancedCapabilities(t *testing.T) { everyWay(t, testEnhancedCapabilities) }
 
 func testEnhancedCapabilities(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -226,7 +226,7 @@ func testEnhancedCapabilities(t *testing.T, w way) {
 
 // A client that said that it follows is asked to connect again before it is told
 // to go.
-func TestReconnectRequest(t *testing.T) { twice(t, testReconnectRequest) }
+func TestReconnectRequest(t *testing.T) { everyWay(t, testReconnectRequest) }
 
 func testReconnectRequest(t *testing.T, w way) {
 	s, stop := run(t, w, open)

@@ -35,12 +35,13 @@ const (
 	here          way = "here"              // in this process
 	overPipe      way = "over a pipe"       // see pipe
 	overShortPipe way = "over a short pipe" // for what would take too long else
+	overLink      way = "over a link"       // from an edge to an origin
 )
 
-// twice runs a test in each way, side by side with all others.
-func twice(t *testing.T, test func(*testing.T, way)) {
+// everyWay runs a test in each way, side by side with all others.
+func everyWay(t *testing.T, test func(*testing.T, way)) {
 	t.Parallel()
-	for _, w := range []way{here, overPipe} {
+	for _, w := range []way{here, overPipe, overLink} {
 		t.Run(string(w), func(t *testing.T) {
 			t.Parallel()
 			test(t, w)
@@ -90,6 +91,7 @@ type house struct {
 	cfg  session.Config
 	dir  session.Directory // what sessions ask: the house, or a pipe to it
 	pipe *pipe             // nil: there is none
+	link *linked           // nil: there is none
 	tcp  net.Listener
 
 	serving  sync.WaitGroup
@@ -112,6 +114,10 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 	if delay, ok := pipeDelay[w]; ok {
 		h.pipe = newPipe(h, t.Name(), delay)
 		h.dir = h.pipe
+	}
+	if w == overLink {
+		h.link = newLink(t, h)
+		h.dir = h.link
 	}
 	for _, p := range places {
 		h.add(t, p)
@@ -217,6 +223,9 @@ func (h *house) close(t testing.TB) {
 	})
 	h.serving.Wait()
 	late.Stop()
+	if h.link != nil {
+		h.link.close()
+	}
 	eventually(t, "all that sessions had is given back", func() bool {
 		if h.pipe != nil && !h.pipe.settled() {
 			return false
@@ -322,7 +331,12 @@ func shootTags(t *testing.T, h *house, name string, tags ...flv.Tag) {
 // they get what is published.
 func joined(t *testing.T, h *house, players int) {
 	t.Helper()
-	eventually(t, "so many play", func() bool { return h.Stats()[0].Players == players })
+	eventually(t, "so many play", func() bool {
+		if h.link != nil {
+			return h.link.Players() == players
+		}
+		return h.Stats()[0].Players == players
+	})
 }
 
 func eventually(t testing.TB, what string, is func() bool) {

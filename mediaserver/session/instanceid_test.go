@@ -9,7 +9,7 @@ import (
 
 // A client that says it is an instance is told which one has let it in; any other hears
 // what Flash Media Server said, and no more.
-func TestInstanceIDs(t *testing.T) { twice(t, testInstanceIDs) }
+func TestInstanceIDs(t *testing.T) { everyWay(t, testInstanceIDs) }
 
 func testInstanceIDs(t *testing.T, w way) {
 	for says, want := range map[string]string{"": "", "mine": "mine", strings.Repeat("x", 1000): strings.Repeat("x", 64)} {

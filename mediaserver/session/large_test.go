@@ -16,7 +16,7 @@ import (
 // read at once on two NetStreams of one connection: their parts come among one
 // another, and every picture is whole.
 func TestLargePicturesOfSeveralStreams(t *testing.T) {
-	twice(t, testLargePicturesOfSeveralStreams)
+	everyWay(t, testLargePicturesOfSeveralStreams)
 }
 
 func testLargePicturesOfSeveralStreams(t *testing.T, w way) {

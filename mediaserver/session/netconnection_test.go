@@ -44,7 +44,9 @@ func picturesOn(streams []*rtmp.NetStream) (got []chan packet) {
 
 // One connection publishes, plays what it publishes, and plays the recording of
 // it, with a stream for each.
-func TestOneConnectionPublishesAndPlays(t *testing.T) { twice(t, testOneConnectionPublishesAndPlays) }
+func TestOneConnectionPublishesAndPlays(t *testing.T) {
+	everyWay(t, testOneConnectionPublishesAndPlays)
+}
 
 func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -102,7 +104,7 @@ func testOneConnectionPublishesAndPlays(t *testing.T, w way) {
 }
 
 // The server calls methods of the client, and waits for their answers.
-func TestServerCallsTheClient(t *testing.T) { twice(t, testServerCallsTheClient) }
+func TestServerCallsTheClient(t *testing.T) { everyWay(t, testServerCallsTheClient) }
 
 func testServerCallsTheClient(t *testing.T, w way) {
 	s, _ := run(t, w, open)

@@ -113,7 +113,7 @@ func (c *netStreams) plays(id uint32, name string) {
 	c.expect(fmt.Sprint(id, " Play.Reset"), fmt.Sprint(id, " Play.Start"), fmt.Sprint(id, " [|RtmpSampleAccess false false]"))
 }
 
-func TestManyNetStreamsOnOneConnection(t *testing.T) { twice(t, testManyNetStreamsOnOneConnection) }
+func TestManyNetStreamsOnOneConnection(t *testing.T) { everyWay(t, testManyNetStreamsOnOneConnection) }
 
 func testManyNetStreamsOnOneConnection(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -175,7 +175,7 @@ func testManyNetStreamsOnOneConnection(t *testing.T, w way) {
 	c.expect("6 Unpublish.Success")
 }
 
-func TestPublishModes(t *testing.T) { twice(t, testPublishModes) }
+func TestPublishModes(t *testing.T) { everyWay(t, testPublishModes) }
 
 func testPublishModes(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -210,7 +210,7 @@ func testPublishModes(t *testing.T, w way) {
 }
 
 // What cannot be recorded is live all the same.
-func TestPublishWhatCannotBeRecorded(t *testing.T) { twice(t, testPublishWhatCannotBeRecorded) }
+func TestPublishWhatCannotBeRecorded(t *testing.T) { everyWay(t, testPublishWhatCannotBeRecorded) }
 
 func testPublishWhatCannotBeRecorded(t *testing.T, w way) {
 	s, _ := run(t, w, open, open.named("never", "one").with(func(r *instance.Rules) { r.Recording = instance.RecordOff }),
@@ -251,7 +251,7 @@ func testPublishWhatCannotBeRecorded(t *testing.T, w way) {
 }
 
 func TestPlayersStayWhenTheirPublisherIsLost(t *testing.T) {
-	twice(t, testPlayersStayWhenTheirPublisherIsLost)
+	everyWay(t, testPlayersStayWhenTheirPublisherIsLost)
 }
 
 func testPlayersStayWhenTheirPublisherIsLost(t *testing.T, w way) {
@@ -284,7 +284,7 @@ func testPlayersStayWhenTheirPublisherIsLost(t *testing.T, w way) {
 	}
 }
 
-func TestCallsOfEncodersAndPlayers(t *testing.T) { twice(t, testCallsOfEncodersAndPlayers) }
+func TestCallsOfEncodersAndPlayers(t *testing.T) { everyWay(t, testCallsOfEncodersAndPlayers) }
 
 func testCallsOfEncodersAndPlayers(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -309,7 +309,7 @@ func testCallsOfEncodersAndPlayers(t *testing.T, w way) {
 }
 
 // Half an hour comes at once for a client that can hold it.
-func TestSetBufferLength(t *testing.T) { twice(t, testSetBufferLength) }
+func TestSetBufferLength(t *testing.T) { everyWay(t, testSetBufferLength) }
 
 func testSetBufferLength(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -349,7 +349,7 @@ func testSetBufferLength(t *testing.T, w way) {
 	c.expect(rest...)
 }
 
-func TestSilentPublisherIsToldOnce(t *testing.T) { twice(t, testSilentPublisherIsToldOnce) }
+func TestSilentPublisherIsToldOnce(t *testing.T) { everyWay(t, testSilentPublisherIsToldOnce) }
 
 func testSilentPublisherIsToldOnce(t *testing.T, w way) {
 	var out lines
@@ -377,7 +377,7 @@ func testSilentPublisherIsToldOnce(t *testing.T, w way) {
 	}
 }
 
-func TestClearDataFrame(t *testing.T) { twice(t, testClearDataFrame) }
+func TestClearDataFrame(t *testing.T) { everyWay(t, testClearDataFrame) }
 
 func testClearDataFrame(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -400,7 +400,7 @@ func testClearDataFrame(t *testing.T, w way) {
 	c.expect("3 [onCuePoint b]")
 }
 
-func TestSampleAccessAsConfigured(t *testing.T) { twice(t, testSampleAccessAsConfigured) }
+func TestSampleAccessAsConfigured(t *testing.T) { everyWay(t, testSampleAccessAsConfigured) }
 
 func testSampleAccessAsConfigured(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.SampleAccess.Video = true }))
@@ -410,7 +410,9 @@ func testSampleAccessAsConfigured(t *testing.T, w way) {
 }
 
 // A recording that failed has no other end.
-func TestRecordingThatFailedIsNotStopped(t *testing.T) { twice(t, testRecordingThatFailedIsNotStopped) }
+func TestRecordingThatFailedIsNotStopped(t *testing.T) {
+	everyWay(t, testRecordingThatFailedIsNotStopped)
+}
 
 func testRecordingThatFailedIsNotStopped(t *testing.T, w way) {
 	s, _ := run(t, w, open)

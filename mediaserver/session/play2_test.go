@@ -69,7 +69,7 @@ func onTheClock(t *testing.T, word, film string, from int, played time.Duration)
 // longer than what is sent ahead.
 var renditions = film{length: 60000, frame: 100, key: 1000}
 
-func TestPlay2Append(t *testing.T) { twice(t, testPlay2Append) }
+func TestPlay2Append(t *testing.T) { everyWay(t, testPlay2Append) }
 
 func testPlay2Append(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -90,7 +90,7 @@ func testPlay2Append(t *testing.T, w way) {
 }
 
 // Who lost a connection goes on with the time where that was.
-func TestPlay2Resume(t *testing.T) { twice(t, testPlay2Resume) }
+func TestPlay2Resume(t *testing.T) { everyWay(t, testPlay2Resume) }
 
 func testPlay2Resume(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -122,7 +122,7 @@ func (v *viewer) amf3(name string, arg amf.Value) {
 	}
 }
 
-func TestPlay2StopAndWhatIsWrong(t *testing.T) { twice(t, testPlay2StopAndWhatIsWrong) }
+func TestPlay2StopAndWhatIsWrong(t *testing.T) { everyWay(t, testPlay2StopAndWhatIsWrong) }
 
 func testPlay2StopAndWhatIsWrong(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -163,7 +163,7 @@ func withRenditions(t *testing.T, w way) *house {
 	return s
 }
 
-func TestPlay2SwitchesRecordedStreams(t *testing.T) { twice(t, testPlay2SwitchesRecordedStreams) }
+func TestPlay2SwitchesRecordedStreams(t *testing.T) { everyWay(t, testPlay2SwitchesRecordedStreams) }
 
 func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
 	s := withRenditions(t, w)
@@ -217,7 +217,7 @@ func testPlay2SwitchesRecordedStreams(t *testing.T, w way) {
 	})
 }
 
-func TestPlay2SwitchPendsMeanwhile(t *testing.T) { twice(t, testPlay2SwitchPendsMeanwhile) }
+func TestPlay2SwitchPendsMeanwhile(t *testing.T) { everyWay(t, testPlay2SwitchPendsMeanwhile) }
 
 func testPlay2SwitchPendsMeanwhile(t *testing.T, w way) {
 	s := withRenditions(t, w)
@@ -277,7 +277,7 @@ func testPlay2SwitchPendsMeanwhile(t *testing.T, w way) {
 	})
 }
 
-func TestPlay2SwapsAndPlaylists(t *testing.T) { twice(t, testPlay2SwapsAndPlaylists) }
+func TestPlay2SwapsAndPlaylists(t *testing.T) { everyWay(t, testPlay2SwapsAndPlaylists) }
 
 func testPlay2SwapsAndPlaylists(t *testing.T, w way) {
 	s := withRenditions(t, w)
@@ -362,7 +362,7 @@ func playsP(t *testing.T, s *house) *viewer {
 	return v
 }
 
-func TestPlay2SwitchesLiveStreams(t *testing.T) { twice(t, testPlay2SwitchesLiveStreams) }
+func TestPlay2SwitchesLiveStreams(t *testing.T) { everyWay(t, testPlay2SwitchesLiveStreams) }
 
 func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 	s, p, q := onAir(t, w)
@@ -420,7 +420,7 @@ func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 
 // A live stream gives way to a recorded one, and that to a live one.
 func TestPlay2SwitchesLiveAndRecordedStreams(t *testing.T) {
-	twice(t, testPlay2SwitchesLiveAndRecordedStreams)
+	everyWay(t, testPlay2SwitchesLiveAndRecordedStreams)
 }
 
 func testPlay2SwitchesLiveAndRecordedStreams(t *testing.T, w way) {
@@ -439,7 +439,7 @@ func testPlay2SwitchesLiveAndRecordedStreams(t *testing.T, w way) {
 }
 
 // play2 takes its options as an ECMA array as well.
-func TestPlay2TakesAnArray(t *testing.T) { twice(t, testPlay2TakesAnArray) }
+func TestPlay2TakesAnArray(t *testing.T) { everyWay(t, testPlay2TakesAnArray) }
 
 func testPlay2TakesAnArray(t *testing.T, w way) {
 	s, _ := run(t, w, open)

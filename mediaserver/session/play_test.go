@@ -348,7 +348,7 @@ func playCases() []playCase {
 	}
 }
 
-func TestPlayArguments(t *testing.T) { twice(t, testPlayArguments) }
+func TestPlayArguments(t *testing.T) { everyWay(t, testPlayArguments) }
 
 func testPlayArguments(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -380,7 +380,7 @@ func testPlayArguments(t *testing.T, w way) {
 	}
 }
 
-func TestPlayLiveArguments(t *testing.T) { twice(t, testPlayLiveArguments) }
+func TestPlayLiveArguments(t *testing.T) { everyWay(t, testPlayLiveArguments) }
 
 func testPlayLiveArguments(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -432,7 +432,7 @@ func testPlayLiveArguments(t *testing.T, w way) {
 }
 
 func TestPublicationWithAPrefixPlaysByItsName(t *testing.T) {
-	twice(t, testPublicationWithAPrefixPlaysByItsName)
+	everyWay(t, testPublicationWithAPrefixPlaysByItsName)
 }
 
 func testPublicationWithAPrefixPlaysByItsName(t *testing.T, w way) {
@@ -450,7 +450,7 @@ func testPublicationWithAPrefixPlaysByItsName(t *testing.T, w way) {
 	}
 }
 
-func TestPlayFalseStopsARecordedStream(t *testing.T) { twice(t, testPlayFalseStopsARecordedStream) }
+func TestPlayFalseStopsARecordedStream(t *testing.T) { everyWay(t, testPlayFalseStopsARecordedStream) }
 
 func testPlayFalseStopsARecordedStream(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -466,7 +466,7 @@ func testPlayFalseStopsARecordedStream(t *testing.T, w way) {
 	v.expect(words(opensRecorded, clip("a", 59000, 60000, -59000), completes)...)
 }
 
-func TestPlaylists(t *testing.T) { twice(t, testPlaylists) }
+func TestPlaylists(t *testing.T) { everyWay(t, testPlaylists) }
 
 func testPlaylists(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -522,7 +522,7 @@ func testPlaylists(t *testing.T, w way) {
 }
 
 func TestPlaylistsOfLiveAndRecordedStreams(t *testing.T) {
-	twice(t, testPlaylistsOfLiveAndRecordedStreams)
+	everyWay(t, testPlaylistsOfLiveAndRecordedStreams)
 }
 
 func testPlaylistsOfLiveAndRecordedStreams(t *testing.T, w way) {
@@ -582,7 +582,7 @@ func testPlaylistsOfLiveAndRecordedStreams(t *testing.T, w way) {
 	})
 }
 
-func TestPlaylistIsSoughtInAndFull(t *testing.T) { twice(t, testPlaylistIsSoughtInAndFull) }
+func TestPlaylistIsSoughtInAndFull(t *testing.T) { everyWay(t, testPlaylistIsSoughtInAndFull) }
 
 func testPlaylistIsSoughtInAndFull(t *testing.T, w way) {
 	s, _ := run(t, w, open)

@@ -30,7 +30,7 @@ func largePictures(n, every media.Timestamp) (tags []flv.Tag) {
 // TestSeveralRecordedStreamsShareAConnection has two playbacks wait for the
 // same full socket, again and again: both come to their end.
 func TestSeveralRecordedStreamsShareAConnection(t *testing.T) {
-	twice(t, testSeveralRecordedStreamsShareAConnection)
+	everyWay(t, testSeveralRecordedStreamsShareAConnection)
 }
 
 func testSeveralRecordedStreamsShareAConnection(t *testing.T, w way) {
@@ -91,7 +91,7 @@ func (c *netStreams) times(status string) (all []int) {
 
 // TestPlaylistThatGoesOnLater adds to a playlist that has come to its end: time
 // goes on where it was.
-func TestPlaylistThatGoesOnLater(t *testing.T) { twice(t, testPlaylistThatGoesOnLater) }
+func TestPlaylistThatGoesOnLater(t *testing.T) { everyWay(t, testPlaylistThatGoesOnLater) }
 
 func testPlaylistThatGoesOnLater(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -117,7 +117,7 @@ func testPlaylistThatGoesOnLater(t *testing.T, w way) {
 
 // TestRecordedInPlaceOfLive goes from a live stream to a recorded one: time goes
 // on.
-func TestRecordedInPlaceOfLive(t *testing.T) { twice(t, testRecordedInPlaceOfLive) }
+func TestRecordedInPlaceOfLive(t *testing.T) { everyWay(t, testRecordedInPlaceOfLive) }
 
 func testRecordedInPlaceOfLive(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -137,7 +137,7 @@ func testRecordedInPlaceOfLive(t *testing.T, w way) {
 
 // TestPlayEndsAPublication plays in every way on a stream that publishes: one
 // stream does one thing.
-func TestPlayEndsAPublication(t *testing.T) { twice(t, testPlayEndsAPublication) }
+func TestPlayEndsAPublication(t *testing.T) { everyWay(t, testPlayEndsAPublication) }
 
 func testPlayEndsAPublication(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -164,7 +164,7 @@ func testPlayEndsAPublication(t *testing.T, w way) {
 }
 
 // TestViewersWhoLeaveAreNoErrors leaves in the middle of a recorded stream.
-func TestViewersWhoLeaveAreNoErrors(t *testing.T) { twice(t, testViewersWhoLeaveAreNoErrors) }
+func TestViewersWhoLeaveAreNoErrors(t *testing.T) { everyWay(t, testViewersWhoLeaveAreNoErrors) }
 
 func testViewersWhoLeaveAreNoErrors(t *testing.T, w way) {
 	var log lines
@@ -194,7 +194,7 @@ func testViewersWhoLeaveAreNoErrors(t *testing.T, w way) {
 
 // TestSwitchesThatNeverComeAbout asks for one live stream after another, none of
 // which anybody publishes: only the last is waited for.
-func TestSwitchesThatNeverComeAbout(t *testing.T) { twice(t, testSwitchesThatNeverComeAbout) }
+func TestSwitchesThatNeverComeAbout(t *testing.T) { everyWay(t, testSwitchesThatNeverComeAbout) }
 
 func testSwitchesThatNeverComeAbout(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -232,7 +232,7 @@ func testSwitchesThatNeverComeAbout(t *testing.T, w way) {
 
 // TestSwitchAtATimeOfThePlaylist gives a switch the client's own time, which in a
 // playlist is not the file's.
-func TestSwitchAtATimeOfThePlaylist(t *testing.T) { twice(t, testSwitchAtATimeOfThePlaylist) }
+func TestSwitchAtATimeOfThePlaylist(t *testing.T) { everyWay(t, testSwitchAtATimeOfThePlaylist) }
 
 func testSwitchAtATimeOfThePlaylist(t *testing.T, w way) {
 	s, _ := run(t, w, open)

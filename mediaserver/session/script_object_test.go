@@ -68,7 +68,7 @@ func (c *client) asks(events ...sharedobject.Event) {
 
 // Script and clients change one object: each hears what the others do, and the script
 // nothing of what it does itself.
-func TestScriptSharesObjects(t *testing.T) { twice(t, testScriptSharesObjects) }
+func TestScriptSharesObjects(t *testing.T) { everyWay(t, testScriptSharesObjects) }
 
 func testScriptSharesObjects(t *testing.T, w way) {
 	h, _ := run(t, w, open.running(librarian))

@@ -71,7 +71,7 @@ func comes(t *testing.T, h *house, have map[string]bool, version uint32, message
 // A client whose line breaks in the middle of an object has all of it when it has come
 // back with the version that it was told last.
 func TestSharedObjectComesBackInTheMiddle(t *testing.T) {
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		h, _ := run(t, w, open)
 		const slots = 1000
 		keeper := shares(t, h)
@@ -100,7 +100,7 @@ func TestSharedObjectComesBackInTheMiddle(t *testing.T) {
 
 // A client that uses an object in the end of a message uses it behind it, and hears so.
 func TestSharedObjectUseReleaseUse(t *testing.T) {
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		h, _ := run(t, w, open)
 		a, b := shares(t, h), shares(t, h)
 		a.say(plain, chat(0)+use+release+use)
@@ -121,7 +121,7 @@ func TestSharedObjectUseReleaseUse(t *testing.T) {
 // name is not told again and again.
 func TestSharedObjectDeniedOften(t *testing.T) {
 	const requests, large = 8000, 60000
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		var logged lines
 		h, _ := runWith(t, w, session.Config{Log: logged.log(slog.LevelInfo)}, open.with(func(r *instance.Rules) {
 			r.ObjectAccess = func(c session.Client, _ string) sharedobject.Access {

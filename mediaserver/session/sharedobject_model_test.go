@@ -134,7 +134,7 @@ var errOver = errors.New("all is said")
 // What clients hear is in order, each change has its answer once, versions never go
 // back, and who comes in the end has what the last of them has.
 func TestSharedObjectByChance(t *testing.T) {
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		if w == overPipe {
 			w = overShortPipe
 		}

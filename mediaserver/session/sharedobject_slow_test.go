@@ -72,7 +72,9 @@ func who(t *testing.T, h *house, counts *[16]atomic.Int64) *client {
 
 // A client that plays a live stream and reads all that it is sent hears all that
 // others send.
-func TestSharedObjectSendsBesideAStream(t *testing.T) { twice(t, testSharedObjectSendsBesideAStream) }
+func TestSharedObjectSendsBesideAStream(t *testing.T) {
+	everyWay(t, testSharedObjectSendsBesideAStream)
+}
 
 func testSharedObjectSendsBesideAStream(t *testing.T, w way) {
 	h, _ := run(t, w, open)
@@ -191,7 +193,7 @@ func TestSharedObjectsOfASlowClient(t *testing.T) {
 
 // A client that has asked for a large object has all of it before what it asks next is
 // answered.
-func TestLargeSharedObject(t *testing.T) { twice(t, testLargeSharedObject) }
+func TestLargeSharedObject(t *testing.T) { everyWay(t, testLargeSharedObject) }
 
 func testLargeSharedObject(t *testing.T, w way) {
 	h, _ := run(t, w, open)
@@ -260,7 +262,7 @@ func TestStalledClientOfASharedObjectIsClosed(t *testing.T) {
 }
 
 // A message that asks for the same object many times has asked once.
-func TestSharedObjectUsedManyTimes(t *testing.T) { twice(t, testSharedObjectUsedManyTimes) }
+func TestSharedObjectUsedManyTimes(t *testing.T) { everyWay(t, testSharedObjectUsedManyTimes) }
 
 func testSharedObjectUsedManyTimes(t *testing.T, w way) {
 	h, _ := run(t, w, open)

@@ -80,7 +80,7 @@ const (
 const plain, flex = rtmp.TypeSharedObject, rtmp.TypeSharedObjectAMF3
 
 func TestSharedObjectBytes(t *testing.T) {
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		h, _ := run(t, w, open)
 		a, b := shares(t, h), shares(t, h)
 		a.say(plain, chat(0)+use)
@@ -128,7 +128,7 @@ func TestSharedObjectBytes(t *testing.T) {
 // Each client is told in the type of message that it asked in, and in AMF that it
 // understands.
 func TestSharedObjectForms(t *testing.T) {
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		h, _ := run(t, w, open)
 		old := shares(t, h)
 		new16, new19 := shares(t, h, "objectEncoding", 3), shares(t, h, "objectEncoding", 3)
@@ -149,7 +149,7 @@ func TestSharedObjectForms(t *testing.T) {
 }
 
 func TestSharedObjectDenied(t *testing.T) {
-	twice(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
 		h, _ := run(t, w, open.with(func(r *instance.Rules) {
 			r.Objects = instance.ObjectRules{Max: 1, Slots: 1, SlotBytes: 64}
 			r.ObjectAccess = func(c session.Client, name string) sharedobject.Access {

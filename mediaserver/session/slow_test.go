@@ -14,7 +14,7 @@ import (
 
 // Who takes nothing of a recorded stream for the write timeout is shown out.
 func TestStalledPlayerOfARecordedStreamIsClosed(t *testing.T) {
-	twice(t, testStalledPlayerOfARecordedStreamIsClosed)
+	everyWay(t, testStalledPlayerOfARecordedStreamIsClosed)
 }
 
 func testStalledPlayerOfARecordedStreamIsClosed(t *testing.T, w way) {
@@ -54,7 +54,7 @@ func testStalledPlayerOfARecordedStreamIsClosed(t *testing.T, w way) {
 // A player that lets the server send 64 KiB without an acknowledgement, and
 // acknowledges what it gets, gets all of a stream: messages as large as the
 // window, written by a fan-out loop.
-func TestPlayerWithAWindow(t *testing.T) { twice(t, testPlayerWithAWindow) }
+func TestPlayerWithAWindow(t *testing.T) { everyWay(t, testPlayerWithAWindow) }
 
 func testPlayerWithAWindow(t *testing.T, w way) {
 	s, _ := run(t, w, open)

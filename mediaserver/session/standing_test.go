@@ -127,7 +127,7 @@ func TestWhatAClientMayHold(t *testing.T) {
 
 // A picture of 2 MB, twice what a guest may send, is taken of who publishes, even behind a publish that is not
 // answered yet.
-func TestPicturesOfPublishers(t *testing.T) { twice(t, testPicturesOfPublishers) }
+func TestPicturesOfPublishers(t *testing.T) { everyWay(t, testPicturesOfPublishers) }
 
 func testPicturesOfPublishers(t *testing.T, w way) {
 	s, _ := run(t, w, open)

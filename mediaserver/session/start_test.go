@@ -19,7 +19,7 @@ import (
 
 // TestTimesCountFromTheStart asks for a stream from its middle on, and then for
 // other places in it: times of both sides count from there.
-func TestTimesCountFromTheStart(t *testing.T) { twice(t, testTimesCountFromTheStart) }
+func TestTimesCountFromTheStart(t *testing.T) { everyWay(t, testTimesCountFromTheStart) }
 
 func testTimesCountFromTheStart(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -66,7 +66,7 @@ func testTimesCountFromTheStart(t *testing.T, w way) {
 	})
 }
 
-func TestTimesCountFromTheStartOfEach(t *testing.T) { twice(t, testTimesCountFromTheStartOfEach) }
+func TestTimesCountFromTheStartOfEach(t *testing.T) { everyWay(t, testTimesCountFromTheStartOfEach) }
 
 func testTimesCountFromTheStartOfEach(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -200,7 +200,7 @@ func resume(t *testing.T, last fetched, got []fetched) (all []fetched) {
 // TestFileThatWasCutIsFinished fetches a recorded stream up to a time and then
 // the rest, as rtmpdump --stop and --resume do: it is the file that is fetched
 // at once.
-func TestFileThatWasCutIsFinished(t *testing.T) { twice(t, testFileThatWasCutIsFinished) }
+func TestFileThatWasCutIsFinished(t *testing.T) { everyWay(t, testFileThatWasCutIsFinished) }
 
 func testFileThatWasCutIsFinished(t *testing.T, w way) {
 	s, _ := run(t, w, open)

@@ -16,7 +16,7 @@ import (
 // An encoder loses its network and comes back on another connection. The name is
 // its own again within a second; viewers stay, and their clock goes on; the
 // recording goes on in its file, without a gap.
-func TestEncoderThatComesBack(t *testing.T) { twice(t, testEncoderThatComesBack) }
+func TestEncoderThatComesBack(t *testing.T) { everyWay(t, testEncoderThatComesBack) }
 
 func testEncoderThatComesBack(t *testing.T, w way) {
 	for _, mode := range []string{"live", "record", "append"} {
@@ -97,7 +97,7 @@ func oneRecording(t *testing.T, s *house, sounds int64, last media.Timestamp) {
 }
 
 // The rules of spec.access.publish.takeOver, for a publisher that speaks.
-func TestTakeOverRules(t *testing.T) { twice(t, testTakeOverRules) }
+func TestTakeOverRules(t *testing.T) { everyWay(t, testTakeOverRules) }
 
 func testTakeOverRules(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.TakeOver = instance.TakeOverAlways }),
@@ -128,7 +128,7 @@ func testTakeOverRules(t *testing.T, w way) {
 }
 
 // A client that was taken over keeps its connection for what else it does.
-func TestTakenOverButBusy(t *testing.T) { twice(t, testTakenOverButBusy) }
+func TestTakenOverButBusy(t *testing.T) { everyWay(t, testTakenOverButBusy) }
 
 func testTakenOverButBusy(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))
@@ -149,7 +149,9 @@ func testTakenOverButBusy(t *testing.T, w way) {
 
 // A client that is silent on one of its streams is there all the same, and does not
 // take the name from itself by another; on the same stream, it begins anew.
-func TestNameIsTakenOnTheSameConnection(t *testing.T) { twice(t, testNameIsTakenOnTheSameConnection) }
+func TestNameIsTakenOnTheSameConnection(t *testing.T) {
+	everyWay(t, testNameIsTakenOnTheSameConnection)
+}
 
 func testNameIsTakenOnTheSameConnection(t *testing.T, w way) {
 	s, _ := run(t, w, open.with(func(r *instance.Rules) { r.PublisherTimeout = time.Nanosecond }))

@@ -172,7 +172,7 @@ var trackCases = map[string]struct {
 
 // Players get the tracks and codecs that they take: from the beginning, as they
 // come late.
-func TestTracksLive(t *testing.T) { twice(t, testTracksLive) }
+func TestTracksLive(t *testing.T) { everyWay(t, testTracksLive) }
 
 func testTracksLive(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -204,7 +204,7 @@ func testTracksLive(t *testing.T, w way) {
 
 // What was recorded has everything, and is played as it would have been live:
 // from the beginning, from the middle and behind a seek, with headers of the track.
-func TestTracksRecorded(t *testing.T) { twice(t, testTracksRecorded) }
+func TestTracksRecorded(t *testing.T) { everyWay(t, testTracksRecorded) }
 
 func testTracksRecorded(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -273,7 +273,7 @@ func hears(t *testing.T, who string, got <-chan packet, told string, want []pack
 }
 
 // Who does not take what is published is spared it, and told.
-func TestTracksThatAreNotTaken(t *testing.T) { twice(t, testTracksThatAreNotTaken) }
+func TestTracksThatAreNotTaken(t *testing.T) { everyWay(t, testTracksThatAreNotTaken) }
 
 func testTracksThatAreNotTaken(t *testing.T, w way) {
 	for name, c := range sparedCases {

@@ -18,7 +18,7 @@ import (
 // long is a film that is much longer than what is sent ahead.
 var long = film{length: 60000, frame: 500, key: 1000}
 
-func TestPauseAndResumeARecordedStream(t *testing.T) { twice(t, testPauseAndResumeARecordedStream) }
+func TestPauseAndResumeARecordedStream(t *testing.T) { everyWay(t, testPauseAndResumeARecordedStream) }
 
 func testPauseAndResumeARecordedStream(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -60,7 +60,7 @@ func testPauseAndResumeARecordedStream(t *testing.T, w way) {
 	}
 }
 
-func TestSeek(t *testing.T) { twice(t, testSeek) }
+func TestSeek(t *testing.T) { everyWay(t, testSeek) }
 
 func testSeek(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -113,7 +113,7 @@ func howMany(words []string, begin string) (n int) {
 	return n
 }
 
-func TestReceiveOfARecordedStream(t *testing.T) { twice(t, testReceiveOfARecordedStream) }
+func TestReceiveOfARecordedStream(t *testing.T) { everyWay(t, testReceiveOfARecordedStream) }
 
 func testReceiveOfARecordedStream(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -155,7 +155,7 @@ func testReceiveOfARecordedStream(t *testing.T, w way) {
 }
 
 // Pictures come back with a keyframe.
-func TestReceivePicturesAgain(t *testing.T) { twice(t, testReceivePicturesAgain) }
+func TestReceivePicturesAgain(t *testing.T) { everyWay(t, testReceivePicturesAgain) }
 
 func testReceivePicturesAgain(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -192,7 +192,7 @@ func testReceivePicturesAgain(t *testing.T, w way) {
 	}
 }
 
-func TestReceiveOfALiveStream(t *testing.T) { twice(t, testReceiveOfALiveStream) }
+func TestReceiveOfALiveStream(t *testing.T) { everyWay(t, testReceiveOfALiveStream) }
 
 func testReceiveOfALiveStream(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -245,7 +245,7 @@ func testReceiveOfALiveStream(t *testing.T, w way) {
 }
 
 // What is ahead of its time is no more than the client has room for.
-func TestPacing(t *testing.T) { twice(t, testPacing) }
+func TestPacing(t *testing.T) { everyWay(t, testPacing) }
 
 func testPacing(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -281,7 +281,7 @@ func testPacing(t *testing.T, w way) {
 	})
 }
 
-func TestDataIsRecordedAndPlayed(t *testing.T) { twice(t, testDataIsRecordedAndPlayed) }
+func TestDataIsRecordedAndPlayed(t *testing.T) { everyWay(t, testDataIsRecordedAndPlayed) }
 
 func testDataIsRecordedAndPlayed(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -311,7 +311,7 @@ func testDataIsRecordedAndPlayed(t *testing.T, w way) {
 	v.expect(words(opensRecorded, "data say 200", "data onCuePoint 1000", "data say 1700", completes)...)
 }
 
-func TestLiveDataForWhoComesLater(t *testing.T) { twice(t, testLiveDataForWhoComesLater) }
+func TestLiveDataForWhoComesLater(t *testing.T) { everyWay(t, testLiveDataForWhoComesLater) }
 
 func testLiveDataForWhoComesLater(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -332,7 +332,7 @@ func testLiveDataForWhoComesLater(t *testing.T, w way) {
 }
 
 // Several streams of one connection, of all kinds, each for itself.
-func TestManyKindsOfStreamsAtOnce(t *testing.T) { twice(t, testManyKindsOfStreamsAtOnce) }
+func TestManyKindsOfStreamsAtOnce(t *testing.T) { everyWay(t, testManyKindsOfStreamsAtOnce) }
 
 func testManyKindsOfStreamsAtOnce(t *testing.T, w way) {
 	s, _ := run(t, w, open)
@@ -423,7 +423,9 @@ func stall(t *testing.T, s *house, streams int) *stalled {
 
 // Who stops reading is sent no more, holds nobody up, and gets all of it, in
 // order, when it reads again.
-func TestStalledPlayerOfARecordedStream(t *testing.T) { twice(t, testStalledPlayerOfARecordedStream) }
+func TestStalledPlayerOfARecordedStream(t *testing.T) {
+	everyWay(t, testStalledPlayerOfARecordedStream)
+}
 
 func testStalledPlayerOfARecordedStream(t *testing.T, w way) {
 	var out lines

@@ -1,0 +1,13 @@
+// Package edge is an edge's end of its links: to the sessions of this process it is the
+// directory and the instances that they ask, and everything that they ask goes to the
+// origin that owns the instance, and comes back, in order, over one link for each
+// instance (package link).
+//
+// Media does not go that way. A live stream is fed once, whatever the number of its
+// viewers, into a log of the edge's own, from which its players are served as at the
+// origin; what a client publishes here goes to the origin over a connection of its own;
+// a recorded file is read in pieces, of which some are kept.
+//
+// The package owns no name, no rule and no shared object, and decides nothing. When a link
+// is lost, its clients are told to connect again, as when a server shuts down.
+package edge

@@ -1,0 +1,140 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+const (
+	// maxQueued is how many bytes may wait for an origin that takes nothing.
+	maxQueued = 64 << 20
+	// dialTime is how long an origin may take to answer a connection.
+	dialTime = 10 * time.Second
+	// lingers is how long a link without clients stays.
+	lingers = 30 * time.Second
+	// trafficEvery is how often an origin hears what has gone over its clients'
+	// connections.
+	trafficEvery = time.Second
+)
+
+// Config of an edge. Origin, Key and Fanout are required.
+type Config struct {
+	Origin string // host:port of its RTMP
+	Key    []byte // that the origin has, too
+	Fanout *stream.Fanout
+	Log    *slog.Logger // nil: none
+}
+
+// Edge is the directory of an origin's instances. All methods may be called from any
+// goroutine.
+type Edge struct {
+	cfg  Config
+	log  *slog.Logger
+	name string // that this process has, as long as it lives
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	runs   sync.WaitGroup
+
+	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
+	links map[place]*uplink
+}
+
+// place is an instance.
+type place struct{ application, instance string }
+
+// New makes an edge. It connects to its origin when a client comes.
+func New(cfg Config) *Edge {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e
+}
+
+// Close ends all links. Sessions have ended before, or are told to.
+func (e *Edge) Close() {
+	e.cancel()
+	e.runs.Wait()
+}
+
+// Connect implements session.Directory.
+func (e *Edge) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	e.to(place{r.Application, r.Instance}).connect(r, peer, answer)
+}
+
+// to is the link to an instance, which is made if there is none.
+func (e *Edge) to(p place) *uplink {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if u := e.links[p]; u != nil {
+		return u
+	}
+	u := &uplink{e: e, place: p, clients: map[uint64]*remote{}, feeds: map[string]*feed{}, log: e.log.With("application", p.application, "instance", p.instance)}
+	e.links[p] = u
+	e.runs.Go(func() { u.run() })
+	return u
+}
+
+// drop forgets a link that has ended, or is about to.
+func (e *Edge) drop(u *uplink) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.links[u.place] == u {
+		delete(e.links, u.place)
+	}
+}
+
+// Links is how many instances the edge is linked to.
+func (e *Edge) Links() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.links)
+}
+
+// Players is how many play live streams here.
+func (e *Edge) Players() (n int) {
+	e.mu.Lock()
+	all := slices.Collect(maps.Values(e.links))
+	e.mu.Unlock()
+	for _, u := range all {
+		u.mu.Lock()
+		for _, f := range u.feeds {
+			n += f.stream.Players()
+		}
+		u.mu.Unlock()
+	}
+	return n
+}
+
+// dial opens a connection to the origin.
+func (e *Edge) dial(purpose link.Purpose, token string) (*link.Conn, error) {
+	ctx, cancel := context.WithTimeout(e.ctx, dialTime)
+	defer cancel()
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", e.cfg.Origin)
+	if err != nil {
+		return nil, err
+	}
+	return link.Dial(ctx, nc, e.cfg.Key, link.Hello{Purpose: purpose, Edge: e.name, Token: token})
+}
+
+// errClosed says that the edge ends.
+var errClosed = errors.New("the edge is shutting down")
+
+// unreachable is why nothing is had of an origin.
+func unreachable(err error) *session.Refusal {
+	return &session.Refusal{Code: session.RefusedNoAnswer, Reason: "the origin of this instance cannot be reached: try again", RetryAfter: time.Second, Cause: err}
+}

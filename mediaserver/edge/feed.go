@@ -1,0 +1,158 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// errLost says that the link has ended.
+var errLost = errors.New("the link to the origin is lost")
+
+// feed is a live stream of the origin's that has players here. It ends with the last of
+// them.
+type feed struct {
+	name   string
+	stream *stream.Stream
+	ctx    context.Context
+	stop   context.CancelFunc
+	tokens map[string]struct{} // of its players, by one of which it is fed; of the uplink's mu
+	known  func()              // what the origin has is known
+	ready  chan struct{}       // closed then
+}
+
+// feed is the stream of a name, with one player more; nil: the link has ended.
+func (u *uplink) feed(name, token string) *feed {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.err != nil {
+		return nil
+	}
+	f := u.feeds[name]
+	if f == nil {
+		f = &feed{name: name, stream: stream.New(name, u.e.cfg.Fanout, u.opts), tokens: map[string]struct{}{}, ready: make(chan struct{})}
+		f.known = sync.OnceFunc(func() { close(f.ready) })
+		f.ctx, f.stop = context.WithCancel(u.e.ctx)
+		u.feeds[name] = f
+		defer u.e.runs.Go(func() { u.fill(f) })
+	}
+	f.tokens[token] = struct{}{}
+	return f
+}
+
+// unfeed is one player less.
+func (u *uplink) unfeed(f *feed, token string) {
+	u.mu.Lock()
+	delete(f.tokens, token)
+	last := len(f.tokens) == 0
+	if last && u.feeds[f.name] == f {
+		delete(u.feeds, f.name)
+	}
+	u.mu.Unlock()
+	if last {
+		f.stop()
+	}
+}
+
+// token is that of one who plays.
+func (u *uplink) token(f *feed) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for token := range f.tokens {
+		return token
+	}
+	return ""
+}
+
+const (
+	// againAfter is how long it takes until a feed that was lost is asked for again, at
+	// first, and againAtMost when that has failed often.
+	againAfter  = 100 * time.Millisecond
+	againAtMost = 2 * time.Second
+)
+
+// fill has a stream fed until nobody plays it: again when the connection is lost.
+func (u *uplink) fill(f *feed) {
+	defer f.stop()
+	defer f.known()
+	for wait := time.Duration(0); ; {
+		select {
+		case <-time.After(wait):
+		case <-f.ctx.Done():
+			return
+		}
+		c, err := u.e.dial(link.Feed, u.token(f))
+		if err != nil {
+			wait = min(2*wait+againAfter, againAtMost)
+			continue
+		}
+		wait = againAfter
+		if err := f.take(c); err != nil && f.ctx.Err() == nil {
+			u.log.Warn("the feed of a stream has ended, and is asked for again", "stream", f.name, "err", err)
+		}
+	}
+}
+
+// take publishes what comes, until the connection or the feed ends.
+func (f *feed) take(c *link.Conn) error {
+	defer c.Close()
+	defer context.AfterFunc(f.ctx, c.Close)()
+	var p *stream.Publisher
+	defer func() {
+		if p != nil {
+			p.Close()
+		}
+	}()
+	for {
+		kind, b, err := c.ReadFrame()
+		if err != nil {
+			return err
+		}
+		var m rtmp.Message
+		var state link.StateBody
+		tookOver := false
+		switch kind {
+		case link.KindEnd:
+			if p != nil {
+				p.Close()
+				p = nil
+			}
+			continue
+		case link.KindState:
+			err = link.Unmarshal(b, &state)
+		case link.KindMessage:
+			m, tookOver, err = link.ParseMessage(b)
+		default:
+			err = link.ErrFrame
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case p == nil && m.Type == rtmp.TypeData:
+			f.stream.Send(m.Payload) // by the server: nobody publishes
+			continue
+		case p == nil && (state.Live || kind == link.KindMessage):
+			if p, err = f.stream.Publish(); err != nil {
+				return err
+			}
+		case tookOver:
+			p.Renew()
+		}
+		if kind == link.KindState {
+			if p != nil && state.Changed {
+				p.SetStored(state.Stream())
+			}
+			f.known()
+			continue
+		}
+		if err := p.Write(&m); err != nil {
+			return err
+		}
+	}
+}

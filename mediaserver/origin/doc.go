@@ -1,0 +1,11 @@
+// Package origin is an origin's end of its links: it puts what edges ask on behalf of their
+// clients to the instances of this process, as sessions do, and hands live streams and
+// recorded files over.
+//
+// To an instance, a client of an edge is one like any other: it has an address of its own,
+// is counted, called, told of shared objects, and kicked. When a link ends, its clients
+// have gone, and all that they were given is given back.
+//
+// The package decides nothing about clients and streams; it knows no edge by name, and
+// takes whoever has the key (package link).
+package origin

@@ -1,0 +1,172 @@
+package origin
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// feed sends a live stream to an edge until that closes the connection: publication after
+// publication, each from where a player would begin.
+func (o *Origin) feed(c *link.Conn, token string) error {
+	g := o.hold(token)
+	if g == nil {
+		return errGone
+	}
+	defer g.fed()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		defer cancel()
+		for { // the edge says nothing but that it lives
+			if _, _, err := c.ReadFrame(); err != nil {
+				return
+			}
+		}
+	}()
+	for ctx.Err() == nil {
+		if err := feedOne(ctx, c, g.live); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedOne sends one publication, and what new players get first whenever that changes.
+func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream) error {
+	r := s.NewRelay()
+	defer r.Close()
+	state, stored := link.StateBody{Live: s.Live()}, 0
+	for {
+		if all, now := s.StoredSince(stored); now != stored {
+			stored, state.Stored = now, link.FromStored(all)
+			state.Changed = true
+		}
+		if state.Changed || state.Live {
+			if err := c.WriteValue(link.KindState, state); err != nil {
+				return err
+			}
+			state = link.StateBody{}
+		}
+		m, err := r.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return c.WriteValue(link.KindEnd, link.ReasonBody{})
+		case errors.Is(err, stream.ErrLagged):
+			return nil // the edge goes on with the newest keyframe
+		case err != nil:
+			return err
+		case m.Type == 0:
+			state.Live = r.Began()
+			continue
+		}
+		head := link.MessageHead(&m, r.TookOver())
+		if err := c.WriteFrame(link.KindMessage, head[:], m.Payload); err != nil {
+			return err
+		}
+		if !r.Pending() {
+			if err := c.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// publish writes what an edge's client publishes, and ends the publication as the edge
+// says, or as one that is lost. The edge is answered when it has ended.
+func (o *Origin) publish(c *link.Conn, token string) error {
+	g := o.find(token)
+	if g == nil || g.publication == nil {
+		return errGone
+	}
+	how, err := o.written(c, g.publication)
+	if !o.ends(g) {
+		return err // its client has gone
+	}
+	g.to.drop(g)
+	ended := make(chan error, 1)
+	g.publication.Close(how, func(err error) { ended <- err })
+	if err != nil {
+		return err
+	}
+	var said link.ReasonBody
+	if err := <-ended; err != nil {
+		said.Reason = err.Error()
+	}
+	return c.WriteValue(link.KindEnd, said)
+}
+
+// written writes until the publication is to end.
+func (o *Origin) written(c *link.Conn, p session.Publication) (session.Ending, error) {
+	for {
+		kind, b, err := c.ReadFrame()
+		if err != nil {
+			return session.EndedLost, err
+		}
+		switch kind {
+		case link.KindMessage:
+			m, _, err := link.ParseMessage(b)
+			if err != nil {
+				return session.EndedLost, err
+			}
+			if err := p.Write(&m); err != nil {
+				return session.EndedLost, nil // the edge is told by what has happened, too
+			}
+		case link.KindClear:
+			said := link.ClearedBody{Cleared: p.Clear(string(b))}
+			if err := c.WriteValue(link.KindClear, said); err != nil {
+				return session.EndedLost, err
+			}
+		case link.KindEnd:
+			if string(b) == link.EndAsked {
+				return session.EndedAsked, nil
+			}
+			return session.EndedLost, nil
+		default:
+			return session.EndedLost, fmt.Errorf("%w: %q while a stream is published", link.ErrFrame, kind)
+		}
+	}
+}
+
+// maxPiece is how much of a file is sent at once.
+const maxPiece = 1 << 20
+
+// read sends pieces of a file as they are asked for: 64 bits of where, 32 of how many bytes.
+// What is sent is shorter at the file's end, and empty where it cannot be read.
+func (o *Origin) read(c *link.Conn, token string) error {
+	g := o.find(token)
+	if g == nil || g.file == nil {
+		return errGone
+	}
+	const askSize = 12
+	buf := make([]byte, 0, 64<<10)
+	for {
+		kind, b, err := c.ReadFrame()
+		if err != nil {
+			return err
+		}
+		if kind != link.KindAsk || len(b) != askSize {
+			return fmt.Errorf("%w: %q for a place of a file", link.ErrFrame, kind)
+		}
+		at, size := int64(binary.BigEndian.Uint64(b)), int(binary.BigEndian.Uint32(b[8:]))
+		if at < 0 || size > maxPiece {
+			return fmt.Errorf("%w: %d bytes at %d", link.ErrFrame, size, at)
+		}
+		if cap(buf) < size {
+			buf = make([]byte, 0, size)
+		}
+		n, _ := g.file.readAt(buf[:size], at) // what is not there is not sent
+		if err := c.WriteFrame(link.KindPiece, buf[:n]); err != nil {
+			return err
+		}
+		if err := c.Flush(); err != nil {
+			return err
+		}
+	}
+}
