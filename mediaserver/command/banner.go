@@ -17,6 +17,9 @@ import (
 func banner(w io.Writer, s *server.Server, version string) {
 	rtmp := "rtmp://" + dialable(s.RTMPAddr())
 	fmt.Fprintf(w, "Flashpod %s is ready.\n", version)
+	if of := s.EdgeOf(); of != "" {
+		fmt.Fprintf(w, "\n  %s/APPLICATION/INSTANCE\n    edge of     rtmp://%s\n", rtmp, of)
+	}
 	for _, one := range s.Served() {
 		url := rtmp + "/" + one.Path()
 		// The key itself is never printed: in a pod this output is a log.
@@ -65,8 +68,9 @@ func banner(w io.Writer, s *server.Server, version string) {
 		fmt.Fprintf(w, "\n  %s/%s[/INSTANCE]\n    folder      %s\n    script      %s\n", rtmp, a.Name, a.Folder, script)
 	}
 	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
-	// As keys, its tokens are never printed.
-	fmt.Fprintf(w, "  http://%s%s  the console; its token: cat '%s'\n", dialable(s.HTTPAddr()), console.Path, s.ConsoleToken(console.Admin))
+	if token := s.ConsoleToken(console.Admin); token != "" { // as keys, never printed
+		fmt.Fprintf(w, "  http://%s%s  the console; its token: cat '%s'\n", dialable(s.HTTPAddr()), console.Path, token)
+	}
 	if a := s.WebAddr(); a != nil {
 		fmt.Fprintf(w, "  ws://%s%s  RTMP for web pages\n", dialable(a), public.RTMPPath)
 		if a := s.RTMPSAddr(); a != nil {
@@ -75,6 +79,9 @@ func banner(w io.Writer, s *server.Server, version string) {
 		if u := s.WebRTCAddr(); u != nil {
 			fmt.Fprintf(w, "  http://%s%s, %s  WebRTC, by UDP port %s\n", dialable(a), public.WHIPPath, public.WHEPPath, u)
 		}
+	}
+	if s.TakesLinks() {
+		fmt.Fprintf(w, "  %s  edges that have the key of --link-key-file\n", rtmp)
 	}
 	if a := s.DebugAddr(); a != nil {
 		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)
@@ -103,6 +110,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	}
 	if a := s.DebugAddr(); a != nil {
 		args = append(args, "debug", a.String())
+	}
+	if of := s.EdgeOf(); of != "" {
+		args = append(args, "edgeOf", of)
 	}
 	log.Info("ready", args...)
 }

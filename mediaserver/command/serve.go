@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,6 +69,10 @@ loaded. A manifest (-f) of an application says which instances of it there are, 
 for whom. A script reaches nothing over the network but --script-hosts. What it uses
 that is not here, flashpod script check says.
 
+A server with --link-key-file lets edges link to its RTMP port, which show that they
+have the same key. An edge (--edge-of) serves the origin's instances to clients of its
+own: it asks the origin for everything, and serves media itself. It needs no manifest.
+
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
 taken, ends it with exit code 1 before anything is served. The last line on
@@ -80,6 +87,10 @@ const serveExample = `  # one instance from a file, recordings below ./data
   # the applications folder of an old server
   flashpod serve --applications /opt/fms/applications --script-library /opt/fms/scriptlib
 
+  # an origin, and an edge of it on another machine, which has a copy of the key
+  flashpod serve -f lobby.yaml --data data --rtmp-address :1935 --link-key-file link.key
+  flashpod serve --edge-of rtmp://origin.example.com --link-key-file link.key --rtmp-address :1935
+
   # then, with ffmpeg
   ffmpeg -re -i film.mp4 -c copy -f flv 'rtmp://127.0.0.1:1935/chatRoom/lobby/film?key=KEY'
   ffplay rtmp://127.0.0.1:1935/chatRoom/lobby/film`
@@ -88,6 +99,7 @@ const serveExample = `  # one instance from a file, recordings below ./data
 type serving struct {
 	files               []string
 	rtmpe               bool
+	edgeOf              string
 	cfg                 server.Config
 	logLevel, logFormat string
 }
@@ -131,6 +143,8 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.WebRTCAddress, "webrtc-address", "", "UDP port of WebRTC (WHIP and WHEP at --web-address), such as 0.0.0.0:8088; off: nowhere (default: that of --web-address, where there is one)")
 	f.StringVar(&s.cfg.WebRTCAdvertise, "webrtc-advertise-file", "", "file with the addresses or names under which clients reach --webrtc-address, one a line, each with a port where it is another; read for each of them (default: those of this machine)")
 	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use all at --web-address beside those from this server's addresses and those of a manifest's spec.web, such as https://example.org, or * for all; may be repeated")
+	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server at rtmp://HOST[:PORT]: serve its instances, and none of one's own, with its --link-key-file")
+	f.StringVar(&s.cfg.LinkKeyFile, "link-key-file", "", "key that an origin and its edges have in common; edges may link to a server that has one, which makes it where it is missing")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")
 	f.StringVar(&s.cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")
 	f.IntVar(&s.cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open, less those of HTTP)")
@@ -141,7 +155,13 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 }
 
 func (s *serving) run(cmd *cobra.Command) error {
+	if s.edgeOf != "" {
+		if err := s.beEdge(); err != nil {
+			return usage(err)
+		}
+	}
 	switch {
+	case s.edgeOf != "":
 	case len(s.files) == 0 && s.cfg.Applications == "":
 		return usage(errors.New("nothing to serve: name manifests with -f, or a folder of applications with --applications"))
 	case s.cfg.Data == "" && s.cfg.Applications == "":
@@ -155,7 +175,7 @@ func (s *serving) run(cmd *cobra.Command) error {
 	defer lines.Close(lastLines)
 	log := slog.New(lines.Handler())
 	var docs []v1alpha1.AppInstance
-	if len(s.files) > 0 || s.cfg.Applications == "" {
+	if s.edgeOf == "" && (len(s.files) > 0 || s.cfg.Applications == "") {
 		if docs, err = loadManifests(s.files, log); err != nil {
 			return err
 		}
@@ -182,6 +202,22 @@ func (s *serving) run(cmd *cobra.Command) error {
 		banner(cmd.OutOrStdout(), srv, s.cfg.Version)
 	}
 	return srv.Run(cmd.Context())
+}
+
+// beEdge says whose edge the server is to be.
+func (s *serving) beEdge() error {
+	if len(s.files) > 0 || s.cfg.Applications != "" || s.cfg.Data != "" {
+		return errors.New("an edge serves what its origin does, and keeps nothing: leave out -f, --applications and --data beside --edge-of")
+	}
+	u, err := url.Parse(s.edgeOf)
+	if err != nil || u.Scheme != "rtmp" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return fmt.Errorf("--edge-of %q: it is where the origin has RTMP, such as rtmp://192.0.2.1:1935", s.edgeOf)
+	}
+	s.cfg.EdgeOf = u.Host
+	if u.Port() == "" {
+		s.cfg.EdgeOf = net.JoinHostPort(u.Hostname(), "1935")
+	}
+	return nil
 }
 
 // defaultWeb is where the web is served for manifests that ask for it.

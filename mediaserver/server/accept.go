@@ -95,6 +95,10 @@ const tellFloodEvery = 10 * time.Second
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.goes(nc)
+	if s.origin != nil && isLink(nc) {
+		s.serveLink(nc)
+		return
+	}
 	s.converse(nc, "", s.socketPolicy(nc))
 }
 
@@ -152,11 +156,20 @@ func (s *Server) drain() {
 	for _, d := range s.onDemand {
 		d.stop() // who comes now starts nothing
 	}
+	const reason = "The server is shutting down."
 	for _, i := range s.all() {
-		i.Shutdown("The server is shutting down.")
+		i.Shutdown(reason)
 	}
+	s.tellSessions(reason)
 	gone := make(chan struct{})
-	go func() { s.sessions.Wait(); close(gone) }()
+	go func() {
+		if s.origin != nil {
+			s.origin.Wait() // for clients of edges
+			s.origin.Close()
+		}
+		s.sessions.Wait()
+		close(gone)
+	}()
 	select {
 	case <-gone:
 	case <-timeout.C:
@@ -185,5 +198,8 @@ func (s *Server) cutOff(since time.Time) {
 	s.log.Warn("clients that did not go are cut off", "clients", len(left), "after", time.Since(since).Round(time.Millisecond))
 	for _, one := range left {
 		one.Close()
+	}
+	if s.origin != nil {
+		s.origin.Close()
 	}
 }

@@ -23,15 +23,20 @@ func (s *Server) consoleTokens() (folder string, own bool) {
 	switch {
 	case s.cfg.ConsoleTokens != "":
 		return s.cfg.ConsoleTokens, false
+	case s.cfg.Data == "": // an edge keeps nothing
+		return "", false
 	case s.cfg.Applications != "" && sameFile(s.cfg.Applications, s.cfg.Data):
 		return filepath.Join(s.cfg.Data, ".console"), true
 	}
 	return filepath.Join(s.cfg.Data, "console"), true
 }
 
-// ConsoleToken is the file with the token of a role of the console.
+// ConsoleToken is the file with the token of a role of the console; "": nobody has one.
 func (s *Server) ConsoleToken(role console.Role) string {
 	folder, _ := s.consoleTokens()
+	if folder == "" {
+		return ""
+	}
 	return filepath.Join(folder, string(role))
 }
 

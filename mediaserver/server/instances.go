@@ -192,6 +192,10 @@ func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer fun
 		answer(session.ConnectAnswer{Refusal: why})
 		return
 	}
+	if s.edge != nil {
+		s.edge.Connect(r, peer, answer)
+		return
+	}
 	byName, ok := s.instances[r.Application]
 	if !ok && s.onDemand[r.Application] == nil {
 		answer(session.ConnectAnswer{Refusal: refused(session.RefusedNoApplication)})

@@ -17,8 +17,10 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/applications"
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/origin"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/probe"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -47,6 +49,11 @@ type Config struct {
 	// missing until then. Empty: nowhere.
 	RTMPSAddress            string
 	TLSCertFile, TLSKeyFile string
+
+	// EdgeOf is the host:port of the RTMP of an origin, whose instances this server serves
+	// as an edge, and none of its own; empty: it is no edge. LinkKeyFile has the key that
+	// both show; without EdgeOf it has edges let in, and is made where it is missing.
+	EdgeOf, LinkKeyFile string
 
 	// DebugAddress is where developers ask how it is; it is to be a loopback
 	// address. Empty: nowhere.
@@ -140,6 +147,9 @@ type Server struct {
 	giveUp context.CancelFunc
 	unlock func() error
 
+	origin *origin.Origin // nil: no edge may link to this server
+	edge   *edge.Edge     // nil: it is none
+
 	rtmp, rtmps net.Listener // rtmps, of TLS, is nil when it is not wanted
 	cert        *certificate // of rtmps
 	tls         *tls.Config  // of rtmps
@@ -220,9 +230,12 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	if cfg.Data == "" {
 		cfg.Data = cfg.Applications
 	}
-	unlock, err := lockData(cfg.Data)
-	if err != nil {
-		return nil, err
+	unlock := func() error { return nil }
+	if cfg.EdgeOf == "" { // an edge keeps nothing
+		var err error
+		if unlock, err = lockData(cfg.Data); err != nil {
+			return nil, err
+		}
 	}
 	s := &Server{
 		cfg:        cfg,
@@ -252,7 +265,10 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	s.sittings = newSittings(cfg.Budgets.Viewers, docs, cfg.viewerIdle)
 	s.disks, s.giveUp = context.WithCancel(context.Background())
 	s.cut, s.cutOpening = context.WithCancel(context.Background())
-	err = s.readApplications()
+	err := s.beginLinks()
+	if err == nil {
+		err = s.readApplications()
+	}
 	for i := range docs {
 		if err == nil {
 			err = s.add(&docs[i], docs)
@@ -394,6 +410,7 @@ func (s *Server) close(ctx context.Context) {
 	for _, p := range s.programs {
 		p.close()
 	}
+	s.endLinks()
 	s.folders.Close()
 	s.fanout.Close()
 	if err := s.unlock(); err != nil {
