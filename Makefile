@@ -207,12 +207,12 @@ test-e2e: ## test the whole path on a real one-node cluster (as root)
 		echo "left out: test-e2e, because the one-node cluster needs root: it has namespaces, mounts and control groups of its own" | tee -a $(LEFT_OUT); \
 		exit 0; \
 	fi; \
-	hack/tools/packages.sh clients; \
+	hack/tools/packages.sh clients browser; \
 	$(CLUSTER) with $(MAKE) run-e2e
 
 # Tests of the cluster that are about the media server in it; the others are about the operator, and are not run again when
 # nothing of it has changed.
-IN_PODS := ^(TestPublishWithTheKeyAndPlay|TestRecordingOutlivesPodAndInstance|TestRTMPSWithACertificateFromASecret|TestKeyIsRotated|TestScript|TestWebByTheService|TestWebByTheIngress)$$
+IN_PODS := ^(TestPublishWithTheKeyAndPlay|TestRecordingOutlivesPodAndInstance|TestRTMPSWithACertificateFromASecret|TestKeyIsRotated|TestScript|TestWebByTheService|TestWebByTheIngress|TestWebByHTTPS|TestConsoleByPortForward|TestWholeByTheIngress)$$
 # The tests run inside the cluster's network, where Services and LoadBalancer addresses are reached.
 .PHONY: run-e2e
 run-e2e: deploy

@@ -206,6 +206,11 @@ func (w *world) certificate(secret, host string) (cert, key []byte) {
 	return cert, key
 }
 
+// servicePort is where a port of a Service is reached, by its name.
+func (w *world) servicePort(service, port string) string {
+	return w.kubectl("get", "service", service, "-o", fmt.Sprintf(`jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name==%q)].port}`, port))
+}
+
 // An instance with a host name is watched through its Ingress, which nginx serves as an
 // Ingress controller would: there is none on this cluster.
 func TestWebByTheIngress(t *testing.T) {
@@ -225,9 +230,7 @@ func TestWebByTheIngress(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.kubectl("get", "ingress", "stage", "-o", "json")), in); err != nil {
 		t.Fatal(err)
 	}
-	c := playIngress(t, in, func(service, port string) string {
-		return w.kubectl("get", "service", service, "-o", fmt.Sprintf(`jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name==%q)].port}`, port))
-	}, func(secret string) (_, _ []byte) {
+	c := playIngress(t, in, w.servicePort, func(secret string) (_, _ []byte) {
 		if secret != "live-tls" {
 			t.Errorf("the certificate is that of %q", secret)
 		}

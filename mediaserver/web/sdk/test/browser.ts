@@ -60,8 +60,8 @@ export interface Pages {
   close(): Promise<void>;
 }
 
-/** Starts Chromium, with arguments of one's own, and a server of pages. */
-export async function pages(args: string[] = []): Promise<Pages> {
+/** Starts Chromium, with arguments of one's own and a rule more for resolving names, and a server of pages. */
+export async function pages(args: string[] = [], rule = ""): Promise<Pages> {
   const script = readFileSync(join(process.env.SDK!, "flashpod.js"));
   const http = createServer((request, response) => {
     response.setHeader("Content-Type", request.url === "/flashpod.js" ? "text/javascript" : "text/html");
@@ -72,7 +72,7 @@ export async function pages(args: string[] = []): Promise<Pages> {
   const insecure = origin.replace("127.0.0.1", "insecure.test");
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--host-resolver-rules=MAP insecure.test 127.0.0.1", ...args],
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--host-resolver-rules=MAP insecure.test 127.0.0.1${rule && `,${rule}`}`, ...args],
   });
   const errors: string[] = [];
   return {

@@ -14,23 +14,19 @@ export interface Room {
   path: string;
   /** What a publisher's name ends with: "" or "?key=…". */
   key: string;
+  /** In which the watch page plays there. */
+  ways: string[];
+  console: {
+    /** http://host:port of the control port. */
+    url: string;
+    token: string;
+  };
 }
 
 /** The script of the room: the chat room of the samples, which lets those watch who have no name, and those publish who have one. */
-export const script =
-  readFileSync(join(process.env.ROOT!, "config/samples/applications/chatRoom/main.asc"), "utf8") +
-  `
-var named = application.onConnect;
-application.onConnect = function(client, name) {
-	if (name == null) {
-		client.writeAccess = "";
-		return true;
-	}
-	named.call(this, client, name);
-	client.writeAccess = "cam"; // streams of that name
-};
-application.onPlay = function(request) { return request.name == "cam"; };
-`;
+export const script = ["config/samples/applications/chatRoom/main.asc", "mediaserver/web/sdk/test/whole.asc"]
+  .map((file) => readFileSync(join(process.env.ROOT!, file), "utf8"))
+  .join("\n");
 
 declare global {
   var nc: sdk.NetConnection;
@@ -168,5 +164,25 @@ export async function seekFile(all: Pages, room: Room, name: string): Promise<vo
       await until(`${at} s`, () => !video.seeking && Math.abs((look(video) ?? Infinity) / 10 - at) < 0.5);
     }
   }, `${room.web}/${room.path}/${name}.mp4`);
+  await page.close();
+}
+
+/** The console sees the stream, both who chat, and the wall as it changes. */
+export async function consoleSees(all: Pages, room: Room, name: string, said: string, next: () => Promise<string>): Promise<void> {
+  const page = await all.browser.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(`${room.console.url}/-/console/#token=${room.console.token}`);
+  const sees = (where: string, text: string) => page.locator(where).filter({ hasText: text }).first().waitFor();
+  const go = (hash: string) => page.evaluate((hash) => (location.hash = hash), hash);
+  await sees(".condition", "Ready");
+  await go(`#/${room.path}`);
+  await sees(".stream h2", name);
+  await sees(".facts > div", "H.264, 320 × 240");
+  await go(`#/${room.path}/clients`);
+  await sees("tr", `publishes ${name}`);
+  await go(`#/${room.path}/objects`);
+  await page.getByRole("link", { name: "wall" }).click();
+  await sees(".slots tr", said);
+  await sees(".slots tr", await next());
   await page.close();
 }
