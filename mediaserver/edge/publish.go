@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,7 @@ func (p *publication) happens(b *link.HappenedBody) {
 // read reads what the origin says on the publication's connection, to its end.
 func (p *publication) read() {
 	defer close(p.done)
+	defer context.AfterFunc(p.c.u.e.ctx, p.conn.Close)()
 	defer p.conn.Close()
 	defer p.c.over(p.q)
 	for {

@@ -147,20 +147,11 @@ func (h *Handler) cuts(s *stream.Stream) bool {
 
 // refuse answers with why.
 func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusServiceUnavailable
-	var no *outlet.Refusal
-	switch {
-	case errors.As(err, &no):
-		status = no.Status
-	case errors.Is(err, outlet.ErrNotFound), errors.Is(err, errGone):
-		status = http.StatusNotFound
-	case errors.Is(err, fmp4.ErrCodec), errors.Is(err, fmp4.ErrConfig), errors.Is(err, errNothing):
-		status = http.StatusUnsupportedMediaType
-	case errors.Is(err, context.Canceled):
-		return // nobody listens
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, err.Error(), status)
+	outlet.Answer(w, err, outlet.ErrNotFound.Error(),
+		outlet.Status{Err: errGone, Status: http.StatusNotFound},
+		outlet.Status{Err: fmp4.ErrCodec, Status: http.StatusUnsupportedMediaType},
+		outlet.Status{Err: fmp4.ErrConfig, Status: http.StatusUnsupportedMediaType},
+		outlet.Status{Err: errNothing, Status: http.StatusUnsupportedMediaType})
 }
 
 // of is what a stream is cut by, from now on if it is not yet.

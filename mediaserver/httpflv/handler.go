@@ -1,7 +1,6 @@
 package httpflv
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -167,17 +166,5 @@ func headers(head http.Header) {
 
 // refuse answers with why.
 func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusServiceUnavailable
-	reason := err.Error()
-	var no *outlet.Refusal
-	switch {
-	case errors.As(err, &no):
-		status = no.Status
-	case errors.Is(err, outlet.ErrNotFound):
-		status, reason = http.StatusNotFound, "nobody publishes a stream of this name, and there is no recording of it: ask again when it is published"
-	case errors.Is(err, context.Canceled):
-		return // nobody listens
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, reason, status)
+	outlet.Answer(w, err, "nobody publishes a stream of this name, and there is no recording of it: ask again when it is published")
 }

@@ -109,23 +109,7 @@ var errNothing = errors.New("it cannot be MP4")
 
 // refuse answers with why.
 func refuse(w http.ResponseWriter, err error) {
-	status, reason := http.StatusServiceUnavailable, err.Error()
-	var no *outlet.Refusal
-	switch {
-	case errors.As(err, &no):
-		status = no.Status
-	case errors.Is(err, outlet.ErrNotFound):
-		status, reason = http.StatusNotFound, "there is no recording of this name: what is live has the same path with .flv, or /index.m3u8 behind the name"
-	case errors.Is(err, errNothing):
-		status = http.StatusUnsupportedMediaType
-	case errors.Is(err, media.ErrInvalid):
-		status = http.StatusUnprocessableEntity
-	case errors.Is(err, context.Canceled):
-		return // nobody listens
-	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "10")
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, reason, status)
+	outlet.Answer(w, err, "there is no recording of this name: what is live has the same path with .flv, or /index.m3u8 behind the name",
+		outlet.Status{Err: errNothing, Status: http.StatusUnsupportedMediaType},
+		outlet.Status{Err: media.ErrInvalid, Status: http.StatusUnprocessableEntity})
 }

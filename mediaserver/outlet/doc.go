@@ -4,5 +4,5 @@
 //
 // A way out is a package of its own (hls, httpflv): a request in, bytes out of a
 // stream's log or of a file. Which streams there are, who may see them, and how many may,
-// is decided by whoever serves them. The package itself serves nothing.
+// is decided by whoever serves them. The package itself serves no stream.
 package outlet

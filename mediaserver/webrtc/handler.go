@@ -297,16 +297,5 @@ func newID() string {
 
 // refuse answers with why.
 func refuse(w http.ResponseWriter, err error) {
-	status, reason := http.StatusServiceUnavailable, err.Error()
-	var no *outlet.Refusal
-	switch {
-	case errors.As(err, &no):
-		status = no.Status
-	case errors.Is(err, outlet.ErrNotFound):
-		status, reason = http.StatusNotFound, "nobody publishes a stream of this name: ask again when it is published"
-	case errors.Is(err, context.Canceled):
-		return // nobody listens
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, reason, status)
+	outlet.Answer(w, err, "nobody publishes a stream of this name: ask again when it is published")
 }

@@ -1,0 +1,41 @@
+package outlet
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Answer tells a viewer why it gets nothing: what a *Refusal says, notFound where there is
+// no such stream, the status of the first error of of that err is, and 503 for any other. A
+// viewer that has gone is told nothing.
+func Answer(w http.ResponseWriter, err error, notFound string, of ...Status) {
+	status, reason := http.StatusServiceUnavailable, err.Error()
+	var no *Refusal
+	switch {
+	case errors.As(err, &no):
+		status = no.Status
+	case errors.Is(err, ErrNotFound):
+		status, reason = http.StatusNotFound, notFound
+	case errors.Is(err, context.Canceled):
+		return
+	default:
+		for _, one := range of {
+			if errors.Is(err, one.Err) {
+				status = one.Status
+				break
+			}
+		}
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "10")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, reason, status)
+}
+
+// Status is that of HTTP for an error.
+type Status struct {
+	Err    error
+	Status int
+}
