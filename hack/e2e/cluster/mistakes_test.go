@@ -210,7 +210,8 @@ func TestWritesAreFew(t *testing.T) {
 	watch := run(t, "kubectl", "--namespace", w.ns, "get", "appinstance", "web", "--watch", "--output-watch-events", "-o", "json")
 	w.ready("web", patience)
 	made := w.writes()
-	if n := sum(made) - sum(before); n > 10 {
+	// Eight objects and the status twice; one more may be that of a status in between.
+	if n := sum(made) - sum(before); n > 11 {
 		t.Errorf("%d writes to make an instance: %v", n, difference(made, before))
 	} else {
 		t.Logf("%d writes to make an instance: %v", n, difference(made, before))
