@@ -38,7 +38,9 @@ func (c consoleSource) Detail(ctx context.Context, application, name string) (d 
 	for _, s := range streams {
 		if live := i.Live(s.Name); live != nil && s.Live {
 			names = append(names, s.Name)
-			d.Streams = append(d.Streams, describe(s.Name, c.s.probe.Stream(ctx, live)))
+			is := describe(s.Name, c.s.probe.Stream(ctx, live))
+			is.Viewers = s.Players // those by HTTP, too
+			d.Streams = append(d.Streams, is)
 		}
 	}
 	for _, one := range clients {
@@ -46,8 +48,12 @@ func (c consoleSource) Detail(ctx context.Context, application, name string) (d 
 		if one.RoundTrip == 0 { // who sends all the time is not asked otherwise
 			unmeasured = append(unmeasured, one.ID)
 		}
+		does := ""
+		if one.Stream != "" {
+			does = "watches " + one.Stream + " by " + one.Way
+		}
 		d.Clients = append(d.Clients, console.Client{
-			ID: one.ID, Address: one.Address, Agent: one.Agent, Since: one.Since.UnixMilli(), Ping: milliseconds(one.RoundTrip),
+			Does: does, ID: one.ID, Address: one.Address, Agent: one.Agent, Since: one.Since.UnixMilli(), Ping: milliseconds(one.RoundTrip),
 			Totals: console.Totals{In: one.BytesIn, Out: one.BytesOut},
 		})
 	}
@@ -93,7 +99,9 @@ func tellUses(d *console.Detail, uses instance.Uses) {
 	for n := range d.Clients {
 		one := &d.Clients[n]
 		does := []string{list("publishes", publishes[one.ID]), list("plays", uses.Plays[one.ID])}
-		one.Does = strings.Join(slices.DeleteFunc(does, func(s string) bool { return s == "" }), "; ")
+		if all := slices.DeleteFunc(does, func(s string) bool { return s == "" }); len(all) > 0 {
+			one.Does = strings.Join(all, "; ")
+		}
 	}
 }
 
@@ -143,7 +151,7 @@ func slotJSON(raw []byte) (text json.RawMessage, ok bool) {
 // describe is a live stream as the console shows it.
 func describe(name string, s probe.Stream) console.Stream {
 	is := console.Stream{
-		Name: name, Since: unixMilli(s.Since), Keyframes: s.Keyframes.Seconds(), Viewers: s.Players,
+		Name: name, Since: unixMilli(s.Since), Keyframes: s.Keyframes.Seconds(),
 		Bytes: s.Bytes, Frames: s.Pictures, Newest: time.Duration(s.Newest) * time.Millisecond, Arrived: s.Arrived,
 	}
 	if v := s.Video; v != nil {

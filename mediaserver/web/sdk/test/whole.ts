@@ -178,8 +178,11 @@ export async function consoleSees(all: Pages, room: Room, name: string, said: st
   await go(`#/${room.path}`);
   await sees(".stream h2", name);
   await sees(".facts > div", "H.264, 320 × 240");
+  await page.getByRole("button", { name: `Watch ${name}` }).click();
+  await sees(".facts > div", "Viewers1"); // by HLS
   await go(`#/${room.path}/clients`);
   await sees("tr", `publishes ${name}`);
+  await sees("tr", `watches ${name} by hls`);
   await go(`#/${room.path}/objects`);
   await page.getByRole("link", { name: "wall" }).click();
   await sees(".slots tr", said);
