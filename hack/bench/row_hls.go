@@ -106,8 +106,9 @@ type hlsViewer struct {
 	got    *atomic.Int64
 }
 
-// hintPattern finds what comes next in a playlist: the number of its segment, and its own.
-var hintPattern = regexp.MustCompile(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="(v0-(\d+)\.(\d+)\.m4s)"`)
+// hintPattern finds what comes next in a playlist: the number of its segment, its own, and
+// what the server knows the viewer by.
+var hintPattern = regexp.MustCompile(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="(v0-(\d+)\.(\d+)\.m4s(?:\?([^"]*))?)"`)
 
 // watch plays until it is told to stop.
 func (v *hlsViewer) watch(ready chan<- struct{}, stop <-chan struct{}) error {
@@ -118,7 +119,7 @@ func (v *hlsViewer) watch(ready chan<- struct{}, stop <-chan struct{}) error {
 		if hint == nil {
 			return fmt.Errorf("a playlist says nothing of what comes: %.300s", text)
 		}
-		if text, err = v.get(fmt.Sprintf("v0.m3u8?_HLS_msn=%s&_HLS_part=%s", hint[2], hint[3])); err != nil {
+		if text, err = v.get(fmt.Sprintf("v0.m3u8?%s&_HLS_msn=%s&_HLS_part=%s", hint[4], hint[2], hint[3])); err != nil {
 			break
 		}
 		if _, err = v.get(hint[1]); err != nil {
