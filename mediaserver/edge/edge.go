@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -21,7 +22,9 @@ const (
 	maxQueued = 64 << 20
 	// dialTime is how long an origin may take to answer a connection.
 	dialTime = 10 * time.Second
-	// lingers is how long a link without clients stays.
+	// maxLinks is how many instances an edge is linked to at once.
+	maxLinks = 4096
+	// lingers is how long a link without clients stays that had some.
 	lingers = 30 * time.Second
 	// trafficEvery is how often an origin hears what has gone over its clients'
 	// connections.
@@ -72,15 +75,24 @@ func (e *Edge) Close() {
 
 // Connect implements session.Directory.
 func (e *Edge) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
-	e.to(place{r.Application, r.Instance}).connect(r, peer, answer)
+	if u := e.to(place{r.Application, r.Instance}); u != nil {
+		u.connect(r, peer, answer)
+		return
+	}
+	answer(session.ConnectAnswer{Refusal: &session.Refusal{
+		Code: session.RefusedLimit, Reason: fmt.Sprintf("limit reached: this edge is linked to %d instances already", maxLinks),
+	}})
 }
 
-// to is the link to an instance, which is made if there is none.
+// to is the link to an instance, which is made if there is none; nil: there are too many.
 func (e *Edge) to(p place) *uplink {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if u := e.links[p]; u != nil {
 		return u
+	}
+	if len(e.links) >= maxLinks {
+		return nil
 	}
 	u := &uplink{e: e, place: p, clients: map[uint64]*remote{}, feeds: map[string]*feed{}, log: e.log.With("application", p.application, "instance", p.instance)}
 	e.links[p] = u

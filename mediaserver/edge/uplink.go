@@ -26,6 +26,7 @@ type uplink struct {
 	clients map[uint64]*remote
 	feeds   map[string]*feed // by the names of streams
 	empty   time.Time        // when the last client left
+	served  bool             // a client was let in
 	opts    stream.Options   // of the instance's streams
 }
 
@@ -162,7 +163,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 	}
 	u.mu.Unlock()
 	if errors.Is(err, errIdle) { // it has ended since it was looked up
-		u.e.to(u.place).connect(r, peer, answer)
+		u.e.Connect(r, peer, answer)
 		return
 	}
 	if err != nil {
@@ -178,6 +179,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 			out := session.ConnectAnswer{Refusal: a.Refusal.Session(), Scripted: a.Scripted, Pending: a.Pending, MaxMessageSize: a.MaxMessageSize, ID: a.ID}
 			if out.Refusal == nil {
 				u.mu.Lock()
+				u.served = true
 				u.opts = stream.Options{Latency: stream.Latency(a.Latency), GOPCache: a.GOPCache}
 				u.mu.Unlock()
 				out.Instance = c
@@ -194,10 +196,18 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 // forget lets go of a client that has left, or was not let in.
 func (u *uplink) forget(c *remote) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	delete(u.clients, c.n)
+	pipe, useless := u.pipe, false
 	if len(u.clients) == 0 {
 		u.empty = time.Now()
+		if useless = !u.served && u.err == nil && pipe != nil; useless {
+			u.err = errIdle // strangers ask for any name
+		}
+	}
+	u.mu.Unlock()
+	if useless {
+		u.e.drop(u)
+		pipe.End(errIdle)
 	}
 }
 

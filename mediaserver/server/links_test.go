@@ -68,6 +68,7 @@ func TestEdgeAnswersAsItsOrigin(t *testing.T) {
 	t.Parallel()
 	of, edges, _ := runLinked(t, 1, "{application: keyed, instance: one}")
 	connect(t, edges[0], "other/one").expect("_error NetConnection.Connect.InvalidApp", "close []", "end")
+	servertest.Eventually(t, "who asks for any name leaves no link", func() bool { return edges[0].edge.Links() == 0 })
 	c := connect(t, edges[0], "keyed/one").hello()
 	c.on(1, "publish", "a?key=wrong", "live")
 	c.expect("onStatus NetStream.Publish.BadName")
