@@ -120,11 +120,15 @@ func (p *publication) read() {
 			}
 			p.cleared <- said.Cleared
 		case link.KindEnd:
-			var said link.ReasonBody
-			if err := link.Unmarshal(b, &said); err != nil {
+			var said link.EndBody
+			switch err := link.Unmarshal(b, &said); {
+			case err != nil:
 				p.failed = err
-			} else if said.Reason != "" {
+			case said.Reason != "":
 				p.failed = errors.New(said.Reason)
+			}
+			if why := said.Taken.Session(); why != nil {
+				p.taken.Store(why)
 			}
 			return
 		}
@@ -137,10 +141,7 @@ func (p *publication) Write(m *rtmp.Message) error {
 	p.wrote.Store(time.Now().UnixNano())
 	select {
 	case <-p.done:
-		if why := p.taken.Load(); why != nil {
-			return why
-		}
-		return stream.ErrClosed
+		return p.over()
 	default:
 	}
 	head := link.MessageHead(m, false)
@@ -149,10 +150,26 @@ func (p *publication) Write(m *rtmp.Message) error {
 		err = p.conn.Flush()
 	}
 	if err != nil {
-		p.conn.Close()
-		return stream.ErrClosed
+		select {
+		case <-p.done: // the origin has said why
+		case <-time.After(lastWord):
+			p.conn.Close()
+			<-p.done
+		}
+		return p.over()
 	}
 	return nil
+}
+
+// lastWord is how long an origin that takes nothing may take to say why.
+const lastWord = time.Second
+
+// over is why nothing is published any more.
+func (p *publication) over() error {
+	if why := p.taken.Load(); why != nil {
+		return why
+	}
+	return stream.ErrClosed
 }
 
 // Clear implements session.Publication.

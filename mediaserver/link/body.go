@@ -227,6 +227,13 @@ type HappenedBody struct {
 	Refusal *Refusal `cbor:"2,keyasint,omitempty"`
 }
 
+// EndBody is how a publication has ended: Reason is why its recording is not whole, and
+// Taken that another has its name.
+type EndBody struct {
+	Reason string   `cbor:"1,keyasint,omitempty"`
+	Taken  *Refusal `cbor:"2,keyasint,omitempty"`
+}
+
 // BandwidthBody is in bytes a second; 0: any.
 type BandwidthBody struct {
 	ToClient int64 `cbor:"1,keyasint,omitempty"`

@@ -85,7 +85,7 @@ func (o *Origin) publish(c *link.Conn, token string) error {
 	if g == nil || g.publication == nil {
 		return errGone
 	}
-	how, err := o.written(c, g.publication)
+	how, taken, err := o.written(c, g.publication)
 	if !o.ends(g) {
 		return err // its client has gone
 	}
@@ -95,41 +95,42 @@ func (o *Origin) publish(c *link.Conn, token string) error {
 	if err != nil {
 		return err
 	}
-	var said link.ReasonBody
+	said := link.EndBody{Taken: link.FromRefusal(taken)}
 	if err := <-ended; err != nil {
 		said.Reason = err.Error()
 	}
 	return c.WriteValue(link.KindEnd, said)
 }
 
-// written writes until the publication is to end.
-func (o *Origin) written(c *link.Conn, p session.Publication) (session.Ending, error) {
+// written writes until the publication is to end, or another publisher has taken it over.
+func (o *Origin) written(c *link.Conn, p session.Publication) (how session.Ending, taken *session.Refusal, err error) {
 	for {
 		kind, b, err := c.ReadFrame()
 		if err != nil {
-			return session.EndedLost, err
+			return session.EndedLost, nil, err
 		}
 		switch kind {
 		case link.KindMessage:
 			m, _, err := link.ParseMessage(b)
 			if err != nil {
-				return session.EndedLost, err
+				return session.EndedLost, nil, err
 			}
 			if err := p.Write(&m); err != nil {
-				return session.EndedLost, nil // the edge is told by what has happened, too
+				_ = errors.As(err, &taken)
+				return session.EndedLost, taken, nil
 			}
 		case link.KindClear:
 			said := link.ClearedBody{Cleared: p.Clear(string(b))}
 			if err := c.WriteValue(link.KindClear, said); err != nil {
-				return session.EndedLost, err
+				return session.EndedLost, nil, err
 			}
 		case link.KindEnd:
 			if string(b) == link.EndAsked {
-				return session.EndedAsked, nil
+				return session.EndedAsked, nil, nil
 			}
-			return session.EndedLost, nil
+			return session.EndedLost, nil, nil
 		default:
-			return session.EndedLost, fmt.Errorf("%w: %q while a stream is published", link.ErrFrame, kind)
+			return session.EndedLost, nil, fmt.Errorf("%w: %q while a stream is published", link.ErrFrame, kind)
 		}
 	}
 }
