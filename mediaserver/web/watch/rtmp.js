@@ -35,7 +35,9 @@ export const byRTMP = {
     }, silence);
 
     nc.on("netStatus", (info) => {
-      if (info.code === "NetConnection.Connect.Closed") waits("The connection was lost.\nThis page connects again.");
+      if (info.code !== "NetConnection.Connect.Closed") return;
+      heard = 0; // what there is to wait for is found out anew
+      waits("The connection was lost.\nThis page connects again.");
     });
     ns.on("media", ({ kind }) => {
       if (kind === "data") return;
