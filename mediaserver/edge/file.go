@@ -23,7 +23,7 @@ const (
 )
 
 // file opens a recorded file of the origin's, beside the pipe, and answers.
-func (c *remote) file(a *link.PlayAnswer, out session.PlayAnswer, released func(), answer func(session.PlayAnswer)) error {
+func (c *remote) file(a *link.PlayAnswer, out session.PlayAnswer, released func(), answer func(session.PlayAnswer)) {
 	c.u.e.runs.Go(func() {
 		conn, err := c.u.e.dial(link.Read, a.Token)
 		var f media.File
@@ -46,7 +46,6 @@ func (c *remote) file(a *link.PlayAnswer, out session.PlayAnswer, released func(
 		}}
 		answer(out)
 	})
-	return nil
 }
 
 // open finds out what a file is.

@@ -32,7 +32,8 @@ func (c *remote) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
 		case out.Refusal != nil:
 			c.over(q)
 		case a.File != nil:
-			return c.file(&a, out, released, answer)
+			c.file(&a, out, released, answer)
+			return nil
 		default:
 			f := c.u.feed(a.Live, a.Token)
 			if f == nil {

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -13,7 +14,6 @@ type remote struct {
 	u    *uplink
 	n    uint64 // on the pipe
 	peer session.Peer
-	self session.Client
 	told updates
 
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
@@ -121,7 +121,7 @@ func (c *remote) handle(r link.Record) error {
 		}
 		c.peer.Shutdown(b.Reason)
 	default:
-		return unknown(r)
+		return fmt.Errorf("%w: record %d", link.ErrFrame, r.Kind)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ type uplink struct {
 	place place
 	log   *slog.Logger
 
-	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
+	mu      sync.Mutex // the pipe's may be taken, and nobody is called, while it is held
 	pipe    *link.Pipe // nil until the origin has answered
 	waiting []func()   // sends, until then
 	err     error      // why it has ended
@@ -131,19 +130,17 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 // maxTold is how many clients' traffic one record has.
 const maxTold = 1000
 
-// send sends a record behind all that was sent before; false: the link has ended.
-func (u *uplink) send(k link.Kind, client, id uint64, body any) bool {
+// send sends a record behind all that was sent before, unless the link has ended.
+func (u *uplink) send(k link.Kind, client, id uint64, body any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
 	case u.err != nil:
-		return false
 	case u.pipe == nil:
 		u.waiting = append(u.waiting, func() { u.pipe.Send(k, client, id, body) })
 	default:
 		u.pipe.Send(k, client, id, body)
 	}
-	return true
 }
 
 // connect asks whether a client is let in.
@@ -153,7 +150,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedBadRequest, Cause: err}})
 		return
 	}
-	c := &remote{u: u, peer: peer, self: r.Client, asked: map[uint64]*question{}}
+	c := &remote{u: u, peer: peer, asked: map[uint64]*question{}}
 	u.mu.Lock()
 	if err = u.err; err == nil {
 		u.number++
@@ -217,13 +214,7 @@ func (u *uplink) handle(r link.Record) error {
 	c := u.clients[r.Client]
 	u.mu.Unlock()
 	if c == nil {
-		return u.late(r)
+		return nil // it has left, and the origin has taken all back
 	}
 	return c.handle(r)
 }
-
-// late gives back what comes for a client that has left.
-func (u *uplink) late(link.Record) error { return nil } // the origin has taken all of it back
-
-// what a record is not.
-func unknown(r link.Record) error { return fmt.Errorf("%w: record %d", link.ErrFrame, r.Kind) }

@@ -53,18 +53,6 @@ func (c *client) grant(g *grant) string {
 	return token
 }
 
-func (c *client) has(g *grant) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, has := c.given[g]
-	return has
-}
-
-func (c *client) takeBack(g *grant) {
-	c.drop(g)
-	c.e.o.take(g)
-}
-
 // drop forgets what the client has no more.
 func (c *client) drop(g *grant) {
 	c.mu.Lock()

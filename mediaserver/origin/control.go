@@ -22,7 +22,6 @@ type edge struct {
 
 	mu      sync.Mutex // Origin.mu may be taken while it is held, and nobody is called
 	clients map[uint64]*client
-	over    bool
 }
 
 // control serves a pipe until it ends, and has its clients leave then.
@@ -31,7 +30,6 @@ func (o *Origin) control(c *link.Conn, h link.Hello) error {
 	o.log.Info("an edge is linked", "edge", e.name, "address", c.RemoteAddr())
 	err := e.pipe.Run(e.handle)
 	e.mu.Lock()
-	e.over = true
 	left := e.clients
 	e.clients = nil
 	e.mu.Unlock()
@@ -78,7 +76,6 @@ func (e *edge) connect(r link.Record) error {
 	e.mu.Lock()
 	_, twice := e.clients[r.Client]
 	switch {
-	case e.over:
 	case twice:
 		err = fmt.Errorf("%w: two clients have the number %d", link.ErrFrame, r.Client)
 	case len(e.clients) >= maxClients:
@@ -179,8 +176,9 @@ func (c *client) handle(r link.Record) error {
 		if err := r.Decode(&b); err != nil {
 			return err
 		}
-		if g := c.e.o.find(b.Token); g != nil && c.has(g) {
-			c.takeBack(g)
+		if g := c.e.o.find(b.Token); g != nil && g.to == c {
+			c.drop(g)
+			c.e.o.take(g)
 		}
 	case link.Length:
 		var b link.LengthBody
