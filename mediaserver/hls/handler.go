@@ -100,9 +100,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "playlists and segments are read only", http.StatusMethodNotAllowed)
+	if outlet.ReadOnly(w, r, "playlists and segments") {
 		return
 	}
 	f, _ := parseFile(base)

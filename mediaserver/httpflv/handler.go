@@ -112,9 +112,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "streams are read only", http.StatusMethodNotAllowed)
+	if outlet.ReadOnly(w, r, "streams") {
 		return
 	}
 	if err := h.serve(w, r, name); err != nil {

@@ -34,6 +34,17 @@ func Answer(w http.ResponseWriter, err error, notFound string, of ...Status) {
 	http.Error(w, reason, status)
 }
 
+// ReadOnly refuses a request that would do more than read what there is, and says whether
+// it was one.
+func ReadOnly(w http.ResponseWriter, r *http.Request, what string) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return false
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, what+" are read only", http.StatusMethodNotAllowed)
+	return true
+}
+
 // Status is that of HTTP for an error.
 type Status struct {
 	Err    error
