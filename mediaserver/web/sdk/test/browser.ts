@@ -24,7 +24,7 @@ globalThis.look = (picture) => {
   return bars.every(Boolean) ? tenths : undefined;
 };
 globalThis.until = async (what, test) => {
-  for (const end = performance.now() + 30_000; performance.now() < end; await new Promise((r) => setTimeout(r, 20))) {
+  for (const end = performance.now() + 120_000; performance.now() < end; await new Promise((r) => setTimeout(r, 20))) {
     const found = await test();
     if (found !== undefined && found !== false) return found;
   }
@@ -81,7 +81,7 @@ export async function pages(args: string[] = [], rule = ""): Promise<Pages> {
     browser,
     open: async (at = origin) => {
       const page = await browser.newPage();
-      page.setDefaultTimeout(60_000);
+      page.setDefaultTimeout(120_000);
       page.on("pageerror", (e) => errors.push(e.stack ?? String(e)));
       page.on("console", (m) => m.type() === "error" && !m.text().includes("favicon") && errors.push(m.text()));
       await page.goto(at);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 
-const timeout = 60_000;
+const timeout = 120_000;
 
 /** Waits until the element of an id says something. */
 export async function says(page: Page, where: string, text: string): Promise<void> {

@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { chromium, type Page } from "playwright-core";
 import { serve, type Server } from "./server.ts";
 
-const patience = 30_000;
+const patience = 120_000;
 
 /** A white box that moves to the right, 5 points a picture, on blue: background is what the page must see. */
 const picture = "color=c=0x2060c0:s=320x180:r=25[a];color=c=white:s=20x20:r=25[b];[a][b]overlay=x='mod(t*125,300)':y=80";

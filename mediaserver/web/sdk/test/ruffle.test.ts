@@ -63,7 +63,7 @@ async function run(name: string, movie: Buffer, ...until: string[]): Promise<{ s
   const page = await browser.newPage();
   const said: string[] = [];
   const all = new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`waited too long for Ruffle to say ${until.join(", ")}; it has said:\n${said.join("\n")}`)), 60_000);
+    const timer = setTimeout(() => reject(new Error(`waited too long for Ruffle to say ${until.join(", ")}; it has said:\n${said.join("\n")}`)), 120_000);
     page.on("console", (m) => {
       // What a movie traces is a line of Ruffle's log, with where it comes from and colours around it.
       said.push(m.text().replace(/%c/g, "").replace(/ color: .*/, "").replace(/^(\w+) \S+\.rs:\d+ /, ""));
@@ -143,7 +143,7 @@ test("movies of both machines play a recorded stream by HTTP, and show it", asyn
   const { page } = await run("film1.swf", old, "status NetStream.Play.Start", "status NetStream.Buffer.Full");
   const seen = await page.evaluate(async (want) => {
     let colour: number[] = [];
-    for (const end = performance.now() + 30_000; performance.now() < end; await new Promise(requestAnimationFrame)) {
+    for (const end = performance.now() + 120_000; performance.now() < end; await new Promise(requestAnimationFrame)) {
       const canvas = document.body.lastElementChild!.shadowRoot!.querySelector("canvas");
       if (!canvas) continue;
       const context = new OffscreenCanvas(16, 16).getContext("2d")!;

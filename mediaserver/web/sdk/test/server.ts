@@ -102,10 +102,10 @@ export async function connect(server: Server, path: string, options: NetConnecti
   return nc;
 }
 
-/** Waits for something that events bring; it fails after half a minute. */
+/** Waits for something that events bring; it fails after two minutes. */
 export function until<T>(what: string, begin: (done: (value: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`waited too long for ${what}`)), 30_000);
+    const timer = setTimeout(() => reject(new Error(`waited too long for ${what}`)), 120_000);
     begin((value) => {
       clearTimeout(timer);
       resolve(value);

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { serve, type Server } from "./server.ts";
 
-const timeout = 30_000;
+const timeout = 120_000;
 const blue = [32, 96, 192];
 
 let browser: Browser;
@@ -47,7 +47,7 @@ async function isBlue(page: Page): Promise<void> {
     const context = new OffscreenCanvas(16, 16).getContext("2d", { willReadFrequently: true })!;
     let colour = [0, 0, 0, 0];
     const began = video.currentTime;
-    for (const end = performance.now() + 30_000; performance.now() < end; await new Promise(requestAnimationFrame)) {
+    for (const end = performance.now() + 120_000; performance.now() < end; await new Promise(requestAnimationFrame)) {
       context.drawImage(video, 0, 0, 16, 16);
       colour = [...context.getImageData(8, 8, 1, 1).data];
       if (video.currentTime > began && want.every((c, i) => Math.abs(c - colour[i]!) < 40)) return "";
