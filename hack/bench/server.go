@@ -54,14 +54,25 @@ func (b *bench) serveSpec(latency, spec string, flags []string, cores ...int) (*
 	if err := os.WriteFile(file, fmt.Appendf(nil, manifest, latency, spec), 0o600); err != nil {
 		return nil, err
 	}
+	data := filepath.Join(dir, "data")
+	t, err := b.start(dir, append([]string{"-f", file, "--data", data, "--drain-timeout", "1s"}, flags...), cores...)
+	if err != nil {
+		return nil, err
+	}
+	t.dir = data
+	return t, nil
+}
+
+// start starts flashpod with flags, on ports of its own choosing, and waits until it is
+// ready. Its log is in dir.
+func (b *bench) start(dir string, flags []string, cores ...int) (*target, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	t := &target{app: "bench", dir: filepath.Join(dir, "data")}
-	cmd := exec.Command(b.binary, "serve", "-f", file, "--data", t.dir,
-		"--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-format", "json", "--drain-timeout", "1s")
+	t := &target{app: "bench"}
+	cmd := exec.Command(b.binary, "serve", "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-format", "json")
 	cmd.Args = append(cmd.Args, flags...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if len(cores) == 0 {
