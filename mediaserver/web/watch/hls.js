@@ -32,7 +32,8 @@ export const byHLS = {
           say.failed(reason);
           return;
         }
-        say.waiting(answer.status === 404 ? "Nobody publishes this stream yet.\nIt begins here by itself." : reason);
+        if (answer.status === 404) say.nobody();
+        else say.waiting(reason);
       } catch {
         if (!over) say.waiting("The server cannot be reached.\nThis page tries again.");
       }
@@ -42,7 +43,7 @@ export const byHLS = {
     function ended() {
       if (!begun) return;
       begun = false;
-      say.waiting("The stream has ended.\nIt begins here by itself when it is there again.");
+      say.nobody();
       clearTimeout(timer);
       timer = setTimeout(look, between());
     }

@@ -18,37 +18,28 @@ export const byRTMP = {
     let heard = 0; // when it came first, by performance.now; 0: nothing has
     let note = "";
     let over = false;
-    let told = "";
-
-    /** Says once what there is to wait for. */
-    function waits(text) {
-      if (over || told === text) return;
-      told = text;
-      say.waiting(text);
-    }
     function fails(reason) {
       if (!over) say.failed(reason);
     }
     const watch = setInterval(() => {
-      if (heard === 0 && nc.connected) waits("Nobody publishes this stream yet.\nIt begins here by itself.");
+      if (heard === 0 && nc.connected && !over) say.nobody();
       if (heard !== 0 && video.readyState < 2 && performance.now() - heard > patience) fails(note || "the browser shows nothing of it");
     }, silence);
 
     nc.on("netStatus", (info) => {
       if (info.code !== "NetConnection.Connect.Closed") return;
       heard = 0; // what there is to wait for is found out anew
-      waits("The connection was lost.\nThis page connects again.");
+      if (!over) say.waiting("The connection was lost.\nThis page connects again.");
     });
     ns.on("media", ({ kind }) => {
       if (kind === "data") return;
       if (heard === 0) heard = performance.now();
-      told = "";
     });
     ns.on("netStatus", (info) => {
       switch (info.code) {
         case "NetStream.Play.UnpublishNotify":
           heard = 0;
-          waits("The stream has ended.\nIt begins here by itself when it is there again.");
+          if (!over) say.nobody();
           break;
         case "NetStream.Play.NoSupportedTrackFound": // of the other tracks there may be one
           note = info.description;

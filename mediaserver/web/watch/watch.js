@@ -22,7 +22,8 @@ import { byWHEP } from "./whep.js";
  * @property {boolean} alone whether the way is the only one that is wanted: what it cannot show is not shown then
  *
  * @typedef {object} Says
- * @property {(text: string) => void} waiting nobody publishes it yet, or no longer
+ * @property {() => void} nobody nobody publishes it: yet, or any more, which the page knows
+ * @property {(text: string) => void} waiting it waits for something else
  * @property {(reason: string) => void} failed this way does not work here
  *
  * @typedef {object} Running
@@ -44,17 +45,22 @@ let reasons = [];
 /** @type {Running | undefined} */
 let running;
 let shown = false;
+let live = false; // it has shown the stream live
 
+/** Screen readers say what is new, so that nothing is said again. */
 function message(text) {
-  of("message").textContent = text;
+  const at = of("message");
+  if (at.textContent !== text) at.textContent = text;
 }
 
 function start() {
+  const waiting = (text) => {
+    shown = false;
+    message(text);
+  };
   running = ways[at].start(wanted, video, {
-    waiting(text) {
-      shown = false;
-      message(text);
-    },
+    nobody: () => waiting(live ? "The stream has ended.\nIt begins here by itself when it is there again." : "Nobody publishes this stream yet.\nIt begins here by itself."),
+    waiting,
     failed(reason) {
       running?.stop();
       running = undefined;
@@ -124,6 +130,7 @@ video.addEventListener("loadeddata", () => void play());
 video.addEventListener("blocked", hush);
 video.addEventListener("playing", () => {
   shown = true;
+  live ||= running?.now().live === true;
   message("");
 });
 

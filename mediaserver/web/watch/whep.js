@@ -28,10 +28,10 @@ export const byWHEP = {
       if (session !== "") void fetch(session, { method: "DELETE", keepalive: true }).catch(() => {});
       session = "";
     }
-    function later(text) {
+    function later() {
       end();
       if (over) return;
-      say.waiting(text);
+      say.nobody();
       timer = setTimeout(begin, between());
     }
     function fails(reason) {
@@ -59,7 +59,7 @@ export const byWHEP = {
           case "disconnected":
           case "failed":
           case "closed":
-            later("The stream has ended.\nIt begins here by itself when it is there again.");
+            later();
         }
       });
       try {
@@ -72,7 +72,7 @@ export const byWHEP = {
           return;
         }
         if (!answer.ok) {
-          if (answer.status === 404 && stream.alone) later("Nobody publishes this stream yet.\nIt begins here by itself.");
+          if (answer.status === 404 && stream.alone) later();
           else fails(answer.status === 404 ? "" : text.trim());
           return;
         }

@@ -5,7 +5,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 import { fake, type Fake } from "./fake.ts";
 
 /** Milliseconds that a slow machine may take for one thing. */
-export const patience = 60_000;
+export const patience = 120_000;
 
 export interface Pages {
   browser: Browser;

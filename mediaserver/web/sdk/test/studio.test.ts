@@ -56,7 +56,7 @@ after(async () => {
 
 async function open(kind: "studio" | "watch", name: string, host = server.web!, by = browser): Promise<Page> {
   const page = await by.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(120_000);
   page.on("pageerror", (e) => errors.push(e.stack ?? String(e)));
   page.on("console", (m) => m.type() === "error" && /Content Security|Refused/.test(m.text()) && errors.push(m.text()));
   // One way alone: a machine that is busy is not to be taken for a browser that cannot play it.

@@ -50,6 +50,9 @@ test("the page of a stream waits for it, plays it in both ways, and says that it
   await gone;
   await says(page, "message", "has ended");
   await says(other, "message", "has ended");
+  await other.waitForResponse((answer) => answer.status() === 404, { timeout: 120_000 }); // it has looked again
+  await says(page, "message", "has ended");
+  await says(other, "message", "has ended");
   const again = publish("cam");
   await says(page, "state", "Live");
   again.kill("SIGTERM");

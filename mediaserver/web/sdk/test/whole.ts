@@ -170,7 +170,7 @@ export async function seekFile(all: Pages, room: Room, name: string): Promise<vo
 /** The console sees the stream, both who chat, and the wall as it changes. */
 export async function consoleSees(all: Pages, room: Room, name: string, said: string, next: () => Promise<string>): Promise<void> {
   const page = await all.browser.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(120_000);
   await page.goto(`${room.console.url}/-/console/#token=${room.console.token}`);
   const sees = (where: string, text: string) => page.locator(where).filter({ hasText: text }).first().waitFor();
   const go = (hash: string) => page.evaluate((hash) => (location.hash = hash), hash);
