@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"io"
 	"iter"
 	"slices"
 	"time"
@@ -53,8 +54,8 @@ func (c *chosen) toTell() (is tracks.Spared) {
 }
 
 // survey reads which tracks there are from the headers of the whole file.
-func (c *chosen) survey(file *File, takes tracks.Takes) error {
-	all, err := file.Headers(file.Bytes, file.Seek(fileTime(file.Duration()+time.Millisecond)))
+func (c *chosen) survey(file *File, r io.ReaderAt, takes tracks.Takes) error {
+	all, err := file.Headers(r, file.Seek(fileTime(file.Duration()+time.Millisecond)))
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,11 @@ import (
 // Several may share what lies behind it.
 type File struct {
 	media.File
-	Bytes      io.ReaderAt // of the file, for media.File to read from
-	OnMetaData []byte      // the data message that introduces the media, in AMF0
-	Rate       float64     // bytes a millisecond, on the average
+	// Bytes are those of the file, for media.File to read from. Of a media.LaterReader,
+	// turns read what is here, and others come when the rest is.
+	Bytes      io.ReaderAt
+	OnMetaData []byte  // the data message that introduces the media, in AMF0
+	Rate       float64 // bytes a millisecond, on the average
 	// Queue is where the playback gets places for its turns; nil: one of its own.
 	Queue *Queue
 	// Samples pays for what was read and the connection has not taken yet, beyond

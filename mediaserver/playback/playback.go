@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"io"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,7 @@ type Playback struct {
 	opts  Options
 	conn  Conn
 	file  *File
+	bytes io.ReaderAt // of the file: what turns read, which wait for no other server
 	queue *Queue
 
 	waits atomic.Bool // the connection tells when there is room
@@ -123,7 +125,7 @@ type Playback struct {
 // Open prepares to play a file to a connection; Run starts. The file is the
 // playback's from now on: Close gives it back.
 func Open(file *File, conn Conn, opts Options) *Playback {
-	p := &Playback{opts: opts, conn: conn, file: file, queue: file.Queue, audio: true, video: true}
+	p := &Playback{opts: opts, conn: conn, file: file, bytes: here(file.Bytes), queue: file.Queue, audio: true, video: true}
 	p.buffer = max(opts.Buffer, minBurst)
 	if opts.Takes != (tracks.Takes{}) && !opts.DataOnly {
 		p.chosen = &chosen{}

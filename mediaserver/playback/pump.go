@@ -117,6 +117,9 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 			p.giveBack()
 			return false, nil // what is wanted now is read in another turn
 		}
+		if p.later(from.err) {
+			return false, nil
+		}
 		next, over, err := p.sendPiece(w, &from)
 		if over || err != nil {
 			return true, err
@@ -168,32 +171,32 @@ func (p *Playback) readFile(w *worker, r *piece) {
 	w.taken = false
 	b := w.batch
 	if p.chosen != nil && !p.chosen.surveyed {
-		if r.err = p.chosen.survey(p.file, p.opts.Takes); r.err != nil {
+		if r.err = p.chosen.survey(p.file, p.bytes, p.opts.Takes); r.err != nil {
 			return
 		}
 	}
 	if r.preamble {
-		if r.headers, r.err = p.file.Headers(p.file.Bytes, r.at.Position); r.err != nil {
+		if r.headers, r.err = p.file.Headers(p.bytes, r.at.Position); r.err != nil {
 			return
 		}
 	}
 	b.Buf = b.Buf[:cap(b.Buf)][:r.size]
 	if r.part {
-		r.readPart(p.file.Bytes, b)
+		r.readPart(p.bytes, b)
 		return
 	}
 	if p.opts.DataOnly {
 		if file, ok := p.file.File.(media.DataFile); ok {
-			r.after.Position, r.err = file.Data(p.file.Bytes, r.at.Position, b)
+			r.after.Position, r.err = file.Data(p.bytes, r.at.Position, b)
 		} else {
 			b.Reset()
 			r.err = io.EOF
 		}
 		return
 	}
-	r.after.Position, r.err = p.file.Read(p.file.Bytes, r.at.Position, b)
+	r.after.Position, r.err = p.file.Read(p.bytes, r.at.Position, b)
 	if p.chosen != nil && r.err == nil {
-		r.after, r.err = p.chosen.takeLarge(w, p.file.Bytes, p.opts.Takes, r.at, r.after)
+		r.after, r.err = p.chosen.takeLarge(w, p.bytes, p.opts.Takes, r.at, r.after)
 	}
 }
 
