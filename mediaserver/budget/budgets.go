@@ -19,6 +19,9 @@ type Budgets struct {
 	// Samples counts bytes that were read from files and that no socket has taken
 	// yet.
 	Samples *Budget
+	// Pieces counts bytes of recordings that an edge has asked its origin for and that
+	// are not on its disk yet. It is for nothing else.
+	Pieces *Budget
 	// Objects counts bytes of shared objects in memory, and of who uses them.
 	// Queues is the part of it that is for what clients have not taken yet of what
 	// happens to objects: who is behind gets what has become of them.
@@ -72,6 +75,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		// server of 1 GiB has, all that are played may last for a day together.
 		Indexes:   of("indexes", share(10, 8*mib, 512*mib)),
 		Samples:   of("samples", share(16, 8*mib, 64*mib)),
+		Pieces:    of("pieces of recordings", share(32, 8*mib, 256*mib)),
 		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
@@ -102,7 +106,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

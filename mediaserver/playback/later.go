@@ -23,9 +23,13 @@ func (p *Playback) later(err error) bool {
 		return false
 	}
 	p.giveBack() // nothing was read
+	p.awaits.Store(true)
 	not.When(p.arrived)
 	return true
 }
 
 // arrived lets a turn come. It takes no lock: When may call it at once.
-func (p *Playback) arrived() { p.timer.Reset(0) }
+func (p *Playback) arrived() {
+	p.awaits.Store(false)
+	p.timer.Reset(0)
+}

@@ -80,7 +80,10 @@ type Playback struct {
 	queue *Queue
 
 	waits atomic.Bool // the connection tells when there is room
-	place place       // among the playbacks that have turns; guarded by Workers.mu
+	// awaits says that bytes are on their way: until they are here nothing else is asked
+	// for, wherever the client seeks to.
+	awaits atomic.Bool
+	place  place // among the playbacks that have turns; guarded by Workers.mu
 
 	// mu is held while the connection is asked and sent to, and while a place is
 	// taken: the connection's locks and Workers.mu may be taken under it. It is

@@ -107,7 +107,7 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 // stream is over. The caller holds mu, which send gives up while it reads.
 func (p *Playback) send(w *worker) (over bool, err error) {
 	for range piecesPerTurn {
-		if !p.running || !p.hasRoom() {
+		if !p.running || p.awaits.Load() || !p.hasRoom() {
 			return false, nil
 		}
 		p.giveBack()
