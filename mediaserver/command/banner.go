@@ -80,8 +80,8 @@ func banner(w io.Writer, s *server.Server, version string) {
 			fmt.Fprintf(w, "  http://%s%s, %s  WebRTC, by UDP port %s\n", dialable(a), public.WHIPPath, public.WHEPPath, u)
 		}
 	}
-	if s.TakesLinks() {
-		fmt.Fprintf(w, "  %s  edges that have the key of --link-key-file\n", rtmp)
+	if a := s.LinkAddr(); a != nil {
+		fmt.Fprintf(w, "  %s  edges that have the key of --link-key-file\n", dialable(a))
 	}
 	if a := s.DebugAddr(); a != nil {
 		fmt.Fprintf(w, "  http://%s  profiles, goroutines and how far behind it is\n", a)
@@ -110,6 +110,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	}
 	if a := s.DebugAddr(); a != nil {
 		args = append(args, "debug", a.String())
+	}
+	if a := s.LinkAddr(); a != nil {
+		args = append(args, "links", a.String())
 	}
 	if of := s.EdgeOf(); of != "" {
 		args = append(args, "edgeOf", of)

@@ -69,9 +69,14 @@ loaded. A manifest (-f) of an application says which instances of it there are, 
 for whom. A script reaches nothing over the network but --script-hosts. What it uses
 that is not here, flashpod script check says.
 
-A server with --link-key-file lets edges link to its RTMP port, which show that they
-have the same key. An edge (--edge-of) serves the origin's instances to clients of its
-own: it asks the origin for everything, and serves media itself. It needs no manifest.
+A server with --link-key-file lets edges link to it, which show that they have the same
+key: at --link-address, or, without one, at its RTMP port. An edge (--edge-of) serves the
+origin's instances to clients of its own: it asks the origin for everything, and serves
+media itself. It needs no manifest; with one, it serves what that is about and nothing
+else, lets in the pages of spec.web, and bounds connections as spec.limits says. The file
+of the key may have several, one a line, and be a folder of such files: the first is shown,
+and who shows any of them is let in, so that a key is replaced without a cut: the new one
+is written before the other at each server, and the other removed once all have it.
 
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
@@ -90,6 +95,10 @@ const serveExample = `  # one instance from a file, recordings below ./data
   # an origin, and an edge of it on another machine, which has a copy of the key
   flashpod serve -f lobby.yaml --data data --rtmp-address :1935 --link-key-file link.key
   flashpod serve --edge-of rtmp://origin.example.com --link-key-file link.key --rtmp-address :1935
+
+  # the same with links on a port of their own, in a network of the servers
+  flashpod serve -f lobby.yaml --data data --rtmp-address :1935 --link-key-file link.key --link-address 10.0.0.1:1937
+  flashpod serve --edge-of 10.0.0.1:1937 --link-key-file link.key --rtmp-address :1935
 
   # then, with ffmpeg
   ffmpeg -re -i film.mp4 -c copy -f flv 'rtmp://127.0.0.1:1935/chatRoom/lobby/film?key=KEY'
@@ -143,8 +152,9 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.WebRTCAddress, "webrtc-address", "", "UDP port of WebRTC (WHIP and WHEP at --web-address), such as 0.0.0.0:8088; off: nowhere (default: that of --web-address, where there is one)")
 	f.StringVar(&s.cfg.WebRTCAdvertise, "webrtc-advertise-file", "", "file with the addresses or names under which clients reach --webrtc-address, one a line, each with a port where it is another; read for each of them (default: those of this machine)")
 	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use all at --web-address beside those from this server's addresses and those of a manifest's spec.web, such as https://example.org, or * for all; may be repeated")
-	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server at rtmp://HOST[:PORT]: serve its instances, and none of one's own, with its --link-key-file")
-	f.StringVar(&s.cfg.LinkKeyFile, "link-key-file", "", "key that an origin and its edges have in common; edges may link to a server that has one, which makes it where it is missing")
+	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server that takes links at rtmp://HOST[:PORT] or HOST:PORT: serve its instances, and none of one's own, with its --link-key-file")
+	f.StringVar(&s.cfg.LinkKeyFile, "link-key-file", "", "file or folder of keys, one a line, that an origin and its edges have in common; edges may link to a server that has one, which makes it where it is missing; read again when it changes")
+	f.StringVar(&s.cfg.LinkAddress, "link-address", "", "where edges link, and nobody else connects, such as 10.0.0.1:1937 (default: at --rtmp-address)")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")
 	f.StringVar(&s.cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")
 	f.IntVar(&s.cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open, less those of HTTP)")
@@ -175,7 +185,7 @@ func (s *serving) run(cmd *cobra.Command) error {
 	defer lines.Close(lastLines)
 	log := slog.New(lines.Handler())
 	var docs []v1alpha1.AppInstance
-	if s.edgeOf == "" && (len(s.files) > 0 || s.cfg.Applications == "") {
+	if len(s.files) > 0 {
 		if docs, err = loadManifests(s.files, log); err != nil {
 			return err
 		}
@@ -206,12 +216,16 @@ func (s *serving) run(cmd *cobra.Command) error {
 
 // beEdge says whose edge the server is to be.
 func (s *serving) beEdge() error {
-	if len(s.files) > 0 || s.cfg.Applications != "" || s.cfg.Data != "" {
-		return errors.New("an edge serves what its origin does, and keeps nothing: leave out -f, --applications and --data beside --edge-of")
+	if s.cfg.Applications != "" || s.cfg.Data != "" {
+		return errors.New("an edge serves what its origin does, and keeps nothing: leave out --applications and --data beside --edge-of")
+	}
+	if host, port, err := net.SplitHostPort(s.edgeOf); err == nil && host != "" && port != "" && !strings.Contains(s.edgeOf, "/") {
+		s.cfg.EdgeOf = s.edgeOf
+		return nil
 	}
 	u, err := url.Parse(s.edgeOf)
 	if err != nil || u.Scheme != "rtmp" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return fmt.Errorf("--edge-of %q: it is where the origin has RTMP, such as rtmp://192.0.2.1:1935", s.edgeOf)
+		return fmt.Errorf("--edge-of %q: it is where the origin takes links, such as rtmp://192.0.2.1:1935 or 192.0.2.1:1937", s.edgeOf)
 	}
 	s.cfg.EdgeOf = u.Host
 	if u.Port() == "" {

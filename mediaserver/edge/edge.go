@@ -31,10 +31,10 @@ const (
 	trafficEvery = time.Second
 )
 
-// Config of an edge. Origin, Key and Fanout are required.
+// Config of an edge. Origin, Keys and Fanout are required.
 type Config struct {
-	Origin string // host:port of its RTMP
-	Key    []byte // that the origin has, too
+	Origin string    // host:port where it takes links
+	Keys   link.Keys // one of which the origin has, too
 	Fanout *stream.Fanout
 	Log    *slog.Logger // nil: none
 }
@@ -140,7 +140,7 @@ func (e *Edge) dial(purpose link.Purpose, token string) (*link.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return link.Dial(ctx, nc, e.cfg.Key, link.Hello{Purpose: purpose, Edge: e.name, Token: token})
+	return link.Dial(ctx, nc, e.cfg.Keys, link.Hello{Purpose: purpose, Edge: e.name, Token: token})
 }
 
 // errClosed says that the edge ends.

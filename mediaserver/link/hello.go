@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -61,6 +60,8 @@ type greeting struct {
 	Version int    `cbor:"10,keyasint"` // the newest that the edge speaks
 	Oldest  int    `cbor:"11,keyasint"`
 	Proof   []byte `cbor:"12,keyasint"`
+	// More are the proofs of further keys that the edge has.
+	More [][]byte `cbor:"13,keyasint,omitempty"`
 }
 
 // welcome is its answer.
@@ -91,11 +92,11 @@ func Certificate() (tls.Certificate, error) {
 }
 
 // Dial begins a link on a fresh connection to an origin, which it closes when it fails.
-func Dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) {
+func Dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTime)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { nc.Close() })()
-	c, err := dial(ctx, nc, key, h)
+	c, err := dial(ctx, nc, keys, h)
 	if err != nil {
 		nc.Close()
 		if ctx.Err() != nil {
@@ -106,7 +107,7 @@ func Dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) 
 	return c, nil
 }
 
-func dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) {
+func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	if _, err := nc.Write([]byte(Preface)); err != nil {
 		return nil, err
 	}
@@ -115,12 +116,16 @@ func dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) 
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	proof, want, err := proofs(t, key)
+	ours, err := proofs(t, keys)
 	if err != nil {
 		return nil, err
 	}
+	g := greeting{Hello: h, Version: version, Oldest: oldest, Proof: ours[0].edge}
+	for _, p := range ours[1:] {
+		g.More = append(g.More, p.edge)
+	}
 	c := newConn(t)
-	if err := c.WriteValue(kindHello, greeting{h, version, oldest, proof}); err != nil {
+	if err := c.WriteValue(kindHello, g); err != nil {
 		return nil, err
 	}
 	var w welcome
@@ -130,7 +135,7 @@ func dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) 
 	if w.Refused != "" {
 		return nil, &RefusedError{w.Refused}
 	}
-	if !hmac.Equal(w.Proof, want) {
+	if !slices.ContainsFunc(ours, func(p proof) bool { return hmac.Equal(w.Proof, p.origin) }) {
 		return nil, ErrKey
 	}
 	if w.Version < oldest || w.Version > version {
@@ -144,9 +149,9 @@ func dial(ctx context.Context, nc net.Conn, key []byte, h Hello) (*Conn, error) 
 // Accept answers whoever has sent Preface, which was read. may is asked whether a
 // connection is taken whose proof was good, and says why not: the edge is told. The
 // connection is closed when it fails.
-func Accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello) error) (*Conn, Hello, error) {
+func Accept(nc net.Conn, certificate tls.Certificate, keys Keys, may func(Hello) error) (*Conn, Hello, error) {
 	_ = nc.SetDeadline(time.Now().Add(helloTime))
-	c, h, err := accept(nc, certificate, key, may)
+	c, h, err := accept(nc, certificate, keys, may)
 	if err != nil {
 		nc.Close()
 		return nil, h, fmt.Errorf("link from %s: %w", nc.RemoteAddr(), err)
@@ -155,12 +160,12 @@ func Accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello
 	return c, h, nil
 }
 
-func accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello) error) (*Conn, Hello, error) {
+func accept(nc net.Conn, certificate tls.Certificate, keys Keys, may func(Hello) error) (*Conn, Hello, error) {
 	t := tls.Server(nc, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, SessionTicketsDisabled: true})
 	if err := t.Handshake(); err != nil {
 		return nil, Hello{}, err
 	}
-	want, proof, err := proofs(t, key)
+	ours, err := proofs(t, keys)
 	if err != nil {
 		return nil, Hello{}, err
 	}
@@ -173,7 +178,8 @@ func accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello
 		_ = c.WriteValue(kindHello, welcome{Refused: why.Error()})
 		return nil, g.Hello, why
 	}
-	if !hmac.Equal(g.Proof, want) {
+	proof := answer(ours, append([][]byte{g.Proof}, g.More...))
+	if proof == nil {
 		return refuse(ErrKey)
 	}
 	if g.Version < oldest || g.Oldest > version {
@@ -191,24 +197,4 @@ func accept(nc net.Conn, certificate tls.Certificate, key []byte, may func(Hello
 	}
 	go c.live()
 	return c, g.Hello, nil
-}
-
-// proofs are what an edge and an origin with the key say on this connection, and on no
-// other.
-func proofs(t *tls.Conn, key []byte) (edge, origin []byte, err error) {
-	if len(key) == 0 {
-		return nil, nil, errors.New("there is no link key")
-	}
-	state := t.ConnectionState()
-	material, err := state.ExportKeyingMaterial(exporter, nil, proofSize)
-	if err != nil {
-		return nil, nil, err
-	}
-	of := func(who string) []byte {
-		h := hmac.New(sha256.New, key)
-		h.Write([]byte(who))
-		h.Write(material)
-		return h.Sum(nil)
-	}
-	return of("edge"), of("origin"), nil
 }

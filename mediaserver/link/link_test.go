@@ -22,8 +22,8 @@ type ends struct {
 	dialed, took error
 }
 
-// join has an edge and an origin meet, with a key each.
-func join(t testing.TB, edgeKey, originKey string, h Hello, may func(Hello) error) ends {
+// join has an edge and an origin meet, with the keys that each has.
+func join(t testing.TB, edgeKeys, originKeys string, h Hello, may func(Hello) error) ends {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,13 +48,13 @@ func join(t testing.TB, edgeKey, originKey string, h Hello, may func(Hello) erro
 			e.took = fmt.Errorf("%q: %w", begin, err)
 			return
 		}
-		e.origin, e.hello, e.took = Accept(nc, cert, []byte(originKey), may)
+		e.origin, e.hello, e.took = Accept(nc, cert, FixedKeys(strings.Fields(originKeys)...), may)
 	}()
 	nc, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.edge, e.dialed = Dial(t.Context(), nc, []byte(edgeKey), h)
+	e.edge, e.dialed = Dial(t.Context(), nc, FixedKeys(strings.Fields(edgeKeys)...), h)
 	<-took
 	t.Cleanup(func() {
 		for _, c := range []*Conn{e.edge, e.origin} {
@@ -97,6 +97,30 @@ func TestHello(t *testing.T) {
 	}
 }
 
+// While a key is replaced, one end knows the new one before the other, whichever it is.
+func TestKeysAreReplaced(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		edge, origin string
+		meet         bool
+	}{
+		{"old", "new old", true},
+		{"new old", "old", true},
+		{"new old", "new old", true},
+		{"new", "new old", true},
+		{"older old", "new", false},
+		{"1 2 3 4 5 6 7 8 old", "new old", false}, // more than count
+	} {
+		t.Run(c.edge+" to "+c.origin, func(t *testing.T) {
+			t.Parallel()
+			e := join(t, c.edge, c.origin, Hello{Purpose: Control, Edge: "e"}, anybody)
+			if c.meet && (e.dialed != nil || e.took != nil) || !c.meet && !(errors.Is(e.took, ErrKey) && e.dialed != nil) {
+				t.Errorf("the edge says %v, the origin %v", e.dialed, e.took)
+			}
+		})
+	}
+}
+
 // An origin that has the key of nobody is found out by the edge: who sits between two ends
 // has another TLS session with each, whose proofs differ.
 func TestInBetween(t *testing.T) {
@@ -122,7 +146,7 @@ func TestInBetween(t *testing.T) {
 	refused := make(chan error, 1)
 	origin := listen(func(nc net.Conn) {
 		_, _ = io.ReadFull(nc, make([]byte, len(Preface)))
-		_, _, err := Accept(nc, cert, []byte("secret"), anybody)
+		_, _, err := Accept(nc, cert, FixedKeys("secret"), anybody)
 		refused <- err
 	})
 	between := listen(func(nc net.Conn) {
@@ -147,7 +171,7 @@ func TestInBetween(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
-	if _, err := Dial(ctx, nc, []byte("secret"), Hello{Purpose: Control, Edge: "e"}); err == nil || !strings.Contains(err.Error(), "another link key") {
+	if _, err := Dial(ctx, nc, FixedKeys("secret"), Hello{Purpose: Control, Edge: "e"}); err == nil || !strings.Contains(err.Error(), "another link key") {
 		t.Errorf("the edge says %v", err)
 	}
 	if err := <-refused; !errors.Is(err, ErrKey) {

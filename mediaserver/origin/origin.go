@@ -21,11 +21,11 @@ const (
 	maxLinks = 1 << 16
 )
 
-// Config of an origin. Directory and Key are required.
+// Config of an origin. Directory and Keys are required.
 type Config struct {
 	Directory session.Directory
-	// Key is what edges have, too.
-	Key []byte
+	// Keys are what edges have, too.
+	Keys link.Keys
 	// Delivery is how an instance's streams are sent to players; nil: as the zero value
 	// says.
 	Delivery func(session.Instance) stream.Options
@@ -52,7 +52,7 @@ func New(cfg Config) (*Origin, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if len(cfg.Key) == 0 {
+	if cfg.Keys == nil {
 		return nil, errors.New("an origin needs a link key")
 	}
 	cert, err := link.Certificate()
@@ -61,7 +61,7 @@ func New(cfg Config) (*Origin, error) {
 
 // Serve answers a connection that has sent link.Preface, until it ends. It closes it.
 func (o *Origin) Serve(nc net.Conn) error {
-	c, h, err := link.Accept(nc, o.cert, o.cfg.Key, o.may)
+	c, h, err := link.Accept(nc, o.cert, o.cfg.Keys, o.may)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,11 @@ import (
 // accept has every connection served, or refused, until the listener is closed.
 func (s *Server) accept(ln net.Listener, serve func(net.Conn), refuse func(net.Conn, *session.Refusal)) error {
 	f := newFloods()
+	return s.acceptBy(ln, func(nc net.Conn) bool { return s.admit(nc, f, refuse) }, serve)
+}
+
+// acceptBy has every connection served that is admitted, until the listener is closed.
+func (s *Server) acceptBy(ln net.Listener, admit func(net.Conn) bool, serve func(net.Conn)) error {
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
@@ -33,7 +38,7 @@ func (s *Server) accept(ln net.Listener, serve func(net.Conn), refuse func(net.C
 			}
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		if s.admit(nc, f, refuse) {
+		if admit(nc) {
 			s.sessions.Add(1)
 			go serve(nc)
 		}
@@ -59,17 +64,11 @@ func (s *Server) admit(nc net.Conn, f *floods, refuse func(net.Conn, *session.Re
 // enter gives somebody at an address a place among connections, and so many files, or
 // says why there is none; leave gives them back. f is nil where the log is not told.
 func (s *Server) enter(address string, files int64, f *floods) *session.Refusal {
-	if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(files) {
-		s.open.Add(-1)
-		s.count("too many connections")
-		if f != nil && f.full.ready(time.Now()) {
-			s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
-		}
-		return allTaken()
+	if why := s.enterMany(files, f); why != nil {
+		return why
 	}
 	if !s.addresses.Come(address) {
-		s.open.Add(-1)
-		s.cfg.Budgets.Files.Give(files)
+		s.leaveMany(files)
 		s.count("too many connections of an address")
 		if f != nil && f.crowded.ready(time.Now()) {
 			s.log.Warn("connections are refused: their address has as many as it may have", "address", address, "most", s.perAddress,
@@ -80,13 +79,31 @@ func (s *Server) enter(address string, files int64, f *floods) *session.Refusal 
 	return nil
 }
 
+// enterMany is enter for who comes from an address that stands for many, as an edge's
+// does; leaveMany gives back what it has taken.
+func (s *Server) enterMany(files int64, f *floods) *session.Refusal {
+	if s.open.Add(1) > int64(s.cfg.MaxConnections) || !s.cfg.Budgets.Files.Take(files) {
+		s.open.Add(-1)
+		s.count("too many connections")
+		if f != nil && f.full.ready(time.Now()) {
+			s.log.Error("connections are closed as they come: too many are open", "open", s.open.Load(), "way out", "let the process open more files (ulimit -n)")
+		}
+		return allTaken()
+	}
+	return nil
+}
+
+func (s *Server) leaveMany(files int64) {
+	s.cfg.Budgets.Files.Give(files)
+	s.open.Add(-1)
+}
+
 // goes takes back the place of a connection that has ended.
 func (s *Server) goes(nc net.Conn) { s.leave(nc.RemoteAddr().String(), 1) }
 
 func (s *Server) leave(address string, files int64) {
 	s.addresses.Go(address)
-	s.cfg.Budgets.Files.Give(files)
-	s.open.Add(-1)
+	s.leaveMany(files)
 }
 
 // tellFloodEvery keeps a flood of connections from being one of log lines.
@@ -95,7 +112,7 @@ const tellFloodEvery = 10 * time.Second
 func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.goes(nc)
-	if s.origin != nil && isLink(nc) {
+	if s.origin != nil && s.links == nil && isLink(nc) {
 		s.serveLink(nc)
 		return
 	}
@@ -149,6 +166,9 @@ func (s *Server) drain() {
 	s.rtmp.Close()
 	if s.rtmps != nil {
 		s.rtmps.Close()
+	}
+	if s.links != nil {
+		s.links.Close()
 	}
 	s.stopPublic()
 	// One that came just before is a session by now, and waited for.

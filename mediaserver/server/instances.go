@@ -193,6 +193,10 @@ func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer fun
 		return
 	}
 	if s.edge != nil {
+		if why := s.notServed(r); why != nil {
+			answer(session.ConnectAnswer{Refusal: why})
+			return
+		}
 		s.edge.Connect(r, peer, answer)
 		return
 	}

@@ -38,23 +38,29 @@ func makeKey(path string) error {
 // readKey reads a key as a person or kubelet has written it: what is white
 // around it does not count.
 func readKey(path string) (string, error) {
-	f, err := os.Open(path)
+	b, err := readSmall(path)
 	if err != nil {
 		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxKey+1))
-	switch {
-	case err != nil:
-		return "", err
-	case len(b) > maxKey:
-		return "", fmt.Errorf("%s is longer than %d bytes: this is no key", path, maxKey)
 	}
 	key := string(bytes.TrimSpace(b))
 	if key == "" {
 		return "", fmt.Errorf("%s is empty", path)
 	}
 	return key, nil
+}
+
+// readSmall reads a file that is no longer than keys are.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKey+1))
+	if err == nil && len(text) > maxKey {
+		err = fmt.Errorf("%s is longer than %d bytes: this is no key", path, maxKey)
+	}
+	return text, err
 }
 
 // writeWhole makes or replaces a file that only this user may read, and its

@@ -2,9 +2,7 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -19,38 +17,60 @@ import (
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// minLinkKey is how many bytes a link's key has at least: whoever has it is let in as
-// every client at once.
-const minLinkKey = 16
-
 // beginLinks makes this server an origin or an edge, where it is to be one.
 func (s *Server) beginLinks() error {
-	file := s.cfg.LinkKeyFile
+	isEdge := s.cfg.EdgeOf != ""
 	switch {
-	case s.cfg.EdgeOf == "" && file == "":
-		return nil
-	case file == "":
+	case isEdge && s.cfg.LinkKeyFile == "":
 		return errors.New("an edge shows its origin a key: set --link-key-file to a copy of the origin's")
-	case s.cfg.EdgeOf == "":
-		if err := makeKey(file); err != nil {
-			return fmt.Errorf("link key: %w", err)
-		}
-	}
-	key, err := readKey(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("link key: %w: copy it from the origin, which has made it", err)
-	case err != nil:
-		return fmt.Errorf("link key: %w", err)
-	case len(key) < minLinkKey:
-		return fmt.Errorf("link key: %s has %d characters, and needs %d: remove it, and the origin makes one", file, len(key), minLinkKey)
-	}
-	if s.cfg.EdgeOf != "" {
-		s.edge = edge.New(edge.Config{Origin: s.cfg.EdgeOf, Key: []byte(key), Fanout: s.fanout, Log: s.log})
+	case isEdge && s.cfg.LinkAddress != "":
+		return errors.New("an edge takes no links of others: leave out --link-address beside --edge-of")
+	case s.cfg.LinkAddress != "" && s.cfg.LinkKeyFile == "":
+		return errors.New("edges show a key at --link-address: set --link-key-file, which is made where it is missing")
+	case s.cfg.LinkKeyFile == "":
 		return nil
 	}
-	s.origin, err = origin.New(origin.Config{Directory: s, Key: []byte(key), Log: s.log, Delivery: delivery})
+	if err := s.openLinks(!isEdge); err != nil {
+		return err
+	}
+	if isEdge {
+		s.edge = edge.New(edge.Config{Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Log: s.log})
+		return nil
+	}
+	var err error
+	s.origin, err = origin.New(origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery})
 	return err
+}
+
+// listenLinks opens the port of links alone, where there is one.
+func (s *Server) listenLinks() error {
+	if s.cfg.LinkAddress == "" {
+		return nil
+	}
+	ln, err := net.Listen("tcp", s.cfg.LinkAddress)
+	if err != nil {
+		return listenError("links", "--link-address", s.cfg.LinkAddress, err)
+	}
+	s.links = ln
+	return nil
+}
+
+// acceptLinks has every connection to the port of links served. An edge stands for many
+// clients: what one address may have does not count there.
+func (s *Server) acceptLinks() error {
+	f := newFloods()
+	admit := func(nc net.Conn) bool {
+		if s.enterMany(1, f) == nil {
+			return true
+		}
+		nc.Close()
+		return false
+	}
+	return s.acceptBy(s.links, admit, func(nc net.Conn) {
+		defer s.sessions.Done()
+		defer s.leaveMany(1)
+		s.serveLink(nc)
+	})
 }
 
 // delivery is how streams of an instance are sent to players.
@@ -130,8 +150,37 @@ func (s *Server) tellSessions(reason string) {
 	}
 }
 
+// notServed says why an edge does not ask its origin for an instance; nil: it does. An
+// edge without a document asks for any; one with documents spares the origin those that no
+// document is about, with the answer that the origin would give.
+func (s *Server) notServed(r session.ConnectRequest) *session.Refusal {
+	if len(s.docs) == 0 {
+		return nil
+	}
+	code := session.RefusedNoApplication
+	for i := range s.docs {
+		spec := &s.docs[i].Spec
+		if spec.Suspend || spec.Application != r.Application {
+			continue
+		}
+		if spec.OnDemandInstances || spec.Instance == r.Instance {
+			return nil
+		}
+		code = session.RefusedNoInstance
+	}
+	return refused(code)
+}
+
+// LinkAddr is the address that edges link to, nil where none may.
+func (s *Server) LinkAddr() net.Addr {
+	switch {
+	case s.origin == nil:
+		return nil
+	case s.links != nil:
+		return s.links.Addr()
+	}
+	return s.rtmp.Addr()
+}
+
 // EdgeOf is the origin that this server is an edge of; "": none.
 func (s *Server) EdgeOf() string { return s.cfg.EdgeOf }
-
-// TakesLinks says whether edges may link to this server.
-func (s *Server) TakesLinks() bool { return s.origin != nil }

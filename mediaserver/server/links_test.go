@@ -110,7 +110,7 @@ func TestLinksNeedAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := link.Dial(t.Context(), nc, []byte("0123456789abcdef"), link.Hello{Purpose: link.Control, Edge: "stranger"}); err == nil || !strings.Contains(err.Error(), "another link key") {
+	if c, err := link.Dial(t.Context(), nc, link.FixedKeys("0123456789abcdef"), link.Hello{Purpose: link.Control, Edge: "stranger"}); err == nil || !strings.Contains(err.Error(), "another link key") {
 		t.Errorf("%v, %v", c, err)
 	}
 	servertest.Eventually(t, "it is counted", func() bool { return of.Refused()["wrong link key"] == 1 })

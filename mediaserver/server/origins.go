@@ -104,6 +104,9 @@ func (s *Server) pageOf(r *http.Request) string {
 // may.
 func (s *Server) admitPage(r session.ConnectRequest) *session.Refusal {
 	_, named := s.instances[r.Application][r.Instance]
+	if s.edge != nil { // whose instances are elsewhere
+		_, named = s.public.origins.named[r.Application][r.Instance]
+	}
 	if r.Origin == "" || s.public.origins.of(r.Application, r.Instance, !named).Has(r.Origin) {
 		return nil
 	}

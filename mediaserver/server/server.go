@@ -50,10 +50,13 @@ type Config struct {
 	RTMPSAddress            string
 	TLSCertFile, TLSKeyFile string
 
-	// EdgeOf is the host:port of the RTMP of an origin, whose instances this server serves
-	// as an edge, and none of its own; empty: it is no edge. LinkKeyFile has the key that
-	// both show; without EdgeOf it has edges let in, and is made where it is missing.
-	EdgeOf, LinkKeyFile string
+	// EdgeOf is the host:port where an origin takes links, whose instances this server
+	// serves as an edge, and none of its own; empty: it is no edge. The documents of an edge
+	// say who may connect to it, see edges. LinkKeyFile is a file, or a folder of files,
+	// with the keys of links, one a line; without EdgeOf it has edges let in, and is made
+	// where it is missing. They let them in at LinkAddress alone, or, where that is empty,
+	// at RTMPAddress.
+	EdgeOf, LinkKeyFile, LinkAddress string
 
 	// DebugAddress is where developers ask how it is; it is to be a loopback
 	// address. Empty: nowhere.
@@ -149,6 +152,9 @@ type Server struct {
 
 	origin *origin.Origin // nil: no edge may link to this server
 	edge   *edge.Edge     // nil: it is none
+	// linkKeys are those of either; nil: it is neither.
+	linkKeys *linkKeys
+	links    net.Listener // of links alone; nil: they come to that of RTMP
 
 	rtmp, rtmps net.Listener // rtmps, of TLS, is nil when it is not wanted
 	cert        *certificate // of rtmps
@@ -270,7 +276,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		err = s.readApplications()
 	}
 	for i := range docs {
-		if err == nil {
+		if err == nil && s.edge == nil {
 			err = s.add(&docs[i], docs)
 		}
 	}
@@ -306,11 +312,17 @@ func (s *Server) Listen() error {
 	if err == nil {
 		err = s.listenPublic()
 	}
+	if err == nil {
+		err = s.listenLinks()
+	}
 	if err != nil {
 		s.rtmp.Close()
 		s.http.Close()
 		if s.rtmps != nil {
 			s.rtmps.Close()
+		}
+		if s.public.listener != nil {
+			s.public.listener.Close()
 		}
 		s.debug.close()
 	}
@@ -370,10 +382,13 @@ func (s *Server) Run(ctx context.Context) error {
 	tidying.Go(func() { s.watchScripts(background) })
 	defer tidying.Wait()
 	defer end()
-	failed := make(chan error, 5)
+	failed := make(chan error, 6)
 	s.accepting.Go(func() { failed <- s.accept(s.rtmp, s.serve, s.refuse) })
 	if s.rtmps != nil {
 		s.accepting.Go(func() { failed <- s.accept(s.rtmps, s.serveTLS, s.refuseTLS) })
+	}
+	if s.links != nil {
+		s.accepting.Go(func() { failed <- s.acceptLinks() })
 	}
 	s.serveWeb(failed)
 	s.servePublic(failed)
@@ -405,6 +420,9 @@ func (s *Server) close(ctx context.Context) {
 	}
 	if s.cert != nil {
 		all.Go(func() { s.cert.close(ctx) })
+	}
+	if s.linkKeys != nil {
+		all.Go(func() { s.linkKeys.close(ctx) })
 	}
 	all.Wait()
 	for _, p := range s.programs {

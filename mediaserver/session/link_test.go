@@ -28,13 +28,13 @@ func newLink(t testing.TB, far *house) *linked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := []byte("a link's key")
-	o, err := origin.New(origin.Config{Directory: far, Key: key, Log: far.cfg.Log, Delivery: func(session.Instance) stream.Options { return stream.Options{GOPCache: true} }})
+	keys := link.FixedKeys("a link's key")
+	o, err := origin.New(origin.Config{Directory: far, Keys: keys, Log: far.cfg.Log, Delivery: func(session.Instance) stream.Options { return stream.Options{GOPCache: true} }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &linked{origin: o, tcp: ln, fanout: stream.NewFanout(0)}
-	l.Edge = edge.New(edge.Config{Origin: ln.Addr().String(), Key: key, Fanout: l.fanout, Log: far.cfg.Log})
+	l.Edge = edge.New(edge.Config{Origin: ln.Addr().String(), Keys: keys, Fanout: l.fanout, Log: far.cfg.Log})
 	l.runs.Go(func() {
 		for {
 			nc, err := ln.Accept()
