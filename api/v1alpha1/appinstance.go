@@ -7,6 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.edges.replicas,statuspath=.status.edges.replicas,selectorpath=.status.edges.selector
 // +kubebuilder:resource:shortName=ai;appinst,categories=flashpod
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether what the spec asks for serves."
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why it is ready or not, in one word."
@@ -49,6 +50,7 @@ type AppInstanceList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.tls.port != self.service.port",message="must be another than spec.service.port, since both are ports of one Service",fieldPath=".tls.port"
 // +kubebuilder:validation:XValidation:rule="!has(self.web) || self.web.plainHTTP == 'Internal' || (self.web.port != self.service.port && (!has(self.tls) || self.web.port != self.tls.port))",message="must be another than spec.service.port and spec.tls.port, since all are ports of one Service",fieldPath=".web.port"
 // +kubebuilder:validation:XValidation:rule="!has(self.web) || self.web.plainHTTP != 'Internal' || has(self.tls) || (has(self.web.hostname) && self.web.hostname.size() > 0)",message="Internal leaves clients outside of the cluster no way in: set hostname or spec.tls, or take Public",fieldPath=".web.plainHTTP"
+// +kubebuilder:validation:XValidation:rule="!has(self.edges) || !has(self.web) || !has(self.web.webrtc)",message="must be left out beside spec.web.webrtc: media of WebRTC reaches one pod alone, which is the origin's",fieldPath=".edges"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance:
 	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be
@@ -120,6 +122,11 @@ type AppInstanceSpec struct {
 	// in a WebSocket. {} opens it, too. Default: there is none.
 	// +optional
 	Web *Web `json:"web,omitempty"`
+	// Edges are further servers, which clients connect to in the place of the one that owns
+	// the instance. Setting it, with whatever number, restarts that one, which listens for
+	// edges from then on; changing the number restarts nothing. Default: there are none.
+	// +optional
+	Edges *Edges `json:"edges,omitempty"`
 	// Console is what people look at the running server with, on the control port, which
 	// no Service outside of the cluster has. Default: mode Managed, or, where spec.image
 	// names another server than the operator's, which may have no console, None.

@@ -50,6 +50,9 @@ func (a *AppInstance) SetDefaults() {
 	if s.TLS != nil {
 		def(&s.TLS.Port, 443)
 	}
+	if s.Edges != nil {
+		s.Edges.setDefaults()
+	}
 	if s.Console != nil {
 		def(&s.Console.Mode, ConsoleManaged)
 	}

@@ -93,14 +93,6 @@ type OriginStatus struct {
 	Image string `json:"image,omitempty"`
 }
 
-// EdgesStatus is about the servers that relay for it.
-type EdgesStatus struct {
-	// Ready is how many of them take connections.
-	Ready int32 `json:"ready"`
-	// Desired is how many there are to be.
-	Desired int32 `json:"desired"`
-}
-
 // ScriptStatus is about errors of the server-side script, of the instance and of
 // those that started on demand.
 type ScriptStatus struct {

@@ -61,6 +61,9 @@ func (a *AppInstance) Validate() field.ErrorList {
 		errs = append(errs, s.Web.validate(spec.Child("web"), s)...)
 	}
 	errs = append(errs, s.Service.validate(spec.Child("service"))...)
+	if s.Edges != nil {
+		errs = append(errs, s.Edges.validate(spec.Child("edges"), s)...)
+	}
 	if s.Console != nil {
 		errs = append(errs, oneOf(spec.Child("console", "mode"), s.Console.Mode, ConsoleManaged, ConsoleNone)...)
 	}

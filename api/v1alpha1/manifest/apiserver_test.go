@@ -166,6 +166,8 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 		"empty objects":   "{application: chat, recording: {}, storage: {}, access: {publish: {}}, limits: {}, delivery: {}, service: {}, networkPolicy: {}}",
 		"on demand":       "{application: chat, onDemandInstances: true, idle: {unloadAfter: 90s}, limits: {maxInstances: 0}}",
 		"script":          "{application: chat, script: {configMap: {name: s}}}",
+		"edges":           "{application: chat, edges: {}}",
+		"edges, counted":  "{application: chat, edges: {autoscaling: {schedule: [{from: '2026-12-31T20:00:00Z', until: '2026-12-31T21:00:00Z', minReplicas: 2}]}}}",
 		"explicit zeros":  "{application: chat, limits: {maxConnections: 0, maxStreams: 0}, access: {publish: {previousKeyFor: 0s}}, delivery: {gopCache: false}}",
 		"another opinion": "{application: chat, limits: {maxStreams: 7}, access: {publish: {previousKeyFor: 24h}}, networkPolicy: {mode: None}, upgradePolicy: OnIdle}",
 	} {
@@ -181,6 +183,11 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 			durations := [][]string{{"access", "publish", "previousKeyFor"}, {"idle", "unloadAfter"}}
 			if filled["script"] != nil {
 				durations = append(durations, []string{"script", "limits", "callTimeout"})
+			}
+			if _, scaled, _ := unstructured.NestedMap(filled, "edges", "autoscaling"); scaled {
+				for _, field := range []string{"maxRoundTime", "scaleUpWindow", "scaleDownWindow", "cooldown"} {
+					durations = append(durations, []string{"edges", "autoscaling", field})
+				}
 			}
 			for _, duration := range durations {
 				if err := canonicalDuration(filled, duration...); err != nil {

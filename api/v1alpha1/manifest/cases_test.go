@@ -16,7 +16,7 @@ type verdict struct {
 
 // cases feed the tests of both sides, and the fuzzer.
 func cases() []verdict {
-	return slices.Concat(mediaCases, serviceCases, webCases(), podCases(), scriptCases())
+	return slices.Concat(mediaCases, serviceCases, webCases(), podCases(), scriptCases(), edgesCases())
 }
 
 // mediaCases are about the document, and what the media server reads of it.

@@ -12,7 +12,7 @@ import (
 const crdFile = "../../../config/crd/media.flashpod.dev_appinstances.yaml"
 
 // kubernetes are fields whose inside is Kubernetes' own, or the API server's.
-var kubernetes = []string{".metadata", ".spec.affinity", ".spec.imagePullSecrets[]", ".spec.resources", ".spec.tolerations[]", ".spec.topologySpreadConstraints[]", ".status.conditions[]"}
+var kubernetes = []string{".metadata", ".spec.affinity", ".spec.edges.resources", ".spec.imagePullSecrets[]", ".spec.resources", ".spec.tolerations[]", ".spec.topologySpreadConstraints[]", ".status.conditions[]"}
 
 // schemaOf reads the schema of a CustomResourceDefinition in a file.
 func schemaOf(t *testing.T, name string) map[string]any {
