@@ -37,6 +37,9 @@ type Config struct {
 	Keys   link.Keys // one of which the origin has, too
 	Fanout *stream.Fanout
 	Log    *slog.Logger // nil: none
+	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
+	// that there is.
+	LinkVersion int
 }
 
 // Edge is the directory of an origin's instances. All methods may be called from any
@@ -140,7 +143,7 @@ func (e *Edge) dial(purpose link.Purpose, token string) (*link.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return link.Dial(ctx, nc, e.cfg.Keys, link.Hello{Purpose: purpose, Edge: e.name, Token: token})
+	return link.Dial(ctx, nc, e.cfg.Keys, link.Hello{Purpose: purpose, Edge: e.name, Token: token, Newest: e.cfg.LinkVersion})
 }
 
 // errClosed says that the edge ends.

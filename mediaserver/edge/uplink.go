@@ -210,6 +210,9 @@ func (u *uplink) forget(c *remote) {
 
 // handle does what a record of the origin's says.
 func (u *uplink) handle(r link.Record) error {
+	if r.Client == 0 {
+		return u.handleMany(r)
+	}
 	u.mu.Lock()
 	c := u.clients[r.Client]
 	u.mu.Unlock()

@@ -63,18 +63,36 @@ func (s *scripted) Broadcast(method string, args []amf.Value) {
 	}
 	if !s.post(func(*owner) {
 		all := s.audience()
-		s.out.say(n, func() {
-			for _, g := range all {
-				s.out.rest()
-				if g.amf3 && v3.Method != "" {
-					g.peer.Invoke(v3, nil)
-				} else {
-					g.peer.Invoke(v0, nil)
-				}
-			}
-		})
+		s.out.say(n, func() { s.broadcast(all, v0, v3) })
 	}) {
 		s.out.give(n)
+	}
+}
+
+// broadcast calls a method of all: of those who share a way at once.
+func (s *scripted) broadcast(all []*guest, v0, v3 session.Invocation) {
+	var plain, amf3 map[session.Way][]session.Peer
+	for _, g := range all {
+		s.out.rest()
+		v, many := v0, &plain
+		if g.amf3 && v3.Method != "" {
+			v, many = v3, &amf3
+		}
+		way := session.WayOf(g.peer)
+		if way == nil {
+			g.peer.Invoke(v, nil)
+			continue
+		}
+		if *many == nil {
+			*many = map[session.Way][]session.Peer{}
+		}
+		(*many)[way] = append((*many)[way], g.peer)
+	}
+	for way, to := range plain {
+		way.Invoke(v0, to)
+	}
+	for way, to := range amf3 {
+		way.Invoke(v3, to)
 	}
 }
 

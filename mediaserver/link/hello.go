@@ -22,7 +22,7 @@ const Preface = "FLASHPOD LINK\r\n"
 const (
 	// version is that of the protocol, and oldest the one that is still spoken: servers
 	// of an instance are rolled out one by one.
-	version = 1
+	version = 2
 	oldest  = 1
 	// helloTime is how long a link may take until both ends know one another.
 	helloTime = 10 * time.Second
@@ -52,6 +52,9 @@ type Hello struct {
 	// Token is what a record of control has called the stream or file that the connection
 	// is for; "" of Control.
 	Token string `cbor:"3,keyasint,omitempty"`
+	// Newest is the newest version that the edge says it speaks; 0: that which it does. It
+	// is for those who try how an edge fares that is older than its origin.
+	Newest int `cbor:"-"`
 }
 
 // greeting is a Hello on the wire.
@@ -120,7 +123,11 @@ func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := greeting{Hello: h, Version: version, Oldest: oldest, Proof: ours[0].edge}
+	newest := version
+	if h.Newest > 0 {
+		newest = min(h.Newest, version)
+	}
+	g := greeting{Hello: h, Version: newest, Oldest: oldest, Proof: ours[0].edge}
 	for _, p := range ours[1:] {
 		g.More = append(g.More, p.edge)
 	}
@@ -138,8 +145,8 @@ func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	if !slices.ContainsFunc(ours, func(p proof) bool { return hmac.Equal(w.Proof, p.origin) }) {
 		return nil, ErrKey
 	}
-	if w.Version < oldest || w.Version > version {
-		return nil, fmt.Errorf("the origin speaks version %d of the link, this edge %d to %d", w.Version, oldest, version)
+	if w.Version < oldest || w.Version > newest {
+		return nil, fmt.Errorf("the origin speaks version %d of the link, this edge %d to %d", w.Version, oldest, newest)
 	}
 	c.version = w.Version
 	go c.live()

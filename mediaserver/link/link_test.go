@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -300,5 +301,33 @@ func TestFrames(t *testing.T) {
 	}
 	if err := e.edge.WriteFrame(KindPiece, make([]byte, MaxFrame+1)); err == nil {
 		t.Error("a frame that is too large is written")
+	}
+}
+
+// Numbers of clients come as they went, and take little where they follow one another.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, all := range [][]uint64{nil, {0}, {1}, {7, 5, 6, 1}, {1 << 40, 3, 1<<40 + 1}} {
+		b := AppendNumbers(nil, slices.Clone(all))
+		var got []uint64
+		if err := EachNumber(b, len(all), func(n uint64) { got = append(got, n) }); err != nil {
+			t.Error(err)
+		}
+		slices.Sort(all)
+		if !slices.Equal(got, all) {
+			t.Errorf("%d became %d", all, got)
+		}
+	}
+	many := make([]uint64, 5000)
+	for i := range many {
+		many[i] = uint64(1000 + i)
+	}
+	if b := AppendNumbers(nil, many); len(b) > 8 {
+		t.Errorf("%d numbers take %d bytes", len(many), len(b))
+	} else if err := EachNumber(b, len(many)-1, func(uint64) {}); !errors.Is(err, ErrFrame) {
+		t.Errorf("too many: %v", err)
+	}
+	if err := EachNumber([]byte{1}, 10, func(uint64) {}); !errors.Is(err, ErrFrame) {
+		t.Errorf("half of two: %v", err)
 	}
 }

@@ -19,6 +19,8 @@ type edge struct {
 	o    *Origin
 	pipe *link.Pipe
 	name string
+	// shared says that what many clients hear is said once.
+	shared bool
 
 	mu      sync.Mutex // Origin.mu may be taken while it is held, and nobody is called
 	clients map[uint64]*client
@@ -26,7 +28,7 @@ type edge struct {
 
 // control serves a pipe until it ends, and has its clients leave then.
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
-	e := &edge{o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, clients: map[uint64]*client{}}
+	e := &edge{o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), clients: map[uint64]*client{}}
 	o.log.Info("an edge is linked", "edge", e.name, "address", c.RemoteAddr())
 	err := e.pipe.Run(e.handle)
 	e.mu.Lock()

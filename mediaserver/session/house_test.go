@@ -36,7 +36,11 @@ const (
 	overPipe      way = "over a pipe"       // see pipe
 	overShortPipe way = "over a short pipe" // for what would take too long else
 	overLink      way = "over a link"       // from an edge to an origin
+	overOldLink   way = "over an old link"  // from an edge that is a version behind
 )
+
+// linkVersion is the newest version that is spoken on a link; 0: any.
+var linkVersion = map[way]int{overLink: 0, overOldLink: 1}
 
 // everyWay runs a test in each way, side by side with all others.
 func everyWay(t *testing.T, test func(*testing.T, way)) {
@@ -115,8 +119,8 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 		h.pipe = newPipe(h, t.Name(), delay)
 		h.dir = h.pipe
 	}
-	if w == overLink {
-		h.link = newLink(t, h)
+	if version, ok := linkVersion[w]; ok {
+		h.link = newLink(t, h, version)
 		h.dir = h.link
 	}
 	for _, p := range places {

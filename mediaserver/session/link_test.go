@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/edge"
@@ -20,9 +21,25 @@ type linked struct {
 	fanout *stream.Fanout
 	tcp    net.Listener
 	runs   sync.WaitGroup
+	cfg    edge.Config
+	others []*edge.Edge // of the same origin
+	sent   atomic.Int64 // bytes that the origin has sent its edges
 }
 
-func newLink(t testing.TB, far *house) *linked {
+// counted is an edge's connection, at the origin.
+type counted struct {
+	net.Conn
+	sent *atomic.Int64
+}
+
+func (c counted) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+// newLink makes an edge that speaks no newer version of the link's protocol; 0: any.
+func newLink(t testing.TB, far *house, version int) *linked {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +51,8 @@ func newLink(t testing.TB, far *house) *linked {
 		t.Fatal(err)
 	}
 	l := &linked{origin: o, tcp: ln, fanout: stream.NewFanout(0)}
-	l.Edge = edge.New(edge.Config{Origin: ln.Addr().String(), Keys: keys, Fanout: l.fanout, Log: far.cfg.Log})
+	l.cfg = edge.Config{Origin: ln.Addr().String(), Keys: keys, Fanout: l.fanout, Log: far.cfg.Log, LinkVersion: version}
+	l.Edge = edge.New(l.cfg)
 	l.runs.Go(func() {
 		for {
 			nc, err := ln.Accept()
@@ -43,7 +61,7 @@ func newLink(t testing.TB, far *house) *linked {
 			}
 			l.runs.Go(func() {
 				if _, err := io.ReadFull(nc, make([]byte, len(link.Preface))); err == nil {
-					_ = o.Serve(nc) // how it ends is the edge's business
+					_ = o.Serve(counted{nc, &l.sent}) // how it ends is the edge's business
 				}
 				nc.Close()
 			})
@@ -52,8 +70,18 @@ func newLink(t testing.TB, far *house) *linked {
 	return l
 }
 
+// another is one more edge of the origin.
+func (l *linked) another() *edge.Edge {
+	e := edge.New(l.cfg)
+	l.others = append(l.others, e)
+	return e
+}
+
 func (l *linked) close() {
 	l.Edge.Close()
+	for _, e := range l.others {
+		e.Close()
+	}
 	l.origin.Close()
 	l.tcp.Close()
 	l.runs.Wait()

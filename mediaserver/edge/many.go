@@ -1,0 +1,44 @@
+package edge
+
+import (
+	"fmt"
+
+	"flashpod.dev/flashpod/mediaserver/link"
+)
+
+// maxMany is how many clients a record names at most.
+const maxMany = 1 << 20
+
+// handleMany does what a record says that is for many clients.
+func (u *uplink) handleMany(r link.Record) error {
+	switch r.Kind {
+	case link.InvokeMany:
+		return u.invokeMany(r)
+	}
+	return fmt.Errorf("%w: record %d for no client", link.ErrFrame, r.Kind)
+}
+
+// invokeMany calls a method of clients, those that have left apart: the call is made once
+// for all of them.
+func (u *uplink) invokeMany(r link.Record) error {
+	var b link.InvokeManyBody
+	if err := r.Decode(&b); err != nil {
+		return err
+	}
+	var to []*remote
+	u.mu.Lock()
+	err := link.EachNumber(b.Clients, maxMany, func(n uint64) {
+		if c := u.clients[n]; c != nil {
+			to = append(to, c)
+		}
+	})
+	u.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	v := b.Session()
+	for _, c := range to {
+		c.peer.Invoke(v, nil)
+	}
+	return nil
+}
