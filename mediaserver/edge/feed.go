@@ -105,9 +105,10 @@ func (f *feed) take(c *link.Conn) error {
 	var p *stream.Publisher
 	defer func() {
 		if p != nil {
-			p.Close()
+			p.Lose() // it may go on where it is published
 		}
 	}()
+	cuts := c.Version() >= link.Viewings
 	for {
 		kind, b, err := c.ReadFrame()
 		if err != nil {
@@ -115,7 +116,7 @@ func (f *feed) take(c *link.Conn) error {
 		}
 		var m rtmp.Message
 		var state link.StateBody
-		tookOver := false
+		var marks link.Marks
 		switch kind {
 		case link.KindEnd:
 			if p != nil {
@@ -126,7 +127,7 @@ func (f *feed) take(c *link.Conn) error {
 		case link.KindState:
 			err = link.Unmarshal(b, &state)
 		case link.KindMessage:
-			m, tookOver, err = link.ParseMessage(b)
+			m, marks, err = link.ParseMessage(b)
 		default:
 			err = link.ErrFrame
 		}
@@ -141,17 +142,26 @@ func (f *feed) take(c *link.Conn) error {
 			if p, err = f.stream.Publish(); err != nil {
 				return err
 			}
-		case tookOver:
+		case marks.TookOver:
 			p.Renew()
+		case state.Lagged:
+			p.Skip()
 		}
 		if kind == link.KindState {
 			if p != nil && state.Changed {
 				p.SetStored(state.Stream())
 			}
-			f.known()
+			if p == nil || state.Ready || !cuts { // there is nothing to wait for
+				f.known()
+			}
 			continue
 		}
-		if err := p.Write(&m); err != nil {
+		if cuts {
+			err = p.Relay(&m, marks.Cut)
+		} else {
+			err = p.Write(&m)
+		}
+		if err != nil {
 			return err
 		}
 	}

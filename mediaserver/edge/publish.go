@@ -144,8 +144,8 @@ func (p *publication) Write(m *rtmp.Message) error {
 		return p.over()
 	default:
 	}
-	head := link.MessageHead(m, false)
-	err := p.conn.WriteFrame(link.KindMessage, head[:], m.Payload)
+	head := link.MessageHead(m, link.Marks{})
+	err := p.conn.WriteFrame(link.KindMessage, head, m.Payload)
 	if err == nil {
 		err = p.conn.Flush()
 	}

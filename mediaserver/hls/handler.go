@@ -140,7 +140,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 func (h *Handler) cuts(s *stream.Stream) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.live[s] != nil
+	l := h.live[s]
+	return l != nil && !(l.isOver() && l.isEmpty())
 }
 
 // refuse answers with why.

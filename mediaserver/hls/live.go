@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -80,15 +81,18 @@ func newLive(b *budget.Budget) *live {
 // run cuts a stream, from a reader's place on, until its publication is over, or ctx.
 func (l *live) run(ctx context.Context, s *stream.Stream, r *stream.Reader) {
 	err := l.read(ctx, r)
-	for errors.Is(err, stream.ErrLagged) {
+	for errors.Is(err, stream.ErrLagged) || errors.Is(err, stream.ErrLost) {
 		l.restart()
 		r = s.NewCutReader()
-		if !s.Live() { // it is over, and would wait for the next one
+		switch {
+		case s.Live():
+			err = l.read(ctx, r)
+		case errors.Is(err, stream.ErrLost):
+			err = l.readAgain(ctx, r)
+		default: // it is over, and would wait for the next one
 			r.Close()
 			err = io.EOF
-			break
 		}
-		err = l.read(ctx, r)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,9 +104,31 @@ func (l *live) run(ctx context.Context, s *stream.Stream, r *stream.Reader) {
 	l.tell()
 }
 
+// lostTime is how long a stream is waited for that was lost here, and may be published
+// elsewhere.
+const lostTime = 15 * time.Second
+
+// readAgain is read of a stream that was lost, if it comes back.
+func (l *live) readAgain(ctx context.Context, r *stream.Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(lostTime, func() {
+		if l.isEmpty() {
+			cancel()
+		}
+	})
+	defer late.Stop()
+	err := l.read(ctx, r)
+	if errors.Is(err, context.Canceled) && l.isEmpty() {
+		return io.EOF
+	}
+	return err
+}
+
 func (l *live) read(ctx context.Context, r *stream.Reader) error {
 	defer r.Close()
 	made := segmenter{sink: l}
+	shift := media.Timestamp(0) // of the times here, which are no part of what is made
 	for {
 		m, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -116,8 +142,11 @@ func (l *live) read(ctx context.Context, r *stream.Reader) error {
 		}
 		var at *stream.Cut
 		if cut, ok := r.Cut(); ok {
+			shift = cut.Shift
+			cut.Time -= shift
 			at = &cut
 		}
+		m.Timestamp -= shift
 		if err := made.message(&m, at); err != nil {
 			return err
 		}
@@ -229,6 +258,13 @@ func (l *live) isEmpty() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.segments) == 0
+}
+
+// isOver says whether nothing more comes.
+func (l *live) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
 }
 
 // end implements sink.

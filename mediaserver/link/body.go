@@ -162,6 +162,11 @@ type StateBody struct {
 	Live    bool     `cbor:"1,keyasint,omitempty"`
 	Changed bool     `cbor:"2,keyasint,omitempty"`
 	Stored  []Stored `cbor:"3,keyasint,omitempty"`
+	// Ready says that what a player of the stream begins with has been sent, and Lagged
+	// that something has not: what follows does not go on from what came before. Both
+	// are of version 2.
+	Ready  bool `cbor:"4,keyasint,omitempty"`
+	Lagged bool `cbor:"5,keyasint,omitempty"`
 }
 
 // Stored is stream.Stored.

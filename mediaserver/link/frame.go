@@ -92,7 +92,7 @@ func (c *Conn) live() {
 	}
 }
 
-// Version is that of the protocol, which both ends speak.
+// Version is that of the protocol, which both ends speak: see Viewings.
 func (c *Conn) Version() int { return c.version }
 
 // Close ends the connection at once; reads and writes that wait fail.

@@ -22,6 +22,9 @@ const Preface = "FLASHPOD LINK\r\n"
 const (
 	// version is that of the protocol, and oldest the one that is still spoken: servers
 	// of an instance are rolled out one by one.
+	//
+	// 2: a feed says where a stream is cut (Marks.Cut), and when a player has what it
+	// begins with (StateBody.Ready); an origin is asked about viewers by HTTP (Watch).
 	version = 2
 	oldest  = 1
 	// helloTime is how long a link may take until both ends know one another.

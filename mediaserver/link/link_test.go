@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 // ends is a link: what an edge and an origin have of it.
@@ -236,6 +238,25 @@ func TestPipeIsFull(t *testing.T) {
 	if err := <-ended; !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
+}
+
+// FuzzMessage: what another server sends is a message, which is written as it was read, or
+// an error.
+func FuzzMessage(f *testing.F) {
+	m := rtmp.Message{Type: rtmp.TypeVideo, StreamID: 1, Timestamp: 1 << 31, Payload: []byte("picture")}
+	for _, of := range []Marks{{}, {TookOver: true}, {Cut: stream.Cut{Number: 1 << 40, Epoch: 3, At: time.Unix(1, 2), Target: 4 * time.Second, Key: true}}} {
+		f.Add(append(MessageHead(&m, of), m.Payload...))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, of, err := ParseMessage(b)
+		if err != nil {
+			return
+		}
+		again, same, err := ParseMessage(append(MessageHead(&m, of), m.Payload...))
+		if err != nil || again.Type != m.Type || again.Timestamp != m.Timestamp || string(again.Payload) != string(m.Payload) || same != of {
+			t.Errorf("%+v %+v, and then %+v %+v: %v", m, of, again, same, err)
+		}
+	})
 }
 
 // FuzzRecord: what another server sends is a record or an error.

@@ -30,49 +30,59 @@ func (o *Origin) feed(c *link.Conn, token string) error {
 			}
 		}
 	}()
-	for ctx.Err() == nil {
-		if err := feedOne(ctx, c, g.live); err != nil {
+	for lagged := false; ctx.Err() == nil; {
+		var err error
+		if lagged, err = feedOne(ctx, c, g.live, lagged); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// feedOne sends one publication, and what new players get first whenever that changes.
-func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream) error {
-	r := s.NewRelay()
+// feedOne sends one publication, and what new players get first whenever that changes. It
+// returns true where some of it was left out, since the edge takes too little.
+func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (left bool, err error) {
+	cuts := c.Version() >= link.Viewings
+	r := s.NewRelay(cuts && !lagged) // who has lagged has what lies before, or some of it
 	defer r.Close()
-	state, stored := link.StateBody{Live: s.Live()}, 0
+	state, stored := link.StateBody{Live: s.Live(), Ready: r.Caught(), Lagged: lagged}, 0
+	ready := state.Ready
 	for {
 		if all, now := s.StoredSince(stored); now != stored {
 			stored, state.Stored = now, link.FromStored(all)
 			state.Changed = true
 		}
-		if state.Changed || state.Live {
+		if state.Changed || state.Live || state.Ready {
 			if err := c.WriteValue(link.KindState, state); err != nil {
-				return err
+				return false, err
 			}
 			state = link.StateBody{}
 		}
 		m, err := r.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
-			return c.WriteValue(link.KindEnd, link.ReasonBody{})
+			return false, c.WriteValue(link.KindEnd, link.ReasonBody{})
 		case errors.Is(err, stream.ErrLagged):
-			return nil // the edge goes on with the newest keyframe
+			return true, nil // the edge goes on with the newest keyframe
 		case err != nil:
-			return err
+			return false, err
 		case m.Type == 0:
 			state.Live = r.Began()
 			continue
 		}
-		head := link.MessageHead(&m, r.TookOver())
-		if err := c.WriteFrame(link.KindMessage, head[:], m.Payload); err != nil {
-			return err
+		marks := link.Marks{TookOver: r.TookOver()}
+		if cut, ok := r.Cut(); ok && cuts {
+			marks.Cut = cut
+		}
+		if err := c.WriteFrame(link.KindMessage, link.MessageHead(&m, marks), m.Payload); err != nil {
+			return false, err
+		}
+		if !ready && r.Caught() {
+			ready, state.Ready = true, true
 		}
 		if !r.Pending() {
 			if err := c.Flush(); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}

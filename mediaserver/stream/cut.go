@@ -54,6 +54,9 @@ type Cut struct {
 	// Key says whether decoding may begin here. Where keyframes are far apart it is
 	// cut between them.
 	Key bool
+	// Shift is how much later timestamps are here than where the stream is published,
+	// from this cut on; 0 there: see Publisher.Relay.
+	Shift media.Timestamp
 }
 
 // cutter makes the cuts of a stream. Guarded by Stream.mu.
@@ -145,6 +148,10 @@ func (c *cutter) renew() { c.anew, c.place = true, nil }
 // holds s.mu.
 func (s *Stream) cutBefore(m *rtmp.Message, f *facts) {
 	s.log.cut = nil
+	if f.relayed {
+		s.cutAsTold(m, f.told)
+		return
+	}
 	video := m.Type == rtmp.TypeVideo
 	if !f.parsed || f.Kind != payload.Frames {
 		return
@@ -162,6 +169,18 @@ func (s *Stream) cutBefore(m *rtmp.Message, f *facts) {
 		kept := cut // it alone is on the heap, and not one for each frame
 		s.log.cut = &kept
 	}
+}
+
+// cutAsTold has the log cut before a frame where it was cut elsewhere. The caller holds
+// s.mu.
+func (s *Stream) cutAsTold(m *rtmp.Message, told Cut) {
+	if told.Number == 0 {
+		return
+	}
+	told.Shift, told.Time = m.Timestamp-told.Time, m.Timestamp
+	kept := told
+	s.log.cut = &kept
+	s.cuts.newest, s.cuts.anew = told, false
 }
 
 // isFresh says whether what comes at a time belongs to the beginning of what has been
@@ -210,13 +229,23 @@ func (s *Stream) NewCutReader() *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.newReader()
-	if p := s.cuts.place; p != nil {
-		if seg := p.seg.Value(); seg != nil {
-			r.at, r.preamble, r.waiting = position{seg, p.i}, s.storedMessages(&s.line, p.cut.Time), false
-			r.read.Store(r.at.published(&s.log))
-		}
-	}
+	r.cuts = true
+	r.toCut()
 	return r
+}
+
+// toCut has a fresh reader start at the newest cut where decoding may begin, if that is
+// still there. The caller holds s.mu.
+func (r *Reader) toCut() {
+	s := r.s
+	p := s.cuts.place
+	if p == nil {
+		return
+	}
+	if seg := p.seg.Value(); seg != nil {
+		r.at, r.preamble, r.waiting = position{seg, p.i}, s.storedMessages(&s.line, p.cut.Time), false
+		r.read.Store(r.at.published(&s.log))
+	}
 }
 
 // Cut is where a segment begins with the message that Next has returned; ok is false

@@ -37,7 +37,10 @@ func (s *Stream) Publish() (*Publisher, error) {
 // Write appends an audio, video or data message. The payload is copied; data
 // becomes AMF0 wherever AMF0 can say it, for players and files that read no
 // other. It fails with ErrClosed.
-func (p *Publisher) Write(m *rtmp.Message) error {
+func (p *Publisher) Write(m *rtmp.Message) error { return p.write(m, facts{}) }
+
+// write is Write of a message of which is known whether it was cut elsewhere.
+func (p *Publisher) write(m *rtmp.Message, f facts) error {
 	s := p.s
 	data := m.Payload
 	if m.Type == rtmp.TypeData {
@@ -51,10 +54,11 @@ func (p *Publisher) Write(m *rtmp.Message) error {
 		return ErrClosed
 	}
 	out := rtmp.Message{Type: m.Type, StreamID: 1, Payload: data}
-	var f facts
 	switch m.Type {
 	case rtmp.TypeVideo, rtmp.TypeAudio:
+		relayed, told := f.relayed, f.told
 		f = s.judge(&s.line, m.Type, data)
+		f.relayed, f.told = relayed, told
 	case rtmp.TypeData:
 		payload, forward := s.dataMessage(data)
 		if !forward {
@@ -98,6 +102,10 @@ type facts struct {
 	parsed bool // it could be read
 	flags  uint8
 	begins payload.Beginning
+	// relayed says that the stream is cut where it is published, and told that it was
+	// before this message; Number is 0 for nowhere.
+	relayed bool
+	told    Cut
 }
 
 // judge says what the next message of a line is. One that cannot be read is
@@ -249,13 +257,18 @@ func (s *Stream) store(key string, data []byte) {
 // Close ends the publication. Players stay, and are told
 // (NetStream.Play.UnpublishNotify); readers come to their end. A second Close
 // does nothing.
-func (p *Publisher) Close() {
+func (p *Publisher) Close() { p.close(nil) }
+
+// close is Close, where readers of cuts are told that they have lost what follows, if
+// lost is not nil.
+func (p *Publisher) close(lost error) {
 	s := p.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.publisher != p {
 		return
 	}
+	s.letGoOfCuts(lost)
 	s.publisher = nil
 	s.unpublishNotice = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	for r := range s.readers { // what the next one publishes is not for them

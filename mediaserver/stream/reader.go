@@ -34,6 +34,9 @@ type Reader struct {
 	began    bool          // likewise
 	cut      Cut           // likewise; Number is 0 for none
 	relay    bool          // see NewRelay
+	joins    int64         // likewise: the offset up to which a player needs what there is
+	caught   bool          // likewise, of the message that Next has returned
+	cuts     bool          // see NewCutReader
 
 	// mu guards the rest. Stream.mu may be held when it is taken; nothing is taken
 	// while it is.
@@ -123,6 +126,7 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 		seg, p = r.at.seg, r.at.seg.packets[r.at.i]
 		cut, _ := seg.cutAt(r.at.i)
 		r.at.i++
+		r.caught = r.at.offset() >= r.joins
 		r.read.Store(r.at.published(&r.s.log))
 		switch {
 		case p.flags&flagEnd != 0:

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -12,20 +13,71 @@ type Stored struct {
 	Payload []byte // AMF0: the handler, and what it is called with
 }
 
+// ErrLost says that what follows of a stream is lost here, though it may be published on
+// elsewhere.
+var ErrLost = errors.New("what follows of the stream is lost")
+
 // NewRelay is NewReader for whoever makes the stream anew elsewhere: it says when a
 // publication begins (Began), and leaves out what is stored: see StoredSince. Its Next
-// returns a message of type 0 where there is none, and that may have changed.
-func (s *Stream) NewRelay() *Reader {
+// returns a message of type 0 where there is none, and that may have changed. With cuts it
+// starts where a reader of cuts would, which may be before where a player would: see
+// Caught.
+func (s *Stream) NewRelay(cuts bool) *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.newReader()
 	r.relay = true
+	from := r.at
+	if r.joins = from.offset(); cuts {
+		r.toCut()
+	}
+	if r.caught = r.at == from; !r.caught && s.key.Load() != nil {
+		r.joins++ // the keyframe itself
+	}
 	r.preamble = slices.DeleteFunc(r.preamble, func(m rtmp.Message) bool { return m.Type == rtmp.TypeData })
 	return r
 }
 
 // Began says whether a publication has begun where Next has returned no message.
 func (r *Reader) Began() bool { return r.began }
+
+// Caught says whether what a player would have begun with, had it come instead of the
+// reader, has been read with what Next has returned. It is for the caller of Next.
+func (r *Reader) Caught() bool { return r.caught }
+
+// Relay is Write of a message that is published elsewhere, and cut there before it, where
+// cut.Number is not 0: here it is cut in those places alone, and called the same.
+func (p *Publisher) Relay(m *rtmp.Message, cut Cut) error {
+	return p.write(m, facts{relayed: true, told: cut})
+}
+
+// Skip says that some of what is published elsewhere has not come: readers of cuts are
+// told that they have lagged.
+func (p *Publisher) Skip() {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.publisher == p {
+		s.letGoOfCuts(ErrLagged)
+		s.cuts.renew()
+	}
+}
+
+// Lose is Close where the publication may go on elsewhere: readers of cuts, who would
+// make a whole of what has come, are told ErrLost.
+func (p *Publisher) Lose() { p.close(ErrLost) }
+
+// letGoOfCuts ends readers of cuts for a reason; nil: it does not. The caller holds s.mu.
+func (s *Stream) letGoOfCuts(why error) {
+	if why == nil {
+		return
+	}
+	for r := range s.readers {
+		if r.cuts {
+			r.letGo(why)
+		}
+	}
+}
 
 // StoredSince is what new players get first, in order, if it is another than that of a
 // version; version 0 is none, and no stream has it.

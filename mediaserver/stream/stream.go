@@ -56,6 +56,7 @@ type Options struct {
 // Stream is a live stream, with a publisher or waiting for one. All methods
 // may be called from any goroutine.
 type Stream struct {
+	id     uint64
 	name   string
 	fanout *Fanout
 	opts   Options
@@ -117,14 +118,20 @@ type keyframe struct {
 	preambleVersion int
 }
 
+// ids are those of streams.
+var ids atomic.Uint64
+
 // New makes a stream whose players are served by f.
 func New(name string, f *Fanout, opts Options) *Stream {
 	made := time.Now()
 	clock := func() media.Timestamp { return media.TimestampAt(time.Since(made)) }
-	s := &Stream{name: name, fanout: f, opts: opts, readers: map[*Reader]struct{}{}, clock: clock}
+	s := &Stream{id: ids.Add(1), name: name, fanout: f, opts: opts, readers: map[*Reader]struct{}{}, clock: clock}
 	s.log.begin(0, 0)
 	return s
 }
+
+// ID is which stream it is of all of this process: another one of the same name has another.
+func (s *Stream) ID() uint64 { return s.id }
 
 // Name is what publishers and players call it.
 func (s *Stream) Name() string { return s.name }

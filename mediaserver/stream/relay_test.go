@@ -1,0 +1,120 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// relay copies what a reader has to a publisher elsewhere, as far as it has come, and
+// returns how many messages until a player there has what it begins with.
+func relay(t *testing.T, r *Reader, to *Publisher) (caught int) {
+	t.Helper()
+	for n := 0; r.Pending(); n++ {
+		m, err := r.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut, _ := r.Cut()
+		if m.Type == 0 {
+			continue
+		}
+		if err := to.Relay(&m, cut); err != nil {
+			t.Fatal(err)
+		}
+		if caught == 0 && r.Caught() {
+			caught = n + 1
+		}
+	}
+	return caught
+}
+
+// A stream that is made anew elsewhere is cut there where it is cut, whenever its copy
+// begins and whatever the clock there says.
+func TestRelayIsCutAlike(t *testing.T) {
+	t.Parallel()
+	s, p := publish(t, newFanout(t), "a")
+	all := s.NewCutReader()
+	defer all.Close()
+	shoot(t, p, 0, 6000, 1000)
+	far, to := publish(t, newFanout(t), "a")
+	shoot(t, to, 70000, 72000, 1000) // another publication: times go on behind it
+	to.Close()
+	to, err := far.Publish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := far.NewCutReader()
+	defer there.Close()
+	r := s.NewRelay(true)
+	defer r.Close()
+	if r.Caught() || s.NewRelay(false).Caught() != true {
+		t.Error("a relay begins elsewhere than it says")
+	}
+	// From the cut at 4000 to the newest keyframe, which is at 5000.
+	if n := relay(t, r, to); n != 51 {
+		t.Errorf("a player could begin behind %d messages", n)
+	}
+	shoot(t, p, 6000, 9000, 1000)
+	relay(t, r, to)
+	var want []Cut
+	for _, c := range cuts(t, all) {
+		if c.Time >= 4000 {
+			want = append(want, c)
+		}
+	}
+	got := cuts(t, there)
+	if len(got) != len(want) || len(got) < 3 {
+		t.Fatalf("cut at %+v, want %+v", got, want)
+	}
+	for i, c := range got {
+		if c.Shift == 0 || c.Time-c.Shift != want[i].Time {
+			t.Errorf("cut %d lies at %v, shifted by %v; want %v", i, c.Time, c.Shift, want[i].Time)
+		}
+		c.Time, c.Shift = want[i].Time, 0
+		if c != want[i] {
+			t.Errorf("cut %+v, want %+v", c, want[i])
+		}
+	}
+}
+
+// Who reads cuts is told that what follows is lost, and other readers that it is over;
+// where something is left out, both go on.
+func TestRelayLoses(t *testing.T) {
+	t.Parallel()
+	s, p := publish(t, newFanout(t), "a")
+	message := func(at media.Timestamp, cut Cut) {
+		if err := p.Relay(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: at, Payload: key(0)}, cut); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ends := func(r *Reader) error {
+		for {
+			if _, err := r.Next(t.Context()); err != nil {
+				return err
+			}
+		}
+	}
+	cutter, reader := s.NewCutReader(), s.NewReader()
+	message(0, Cut{Number: 7, Key: true})
+	p.Skip()
+	if err := ends(cutter); !errors.Is(err, ErrLagged) {
+		t.Error(err)
+	}
+	message(4000, Cut{})
+	cutter = s.NewCutReader()
+	message(6000, Cut{Number: 9, Epoch: 1, Time: 6000, Key: true})
+	if all := cuts(t, cutter); len(all) != 1 || all[0].Number != 9 {
+		t.Errorf("behind what was left out, it is cut at %+v", all)
+	}
+	p.Lose()
+	if err := ends(cutter); !errors.Is(err, ErrLost) {
+		t.Error(err)
+	}
+	if err := ends(reader); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
