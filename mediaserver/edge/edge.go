@@ -55,6 +55,8 @@ type Edge struct {
 
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	links map[place]*uplink
+
+	locator locator
 }
 
 // place is an instance.
@@ -66,6 +68,7 @@ func New(cfg Config) *Edge {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}}
+	e.locator.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }

@@ -18,6 +18,7 @@ var errLost = errors.New("the link to the origin is lost")
 // them.
 type feed struct {
 	name   string
+	of     uint64 // which one of that name it is at the origin; 0: not known; of the uplink's mu
 	stream *stream.Stream
 	ctx    context.Context
 	stop   context.CancelFunc
@@ -26,16 +27,21 @@ type feed struct {
 	ready  chan struct{}       // closed then
 }
 
-// feed is the stream of a name, with one player more; nil: the link has ended.
-func (u *uplink) feed(name, token string) *feed {
+// feed is the stream of a name, with one player more; nil: the link has ended. of says which
+// one it is, of those that have had the name: one that the origin has no more is fed to an
+// end, to those who have it.
+func (u *uplink) feed(name string, of uint64, token string) *feed {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.err != nil {
 		return nil
 	}
 	f := u.feeds[name]
-	if f == nil {
-		f = &feed{name: name, stream: stream.New(name, u.e.cfg.Fanout, u.opts), tokens: map[string]struct{}{}, ready: make(chan struct{})}
+	if f != nil && f.of == 0 {
+		f.of = of
+	}
+	if f == nil || of != 0 && f.of != of {
+		f = &feed{name: name, of: of, stream: stream.New(name, u.e.cfg.Fanout, u.opts), tokens: map[string]struct{}{}, ready: make(chan struct{})}
 		f.known = sync.OnceFunc(func() { close(f.ready) })
 		f.ctx, f.stop = context.WithCancel(u.e.ctx)
 		u.feeds[name] = f

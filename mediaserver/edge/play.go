@@ -35,7 +35,7 @@ func (c *remote) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
 			c.file(&a, out, released, answer)
 			return nil
 		default:
-			f := c.u.feed(a.Live, a.Token)
+			f := c.u.feed(a.Live, a.Of, a.Token)
 			if f == nil {
 				out.Refusal = unreachable(errLost)
 				released()

@@ -23,10 +23,11 @@ type uplink struct {
 	err     error      // why it has ended
 	number  uint64     // of the newest client
 	clients map[uint64]*remote
-	feeds   map[string]*feed // by the names of streams
-	empty   time.Time        // when the last client left
-	served  bool             // a client was let in
-	opts    stream.Options   // of the instance's streams
+	viewers map[uint64]*viewer // by HTTP; nil before the first
+	feeds   map[string]*feed   // by the names of streams
+	empty   time.Time          // when the last client left
+	served  bool               // a client was let in
+	opts    stream.Options     // of the instance's streams
 }
 
 // run connects and serves until the link ends.
@@ -44,6 +45,7 @@ func (u *uplink) run() {
 	for _, c := range clients {
 		c.lost(err)
 	}
+	u.loseViewers(err)
 	for _, f := range feeds {
 		f.stop()
 	}
@@ -93,7 +95,7 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 		case <-tick.C:
 		}
 		u.mu.Lock()
-		idle := len(u.clients) == 0 && !u.empty.IsZero() && time.Since(u.empty) > lingers
+		idle := len(u.clients)+len(u.viewers) == 0 && !u.empty.IsZero() && time.Since(u.empty) > lingers
 		if idle {
 			u.err = errIdle // who comes now has another
 		}
@@ -119,6 +121,7 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 				delete(told, n)
 			}
 		}
+		u.tellSent(pipe)
 		for len(all) > 0 {
 			some := all[:min(len(all), maxTold)]
 			pipe.Send(link.Traffic, 0, 0, some)
@@ -194,14 +197,24 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 func (u *uplink) forget(c *remote) {
 	u.mu.Lock()
 	delete(u.clients, c.n)
-	pipe, useless := u.pipe, false
-	if len(u.clients) == 0 {
+	useless, pipe := u.emptied()
+	u.mu.Unlock()
+	u.drop(useless, pipe)
+}
+
+// emptied notes that somebody has left, and says whether the link is of no use any more,
+// which drop ends then. The caller holds u.mu.
+func (u *uplink) emptied() (useless bool, pipe *link.Pipe) {
+	if len(u.clients)+len(u.viewers) == 0 {
 		u.empty = time.Now()
-		if useless = !u.served && u.err == nil && pipe != nil; useless {
+		if useless = !u.served && u.err == nil && u.pipe != nil; useless {
 			u.err = errIdle // strangers ask for any name
 		}
 	}
-	u.mu.Unlock()
+	return useless, u.pipe
+}
+
+func (u *uplink) drop(useless bool, pipe *link.Pipe) {
 	if useless {
 		u.e.drop(u)
 		pipe.End(errIdle)
@@ -214,8 +227,11 @@ func (u *uplink) handle(r link.Record) error {
 		return u.handleMany(r)
 	}
 	u.mu.Lock()
-	c := u.clients[r.Client]
+	c, v := u.clients[r.Client], u.viewers[r.Client]
 	u.mu.Unlock()
+	if v != nil {
+		return v.handle(r)
+	}
 	if c == nil {
 		return nil // it has left, and the origin has taken all back
 	}

@@ -103,6 +103,8 @@ type PlayAnswer struct {
 	Audio   bool      `cbor:"4,keyasint,omitempty"` // session.SampleAccess
 	Video   bool      `cbor:"5,keyasint,omitempty"`
 	Token   string    `cbor:"6,keyasint,omitempty"` // of what is to be released
+	// Of says which live stream of that name it is: see WatchAnswer. Version 2; 0: not said.
+	Of uint64 `cbor:"7,keyasint,omitempty"`
 }
 
 // FileBody is a recorded file that an origin holds open.

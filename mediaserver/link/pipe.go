@@ -29,6 +29,9 @@ func NewPipe(c *Conn, most int) *Pipe {
 	return &Pipe{c: c, most: most, wake: make(chan struct{}, 1)}
 }
 
+// Version is that of the protocol, which both ends speak: see Viewings.
+func (p *Pipe) Version() int { return p.c.Version() }
+
 // Send queues a record, whose body is encoded now; nil has none. Where the queue is full,
 // or the other end cannot be told any more, the pipe ends.
 func (p *Pipe) Send(k Kind, client, id uint64, body any) {

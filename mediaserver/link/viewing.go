@@ -21,13 +21,13 @@ type LocateBody struct {
 	Path string `cbor:"1,keyasint"` // APPLICATION/INSTANCE/NAME
 }
 
-// LocateAnswer is where. Pages are the web pages that may use what is there, as browsers
-// write their origins, or "*" for all.
+// LocateAnswer is where. Known says that there may be something to watch. Pages are the
+// web pages that may use what is there, as browsers write their origins, or "*" for all.
 type LocateAnswer struct {
 	Application string   `cbor:"1,keyasint"`
 	Instance    string   `cbor:"2,keyasint"`
 	Name        string   `cbor:"3,keyasint"` // of the stream
-	Runs        bool     `cbor:"4,keyasint,omitempty"`
+	Known       bool     `cbor:"4,keyasint,omitempty"`
 	Pages       []string `cbor:"5,keyasint,omitempty"`
 }
 

@@ -24,17 +24,19 @@ type edge struct {
 
 	mu      sync.Mutex // Origin.mu may be taken while it is held, and nobody is called
 	clients map[uint64]*client
+	viewers map[uint64]*viewer // by HTTP
 }
 
 // control serves a pipe until it ends, and has its clients leave then.
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
-	e := &edge{o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), clients: map[uint64]*client{}}
+	e := &edge{o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{}}
 	o.log.Info("an edge is linked", "edge", e.name, "address", c.RemoteAddr())
 	err := e.pipe.Run(e.handle)
 	e.mu.Lock()
 	left := e.clients
 	e.clients = nil
 	e.mu.Unlock()
+	e.loseViewers()
 	o.log.Info("the link to an edge has ended", "edge", e.name, "address", c.RemoteAddr(), "clients", len(left), "reason", err)
 	for _, one := range left {
 		one.lost()
@@ -51,6 +53,9 @@ func (e *edge) handle(r link.Record) error {
 		return e.connect(r)
 	case link.Traffic:
 		return e.traffic(r)
+	}
+	if ok, err := e.handleViewer(r); ok {
+		return err
 	}
 	c := e.client(r.Client)
 	if c == nil {
@@ -276,7 +281,7 @@ func (c *client) play(inst session.Instance, r link.Record) error {
 		answer := link.PlayAnswer{Refusal: link.FromRefusal(a.Refusal), Audio: a.SampleAccess.Audio, Video: a.SampleAccess.Video}
 		switch {
 		case a.Live != nil:
-			answer.Live = a.Live.Name()
+			answer.Live, answer.Of = a.Live.Name(), a.Live.ID()
 			a.Live.Away(1)
 			answer.Token = c.grant(&grant{live: a.Live, left: func() { a.Live.Away(-1) }, back: a.Release})
 		case a.File != nil:

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -29,7 +30,11 @@ type Config struct {
 	// Delivery is how an instance's streams are sent to players; nil: as the zero value
 	// says.
 	Delivery func(session.Instance) stream.Options
-	Log      *slog.Logger // nil: none
+	// House has what viewers by HTTP of edges are asked about, and Locate says where a
+	// stream is; nil: edges serve nobody by HTTP.
+	House  outlet.House
+	Locate func(path string) link.LocateAnswer
+	Log    *slog.Logger // nil: none
 }
 
 // Origin serves links. All methods may be called from any goroutine.

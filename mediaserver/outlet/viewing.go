@@ -13,6 +13,9 @@ import (
 type Viewing struct {
 	// Context ends when the viewer is to go. Its cause is why, in words for the viewer.
 	Context context.Context
+	// Asked ends, at the latest with Context and for the same reason, when what the viewer
+	// may is to be asked anew: who keeps a viewing for more than one request closes it.
+	Asked context.Context
 	// Sent counts the bytes that the viewer is sent: the way adds to it. All requests of a
 	// viewer have one.
 	Sent *atomic.Uint64
@@ -28,7 +31,7 @@ const TokenName = "viewer"
 
 // NewViewing makes what a request is given. done is called when it is closed, once.
 func NewViewing(ctx context.Context, sent *atomic.Uint64, token string, done func()) *Viewing {
-	return &Viewing{Context: ctx, Sent: sent, Token: token, close: sync.OnceFunc(done)}
+	return &Viewing{Context: ctx, Asked: ctx, Sent: sent, Token: token, close: sync.OnceFunc(done)}
 }
 
 // Close says that the viewer has what it asked for, or has gone.

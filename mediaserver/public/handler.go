@@ -78,7 +78,7 @@ func Handler(o Options) http.Handler {
 		fmt.Fprintf(w, "Flashpod. A page that plays a stream is at %sAPPLICATION/INSTANCE/NAME, and one that publishes it at %sAPPLICATION/INSTANCE/NAME; the stream is at /APPLICATION/INSTANCE/NAME.flv, also by WebSocket, and at /APPLICATION/INSTANCE/NAME/index.m3u8; a recording is also at /APPLICATION/INSTANCE/NAME.mp4; RTMP by WebSocket is at %s.\n", WatchPath, StudioPath, RTMPPath)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if o.Origins(r.URL.Path).share(w, r) || isWebSocket(r) && o.keepOut(w, r) {
+		if o.origins(r).share(w, r) || isWebSocket(r) && o.keepOut(w, r) {
 			return
 		}
 		o.Streams.ServeHTTP(Late(w), r)
@@ -120,10 +120,18 @@ func isWebSocket(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
+// origins are the pages that may make a request; who is no page, is not looked up.
+func (o *Options) origins(r *http.Request) Origins {
+	if r.Header.Get("Origin") == "" {
+		return Origins{}
+	}
+	return o.Origins(r.URL.Path)
+}
+
 // keepOut refuses pages that may not use the server. Browsers let any page open a
 // WebSocket: it is the server that must look whose it is [RFC 6455 §10.2].
 func (o *Options) keepOut(w http.ResponseWriter, r *http.Request) (refused bool) {
-	if o.Origins(r.URL.Path).Allow(r) {
+	if o.origins(r).Allow(r) {
 		return false
 	}
 	http.Error(w, fmt.Sprintf("pages of %.100q may not use this server: allow them by spec.web.allowedOrigins, or with flashpod serve --web-origin", r.Header.Get("Origin")), http.StatusForbidden)

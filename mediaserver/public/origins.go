@@ -2,10 +2,12 @@ package public
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +17,9 @@ type Origins struct {
 	all  bool
 	some map[string]bool // scheme://host[:port], in small letters
 }
+
+// EveryPage are all pages.
+var EveryPage = Origins{all: true}
 
 // ParseOrigins reads a list of origins as browsers write them (RFC 6454 §6.2), such as
 // https://example.org or http://localhost:3000; "*" is every page.
@@ -44,6 +49,14 @@ func (o Origins) Allow(r *http.Request) bool {
 	}
 	_, host, ok := strings.Cut(origin, "://")
 	return ok && host == strings.ToLower(r.Host) && ownName(host)
+}
+
+// List is what they were read from, in order.
+func (o Origins) List() []string {
+	if o.all {
+		return []string{"*"}
+	}
+	return slices.Sorted(maps.Keys(o.some))
 }
 
 // Has says whether the pages of an origin are among them.

@@ -8,7 +8,7 @@ import (
 // webrtc serves WHIP or WHEP below a path.
 func (o *Options) webrtc(prefix string, serve func(w http.ResponseWriter, r *http.Request, path string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		origins := o.Origins(r.URL.Path)
+		origins := o.origins(r)
 		h := w.Header()
 		h.Add("Vary", "Origin")
 		if origin := r.Header.Get("Origin"); origin != "" && origins.Allow(r) {

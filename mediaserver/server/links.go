@@ -38,7 +38,7 @@ func (s *Server) beginLinks() error {
 		return nil
 	}
 	var err error
-	s.origin, err = origin.New(origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery})
+	s.origin, err = origin.New(origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate})
 	return err
 }
 

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	stdpath "path"
 	"slices"
 	"strings"
 
@@ -71,22 +73,50 @@ func (o *origins) of(app, name string, onDemand bool) public.Origins {
 func (s *Server) originsAt(path string) public.Origins {
 	o := &s.public.origins
 	switch {
+	case s.edge != nil:
+		return s.originsThere(path)
 	case path == public.RTMPPath:
 		return o.some
 	case len(o.named) == 0:
 		return o.server
 	}
-	for _, prefix := range []string{public.WHIPPath, public.WHEPPath, "/"} {
-		if rest, ok := strings.CutPrefix(path, prefix); ok {
-			path = rest
-			break
-		}
-	}
+	path = streamAt(path)
 	if i, _ := (house{s}).locate(path); i != nil {
 		return o.of(i.Application(), i.Name(), !s.named(i))
 	}
 	app, _, _ := strings.Cut(path, "/")
 	return o.of(app, "", s.onDemand[app] != nil)
+}
+
+// streamAt is where a stream is that a path of the public port is about.
+func streamAt(path string) string {
+	for _, prefix := range []string{public.WHIPPath, public.WHEPPath, "/"} {
+		if rest, ok := strings.CutPrefix(path, prefix); ok {
+			return rest
+		}
+	}
+	return path
+}
+
+// originsThere is originsAt of an edge: the pages are those that its origin lets in, and its
+// own. About RTMP in a WebSocket the origin is asked when it connects.
+func (s *Server) originsThere(path string) public.Origins {
+	own := s.public.origins.server
+	if path == public.RTMPPath {
+		return public.EveryPage
+	}
+	ctx, cancel := context.WithTimeout(s.cut, placeTime)
+	defer cancel()
+	// All that lies beside one another is of the same instance: it is asked once.
+	at, err := s.edge.Locate(ctx, stdpath.Dir(streamAt(path))+"/-")
+	if err != nil {
+		return own
+	}
+	all, err := public.ParseOrigins(slices.Concat(own.List(), at.Pages))
+	if err != nil {
+		return own // the origin knows words that this edge does not
+	}
+	return all
 }
 
 // named says whether an instance is one that a manifest names.
@@ -103,6 +133,9 @@ func (s *Server) pageOf(r *http.Request) string {
 // admitPage says why a web page may not use the instance that it connects to; nil: it
 // may.
 func (s *Server) admitPage(r session.ConnectRequest) *session.Refusal {
+	if s.edge != nil {
+		return nil // its origin says so
+	}
 	_, named := s.instances[r.Application][r.Instance]
 	if s.edge != nil { // whose instances are elsewhere
 		_, named = s.public.origins.named[r.Application][r.Instance]

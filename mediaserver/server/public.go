@@ -79,9 +79,9 @@ func (s *Server) WebAddr() net.Addr {
 
 // openStreams makes what serves streams, for the public port and for the console.
 func (s *Server) openStreams() {
-	s.public.hls = hls.New(house{s}, hls.Options{Budget: s.cfg.Budgets.Segments})
-	s.public.mp4 = httpmp4.New(house{s}, httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
-	s.public.flv = httpflv.New(house{s}, httpflv.Options{Samples: s.cfg.Budgets.Samples})
+	s.public.hls = hls.New(s.streams(), hls.Options{Budget: s.cfg.Budgets.Segments})
+	s.public.mp4 = httpmp4.New(s.streams(), httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
+	s.public.flv = httpflv.New(s.streams(), httpflv.Options{Samples: s.cfg.Budgets.Samples})
 }
 
 // servePublic serves until the port is closed.
@@ -92,7 +92,7 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	options := public.Options{
 		RTMP: s.serveInside, SDK: sdk.Handler(), Streams: p, Origins: s.originsAt, Policy: p.policy,
-		Watch: watch.Handler(public.WatchPath, house{s}.place), Studio: studio.Handler(public.StudioPath, house{s}.place),
+		Watch: watch.Handler(public.WatchPath, s.place), Studio: studio.Handler(public.StudioPath, s.place),
 	}
 	if s.serveWebRTC() {
 		options.Publish, options.Receive = p.rtc.Publish, p.rtc.Watch

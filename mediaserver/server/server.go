@@ -166,6 +166,7 @@ type Server struct {
 	web        *http.Server
 	public     publicPort
 	sittings   *sittings // of viewers by HTTP
+	watched    watched   // by them, at an edge
 	console    *console.Console
 	lines      *console.Lines
 	probe      probe.Probe

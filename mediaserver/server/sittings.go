@@ -14,7 +14,6 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/budget"
-	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
@@ -45,7 +44,7 @@ type sittings struct {
 
 // sittingKey is what a request is known by.
 type sittingKey struct {
-	inst *instance.Instance
+	at   usher
 	way  outlet.Way
 	name string // of the stream
 	who  string
@@ -78,7 +77,7 @@ func newSittings(b *budget.Budget, docs []v1alpha1.AppInstance, idle time.Durati
 
 // key is what a request is known by: its token, or with "" all else that it has.
 func (v *webRequest) key(token string) sittingKey {
-	k := sittingKey{v.inst, v.way, v.name, "token " + token}
+	k := sittingKey{v.at, v.way, v.name, "token " + token}
 	if token == "" {
 		k.who = "like " + alikeness(v.r)
 	}
@@ -155,6 +154,7 @@ func (t *sittings) begin(v *webRequest, live bool) (*sitting, error) {
 		token = rand.Text()[:16]
 		keys = []sittingKey{v.key(token), keys[0]}
 	}
+	v.token = token
 	s := &sitting{webViewer: v.viewer(live), in: t, token: token, keys: keys, requests: 1}
 	s.timer = time.AfterFunc(time.Hour, s.expire)
 	s.timer.Stop()
@@ -270,6 +270,7 @@ func (s *sitting) end(reason string, barred bool) {
 		s.timer.Stop()
 	}
 	t.mu.Unlock()
+	s.mayNot(ended(reason, barred))
 	if barred || s.Way != string(outlet.HLS) {
 		s.cancel(ended(reason, barred))
 	}

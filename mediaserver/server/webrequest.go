@@ -20,13 +20,41 @@ type webRequest struct {
 	server   *Server
 	r        *http.Request
 	way      outlet.Way
-	inst     *instance.Instance
-	name     string // of the stream
+	at       usher
+	inst     *instance.Instance // nil: it is elsewhere
+	name     string             // of the stream
 	operator bool
 	sitting  *sitting // that the request belongs to; nil: to none that there is
 	asked    bool     // its script was
-	release  func()   // lets the instance be unloaded
+	token    string   // of the sitting that begins with it
+	seated   *webViewer
+	release  func() // lets the instance be unloaded
 }
+
+// usher counts viewers, and has a log for what is said of them: an instance of this process
+// or, at an edge, its origin. Those of one place are the same.
+type usher interface {
+	// enter lets a viewer in, or says why not; each success is matched by a leave.
+	enter(v *webRequest, one *webViewer) error
+	leave(one *webViewer)
+	Log() *slog.Logger
+}
+
+// here is an instance of this process.
+type here struct{ *instance.Instance }
+
+// enter implements usher.
+func (h here) enter(_ *webRequest, one *webViewer) error {
+	answers := make(chan *session.Refusal, 1)
+	h.Watch(&one.Viewer, func(why *session.Refusal) { answers <- why })
+	if why := <-answers; why != nil {
+		return watchRefusal(why)
+	}
+	return nil
+}
+
+// leave implements usher.
+func (h here) leave(one *webViewer) { h.Unwatch(&one.Viewer) }
 
 // request is one for what is at a path, by somebody who may play there as far as
 // the manifest says so.
@@ -35,7 +63,7 @@ func (h house) request(r *http.Request, way outlet.Way, path string) (*webReques
 	if err != nil {
 		return nil, err
 	}
-	v := &webRequest{server: h.s, r: r, way: way, inst: i, name: name, operator: outlet.IsOperator(r.Context()), release: release}
+	v := &webRequest{server: h.s, r: r, way: way, at: here{i}, inst: i, name: name, operator: outlet.IsOperator(r.Context()), release: release}
 	if !v.operator {
 		err = mayPlay(r, i, name)
 	}
@@ -61,7 +89,7 @@ func (v *webRequest) leaves() {
 func (v *webRequest) refused(err error) error {
 	var no *outlet.Refusal
 	if errors.As(err, &no) {
-		v.inst.Log().Info("watching refused", "address", v.r.RemoteAddr, "stream", session.Printable(v.name), "way", string(v.way), "reason", no.Reason)
+		v.at.Log().Info("watching refused", "address", v.r.RemoteAddr, "stream", session.Printable(v.name), "way", string(v.way), "reason", no.Reason)
 	}
 	return err
 }
@@ -80,9 +108,13 @@ func (v *webRequest) watch(live bool, file func()) (*outlet.Viewing, error) {
 	}
 	if s := v.sitting; s != nil {
 		v.sitting = nil // it rests when the request is over
-		return outlet.NewViewing(s.ctx, &s.sent, s.token, s.sending(file)), nil
+		v.seated, v.token = s.webViewer, s.token
+		viewing := outlet.NewViewing(s.ctx, &s.sent, s.token, s.sending(file))
+		viewing.Asked = s.may
+		return viewing, nil
 	}
 	one := v.viewer(live)
+	v.seated = one
 	if err := v.enter(one); err != nil {
 		return nil, v.refused(err)
 	}
@@ -95,9 +127,12 @@ func (v *webRequest) watch(live bool, file func()) (*outlet.Viewing, error) {
 // webViewer is a viewer by HTTP that its instance counts.
 type webViewer struct {
 	instance.Viewer
-	inst    *instance.Instance
+	at      usher
+	far     *granted        // what an edge has of its origin for the viewer; nil: it is no edge
 	ctx     context.Context // ends when the viewer is to go
 	cancel  context.CancelCauseFunc
+	may     context.Context // ends when what it may is to be asked anew
+	mayNot  context.CancelCauseFunc
 	sent    atomic.Uint64
 	files   atomic.Int64 // open for its requests, where the instance counts it without them
 	since   time.Time
@@ -107,8 +142,9 @@ type webViewer struct {
 
 // viewer is who makes the request.
 func (v *webRequest) viewer(live bool) *webViewer {
-	one := &webViewer{inst: v.inst, since: time.Now(), release: func() {}}
+	one := &webViewer{at: v.at, since: time.Now(), release: func() {}}
 	one.ctx, one.cancel = context.WithCancelCause(context.Background())
+	one.may, one.mayNot = context.WithCancelCause(one.ctx)
 	one.gone = sync.OnceFunc(one.leave)
 	one.Viewer = instance.Viewer{
 		Client: session.Client{ID: rand.Text()[:8], Address: v.r.RemoteAddr, Agent: session.Printable(v.r.UserAgent())},
@@ -128,12 +164,11 @@ func ended(reason string, barred bool) error {
 	return outlet.Refuse(http.StatusServiceUnavailable, reason)
 }
 
-// enter has the instance count a viewer, which goes by its gone.
+// enter has a viewer counted, which goes by its gone.
 func (v *webRequest) enter(one *webViewer) error {
-	answers := make(chan *session.Refusal, 1)
-	v.inst.Watch(&one.Viewer, func(why *session.Refusal) { answers <- why })
-	if why := <-answers; why != nil {
-		return watchRefusal(why)
+	if err := v.at.enter(v, one); err != nil {
+		one.cancel(nil)
+		return err
 	}
 	one.release, v.release = v.release, one.release
 	one.log().Info("watching", "agent", one.Agent, "recorded", !one.Live)
@@ -141,11 +176,11 @@ func (v *webRequest) enter(one *webViewer) error {
 }
 
 func (one *webViewer) log() *slog.Logger {
-	return one.inst.Log().With("client", one.ID, "address", one.Address, "stream", session.Printable(one.Stream), "way", one.Way)
+	return one.at.Log().With("client", one.ID, "address", one.Address, "stream", session.Printable(one.Stream), "way", one.Way)
 }
 
 func (one *webViewer) leave() {
-	one.inst.Unwatch(&one.Viewer)
+	one.at.leave(one)
 	said := []any{"seconds", int(time.Since(one.since).Seconds()), "sent", one.sent.Load()}
 	if why := context.Cause(one.ctx); why != nil {
 		said = append(said, "because", why.Error())

@@ -51,11 +51,11 @@ func (s *Server) serveWebRTC() bool {
 	if p.udp == nil {
 		return false
 	}
-	p.rtc = webrtc.New(house{s}, webrtc.Options{
+	p.rtc = webrtc.New(s.streams(), webrtc.Options{
 		Port: p.udp, Advertise: s.cfg.WebRTCAdvertise,
 		Directory: s, Client: s.introduce, Enter: s.enterWebRTC,
 		Place: func(path string) (application, instance, name string) {
-			at := house{s}.place(path)
+			at := s.place(path)
 			return at.Application, at.Instance, at.Stream
 		},
 		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle,

@@ -136,6 +136,9 @@ func (s *Stream) ID() uint64 { return s.id }
 // Name is what publishers and players call it.
 func (s *Stream) Name() string { return s.name }
 
+// Options are those that it was made with.
+func (s *Stream) Options() Options { return s.opts }
+
 // Live says whether it has a publisher.
 func (s *Stream) Live() bool {
 	s.mu.Lock()

@@ -1,0 +1,291 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/web"
+)
+
+// runHouses serves specs at an origin with such data, and edges of it, all of them with
+// ports for the web.
+func runHouses(t *testing.T, edges int, data string, specs ...string) (of *Server, all []*Server) {
+	t.Helper()
+	key := filepath.Join(t.TempDir(), "link.key")
+	of, _ = runWith(t, Config{Data: data, LinkKeyFile: key, WebAddress: anyAddress}, specs...)
+	for range edges {
+		all = append(all, edgeOf(t, of, key))
+	}
+	return of, all
+}
+
+func edgeOf(t *testing.T, of *Server, key string) *Server {
+	t.Helper()
+	e, _ := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, WebAddress: anyAddress})
+	return e
+}
+
+// fetched is what a server says at a path, until ok says that it is all right.
+func fetched(t *testing.T, s *Server, at string, ok func(status int, said string) bool) string {
+	t.Helper()
+	body := ""
+	servertest.Eventually(t, "there is "+at, func() bool {
+		status, _, said := page(t, s, at, "")
+		body = said
+		return ok(status, said)
+	})
+	return body
+}
+
+var (
+	hlsName = regexp.MustCompile(`(?m)^[^#\s][^?\s]*`)
+	hlsInit = regexp.MustCompile(`#EXT-X-MAP:URI="([^?"]*)`)
+)
+
+// hlsFiles are the segments that a playlist lists, and how they begin, with their bytes.
+func hlsFiles(t *testing.T, s *Server, dir, playlist, list string) map[string]string {
+	t.Helper()
+	query := ""
+	if token := tokens.FindStringSubmatch(list); token != nil {
+		query = "?viewer=" + token[1]
+	}
+	names := hlsName.FindAllString(list, -1)
+	for _, m := range hlsInit.FindAllStringSubmatch(list, -1) {
+		names = append(names, m[1])
+	}
+	all := map[string]string{}
+	for _, name := range names {
+		status, _, said := page(t, s, path.Join(dir, name)+query, "")
+		switch {
+		case status == http.StatusOK:
+			all[name] = said
+		case status != http.StatusNotFound: // it has been read too late
+			t.Errorf("%s of %s: %d %s", name, playlist, status, said)
+		}
+	}
+	return all
+}
+
+// Published at one edge, a stream has the same segments at the origin and at every edge,
+// by name and by byte, whenever the first viewer comes there.
+func TestEdgeSegments(t *testing.T) {
+	t.Parallel()
+	of, edges := runHouses(t, 3, "", open)
+	p := connect(t, edges[0], "app/one").hello()
+	shoot(t, p, "cam")
+	live := func(s *Server, from int) (list string, files map[string]string) {
+		t.Helper()
+		status, _, said := page(t, s, "/app/one/cam/index.m3u8", "")
+		if status != http.StatusOK {
+			t.Fatalf("%d %s", status, said)
+		}
+		media := hlsName.FindString(said)
+		if from > 0 { // so many segments
+			list = fetched(t, s, "/app/one/cam/"+media, func(status int, said string) bool {
+				return status == http.StatusOK && strings.Count(said, "#EXTINF") >= from
+			})
+		}
+		return list, hlsFiles(t, s, "/app/one/cam", media, list)
+	}
+	var all []map[string]string
+	for n, s := range []*Server{of, edges[0], edges[1]} {
+		list, files := live(s, 3)
+		if len(files) < 3 {
+			t.Errorf("server %d has %d files: %s", n, len(files), list)
+		}
+		all = append(all, files)
+	}
+	// Another edge, at which the first one comes late; and what is there by now of the
+	// others.
+	for _, s := range []*Server{edges[2], of, edges[0], edges[1]} {
+		_, files := live(s, 3)
+		all = append(all, files)
+	}
+	bytesOf := map[string]string{}
+	times := map[string]int{}
+	for n, files := range all {
+		for name, b := range files {
+			times[name]++
+			if was, ok := bytesOf[name]; ok && was != b {
+				t.Errorf("%s of server %d has %d bytes, which are others than the %d of another", name, n, len(b), len(was))
+			}
+			bytesOf[name] = b
+		}
+	}
+	same := 0
+	for name, n := range times {
+		if n > 2 && strings.HasSuffix(name, ".m4s") {
+			same++
+		}
+	}
+	if same < 3 {
+		t.Errorf("few segments are at more than one server: %v", times)
+	}
+}
+
+// What is recorded is the same at an edge, in every way; so is who may not have it.
+func TestEdgeRecordings(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	film(t, data, "app/streams/one/film")
+	film(t, data, "keyed/streams/one/film")
+	of, edges := runHouses(t, 2, data, open, "{application: keyed, instance: one, access: {play: {mode: Key}}}", "{application: shut, access: {play: {mode: Nobody}}}")
+	for _, at := range []string{"/app/one/film.flv", "/app/one/film.mp4", "/app/one/film/index.m3u8", "/app/one/none.flv", "/app/one/none/index.m3u8", "/app/one/none.mp4",
+		"/none/one/film.flv", "/keyed/one/film.flv", "/keyed/one/film.flv?key=wrong", "/keyed/one/film/index.m3u8", "/shut/one/x.flv", "/app/one/film/index.txt"} {
+		status, head, said := page(t, of, at, "")
+		said = tokens.ReplaceAllString(said, "")
+		for n, s := range edges {
+			there, its, says := page(t, s, at, "")
+			if says = tokens.ReplaceAllString(says, ""); there != status || says != said || its.Get("Content-Type") != head.Get("Content-Type") || its.Get("Etag") != head.Get("Etag") {
+				t.Errorf("%s: edge %d says %d, %d bytes, %v; the origin %d, %d bytes, %v: %.100s", at, n, there, len(says), its, status, len(said), head, says)
+			}
+		}
+	}
+	list := fetched(t, of, "/app/one/film/index.m3u8", func(status int, _ string) bool { return status == http.StatusOK })
+	media := hlsName.FindString(list)
+	_, _, list = page(t, of, "/app/one/film/"+media, "")
+	want := hlsFiles(t, of, "/app/one/film", media, list)
+	for _, s := range edges {
+		_, _, list := page(t, s, "/app/one/film/"+media, "")
+		got := hlsFiles(t, s, "/app/one/film", media, list)
+		if len(got) < 2 || len(got) != len(want) {
+			t.Errorf("%d files, want %d: %s", len(got), len(want), list)
+		}
+		for name, b := range want {
+			if got[name] != b {
+				t.Errorf("%s has %d bytes, which are others than %d", name, len(got[name]), len(b))
+			}
+		}
+	}
+	part := func(s *Server) string {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.WebAddr().String()+"/app/one/film.mp4", nil)
+		r.Header.Set("Range", "bytes=10-99")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		b, _ := io.ReadAll(answer.Body)
+		return fmt.Sprint(answer.StatusCode, answer.Header.Get("Content-Range"), b)
+	}
+	if a, b := part(of), part(edges[0]); a != b || !strings.HasPrefix(a, "206") {
+		t.Errorf("a part is %s at the origin, and %s at an edge", a, b)
+	}
+	b, err := os.ReadFile(of.Served()[1].KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := strings.TrimSpace(string(b))
+	if status, _, said := page(t, edges[0], "/keyed/one/film.flv?key="+key, ""); status != http.StatusOK || !strings.HasPrefix(said, "FLV") {
+		t.Errorf("with the key: %d %.100s", status, said)
+	}
+}
+
+// Viewers of an edge are the origin's: they are listed, limited and ended there; the last
+// one of a stream ends its feed.
+func TestEdgeViewers(t *testing.T) {
+	t.Parallel()
+	of, edges := runHouses(t, 2, "", "{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxConnections: 5}}")
+	p := &visitor{t: t, nc: insideWeb(t, edges[0], "app/one")}
+	_, show := camera(t, p, "cam")
+	show("one")
+	e := edges[1]
+	v := watchFLV(t, e, "/app/one/cam.flv")
+	v.sees("one")
+	other := watchFLV(t, e, "/app/one/cam.flv")
+	ws, _, err := websocket.Dial(t.Context(), "ws://"+e.WebAddr().String()+"/app/one/cam.flv", nil) //nolint:bodyclose // there is none
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ws.CloseNow() }()
+	rtmp := connect(t, e, "app/one").hello()
+	rtmp.on(1, "play", "cam")
+	show("two")
+	v.sees("two")
+	for want := range 2 { // the header of the file, and a tag
+		if _, b, err := ws.Read(t.Context()); err != nil || want == 1 && len(b) == 0 {
+			t.Fatalf("%q %v", b, err)
+		}
+	}
+	if ways, want := waysOf(t, of, "app/one"), []string{"flv cam false", "flv cam false", "ws-flv cam false"}; !slices.Equal(ways, want) {
+		t.Errorf("the list has %q, want %q", ways, want)
+	}
+	servertest.Eventually(t, "all are counted", func() bool {
+		return metric(t, of, `flashpod_players{application="app",instance="one"} 4`) && metric(t, of, `flashpod_viewers{application="app",instance="one",way="flv"} 2`) &&
+			metric(t, of, `flashpod_viewers{application="app",instance="one",way="rtmp"} 1`)
+	})
+	if n := e.edge.Feeds(); n != 1 {
+		t.Errorf("the stream is fed %d times", n)
+	}
+	servertest.Eventually(t, "there is no place", func() bool {
+		status, head, said := page(t, e, "/app/one/cam.flv", "")
+		return status == http.StatusServiceUnavailable && strings.Contains(said, "spec.limits.maxConnections") && head.Get("Retry-After") != ""
+	})
+	servertest.Eventually(t, "what they were sent is known", func() bool {
+		return slices.ContainsFunc(clientsOf(t, of, "app/one"), func(c web.Client) bool { return c.Way == "flv" && c.BytesOut > 10 })
+	})
+	for _, c := range clientsOf(t, of, "app/one") {
+		if c.Way == "flv" || c.Way == "ws-flv" {
+			kick(t, of, "app/one", c.ID)
+		}
+	}
+	for _, one := range []*viewer{v, other} {
+		if _, err := io.Copy(io.Discard, one.answer.Body); err != nil {
+			t.Errorf("the answer ends with %v", err)
+		}
+	}
+	for err = nil; err == nil; {
+		_, _, err = ws.Read(t.Context())
+	}
+	if websocket.CloseStatus(err) != websocket.StatusPolicyViolation || !strings.Contains(err.Error(), "operator") {
+		t.Errorf("the WebSocket ends with %v", err)
+	}
+	rtmp.conn.Close()
+	servertest.Eventually(t, "nobody plays by FLV", func() bool {
+		return metric(t, of, `flashpod_players{application="app",instance="one"} 1`) || metric(t, of, `flashpod_players{application="app",instance="one"} 0`)
+	})
+	last := watchFLV(t, edges[0], "/app/one/cam.flv")
+	if n := edges[0].edge.Feeds(); n != 1 {
+		t.Errorf("the stream is fed %d times", n)
+	}
+	last.answer.Body.Close()
+	servertest.Eventually(t, "the last one ends the feed", func() bool { return edges[0].edge.Feeds() == 0 })
+}
+
+// A stream that is published anew is the new one for who watches at an edge, and who has
+// watched the one before.
+func TestEdgeSeesTheNextPublication(t *testing.T) {
+	t.Parallel()
+	of, edges := runHouses(t, 1, "", open)
+	for _, what := range []string{"first", "second"} {
+		p := &visitor{t: t, nc: insideWeb(t, of, "app/one")}
+		_, show := camera(t, p, "cam")
+		show(what)
+		v := watchFLV(t, edges[0], "/app/one/cam.flv")
+		v.sees(what)
+		held := watchFLV(t, edges[0], "/app/one/cam.flv")
+		p.nc.Close()
+		if _, err := io.Copy(io.Discard, held.answer.Body); err != nil {
+			t.Errorf("who watched is told %v", err)
+		}
+		if b, err := io.ReadAll(v.answer.Body); err != nil || bytes.Contains(b, []byte("other")) {
+			t.Errorf("%v", err)
+		}
+		servertest.Eventually(t, "it is over", func() bool {
+			status, _, _ := page(t, edges[0], "/app/one/cam.flv", "")
+			return status == http.StatusNotFound
+		})
+	}
+}
