@@ -1,0 +1,153 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"flashpod.dev/flashpod/api/v1alpha1/apppath"
+)
+
+// MaxFile bounds a file of routes, in bytes: some hundred thousand of them.
+const MaxFile = 64 << 20
+
+// File is what a gateway routes by, in YAML or JSON.
+type File struct {
+	// Hosts are those that somebody has of whom there may be no route: see Make.
+	Hosts  []string `json:"hosts,omitempty"`
+	Routes []Route  `json:"routes"`
+}
+
+// Route is the way to one AppInstance.
+type Route struct {
+	Name string `json:"name"` // unique; OWNER/NAME, or NAME alone: see Claim.Owner
+	// Hosts are those that clients call; none: AnyHost.
+	Hosts             []string   `json:"hosts,omitempty"`
+	Application       string     `json:"application"`
+	Instance          string     `json:"instance,omitempty"` // default: apppath.DefaultInstance
+	OnDemandInstances bool       `json:"onDemandInstances,omitempty"`
+	Created           *time.Time `json:"created,omitempty"` // nil: before all that say so, in the order of the file
+
+	Shard  `json:",inline"` // the only origin, or:
+	Shards []Shard          `json:"shards,omitempty"`
+
+	// Suspended says that nobody is let in, since somebody wanted that.
+	Suspended bool `json:"suspended,omitempty"`
+}
+
+// Shard is an origin.
+type Shard struct {
+	Origin string `json:"origin,omitempty"` // host:port where it takes links
+	// LinkKey is what the origin wants to be shown, LinkKeyFile a file that has it: one of
+	// the two.
+	LinkKey     string `json:"linkKey,omitempty"`
+	LinkKeyFile string `json:"linkKeyFile,omitempty"`
+	// Instances are those on demand that have something on this origin's volume: they stay
+	// there. The one that the route names is the first shard's.
+	Instances []string `json:"instances,omitempty"`
+}
+
+// Parse reads a file, and fills in what it leaves out. Its errors name the route, and the
+// field.
+func Parse(text []byte) (*File, error) {
+	if len(text) > MaxFile {
+		return nil, fmt.Errorf("longer than %d bytes", MaxFile)
+	}
+	var f File
+	if err := yaml.UnmarshalStrict(text, &f); err != nil {
+		return nil, errors.New(strings.ReplaceAll(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "\n", "; "))
+	}
+	for _, h := range f.Hosts {
+		if err := CheckHost(h); err != nil {
+			return nil, err
+		}
+	}
+	seen := make(map[string]bool, len(f.Routes))
+	for i := range f.Routes {
+		r := &f.Routes[i]
+		if err := r.complete(); err != nil {
+			return nil, fmt.Errorf("routes[%d] %s: %w", i, r.Name, err)
+		}
+		if seen[r.Name] {
+			return nil, fmt.Errorf("routes[%d] %s: another has this name", i, r.Name)
+		}
+		seen[r.Name] = true
+	}
+	return &f, nil
+}
+
+// complete fills in defaults, and says what is wrong.
+func (r *Route) complete() error {
+	switch {
+	case r.Name == "":
+		return errors.New("name: must not be empty")
+	case r.Application == "" || strings.Contains(r.Application, "/"):
+		return fmt.Errorf("application %q: it is what stands behind the host in a URL, without slashes", r.Application)
+	}
+	for _, h := range r.Hosts {
+		if err := CheckHost(h); err != nil {
+			return err
+		}
+	}
+	if r.Instance == "" {
+		r.Instance = apppath.DefaultInstance
+	}
+	if len(r.Shards) == 0 {
+		r.Shards = []Shard{r.Shard}
+	} else if r.Origin != "" || r.LinkKey != "" || r.LinkKeyFile != "" || len(r.Instances) > 0 {
+		return errors.New("shards: each has an origin and a key of its own: leave them out beside it")
+	}
+	r.Shard = Shard{}
+	seen := map[string]bool{}
+	for _, s := range r.Shards {
+		if _, _, err := net.SplitHostPort(s.Origin); err != nil {
+			return fmt.Errorf("origin %q: it is HOST:PORT where the origin takes links: its RTMP port", s.Origin)
+		}
+		if (s.LinkKey == "") == (s.LinkKeyFile == "") {
+			return fmt.Errorf("origin %s: one of linkKeyFile and linkKey is wanted", s.Origin)
+		}
+		if seen[s.Origin] {
+			return fmt.Errorf("origin %s: two shards have it", s.Origin)
+		}
+		seen[s.Origin] = true
+	}
+	return nil
+}
+
+// Claims are what the routes of a parsed file claim, in its order.
+func (f *File) Claims() []Claim {
+	all := make([]Claim, len(f.Routes))
+	for i, r := range f.Routes {
+		owner, _, ok := strings.Cut(r.Name, "/")
+		if !ok {
+			owner = "" // all are one person's
+		}
+		since := time.Unix(0, int64(i))
+		if r.Created != nil {
+			since = *r.Created
+		}
+		all[i] = Claim{Name: r.Name, Owner: owner, Hosts: r.Hosts, Application: r.Application, Instance: r.Instance, OnDemand: r.OnDemandInstances, Since: since}
+	}
+	return all
+}
+
+// To is which of a parsed route's origins an instance is at.
+func (r *Route) To(instance string) Shard {
+	if instance == r.Instance || len(r.Shards) == 1 {
+		return r.Shards[0]
+	}
+	names := make([]string, len(r.Shards))
+	for i, s := range r.Shards {
+		for _, held := range s.Instances {
+			if held == instance {
+				return s
+			}
+		}
+		names[i] = s.Origin
+	}
+	return r.Shards[Choose(instance, names)]
+}
