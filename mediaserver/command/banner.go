@@ -20,6 +20,13 @@ func banner(w io.Writer, s *server.Server, version string) {
 	if of := s.EdgeOf(); of != "" {
 		fmt.Fprintf(w, "\n  %s/APPLICATION/INSTANCE\n    edge of     rtmp://%s\n", rtmp, of)
 	}
+	if routes, conflicts, ok := s.Routes(); ok {
+		fmt.Fprintf(w, "\n  %s/APPLICATION/INSTANCE\n", rtmp)
+		if a := s.RTMPSAddr(); a != nil {
+			fmt.Fprintf(w, "  rtmps://%s/APPLICATION/INSTANCE\n", dialable(a))
+		}
+		fmt.Fprintf(w, "    routes      %d, of which %d have lost something to another\n", routes, conflicts)
+	}
 	for _, one := range s.Served() {
 		url := rtmp + "/" + one.Path()
 		// The key itself is never printed: in a pod this output is a log.
@@ -116,6 +123,9 @@ func announce(log *slog.Logger, s *server.Server, version string) {
 	}
 	if of := s.EdgeOf(); of != "" {
 		args = append(args, "edgeOf", of)
+	}
+	if routes, conflicts, ok := s.Routes(); ok {
+		args = append(args, "routes", routes, "conflicts", conflicts)
 	}
 	log.Info("ready", args...)
 }

@@ -71,7 +71,7 @@ Start with:  flashpod serve --help`,
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(minus(err)) })
-	root.AddCommand(serveCommand(version), publishCommand(), playCommand(), recordingsCommand(), instancesCommand(), scriptCommand(), obsCommand(), callCommand(), sharedObjectCommand())
+	root.AddCommand(serveCommand(version), gatewayCommand(version), publishCommand(), playCommand(), recordingsCommand(), instancesCommand(), scriptCommand(), obsCommand(), callCommand(), sharedObjectCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

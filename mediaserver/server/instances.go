@@ -192,12 +192,16 @@ func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer fun
 		answer(session.ConnectAnswer{Refusal: why})
 		return
 	}
-	if s.edge != nil {
+	switch {
+	case s.edge != nil:
 		if why := s.notServed(r); why != nil {
 			answer(session.ConnectAnswer{Refusal: why})
 			return
 		}
 		s.edge.Connect(r, peer, answer)
+		return
+	case s.gateway != nil:
+		s.gateway.Connect(r, peer, answer)
 		return
 	}
 	byName, ok := s.instances[r.Application]

@@ -19,6 +19,9 @@ import (
 
 // beginLinks makes this server an origin or an edge, where it is to be one.
 func (s *Server) beginLinks() error {
+	if s.cfg.Routes != "" {
+		return s.beginRoutes()
+	}
 	isEdge := s.cfg.EdgeOf != ""
 	switch {
 	case isEdge && s.cfg.LinkKeyFile == "":
@@ -136,11 +139,14 @@ func (s *Server) endLinks() {
 	if s.edge != nil {
 		s.edge.Close()
 	}
+	if s.gateway != nil {
+		s.gateway.Close()
+	}
 }
 
 // tellSessions has everybody told to go whose instance is elsewhere.
 func (s *Server) tellSessions(reason string) {
-	if s.edge == nil {
+	if s.edge == nil && s.gateway == nil {
 		return
 	}
 	s.mu.Lock()

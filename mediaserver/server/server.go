@@ -19,6 +19,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/folders"
+	"flashpod.dev/flashpod/mediaserver/gateway"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/origin"
 	"flashpod.dev/flashpod/mediaserver/playback"
@@ -49,6 +50,9 @@ type Config struct {
 	// missing until then. Empty: nowhere.
 	RTMPSAddress            string
 	TLSCertFile, TLSKeyFile string
+	// TLSFolder has more certificates, for clients that call other names: each folder in
+	// it has a tls.crt and a tls.key. Empty: there are none.
+	TLSFolder string
 
 	// EdgeOf is the host:port where an origin takes links, whose instances this server
 	// serves as an edge, and none of its own; empty: it is no edge. The documents of an edge
@@ -57,6 +61,9 @@ type Config struct {
 	// where it is missing. They let them in at LinkAddress alone, or, where that is empty,
 	// at RTMPAddress.
 	EdgeOf, LinkKeyFile, LinkAddress string
+	// Routes is a file by which this server is a gateway to the origins that it names, see
+	// routing.File, and serves no instances of its own; empty: it is none.
+	Routes string
 
 	// DebugAddress is where developers ask how it is; it is to be a loopback
 	// address. Empty: nowhere.
@@ -155,10 +162,13 @@ type Server struct {
 	// linkKeys are those of either; nil: it is neither.
 	linkKeys *linkKeys
 	links    net.Listener // of links alone; nil: they come to that of RTMP
+	// gateway is the directory of a server that is one; nil: it is none.
+	gateway *gateway.Gateway
 
-	rtmp, rtmps net.Listener // rtmps, of TLS, is nil when it is not wanted
-	cert        *certificate // of rtmps
-	tls         *tls.Config  // of rtmps
+	rtmp, rtmps net.Listener  // rtmps, of TLS, is nil when it is not wanted
+	cert        *certificate  // of rtmps
+	certs       *certificates // for other names; nil: there are none
+	tls         *tls.Config   // of rtmps
 	// cut ends when clients that are still there are cut off, which cutOpening has.
 	cut        context.Context
 	cutOpening context.CancelFunc
@@ -228,6 +238,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	if cfg.MaxConnections <= 0 {
 		cfg.MaxConnections = socketPlaces(cfg.Budgets.Files)
+		if cfg.Routes != "" { // each may be the only one of its instance, and of its stream
+			cfg.MaxConnections = max(cfg.MaxConnections/connectionsPerClient, 1)
+		}
 	}
 	perAddress, shared := addressPlaces(docs, cfg.MaxConnections)
 	cfg.Budgets.Turns.Share(manyBehind(docs))
@@ -238,7 +251,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		cfg.Data = cfg.Applications
 	}
 	unlock := func() error { return nil }
-	if cfg.EdgeOf == "" { // an edge keeps nothing
+	if cfg.EdgeOf == "" && cfg.Routes == "" { // an edge keeps nothing
 		var err error
 		if unlock, err = lockData(cfg.Data); err != nil {
 			return nil, err
@@ -343,6 +356,10 @@ func (s *Server) listenTLS() error {
 	}
 	s.cert = openCertificate(s.cfg.TLSCertFile, s.cfg.TLSKeyFile, s.cfg.clock, s.log)
 	s.rtmps, s.tls = ln, s.cert.config()
+	if s.cfg.TLSFolder != "" {
+		s.certs = openCertificates(s.cfg.TLSFolder, s.cfg.clock, s.log)
+		s.tls.GetCertificate = s.certs.before(s.tls.GetCertificate)
+	}
 	if s.cfg.WebAddress != "" {
 		s.tls, s.public.secure = withHTTP(s.tls), newHanded(ln.Addr())
 	}
@@ -381,6 +398,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var tidying sync.WaitGroup
 	tidying.Go(func() { (&tidy{}).run(background) })
 	tidying.Go(func() { s.watchScripts(background) })
+	tidying.Go(func() { s.watchRoutes(background) })
 	defer tidying.Wait()
 	defer end()
 	failed := make(chan error, 6)
@@ -424,6 +442,9 @@ func (s *Server) close(ctx context.Context) {
 	}
 	if s.linkKeys != nil {
 		all.Go(func() { s.linkKeys.close(ctx) })
+	}
+	if s.certs != nil {
+		all.Go(func() { s.certs.close(ctx) })
 	}
 	all.Wait()
 	for _, p := range s.programs {

@@ -16,6 +16,9 @@ func (s *Server) Ready() error {
 	if s.draining.Load() {
 		return errors.New("shutting down")
 	}
+	if s.gateway != nil {
+		return s.gateway.Ready()
+	}
 	return nil
 }
 

@@ -95,7 +95,7 @@ func (s *Server) webOptions() web.Options {
 	}
 	return web.Options{
 		Version: s.cfg.Version, Names: distinct(names), Domains: distinct(domains),
-		Guesses: s.cfg.Budgets.Guesses, Console: s.console, Log: s.log,
+		Guesses: s.cfg.Budgets.Guesses, Console: s.console, Collectors: s.routesMetrics(), Log: s.log,
 	}
 }
 

@@ -14,6 +14,8 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 	case RefusedNoApplication:
 		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", fmt.Sprintf(
 			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.Application), string(why.Code))
+	case RefusedNoHost:
+		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", reject+why.Error()+".", string(why.Code))
 	case RefusedNoInstance:
 		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
 			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.Instance, to.Application), string(why.Code))

@@ -17,7 +17,7 @@ func (s *Session) connectRequest(cmd *rtmp.Command, args *amf.Object, to target)
 	r := ConnectRequest{
 		Client: s.client, Application: to.Application, Instance: to.Instance,
 		URI: said("tcUrl"), Referrer: said("swfUrl"), PageURL: said("pageUrl"),
-		Query: to.query, Secure: s.conn.Secure(), Origin: s.cfg.Origin, Args: cmd.Args,
+		Query: to.query, Secure: s.conn.Secure(), ServerName: s.cfg.ServerName, Origin: s.cfg.Origin, Args: cmd.Args,
 	}
 	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil {
 		for k, v := range u.Query() {

@@ -36,14 +36,17 @@ type ConnectRequest struct {
 	Client
 	Application, Instance string
 
-	URI      string      // tcUrl
-	Referrer string      // swfUrl
-	PageURL  string      // pageUrl
-	Query    url.Values  // of app and tcUrl
-	Secure   bool        // the connection is encrypted: rtmps
-	Origin   string      // see Config.Origin
-	AMF3     bool        // objectEncoding 3
-	Args     []amf.Value // behind the command object: for the application
+	URI      string     // tcUrl
+	Referrer string     // swfUrl
+	PageURL  string     // pageUrl
+	Query    url.Values // of app and tcUrl
+	Secure   bool       // the connection is encrypted: rtmps
+	// ServerName is what the client has called this server in the handshake of TLS
+	// [RFC 6066 §3]; "": nothing.
+	ServerName string
+	Origin     string      // see Config.Origin
+	AMF3       bool        // objectEncoding 3
+	Args       []amf.Value // behind the command object: for the application
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.

@@ -18,6 +18,10 @@ const (
 	RefusedBadInstance RefusalCode = "bad instance name"
 	// RefusedByScript is for a client that the application's script does not let in.
 	RefusedByScript RefusalCode = "rejected by the script"
+	// RefusedNoHost is for what the client calls this address, of those that have several.
+	RefusedNoHost RefusalCode = "no such host"
+	// RefusedSuspended is for an instance that somebody has suspended.
+	RefusedSuspended RefusalCode = "instance is suspended"
 	// RefusedOrigin is for a web page that the instance does not let in.
 	RefusedOrigin RefusalCode = "page is not allowed"
 )

@@ -28,6 +28,9 @@ type Config struct {
 	// Origin is the web page [RFC 6454] that the connection comes from, where instances
 	// have a say in that; "": from no page, or from one that all let in.
 	Origin string
+	// ServerName is what the client has called this server in the handshake of TLS; "":
+	// nothing.
+	ServerName string
 	// PublisherIdle is how long a publisher may send nothing before it is told
 	// so; default 30 s.
 	PublisherIdle time.Duration

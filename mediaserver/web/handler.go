@@ -60,7 +60,9 @@ type Options struct {
 	Guesses *budget.Guesses
 	// Console serves what is below ConsolePath; nil: nothing is there.
 	Console http.Handler
-	Log     *slog.Logger // default: none
+	// Collectors have more metrics, of what only some servers are.
+	Collectors []prometheus.Collector
+	Log        *slog.Logger // default: none
 }
 
 // ConsolePath is where the console is.
@@ -90,6 +92,7 @@ func Handler(src Source, opts Options) http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(src, version),
 	)
+	registry.MustRegister(opts.Collectors...)
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

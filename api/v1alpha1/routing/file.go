@@ -43,7 +43,7 @@ type Route struct {
 type Shard struct {
 	Origin string `json:"origin,omitempty"` // host:port where it takes links
 	// LinkKey is what the origin wants to be shown, LinkKeyFile a file that has it: one of
-	// the two.
+	// the two. There may be several keys, one a line.
 	LinkKey     string `json:"linkKey,omitempty"`
 	LinkKeyFile string `json:"linkKeyFile,omitempty"`
 	// Instances are those on demand that have something on this origin's volume: they stay

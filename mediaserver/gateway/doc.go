@@ -1,0 +1,13 @@
+// Package gateway is an edge of many origins: one address for every AppInstance that has a
+// route. To the sessions of this process it is the directory that they ask; it decides
+// from the host, the application and the instance that a client names whose it is (package
+// routing), and hands it to an edge of that one's origin (package edge), which is made
+// when the first client comes.
+//
+// Routes are a file that others change while the gateway runs, as keys and certificates
+// are; one that is wrong leaves the one before in its place. Who is connected stays with
+// the origin that it has, wherever its route leads by then.
+//
+// The package owns no name and no rule of an instance's, and sees nothing of what a client
+// says once it was handed over.
+package gateway

@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"flashpod.dev/flashpod/api/v1alpha1/routing"
+	"flashpod.dev/flashpod/mediaserver/edge"
+	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/session"
+	"flashpod.dev/flashpod/mediaserver/stream"
+)
+
+// Config of a gateway. File and Fanout are required.
+type Config struct {
+	File   string // of routes, see routing.File; keys that it names are relative to its folder
+	Fanout *stream.Fanout
+	Log    *slog.Logger // nil: none
+}
+
+// Gateway is the directory of all instances that have a route. All methods may be called
+// from any goroutine, but for Look.
+type Gateway struct {
+	cfg    Config
+	log    *slog.Logger
+	routes atomic.Pointer[routes] // nil: none were read yet
+	file   file                   // Look's
+
+	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
+	edges  map[origin]*used
+	closed bool
+}
+
+// origin is where a route leads.
+type origin struct{ address, keys string } // keys are divided by what is white
+
+// used is an edge, and for how many clients it is being asked.
+type used struct {
+	*edge.Edge
+	asking int
+}
+
+// New makes a gateway, and reads its routes: a file that is wrong is an error, and one
+// that is missing may come later.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}}
+	return g, g.begin()
+}
+
+// Close ends all links. Sessions have ended before, or are told to.
+func (g *Gateway) Close() {
+	g.mu.Lock()
+	all := g.edges
+	g.edges, g.closed = nil, true
+	g.mu.Unlock()
+	for _, e := range all {
+		e.Close()
+	}
+}
+
+// Ready returns nil when it has routes, else why it has none.
+func (g *Gateway) Ready() error {
+	if g.routes.Load() == nil {
+		return errors.New("there are no routes yet")
+	}
+	return nil
+}
+
+// Connect implements session.Directory.
+func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	to, why := g.find(&r)
+	if why == nil {
+		why = g.over(to, r, peer, answer)
+	}
+	if why != nil {
+		answer(session.ConnectAnswer{Refusal: why})
+	}
+}
+
+// over hands a client to the edge of an origin, or says why not.
+func (g *Gateway) over(to origin, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) *session.Refusal {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return &session.Refusal{Code: session.RefusedStopping}
+	}
+	e := g.edges[to]
+	if e == nil {
+		e = &used{Edge: edge.New(edge.Config{Origin: to.address, Keys: link.FixedKeys(strings.Fields(to.keys)...), Fanout: g.cfg.Fanout, Log: g.log})}
+		g.edges[to] = e
+	}
+	e.asking++
+	g.mu.Unlock()
+	e.Connect(r, peer, answer)
+	g.mu.Lock()
+	e.asking--
+	g.mu.Unlock()
+	return nil
+}
+
+// find says where a client's instance is, or why it is nowhere.
+func (g *Gateway) find(r *session.ConnectRequest) (origin, *session.Refusal) {
+	all := g.routes.Load()
+	if all == nil {
+		return origin{}, &session.Refusal{Code: session.RefusedNoAnswer, Reason: "This gateway does not know its instances yet: try again"}
+	}
+	host := hostOf(r)
+	c, err := all.table.Find(host, r.Application, r.Instance)
+	switch {
+	case errors.Is(err, routing.ErrNoHost):
+		return origin{}, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("Nothing is served as %q at this address", session.Printable(host))}
+	case errors.Is(err, routing.ErrNoApplication):
+		return origin{}, &session.Refusal{Code: session.RefusedNoApplication}
+	case err != nil:
+		return origin{}, &session.Refusal{Code: session.RefusedNoInstance}
+	}
+	route := all.byName[c.Name]
+	if route.Suspended {
+		return origin{}, &session.Refusal{Code: session.RefusedSuspended, Reason: "The instance is suspended"}
+	}
+	to := route.To(r.Instance)
+	return origin{to.Origin, to.LinkKey}, nil
+}
+
+// hostOf is what a client calls this address: in the handshake of TLS, or else in tcUrl.
+func hostOf(r *session.ConnectRequest) string {
+	if r.ServerName != "" {
+		return r.ServerName
+	}
+	u, err := url.Parse(r.URI)
+	if err != nil {
+		return "" // old clients write what they like: it is any host
+	}
+	return u.Hostname()
+}
+
+// Routes is how many routes there are, and how many of them have lost something to
+// another.
+func (g *Gateway) Routes() (routes, conflicts int) {
+	if all := g.routes.Load(); all != nil {
+		routes, conflicts = len(all.byName), all.conflicts
+	}
+	return routes, conflicts
+}
+
+// Links is how many instances the gateway is linked to.
+func (g *Gateway) Links() (n int) {
+	for _, e := range g.all() {
+		n += e.Links()
+	}
+	return n
+}
+
+// Players is how many play live streams here.
+func (g *Gateway) Players() (n int) {
+	for _, e := range g.all() {
+		n += e.Players()
+	}
+	return n
+}
+
+func (g *Gateway) all() (all []*used) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range g.edges {
+		all = append(all, e)
+	}
+	return all
+}
+
+// sweep closes edges that nobody uses, and to which no route leads.
+func (g *Gateway) sweep() {
+	led := map[origin]bool{}
+	if all := g.routes.Load(); all != nil {
+		for _, r := range all.byName {
+			for _, s := range r.Shards {
+				led[origin{s.Origin, s.LinkKey}] = true
+			}
+		}
+	}
+	var idle []*used
+	g.mu.Lock()
+	for to, e := range g.edges {
+		if !led[to] && e.asking == 0 && e.Links() == 0 {
+			idle = append(idle, e)
+			delete(g.edges, to)
+		}
+	}
+	g.mu.Unlock()
+	for _, e := range idle {
+		e.Close()
+	}
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashpod.dev/flashpod/mediaserver/gateway"
+)
+
+// connectionsPerClient is how many connections a client of a gateway may need, its own
+// included: one for its instance, and one for its stream.
+const connectionsPerClient = 3
+
+// beginRoutes makes this server a gateway.
+func (s *Server) beginRoutes() error {
+	if s.cfg.EdgeOf != "" || s.cfg.LinkKeyFile != "" {
+		return errors.New("a gateway has its origins and their keys from --routes: leave out --edge-of and --link-key-file")
+	}
+	var err error
+	if s.gateway, err = gateway.New(gateway.Config{File: s.cfg.Routes, Fanout: s.fanout, Log: s.log}); err != nil {
+		s.gateway = nil
+		return fmt.Errorf("gateway: %w", err)
+	}
+	return nil
+}
+
+// watchRoutes has the file of routes looked at until ctx ends.
+func (s *Server) watchRoutes(ctx context.Context) {
+	if s.gateway == nil {
+		return
+	}
+	ticks, stop := s.cfg.clock.ticks()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+			s.gateway.Look()
+		}
+	}
+}
+
+// Routes is how many routes a gateway has, and how many of them have lost something to
+// another; ok: it is one.
+func (s *Server) Routes() (routes, conflicts int, ok bool) {
+	if s.gateway == nil {
+		return 0, 0, false
+	}
+	routes, conflicts = s.gateway.Routes()
+	return routes, conflicts, true
+}
+
+// routesMetrics are those that only a gateway has.
+func (s *Server) routesMetrics() []prometheus.Collector {
+	if s.gateway == nil {
+		return nil
+	}
+	gauge := func(name, help string, value func() int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
+	}
+	return []prometheus.Collector{
+		gauge("flashpod_gateway_routes", "Routes that the gateway has.", func() int { n, _ := s.gateway.Routes(); return n }),
+		gauge("flashpod_gateway_route_conflicts", "Routes that have lost a name to another.", func() int { _, n := s.gateway.Routes(); return n }),
+		gauge("flashpod_gateway_links", "Instances that the gateway is linked to now.", s.gateway.Links),
+		gauge("flashpod_gateway_players", "Players of live streams now.", s.gateway.Players),
+	}
+}
+
+// serverName is what a client has called this server in the handshake of TLS.
+func serverName(nc net.Conn) string {
+	if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return t.ConnectionState().ServerName
+	}
+	return ""
+}
