@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,6 +194,8 @@ func TestPipe(t *testing.T) {
 	text := func(n int) string { return strings.Repeat("x", n*n%70000) }
 	var pipes []*Pipe
 	ended := make(chan error, 2)
+	var all sync.WaitGroup // both have what the other has sent
+	all.Add(2)
 	for _, c := range []*Conn{e.edge, e.origin} {
 		p := NewPipe(c, 64<<20)
 		pipes = append(pipes, p)
@@ -207,7 +210,7 @@ func TestPipe(t *testing.T) {
 					return fmt.Errorf("%d: %d %d, %d bytes", next, r.Client, r.ID, len(b.Reason))
 				}
 				if next++; next == records {
-					return io.EOF
+					all.Done()
 				}
 				return nil
 			})
@@ -218,8 +221,17 @@ func TestPipe(t *testing.T) {
 			p.Send(Shutdown, uint64(n), uint64(n)<<40, ReasonBody{text(n)})
 		}
 	}
+	got := make(chan struct{})
+	go func() { all.Wait(); close(got) }()
+	select {
+	case <-got:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	why := errors.New("that is all")
+	pipes[0].End(why)
 	for range pipes {
-		if err := <-ended; err == nil || !strings.Contains(err.Error(), "has closed the link") {
+		if err := <-ended; !errors.Is(err, why) && !strings.Contains(err.Error(), "has closed the link") {
 			t.Error(err)
 		}
 	}
