@@ -19,6 +19,9 @@ func banner(w io.Writer, s *server.Server, version string) {
 	fmt.Fprintf(w, "Flashpod %s is ready.\n", version)
 	if of := s.EdgeOf(); of != "" {
 		fmt.Fprintf(w, "\n  %s/APPLICATION/INSTANCE\n    edge of     rtmp://%s\n", rtmp, of)
+		if folder := s.CacheFolder(); folder != "" {
+			fmt.Fprintf(w, "    recordings  what was read of them is kept in %s\n", folder)
+		}
 	}
 	if routes, conflicts, ok := s.Routes(); ok {
 		fmt.Fprintf(w, "\n  %s/APPLICATION/INSTANCE\n", rtmp)

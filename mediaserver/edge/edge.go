@@ -12,7 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/disk"
 	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/pieces"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -36,7 +40,12 @@ type Config struct {
 	Origin string    // host:port where it takes links
 	Keys   link.Keys // one of which the origin has, too
 	Fanout *stream.Fanout
-	Log    *slog.Logger // nil: none
+	// Pieces is what is kept of recordings; nil: a little, in memory. Turns are those of
+	// players of recordings; nil: the edge has its own.
+	Pieces  *pieces.Cache
+	Turns   *playback.Workers
+	Budgets *budget.Budgets // nil: there is no bound
+	Log     *slog.Logger    // nil: none
 	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
 	// that there is.
 	LinkVersion int
@@ -45,9 +54,11 @@ type Config struct {
 // Edge is the directory of an origin's instances. All methods may be called from any
 // goroutine.
 type Edge struct {
-	cfg  Config
-	log  *slog.Logger
-	name string // that this process has, as long as it lives
+	cfg     Config
+	log     *slog.Logger
+	name    string // that this process has, as long as it lives
+	pieces  *pieces.Cache
+	indexes *disk.Cache // what is known of recorded files
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -67,7 +78,16 @@ func New(cfg Config) *Edge {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}}
+	if cfg.Budgets == nil {
+		cfg.Budgets = &budget.Budgets{}
+	}
+	if cfg.Turns == nil {
+		cfg.Turns = playback.NewWorkers()
+	}
+	if cfg.Pieces == nil {
+		cfg.Pieces, _ = pieces.New(pieces.Config{Memory: cfg.Budgets.Pieces, Log: cfg.Log}) // it has no folder that could be missing
+	}
+	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}, pieces: cfg.Pieces, indexes: newIndexes(&cfg)}
 	e.locator.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
@@ -100,7 +120,7 @@ func (e *Edge) to(p place) *uplink {
 	if len(e.links) >= maxLinks {
 		return nil
 	}
-	u := &uplink{e: e, place: p, clients: map[uint64]*remote{}, feeds: map[string]*feed{}, log: e.log.With("application", p.application, "instance", p.instance)}
+	u := &uplink{e: e, place: p, queue: e.cfg.Turns.NewQueue(), clients: map[uint64]*remote{}, feeds: map[string]*feed{}, log: e.log.With("application", p.application, "instance", p.instance)}
 	e.links[p] = u
 	e.runs.Go(func() { u.run() })
 	return u

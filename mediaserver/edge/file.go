@@ -1,120 +1,156 @@
 package edge
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
+	"fmt"
 	"io"
-	"sync"
+	"time"
 
+	"flashpod.dev/flashpod/mediaserver/disk"
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/mp3"
 	"flashpod.dev/flashpod/mediaserver/mp4"
+	"flashpod.dev/flashpod/mediaserver/pieces"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// pieceSize is how much of a file is asked for at once, and maxPieces how many pieces of
-// one a player keeps.
 const (
-	pieceSize = 256 << 10
-	maxPieces = 16
+	// indexMemory is how much is kept of what is known of files, where nothing bounds it, and
+	// keepIndex for how long when nobody asks.
+	indexMemory = 64 << 20
+	keepIndex   = 10 * time.Minute
+	// indexBase is about what is taken by what is known of a file beside its index.
+	indexBase = 1 << 10
 )
+
+// newIndexes is where it is kept what is known of files.
+func newIndexes(cfg *Config) *disk.Cache {
+	b := cfg.Budgets.Indexes
+	most := int64(indexMemory)
+	if b != nil {
+		most = b.Max() / 2 // what is used comes first
+	}
+	return disk.NewCache(b, most, keepIndex)
+}
+
+// Bytes are those of a recorded file of the origin's: a media.LaterReader.
+type Bytes struct {
+	*pieces.File
+	key string
+}
+
+// Known is what the origin knows the file by in its instance, and how many bytes it has as
+// far as it was opened.
+func (b Bytes) Known() (key string, size int64) { return b.key, b.Size() }
 
 // file opens a recorded file of the origin's, beside the pipe, and answers.
 func (c *remote) file(a *link.PlayAnswer, out session.PlayAnswer, released func(), answer func(session.PlayAnswer)) {
 	c.u.e.runs.Go(func() {
-		conn, err := c.u.e.dial(link.Read, a.Token)
-		var f media.File
-		r := &reader{conn: conn, size: a.File.Size, pieces: map[int64][]byte{}}
-		if err == nil {
-			f, err = open(r)
-		}
+		file, err := c.u.open(c.u.e.ctx, a.File, a.Token)
 		if err != nil {
-			if conn != nil {
-				conn.Close()
+			released()
+			out.Refusal = unreadable(err)
+		} else {
+			back := file.Release
+			file.Release = func() {
+				back()
+				released()
 			}
-			released()
-			out.Refusal = unreachable(err)
-			answer(out)
-			return
+			out.File = file
 		}
-		out.File = &playback.File{File: f, Bytes: r, OnMetaData: a.File.OnMetaData, Rate: a.File.Rate, Release: func() {
-			conn.Close()
-			released()
-		}}
 		answer(out)
 	})
 }
 
-// open finds out what a file is.
-func open(r *reader) (media.File, error) {
+// open opens a recorded file that the origin has given a token for, once what is known of
+// it is here, or ctx ends.
+func (u *uplink) open(ctx context.Context, of *link.FileBody, token string) (*playback.File, error) {
+	f := u.film(of.Key, token)
+	if f == nil {
+		return nil, errLost
+	}
+	scope := u.e.cfg.Origin + "\n" + u.place.application + "/" + u.place.instance
+	bytes := Bytes{u.e.pieces.Open(scope+"\n"+of.Key, of.Size, f), of.Key}
+	back := func() {
+		bytes.Close()
+		u.leaveFilm(f, token)
+	}
+	key := fmt.Sprintf("%s\n%s\n%d", scope, of.Key, of.Size)
+	lease, err := u.e.indexes.Get(ctx, scope, key, func(pay disk.Pay) (any, error) {
+		return f.look(of, token, bytes, &meter{f.ctx, pay})
+	})
+	if err != nil {
+		back()
+		return nil, err
+	}
+	file, _ := lease.Value.(media.File)
+	return &playback.File{
+		File: file, Bytes: bytes, OnMetaData: of.OnMetaData, Rate: of.Rate,
+		Queue: u.queue, Samples: u.e.cfg.Budgets.Samples,
+		Release: func() {
+			lease.Release()
+			back()
+		},
+	}, nil
+}
+
+// look finds out what a file is: the origin says it, or the file itself.
+func (f *film) look(of *link.FileBody, token string, bytes Bytes, m *meter) (media.File, error) {
+	if err := m.Spend(indexBase); err != nil {
+		return nil, err
+	}
+	if of.Indexed {
+		said, err := f.index(token)
+		if err != nil {
+			return nil, err
+		}
+		if len(said) > 0 {
+			return flv.ParseIndex(said, m)
+		}
+	}
 	begin := make([]byte, 3)
-	if _, err := r.ReadAt(begin, 0); err != nil {
+	if _, err := bytes.ReadAt(begin, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	switch {
 	case string(begin) == "FLV":
-		return flv.Open(r, r.size)
+		return flv.OpenMetered(bytes, bytes.Size(), m)
 	case string(begin) == "ID3" || begin[0] == 0xff:
-		return mp3.Open(r, r.size)
+		return mp3.OpenMetered(bytes, bytes.Size(), m)
 	}
-	return mp4.Open(r, r.size)
+	return mp4.OpenMetered(bytes, bytes.Size(), m)
 }
 
-// reader reads a file of the origin's, piece by piece, and keeps the last of them.
-type reader struct {
-	conn *link.Conn
-	size int64
-
-	mu     sync.Mutex // held while the origin is asked
-	pieces map[int64][]byte
-	order  []int64 // as they came
+// meter pays for what is known of a file: a media.Meter.
+type meter struct {
+	ctx context.Context
+	pay disk.Pay
 }
 
-// ReadAt implements io.ReaderAt.
-func (r *reader) ReadAt(b []byte, at int64) (n int, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for n < len(b) {
-		p, err := r.piece((at + int64(n)) / pieceSize)
-		if err != nil {
-			return n, err
-		}
-		in := (at + int64(n)) % pieceSize
-		if in >= int64(len(p)) {
-			return n, io.EOF
-		}
-		n += copy(b[n:], p[in:])
+var errIndexes = errors.New("no memory is left for the indexes of files, because too many of them are being played")
+
+// Spend implements media.Meter.
+func (m *meter) Spend(n int64) error {
+	if !m.pay(n) {
+		return errIndexes
 	}
-	return n, nil
+	return nil
 }
 
-// piece is a piece of the file. The caller holds mu.
-func (r *reader) piece(n int64) ([]byte, error) {
-	if p, ok := r.pieces[n]; ok {
-		return p, nil
+// Pause implements media.Meter.
+func (m *meter) Pause() error { return context.Cause(m.ctx) }
+
+// unreadable is why a recorded file is not played.
+func unreadable(err error) *session.Refusal {
+	switch {
+	case errors.Is(err, media.ErrInvalid):
+		return &session.Refusal{Code: session.RefusedDamaged, Cause: err}
+	case errors.Is(err, errIndexes):
+		return &session.Refusal{Code: session.RefusedLimit, Reason: "too many recordings are being played: try again later", Cause: err}
 	}
-	var ask [12]byte
-	binary.BigEndian.PutUint64(ask[:], uint64(n*pieceSize))
-	binary.BigEndian.PutUint32(ask[8:], pieceSize)
-	err := r.conn.WriteFrame(link.KindAsk, ask[:])
-	if err == nil {
-		err = r.conn.Flush()
-	}
-	if err != nil {
-		return nil, err
-	}
-	kind, p, err := r.conn.ReadFrame()
-	if err != nil || kind != link.KindPiece {
-		return nil, errors.Join(errLost, err)
-	}
-	if len(r.order) == maxPieces {
-		delete(r.pieces, r.order[0])
-		r.order = r.order[1:]
-	}
-	r.pieces[n] = p
-	r.order = append(r.order, n)
-	return p, nil
+	return unreachable(err)
 }

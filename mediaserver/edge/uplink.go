@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -15,6 +16,7 @@ import (
 type uplink struct {
 	e     *Edge
 	place place
+	queue *playback.Queue // of its players of recordings
 	log   *slog.Logger
 
 	mu      sync.Mutex // the pipe's may be taken, and nobody is called, while it is held
@@ -25,6 +27,7 @@ type uplink struct {
 	clients map[uint64]*remote
 	viewers map[uint64]*viewer // by HTTP; nil before the first
 	feeds   map[string]*feed   // by the names of streams
+	films   map[string]*film   // by the keys of recorded files
 	empty   time.Time          // when the last client left
 	served  bool               // a client was let in
 	opts    stream.Options     // of the instance's streams
@@ -49,6 +52,7 @@ func (u *uplink) run() {
 	for _, f := range feeds {
 		f.stop()
 	}
+	u.endFilms()
 }
 
 // errIdle says that a link is not needed any more.

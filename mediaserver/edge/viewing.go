@@ -218,27 +218,21 @@ func (v *viewer) wait(ctx context.Context) (*Viewing, error) {
 
 // open opens the file that was granted.
 func (v *viewer) open(ctx context.Context) (*Viewing, error) {
-	conn, err := v.u.e.dial(link.Read, v.granted.Token)
-	if err != nil {
-		return nil, noOrigin(err)
-	}
-	stop := context.AfterFunc(ctx, conn.Close)
 	of := v.granted.File
-	r := &reader{conn: conn, size: of.Size, pieces: map[int64][]byte{}}
-	f, err := open(r)
-	if !stop() || err != nil {
-		conn.Close()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if errors.Is(err, media.ErrInvalid) {
-			return nil, outlet.Refuse(http.StatusUnsupportedMediaType, "the recording is damaged, or not what its name says")
-		}
+	f, err := v.u.open(ctx, of, v.granted.Token)
+	switch {
+	case errors.Is(err, media.ErrInvalid):
+		return nil, outlet.Refuse(http.StatusUnsupportedMediaType, "the recording is damaged, or not what its name says")
+	case errors.Is(err, errIndexes):
+		return nil, outlet.Refuse(http.StatusServiceUnavailable, err.Error()+": try again later")
+	case ctx.Err() != nil && err != nil:
+		return nil, ctx.Err()
+	case err != nil:
 		return nil, noOrigin(err)
 	}
 	return &Viewing{
-		File: f, Reader: r, Size: of.Size, Modified: time.Unix(0, v.granted.Modified), Key: of.Key, Disk: v.granted.Disk,
-		OnMetaData: of.OnMetaData, close: sync.OnceFunc(func() { conn.Close(); v.leave() }),
+		File: f.File, Reader: f.Bytes, Size: of.Size, Modified: time.Unix(0, v.granted.Modified), Key: of.Key, Disk: v.granted.Disk,
+		OnMetaData: of.OnMetaData, close: sync.OnceFunc(func() { f.Close(); v.leave() }),
 	}, nil
 }
 

@@ -109,11 +109,15 @@ type PlayAnswer struct {
 
 // FileBody is a recorded file that an origin holds open.
 type FileBody struct {
-	// Key is what the file is known by: it changes when the file does.
+	// Key is what the file is known by in its instance: bytes of one key are the same for
+	// ever, and of a file that is still written there are more later. Another file, or one
+	// that was written over, has another key.
 	Key        string  `cbor:"1,keyasint"`
 	Size       int64   `cbor:"2,keyasint"`
 	OnMetaData []byte  `cbor:"4,keyasint,omitempty"`
 	Rate       float64 `cbor:"5,keyasint,omitempty"`
+	// Indexed says that the origin answers KindIndex about it.
+	Indexed bool `cbor:"6,keyasint,omitempty"`
 }
 
 // TokenBody names what was given.

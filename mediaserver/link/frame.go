@@ -29,6 +29,9 @@ const (
 	// KindAsk and KindPiece are a place of a file, and what stands there.
 	KindAsk   = 'q'
 	KindPiece = 'p'
+	// KindIndex is the token of a file, and what is known of it as flv.File.AppendIndex says
+	// it, or nothing. It is asked between places of the same file, where FileBody has Indexed.
+	KindIndex = 'i'
 )
 
 const (

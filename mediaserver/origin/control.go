@@ -285,7 +285,7 @@ func (c *client) play(inst session.Instance, r link.Record) error {
 			a.Live.Away(1)
 			answer.Token = c.grant(&grant{live: a.Live, left: func() { a.Live.Away(-1) }, back: a.Release})
 		case a.File != nil:
-			f := newFile(a.File)
+			f := c.e.o.newFile(a.File)
 			answer.File = f.body()
 			answer.Token = c.grant(&grant{file: f, back: f.close})
 		}

@@ -20,6 +20,9 @@ func (o *Origin) feed(c *link.Conn, token string) error {
 		return errGone
 	}
 	defer g.fed()
+	if g.live == nil {
+		return errGone
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -149,10 +152,15 @@ func (o *Origin) written(c *link.Conn, p session.Publication) (how session.Endin
 const maxPiece = 1 << 20
 
 // read sends pieces of a file as they are asked for: 64 bits of where, 32 of how many bytes.
-// What is sent is shorter at the file's end, and empty where it cannot be read.
+// What is sent is shorter at the file's end, and empty where it cannot be read. The file
+// stays open as long as the connection: it is read for others, too, than who was given it.
 func (o *Origin) read(c *link.Conn, token string) error {
-	g := o.find(token)
-	if g == nil || g.file == nil {
+	g := o.hold(token)
+	if g == nil {
+		return errGone
+	}
+	defer g.fed()
+	if g.file == nil {
 		return errGone
 	}
 	const askSize = 12
@@ -161,6 +169,12 @@ func (o *Origin) read(c *link.Conn, token string) error {
 		kind, b, err := c.ReadFrame()
 		if err != nil {
 			return err
+		}
+		if kind == link.KindIndex {
+			if err := o.index(c, string(b)); err != nil {
+				return err
+			}
+			continue
 		}
 		if kind != link.KindAsk || len(b) != askSize {
 			return fmt.Errorf("%w: %q for a place of a file", link.ErrFrame, kind)
@@ -180,4 +194,19 @@ func (o *Origin) read(c *link.Conn, token string) error {
 			return err
 		}
 	}
+}
+
+// index sends what is known of a file.
+func (o *Origin) index(c *link.Conn, token string) error {
+	var said []byte
+	if g := o.hold(token); g != nil {
+		if g.file != nil {
+			said = g.file.index()
+		}
+		g.fed()
+	}
+	if err := c.WriteFrame(link.KindIndex, said); err != nil {
+		return err
+	}
+	return c.Flush()
 }

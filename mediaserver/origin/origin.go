@@ -43,6 +43,8 @@ type Origin struct {
 	log  *slog.Logger
 	cert tls.Certificate
 
+	growing growing
+
 	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
 	conns  map[*link.Conn]struct{}
 	given  map[string]*grant // by their tokens
@@ -186,7 +188,7 @@ type grant struct {
 	back        func() // gives it back
 
 	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
-	feeds  int        // of the live stream, which keep it
+	feeds  int        // connections that read the stream or the file, which keep it
 	wanted bool       // it is to be given back once they have ended
 	done   bool       // it was
 }
@@ -206,7 +208,7 @@ func (o *Origin) find(token string) *grant {
 	return o.given[token]
 }
 
-// take takes back what was given, once: a stream that is fed, when that has ended.
+// take takes back what was given, once: what a connection reads, when that has ended.
 func (o *Origin) take(g *grant) {
 	o.mu.Lock()
 	_, had := o.given[g.token]
@@ -241,12 +243,12 @@ func (g *grant) returns(wanted bool, feeds int) bool {
 	return true
 }
 
-// hold keeps a live stream for a feed, until fed.
+// hold keeps a live stream or a file for a connection, until fed.
 func (o *Origin) hold(token string) *grant {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	g := o.given[token]
-	if g == nil || g.live == nil {
+	if g == nil || g.publication != nil {
 		return nil
 	}
 	g.returns(false, 1)

@@ -85,7 +85,7 @@ func (v *viewer) ask(b *link.WatchBody) link.WatchAnswer {
 		if err != nil {
 			return refused(err)
 		}
-		f := newFile(&playback.File{File: rec.File, Bytes: rec.Reader, OnMetaData: rec.OnMetaData, Release: rec.Close})
+		f := v.e.o.newFile(&playback.File{File: rec.File, Bytes: rec.Reader, OnMetaData: rec.OnMetaData, Release: rec.Close})
 		a := link.WatchAnswer{File: f.body(), Modified: rec.Modified.UnixNano(), Disk: rec.Of}
 		a.Token = v.grant(rec.Viewing, &grant{file: f, back: f.close})
 		return a

@@ -71,8 +71,7 @@ type counters struct{ hits, misses, fetched, served, evicted, failed, torn atomi
 type Stats struct {
 	Hits, Misses    uint64 // pieces that were there when somebody came to them, and that were not
 	Fetched, Served uint64 // bytes
-	Evicted         uint64 // pieces, for others
-	Failed          uint64 // pieces that the disk did not take
+	Evicted, Failed uint64 // pieces, for others; that the disk did not take
 	Torn            uint64 // pieces that were not whole
 	OnDisk, Max     int64  // bytes
 	WithoutDisk     bool   // it takes nothing
@@ -152,6 +151,9 @@ func (c *Cache) Close() {
 	c.mu.Unlock()
 	c.runs.Wait()
 }
+
+// Folder is where pieces lie; "": nowhere but in memory.
+func (c *Cache) Folder() string { return c.cfg.Folder }
 
 // Stats says how it is.
 func (c *Cache) Stats() Stats {

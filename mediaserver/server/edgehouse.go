@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -63,7 +64,7 @@ func (h edgeHouse) Recording(r *http.Request, way outlet.Way, path string) (*out
 	}
 	return &outlet.Recording{
 		File: f.File, Reader: f.Reader, Size: f.Size, Modified: f.Modified, OnMetaData: f.OnMetaData,
-		Key: fileName(way, "") + path + " " + f.Key, Of: f.Disk, Viewing: viewing,
+		Key: fmt.Sprintf("%s%s %d %d", fileName(way, ""), path, f.Size, f.Modified.UnixNano()), Of: f.Disk, Viewing: viewing,
 	}, nil
 }
 

@@ -37,7 +37,13 @@ func (s *Server) beginLinks() error {
 		return err
 	}
 	if isEdge {
-		s.edge = edge.New(edge.Config{Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Log: s.log})
+		var err error
+		if s.pieces, err = s.beginCache(); err != nil {
+			return err
+		}
+		s.edge = edge.New(edge.Config{
+			Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
+		})
 		return nil
 	}
 	var err error
@@ -142,6 +148,7 @@ func (s *Server) endLinks() {
 	if s.gateway != nil {
 		s.gateway.Close()
 	}
+	s.endCache()
 }
 
 // tellSessions has everybody told to go whose instance is elsewhere.

@@ -22,6 +22,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/gateway"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/origin"
+	"flashpod.dev/flashpod/mediaserver/pieces"
 	"flashpod.dev/flashpod/mediaserver/playback"
 	"flashpod.dev/flashpod/mediaserver/probe"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -64,6 +65,11 @@ type Config struct {
 	// Routes is a file by which this server is a gateway to the origins that it names, see
 	// routing.File, and serves no instances of its own; empty: it is none.
 	Routes string
+	// CacheDir is where an edge keeps pieces of recordings, up to CacheSize bytes; empty: in
+	// the first folder within CacheUnder that no other edge has, or, where that is empty or
+	// cannot be used, in memory alone, as with a size of 0.
+	CacheDir, CacheUnder string
+	CacheSize            int64
 
 	// DebugAddress is where developers ask how it is; it is to be a loopback
 	// address. Empty: nowhere.
@@ -122,6 +128,8 @@ type Config struct {
 	Budgets *budget.Budgets
 
 	clock clock
+	// cacheMinFree is how many bytes an edge's cache leaves to others; 0: the default.
+	cacheMinFree int64
 	// farTime is what other servers have for answers about shared objects; 0: the default.
 	farTime time.Duration
 	// viewerIdle is how long a viewer by HTTP may make no request before it has gone; 0: the
@@ -164,6 +172,9 @@ type Server struct {
 	links    net.Listener // of links alone; nil: they come to that of RTMP
 	// gateway is the directory of a server that is one; nil: it is none.
 	gateway *gateway.Gateway
+	// pieces is the cache of an edge, whose folder unlockCache gives back.
+	pieces      *pieces.Cache
+	unlockCache func()
 
 	rtmp, rtmps net.Listener  // rtmps, of TLS, is nil when it is not wanted
 	cert        *certificate  // of rtmps

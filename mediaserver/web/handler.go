@@ -93,6 +93,9 @@ func Handler(src Source, opts Options) http.Handler {
 		newCollector(src, version),
 	)
 	registry.MustRegister(opts.Collectors...)
+	if edge, ok := src.(edgeSource); ok {
+		registry.MustRegister(newCacheCollector(edge))
+	}
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
