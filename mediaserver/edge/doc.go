@@ -6,7 +6,8 @@
 // Media does not go that way. A live stream is fed once, whatever the number of its
 // viewers, into a log of the edge's own, from which its players are served as at the
 // origin; what a client publishes here goes to the origin over a connection of its own;
-// a recorded file is read in pieces, of which some are kept.
+// a recorded file is read in pieces, over one connection for all who play it, and they are
+// kept (package pieces).
 //
 // The package owns no name, no rule and no shared object, and decides nothing. When a link
 // is lost, its clients are told to connect again, as when a server shuts down.
