@@ -101,6 +101,14 @@ func (e *Edge) Close() {
 
 // Connect implements session.Directory.
 func (e *Edge) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	if why := e.passes(&r); why != nil {
+		answer(session.ConnectAnswer{Refusal: why})
+		return
+	}
+	e.connect(r, peer, answer)
+}
+
+func (e *Edge) connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
 	if u := e.to(place{r.Application, r.Instance}); u != nil {
 		u.connect(r, peer, answer)
 		return

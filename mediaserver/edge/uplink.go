@@ -167,7 +167,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 	}
 	u.mu.Unlock()
 	if errors.Is(err, errIdle) { // it has ended since it was looked up
-		u.e.Connect(r, peer, answer)
+		u.e.connect(r, peer, answer)
 		return
 	}
 	if err != nil {

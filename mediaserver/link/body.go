@@ -26,6 +26,7 @@ type ConnectBody struct {
 	Origin      string              `cbor:"17,keyasint,omitempty"`
 	AMF3        bool                `cbor:"18,keyasint,omitempty"`
 	Args        []byte              `cbor:"19,keyasint,omitempty"` // AMF0 [amf.AppendAll]
+	Via         []string            `cbor:"20,keyasint,omitempty"`
 }
 
 // Refusal is session.Refusal; nil: none.

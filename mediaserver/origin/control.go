@@ -31,7 +31,9 @@ type edge struct {
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
 	e := &edge{o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{}}
 	o.log.Info("an edge is linked", "edge", e.name, "address", c.RemoteAddr())
+	o.links(e, true)
 	err := e.pipe.Run(e.handle)
+	o.links(e, false)
 	e.mu.Lock()
 	left := e.clients
 	e.clients = nil

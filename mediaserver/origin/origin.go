@@ -47,7 +47,8 @@ type Origin struct {
 
 	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
 	conns  map[*link.Conn]struct{}
-	given  map[string]*grant // by their tokens
+	edges  map[*edge]struct{} // those that are linked
+	given  map[string]*grant  // by their tokens
 	closed bool
 	runs   sync.WaitGroup
 	none   chan struct{} // closed when there are no clients; nil: nobody waits for that
@@ -63,7 +64,7 @@ func New(cfg Config) (*Origin, error) {
 		return nil, errors.New("an origin needs a link key")
 	}
 	cert, err := link.Certificate()
-	return &Origin{cfg: cfg, log: cfg.Log, cert: cert, conns: map[*link.Conn]struct{}{}, given: map[string]*grant{}}, err
+	return &Origin{cfg: cfg, log: cfg.Log, cert: cert, conns: map[*link.Conn]struct{}{}, edges: map[*edge]struct{}{}, given: map[string]*grant{}}, err
 }
 
 // Serve answers a connection that has sent link.Preface, until it ends. It closes it.

@@ -34,11 +34,13 @@ func (e *edge) locate(r link.Record) error {
 	if err := r.Decode(&b); err != nil {
 		return err
 	}
-	var a link.LocateAnswer
-	if e.o.cfg.Locate != nil {
-		a = e.o.cfg.Locate(b.Path)
+	if e.o.cfg.Locate == nil {
+		e.pipe.Send(link.Answer, 0, r.ID, link.LocateAnswer{})
+		return nil
 	}
-	e.pipe.Send(link.Answer, 0, r.ID, a)
+	go func() { // an edge asks its own origin
+		e.pipe.Send(link.Answer, 0, r.ID, e.o.cfg.Locate(b.Path))
+	}()
 	return nil
 }
 

@@ -95,20 +95,30 @@ func counting(t *testing.T, to string) (address string, back *atomic.Int64) {
 			if err != nil {
 				return
 			}
-			passing.Go(func() {
-				defer a.Close()
-				b, err := net.Dial("tcp", to)
-				if err != nil {
-					return
-				}
-				defer b.Close()
-				passing.Go(func() { _, _ = io.Copy(b, a); _ = b.Close() })
-				_, _ = io.Copy(io.MultiWriter(a, counter{back}), b)
-			})
+			passing.Go(func() { pass(a, to, back) })
 		}
 	})
 	t.Cleanup(func() { ln.Close(); passing.Wait() })
 	return ln.Addr().String(), back
+}
+
+// pass passes a connection on until either end closes it.
+func pass(a net.Conn, to string, back *atomic.Int64) {
+	defer a.Close()
+	b, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer b.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(b, a)
+		_ = b.Close()
+	}()
+	_, _ = io.Copy(io.MultiWriter(a, counter{back}), b)
+	_ = a.Close()
+	<-done
 }
 
 type counter struct{ *atomic.Int64 }

@@ -26,8 +26,6 @@ func (s *Server) beginLinks() error {
 	switch {
 	case isEdge && s.cfg.LinkKeyFile == "":
 		return errors.New("an edge shows its origin a key: set --link-key-file to a copy of the origin's")
-	case isEdge && s.cfg.LinkAddress != "":
-		return errors.New("an edge takes no links of others: leave out --link-address beside --edge-of")
 	case s.cfg.LinkAddress != "" && s.cfg.LinkKeyFile == "":
 		return errors.New("edges show a key at --link-address: set --link-key-file, which is made where it is missing")
 	case s.cfg.LinkKeyFile == "":
@@ -36,18 +34,21 @@ func (s *Server) beginLinks() error {
 	if err := s.openLinks(!isEdge); err != nil {
 		return err
 	}
+	of := origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate}
+	var err error
 	if isEdge {
-		var err error
 		if s.pieces, err = s.beginCache(); err != nil {
 			return err
 		}
 		s.edge = edge.New(edge.Config{
 			Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
 		})
-		return nil
+		if s.cfg.LinkAddress == "" {
+			return nil
+		}
+		of.Directory, of.House, of.Locate = s.edge, edgeHouse{s}, s.locateFar // of edges of this edge
 	}
-	var err error
-	s.origin, err = origin.New(origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate})
+	s.origin, err = origin.New(of)
 	return err
 }
 
@@ -155,6 +156,9 @@ func (s *Server) endLinks() {
 func (s *Server) tellSessions(reason string) {
 	if s.edge == nil && s.gateway == nil {
 		return
+	}
+	if s.origin != nil {
+		s.origin.Shutdown(reason)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

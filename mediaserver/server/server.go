@@ -60,7 +60,7 @@ type Config struct {
 	// say who may connect to it, see edges. LinkKeyFile is a file, or a folder of files,
 	// with the keys of links, one a line; without EdgeOf it has edges let in, and is made
 	// where it is missing. They let them in at LinkAddress alone, or, where that is empty,
-	// at RTMPAddress.
+	// at RTMPAddress; an edge lets in others at LinkAddress alone.
 	EdgeOf, LinkKeyFile, LinkAddress string
 	// Routes is a file by which this server is a gateway to the origins that it names, see
 	// routing.File, and serves no instances of its own; empty: it is none.

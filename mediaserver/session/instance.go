@@ -47,6 +47,8 @@ type ConnectRequest struct {
 	Origin     string      // see Config.Origin
 	AMF3       bool        // objectEncoding 3
 	Args       []amf.Value // behind the command object: for the application
+	// Via names the edges that it has come through, the client's own first.
+	Via []string
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.
