@@ -179,33 +179,17 @@ func (p *Publisher) place(m *rtmp.Message, flags uint8) media.Timestamp {
 	return m.Timestamp + p.offset
 }
 
-// dataMessage keeps what @setDataFrame sets and drops what @clearDataFrame
-// clears; some encoders write either without the @. It returns the message as
-// players get it: without the command word.
+// dataMessage keeps what a data message sets and drops what it clears. It returns the
+// message as players get it: without the command word.
 func (s *Stream) dataMessage(data []byte) (payload []byte, forward bool) {
-	word, rest, err := amf.Decode(data)
-	if err != nil {
-		return nil, false // players could not read it either
+	said := readData(data)
+	switch {
+	case said.clears:
+		s.clear(said.handler)
+	case said.stores && s.data.store(said.handler, said.payload):
+		s.version++
 	}
-	switch word {
-	case "@setDataFrame", "setDataFrame":
-		handler, _, err := amf.Decode(rest)
-		name, ok := handler.(string)
-		if err != nil || !ok {
-			return nil, false
-		}
-		s.store(name, rest)
-		return rest, true
-	case "@clearDataFrame", "clearDataFrame":
-		handler, _, _ := amf.Decode(rest)
-		name, _ := handler.(string)
-		s.clear(name)
-		return nil, false
-	case "onMetaData":
-		// Some encoders leave the command word out and mean it all the same.
-		s.store("onMetaData", data)
-	}
-	return data, true
+	return said.payload, said.payload != nil
 }
 
 // Clear forgets the stored data of a handler, so that players
@@ -218,40 +202,14 @@ func (p *Publisher) Clear(handler string) bool {
 }
 
 func (s *Stream) clear(handler string) bool {
-	for i, d := range s.data {
-		if d.key == handler {
-			s.dataBytes -= len(d.payload)
-			s.data = append(s.data[:i:i], s.data[i+1:]...)
-			s.version++
-			for r := range s.readers {
-				r.rouse()
-			}
-			return true
-		}
+	if !s.data.clear(handler) {
+		return false
 	}
-	return false
-}
-
-// store keeps a copy of a data message under a key, in place of what had it
-// before.
-func (s *Stream) store(key string, data []byte) {
-	entry := stored{key: key, payload: append([]byte(nil), data...)}
-	grows, at := len(entry.payload), -1
-	for i, d := range s.data {
-		if d.key == key {
-			grows, at = grows-len(d.payload), i
-		}
-	}
-	if s.dataBytes+grows > maxStoredBytes || at < 0 && len(s.data) == maxStoredData {
-		return // forwarded, but not kept
-	}
-	s.dataBytes += grows
 	s.version++
-	if at >= 0 {
-		s.data[at] = entry
-	} else {
-		s.data = append(s.data, entry)
+	for r := range s.readers {
+		r.rouse()
 	}
+	return true
 }
 
 // Close ends the publication. Players stay, and are told

@@ -87,7 +87,7 @@ func (s *Stream) StoredSince(version int) (all []Stored, now int) {
 	if now = s.version + 1; now == version {
 		return nil, now
 	}
-	for _, d := range s.data {
+	for _, d := range s.data.list {
 		all = append(all, Stored{d.key, d.payload})
 	}
 	return all, now
@@ -102,9 +102,9 @@ func (p *Publisher) SetStored(all []Stored) {
 	if s.publisher != p {
 		return
 	}
-	s.data, s.dataBytes = nil, 0
+	s.data = storedData{}
 	s.version++
 	for _, one := range all {
-		s.store(one.Handler, one.Payload)
+		s.data.store(one.Handler, one.Payload)
 	}
 }

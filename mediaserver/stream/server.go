@@ -52,7 +52,7 @@ func (s *Stream) Newest() media.Timestamp { return s.newest.Load() }
 func (s *Stream) Stored(handler string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, d := range s.data {
+	for _, d := range s.data.list {
 		if d.key == handler {
 			return append([]byte(nil), d.payload...)
 		}

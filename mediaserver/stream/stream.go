@@ -79,8 +79,7 @@ type Stream struct {
 	idle      bool        // some have no players any more
 	forked    bool        // some keep a fork
 	crowded   time.Time   // when it was last logged that there are too many
-	data      []stored    // by handler name, in the order they came
-	dataBytes int
+	data      storedData
 	version   int // of headers and data: what a cached preamble is good for
 	keys      uint64
 	readers   map[*Reader]struct{}
@@ -96,12 +95,6 @@ type Stream struct {
 	endedAt         media.Timestamp // and with which timestamp
 	unpublishNotice position        // of the notice that said so
 	overAt          int64           // the offset behind it, on all lines
-}
-
-// stored is a data message that new players get first.
-type stored struct {
-	key     string
-	payload []byte
 }
 
 // keyframe is a place where players may start.
@@ -212,7 +205,7 @@ func (s *Stream) chunkStored(l *line, at media.Timestamp) []byte {
 // time 0, whenever it was sent: ffmpeg takes any other for a subtitle.
 func (s *Stream) storedMessages(l *line, at media.Timestamp) []rtmp.Message {
 	var all []rtmp.Message
-	for _, d := range s.data {
+	for _, d := range s.data.list {
 		all = append(all, rtmp.Message{Type: rtmp.TypeData, StreamID: 1, Payload: d.payload})
 	}
 	for _, h := range l.headers.list {

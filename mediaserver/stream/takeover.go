@@ -43,7 +43,7 @@ func (s *Stream) forget() {
 	s.seen, s.plays = tracks.Seen{}, false
 	s.cutsVideo, s.cutsAudio = false, false
 	s.cuts.renew()
-	s.data, s.dataBytes = nil, 0
+	s.data = storedData{}
 	s.version++
 	s.await(nil, nil)
 }
