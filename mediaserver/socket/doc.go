@@ -3,6 +3,6 @@
 // costs. A connection by TLS is encrypted by whoever writes, as much as its socket
 // takes: see [Sealed].
 //
-// It is used by the connections that play: rtmp's, and those of httpflv. It knows no
+// It is used by the connections that play: rtmp's, those of httpflv, and http2's. It knows no
 // protocol but TLS.
 package socket

@@ -17,12 +17,12 @@ var ErrSlow = errors.New("peer is too slow")
 const (
 	// recordSize is the most that one TLS record carries [RFC 8446 §5.1].
 	recordSize = 16 << 10
-	// sealAtOnce is how much is encrypted before the socket is asked to take it:
+	// SealAtOnce is how much is encrypted before the socket is asked to take it:
 	// some records a write, and little to keep when it takes none of them.
-	sealAtOnce = 4 * recordSize
+	SealAtOnce = 4 * recordSize
 	// sealedRoom is what those make, with headers, tags and a record that was
 	// begun before its end.
-	sealedRoom = sealAtOnce + 4<<10
+	sealedRoom = SealAtOnce + 4<<10
 	// maxSealed bounds what is kept for a peer that reads nothing: what it makes
 	// this end say unasked, such as answers to new keys, comes on top.
 	maxSealed = 2 * sealedRoom
@@ -176,15 +176,16 @@ func (s *Sealed) Busy() bool {
 }
 
 // Writev encrypts and sends as much of bufs as the socket takes without waiting,
-// and up to 64 KiB more, which is kept: full says so, and that Drain is to
-// be called. Two writes never run at once.
+// and up to SealAtOnce more, which is kept: full says so, and that Drain is to
+// be called. So of bufs that are no more than that it takes all or nothing. Two writes
+// never run at once.
 func (s *Sealed) Writev(bufs [][]byte) (n int, full bool, err error) {
 	from := cursor{bufs: bufs}
 	for from.more() {
 		if ok, err := s.gather(); !ok {
 			return n, err == nil, err
 		}
-		k, err := s.seal(&from, sealAtOnce)
+		k, err := s.seal(&from, SealAtOnce)
 		n += k
 		full, failed := s.send()
 		if err == nil {
@@ -335,7 +336,7 @@ func (s *Sealed) WriteWaiting(b []byte, timeout time.Duration) error {
 		case !ok:
 			continue // TLS has said something of its own meanwhile
 		}
-		_, err = s.seal(&from, sealAtOnce)
+		_, err = s.seal(&from, SealAtOnce)
 		s.mu.Lock()
 		s.gathering = false
 		s.mu.Unlock()

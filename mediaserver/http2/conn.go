@@ -1,0 +1,141 @@
+package http2
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/socket"
+)
+
+// stallTime is how long a client may take nothing of what is to be written, or leave
+// net/http without a window.
+const stallTime = 20 * time.Second
+
+// Conn is a connection by TLS for a server of net/http that takes it for one without
+// (http.Protocols.SetUnencryptedHTTP2). It closes one that does not speak HTTP/2.
+type Conn struct {
+	net.Conn // TLS, which net/http is not to find: it would take it for HTTP/1.1's
+	sealed   sealed
+	field    string // that has the number of a request's stream
+	in       inbound
+	out      outbound
+
+	turn   chan struct{} // full while somebody writes
+	closed chan struct{}
+	close  func() // closes that
+
+	// mu guards the rest, and of each stream what belongs to the connection. Nothing
+	// else is taken, and nobody called, while it is held.
+	mu      sync.Mutex
+	streams map[uint32]*Stream // that are open
+	initial int64              // window of those that come, in bytes
+	window  int64              // of the connection: what may be sent, in bytes
+	lent    int64              // what net/http takes that for
+	needs   int64              // what it waits for
+	grown   chan struct{}      // closed when there is more; nil: nobody waits
+	waiting int                // streams that wait for their turn, or for the connection's window
+	way     chan struct{}      // closed when one has written; nil: nobody waits
+	since   int                // bytes that net/http has written since then
+}
+
+// sealed is the socket below TLS: see [socket.Sealed].
+type sealed interface {
+	Writev(bufs [][]byte) (n int, full bool, err error)
+	Drain(timeout time.Duration) error
+}
+
+// New puts a Conn above a TLS connection; nil where that has no socket that can be
+// written to without waiting: see [socket.TLS]. Nobody else uses it any more.
+func New(t *tls.Conn) *Conn {
+	sealed := socket.Under(t)
+	if sealed == nil {
+		return nil
+	}
+	c := &Conn{
+		Conn: t, sealed: sealed, field: "flashpod-" + strings.ToLower(rand.Text()),
+		turn: make(chan struct{}, 1), closed: make(chan struct{}),
+		streams: map[uint32]*Stream{}, initial: firstWindow, window: firstWindow, lent: firstWindow,
+	}
+	c.close = sync.OnceFunc(func() { close(c.closed) })
+	sealed.Attach(t, func() { go c.drain(false) })
+	return c
+}
+
+// TLS is what the connection lies above. It may be asked what was agreed on.
+func (c *Conn) TLS() *tls.Conn {
+	t, _ := c.Conn.(*tls.Conn)
+	return t
+}
+
+// Close implements net.Conn.
+func (c *Conn) Close() error {
+	c.close()
+	return c.Conn.Close()
+}
+
+// take waits for the turn to write. It fails when the connection is closed.
+func (c *Conn) take() error {
+	select {
+	case c.turn <- struct{}{}:
+		return nil
+	case <-c.closed:
+		return net.ErrClosed
+	}
+}
+
+// try takes the turn if nobody has it.
+func (c *Conn) try() bool {
+	select {
+	case c.turn <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// give ends a turn, and has streams written that wait for one.
+func (c *Conn) give() {
+	<-c.turn
+	c.wakeAll(forTurn)
+}
+
+// drain sends what the kernel has not taken, and waits for the client. have says that
+// the turn is the caller's, which it gives back.
+func (c *Conn) drain(have bool) {
+	if !have && c.take() != nil {
+		return
+	}
+	if err := c.sealed.Drain(stallTime); err != nil {
+		_ = c.Close() // it does not take it
+	}
+	c.give()
+}
+
+type (
+	connKey   struct{}
+	streamKey struct{}
+)
+
+// WithConn is for http.Server.ConnContext: requests of a Conn are known by it.
+func WithConn(ctx context.Context, c *Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// Handler makes the streams of requests known to h, for Take. What it is for net/http is
+// seen by nobody.
+func Handler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
+			if s := c.named(r.Header); s != nil {
+				r = r.WithContext(context.WithValue(r.Context(), streamKey{}, s))
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,390 @@
+package http2
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/socket"
+)
+
+// wait is what a stream waits for.
+type wait uint8
+
+const (
+	forNothing    wait = iota
+	forTurn            // another writes
+	forConnection      // its window
+	forWindow          // the stream's own, or the head of the answer
+)
+
+// Stream is an answer that somebody else than net/http writes: who has taken it sends its
+// head by net/http (http.ResponseController.Flush), and what is written before that has
+// been sent waits. When the handler returns the answer ends, and when net/http tears it,
+// it is torn. One goroutine at a time calls TryWritev or WriteWaiting.
+type Stream struct {
+	conn *Conn
+	id   uint32
+
+	// Guarded by the connection's mu.
+	window int64  // what may be sent, in bytes
+	taken  bool   // its DATA is not net/http's
+	headed bool   // the head of its answer is sent
+	gone   bool   // nothing may be sent any more
+	waits  wait   // for what
+	told   bool   // that there is some
+	woken  func() // of who writes; nil: nobody does
+}
+
+// Take takes the answer to a request: ctx is the request's. It is nil where the request's
+// connection is no Conn, and where it is taken already.
+func Take(ctx context.Context) *Stream {
+	s, _ := ctx.Value(streamKey{}).(*Stream)
+	if s == nil {
+		return nil
+	}
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.taken || s.gone || s.headed {
+		return nil
+	}
+	s.taken = true
+	return s
+}
+
+// named is the stream whose number a request's header has, which it loses.
+func (c *Conn) named(head http.Header) *Stream {
+	key := http.CanonicalHeaderKey(c.field)
+	values := head[key]
+	delete(head, key)
+	if len(values) != 1 {
+		return nil
+	}
+	id, err := strconv.ParseUint(values[0], 10, 31)
+	if err != nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streams[uint32(id)]
+}
+
+// Attach has wake called when more can be written than before, from any goroutine; it
+// must not wait. nil ends that.
+func (s *Stream) Attach(wake func()) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.woken = wake
+}
+
+const (
+	headerSize = 9 // of a frame [RFC 9113 §4.1]
+	// framePayload is what a DATA frame has at most: with its header, as much as a record
+	// of TLS. Clients take 16 KiB and more [§6.5.2].
+	framePayload = 16<<10 - headerSize
+	framesAtOnce = socket.SealAtOnce / (headerSize + framePayload)
+)
+
+// layout is room for one write.
+type layout struct {
+	heads [framesAtOnce][headerSize]byte
+	bufs  [][]byte
+}
+
+var layouts = sync.Pool{New: func() any { return new(layout) }}
+
+// TryWritev writes as much of bufs, one after another, as windows and the socket take
+// at once: n bytes. It neither waits nor keeps bufs. Where n is less than all of them,
+// wake is called when there is more room, or there is some anyway.
+func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) {
+	total := 0
+	for _, b := range bufs {
+		total += len(b)
+	}
+	c := s.conn
+	if ok, err := s.begin(); !ok {
+		return 0, err
+	}
+	l, _ := layouts.Get().(*layout)
+	defer layouts.Put(l)
+	from := pieces{bufs: bufs}
+	for n < total {
+		k := c.allow(s, min(total-n, framesAtOnce*framePayload))
+		if k == 0 {
+			break
+		}
+		before := from
+		l.lay(s.id, &from, k)
+		m, full, err := c.sealed.Writev(l.bufs) // all of it or nothing
+		clear(l.bufs)                           // no memory of a log is held because it was written once
+		switch {
+		case err != nil:
+			s.written(n)
+			c.give()
+			return n, err
+		case m == 0:
+			c.allowAgain(s, k)
+			from = before
+		default:
+			n += k
+		}
+		if full {
+			s.written(n)
+			if n < total {
+				c.mu.Lock()
+				c.wait(s, forTurn)
+				c.mu.Unlock()
+			}
+			go c.drain(true)
+			return n, nil
+		}
+	}
+	s.written(n)
+	c.give()
+	return n, nil
+}
+
+// begin takes the turn, unless it is another's or nothing may be written yet: then wake
+// is called when it may.
+func (s *Stream) begin() (ok bool, err error) {
+	c := s.conn
+	has := c.try()
+	c.mu.Lock()
+	switch {
+	case s.gone:
+		err = net.ErrClosed
+	case !s.headed:
+		c.wait(s, forWindow)
+	case !has:
+		c.wait(s, forTurn)
+	default:
+		c.mu.Unlock()
+		return true, nil
+	}
+	c.mu.Unlock()
+	if has {
+		c.give()
+		return false, err
+	}
+	if err == nil && c.try() { // it was given back before it was known who waits
+		c.give()
+	}
+	return false, err
+}
+
+// lay lays out n bytes in frames.
+func (l *layout) lay(id uint32, from *pieces, n int) {
+	l.bufs = l.bufs[:0]
+	for i := 0; n > 0; i++ {
+		size := min(n, framePayload)
+		n -= size
+		head := &l.heads[i]
+		*head = header{kind: frameData, size: size, stream: id}.bytes()
+		l.bufs = append(l.bufs, head[:])
+		for size > 0 {
+			b := from.next(size)
+			size -= len(b)
+			l.bufs = append(l.bufs, b)
+		}
+	}
+}
+
+// pieces walks over buffers.
+type pieces struct {
+	bufs [][]byte
+	at   int // in the first
+}
+
+// next is what comes next, in one piece of up to n bytes. There is some.
+func (p *pieces) next(n int) []byte {
+	for p.at == len(p.bufs[0]) {
+		p.bufs, p.at = p.bufs[1:], 0
+	}
+	b := p.bufs[0][p.at:]
+	b = b[:min(len(b), n)]
+	p.at += len(b)
+	return b
+}
+
+// written notes that the stream has had its turn.
+func (s *Stream) written(n int) {
+	if n == 0 {
+		return
+	}
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.waits == forTurn {
+		c.unwait(s)
+	}
+	c.since = 0
+	if c.way != nil {
+		close(c.way)
+		c.way = nil
+	}
+}
+
+// tryAgain is how often WriteWaiting tries again who opens windows by less than who is
+// woken for.
+const tryAgain = 100 * time.Millisecond
+
+// WriteWaiting writes b, waiting for the client, which takes something within a time. No
+// wake is attached.
+func (s *Stream) WriteWaiting(b []byte, within time.Duration) error {
+	more := make(chan struct{}, 1)
+	s.Attach(func() {
+		select {
+		case more <- struct{}{}:
+		default:
+		}
+	})
+	defer s.Attach(nil)
+	again := time.NewTicker(tryAgain)
+	defer again.Stop()
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for {
+		n, err := s.TryWritev([][]byte{b})
+		if b = b[n:]; err != nil || len(b) == 0 {
+			return err
+		}
+		if n > 0 {
+			late.Reset(within)
+		}
+		select {
+		case <-more:
+		case <-again.C:
+		case <-s.conn.closed:
+			return net.ErrClosed
+		case <-late.C:
+			return fmt.Errorf("%w: it took nothing for %v", socket.ErrSlow, within)
+		}
+	}
+}
+
+// wait notes what a stream waits for. The caller holds mu.
+func (c *Conn) wait(s *Stream, what wait) {
+	c.unwait(s)
+	if s.waits, s.told = what, false; what != forWindow {
+		c.waiting++
+	}
+}
+
+// unwait is for one that waits no more. The caller holds mu.
+func (c *Conn) unwait(s *Stream) {
+	if s.waits == forTurn || s.waits == forConnection {
+		c.waiting--
+	}
+	s.waits = forNothing
+}
+
+// wake is how a stream is told that what it waits for is there; nil: it waits for
+// something else. The caller holds mu, and calls it without.
+func (c *Conn) wake(s *Stream, what wait) func() {
+	if s.waits != what || s.told || s.woken == nil {
+		return nil
+	}
+	s.told = true
+	return s.woken
+}
+
+// wakeAll tells all streams that wait for something that it is there.
+func (c *Conn) wakeAll(what wait) {
+	var wakes []func()
+	c.mu.Lock()
+	if c.waiting > 0 {
+		for _, s := range c.streams {
+			wakes = appendWake(wakes, c.wake(s, what))
+		}
+	}
+	c.mu.Unlock()
+	for _, wake := range wakes {
+		wake()
+	}
+}
+
+func appendWake(all []func(), wake func()) []func() {
+	if wake == nil {
+		return all
+	}
+	return append(all, wake)
+}
+
+// open is for a client that begins a stream.
+func (c *Conn) open(id uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.streams) < maxStreams {
+		c.streams[id] = &Stream{conn: c, id: id, window: c.initial}
+	}
+}
+
+// end is for a stream on which nothing is sent any more.
+func (c *Conn) end(id uint32) {
+	c.mu.Lock()
+	s := c.streams[id]
+	var wake func()
+	if s != nil {
+		delete(c.streams, id)
+		c.unwait(s)
+		s.gone, wake = true, s.woken
+	}
+	c.mu.Unlock()
+	if wake != nil {
+		wake()
+	}
+}
+
+// sent is for the head of an answer that is sent.
+func (c *Conn) sent(id uint32) {
+	c.mu.Lock()
+	var wake func()
+	if s := c.streams[id]; s != nil {
+		s.headed = true
+		wake = c.wake(s, forWindow)
+	}
+	c.mu.Unlock()
+	if wake != nil {
+		wake()
+	}
+}
+
+// header is that of a frame [RFC 9113 §4.1].
+type header struct {
+	size   int // of the payload, in bytes
+	kind   uint8
+	flags  uint8
+	stream uint32
+}
+
+// Kinds of frames and their flags [RFC 9113 §6].
+const (
+	frameData         = 0
+	frameHeaders      = 1
+	frameReset        = 3
+	frameSettings     = 4
+	frameWindow       = 8
+	frameContinuation = 9
+
+	flagAck        = 1
+	flagEndStream  = 1
+	flagEndHeaders = 4
+)
+
+func (h header) bytes() (b [headerSize]byte) {
+	b[0], b[1], b[2], b[3], b[4] = byte(h.size>>16), byte(h.size>>8), byte(h.size), h.kind, h.flags
+	binary.BigEndian.PutUint32(b[5:], h.stream)
+	return b
+}
+
+func parseHeader(b []byte) header {
+	return header{
+		size: int(b[0])<<16 | int(b[1])<<8 | int(b[2]), kind: b[3], flags: b[4],
+		stream: binary.BigEndian.Uint32(b[5:]) & (1<<31 - 1),
+	}
+}
