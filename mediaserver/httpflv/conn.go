@@ -8,17 +8,19 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/http2"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 // conn is the connection of a viewer of a live stream, as a fan-out loop uses it: a
-// socket, or TLS, or what can only be written to and waited for, for which it has a
-// goroutine as long as there is something to write.
+// socket, or TLS, or a stream of HTTP/2, or what can only be written to and waited for,
+// for which it has a goroutine as long as there is something to write.
 type conn struct {
 	// What a loop looks at in every round.
 	socket socket.Socket
 	sealed *socket.Sealed // below TLS; nil: there is none
+	stream *http2.Stream  // nil: it is none
 	said   atomic.Bool    // TakeQueued has something to take
 	sent   *atomic.Uint64 // bytes
 
@@ -38,6 +40,10 @@ type conn struct {
 // socket is paid for by samples.
 func newConn(nc net.Conn, sent *atomic.Uint64, samples *budget.Budget) *conn {
 	c := &conn{nc: nc, sent: sent}
+	if answer, ok := nc.(*response); ok && answer.stream != nil {
+		c.stream = answer.stream
+		return c
+	}
 	if c.socket.Use(nc) != nil {
 		return c
 	}
@@ -78,6 +84,9 @@ func (c *conn) Attach(wake func()) {
 	c.mu.Lock()
 	c.wake = wake
 	c.mu.Unlock()
+	if c.stream != nil {
+		c.stream.Attach(wake)
+	}
 	wake()
 }
 
@@ -106,6 +115,8 @@ func (c *conn) TryWritev(bufs [][]byte) (n int, err error) {
 		n, err = c.socket.Write(bufs)
 	case c.sealed != nil:
 		n, err = c.seal(bufs)
+	case c.stream != nil:
+		n, err = c.stream.TryWritev(bufs)
 	default:
 		n, err = c.fill(bufs)
 	}
@@ -115,6 +126,9 @@ func (c *conn) TryWritev(bufs [][]byte) (n int, err error) {
 
 // Detach implements stream.Conn.
 func (c *conn) Detach(rest []byte) {
+	if c.stream != nil {
+		c.stream.Attach(nil)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wake, c.rest = nil, slices.Clip(rest) // what lies behind it in memory is others'

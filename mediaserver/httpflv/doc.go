@@ -16,9 +16,10 @@
 // the timestamps of the file.
 //
 // By TLS the loop encrypts as much as a socket takes, where whoever accepts connections
-// has put a [socket.Sealed] below it. A stream of an HTTP/2 connection has no socket to
-// itself, and that of a connection that comes otherwise cannot be found: such a viewer
-// has a queue of 64 KiB, and a goroutine as long as there is something in it.
+// has put a [socket.Sealed] below it, and by HTTP/2 as much as the stream's windows have
+// room for as well, where there is a [http2.Conn] above that. The socket of a viewer that
+// comes otherwise cannot be found: it has a queue of 64 KiB, and a goroutine as long as
+// there is something in it.
 //
 // The package knows HTTP/1.1, HTTP/2, WebSockets, streams and files that are open. Who
 // may see what, and where it is, whoever serves says: see [outlet.House]. It sets no header for

@@ -112,7 +112,7 @@ func (c *conn) empty() {
 // begin makes the caller the flusher, once there is none. What it then writes, and what
 // it waits for, takes no longer than within for each piece.
 func (c *conn) begin(within time.Duration) error {
-	if c.sealed == nil {
+	if c.sealed == nil && c.stream == nil {
 		if err := c.nc.SetWriteDeadline(time.Now().Add(within)); err != nil {
 			return err
 		}
@@ -196,8 +196,15 @@ func (c *conn) sendKept(within time.Duration) error {
 
 // writeAll writes, behind what waits. The caller is the flusher.
 func (c *conn) writeAll(b []byte, within time.Duration) error {
-	if c.sealed != nil {
-		err := c.sealed.WriteWaiting(b, within)
+	var write func([]byte, time.Duration) error // nil: the connection has a time for it
+	switch {
+	case c.sealed != nil:
+		write = c.sealed.WriteWaiting
+	case c.stream != nil:
+		write = c.stream.WriteWaiting
+	}
+	if write != nil {
+		err := write(b, within)
 		if err == nil {
 			c.sent.Add(uint64(len(b)))
 		}

@@ -9,12 +9,15 @@ import (
 	"sync"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/http2"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // response is the answer to a request of HTTP/2 as a connection: what is written is the
-// answer, and what is read, the end of the request.
+// answer, and what is read, the end of the request. Where it can be, the fan-out writes it
+// by its stream, and nobody else.
 type response struct {
+	stream  *http2.Stream // nil: there is none to be had
 	ctx     context.Context
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -31,7 +34,8 @@ type response struct {
 func newResponse(w http.ResponseWriter, r *http.Request) *response {
 	ended := make(chan struct{})
 	return &response{
-		ctx: r.Context(), w: w, control: http.NewResponseController(w),
+		stream: http2.Take(r.Context()),
+		ctx:    r.Context(), w: w, control: http.NewResponseController(w),
 		ended: ended, end: sync.OnceFunc(func() { close(ended) }),
 	}
 }
@@ -45,9 +49,13 @@ func (h *Handler) takeStream(w http.ResponseWriter, r *http.Request, _ string, c
 		}
 		w = outer.Unwrap()
 	}
-	v := &viewer{conn: newConn(newResponse(w, r), counts.Sent, h.opts.Samples), since: time.Now()}
+	answer := newResponse(w, r)
+	v := &viewer{conn: newConn(answer, counts.Sent, h.opts.Samples), since: time.Now()}
 	if !h.enter(v) {
 		return nil, errClosing
+	}
+	if answer.stream != nil {
+		_ = answer.control.Flush() // its head; one that has gone is seen to have
 	}
 	v.stay = context.AfterFunc(counts.Context, func() { v.end(dismissed(counts.Context)) })
 	return v, nil

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/http2"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/mp3"
 	"flashpod.dev/flashpod/mediaserver/mp4"
@@ -49,6 +50,7 @@ type site struct {
 	dismiss    context.CancelCauseFunc
 	handler    *Handler
 	server     *httptest.Server
+	client     *http.Client // of HTTP/2
 	by         transport
 }
 
@@ -59,8 +61,8 @@ const (
 	byTCP        transport = iota
 	byTLS                  // written by the fan-out itself
 	byTLSAlone             // whose socket cannot be found
-	byHTTP2                // a stream of a connection
-	byHTTP2Alone           // the same, over TLS whose socket cannot be found
+	byHTTP2                // a stream of a connection, written by the fan-out itself
+	byHTTP2Alone           // the same, written by net/http
 )
 
 // byAll runs a test over each transport.
@@ -91,6 +93,47 @@ func (l sealing) Accept() (net.Conn, error) {
 	return socket.NewSealed(nc), nil
 }
 
+// multi is a listener of connections of HTTP/2.
+type multi struct {
+	net.Listener
+	cfg *tls.Config
+}
+
+// Accept implements net.Listener.
+func (l multi) Accept() (net.Conn, error) {
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		t := socket.TLS(nc, l.cfg)
+		if t.Handshake() == nil {
+			return http2.New(t), nil
+		}
+		nc.Close()
+	}
+}
+
+// serveHTTP2 starts the site's server for connections whose streams others may write to.
+func (s *site) serveHTTP2(t testing.TB) {
+	t.Helper()
+	like := httptest.NewUnstartedServer(nil) // has a certificate, and who trusts it
+	like.EnableHTTP2 = true
+	like.StartTLS()
+	t.Cleanup(like.Close)
+	s.client = like.Client()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	s.server.Listener = multi{s.server.Listener, like.TLS}
+	s.server.Config.Protocols, s.server.Config.Handler = protocols, http2.Handler(s.handler)
+	s.server.Config.ConnContext = func(ctx context.Context, nc net.Conn) context.Context {
+		c, _ := nc.(*http2.Conn)
+		return http2.WithConn(ctx, c)
+	}
+	s.server.Start()
+	s.server.URL = "https" + strings.TrimPrefix(s.server.URL, "http")
+}
+
 func newSite(t testing.TB, opts Options) *site { return newSiteBy(t, opts, byTCP) }
 
 func newSiteBy(t testing.TB, opts Options, by transport) *site {
@@ -100,13 +143,18 @@ func newSiteBy(t testing.TB, opts Options, by transport) *site {
 	s.let, s.dismiss = context.WithCancelCause(context.Background())
 	s.handler = New(s, opts)
 	s.server = httptest.NewUnstartedServer(s.handler)
-	if by == byTLS || by == byHTTP2 {
-		s.server.Listener = sealing{s.server.Listener}
-	}
-	if s.server.EnableHTTP2 = by >= byHTTP2; by == byTCP {
+	switch by {
+	case byTCP:
 		s.server.Start()
-	} else {
+	case byHTTP2:
+		s.serveHTTP2(t)
+	case byTLS:
+		s.server.Listener = sealing{s.server.Listener}
 		s.server.StartTLS()
+	default:
+		s.server.EnableHTTP2 = by == byHTTP2Alone
+		s.server.StartTLS()
+		s.client = s.server.Client()
 	}
 	t.Cleanup(func() {
 		s.handler.Close()
@@ -235,7 +283,7 @@ func (s *site) ask(t testing.TB, method, path string, header ...string) *answer 
 	}
 	var got *http.Response
 	if s.by >= byHTTP2 {
-		got, err = s.server.Client().Do(r)
+		got, err = s.client.Do(r)
 	} else {
 		c := s.dial(t)
 		if err := r.Write(c); err != nil {
