@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/http2"
 )
 
 // boundsHTTP2 is what a client may have of HTTP/2 [RFC 9113], beside what net/http does
@@ -19,6 +21,36 @@ func boundsHTTP2() *http.HTTP2Config {
 		MaxReceiveBufferPerConnection: 64 << 10, MaxReceiveBufferPerStream: 16 << 10,
 		SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 20 * time.Second,
 	}
+}
+
+// serverHTTP2 serves clients of HTTP/2 by TLS as by does: answers of theirs may be written
+// by others.
+func serverHTTP2(by *http.Server) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true) // what is below is not its business
+	return &http.Server{
+		Handler: http2.Handler(by.Handler), Protocols: protocols, HTTP2: by.HTTP2, ErrorLog: by.ErrorLog,
+		ReadHeaderTimeout: by.ReadHeaderTimeout, IdleTimeout: by.IdleTimeout, MaxHeaderBytes: by.MaxHeaderBytes,
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			if c, ok := nc.(*http2.Conn); ok {
+				ctx = http2.WithConn(by.ConnContext(ctx, c.TLS()), c)
+			}
+			return ctx
+		},
+	}
+}
+
+// speaksHTTP2 is a connection by TLS whose client has agreed to HTTP/2; nil: to something
+// else, or net/http has to see TLS itself.
+func speaksHTTP2(nc net.Conn) net.Conn {
+	t, ok := nc.(*tls.Conn)
+	if !ok || t.ConnectionState().NegotiatedProtocol != httpProtocols[0] {
+		return nil
+	}
+	if c := http2.New(t); c != nil {
+		return c
+	}
+	return nil
 }
 
 // webClient is a connection of HTTP by TLS.

@@ -25,9 +25,11 @@ import (
 type publicPort struct {
 	listener net.Listener
 	secure   *handed // clients by TLS that speak HTTP; nil: there are none
+	multi    *handed // those of HTTP/2, likewise
 	origins  origins
 	policy   public.PolicyFile
 	http     *http.Server
+	http2    *http.Server // for those of multi; nil: there are none
 	hls      *hls.Handler
 	flv      *httpflv.Handler
 	mp4      *httpmp4.Handler
@@ -105,14 +107,16 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	p.http.Handler = s.paidFor(p.http.Handler)
 	ln := &webListener{Listener: p.listener, s: s, floods: newFloods()}
-	serve := func(ln net.Listener) {
-		if err := p.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !s.draining.Load() {
+	serve := func(by *http.Server, ln net.Listener) {
+		if err := by.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !s.draining.Load() {
 			failed <- fmt.Errorf("serve the web on %s: %w", ln.Addr(), err)
 		}
 	}
-	go serve(ln)
+	go serve(p.http, ln)
 	if p.secure != nil {
-		go serve(p.secure)
+		p.http2 = serverHTTP2(p.http)
+		go serve(p.http, p.secure)
+		go serve(p.http2, p.multi)
 	}
 }
 
@@ -203,6 +207,7 @@ func (s *Server) stopPublic() {
 	}
 	if s.public.secure != nil {
 		s.public.secure.close()
+		s.public.multi.close()
 	}
 	if s.public.flv != nil {
 		s.public.flv.Shutdown()
@@ -227,5 +232,8 @@ func (p *publicPort) close() {
 	}
 	if p.http != nil {
 		p.http.Close()
+	}
+	if p.http2 != nil {
+		p.http2.Close()
 	}
 }

@@ -372,7 +372,7 @@ func (s *Server) listenTLS() error {
 		s.tls.GetCertificate = s.certs.before(s.tls.GetCertificate)
 	}
 	if s.cfg.WebAddress != "" {
-		s.tls, s.public.secure = withHTTP(s.tls), newHanded(ln.Addr())
+		s.tls, s.public.secure, s.public.multi = withHTTP(s.tls), newHanded(ln.Addr()), newHanded(ln.Addr())
 	}
 	return nil
 }

@@ -54,6 +54,10 @@ func (s *Server) serveTLS(nc net.Conn) {
 		s.failedTLS(nc, err)
 	case speaks == speaksHTTP:
 		c.goes = goes
+		if multi := speaksHTTP2(t); multi != nil {
+			s.public.multi.give(multi)
+			return
+		}
 		s.public.secure.give(t)
 	default:
 		defer goes()
