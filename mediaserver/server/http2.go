@@ -40,6 +40,14 @@ func serverHTTP2(by *http.Server) *http.Server {
 	}
 }
 
+// goAway has clients of HTTP/2 end what they have begun, and begin no more on connections
+// that are there: by HTTP/1.1 there would be no such word. It does not wait.
+func goAway(s *http.Server) {
+	at, now := context.WithCancel(context.Background())
+	now()
+	_ = s.Shutdown(at) // which says that it does not wait
+}
+
 // speaksHTTP2 is a connection by TLS whose client has agreed to HTTP/2; nil: to something
 // else, or net/http has to see TLS itself.
 func speaksHTTP2(nc net.Conn) net.Conn {

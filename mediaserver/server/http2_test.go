@@ -17,6 +17,7 @@ const (
 	frameReset    = 3
 	frameSettings = 4
 	framePing     = 6
+	frameGoAway   = 7
 	frameWindow   = 8
 	frameContinue = 9
 )
@@ -119,4 +120,46 @@ func TestStreamsOfAConnectionAreCounted(t *testing.T) {
 		return status == http.StatusOK
 	})
 	joined(t, s, 3)
+}
+
+// When the server drains, clients of HTTP/2 are told to go elsewhere, with no error, and
+// what they watch comes to its end.
+func TestDrainOfHTTP2(t *testing.T) {
+	t.Parallel()
+	s, stop := runWith(t, both(t), open)
+	p := &visitor{t: t, nc: insideWeb(t, s, "app/one")}
+	_, show := camera(t, p, "cam")
+	show("one")
+	nc := dialTLS(t, s, "h2")
+	const path = "/app/one/cam.flv"
+	ask := "\x82\x87\x04" + string(rune(len(path))) + path + "\x41\x01x"
+	if _, err := io.WriteString(nc, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+frame(frameSettings, 0, 0, "")+frame(frameHeaders, 5, 1, ask)); err != nil {
+		t.Fatal(err)
+	}
+	var draining, ended, away bool
+	for head := make([]byte, 9); ; {
+		if _, err := io.ReadFull(nc, head); err != nil {
+			break
+		}
+		payload := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+		if _, err := io.ReadFull(nc, payload); err != nil {
+			break
+		}
+		stream := binary.BigEndian.Uint32(head[5:])
+		switch kind, flags := head[3], head[4]; {
+		case kind == 0 && stream == 1 && len(payload) > 0 && !draining:
+			draining = true
+			go stop()
+		case kind == 0 && stream == 1 && flags&1 != 0:
+			ended = true
+		case kind == frameGoAway:
+			away = binary.BigEndian.Uint32(payload[4:]) == 0
+		case kind == frameReset:
+			t.Errorf("stream %d is torn", stream)
+		}
+	}
+	if !draining || !ended || !away {
+		t.Errorf("it watches: %v, comes to the end: %v, is told to go: %v", draining, ended, away)
+	}
+	stop()
 }

@@ -212,6 +212,9 @@ func (s *Server) stopPublic() {
 	if s.public.flv != nil {
 		s.public.flv.Shutdown()
 	}
+	if s.public.http2 != nil {
+		goAway(s.public.http2)
+	}
 	if s.public.rtc != nil {
 		s.public.rtc.Shutdown()
 	}
