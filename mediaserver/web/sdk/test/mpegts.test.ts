@@ -104,10 +104,13 @@ async function withPage(use: (page: Page, s: Server) => Promise<void>): Promise<
   mkdirSync(join(folder, "live/streams/room"), { recursive: true });
   const made = spawnSync("ffmpeg", [...film({ pictures: true, sound: true }, 20), join(folder, "live/streams/room/film.flv")]);
   assert.equal(made.status, 0, made.stderr?.toString());
-  const server = await serve({}, 0, ["--web-origin", origin], folder);
+  const [cert, key] = [join(folder, "tls.crt"), join(folder, "tls.key")];
+  const signed = spawnSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", key, "-out", cert]);
+  assert.equal(signed.status, 0, signed.stderr?.toString());
+  const server = await serve({}, 0, ["--web-origin", origin, "--rtmps-address", "127.0.0.1:0", "--tls-cert-file", cert, "--tls-key-file", key], folder);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors"],
   });
   try {
     const page = await browser.newPage();
@@ -157,6 +160,19 @@ test("mpegts.js plays what is live and what is recorded", { timeout: 8 * patienc
       assert.ok(seen.places >= 5 && seen.time > 0.5, `${url}: the box was in ${seen.places} places within ${seen.time} s`);
       isBlue(seen);
     }
+    // By HTTP/2, beside another that the page asks for and does not read.
+    const network = await page.context().newCDPSession(page);
+    await network.send("Network.enable");
+    const protocols = new Set<string>();
+    network.on("Network.responseReceived", ({ response }) => void (response.url.startsWith("https:") && protocols.add(response.protocol ?? "")));
+    const secure = `https://${s.secure}/live/room`;
+    await page.evaluate(async (url) => void ((globalThis as any).unread = await fetch(url)), `${secure}/pictures.flv`);
+    const multiplexed = await watch(page, `${secure}/both.flv`, { live: true, places: 5 });
+    assert.deepEqual(multiplexed.errors, []);
+    assert.ok(multiplexed.places >= 5, `by HTTP/2 the box was in ${multiplexed.places} places`);
+    isBlue(multiplexed);
+    assert.deepEqual([...protocols], ["h2"]);
+
     const heard = await watch(page, `${http}/sound.flv`, { live: true, places: 0 });
     assert.ok(heard.errors.length === 0 && heard.time > 0.5, `sound alone: ${heard.time} s, ${heard.errors.join()}`);
 

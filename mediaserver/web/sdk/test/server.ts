@@ -13,6 +13,8 @@ export interface Server {
   port: number;
   /** host:port of --web-address; undefined: this server has none. */
   web: string | undefined;
+  /** host:port of --rtmps-address; undefined: this server has none. */
+  secure: string | undefined;
   /** host:port of --http-address. */
   control: string;
   process: ChildProcess;
@@ -48,6 +50,7 @@ export async function serve(files: Record<string, string>, port = 0, args: strin
   return {
     port: at,
     web: ready.web,
+    secure: ready.rtmps,
     control: ready.http!,
     process: child,
     log,
