@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/socket"
@@ -26,6 +27,7 @@ type Conn struct {
 	in       inbound
 	out      outbound
 
+	stuck  atomic.Bool   // TLS has left something, and somebody is to send it
 	turn   chan struct{} // full while somebody writes
 	closed chan struct{}
 	close  func() // closes that
@@ -34,12 +36,14 @@ type Conn struct {
 	// else is taken, and nobody called, while it is held.
 	mu      sync.Mutex
 	streams map[uint32]*Stream // that are open
-	initial int64              // window of those that come, in bytes
+	initial int64              // what windows of streams begin with, in bytes
+	most    int64              // no stream's is more beyond that
 	window  int64              // of the connection: what may be sent, in bytes
 	lent    int64              // what net/http takes that for
 	needs   int64              // what it waits for
 	grown   chan struct{}      // closed when there is more; nil: nobody waits
 	waiting int                // streams that wait for their turn, or for the connection's window
+	untold  int                // those of them that were not told since that it is there
 	way     chan struct{}      // closed when one has written; nil: nobody waits
 	since   int                // bytes that net/http has written since then
 }
@@ -63,7 +67,11 @@ func New(t *tls.Conn) *Conn {
 		streams: map[uint32]*Stream{}, initial: firstWindow, window: firstWindow, lent: firstWindow,
 	}
 	c.close = sync.OnceFunc(func() { close(c.closed) })
-	sealed.Attach(t, func() { go c.drain(false) })
+	sealed.Attach(t, func() {
+		if !c.stuck.Swap(true) {
+			go c.unstick()
+		}
+	})
 	return c
 }
 
@@ -105,12 +113,17 @@ func (c *Conn) give() {
 	c.wakeAll(forTurn)
 }
 
-// drain sends what the kernel has not taken, and waits for the client. have says that
-// the turn is the caller's, which it gives back.
-func (c *Conn) drain(have bool) {
-	if !have && c.take() != nil {
-		return
+// unstick sends what TLS has left, which no writer knows of.
+func (c *Conn) unstick() {
+	if c.take() == nil {
+		c.stuck.Store(false)
+		c.drain()
 	}
+}
+
+// drain sends what the kernel has not taken, waits for the client, and gives back the
+// turn, which is the caller's.
+func (c *Conn) drain() {
 	if err := c.sealed.Drain(stallTime); err != nil {
 		_ = c.Close() // it does not take it
 	}

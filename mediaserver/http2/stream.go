@@ -32,7 +32,7 @@ type Stream struct {
 	id   uint32
 
 	// Guarded by the connection's mu.
-	window int64  // what may be sent, in bytes
+	window int64  // what may be sent beyond what all begin with, in bytes
 	taken  bool   // its DATA is not net/http's
 	headed bool   // the head of its answer is sent
 	gone   bool   // nothing may be sent any more
@@ -140,7 +140,7 @@ func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) {
 				c.wait(s, forTurn)
 				c.mu.Unlock()
 			}
-			go c.drain(true)
+			go c.drain()
 			return n, nil
 		}
 	}
@@ -163,6 +163,7 @@ func (s *Stream) begin() (ok bool, err error) {
 	case !has:
 		c.wait(s, forTurn)
 	default:
+		c.unwait(s)
 		c.mu.Unlock()
 		return true, nil
 	}
@@ -219,9 +220,6 @@ func (s *Stream) written(n int) {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.waits == forTurn {
-		c.unwait(s)
-	}
 	c.since = 0
 	if c.way != nil {
 		close(c.way)
@@ -272,6 +270,7 @@ func (c *Conn) wait(s *Stream, what wait) {
 	c.unwait(s)
 	if s.waits, s.told = what, false; what != forWindow {
 		c.waiting++
+		c.untold++
 	}
 }
 
@@ -279,6 +278,9 @@ func (c *Conn) wait(s *Stream, what wait) {
 func (c *Conn) unwait(s *Stream) {
 	if s.waits == forTurn || s.waits == forConnection {
 		c.waiting--
+		if !s.told {
+			c.untold--
+		}
 	}
 	s.waits = forNothing
 }
@@ -289,15 +291,18 @@ func (c *Conn) wake(s *Stream, what wait) func() {
 	if s.waits != what || s.told || s.woken == nil {
 		return nil
 	}
-	s.told = true
+	if s.told = true; what != forWindow {
+		c.untold--
+	}
 	return s.woken
 }
 
-// wakeAll tells all streams that wait for something that it is there.
+// wakeAll tells all streams that wait for something that it is there. What a client does
+// often finds nobody to tell who has not written since.
 func (c *Conn) wakeAll(what wait) {
 	var wakes []func()
 	c.mu.Lock()
-	if c.waiting > 0 {
+	if c.untold > 0 {
 		for _, s := range c.streams {
 			wakes = appendWake(wakes, c.wake(s, what))
 		}
@@ -320,7 +325,7 @@ func (c *Conn) open(id uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.streams) < maxStreams {
-		c.streams[id] = &Stream{conn: c, id: id, window: c.initial}
+		c.streams[id] = &Stream{conn: c, id: id}
 	}
 }
 

@@ -33,13 +33,14 @@ func (c *Conn) allow(s *Stream, n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	free := c.free()
-	k := min(int64(n), s.window, free)
+	own := c.initial + s.window
+	k := min(int64(n), own, free)
 	switch {
 	case k > 0:
 		c.window -= k
 		s.window -= k
 		return int(k)
-	case s.window <= 0:
+	case own <= 0:
 		c.wait(s, forWindow)
 	default:
 		c.wait(s, forConnection)
@@ -106,7 +107,7 @@ func (c *Conn) grow(n uint32) (passes uint32, err error) {
 		close(c.grown)
 		c.grown = nil
 	}
-	wakes := c.waiting > 0 && c.free() >= leastWindow
+	wakes := c.free() >= leastWindow
 	c.mu.Unlock()
 	if wakes {
 		c.wakeAll(forConnection)
@@ -124,12 +125,13 @@ func (c *Conn) growStream(id, n uint32) (own bool, err error) {
 		return false, nil
 	}
 	s.window += int64(n)
+	c.most = max(c.most, s.window)
 	own = s.taken
 	var wake func()
-	if s.window >= leastWindow {
+	if c.initial+s.window >= leastWindow {
 		wake = c.wake(s, forWindow)
 	}
-	tooMuch := own && s.window > maxWindow
+	tooMuch := own && c.initial+s.window > maxWindow
 	c.mu.Unlock()
 	if tooMuch {
 		return false, errWindow
@@ -141,29 +143,24 @@ func (c *Conn) growStream(id, n uint32) (own bool, err error) {
 }
 
 // setInitial is for a client that has another window for streams, those that are open
-// as well [RFC 9113 §6.9.2].
+// as well [RFC 9113 §6.9.2]. Nobody is woken: that would be much to do for a few bytes,
+// and who waits tries again soon.
 func (c *Conn) setInitial(n uint32) error {
 	if n > maxWindow {
 		return nil // net/http says what is wrong with it
 	}
-	var wakes []func()
 	c.mu.Lock()
-	more := int64(n) - c.initial
+	defer c.mu.Unlock()
 	c.initial = int64(n)
-	tooMuch := false
+	if c.initial+c.most <= maxWindow {
+		return nil
+	}
+	c.most = 0 // they have used theirs since
 	for _, s := range c.streams {
-		s.window += more
-		tooMuch = tooMuch || s.window > maxWindow
-		if s.window >= leastWindow {
-			wakes = appendWake(wakes, c.wake(s, forWindow))
-		}
+		c.most = max(c.most, s.window)
 	}
-	c.mu.Unlock()
-	if tooMuch {
+	if c.initial+c.most > maxWindow {
 		return errWindow
-	}
-	for _, wake := range wakes {
-		wake()
 	}
 	return nil
 }
@@ -190,7 +187,7 @@ func (c *Conn) makeWay() {
 				s.waits = forNothing
 			}
 		}
-		c.waiting, c.way = 0, nil
+		c.waiting, c.untold, c.way = 0, 0, nil
 		c.mu.Unlock()
 	}
 }

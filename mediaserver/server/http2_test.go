@@ -43,6 +43,12 @@ func TestFloodsOfHTTP2(t *testing.T) {
 		"streams":  func(i uint32) string { return frame(frameHeaders, 4, 2*i+1, getRoot) },
 		"pings":    func(uint32) string { return frame(framePing, 0, 0, "12345678") },
 		"settings": func(uint32) string { return frame(frameSettings, 0, 0, "") },
+		"windows of streams": func(i uint32) string {
+			if i < 50 {
+				return frame(frameHeaders, 5, 2*i+1, getRoot)
+			}
+			return frame(frameSettings, 0, 0, strings.Repeat("\x00\x04\x00\x00\x00\x01\x00\x04\x7f\xff\xff\xff", 10)) + frame(frameWindow, 0, 1, "\x00\x00\x00\x01")
+		},
 		"continuations": func(i uint32) string {
 			if i == 0 {
 				return frame(frameHeaders, 0, 1, getRoot)
