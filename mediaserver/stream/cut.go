@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	// minCut is how far cuts are apart at least: keyframes of two seconds, which come
-	// a little early, are a cut each.
-	minCut = 1900 * time.Millisecond
+	// defaultSegment is Options.Segment where that says nothing, and earlyCut how much
+	// less it may be: keyframes that come a little early are a cut each.
+	defaultSegment = 2 * time.Second
+	earlyCut       = 100 * time.Millisecond
 	// anewCut is that where what follows is something else: whose headers change all
 	// the time must not be cut all the time.
 	anewCut = 500 * time.Millisecond
-	// A target lies between these. A stream without one is cut at maxTarget.
-	minTarget = 2 * time.Second
-	maxTarget = 6 * time.Second
+	// A target lies between a segment and so much more, where a stream without one is
+	// cut.
+	targetRange = 4 * time.Second
 	// Where no keyframe has come, a cut is made this much behind the target: by a
 	// picture, else by sound, which often runs ahead. What lies between cuts is no
 	// longer than the target, rounded to seconds.
@@ -61,10 +62,11 @@ type Cut struct {
 
 // cutter makes the cuts of a stream. Guarded by Stream.mu.
 type cutter struct {
-	newest Cut       // Number is 0 before the first
-	anew   bool      // what comes next does not go on
-	first  Cut       // of the epoch
-	place  *cutPlace // where readers may begin; nil: at the next one
+	segment time.Duration // Options.Segment
+	newest  Cut           // Number is 0 before the first
+	anew    bool          // what comes next does not go on
+	first   Cut           // of the epoch
+	place   *cutPlace     // where readers may begin; nil: at the next one
 }
 
 // cutPlace is a cut where decoding may begin. It keeps nothing of the log: as a rule,
@@ -106,9 +108,10 @@ func (c *cutter) next(video, key bool, at media.Timestamp, now time.Time) (cut C
 		return c.cut(Cut{Number: now.Unix(), Time: at, At: now, Key: true}), true
 	}
 	length := at.Sub(c.newest.Time)
+	enough, longest := c.segment-earlyCut, c.segment.Truncate(time.Second)+targetRange
 	most, late := c.newest.Target, lateSound
 	if most == 0 {
-		most = maxTarget
+		most = longest
 	}
 	if video {
 		late = latePicture
@@ -119,18 +122,23 @@ func (c *cutter) next(video, key bool, at media.Timestamp, now time.Time) (cut C
 	forced := length >= most+late || length < -cutJump
 	switch {
 	case key && c.anew && (length >= anewCut || length < 0):
-	case key && length >= minCut:
+	case key && length >= enough:
 	case !forced:
 		return cut, false
 	}
 	cut = Cut{Number: c.newest.Number + 1, Epoch: c.newest.Epoch, Time: at, At: c.first.At.Add(at.Sub(c.first.Time)), Target: c.newest.Target, Key: key}
-	if cut.Target == 0 && length >= minCut {
-		cut.Target = min(max((length+time.Second-1).Truncate(time.Second), minTarget), maxTarget)
+	if cut.Target == 0 && length >= enough {
+		cut.Target = min(max(ceiling(length), ceiling(c.segment)), longest)
 	}
 	if c.anew {
 		cut.Epoch, cut.At = cut.Epoch+1, now
 	}
 	return c.cut(cut), true
+}
+
+// ceiling is a time in whole seconds, as playlists have it.
+func ceiling(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }
 
 func (c *cutter) cut(cut Cut) Cut {

@@ -50,18 +50,27 @@ func shoot(t *testing.T, p *Publisher, from, to, keys media.Timestamp) {
 func TestCuts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		keys   media.Timestamp
-		want   []media.Timestamp
-		target time.Duration
+		keys    media.Timestamp
+		want    []media.Timestamp
+		target  time.Duration
+		segment time.Duration
 	}{
-		"two seconds":  {2000, []media.Timestamp{0, 2000, 4000, 6000, 8000, 10000}, 2 * time.Second},
-		"half seconds": {520, []media.Timestamp{0, 2080, 4160, 6240, 8320, 10400}, 3 * time.Second},
-		"four seconds": {4000, []media.Timestamp{0, 4000, 8000}, 4 * time.Second},
-		"ten seconds":  {10000, []media.Timestamp{0, 6320, 10000}, 6 * time.Second},
+		"two seconds":                    {2000, []media.Timestamp{0, 2000, 4000, 6000, 8000, 10000}, 2 * time.Second, 0},
+		"half seconds":                   {520, []media.Timestamp{0, 2080, 4160, 6240, 8320, 10400}, 3 * time.Second, 0},
+		"four seconds":                   {4000, []media.Timestamp{0, 4000, 8000}, 4 * time.Second, 0},
+		"ten seconds":                    {10000, []media.Timestamp{0, 6320, 10000}, 6 * time.Second, 0},
+		"two seconds, segments of one":   {2000, []media.Timestamp{0, 2000, 4000, 6000, 8000, 10000}, 2 * time.Second, time.Second},
+		"one second, segments of one":    {1000, []media.Timestamp{0, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000}, time.Second, time.Second},
+		"two seconds, segments of five":  {2000, []media.Timestamp{0, 6000}, 6 * time.Second, 5 * time.Second},
+		"no keyframes, segments of five": {20000, []media.Timestamp{0, 9320}, 9 * time.Second, 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, p := publish(t, newFanout(t), "a")
+			s := New("a", newFanout(t), Options{Segment: c.segment})
+			p, err := s.Publish()
+			if err != nil {
+				t.Fatal(err)
+			}
 			r := s.NewCutReader()
 			defer r.Close()
 			shoot(t, p, 0, 11000, c.keys)

@@ -51,6 +51,9 @@ type Options struct {
 	// GOPCache lets players start with the newest keyframe that is there, and
 	// not with the next one to come.
 	GOPCache bool
+	// Segment is how far cuts are apart at least, for readers that cut the stream into
+	// segments: see Cut. 0: two seconds.
+	Segment time.Duration
 }
 
 // Stream is a live stream, with a publisher or waiting for one. All methods
@@ -119,6 +122,9 @@ func New(name string, f *Fanout, opts Options) *Stream {
 	made := time.Now()
 	clock := func() media.Timestamp { return media.TimestampAt(time.Since(made)) }
 	s := &Stream{id: ids.Add(1), name: name, fanout: f, opts: opts, readers: map[*Reader]struct{}{}, clock: clock}
+	if s.cuts.segment = opts.Segment; opts.Segment == 0 {
+		s.cuts.segment = defaultSegment
+	}
 	s.log.begin(0, 0)
 	return s
 }
