@@ -71,8 +71,8 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		script.ConfigMap.Items = nil
 	}
 	var web *v1alpha1.Web
-	if len(a.Spec.Web.Origins()) > 0 { // the rest is the cluster's
-		web = &v1alpha1.Web{Hostname: a.Spec.Web.Hostname, AllowedOrigins: a.Spec.Web.AllowedOrigins}
+	if hls := a.Spec.Web.HLSSettings(); hls != nil || len(a.Spec.Web.Origins()) > 0 { // the rest is the cluster's
+		web = &v1alpha1.Web{Hostname: a.Spec.Web.Hostname, AllowedOrigins: a.Spec.Web.AllowedOrigins, HLS: hls}
 	}
 	doc := struct {
 		metav1.TypeMeta `json:",inline"`

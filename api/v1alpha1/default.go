@@ -59,6 +59,10 @@ func (a *AppInstance) SetDefaults() {
 	if s.Web != nil {
 		def(&s.Web.Port, 80)
 		def(&s.Web.PlainHTTP, ExposurePublic)
+		if hls := s.Web.HLS; hls != nil {
+			def(&hls.Mode, HLSLowLatency)
+			def(&hls.Start, HLSOnDemand)
+		}
 		if rtc := s.Web.WebRTC; rtc != nil {
 			def(&rtc.Port, 443)
 			def(&rtc.ServiceType, corev1.ServiceTypeLoadBalancer)

@@ -38,6 +38,9 @@ func (w *Web) validate(path *field.Path, s *AppInstanceSpec) (errs field.ErrorLi
 		errs = append(errs, objectName(path.Child("tls", "secretName"), w.TLS.SecretName, "Secret")...)
 	}
 	errs = append(errs, w.validateGateway(path)...)
+	if w.HLS != nil {
+		errs = append(errs, w.HLS.validate(path.Child("hls"))...)
+	}
 	if w.WebRTC != nil {
 		errs = append(errs, w.WebRTC.validate(path.Child("webrtc"))...)
 	}

@@ -51,6 +51,10 @@ type Web struct {
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	Port int32 `json:"port,omitempty"`
+	// HLS says how streams are watched by HLS. Default: with low latency, from seven
+	// segments of two seconds.
+	// +optional
+	HLS *HLS `json:"hls,omitempty"`
 	// WebRTC opens a UDP port for WHIP and WHEP. {} opens it, too. Default: there is
 	// none in a cluster.
 	// +optional

@@ -111,6 +111,9 @@ func explain(err error) error {
 	if path == "spec.web" && is == "bool" {
 		return errors.New("spec.web: is true or false, and should be an object: {} opens the port, and leaving it out does not")
 	}
+	if path == "spec.web.hls" && is == "bool" {
+		return errors.New("spec.web.hls: is true or false, and should be an object: {mode: None} closes HLS, and leaving it out does not")
+	}
 	if is == "bool" && want != "bool" {
 		return fmt.Errorf("%s: is true or false, and should be text: YAML reads a bare on, off, yes or no so; put it in quotes", path)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/json"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
 // Quantities and durations are text, which only the decoder of their types
@@ -54,6 +56,11 @@ func checkText(raw []byte) error {
 	}
 	if d, ok := at(doc, "spec", "script", "limits", "callTimeout"); ok && (!isDuration(d) || d == "0") {
 		return fmt.Errorf("spec.script.limits.callTimeout: %s: must be a time of 10ms to 1m, such as 1s or 500ms", quote(d))
+	}
+	for _, of := range [][2]string{{"segmentDuration", v1alpha1.SegmentDurationRule}, {"partDuration", v1alpha1.PartDurationRule}, {"window", v1alpha1.WindowRule}} {
+		if d, ok := at(doc, "spec", "web", "hls", of[0]); ok && (!isDuration(d) || d == "0") {
+			return fmt.Errorf("spec.web.hls.%s: %s: %s", of[0], quote(d), of[1])
+		}
 	}
 	if d, ok := at(doc, "spec", "access", "publish", "previousKeyFor"); ok && !isDuration(d) {
 		return fmt.Errorf("spec.access.publish.previousKeyFor: %s: must be a time of 0 or more in hours, minutes and seconds, such as 1h, 1h30m or 0s; a day is 24h", quote(d))
