@@ -35,8 +35,9 @@ type Budgets struct {
 	// the server remembers something in between.
 	Viewers *Budget
 	// Segments counts bytes of streams that are kept in pieces, for players by HTTP.
-	// Heads is the part of it that is for what recordings have in front of them as MP4.
-	Segments, Heads *Budget
+	// Heads is the part of it that is for what recordings have in front of them as MP4,
+	// and Windows that for what live streams have beyond what playing needs.
+	Segments, Heads, Windows *Budget
 	// WebRTC counts bytes that sessions of WebRTC may take.
 	WebRTC *Budget
 	// Scripts counts bytes of what scripts have asked other servers for.
@@ -95,6 +96,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 	b.Strangers = b.Messages.Part("messages of strangers", min(b.Messages.max/2, 32*mib))
 	b.Queues = b.Objects.Part("shared object queues", b.Objects.max/4)
 	b.Heads = b.Segments.Part("heads of files", b.Segments.max/4*3)
+	b.Windows = b.Segments.Part("windows of live streams", b.Segments.max/2)
 	b.ObjectAnswers = b.Answers.Part("answers about shared objects", b.Answers.max/2)
 	b.ScriptsOnDemand = b.ScriptMemory.Part("memory of scripts on demand", b.ScriptMemory.max/4*3)
 	b.Played = b.Files.Part("files that are played", max(files/4, 1))
@@ -106,7 +108,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.Windows, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

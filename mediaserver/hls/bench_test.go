@@ -34,7 +34,7 @@ func BenchmarkCut(b *testing.B) {
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		s := segmenter{sink: nowhere{}}
+		s := segmenter{sink: nowhere{}, part: defaultPart}
 		last, number := int64(-1), int64(0)
 		for _, m := range all {
 			var cut *stream.Cut

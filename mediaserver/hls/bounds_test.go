@@ -38,8 +38,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	b := budget.New("hls", 1<<30)
 	s := newSite(t, Options{Budget: b, IdleAfter: 10 * time.Millisecond})
-	l := newLive(b)
-	made := segmenter{sink: l}
+	l := newLive(Options{Budget: b}, outlet.HLSRules{})
+	made := segmenter{sink: l, part: defaultPart}
 	r := s.live.NewCutReader()
 	defer r.Close()
 	s.publish(t, long(t, 120))
@@ -57,9 +57,9 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	size := l.open.size()
+	size := l.open.cost()
 	for _, seg := range l.segments {
-		size += seg.size()
+		size += seg.cost()
 	}
 	if len(l.segments) != listed+kept || b.Used() != size {
 		t.Errorf("%d segments of %d bytes, of which %d are paid for", len(l.segments), size, b.Used())
@@ -150,7 +150,7 @@ func TestWaitingEnds(t *testing.T) {
 		began := time.Now()
 		r := httptest.NewRequest(http.MethodGet, "/a/b/c/index.m3u8", nil)
 		var no *outlet.Refusal
-		if err := h.serveLive(httptest.NewRecorder(), r, newLive(nil), file{index: true}); !errors.As(err, &no) || no.Status != http.StatusServiceUnavailable {
+		if err := h.serveLive(httptest.NewRecorder(), r, newLive(Options{}, outlet.HLSRules{}), file{index: true}); !errors.As(err, &no) || no.Status != http.StatusServiceUnavailable {
 			t.Errorf("%v", err)
 		}
 		if waited := time.Since(began); waited != firstWait {
@@ -165,11 +165,11 @@ func TestStreamsAreBounded(t *testing.T) {
 	s := newSite(t, Options{MaxStreams: 1})
 	s.watch(t)
 	other := newSite(t, Options{})
-	if _, err := s.handler.of(other.live); err == nil || !strings.Contains(err.Error(), "as many as may be") {
+	if _, err := s.handler.of(other.live, other.rules); err == nil || !strings.Contains(err.Error(), "as many as may be") {
 		t.Errorf("%v", err)
 	}
 	s.handler.Close()
-	if _, err := s.handler.of(other.live); err == nil {
+	if _, err := s.handler.of(other.live, other.rules); err == nil {
 		t.Error("a closed handler begins to cut")
 	}
 }

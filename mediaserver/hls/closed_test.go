@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
@@ -13,11 +14,11 @@ import (
 func TestASegmentEndsBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	b := budget.New("segments", 1<<20)
-	l := newLive(b)
+	l := newLive(Options{Budget: b}, outlet.HLSRules{})
 	l.cancel = func() {}
 	l.begin(stream.Cut{Number: 1})
 	l.part(map[int]*part{0: {data: make([]byte, 100)}}, map[int]*initSegment{0: {}})
-	if b.Used() != 100 {
+	if b.Used() != 100+partCost {
 		t.Fatalf("%d bytes are paid for", b.Used())
 	}
 	l.close()

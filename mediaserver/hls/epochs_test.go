@@ -93,7 +93,7 @@ func TestNamesAreTheStreams(t *testing.T) {
 	s.publish(t, first)
 	other := New(s.house, Options{})
 	defer other.Close()
-	l, err := other.of(s.live)
+	l, err := other.of(s.live, s.rules)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
@@ -113,7 +114,7 @@ func FuzzPublication(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := newLive(nil)
+		l := newLive(Options{}, outlet.HLSRules{})
 		r := s.NewCutReader()
 		for _, m := range publication(b) {
 			if err := p.Write(m); err != nil {

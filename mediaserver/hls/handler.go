@@ -21,8 +21,10 @@ import (
 
 // Options of a handler. The zero value works.
 type Options struct {
-	// Budget is for the bytes of all segments; nil has no bound.
-	Budget *budget.Budget
+	// Budget is for the bytes of all segments, and Windows, a part of it, for those that
+	// no player needs yet or any more: what a window has beyond the newest ten, and
+	// streams that nobody watches. nil has no bound.
+	Budget, Windows *budget.Budget
 	// MaxStreams bounds the live streams that are cut at once; 0: 256.
 	MaxStreams int
 	// MaxWaiting bounds the requests that wait at once for what has not come; 0: 4096.
@@ -114,7 +116,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, name string, f f
 	if err == nil {
 		defer live.Close()
 		if s := live.Stream; s.Live() || h.cuts(s) {
-			l, err := h.of(s)
+			l, err := h.of(s, live.HLS)
 			if err != nil {
 				return err
 			}
@@ -153,8 +155,22 @@ func refuse(w http.ResponseWriter, err error) {
 		outlet.Status{Err: errNothing, Status: http.StatusUnsupportedMediaType})
 }
 
+// Cut has a stream cut from now on, before anybody watches it. It does not wait. One that
+// there is no room for is cut when somebody does: half of the room is for those.
+func (h *Handler) Cut(s *stream.Stream, rules outlet.HLSRules) {
+	h.mu.Lock()
+	full := len(h.live) >= h.opts.MaxStreams/2
+	h.mu.Unlock()
+	if full {
+		return
+	}
+	if l, err := h.of(s, rules); err == nil {
+		l.unasked()
+	}
+}
+
 // of is what a stream is cut by, from now on if it is not yet.
-func (h *Handler) of(s *stream.Stream) (*live, error) {
+func (h *Handler) of(s *stream.Stream, rules outlet.HLSRules) (*live, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.live[s]
@@ -175,7 +191,7 @@ func (h *Handler) of(s *stream.Stream) (*live, error) {
 	if l != nil {
 		l.close()
 	}
-	l = newLive(h.opts.Budget)
+	l = newLive(h.opts, rules)
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
 	h.live[s] = l
@@ -205,6 +221,9 @@ func (h *Handler) expire(s *stream.Stream, l *live, after time.Duration) {
 	time.AfterFunc(after, func() {
 		l.mu.Lock()
 		idle := time.Since(l.asked)
+		if l.rules.Always && !l.ended {
+			idle = 0
+		}
 		l.mu.Unlock()
 		h.mu.Lock()
 		is := h.live[s] == l
@@ -221,9 +240,6 @@ func (h *Handler) expire(s *stream.Stream, l *live, after time.Duration) {
 		}
 	})
 }
-
-// maxTarget is the longest that segments are.
-const maxTarget = 6 * time.Second
 
 const (
 	mimePlaylist = "application/vnd.apple.mpegurl"

@@ -12,17 +12,25 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 const (
-	// listed is how many segments a playlist has. As many again as kept are not listed
-	// any more, and are still there for players that have read the playlist before.
+	// listed is how many segments a playlist has that no window is wanted of. As many
+	// again as kept are not listed any more, and are still there for players that have
+	// read the playlist before.
 	listed = 7
 	kept   = 3
 	// fewest is how many are listed where there is no room for more: players need
 	// three.
 	fewest = 3
+	// targetsInWindow is how many targets the segments of a playlist are long at least
+	// (RFC 8216bis §6.2.2).
+	targetsInWindow = 3
+	// partCost is about what a part takes besides its bytes, with its share of the
+	// segment that it is of.
+	partCost = 256
 	// maxSegment bounds the bytes of one segment of all variants.
 	maxSegment = 64 << 20
 	// partsFor is how many targets from the end parts are listed (RFC 8216bis
@@ -44,7 +52,8 @@ type piece struct {
 // ended, but for its parts, which are immutable.
 type segment struct {
 	cut      stream.Cut
-	length   time.Duration // 0: it has not ended
+	paidBy   *budget.Budget // what it costs
+	length   time.Duration  // 0: it has not ended
 	variants map[int]*piece
 }
 
@@ -55,10 +64,34 @@ func (s *segment) size() (n int64) {
 	return n
 }
 
+// cost is what a budget has paid for it.
+func (s *segment) cost() (n int64) {
+	for _, p := range s.variants {
+		n += p.size + partCost*int64(len(p.parts))
+	}
+	return n
+}
+
+// pay has another budget pay for it, if that can.
+func (s *segment) pay(by *budget.Budget) bool {
+	if s.paidBy == by {
+		return true
+	}
+	n := s.cost()
+	if !by.Take(n) {
+		return false
+	}
+	s.paidBy.Give(n)
+	s.paidBy = by
+	return true
+}
+
 // live is a stream that is cut into segments, as long as somebody watches.
 type live struct {
-	budget *budget.Budget
-	cancel context.CancelFunc
+	rules           outlet.HLSRules
+	needed, windows *budget.Budget // see Options
+	idleAfter       time.Duration
+	cancel          context.CancelFunc
 
 	mu        sync.Mutex // nothing else is taken while it is held
 	changed   chan struct{}
@@ -74,8 +107,31 @@ type live struct {
 	playlists map[playlistOf]string // as they are now
 }
 
-func newLive(b *budget.Budget) *live {
-	return &live{budget: b, changed: make(chan struct{}), asked: time.Now(), playlists: map[playlistOf]string{}}
+func newLive(opts Options, rules outlet.HLSRules) *live {
+	if rules.Part == 0 {
+		rules.Part = defaultPart
+	}
+	return &live{
+		rules: rules, needed: opts.Budget, windows: opts.Windows, idleAfter: opts.IdleAfter,
+		changed: make(chan struct{}), asked: time.Now(), playlists: map[playlistOf]string{},
+	}
+}
+
+// unasked says that nobody has asked for it yet.
+func (l *live) unasked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.segments) == 0 {
+		l.asked = time.Time{}
+	}
+}
+
+// payer is who pays for what comes. The caller holds l.mu.
+func (l *live) payer() *budget.Budget {
+	if l.rules.Always && time.Since(l.asked) > l.idleAfter {
+		return l.windows
+	}
+	return l.needed
 }
 
 // run cuts a stream, from a reader's place on, until its publication is over, or ctx.
@@ -127,7 +183,7 @@ func (l *live) readAgain(ctx context.Context, r *stream.Reader) error {
 
 func (l *live) read(ctx context.Context, r *stream.Reader) error {
 	defer r.Close()
-	made := segmenter{sink: l}
+	made := segmenter{sink: l, part: l.rules.Part}
 	shift := media.Timestamp(0) // of the times here, which are no part of what is made
 	for {
 		m, err := r.Next(ctx)
@@ -182,7 +238,7 @@ func (l *live) begin(cut stream.Cut) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dropOpen()
-	l.open = &segment{cut: cut, variants: map[int]*piece{}}
+	l.open = &segment{cut: cut, paidBy: l.payer(), variants: map[int]*piece{}}
 	if cut.Target > 0 {
 		l.target = cut.Target
 	}
@@ -195,12 +251,12 @@ func (l *live) part(parts map[int]*part, inits map[int]*initSegment) {
 	defer l.mu.Unlock()
 	n := int64(0)
 	for _, p := range parts {
-		n += int64(len(p.data))
+		n += int64(len(p.data)) + partCost
 	}
 	switch {
 	case l.err != nil:
 		return
-	case l.open.size()+n > maxSegment:
+	case l.open.cost()+n > maxSegment:
 		l.err = fmt.Errorf("a segment has more than %d MiB: publish at a lower bit rate, with keyframes every two seconds", maxSegment>>20)
 		return
 	case !l.room(n):
@@ -219,10 +275,10 @@ func (l *live) part(parts map[int]*part, inits map[int]*initSegment) {
 	l.tell()
 }
 
-// room takes n bytes of the budget, if it must in place of older segments. The caller
+// room takes n bytes for the open segment, if it must in place of older ones. The caller
 // holds l.mu.
 func (l *live) room(n int64) bool {
-	for !l.budget.Take(n) {
+	for !l.open.paidBy.Take(n) {
 		if len(l.segments) <= fewest {
 			return false
 		}
@@ -232,7 +288,7 @@ func (l *live) room(n int64) bool {
 }
 
 func (l *live) dropFirst() {
-	l.budget.Give(l.segments[0].size())
+	l.segments[0].paidBy.Give(l.segments[0].cost())
 	l.segments = slices.Delete(l.segments, 0, 1)
 	l.first = max(0, l.first-1)
 }
@@ -248,7 +304,7 @@ func (l *live) dropAll() {
 // dropOpen forgets a segment that does not end. The caller holds l.mu.
 func (l *live) dropOpen() {
 	if l.open != nil {
-		l.budget.Give(l.open.size())
+		l.open.paidBy.Give(l.open.cost())
 		l.open = nil
 	}
 }
@@ -278,23 +334,52 @@ func (l *live) end(length time.Duration) {
 	l.open = nil
 	s.length = length
 	if len(l.segments) == 0 {
-		l.parts = nearParts(s)
+		l.parts = !l.rules.Plain && nearParts(s, l.rules.Part)
 	}
 	l.segments = append(l.segments, s)
-	if len(l.segments)-l.first > listed {
-		l.first++
-	}
-	if l.first > kept {
+	l.passOver()
+	for l.first > kept {
 		l.dropFirst()
 	}
+	l.payForWindow()
 	l.tell()
 }
 
+// passOver has playlists begin with the first segment that they need. The caller holds
+// l.mu.
+func (l *live) passOver() {
+	list := l.segments[l.first:]
+	if l.rules.Window == 0 {
+		l.first += max(len(list)-listed, 0)
+		return
+	}
+	length := time.Duration(0)
+	for _, s := range list {
+		length += s.length
+	}
+	want := max(l.rules.Window, targetsInWindow*l.target)
+	for ; len(list) > fewest && length-list[0].length >= want; list = list[1:] {
+		length -= list[0].length
+		l.first++
+	}
+}
+
+// payForWindow has the budget for windows pay for what is further back than playing
+// needs: where it cannot, the window is shorter. The caller holds l.mu.
+func (l *live) payForWindow() {
+	for i := len(l.segments) - (listed + kept) - 1; i >= 0; {
+		if !l.segments[i].pay(l.windows) {
+			l.dropFirst() // which may be that one
+		}
+		i--
+	}
+}
+
 // nearParts says whether the parts of a segment are as long as they should be.
-func nearParts(s *segment) bool {
+func nearParts(s *segment, target time.Duration) bool {
 	for _, v := range s.variants {
 		for _, p := range v.parts[:len(v.parts)-1] {
-			if p.length < minPart || p.length > partTarget {
+			if p.length < minPart(target) || p.length > target {
 				return false
 			}
 		}

@@ -38,7 +38,7 @@ func TestLowLatency(t *testing.T) {
 			s.publish(t, first)
 			media := checkIndex(t, s.must(t, "index.m3u8"))[0]
 			p := checkMedia(t, s.must(t, media))
-			if p.partTarget != partTarget || !p.blocks {
+			if p.partTarget != defaultPart || !p.blocks {
 				t.Fatalf("it is no playlist of low latency: %+v", p)
 			}
 			s.follow(t, media, p, rest)

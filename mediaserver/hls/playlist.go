@@ -123,8 +123,8 @@ func (w *mediaPlaylist) write() string {
 	w.line("#EXT-X-TARGETDURATION:%d", whole(w.target))
 	control := "CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=" + seconds(skipUntil*w.target)
 	if l.parts {
-		w.line("#EXT-X-SERVER-CONTROL:%s,PART-HOLD-BACK=%s", control, seconds(3*partTarget))
-		w.line("#EXT-X-PART-INF:PART-TARGET=%s", seconds(partTarget))
+		w.line("#EXT-X-SERVER-CONTROL:%s,PART-HOLD-BACK=%s", control, seconds(3*l.rules.Part))
+		w.line("#EXT-X-PART-INF:PART-TARGET=%s", seconds(l.rules.Part))
 	} else {
 		w.line("#EXT-X-SERVER-CONTROL:%s", control)
 	}
@@ -219,7 +219,7 @@ func (w *mediaPlaylist) parts(s *segment, v *piece) {
 		if p.key {
 			independent = ",INDEPENDENT=YES"
 		}
-		w.line(`#EXT-X-PART:DURATION=%s,URI="%s%s"%s`, seconds(min(p.length, partTarget)), partFile(w.id, s.cut.Number, i), suffixMark, independent)
+		w.line(`#EXT-X-PART:DURATION=%s,URI="%s%s"%s`, seconds(min(p.length, w.live.rules.Part)), partFile(w.id, s.cut.Number, i), suffixMark, independent)
 	}
 }
 
@@ -264,10 +264,10 @@ func (l *live) index() string {
 			if v = s.variants[id]; v == nil {
 				continue
 			}
-			peak = max(peak, float64(v.size)*8/max(s.length, minPart).Seconds())
+			peak = max(peak, float64(v.size)*8/max(s.length, shortest).Seconds())
 			bytes, length = bytes+v.size, length+s.length
 		}
-		average := float64(bytes) * 8 / max(length, minPart).Seconds()
+		average := float64(bytes) * 8 / max(length, shortest).Seconds()
 		all = append(all, variant{id, v.init, max(peak, average), average})
 	}
 	return writeIndex(all)

@@ -209,7 +209,7 @@ func (t *tape) look(rec recording) error {
 		t.learn(m)
 		p.epoch = len(t.inits) - 1
 	}
-	t.mean = float64(rec.Size) * 8 / max(rec.File.Duration(), minPart).Seconds()
+	t.mean = float64(rec.Size) * 8 / max(rec.File.Duration(), shortest).Seconds()
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (t *tape) learn(m *madePiece) {
 	inits := map[int]*initSegment{}
 	for id, v := range m.variants {
 		inits[id] = v.init
-		t.peak[id] = max(t.peak[id], float64(v.size)*8/max(m.length, minPart).Seconds())
+		t.peak[id] = max(t.peak[id], float64(v.size)*8/max(m.length, shortest).Seconds())
 	}
 	same := func(a, b *initSegment) bool { return a.name == b.name }
 	if n := len(t.inits); n == 0 || !maps.EqualFunc(t.inits[n-1], inits, same) {
@@ -253,7 +253,7 @@ func (m *pieceMaker) end(length time.Duration) { m.length = length }
 // make makes segment i: what lies between its beginning and that of the next.
 func (rec recording) make(pieces []tapePiece, i int) (*madePiece, error) {
 	m := &pieceMaker{madePiece: madePiece{variants: map[int]*piece{}}}
-	s := segmenter{sink: m}
+	s := segmenter{sink: m, part: defaultPart}
 	at := pieces[i].at
 	headers, err := rec.File.Headers(rec.Reader, at)
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 // next one.
 const firstWait = 20 * time.Second
 
+// partWait is how long a player waits for a part that a playlist has hinted at.
+const partWait = 18 * time.Second
+
 // wait is live.await, where there is room for one more that waits, for so long. what
 // is said where the time is over.
 func (h *Handler) wait(r *http.Request, l *live, most time.Duration, what string, is func() bool) error {
@@ -174,7 +177,7 @@ func (h *Handler) serveSegment(w http.ResponseWriter, r *http.Request, l *live, 
 		gone = true
 		return true
 	}
-	if err := h.wait(r, l, 3*maxTarget, "the part has not come in time", is); err != nil {
+	if err := h.wait(r, l, partWait, "the part has not come in time", is); err != nil {
 		return err
 	}
 	l.mu.Unlock()

@@ -17,14 +17,15 @@ import (
 )
 
 const (
-	// partTarget is how long a part is at most, and minPart at least, but for the last
-	// one of a segment (RFC 8216bis §4.4.4.9: 85 %). Pictures may be as far apart as
-	// the difference.
-	partTarget = 500 * time.Millisecond
-	minPart    = partTarget * 85 / 100
-	// latePart is when a part ends that no picture has ended: sound may run ahead of
-	// the pictures.
-	latePart = partTarget + 500*time.Millisecond
+	// defaultPart is how long a part is at most, where no rule says it, and that of
+	// recordings.
+	defaultPart = 500 * time.Millisecond
+	// latePart is how much later a part ends that no picture has ended: sound may run
+	// ahead of the pictures.
+	latePart = 500 * time.Millisecond
+
+	// shortest is what a bit rate is reckoned of at least.
+	shortest = 425 * time.Millisecond
 
 	// maxTracks bounds the tracks of a kind that are looked at, and maxPart the bytes
 	// of a part: it is cut where more come.
@@ -33,6 +34,11 @@ const (
 	// frameSize is about what a frame takes besides its bytes.
 	frameSize = 64
 )
+
+// minPart is how long a part is at least that is to be so long at most, but for the last
+// one of a segment (RFC 8216bis §4.4.4.9: 85 %). Pictures may be as far apart as the
+// difference.
+func minPart(target time.Duration) time.Duration { return target * 85 / 100 }
 
 // errNothing says that a stream has nothing to watch.
 var errNothing = errors.New("it has neither pictures nor sound")
@@ -80,6 +86,7 @@ func isRendition(id int) (track int, ok bool) { return audioOnly - 1 - id, id < 
 // messages between two cuts alone.
 type segmenter struct {
 	sink     sink
+	part     time.Duration // how long parts are at most
 	pictures payload.Pictures
 	video    []*feed // by their numbers
 	audio    []*feed
@@ -290,10 +297,10 @@ func (s *segmenter) mayEndPart(leads bool) error {
 	switch {
 	case size > maxPart:
 	case leads:
-		if length < minPart {
+		if length < minPart(s.part) {
 			return nil
 		}
-	case length < latePart:
+	case length < s.part+latePart:
 		return nil
 	}
 	if err := s.open(); err != nil {

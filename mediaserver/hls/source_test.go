@@ -95,6 +95,7 @@ type house struct {
 	live       *stream.Stream
 	recordings map[string]string // bytes of MP4 files
 	token      string            // of all viewers
+	rules      outlet.HLSRules
 	watching   atomic.Int64
 	sent       atomic.Uint64
 }
@@ -102,7 +103,7 @@ type house struct {
 func (h *house) Live(_ *http.Request, _ outlet.Way, name string) (*outlet.Live, error) {
 	switch name {
 	case "app/room/cam":
-		return &outlet.Live{Stream: h.live, Viewing: h.view()}, nil
+		return &outlet.Live{Stream: h.live, HLS: h.rules, Viewing: h.view()}, nil
 	case "app/room/secret":
 		return nil, outlet.Refuse(http.StatusForbidden, "the key is wrong")
 	}
@@ -168,7 +169,7 @@ func newSite(t testing.TB, opts Options) *site {
 // watch is a first viewer's request, as far as it starts the stream's cutting.
 func (s *site) watch(t testing.TB) *live {
 	t.Helper()
-	l, err := s.handler.of(s.live)
+	l, err := s.handler.of(s.live, s.rules)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,9 @@ type Config struct {
 	// Proved is called, once and as answers are, when the first client has shown that
 	// it may publish; never where anyone may. Nil: nobody wants to know.
 	Proved func()
+	// Published is called with a live stream whose publication begins, by the owner, and
+	// must not wait. Nil: nobody wants to know.
+	Published func(*stream.Stream)
 	// Script makes the instance's script, which acts on the instance by what it is
 	// given; nil: there is none. It does not wait.
 	Script func(script.Instance) Script
@@ -58,6 +61,8 @@ type Config struct {
 type Rules struct {
 	// Stream is how a stream is delivered that begins from now on.
 	Stream stream.Options
+	// HLS is how streams are watched in that way.
+	HLS HLSRules
 
 	Recording RecordingRule
 	// Keys are what publishing needs. Nil: anyone may publish.
@@ -96,6 +101,14 @@ type Rules struct {
 	ObjectAccess func(c session.Client, name string) sharedobject.Access
 }
 
+// HLSRules are how streams are watched by HLS: see outlet.HLSRules, whose words they are.
+type HLSRules struct {
+	Off          bool // they are not
+	Plain        bool
+	Part, Window time.Duration
+	Always       bool
+}
+
 // Instance is one running instance. All methods may be called from any goroutine;
 // none but Finish, Close and Authorize waits. It implements session.Instance.
 type Instance struct {
@@ -105,6 +118,7 @@ type Instance struct {
 	store   *recording.Store
 	budgets *budget.Budgets
 	log     *slog.Logger
+	begins  func(*stream.Stream) // Config.Published
 	started time.Time
 	rules   atomic.Pointer[Rules]
 
@@ -157,6 +171,7 @@ func New(cfg Config) (*Instance, error) {
 		seen:      newSeen(),
 		refused:   newRefused(),
 		proved:    cfg.Proved,
+		begins:    cfg.Published,
 		since:     cfg.ServerStarted,
 		addresses: budget.NewAddresses(cfg.Rules.MaxPerAddress, cfg.Rules.SharedAddresses),
 	}
@@ -182,6 +197,9 @@ func (i *Instance) ID() string { return i.id }
 
 // Delivery is how its streams are sent to players.
 func (i *Instance) Delivery() stream.Options { return i.rules.Load().Stream }
+
+// HLS is how its streams are watched in that way.
+func (i *Instance) HLS() HLSRules { return i.rules.Load().HLS }
 
 // SetRules changes the rules: they hold for what is asked for from now on.
 func (i *Instance) SetRules(r Rules) {

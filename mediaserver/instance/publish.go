@@ -87,6 +87,9 @@ func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *reco
 	e.publication = p
 	o.cameBack(c.Name)
 	o.published(p)
+	if o.begins != nil {
+		o.begins(e.stream)
+	}
 	o.seen.count(func(t *Totals) { t.Publications++ })
 	mode, wanted, why := o.rules.Load().recordMode(c.Mode)
 	switch {

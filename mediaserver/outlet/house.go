@@ -43,7 +43,22 @@ func (w Way) Plays() bool { return w == FLV || w == FLVWS }
 // Live is a live stream for one request. It may be over, where a way is of many requests.
 type Live struct {
 	Stream *stream.Stream
+	// HLS is how its instance has it watched in that way.
+	HLS HLSRules
 	*Viewing
+}
+
+// HLSRules are how a live stream is watched by HLS. The zero value is with low latency.
+type HLSRules struct {
+	// Plain has playlists list whole segments alone.
+	Plain bool
+	// Part is how long parts of segments are; 0: half a second.
+	Part time.Duration
+	// Window is how far back playlists go; 0: seven segments.
+	Window time.Duration
+	// Always has the stream cut as long as it is published, and not only as long as it is
+	// watched.
+	Always bool
 }
 
 // Recording is a recorded stream for one request.

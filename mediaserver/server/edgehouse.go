@@ -23,7 +23,7 @@ type edgeHouse struct{ s *Server }
 
 // streams are where HTTP finds streams.
 func (s *Server) streams() outlet.House {
-	if s.edge != nil {
+	if s.cfg.EdgeOf != "" { // there is no edge yet where this is asked first
 		return edgeHouse{s}
 	}
 	return house{s}
@@ -276,7 +276,7 @@ const placeTime = 5 * time.Second
 
 // place is where a stream is, or would be.
 func (s *Server) place(path string) pages.Place {
-	if s.edge != nil {
+	if s.cfg.EdgeOf != "" { // there is no edge yet where this is asked first
 		return edgeHouse{s}.place(path)
 	}
 	return house{s}.place(path)

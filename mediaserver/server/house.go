@@ -65,6 +65,9 @@ func (h house) Live(r *http.Request, way outlet.Way, path string) (*outlet.Live,
 		return nil, err
 	}
 	defer v.leaves()
+	if err := v.mayWatchBy(); err != nil {
+		return nil, err
+	}
 	live := v.inst.Live(v.name)
 	if live == nil || !live.Live() && v.sitting == nil {
 		return nil, outlet.ErrNotFound
@@ -76,7 +79,7 @@ func (h house) Live(r *http.Request, way outlet.Way, path string) (*outlet.Live,
 	if err != nil {
 		return nil, err
 	}
-	return &outlet.Live{Stream: live, Viewing: viewing}, nil
+	return &outlet.Live{Stream: live, HLS: watchedByHLS(v.inst.HLS()), Viewing: viewing}, nil
 }
 
 // Recording implements outlet.House.
@@ -86,6 +89,9 @@ func (h house) Recording(r *http.Request, way outlet.Way, path string) (*outlet.
 		return nil, err
 	}
 	defer v.leaves()
+	if err := v.mayWatchBy(); err != nil {
+		return nil, err
+	}
 	if err := v.permit(false); err != nil {
 		return nil, err
 	}

@@ -88,10 +88,8 @@ func (s *Server) add(doc *v1alpha1.AppInstance, docs []v1alpha1.AppInstance) err
 // rules are those of a document, but for keys.
 func (s *Server) rules(doc *v1alpha1.AppInstance) instance.Rules {
 	rules := instance.Rules{
-		Stream: stream.Options{
-			Latency:  latencies[doc.Spec.Delivery.Latency],
-			GOPCache: doc.Spec.Delivery.GOPCache == nil || *doc.Spec.Delivery.GOPCache,
-		},
+		Stream:           streamOptions(doc),
+		HLS:              hlsRules(doc.Spec.Web),
 		Recording:        instance.RecordingRule(doc.Spec.Recording.Mode),
 		TakeOver:         instance.TakeOverRule(doc.Spec.Access.Publish.TakeOver),
 		PublisherTimeout: s.cfg.PublisherTimeout,
@@ -140,6 +138,7 @@ func objectRules(l v1alpha1.Limits) instance.ObjectRules {
 func (s *Server) config(app, name string, store *recording.Store, rules instance.Rules, makeScript func(script.Instance) instance.Script, log *slog.Logger) instance.Config {
 	return instance.Config{
 		Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log, Script: makeScript,
+		Published: s.cutsAlways(rules.HLS),
 		Objects: sharedobject.OpenStore(filepath.Join(s.objectsOf(app), objectFolder.Replace(name)),
 			sharedobject.StoreOptions{MinFree: recording.DefaultMinFree}),
 	}

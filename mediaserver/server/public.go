@@ -30,7 +30,7 @@ type publicPort struct {
 	policy   public.PolicyFile
 	http     *http.Server
 	http2    *http.Server // for those of multi; nil: there are none
-	hls      *hls.Handler
+	hls      *hls.Handler // there before any instance, whose streams it may cut from the first on
 	flv      *httpflv.Handler
 	mp4      *httpmp4.Handler
 	udp      *webrtc.Port    // nil: no WebRTC
@@ -81,7 +81,6 @@ func (s *Server) WebAddr() net.Addr {
 
 // openStreams makes what serves streams, for the public port and for the console.
 func (s *Server) openStreams() {
-	s.public.hls = hls.New(s.streams(), hls.Options{Budget: s.cfg.Budgets.Segments})
 	s.public.mp4 = httpmp4.New(s.streams(), httpmp4.Options{Heads: s.cfg.Budgets.Heads, Turns: s.cfg.Budgets.Turns})
 	s.public.flv = httpflv.New(s.streams(), httpflv.Options{Samples: s.cfg.Budgets.Samples})
 }
@@ -225,8 +224,8 @@ func (s *Server) stopPublic() {
 
 // close ends what is still served. Requests that wait are answered before.
 func (p *publicPort) close() {
-	if p.hls != nil {
-		p.hls.Close()
+	p.hls.Close()
+	if p.flv != nil {
 		p.flv.Close()
 		p.mp4.Close()
 	}

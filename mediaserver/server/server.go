@@ -20,6 +20,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/folders"
 	"flashpod.dev/flashpod/mediaserver/gateway"
+	"flashpod.dev/flashpod/mediaserver/hls"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/origin"
 	"flashpod.dev/flashpod/mediaserver/pieces"
@@ -293,6 +294,7 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 		_ = unlock() // whatever becomes of it, nothing was begun
 		return nil, err
 	}
+	s.public.hls = hls.New(s.streams(), hls.Options{Budget: cfg.Budgets.Segments, Windows: cfg.Budgets.Windows})
 	s.sittings = newSittings(cfg.Budgets.Viewers, docs, cfg.viewerIdle)
 	s.disks, s.giveUp = context.WithCancel(context.Background())
 	s.cut, s.cutOpening = context.WithCancel(context.Background())
