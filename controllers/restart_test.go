@@ -28,6 +28,7 @@ var edits = map[string]string{
 	"service":                       "service: {type: NodePort, port: 1999, annotations: {a: b}}",
 	"tls":                           "tls: {secretName: cert}",
 	"web":                           "web: {}",
+	"web.hls":                       "web: {hls: {window: 1m}}",
 	"console":                       "console: {mode: None}",
 	"networkPolicy":                 "networkPolicy: {mode: None}",
 	"upgradePolicy":                 "upgradePolicy: Manual",
@@ -55,7 +56,7 @@ func TestTableOfEditsThatRestart(t *testing.T) {
 			rows[strings.TrimPrefix(strings.Trim(field, "` "), "spec.")] = m[2] == "restarts"
 		}
 	}
-	fields := []string{"service.externalTrafficPolicy"}
+	fields := []string{"service.externalTrafficPolicy", "web.hls"}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[v1alpha1.AppInstanceSpec]()) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name != "" && name != "application" && name != "instance" { // which cannot be edited
