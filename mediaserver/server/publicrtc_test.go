@@ -16,8 +16,10 @@ import (
 	pion "github.com/pion/webrtc/v4"
 	sample "github.com/pion/webrtc/v4/pkg/media"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/media"
+	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/webrtc"
@@ -275,6 +277,19 @@ func TestWebRTC(t *testing.T) {
 	p.connected()
 	live := s.running("app", "one").Live("cam")
 	p.showUntil("the stream has a picture", func() bool { return live.Newest() > 0 })
+	p.showUntil("players of RTMP are told what it is", func() bool {
+		said := string(live.Stored("onMetaData"))
+		return strings.Contains(said, "audiosamplerate") && strings.Contains(said, "height")
+	})
+	if meta, err := amf.DecodeAll(live.Stored("onMetaData")); err != nil || len(meta) != 2 {
+		t.Errorf("onMetaData is %v: %v", meta, err)
+	} else {
+		for name, want := range map[string]amf.Value{"width": 16.0, "height": 16.0, "videocodecid": 7.0, "audiocodecid": float64(payload.Opus), "audiosamplerate": 48000.0, "audiochannels": 2.0, "encoder": "OBS-Studio/30"} {
+			if got, _ := meta[1].(*amf.ECMAArray).Get(name); got != want {
+				t.Errorf("onMetaData has %s %v, want %v", name, got, want)
+			}
+		}
+	}
 	clients, _ := s.running("app", "one").Clients("", 10)
 	if len(clients) != 1 || clients[0].Agent != "OBS-Studio/30" {
 		t.Errorf("clients: %+v", clients)
@@ -328,7 +343,7 @@ func TestWebRTC(t *testing.T) {
 		t.Error("the stream goes on behind its end")
 	}
 	b, err := os.ReadFile(filepath.Join(data, "app/streams/one/cam.flv"))
-	if err != nil || !bytes.Contains(b, unit) || !bytes.Contains(b, []byte("OpusHead")) {
+	if err != nil || !bytes.Contains(b, unit) || !bytes.Contains(b, []byte("OpusHead")) || !bytes.Contains(b, []byte("audiosamplerate")) {
 		t.Errorf("the recording has %d bytes, and not all: %v", len(b), err)
 	}
 	servertest.Eventually(t, "no client is left", func() bool { clients, _ := s.running("app", "one").Clients("", 10); return len(clients) == 0 })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -154,6 +155,50 @@ func FuzzPicture(f *testing.F) {
 		})
 		if s.video == payload.AVC && err == nil && len(want) > 0 && !bytes.Equal(got, want) && !hasAggregates(picture) {
 			t.Errorf("%x comes out as %x", want, got)
+		}
+	})
+}
+
+// sizes are pictures, as sizeOf takes them, of so many pixels.
+var sizes = []struct {
+	codec         payload.FourCC
+	b             string
+	width, height int
+}{
+	{payload.AVC, "\x67\x42\xc0\x0a\xda\x79", 16, 16},
+	{payload.AVC, "\x67", 0, 0},
+	{payload.VP8, "\x10\x00\x00\x9d\x01\x2a\x80\x02\xe0\x41", 640, 480},
+	{payload.VP8, "\x10\x00\x00\x9d\x01\x2a\x80", 0, 0},
+	{payload.VP8, "\x10\x00\x00\x9d\x01\x2b\x80\x02\xe0\x41", 0, 0},
+	{payload.VP9, "\x82\x49\x83\x42\x00\x27\xf0\x1d\xf6\x00\x38\x24\x1c\x18", 640, 480},
+	{payload.VP9, "\x86", 0, 0},
+	{payload.AV1, "\x12\x00", 0, 0},
+}
+
+// What a publisher says of its pictures is a size, or none.
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	for _, c := range sizes {
+		if w, h := sizeOf(c.codec, []byte(c.b)); w != c.width || h != c.height {
+			t.Errorf("%#x %x: %d by %d, want %d by %d", uint32(c.codec), c.b, w, h, c.width, c.height)
+		}
+	}
+}
+
+// FuzzSize reads what strangers say of their pictures.
+func FuzzSize(f *testing.F) {
+	for _, c := range sizes {
+		f.Add(uint32(c.codec), []byte(c.b))
+	}
+	f.Add(uint32(payload.AV1), []byte("\x12\x00\x0a\x0b\x00\x00\x00\x04\x3c\xff\xbc\xff\xf9\x80\x08"))
+	f.Fuzz(func(t *testing.T, codec uint32, b []byte) {
+		w, h := sizeOf(payload.FourCC(codec), b)
+		if w < 0 || h < 0 || w > 1<<16 || h > 1<<16 || (w == 0) != (h == 0) {
+			t.Errorf("%d by %d", w, h)
+		}
+		d := description{video: payload.FourCC(codec), width: w, height: h, sound: true, agent: "a"}
+		if all, err := amf.DecodeAll(d.message()); err != nil || len(all) != 3 {
+			t.Errorf("%v: %v", all, err)
 		}
 	})
 }

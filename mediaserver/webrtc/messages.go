@@ -28,6 +28,8 @@ type pictures struct {
 	sps    []byte
 	pps    []byte
 	buf    []byte
+
+	width, height int // of the newest keyframe; 0: it has not said
 }
 
 // message is a picture as a payload, whose first headSize bytes are there for its head,
@@ -49,6 +51,7 @@ func (p *pictures) message(b []byte) (header, message []byte, key, ok bool) {
 		if !good {
 			return nil, nil, false, false
 		}
+		p.width, p.height = sizeOf(p.codec, picture)
 		h := binary.BigEndian.AppendUint32([]byte{exVideo | frameKey | packetStart}, uint32(p.codec))
 		header = p.renew(append(h, config...))
 	}
@@ -104,7 +107,9 @@ func (p *pictures) avc(b []byte) (header, message []byte, key, ok bool) {
 	p.buf[0] = frameInter | codecAVC
 	if key {
 		p.buf[0] = frameKey | codecAVC
-		header = p.renew(appendAVC([]byte{frameKey | codecAVC, packetStart, 0, 0, 0}, p.sps, p.pps))
+		if header = p.renew(appendAVC([]byte{frameKey | codecAVC, packetStart, 0, 0, 0}, p.sps, p.pps)); header != nil {
+			p.width, p.height = sizeOf(p.codec, p.sps)
+		}
 	}
 	return header, p.buf, key, p.header != nil
 }

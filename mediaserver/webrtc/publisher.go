@@ -13,6 +13,7 @@ import (
 	"github.com/pion/rtp"
 	pion "github.com/pion/webrtc/v4"
 
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -51,6 +52,7 @@ type publisher struct {
 	mu    sync.Mutex // one track writes; nothing else is taken but what Publication.Write takes
 	over  bool       // no track begins any more
 	clock clocks
+	says  description // what players were told
 }
 
 func newPublisher(p *peer) *publisher {
@@ -193,6 +195,9 @@ func (p *publisher) sound() (each func(*rtp.Packet, bool), done func()) {
 		at := p.clock.time(&p.clock.audio, packet.Timestamp, time.Now())
 		if !begun {
 			begun = true
+			now := p.says
+			now.sound = true
+			p.describe(now, at)
 			p.write(&rtmp.Message{Type: rtmp.TypeAudio, Timestamp: at, Payload: opusHead()})
 		}
 		buf = appendOpus(buf[:0], packet.Payload)
@@ -224,6 +229,9 @@ func (p *publisher) pictures() (each func(*rtp.Packet, bool), done func()) {
 		case waits:
 			return nil
 		}
+		now := p.says
+		now.video, now.width, now.height = p.codec, m.width, m.height
+		p.describe(now, at)
 		if header != nil {
 			p.write(&rtmp.Message{Type: rtmp.TypeVideo, Timestamp: at, Payload: header})
 		}
@@ -238,6 +246,17 @@ func (p *publisher) pictures() (each func(*rtp.Packet, bool), done func()) {
 			wait()
 		}
 	}, f.close
+}
+
+// describe tells players what the media are, where that is not what they were told before.
+// The caller holds p.mu.
+func (p *publisher) describe(now description, at media.Timestamp) {
+	now.agent = p.client.Agent
+	if now == p.says {
+		return
+	}
+	p.says = now
+	p.write(&rtmp.Message{Type: rtmp.TypeData, Timestamp: at, Payload: now.message()})
 }
 
 // write writes a message to the stream, which ends the session where it has ended.
