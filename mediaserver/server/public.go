@@ -34,7 +34,9 @@ type publicPort struct {
 	flv      *httpflv.Handler
 	mp4      *httpmp4.Handler
 	udp      *webrtc.Port    // nil: no WebRTC
-	rtc      *webrtc.Handler // likewise
+	tcp      net.Listener    // of WebRTC by TCP, where it is not the web's
+	tcpAt    *net.TCPAddr    // where that is, or would be; nil: nowhere
+	rtc      *webrtc.Handler // as udp
 }
 
 // ServeHTTP implements http.Handler for what is a stream: its path says in which way.
@@ -106,6 +108,9 @@ func (s *Server) servePublic(failed chan<- error) {
 	}
 	p.http.Handler = s.paidFor(p.http.Handler)
 	ln := &webListener{Listener: p.listener, s: s, floods: newFloods()}
+	if p.rtc != nil && p.tcpAt != nil && p.tcp == nil {
+		ln.ice = p.rtc.TakeTCP
+	}
 	serve := func(by *http.Server, ln net.Listener) {
 		if err := by.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !s.draining.Load() {
 			failed <- fmt.Errorf("serve the web on %s: %w", ln.Addr(), err)
@@ -124,6 +129,7 @@ type webListener struct {
 	net.Listener
 	s      *Server
 	floods *floods
+	ice    func(net.Conn) // takes connections of WebRTC; nil: there are none
 }
 
 // Accept implements net.Listener.
@@ -134,7 +140,11 @@ func (l *webListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.s.admit(nc, l.floods, func(nc net.Conn, _ *session.Refusal) { nc.Close() }) {
-			return newWebConn(nc, sync.OnceFunc(func() { l.s.goes(nc) })), nil
+			c := newWebConn(nc, sync.OnceFunc(func() { l.s.goes(nc) }))
+			if l.ice != nil {
+				return &iceOrWeb{Conn: c, take: l.ice}, nil
+			}
+			return c, nil
 		}
 	}
 }
@@ -203,6 +213,9 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 func (s *Server) stopPublic() {
 	if s.public.listener != nil {
 		s.public.listener.Close()
+	}
+	if s.public.tcp != nil {
+		s.public.tcp.Close()
 	}
 	if s.public.secure != nil {
 		s.public.secure.close()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -51,10 +52,13 @@ type rtcClient struct {
 }
 
 // offerRTC posts an offer, and takes the answer if there is one.
-func offerRTC(t *testing.T, s *Server, path, key string, prepare func(pc *pion.PeerConnection)) (c *rtcClient, status int, said string) {
+func offerRTC(t *testing.T, s *Server, path, key string, prepare func(pc *pion.PeerConnection), by ...pion.NetworkType) (c *rtcClient, status int, said string) {
 	t.Helper()
 	var settings pion.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
+	if len(by) > 0 {
+		settings.SetNetworkTypes(by)
+	}
 	pc, err := pion.NewAPI(pion.WithSettingEngine(settings)).NewPeerConnection(pion.Configuration{})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +123,7 @@ type rtcPublisher struct {
 	asked        chan struct{} // for keyframes
 }
 
-func publishRTC(t *testing.T, s *Server, path, key string) (p *rtcPublisher, status int, said string) {
+func publishRTC(t *testing.T, s *Server, path, key string, by ...pion.NetworkType) (p *rtcPublisher, status int, said string) {
 	t.Helper()
 	p = &rtcPublisher{asked: make(chan struct{}, 100)}
 	p.rtcClient, status, said = offerRTC(t, s, path, key, func(pc *pion.PeerConnection) {
@@ -143,7 +147,7 @@ func publishRTC(t *testing.T, s *Server, path, key string) (p *rtcPublisher, sta
 				}
 			}
 		})
-	})
+	}, by...)
 	return p, status, said
 }
 
@@ -191,7 +195,7 @@ type rtcViewer struct {
 	sounds   chan []byte
 }
 
-func watchRTC(t *testing.T, s *Server, path string) (v *rtcViewer, status int, said string) {
+func watchRTC(t *testing.T, s *Server, path string, by ...pion.NetworkType) (v *rtcViewer, status int, said string) {
 	t.Helper()
 	v = &rtcViewer{pictures: make(chan []byte, 1000), sounds: make(chan []byte, 1000)}
 	v.rtcClient, status, said = offerRTC(t, s, path, "", func(pc *pion.PeerConnection) {
@@ -222,7 +226,7 @@ func watchRTC(t *testing.T, s *Server, path string) (v *rtcViewer, status int, s
 				}
 			}
 		})
-	})
+	}, by...)
 	return v, status, said
 }
 
@@ -350,6 +354,67 @@ func TestWebRTC(t *testing.T) {
 	f.answer.Body.Close()
 	servertest.Eventually(t, "no place is taken", func() bool { return s.open.Load() == 0 })
 	stop()
+}
+
+// Who can send no UDP publishes and watches by TCP, at the number of the UDP port, be that
+// the web's or not; where it is switched off, answers name no such address.
+func TestWebRTCByTCP(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]Config{
+		"the web's port": {WebAddress: anyAddress},
+		"its own port":   {WebAddress: anyAddress, WebRTCAddress: anyAddress},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, stop := runWith(t, c, open)
+			p, status, said := publishRTC(t, s, "/-/whip/app/one/cam", "", pion.NetworkTypeTCP4)
+			if status != http.StatusCreated {
+				t.Fatalf("%d %s", status, said)
+			}
+			_, port, _ := net.SplitHostPort(s.WebRTCAddr().String())
+			if !strings.Contains(said, " "+port+" typ host tcptype passive") || s.public.tcp == nil != (c.WebRTCAddress == "") {
+				t.Errorf("the answer is\n%s", said)
+			}
+			p.connected()
+			live := s.running("app", "one").Live("cam")
+			p.showUntil("the stream has a picture", func() bool { return live.Newest() > 0 })
+			v, status, said := watchRTC(t, s, "/-/whep/app/one/cam", pion.NetworkTypeTCP4)
+			if status != http.StatusCreated {
+				t.Fatalf("%d %s", status, said)
+			}
+			v.connected()
+			last := p.showUntil("the viewer has a picture", func() bool { return len(v.pictures) > 0 })
+			p.show(true, last)
+			v.sees(true, last)
+			if code, _, said := page(t, s, "/app/one/none.flv", ""); code != http.StatusNotFound {
+				t.Errorf("by HTTP: %d %s", code, said)
+			}
+			if v.end(s) != http.StatusOK || p.end(s) != http.StatusOK {
+				t.Error("they have not ended")
+			}
+			http.DefaultClient.CloseIdleConnections()
+			servertest.Eventually(t, "no place is taken", func() bool { return s.open.Load() == 0 })
+			stop()
+		})
+	}
+	s, _ := runWith(t, Config{WebAddress: anyAddress, NoWebRTCTCP: true}, open)
+	if _, status, said := publishRTC(t, s, "/-/whip/app/one/cam", ""); status != http.StatusCreated || strings.Contains(said, "tcptype") {
+		t.Errorf("switched off: %d %s", status, said)
+	}
+	nc, err := net.Dial("tcp", s.WebAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := nc.Write([]byte{0, 0, 13, 10, 13, 10}); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.SetReadDeadline(time.Now().Add(servertest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(nc); err != nil || !bytes.HasPrefix(b, []byte("HTTP/1.1 400")) {
+		t.Errorf("it is not HTTP's alone: %q %v", b, err)
+	}
 }
 
 // A publisher needs the key, a loss is answered by asking for a keyframe, and what a

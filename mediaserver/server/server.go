@@ -46,6 +46,9 @@ type Config struct {
 	// the same port, where there is a WebAddress; WebRTCOff: nowhere. WebRTCAdvertise
 	// is a file with the addresses under which clients reach it, see webrtc.Options.
 	WebRTCAddress, WebRTCAdvertise string
+	// NoWebRTCTCP has clients of WebRTC that cannot send UDP find no port of TCP, which is
+	// of the same number: there it is not reached by connecting to it.
+	NoWebRTCTCP bool
 
 	// RTMPSAddress is where clients connect by TLS, with the certificate in
 	// the files below, which are read again when they change, and may be bad or

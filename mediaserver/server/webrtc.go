@@ -1,9 +1,15 @@
 package server
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/outlet"
@@ -34,7 +40,121 @@ func (s *Server) listenWebRTC() error {
 		return listenError("WebRTC (UDP)", "--webrtc-address", address, err)
 	}
 	s.public.udp = port
+	return s.listenWebRTCByTCP()
+}
+
+// listenWebRTCByTCP opens the port of TCP that is as that of UDP, for clients whose networks
+// let no UDP through. Where it is the web's own, what comes there is told apart: see
+// iceOrWeb.
+func (s *Server) listenWebRTCByTCP() error {
+	if s.cfg.NoWebRTCTCP {
+		return nil
+	}
+	at, web := s.public.udp.Addr(), s.public.listener.Addr().(*net.TCPAddr)
+	s.public.tcpAt = &net.TCPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone}
+	if at.Port == web.Port {
+		return nil
+	}
+	ln, err := net.Listen("tcp", s.public.tcpAt.String())
+	if err != nil {
+		s.public.listener.Close()
+		s.public.udp.Close()
+		return listenError("WebRTC (TCP)", "--webrtc-address", s.public.tcpAt.String(), err)
+	}
+	s.public.tcp = ln
 	return nil
+}
+
+// serveWebRTCByTCP takes connections of WebRTC until their port is closed. They are counted
+// as all others are.
+func (s *Server) serveWebRTCByTCP() {
+	ln := &webListener{Listener: s.public.tcp, s: s, floods: newFloods()}
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go s.public.rtc.TakeTCP(nc)
+	}
+}
+
+// iceOrWeb is a connection to the port of the web, whose client may be one of WebRTC: then
+// the first byte is 0, as no request of HTTP begins, and the connection is another's.
+type iceOrWeb struct {
+	net.Conn
+	take  func(net.Conn)
+	heard bool
+	taken atomic.Bool
+}
+
+// Read implements net.Conn. One at a time reads.
+func (c *iceOrWeb) Read(b []byte) (int, error) {
+	if c.taken.Load() {
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(b)
+	if c.heard || n == 0 {
+		return n, err
+	}
+	c.heard = true
+	if b[0] != 0 {
+		return n, err
+	}
+	c.taken.Store(true)
+	go c.take(&begun{c.Conn, slices.Clone(b[:n])})
+	return 0, io.EOF
+}
+
+// begun is a connection of which something has been read.
+type begun struct {
+	net.Conn
+	first []byte
+}
+
+// Read implements net.Conn.
+func (c *begun) Read(b []byte) (int, error) {
+	if len(c.first) > 0 {
+		n := copy(b, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+// Close implements net.Conn: who serves HTTP closes what has ended for it.
+func (c *iceOrWeb) Close() error {
+	if c.taken.Load() {
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline implement net.Conn.
+func (c *iceOrWeb) SetDeadline(t time.Time) error      { return c.set(c.Conn.SetDeadline, t) }
+func (c *iceOrWeb) SetReadDeadline(t time.Time) error  { return c.set(c.Conn.SetReadDeadline, t) }
+func (c *iceOrWeb) SetWriteDeadline(t time.Time) error { return c.set(c.Conn.SetWriteDeadline, t) }
+
+func (c *iceOrWeb) set(set func(time.Time) error, t time.Time) error {
+	if c.taken.Load() {
+		return nil
+	}
+	return set(t)
+}
+
+// SyscallConn implements syscall.Conn, as the connection does.
+func (c *iceOrWeb) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// CloseWrite is the connection's.
+func (c *iceOrWeb) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // WebRTCAddr is the address of WebRTC, nil when there is none.
@@ -45,14 +165,21 @@ func (s *Server) WebRTCAddr() net.Addr {
 	return s.public.udp.Addr()
 }
 
+// WebRTCByTCP says whether there is a port of TCP of the same number.
+func (s *Server) WebRTCByTCP() bool { return s.public.tcpAt != nil }
+
 // serveWebRTC has WebRTC served, if there is a port for it.
 func (s *Server) serveWebRTC() bool {
 	p := &s.public
 	if p.udp == nil {
 		return false
 	}
+	var tcp *webrtc.TCP
+	if p.tcpAt != nil {
+		tcp = webrtc.NewTCP(p.tcpAt)
+	}
 	p.rtc = webrtc.New(s.streams(), webrtc.Options{
-		Port: p.udp, Advertise: s.cfg.WebRTCAdvertise,
+		Port: p.udp, TCP: tcp, Advertise: s.cfg.WebRTCAdvertise,
 		Directory: s, Client: s.introduce, Enter: s.enterWebRTC,
 		Place: func(path string) (application, instance, name string) {
 			at := s.place(path)
@@ -60,6 +187,9 @@ func (s *Server) serveWebRTC() bool {
 		},
 		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle,
 	})
+	if p.tcp != nil {
+		go s.serveWebRTCByTCP()
+	}
 	return true
 }
 

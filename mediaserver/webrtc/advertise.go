@@ -147,8 +147,21 @@ func own(port *net.UDPAddr) ([]netip.AddrPort, error) {
 	return all[:min(len(all), maxAdvertised)], nil
 }
 
-// withCandidates is an answer whose candidates are the addresses [RFC 8839 §5.1].
-func withCandidates(answer string, addresses []netip.AddrPort) (string, error) {
+// addresses are those of clients' connections, where packets go to some: the same ones,
+// with its own number where that of the port is named.
+func (t *TCP) addresses(packets []netip.AddrPort, port *net.UDPAddr) (all []netip.AddrPort) {
+	for _, one := range packets {
+		if int(one.Port()) == port.Port {
+			one = netip.AddrPortFrom(one.Addr(), uint16(t.address.Port))
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// withCandidates is an answer whose candidates are the addresses of UDP, and behind them
+// those of TCP [RFC 8839 §5.1, RFC 6544 §4.5].
+func withCandidates(answer string, addresses, tcp []netip.AddrPort) (string, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(answer); err != nil {
 		return "", err
@@ -162,6 +175,11 @@ func withCandidates(answer string, addresses []netip.AddrPort) (string, error) {
 			// [RFC 8445 §5.1.2.1]: type preference 126 of a host, of component 1.
 			priority := 126<<24 | (65535-i)<<8 | 255
 			m.Attributes = append(m.Attributes, sdp.Attribute{Key: "candidate", Value: fmt.Sprintf("%d 1 udp %d %s %d typ host", i+1, priority, one.Addr(), one.Port())})
+		}
+		for i, one := range tcp {
+			// [RFC 6544 §4.2]: 90 of a host, and of those who wait 4 of 8.
+			priority := 90<<24 | (4<<13|(8191-i))<<8 | 255
+			m.Attributes = append(m.Attributes, sdp.Attribute{Key: "candidate", Value: fmt.Sprintf("%d 1 tcp %d %s %d typ host tcptype passive", len(addresses)+i+1, priority, one.Addr(), one.Port())})
 		}
 		m.Attributes = append(m.Attributes, sdp.Attribute{Key: "end-of-candidates"})
 	}

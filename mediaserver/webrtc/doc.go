@@ -4,7 +4,8 @@
 //
 // An exchange is one request of HTTP: an offer comes, an answer goes, and media flows
 // by UDP until a DELETE, until either side has gone or the server drains ([Handler]).
-// One UDP port serves all ([Port]); the server is ICE-lite (RFC 8445 §2.5), so that it
+// One UDP port serves all ([Port]), and clients that no packet of UDP gets to connect by
+// TCP ([TCP]), where whoever listens hands them over; the server is ICE-lite (RFC 8445 §2.5), so that it
 // sends nothing to an address that has not proved that it has the session's password,
 // and looks at no candidate of a client's.
 //

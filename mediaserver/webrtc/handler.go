@@ -26,6 +26,10 @@ const LeftOut = "Flashpod-Left-Out"
 // Options of a handler. Port is required, and for publishers Directory and Place.
 type Options struct {
 	Port *Port
+	// TCP is for clients that cannot reach the port, under the addresses of the port and
+	// its own number, where Advertise names no other; nil: there is none. Like the port, it
+	// is closed by the handler.
+	TCP *TCP
 	// Advertise is a file with the addresses or names under which clients reach the
 	// port, one a line, each with a port where it is another; it is read for each
 	// offer. "", or no file: the addresses of the machine.
@@ -71,6 +75,7 @@ type Handler struct {
 
 	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
 	peers  map[string]*peer
+	users  map[string]*peer // by the first half of their ICE user names
 	closed bool
 	runs   sync.WaitGroup
 }
@@ -89,7 +94,7 @@ func New(house outlet.House, opts Options) *Handler {
 	if opts.Enter == nil {
 		opts.Enter = func(string) (func(), error) { return func() {}, nil }
 	}
-	return &Handler{house: house, opts: opts, public: advertised{file: opts.Advertise, port: opts.Port.Addr()}, peers: map[string]*peer{}}
+	return &Handler{house: house, opts: opts, public: advertised{file: opts.Advertise, port: opts.Port.Addr()}, peers: map[string]*peer{}, users: map[string]*peer{}}
 }
 
 // errClosing says that the server ends.
@@ -112,6 +117,9 @@ func (h *Handler) Close() {
 	}
 	h.runs.Wait()
 	h.opts.Port.Close()
+	if h.opts.TCP != nil {
+		h.opts.TCP.Close()
+	}
 }
 
 // close has nobody come any more, and returns who is there.
@@ -276,7 +284,7 @@ func (h *Handler) enter(p *peer) error {
 	if h.closed {
 		return errClosing
 	}
-	h.peers[p.id] = p
+	h.peers[p.id], h.users[p.user] = p, p
 	h.runs.Add(1)
 	return nil
 }
@@ -284,6 +292,7 @@ func (h *Handler) enter(p *peer) error {
 func (h *Handler) leave(p *peer) {
 	h.mu.Lock()
 	delete(h.peers, p.id)
+	delete(h.users, p.user)
 	h.mu.Unlock()
 	h.runs.Done()
 }

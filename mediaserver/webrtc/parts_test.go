@@ -230,7 +230,7 @@ func TestAdvertised(t *testing.T) {
 	if _, err := a.addresses(t.Context()); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("a bad port: %v", err)
 	}
-	answer, err := withCandidates(chromiumOffer, []netip.AddrPort{netip.MustParseAddrPort("203.0.113.7:1")})
+	answer, err := withCandidates(chromiumOffer, []netip.AddrPort{netip.MustParseAddrPort("203.0.113.7:1")}, nil)
 	if err != nil || strings.Contains(answer, "a.local") || strings.Count(answer, "a=candidate:1 1 udp 2130706431 203.0.113.7 1 typ host\r\n") != 2 {
 		t.Errorf("%v\n%s", err, answer)
 	}

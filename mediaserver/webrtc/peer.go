@@ -2,11 +2,14 @@ package webrtc
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -34,8 +37,10 @@ const (
 type peer struct {
 	h       *Handler
 	id      string
-	path    string // APPLICATION/INSTANCE/NAME, as its address has it
-	ufrag   string // of the client
+	path    string       // APPLICATION/INSTANCE/NAME, as its address has it
+	ufrag   string       // of the client
+	user    string       // our own
+	tcp     atomic.Int32 // connections that it has
 	watches bool
 	log     *slog.Logger
 	pc      *pion.PeerConnection
@@ -63,7 +68,7 @@ func (h *Handler) newPeer(r *http.Request, path string, watches bool) (*peer, er
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, "limit reached: there are as many sessions of WebRTC as the server has memory for")
 	}
 	p := &peer{
-		h: h, id: newID(), path: path, watches: watches, turn: h.opts.Turns.For(r.RemoteAddr), connected: make(chan struct{}), ended: make(chan struct{}),
+		h: h, id: newID(), user: rand.Text()[:12], path: path, watches: watches, turn: h.opts.Turns.For(r.RemoteAddr), connected: make(chan struct{}), ended: make(chan struct{}),
 		leave: func() { h.opts.Budget.Give(SessionMemory); leave() },
 	}
 	p.log = h.opts.Log.With("session", p.id[:8], "address", r.RemoteAddr)
@@ -77,7 +82,13 @@ func (p *peer) connect(codecs *pion.MediaEngine, interceptors *interceptor.Regis
 	var s pion.SettingEngine
 	s.SetLite(true)
 	s.SetICEUDPMux(p.h.opts.Port.mux)
-	s.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6})
+	networks := []pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeUDP6}
+	if t := p.h.opts.TCP; t != nil {
+		s.SetICETCPMux(t.mux)
+		networks = append(networks, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6)
+	}
+	s.SetNetworkTypes(networks)
+	s.SetICECredentials(p.user, rand.Text())
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICETimeouts(disconnectTime, failTime, keepAlive)
@@ -140,7 +151,11 @@ func (p *peer) answer(ctx context.Context, o *offer) (string, error) {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	return withCandidates(p.pc.LocalDescription().SDP, addresses)
+	var tcp []netip.AddrPort
+	if t := p.h.opts.TCP; t != nil {
+		tcp = t.addresses(addresses, p.h.public.port)
+	}
+	return withCandidates(p.pc.LocalDescription().SDP, addresses, tcp)
 }
 
 func badOffer(err error) error {
