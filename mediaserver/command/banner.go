@@ -76,6 +76,10 @@ func banner(w io.Writer, s *server.Server, version string) {
 			script = "none: everybody is accepted"
 		}
 		fmt.Fprintf(w, "\n  %s/%s[/INSTANCE]\n    folder      %s\n    script      %s\n", rtmp, a.Name, a.Folder, script)
+		if web := s.WebAddr(); web != nil { // in its default instance
+			fmt.Fprintf(w, "    studio      http://%s%s%s/test\n    browser     http://%s%s%s/test\n",
+				dialable(web), public.StudioPath, a.Name, dialable(web), public.WatchPath, a.Name)
+		}
 	}
 	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
 	if token := s.ConsoleToken(console.Admin); token != "" { // as keys, never printed
@@ -87,7 +91,11 @@ func banner(w io.Writer, s *server.Server, version string) {
 			fmt.Fprintf(w, "  wss://%s%s  the same by TLS\n", dialable(a), public.RTMPPath)
 		}
 		if u := s.WebRTCAddr(); u != nil {
-			fmt.Fprintf(w, "  http://%s%s, %s  WebRTC, by UDP port %s\n", dialable(a), public.WHIPPath, public.WHEPPath, u)
+			also := ""
+			if s.WebRTCByTCP() {
+				also = ", or TCP"
+			}
+			fmt.Fprintf(w, "  http://%s%s, %s  WebRTC, by UDP port %s%s\n", dialable(a), public.WHIPPath, public.WHEPPath, u, also)
 		}
 	}
 	if a := s.LinkAddr(); a != nil {

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,6 +73,36 @@ func TestBannerOfHTTPS(t *testing.T) {
 		t.Error(err)
 	}
 	for _, want := range []string{"https://" + s.RTMPSAddr().String() + "/-/watch/app/one/test\n", "wss://" + s.RTMPSAddr().String() + "/-/rtmp "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
+// An application without a manifest has pages, too, in its default instance.
+func TestBannerOfAnApplication(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(folder, "chat"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const free = "127.0.0.1:0"
+	s, err := server.New(server.Config{Applications: folder, RTMPAddress: free, HTTPAddress: free, WebAddress: free}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	banner(&out, s, "test")
+	over, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Run(over); err != nil {
+		t.Error(err)
+	}
+	web := "http://" + s.WebAddr().String()
+	for _, want := range []string{"studio      " + web + "/-/studio/chat/test\n", "browser     " + web + "/-/watch/chat/test\n", ", or TCP\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
