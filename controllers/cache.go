@@ -4,6 +4,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	k8slabels "k8s.io/apimachinery/pkg/labels"
@@ -21,6 +22,8 @@ func CacheOptions(namespaces []string) cache.Options {
 		DefaultNamespaces: perNamespace(namespaces),
 		ByObject: map[client.Object]cache.ByObject{
 			&appsv1.StatefulSet{}:           ours,
+			&appsv1.Deployment{}:            ours,
+			&policyv1.PodDisruptionBudget{}: ours,
 			&corev1.Service{}:               ours,
 			&corev1.ConfigMap{}:             ours,
 			&corev1.ServiceAccount{}:        ours,

@@ -22,6 +22,10 @@ type plan struct {
 	upgrade   upgrade
 	restart   []string // why the pod that runs will be replaced: fields and causes
 	freed     bool     // an unready pod of an old revision is let go
+
+	unused []removal         // goes once the children are written
+	costs  map[string]costOf // of edges' pods, by their names: see deletionCosts
+	soon   bool              // there is more to do, once this was seen
 }
 
 // removal is an object to delete, as it was read and no other.
@@ -81,7 +85,8 @@ func (p *plan) server(o *observed) error {
 	if s := consoleSecret(a, o.console, o.freshTokens); s != nil {
 		p.child(secretChild(s, o.console), o.standing.console)
 	}
-	p.child(serviceChild(service(a), o.service), o.standing.service)
+	p.links(o)
+	p.child(serviceChild(service(a, front(o)), o.service), o.standing.service)
 	p.child(serviceChild(headless(a), o.headless), o.standing.headless)
 	switch want := networkPolicy(a, o.options.Peers); {
 	case want != nil:
@@ -100,7 +105,13 @@ func (p *plan) server(o *observed) error {
 	if err != nil {
 		return err
 	}
-	p.child(configMapChild(configMap(a, doc, webRTCAddresses(o)), o.configMap), o.standing.configMap)
+	edge := ""
+	if takesLinks(a) {
+		if edge, err = edgeDocument(o.served()); err != nil {
+			return err
+		}
+	}
+	p.child(configMapChild(configMap(a, doc, edge, webRTCAddresses(o)), o.configMap), o.standing.configMap)
 	if o.standing.statefulSet == absent && (p.blocked.reason != "" || len(p.conflicts) > 0 || len(p.awaited) > 0) {
 		// A pod would mount or run as what is not ours. A StatefulSet that is
 		// there mounts what it was made with.
@@ -109,7 +120,7 @@ func (p *plan) server(o *observed) error {
 	set := statefulSet(a, template, p.replicas(o, template), p.upgrade.annotations(), o.statefulSet, o.standing.claim)
 	p.child(statefulSetChild(set, o.statefulSet), o.standing.statefulSet)
 	p.poke = poke(o)
-	return nil
+	return p.edges(o, account)
 }
 
 // child adds a child unless an object of another owner has its name.

@@ -1,7 +1,8 @@
 // Package controllers turns AppInstances into Kubernetes objects: a
 // StatefulSet of one media server with a volume that outlives it, the Services
 // (that of WebRTC is of UDP alone) and the Ingress or HTTPRoute that clients reach it
-// by, and what the pod mounts.
+// by, and what the pod mounts; and, with spec.edges, a Deployment of edges, to which the
+// Service leads while one of them is ready.
 //
 // A reconcile is three steps. gather reads everything; decide, a pure function,
 // says what should be there, and statusOf, another, what the status is;
@@ -16,7 +17,11 @@
 // is about the ConfigMap with its script. A cluster need not have HTTPRoutes: routes.go
 // says whether it has, and watches them then.
 //
-// The package keeps no state but which instances wait for a place, and asks media
-// servers nothing but how many clients they have, and what their scripts have failed
-// at.
+// How many edges there are is counted by pure functions (edges_scale.go): what an
+// audience needs now, and what that comes to over time.
+//
+// The package keeps no state but which instances wait for a place, and what their edges
+// have said within the last minutes; an operator that is new takes none of those away. It
+// asks media servers nothing but how much they have to do, and what their scripts have
+// failed at.
 package controllers

@@ -7,10 +7,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
@@ -67,6 +69,19 @@ func claimChild(want *corev1ac.PersistentVolumeClaimApplyConfiguration, have *co
 	c := newChild("PersistentVolumeClaim", *want.Name, want, have, corev1ac.ExtractPersistentVolumeClaim)
 	c.unlabel = labelInstance // the StatefulSet's controller gives it to claims that it makes
 	return c
+}
+
+func deploymentChild(want *appsv1ac.DeploymentApplyConfiguration, have *appsv1.Deployment) child {
+	return newChild("Deployment", *want.Name, want, have, ownedDeployment)
+}
+
+// ownedDeployment are our fields of a Deployment.
+func ownedDeployment(o *appsv1.Deployment, manager string) (*appsv1ac.DeploymentApplyConfiguration, error) {
+	return appsv1ac.ExtractDeployment(o, manager)
+}
+
+func budgetChild(want *policyv1ac.PodDisruptionBudgetApplyConfiguration, have *policyv1.PodDisruptionBudget) child {
+	return newChild("PodDisruptionBudget", *want.Name, want, have, policyv1ac.ExtractPodDisruptionBudget)
 }
 
 func statefulSetChild(want *appsv1ac.StatefulSetApplyConfiguration, have *appsv1.StatefulSet) child {

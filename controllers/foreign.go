@@ -18,12 +18,14 @@ import (
 // undone are the fields that the operator alone decides. Admission hooks write
 // in the name of the request's sender, which is the operator: theirs stay.
 var undone = map[string]fieldpath.Path{
-	"StatefulSet":   fieldpath.MakePathOrDie("spec"),
-	"Service":       fieldpath.MakePathOrDie("spec", "ports"),
-	"NetworkPolicy": fieldpath.MakePathOrDie("spec"),
-	"Ingress":       fieldpath.MakePathOrDie("spec"),
-	"HTTPRoute":     fieldpath.MakePathOrDie("spec"),
-	"ConfigMap":     fieldpath.MakePathOrDie("data"),
+	"StatefulSet":         fieldpath.MakePathOrDie("spec"),
+	"Deployment":          fieldpath.MakePathOrDie("spec"),
+	"Service":             fieldpath.MakePathOrDie("spec", "ports"),
+	"NetworkPolicy":       fieldpath.MakePathOrDie("spec"),
+	"Ingress":             fieldpath.MakePathOrDie("spec"),
+	"HTTPRoute":           fieldpath.MakePathOrDie("spec"),
+	"PodDisruptionBudget": fieldpath.MakePathOrDie("spec"),
+	"ConfigMap":           fieldpath.MakePathOrDie("data"),
 }
 
 // restartedAt is how kubectl rollout restart asks for another pod.

@@ -77,6 +77,8 @@ type observed struct {
 	// scripts is what the media server says of errors of its scripts; nil when it was
 	// not asked, or did not answer.
 	scripts *scriptReport
+	// edges is what is read of edges.
+	edges edgesObserved
 	// applyErr says what could not be applied, so that status tells it.
 	applyErr error
 }
@@ -129,6 +131,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	o.certificate = found(read, certificateName(a), &corev1.Secret{}, r.APIReader)
 	o.console = found(read, consoleName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.webCertificate = found(read, webCertificateName(a), &corev1.Secret{}, r.APIReader)
+	r.gatherEdges(o, read)
 	o.script = found(read, scriptName(o.instance), &corev1.ConfigMap{}, r.APIReader)
 	if err != nil {
 		return nil, err
@@ -140,6 +143,9 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 		return nil, err
 	}
 	o.judge()
+	if err := r.countEdges(ctx, o); err != nil {
+		return nil, err
+	}
 	r.gatherScripts(ctx, o)
 	return o, r.gatherCauses(ctx, o)
 }
@@ -151,6 +157,9 @@ func (o *observed) judge() {
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
 	s.internal, s.route, s.console, s.webRTC = stands(a, o.internal), stands(a, o.route), stands(a, o.console), stands(a, o.webRTC)
+	e := &o.edges
+	e.standing.deployment, e.standing.budget = stands(a, e.deployment), stands(a, e.budget)
+	e.standing.policy, e.standing.link = stands(a, e.policy), stands(a, e.link)
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}

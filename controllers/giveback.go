@@ -33,8 +33,10 @@ func takenOver(a *v1alpha1.AppInstance, o client.Object) bool {
 		return true
 	case *corev1.ConfigMap:
 		entries := len(o.Data) + len(o.BinaryData)
-		if _, ours := o.Data[addressesFile]; ours {
-			entries--
+		for _, own := range []string{addressesFile, edgeFile} {
+			if _, ours := o.Data[own]; ours {
+				entries--
+			}
 		}
 		if entries > 1 {
 			return true

@@ -43,7 +43,7 @@ func ingress(a *v1alpha1.AppInstance) *networkingv1ac.IngressApplyConfiguration 
 // web plans what leads to the web's port: a Service of its own where plain HTTP is not
 // the public one's, that of WebRTC, and an HTTPRoute or an Ingress.
 func (p *plan) web(o *observed) error {
-	switch want := internalService(o.instance); {
+	switch want := internalService(o.instance, front(o)); {
 	case want != nil:
 		p.child(serviceChild(want, o.internal), o.standing.internal)
 	case o.standing.internal == ours:

@@ -33,28 +33,38 @@ func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.Network
 	if webRTC(a) != nil {
 		media.WithPorts(port(portWebRTC).WithProtocol(corev1.ProtocolUDP))
 	}
-	pods := func(l map[string]string) *metav1ac.LabelSelectorApplyConfiguration {
-		return metav1ac.LabelSelector().WithMatchLabels(l)
+	rules := []*networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration{media, controlRule(peers)}
+	if takesLinks(a) {
+		rules = append(rules, linkRule(a))
 	}
-	control := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(portHTTP))
-	if peers.OperatorNamespace != "" {
-		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
-			WithNamespaceSelector(pods(map[string]string{labelNamespace: peers.OperatorNamespace})).
-			WithPodSelector(pods(map[string]string{labelName: operatorName})))
-	}
-	if len(peers.Prometheus) > 0 { // no labels would mean every pod
-		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
-			WithNamespaceSelector(metav1ac.LabelSelector()).
-			WithPodSelector(pods(peers.Prometheus)))
-	}
-	control.WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector()))
 	return networkingv1ac.NetworkPolicy(policyName(a), a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).
 		WithSpec(networkingv1ac.NetworkPolicySpec().
-			WithPodSelector(pods(selector(a))).
+			WithPodSelector(podsWith(selector(a))).
 			WithPolicyTypes(networkingv1.PolicyTypeIngress).
-			WithIngress(media, control))
+			WithIngress(rules...))
+}
+
+func podsWith(l map[string]string) *metav1ac.LabelSelectorApplyConfiguration {
+	return metav1ac.LabelSelector().WithMatchLabels(l)
+}
+
+// controlRule opens the control port to those that may look.
+func controlRule(peers Peers) *networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration {
+	port := networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(portHTTP))
+	control := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port)
+	if peers.OperatorNamespace != "" {
+		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
+			WithNamespaceSelector(podsWith(map[string]string{labelNamespace: peers.OperatorNamespace})).
+			WithPodSelector(podsWith(map[string]string{labelName: operatorName})))
+	}
+	if len(peers.Prometheus) > 0 { // no labels would mean every pod
+		control.WithFrom(networkingv1ac.NetworkPolicyPeer().
+			WithNamespaceSelector(metav1ac.LabelSelector()).
+			WithPodSelector(podsWith(peers.Prometheus)))
+	}
+	return control.WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector()))
 }
 
 // operatorName is what the operator's own pods are called by their label.

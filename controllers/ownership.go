@@ -94,6 +94,8 @@ func (c conflict) String() string {
 	switch {
 	case c.kind == "Secret" && strings.HasSuffix(c.name, "-console"):
 		way = "rename or delete it, or set spec.console.mode to None"
+	case c.kind == "Secret" && strings.HasSuffix(c.name, "-link"):
+		way = "rename or delete it, or leave out spec.edges"
 	case c.kind == "Secret":
 		way = "rename or delete it, or name a Secret of yours in spec.access.publish.secretName"
 	}

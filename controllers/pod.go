@@ -141,7 +141,7 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		// not know the flag.
 		args = append(args, "--webrtc-address", "off")
 	}
-	return corev1ac.Container().
+	c := corev1ac.Container().
 		WithName(containerName).
 		WithImage(image).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
@@ -159,6 +159,10 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 			WithAllowPrivilegeEscalation(false).
 			WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
+	if takesLinks(a) {
+		linkArgs(c)
+	}
+	return c
 }
 
 func probe(path string) *corev1ac.ProbeApplyConfiguration {
@@ -215,15 +219,23 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 		all = append(all, scriptVolume(s))
 	}
 	if tls := a.Spec.TLS; tls != nil {
-		all = append(all, corev1ac.Volume().WithName(volumeTLS).WithSecret(corev1ac.SecretVolumeSource().
-			WithSecretName(tls.SecretName).
-			WithOptional(true).
-			WithDefaultMode(0o440).
-			WithItems(
-				corev1ac.KeyToPath().WithKey(corev1.TLSCertKey).WithPath(corev1.TLSCertKey),
-				corev1ac.KeyToPath().WithKey(corev1.TLSPrivateKeyKey).WithPath(corev1.TLSPrivateKeyKey))))
+		all = append(all, tlsVolume(tls))
+	}
+	if takesLinks(a) {
+		all = append(all, linkVolume(a))
 	}
 	return all
+}
+
+// tlsVolume has the certificate of spec.tls.
+func tlsVolume(tls *v1alpha1.TLS) *corev1ac.VolumeApplyConfiguration {
+	return corev1ac.Volume().WithName(volumeTLS).WithSecret(corev1ac.SecretVolumeSource().
+		WithSecretName(tls.SecretName).
+		WithOptional(true).
+		WithDefaultMode(0o440).
+		WithItems(
+			corev1ac.KeyToPath().WithKey(corev1.TLSCertKey).WithPath(corev1.TLSCertKey),
+			corev1ac.KeyToPath().WithKey(corev1.TLSPrivateKeyKey).WithPath(corev1.TLSPrivateKeyKey)))
 }
 
 // convert copies between two types with the same JSON.

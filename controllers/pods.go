@@ -45,7 +45,7 @@ func poke(o *observed) string {
 	if webRTC(o.instance) != nil {
 		told = o.configMap
 	}
-	for _, s := range []client.Object{optional(told), optional(o.secret), optional(o.certificate), optional(o.console), optional(o.script)} {
+	for _, s := range []client.Object{optional(told), optional(o.secret), optional(o.certificate), optional(o.console), optional(o.edges.link), optional(o.script)} {
 		if s == nil {
 			continue
 		}

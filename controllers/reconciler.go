@@ -37,12 +37,15 @@ type Reconciler struct {
 	Sessions func(ctx context.Context, address string) (int, error)
 	// Scripts asks a media server for the errors of its scripts. Nil: over HTTP.
 	Scripts func(ctx context.Context, address string) (*scriptReport, error)
+	// Edges asks a server how much it has to do. Nil: as its metrics say.
+	Edges func(ctx context.Context, address string) (edgeLoad, error)
 	// Routes knows whether the cluster has HTTPRoutes. Nil: it has none.
 	Routes *Routes
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
 
 	rollout rollout
+	scalers scalers
 	// stale are the versions of AppInstances that a status was written to: a
 	// cache that still has one is late, and will send its event.
 	stale sync.Map // of client.ObjectKey: resourceVersion
@@ -64,7 +67,8 @@ type Options struct {
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances,verbs=get;list;watch
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/status,verbs=patch
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/finalizers,verbs=update
-// +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
@@ -127,6 +131,7 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observed, p *plan) error {
 			return errors.Join(append(errs, err)...) // the next object would not find its place
 		}
 	}
+	errs = append(errs, r.markEdges(ctx, p))
 	for _, c := range p.children {
 		now, err := r.applyChild(ctx, c)
 		if err != nil {
@@ -140,6 +145,9 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observed, p *plan) error {
 		if err := o.take(c.kind, c.name, now); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if errors.Join(errs...) == nil {
+		errs = append(errs, r.removeUnused(ctx, p))
 	}
 	if p.poke != "" {
 		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, o.pod.UID, annotationSecrets, p.poke))
@@ -159,6 +167,12 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "StatefulSet":
 		o.statefulSet, err = fresh[appsv1.StatefulSet](now)
 		o.standing.statefulSet = ours
+	case kind == "Deployment":
+		o.edges.deployment, err = fresh[appsv1.Deployment](now)
+		o.edges.standing.deployment = ours
+	case kind == "Secret" && name == linkName(o.instance):
+		o.edges.link, err = fresh[corev1.Secret](now)
+		o.edges.standing.link = ours
 	case kind == "PersistentVolumeClaim":
 		o.claim, err = fresh[corev1.PersistentVolumeClaim](now)
 		o.standing.claim = ours
@@ -249,6 +263,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 		}
 	}
 	sooner(wait)
+	sooner(edgesPace(o, p))
 	var raced *racedError
 	switch {
 	case len(p.giveBack) > 0 && o.applyErr == nil || errors.As(o.applyErr, &raced):

@@ -29,6 +29,7 @@ var edits = map[string]string{
 	"tls":                           "tls: {secretName: cert}",
 	"web":                           "web: {}",
 	"web.hls":                       "web: {hls: {window: 1m}}",
+	"edges":                         "edges: {replicas: 2}",
 	"console":                       "console: {mode: None}",
 	"networkPolicy":                 "networkPolicy: {mode: None}",
 	"upgradePolicy":                 "upgradePolicy: Manual",

@@ -150,5 +150,6 @@ func (r *Reconciler) wakeWaiting() handler.EventHandler {
 func (r *Reconciler) forget(key client.ObjectKey) {
 	r.rollout.waiting.Delete(key)
 	r.stale.Delete(key)
+	r.scalers.forget(key)
 	forgetMetrics(key)
 }

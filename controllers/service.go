@@ -20,12 +20,13 @@ const (
 	webPort   = 8088 // of the container
 )
 
-// service is what clients reach. The control port is not part of it.
-func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
+// service is what clients reach: pods with the labels of front. The control port is not
+// part of it.
+func service(a *v1alpha1.AppInstance, front map[string]string) *corev1ac.ServiceApplyConfiguration {
 	want := a.Spec.Service
 	spec := corev1ac.ServiceSpec().
 		WithType(want.Type).
-		WithSelector(selector(a)).
+		WithSelector(front).
 		WithPorts(corev1ac.ServicePort().
 			WithName(portRTMP).
 			WithProtocol(corev1.ProtocolTCP).
@@ -70,13 +71,13 @@ func service(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 
 // internalService carries plain HTTP inside the cluster alone, for Ingress controllers
 // and Gateways; nil where the public Service does.
-func internalService(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
+func internalService(a *v1alpha1.AppInstance, front map[string]string) *corev1ac.ServiceApplyConfiguration {
 	if !webIsInternal(a) {
 		return nil
 	}
 	spec := corev1ac.ServiceSpec().
 		WithType(corev1.ServiceTypeClusterIP).
-		WithSelector(selector(a)).
+		WithSelector(front).
 		WithPorts(corev1ac.ServicePort().
 			WithName(portWeb).
 			WithProtocol(corev1.ProtocolTCP).
@@ -94,7 +95,7 @@ func internalService(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguratio
 
 // headless gives the pod a name of its own in DNS.
 func headless(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
-	return corev1ac.Service(headlessName(a), a.Namespace).
+	s := corev1ac.Service(headlessName(a), a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).
 		WithSpec(corev1ac.ServiceSpec().
@@ -106,4 +107,9 @@ func headless(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
 				corev1ac.ServicePort().WithName(portHTTP).WithProtocol(corev1.ProtocolTCP).
 					WithPort(httpPort).WithTargetPort(intstr.FromString(portHTTP)),
 			))
+	if takesLinks(a) {
+		s.Spec.WithPorts(corev1ac.ServicePort().WithName(portLink).WithProtocol(corev1.ProtocolTCP).
+			WithPort(linkPort).WithTargetPort(intstr.FromString(portLink)))
+	}
+	return s
 }

@@ -24,7 +24,8 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	s.URL, s.WebURL = url(a, address), webURL(o, route)
 
 	s.Origin = originStatus(o)
-	s.Edges = nil // there are none yet
+	edges := edgesVerdict(o)
+	s.Edges = edgesStatus(o)
 	s.Storage = &v1alpha1.StorageStatus{}
 	if o.claim != nil {
 		if capacity, ok := o.claim.Status.Capacity[corev1.ResourceStorage]; ok {
@@ -37,7 +38,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
 	name := nameVerdict(o, p)
-	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate, script, route, webCertificate, rtc)
+	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges))
 	var reconciling, stuck verdict
 	switch {
 	case sum.ok():
@@ -52,6 +53,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionStalled, stuck},
 		{v1alpha1.ConditionNameConflict, name},
 		{v1alpha1.ConditionOriginReady, origin},
+		{v1alpha1.ConditionEdgesReady, edges},
 		{v1alpha1.ConditionStorageReady, storage},
 		{v1alpha1.ConditionServiceReady, service},
 		{v1alpha1.ConditionPublishKeyReady, key},

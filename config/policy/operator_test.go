@@ -13,6 +13,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -104,6 +105,7 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 		// The claim of a class that never bound makes place for another.
 		{spec: "{application: a, storage: {storageClassName: somewhere}}", again: true, left: []client.Object{&appsv1.StatefulSet{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, recording: {mode: All}, service: {type: NodePort}, networkPolicy: {mode: None}}", gone: &networkingv1.NetworkPolicy{}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, edges: {replicas: 2}}", left: []client.Object{&appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, ingressClassName: nginx, tls: {}}}", left: []client.Object{&networkingv1.Ingress{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org}}", left: []client.Object{&networkingv1.Ingress{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, gatewayRef: {name: public}, plainHTTP: Internal}}", left: []client.Object{&gatewayv1.HTTPRoute{}}, gone: &networkingv1.Ingress{}},
@@ -135,7 +137,12 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 			}
 		}
 		for _, o := range step.left {
-			if err := admin.Get(ctx, key, o); err != nil {
+			at := key
+			switch o.(type) {
+			case *appsv1.Deployment, *policyv1.PodDisruptionBudget: // of edges
+				at.Name += "-edge"
+			}
+			if err := admin.Get(ctx, at, o); err != nil {
 				t.Errorf("%s: %v", step.spec, err)
 			}
 		}
@@ -252,8 +259,8 @@ func TestThePodsOfTheOperatorsStatefulSets(t *testing.T) {
 	ns := newNamespace(t)
 	ctx := context.Background()
 	for _, c := range []struct{ name, pod, says string }{
-		{"another's account", "{serviceAccountName: rich, automountServiceAccountToken: false, containers: [%s]}", "serviceAccountName must be the StatefulSet's own"},
-		{"the namespace's account", "{serviceAccountName: default, automountServiceAccountToken: false, containers: [%s]}", "serviceAccountName must be the StatefulSet's own"},
+		{"another's account", "{serviceAccountName: rich, automountServiceAccountToken: false, containers: [%s]}", "serviceAccountName must be the instance's own"},
+		{"the namespace's account", "{serviceAccountName: default, automountServiceAccountToken: false, containers: [%s]}", "serviceAccountName must be the instance's own"},
 		{"a token", "{serviceAccountName: web, containers: [%s]}", "automountServiceAccountToken must be false"},
 		{"a token that is asked for", "{serviceAccountName: web, automountServiceAccountToken: true, containers: [%s]}", "automountServiceAccountToken must be false"},
 		{"the node's network", "{serviceAccountName: web, automountServiceAccountToken: false, hostNetwork: true, containers: [%s]}", "none of the node's namespaces"},
@@ -280,7 +287,7 @@ func TestThePodsOfTheOperatorsStatefulSets(t *testing.T) {
 	}
 	// None is the namespace's as well.
 	mustRefuse(t, apply(thief(), statefulSet(ns, "{automountServiceAccountToken: false, containers: [{name: media, image: m, securityContext: {allowPrivilegeEscalation: false}}]}"), manager),
-		"flashpod-operator", "serviceAccountName must be the StatefulSet's own")
+		"flashpod-operator", "serviceAccountName must be the instance's own")
 	// Accounts of servers that an operator before this one made go on.
 	old := statefulSet(ns, podSpec)
 	must(t, unstructured.SetNestedField(old.Object, "web", "spec", "template", "spec", "serviceAccountName"))
@@ -302,7 +309,7 @@ var patchesOfPods = map[string]string{
 	"ready with no readiness": `{"status":{"conditions":[{"type":"Ready","status":"True"}]}}`,
 }
 
-func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
+func TestOfPodsTwoAnnotationsAreWritten(t *testing.T) {
 	ns := newNamespace(t)
 	c := operator()
 	ctx := context.Background()
@@ -319,6 +326,7 @@ func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 	}
 	for _, value := range []string{"1", "2"} {
 		must(t, patch(c, ours, `{"metadata":{"annotations":{"media.flashpod.dev/secrets":"`+value+`"}}}`))
+		must(t, patch(c, ours, `{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"`+value+`"}}}`))
 	}
 	now := ours.DeepCopy()
 	must(t, admin.Get(ctx, client.ObjectKeyFromObject(ours), now))
@@ -330,7 +338,7 @@ func TestOfPodsOneAnnotationIsWritten(t *testing.T) {
 		if err := patch(c, ours, what); err == nil {
 			t.Errorf("%s: was let through", name)
 		} else {
-			mustRefuse(t, err, "flashpod-operator", "the annotation media.flashpod.dev/secrets alone")
+			mustRefuse(t, err, "flashpod-operator", "and controller.kubernetes.io/pod-deletion-cost alone")
 		}
 	}
 	for _, what := range []error{

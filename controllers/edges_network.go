@@ -1,0 +1,43 @@
+package controllers
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+// linkRule opens the origin's port of links to the edges of this AppInstance alone.
+func linkRule(a *v1alpha1.AppInstance) *networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration {
+	return networkingv1ac.NetworkPolicyIngressRule().
+		WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(portLink))).
+		WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(podsWith(edgeSelector(a))))
+}
+
+// edgesPolicy opens the ports of clients at edges to all, and the control port to those
+// that may look. nil when none is wanted.
+func edgesPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPolicyApplyConfiguration {
+	if a.Spec.NetworkPolicy.Mode != v1alpha1.NetworkPolicyManaged {
+		return nil
+	}
+	names := []string{portRTMP}
+	if a.Spec.TLS != nil {
+		names = append(names, portRTMPS)
+	}
+	if a.Spec.Web != nil {
+		names = append(names, portWeb)
+	}
+	media := networkingv1ac.NetworkPolicyIngressRule()
+	for _, name := range names {
+		media.WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(name)))
+	}
+	return networkingv1ac.NetworkPolicy(edgesPolicyName(a), a.Namespace).
+		WithLabels(edgeLabels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(podsWith(edgeSelector(a))).
+			WithPolicyTypes(networkingv1.PolicyTypeIngress).
+			WithIngress(media, controlRule(peers)))
+}

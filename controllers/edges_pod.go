@@ -1,0 +1,176 @@
+package controllers
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
+	"sigs.k8s.io/yaml"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+const (
+	edgeFile   = "edge.yaml" // entry of the ConfigMap with what edges are told
+	volumeLink = "link"
+	pathLink   = "/run/secrets/link"
+
+	// edgeDrain is how long clients of an edge may take to leave when it goes, and
+	// edgeLinger how long it takes connections before that: those that were sent its way
+	// before every node had heard that it goes.
+	edgeDrain  = 60
+	edgeLinger = 5
+)
+
+// edgeDocument is what edges are told of an AppInstance: which instances they may ask for,
+// and whom they let in. All else is the origin's to say, so that editing it restarts no
+// edge.
+func edgeDocument(a *v1alpha1.AppInstance) (string, error) {
+	limits := v1alpha1.Limits{MaxConnectionsPerAddress: a.Spec.Limits.MaxConnectionsPerAddress, SharedAddresses: a.Spec.Limits.SharedAddresses}
+	var service v1alpha1.Service
+	if a.Spec.Service.ShowsNodes() {
+		service.ExternalTrafficPolicy = a.Spec.Service.ExternalTrafficPolicy
+	}
+	var web *v1alpha1.Web
+	if len(a.Spec.Web.Origins()) > 0 {
+		web = &v1alpha1.Web{Hostname: a.Spec.Web.Hostname, AllowedOrigins: a.Spec.Web.AllowedOrigins}
+	}
+	text, err := yaml.Marshal(struct {
+		metav1.TypeMeta `json:",inline"`
+		Metadata        map[string]string `json:"metadata"`
+		Spec            any               `json:"spec"`
+	}{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind},
+		Metadata: map[string]string{"name": a.Name},
+		Spec: struct {
+			Application string           `json:"application"`
+			Instance    string           `json:"instance"`
+			OnDemand    bool             `json:"onDemandInstances,omitempty"`
+			Limits      v1alpha1.Limits  `json:"limits,omitzero"`
+			Service     v1alpha1.Service `json:"service,omitzero"`
+			Web         *v1alpha1.Web    `json:"web,omitempty"`
+		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, limits, service, web},
+	})
+	if err != nil {
+		return "", fmt.Errorf("document of the edges of %s/%s: %w", a.Namespace, a.Name, err)
+	}
+	return string(text), nil
+}
+
+// edgesDeployment runs the edges. It replaces them one after another, each when another
+// takes connections.
+func edgesDeployment(a *v1alpha1.AppInstance, template *corev1ac.PodTemplateSpecApplyConfiguration, replicas int32) *appsv1ac.DeploymentApplyConfiguration {
+	return appsv1ac.Deployment(edgesName(a), a.Namespace).
+		WithLabels(edgeLabels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(replicas).
+			WithRevisionHistoryLimit(2).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(edgeSelector(a))).
+			WithStrategy(appsv1ac.DeploymentStrategy().
+				WithType("RollingUpdate").
+				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+					WithMaxUnavailable(intstr.FromInt32(0)).
+					WithMaxSurge(intstr.FromString("25%")))).
+			WithTemplate(template))
+}
+
+// edgesBudget has nodes that are emptied take one edge in ten at a time, and at least one.
+func edgesBudget(a *v1alpha1.AppInstance) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
+	return policyv1ac.PodDisruptionBudget(edgesName(a), a.Namespace).
+		WithLabels(edgeLabels(a)).
+		WithOwnerReferences(owner(a)).
+		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
+			WithMaxUnavailable(intstr.FromString("10%")).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(edgeSelector(a))))
+}
+
+// edgePod is the template of an edge's pod: what an origin's has, without a volume, a
+// publish key, a script and a console, and with a place of its own, away from other edges.
+func edgePod(a *v1alpha1.AppInstance, image, account, doc string, openShift bool) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+	bare := a.DeepCopy()
+	bare.Spec.TopologySpreadConstraints = nil // which are about the origin
+	t, err := podTemplate(bare, image, account, doc, "", openShift)
+	if err != nil {
+		return nil, err
+	}
+	t.Labels = edgeLabels(a)
+	spec := t.Spec
+	spec.WithTerminationGracePeriodSeconds(edgeLinger + edgeDrain + graceSeconds)
+	for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
+		spec.WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
+			WithMaxSkew(1).
+			WithTopologyKey(key).
+			WithWhenUnsatisfiable(corev1.ScheduleAnyway).
+			WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(edgeSelector(a))))
+	}
+	spec.Containers[0] = *edgeContainer(a, &spec.Containers[0])
+	spec.Volumes = nil
+	spec.WithVolumes(
+		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(configName(a)).
+			WithItems(corev1ac.KeyToPath().WithKey(edgeFile).WithPath(edgeFile))),
+		linkVolume(a))
+	if a.Spec.TLS != nil {
+		spec.WithVolumes(tlsVolume(a.Spec.TLS))
+	}
+	return t, nil
+}
+
+// edgeContainer is an edge, where that of the origin is given.
+func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfiguration) *corev1ac.ContainerApplyConfiguration {
+	c := *like
+	args := []string{
+		"serve", "--edge-of", edgeOrigin(a), "-f", pathConfig + "/" + edgeFile, "--link-key-file", pathLink + "/" + linkEntry,
+		"--rtmp-address", fmt.Sprintf(":%d", rtmpPort), "--http-address", fmt.Sprintf(":%d", httpPort),
+		"--drain-timeout", fmt.Sprintf("%ds", edgeDrain), "--log-format", "json",
+	}
+	c.VolumeMounts = nil
+	c.WithVolumeMounts(
+		corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(pathConfig).WithReadOnly(true),
+		corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))
+	c.Ports = nil
+	c.WithPorts(
+		corev1ac.ContainerPort().WithName(portRTMP).WithContainerPort(rtmpPort).WithProtocol(corev1.ProtocolTCP),
+		corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(httpPort).WithProtocol(corev1.ProtocolTCP))
+	if a.Spec.TLS != nil {
+		args = append(args, "--rtmps-address", fmt.Sprintf(":%d", rtmpsPort),
+			"--tls-cert-file", pathTLS+"/"+corev1.TLSCertKey, "--tls-key-file", pathTLS+"/"+corev1.TLSPrivateKeyKey)
+		c.WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeTLS).WithMountPath(pathTLS).WithReadOnly(true))
+		c.WithPorts(corev1ac.ContainerPort().WithName(portRTMPS).WithContainerPort(rtmpsPort).WithProtocol(corev1.ProtocolTCP))
+	}
+	if a.Spec.Web != nil {
+		args = append(args, "--web-address", fmt.Sprintf(":%d", webPort), "--webrtc-address", "off")
+		c.WithPorts(corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
+	}
+	c.Args = args
+	if r := a.Spec.Edges.Resources; r != nil {
+		c.WithResources(resources(*r))
+	}
+	c.WithLifecycle(corev1ac.Lifecycle().WithPreStop(corev1ac.LifecycleHandler().WithSleep(corev1ac.SleepAction().WithSeconds(edgeLinger))))
+	return &c
+}
+
+// linkArgs has the origin listen for links.
+func linkArgs(c *corev1ac.ContainerApplyConfiguration) {
+	c.WithArgs("--link-address", fmt.Sprintf(":%d", linkPort), "--link-key-file", pathLink+"/"+linkEntry)
+	c.WithPorts(corev1ac.ContainerPort().WithName(portLink).WithContainerPort(linkPort).WithProtocol(corev1.ProtocolTCP))
+	c.WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))
+}
+
+// linkVolume has the keys of links. A server does not start without.
+func linkVolume(a *v1alpha1.AppInstance) *corev1ac.VolumeApplyConfiguration {
+	return corev1ac.Volume().WithName(volumeLink).WithSecret(corev1ac.SecretVolumeSource().
+		WithSecretName(linkName(a)).
+		WithDefaultMode(0o440).
+		WithItems(corev1ac.KeyToPath().WithKey(linkEntry).WithPath(linkEntry)))
+}
+
+// selectorText is edgeSelector for who scales an AppInstance.
+func selectorText(l map[string]string) string {
+	return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: l})
+}
