@@ -208,7 +208,7 @@ func TestEdgesAreCounted(t *testing.T) {
 	}
 	w.makeEdge("lobby-edge-1", "192.0.2.11")
 	w.observeEdges(1)
-	at(0)
+	at(20 * time.Second)
 	count(3)
 	for i := 2; i <= 3; i++ {
 		w.makeEdge(fmt.Sprint("lobby-edge-", i), fmt.Sprint("192.0.2.1", i))

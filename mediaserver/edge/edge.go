@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
@@ -63,6 +64,8 @@ type Edge struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	runs   sync.WaitGroup
+
+	received atomic.Uint64 // bytes, of the origin
 
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	links map[place]*uplink
@@ -174,7 +177,23 @@ func (e *Edge) dial(purpose link.Purpose, token string) (*link.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return link.Dial(ctx, nc, e.cfg.Keys, link.Hello{Purpose: purpose, Edge: e.name, Token: token, Newest: e.cfg.LinkVersion})
+	return link.Dial(ctx, counted{nc, &e.received}, e.cfg.Keys, link.Hello{Purpose: purpose, Edge: e.name, Token: token, Newest: e.cfg.LinkVersion})
+}
+
+// Received is how many bytes have come from the origin, those of TLS included.
+func (e *Edge) Received() uint64 { return e.received.Load() }
+
+// counted is a connection whose bytes are counted that come.
+type counted struct {
+	net.Conn
+	in *atomic.Uint64
+}
+
+// Read implements net.Conn.
+func (c counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.in.Add(uint64(max(n, 0))) //nolint:gosec // not negative
+	return n, err
 }
 
 // errClosed says that the edge ends.

@@ -128,8 +128,10 @@ func (s *Server) converse(nc net.Conn, origin string, policy func() []byte) {
 	s.conns[one] = struct{}{}
 	s.mu.Unlock()
 	one.Serve()
+	_, sent := one.Bytes()
 	s.mu.Lock()
 	delete(s.conns, one)
+	s.sentBefore += sent
 	s.mu.Unlock()
 }
 

@@ -52,6 +52,16 @@ func TestEdges(t *testing.T) {
 	if n := of.origin.Links(); n != 5 {
 		t.Errorf("%d connections of edges", n)
 	}
+	// What it is scaled by, and what it costs its origin.
+	_, metrics := get(t, "http://"+edges[1].HTTPAddr().String()+"/metrics")
+	for _, want := range []string{"flashpod_edge_connections 3\n", "flashpod_edge_links 1\n", "flashpod_edge_players 3\n", "flashpod_edge_round_seconds "} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics of the edge lack %q", want)
+		}
+	}
+	if s := edges[1].edgeStats()(); s.Received == 0 || s.Sent == 0 || s.RoundTime == 0 {
+		t.Errorf("%+v", s)
+	}
 	p.on(1, "closeStream")
 	for _, v := range viewers {
 		v.expect("onStatus NetStream.Play.UnpublishNotify")

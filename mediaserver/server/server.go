@@ -210,6 +210,7 @@ type Server struct {
 	sessions   sync.WaitGroup
 	mu         sync.Mutex // nothing else is taken while it is held
 	conns      map[*session.Session]struct{}
+	sentBefore uint64 // bytes, to clients that have gone
 	refused    map[string]uint64
 }
 

@@ -39,6 +39,7 @@ type loop struct {
 	blocked []*attachedConn
 	scratch scratch
 	load    load
+	slowest slowest
 	events  events
 	spare   struct { // swapped with the lists above, so that none is allocated
 		tasks   []func()
@@ -171,6 +172,7 @@ func (l *loop) round(g *group) {
 	}
 	cost := time.Since(started)
 	g.cost += (cost - g.cost) / 4
+	l.slowest.took(cost, started)
 	g.began = started
 }
 

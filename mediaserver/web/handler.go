@@ -50,6 +50,8 @@ type Certificate struct {
 // Options of the handler. The zero value works.
 type Options struct {
 	Version string
+	// Edge are figures of an edge; nil: the server is none. It is asked at every scrape.
+	Edge func() EdgeStats
 	// Names are what the server is called, in lower case; it answers to its
 	// addresses and to localhost anyway.
 	Names []string
@@ -95,6 +97,10 @@ func Handler(src Source, opts Options) http.Handler {
 	registry.MustRegister(opts.Collectors...)
 	if edge, ok := src.(edgeSource); ok {
 		registry.MustRegister(newCacheCollector(edge))
+	}
+
+	if opts.Edge != nil {
+		registry.MustRegister(newEdgeCollector(opts.Edge))
 	}
 
 	mux := http.NewServeMux()
