@@ -152,7 +152,7 @@ func (p *plan) edges(o *observed, account string) error {
 	if replicas == 0 && leadsToEdges(o) {
 		replicas, p.soon = edgesNow(o), true // the Service is written first
 	}
-	if replicas < edgesNow(o) {
+	if replicas > 0 && replicas < edgesNow(o) {
 		p.costs = deletionCosts(o)
 	}
 	p.child(deploymentChild(edgesDeployment(a, template, replicas), e.deployment), e.standing.deployment)

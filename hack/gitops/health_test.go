@@ -25,6 +25,8 @@ var judgements = map[string]status.Status{
 	"progressing_restarting":          status.InProgressStatus,
 	"progressing_suspending":          status.InProgressStatus,
 	"healthy_serving":                 status.CurrentStatus,
+	"healthy_edges":                   status.CurrentStatus,
+	"progressing_scaling":             status.InProgressStatus,
 	"healthy_upgradePending":          status.CurrentStatus,
 	"degraded_keyMissing":             status.FailedStatus,
 	"degraded_nameConflict":           status.FailedStatus,
