@@ -236,6 +236,7 @@ func TestEdgesAreCounted(t *testing.T) {
 // Another image comes to the origin first.
 func TestEdgesFollowTheOrigin(t *testing.T) {
 	w := newWorld(t)
+	w.r.Options.Namespaces = []string{w.ns} // other tests' instances take no places
 	w.add("{application: a, edges: {replicas: 1}}")
 	w.serve()
 	w.observeEdges(1)

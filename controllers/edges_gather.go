@@ -3,7 +3,9 @@ package controllers
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -138,16 +140,24 @@ func loadOf(ctx context.Context, address string) (load edgeLoad, err error) {
 		return load, fmt.Errorf("ask the edge at %s: %w", address, err)
 	}
 	defer resp.Body.Close()
+	if load, err = readLoad(http.MaxBytesReader(nil, resp.Body, 4<<20)); err != nil {
+		return load, fmt.Errorf("metrics of the edge at %s: %w", address, err)
+	}
+	return load, nil
+}
+
+// readLoad reads what an edge says, in the text format of Prometheus.
+func readLoad(metrics io.Reader) (load edgeLoad, err error) {
 	seen := false
-	lines := bufio.NewScanner(http.MaxBytesReader(nil, resp.Body, 4<<20))
+	lines := bufio.NewScanner(metrics)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		if !strings.HasPrefix(name, "flashpod_edge_") {
 			continue
 		}
 		n, err := strconv.ParseFloat(value, 64)
-		if err != nil || n < 0 || n > 1e18 {
-			return load, fmt.Errorf("metrics of the edge at %s: %s is %q", address, name, value)
+		if err != nil || !(n >= 0 && n <= 1e18) { // NaN is neither
+			return load, fmt.Errorf("%s is %.40q", name, value)
 		}
 		switch name {
 		case "flashpod_edge_connections":
@@ -160,9 +170,9 @@ func loadOf(ctx context.Context, address string) (load edgeLoad, err error) {
 	}
 	switch {
 	case lines.Err() != nil:
-		return load, fmt.Errorf("metrics of the edge at %s: %w", address, lines.Err())
+		return load, lines.Err()
 	case !seen:
-		return load, fmt.Errorf("metrics of the edge at %s: no flashpod_edge_connections", address)
+		return load, errors.New("no flashpod_edge_connections")
 	}
 	return load, nil
 }

@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/mediaserver/budget"
+	"flashpod.dev/flashpod/mediaserver/instance"
+	"flashpod.dev/flashpod/mediaserver/web"
 )
 
 // scaling is a spec as it is when defaults are filled in, with what a test changes.
@@ -123,6 +129,36 @@ func TestEdgesSettle(t *testing.T) {
 		})
 	}
 }
+
+// What a media server says of itself, the operator understands.
+func TestReadLoad(t *testing.T) {
+	handler := web.Handler(nothing{}, web.Options{Edge: func() web.EdgeStats {
+		return web.EdgeStats{Connections: 1234567, Sent: 1 << 50, RoundTime: 12 * time.Millisecond}
+	}})
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Host = "localhost"
+	handler.ServeHTTP(answer, request)
+	load, err := readLoad(answer.Body)
+	if want := (edgeLoad{connections: 1234567, sentBytes: 1 << 50, roundTime: 12 * time.Millisecond}); err != nil || load != want {
+		t.Errorf("%+v, %v", load, err)
+	}
+	for _, bad := range []string{"", "flashpod_edge_connections many\n", "flashpod_edge_connections -1\n", "flashpod_edge_connections NaN\n", "flashpod_edge_links 1\n", strings.Repeat("x", 1<<20)} {
+		if load, err := readLoad(strings.NewReader(bad)); err == nil {
+			t.Errorf("%.40q: %+v", bad, load)
+		}
+	}
+}
+
+// nothing is a server of which web tells no more than it is told of an edge.
+type nothing struct{ web.Source }
+
+func (nothing) Stats() []instance.Stats              { return nil }
+func (nothing) Refused() map[string]uint64           { return nil }
+func (nothing) LeftOut() map[string]uint64           { return nil }
+func (nothing) Budgets() []*budget.Budget            { return nil }
+func (nothing) Waiting() int                         { return 0 }
+func (nothing) Certificate() (web.Certificate, bool) { return web.Certificate{}, false }
 
 func TestAudience(t *testing.T) {
 	pod := func(name string, ready corev1.ConditionStatus) corev1.Pod {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -267,6 +270,29 @@ func FuzzMessage(f *testing.F) {
 		again, same, err := ParseMessage(append(MessageHead(&m, of), m.Payload...))
 		if err != nil || again.Type != m.Type || again.Timestamp != m.Timestamp || string(again.Payload) != string(m.Payload) || same != of {
 			t.Errorf("%+v %+v, and then %+v %+v: %v", m, of, again, same, err)
+		}
+	})
+}
+
+// FuzzGreeting: whatever somebody says before it has proved anything, it has no key by that.
+func FuzzGreeting(f *testing.F) {
+	good, err := cbor.Marshal(greeting{Hello: Hello{Purpose: Control, Edge: "e"}, Version: version, Oldest: oldest, Proof: make([]byte, proofSize), More: [][]byte{{1}, nil}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	secret := make([]byte, proofSize)
+	if _, err := rand.Read(secret); err != nil {
+		f.Fatal(err)
+	}
+	ours := []proof{{secret, []byte("what its origin answers")}}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var g greeting
+		if Unmarshal(b, &g) != nil {
+			return
+		}
+		if says := append([][]byte{g.Proof}, g.More...); answer(ours, says) != nil {
+			t.Errorf("%d proofs are taken for one of ours", len(says))
 		}
 	})
 }
