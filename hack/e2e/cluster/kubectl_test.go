@@ -170,7 +170,13 @@ func (m *media) text() string {
 
 func run(t *testing.T, name string, args ...string) *media {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	return runFor(t, 2*time.Minute, name, args...)
+}
+
+// runFor is run for what may last longer.
+func runFor(t *testing.T, most time.Duration, name string, args ...string) *media {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	m := &media{cmd: exec.CommandContext(ctx, name, args...), done: make(chan struct{}), stop: cancel}
 	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.out
 	if err := m.cmd.Start(); err != nil {
@@ -190,8 +196,13 @@ func run(t *testing.T, name string, args ...string) *media {
 
 func publish(t *testing.T, url, seconds string) *media {
 	t.Helper()
-	return run(t, "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine",
-		"-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", seconds, "-f", "flv", url)
+	return run(t, "ffmpeg", publishing(url, seconds)...)
+}
+
+// publishing are ffmpeg's arguments for a stream with pictures and sound.
+func publishing(url, seconds string) []string {
+	return []string{"-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine",
+		"-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", seconds, "-f", "flv", url}
 }
 
 // pictures is how many there are in a file, or come from a URL.
