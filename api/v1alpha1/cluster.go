@@ -46,15 +46,21 @@ type TLS struct {
 	Port int32 `json:"port,omitempty"`
 }
 
+// ServiceTypeGateway is the Service.Type of instances behind the cluster's gateway.
+const ServiceTypeGateway corev1.ServiceType = "Gateway"
+
 // Service is how clients reach the instance.
 //
 // +kubebuilder:validation:XValidation:rule="self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || (has(self.loadBalancerClass) == has(oldSelf.loadBalancerClass) && (!has(self.loadBalancerClass) || self.loadBalancerClass == oldSelf.loadBalancerClass))",message="cannot be changed, set or unset while type is LoadBalancer: Kubernetes does not allow it. Set type to ClusterIP first and back with the other class; the address changes",fieldPath=".loadBalancerClass"
 // +kubebuilder:validation:XValidation:rule="!has(self.ipFamilies) || self.ipFamilies.size() < 2 || !has(self.ipFamilyPolicy) || self.ipFamilyPolicy != 'SingleStack'",message="must be one family where ipFamilyPolicy is SingleStack: leave one out, or take PreferDualStack or RequireDualStack",fieldPath=".ipFamilies"
 // +kubebuilder:validation:XValidation:rule="!has(self.ipFamilies) || !has(oldSelf.ipFamilies) || self.ipFamilies.size() == 0 || oldSelf.ipFamilies.size() == 0 || self.ipFamilies[0] == oldSelf.ipFamilies[0]",message="the first family cannot be changed: Kubernetes does not allow it. Put it back, or make another AppInstance",fieldPath=".ipFamilies"
 type Service struct {
-	// Type is LoadBalancer, NodePort or ClusterIP.
+	// Type is LoadBalancer, NodePort, ClusterIP or Gateway. With Gateway the instance has
+	// no address of its own outside of the cluster: clients come by that of the cluster's
+	// Flashpod gateway, which has many instances behind it. A change to or from Gateway
+	// restarts the server.
 	// +kubebuilder:default=LoadBalancer
-	// +kubebuilder:validation:Enum=LoadBalancer;NodePort;ClusterIP
+	// +kubebuilder:validation:Enum=LoadBalancer;NodePort;ClusterIP;Gateway
 	// +optional
 	Type corev1.ServiceType `json:"type,omitempty"`
 	// Port that clients connect to.

@@ -91,7 +91,7 @@ func (s *AppInstanceSpec) ConnectionsPerAddress() int32 {
 // own wherever any node may pass a connection on. What comes to the Service's
 // address inside the cluster keeps its own.
 func (s *Service) ShowsNodes() bool {
-	return s.Type != corev1.ServiceTypeClusterIP && s.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyCluster
+	return s.Type != corev1.ServiceTypeClusterIP && s.Type != ServiceTypeGateway && s.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyCluster
 }
 
 // Path is what the instance is called by in URLs and folders.

@@ -41,6 +41,9 @@ const (
 	// stands where a child of the instance would, or while an older AppInstance has
 	// the on-demand instances that this one asks for, and absent otherwise.
 	ConditionNameConflict = "NameConflict"
+	// ConditionRouteConflict is True while an older AppInstance has a name at the gateway
+	// that this one asks for, and absent otherwise.
+	ConditionRouteConflict = "RouteConflict"
 	// ConditionUpgradePending is True while the server runs on, as an operator
 	// before this one made it, until its turn or its policy lets it restart;
 	// absent otherwise.

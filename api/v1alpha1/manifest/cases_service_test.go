@@ -7,6 +7,7 @@ var serviceCases = []verdict{
 	{"no storage", "metadata: {name: a}\nspec: {application: a, storage: {size: '0'}}", "spec.storage.size: Invalid value", "spec.storage.size: Invalid value: \"0\": must be 1Mi or more"},
 	{"port out of range", "metadata: {name: a}\nspec: {application: a, service: {port: 70000}}", "spec.service.port: Invalid value", "spec.service.port: Invalid value"},
 	{"unknown service type", "metadata: {name: a}\nspec: {application: a, service: {type: ExternalName}}", "spec.service.type: Unsupported value", "spec.service.type: Unsupported value"},
+	{"behind the gateway", "metadata: {name: a}\nspec: {application: a, service: {type: Gateway}}", "", ""},
 	{"tls", "metadata: {name: d}\nspec: {application: a, tls: {secretName: s}}", "", ""},
 	{"tls without a secret", "metadata: {name: a}\nspec: {application: a, tls: {}}", "spec.tls.secretName: Required value", "spec.tls.secretName: Required value"},
 	{"tls on the same port", "metadata: {name: a}\nspec: {application: a, tls: {secretName: s, port: 1935}}", "must be another than spec.service.port", "must be another than spec.service.port"},
