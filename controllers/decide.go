@@ -106,7 +106,7 @@ func (p *plan) server(o *observed) error {
 		return err
 	}
 	edge := ""
-	if takesLinks(a) {
+	if a.Spec.Edges != nil {
 		if edge, err = edgeDocument(o.served()); err != nil {
 			return err
 		}

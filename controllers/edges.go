@@ -10,13 +10,14 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/controllers/gateway"
 )
 
 const (
 	componentEdge = "edge"
 
 	portLink = "link"
-	linkPort = 1937 // of the origin's container; no Service outside of the cluster has it
+	linkPort = gateway.LinkPort // of the origin's container; no Service outside of the cluster has it
 )
 
 // Names of what belongs to edges. Deployments and PodDisruptionBudgets have no other
@@ -25,8 +26,8 @@ func edgesName(a *v1alpha1.AppInstance) string       { return a.Name + "-edge" }
 func edgesPolicyName(a *v1alpha1.AppInstance) string { return a.Name + ".edge" }
 func linkName(a *v1alpha1.AppInstance) string        { return a.Name + "-link" }
 
-// takesLinks says whether the origin listens for links of edges.
-func takesLinks(a *v1alpha1.AppInstance) bool { return a.Spec.Edges != nil }
+// takesLinks says whether the origin listens for links, of edges or of the gateway.
+func takesLinks(a *v1alpha1.AppInstance) bool { return a.Spec.Edges != nil || behindGateway(a) }
 
 // edgeSelector are the labels that pods of edges are found by; they never change.
 func edgeSelector(a *v1alpha1.AppInstance) map[string]string {
@@ -110,6 +111,7 @@ func leadsToEdges(o *observed) bool {
 // goes with its AppInstance: the operator may delete no Secrets.
 func (p *plan) links(o *observed) {
 	if s := linkSecret(o.instance, o.edges.link, o.edges.freshKey, o.now); s != nil {
+		linkOfGateway(s, o.gateway)
 		p.child(secretChild(s, o.edges.link), o.edges.standing.link)
 	}
 }

@@ -42,12 +42,12 @@ func (r *Reconciler) gatherEdges(o *observed, read func(string, client.Object, .
 	from := []client.Reader{r.Client}
 	if a.Spec.Edges != nil {
 		from = append(from, r.APIReader)
-		e.freshKey = freshLinkKey()
 	}
 	e.deployment = found(read, edgesName(a), &appsv1.Deployment{}, from...)
 	e.budget = found(read, edgesName(a), &policyv1.PodDisruptionBudget{}, from...)
 	e.policy = found(read, edgesPolicyName(a), &networkingv1.NetworkPolicy{}, from...)
-	if a.Spec.Edges != nil {
+	if takesLinks(a) {
+		e.freshKey = freshLinkKey()
 		e.link = found(read, linkName(a), &corev1.Secret{}, r.APIReader)
 	}
 }

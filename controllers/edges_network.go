@@ -9,11 +9,18 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// linkRule opens the origin's port of links to the edges of this AppInstance alone.
-func linkRule(a *v1alpha1.AppInstance) *networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration {
-	return networkingv1ac.NetworkPolicyIngressRule().
+// linkRule opens the origin's port of links to the edges of this AppInstance, and to the
+// gateway where it is behind that.
+func linkRule(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration {
+	rule := networkingv1ac.NetworkPolicyIngressRule().
 		WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(portLink))).
 		WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(podsWith(edgeSelector(a))))
+	if behindGateway(a) && peers.OperatorNamespace != "" {
+		rule.WithFrom(networkingv1ac.NetworkPolicyPeer().
+			WithNamespaceSelector(podsWith(map[string]string{labelNamespace: peers.OperatorNamespace})).
+			WithPodSelector(podsWith(map[string]string{labelName: gatewayName})))
+	}
+	return rule
 }
 
 // edgesPolicy opens the ports of clients at edges to all, and the control port to those

@@ -155,19 +155,30 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 	return &c
 }
 
-// linkArgs has the origin listen for links.
-func linkArgs(c *corev1ac.ContainerApplyConfiguration) {
-	c.WithArgs("--link-address", fmt.Sprintf(":%d", linkPort), "--link-key-file", pathLink+"/"+linkEntry)
+// linkArgs has the origin listen for links. Where the gateway is one of those that show a
+// key, the keys are the files of a folder.
+func linkArgs(c *corev1ac.ContainerApplyConfiguration, a *v1alpha1.AppInstance) {
+	keys := pathLink + "/" + linkEntry
+	if behindGateway(a) {
+		keys = pathLink
+	}
+	c.WithArgs("--link-address", fmt.Sprintf(":%d", linkPort), "--link-key-file", keys)
 	c.WithPorts(corev1ac.ContainerPort().WithName(portLink).WithContainerPort(linkPort).WithProtocol(corev1.ProtocolTCP))
 	c.WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))
 }
 
 // linkVolume has the keys of links. A server does not start without.
 func linkVolume(a *v1alpha1.AppInstance) *corev1ac.VolumeApplyConfiguration {
-	return corev1ac.Volume().WithName(volumeLink).WithSecret(corev1ac.SecretVolumeSource().
-		WithSecretName(linkName(a)).
-		WithDefaultMode(0o440).
-		WithItems(corev1ac.KeyToPath().WithKey(linkEntry).WithPath(linkEntry)))
+	return linkVolumeOf(a, linkEntry)
+}
+
+// linkVolumeOf has those entries of the Secret with the keys of links; none for all.
+func linkVolumeOf(a *v1alpha1.AppInstance, entries ...string) *corev1ac.VolumeApplyConfiguration {
+	source := corev1ac.SecretVolumeSource().WithSecretName(linkName(a)).WithDefaultMode(0o440)
+	for _, entry := range entries {
+		source.WithItems(corev1ac.KeyToPath().WithKey(entry).WithPath(entry))
+	}
+	return corev1ac.Volume().WithName(volumeLink).WithSecret(source)
 }
 
 // selectorText is edgeSelector for who scales an AppInstance.

@@ -52,6 +52,8 @@ type observed struct {
 	// rival is the AppInstance that has the on-demand instances which this one asks
 	// for, too; "": none has.
 	rival string
+	// gateway is what there is to say of the cluster's gateway; nil where it is not wanted.
+	gateway *gatewayView
 	// refused is what the API server said of a pod that it did not let in.
 	refused string
 
@@ -140,6 +142,9 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 		return nil, err
 	}
 	if err := r.gatherRival(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := r.gatherGateway(ctx, o); err != nil {
 		return nil, err
 	}
 	o.judge()

@@ -35,7 +35,7 @@ func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.Network
 	}
 	rules := []*networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration{media, controlRule(peers)}
 	if takesLinks(a) {
-		rules = append(rules, linkRule(a))
+		rules = append(rules, linkRule(a, peers))
 	}
 	return networkingv1ac.NetworkPolicy(policyName(a), a.Namespace).
 		WithLabels(labels(a)).

@@ -83,10 +83,13 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) (all []ctrl.Re
 	if !ok {
 		return nil
 	}
+	if behindGateway(a) { // others of the application may have lost a name to it, wherever they are
+		all = r.routeRivals(ctx, a)
+	}
 	var list v1alpha1.AppInstanceList
 	if err := r.List(ctx, &list, client.InNamespace(a.Namespace)); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances of an application", "namespace", a.Namespace, "application", a.Spec.Application)
-		return nil
+		return all
 	}
 	for i := range list.Items {
 		if other := &list.Items[i]; asksFor(other, a.Spec.Application) && other.UID != a.UID {

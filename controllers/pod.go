@@ -160,7 +160,7 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 			WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
 	if takesLinks(a) {
-		linkArgs(c)
+		linkArgs(c, a)
 	}
 	return c
 }
@@ -221,7 +221,10 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 	if tls := a.Spec.TLS; tls != nil {
 		all = append(all, tlsVolume(tls))
 	}
-	if takesLinks(a) {
+	switch {
+	case behindGateway(a):
+		all = append(all, linkVolumeOf(a))
+	case takesLinks(a):
 		all = append(all, linkVolume(a))
 	}
 	return all

@@ -62,6 +62,8 @@ type Options struct {
 	// MaxConcurrentRollouts is how many instances an upgrade of the operator
 	// restarts at a time; default 1.
 	MaxConcurrentRollouts int
+	// Gateway is the cluster's; nil: there is none.
+	Gateway *Gateway
 }
 
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances,verbs=get;list;watch
@@ -292,6 +294,9 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 		if ref.secret == nil || !ref.marked {
 			sooner(lookAgain) // nothing tells of it
 		}
+	}
+	if o.gateway != nil {
+		sooner(lookAgain) // nothing tells of its hosts and its address
 	}
 	if gatewayRef(o.instance) != nil && !o.hasRoutes || webCertificateName(o.instance) != "" && (o.webCertificate == nil || o.webCertificate.Type != corev1.SecretTypeTLS) {
 		sooner(lookAgain) // nothing tells of it

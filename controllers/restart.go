@@ -57,7 +57,9 @@ func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfi
 	if hasPort(old, portRTMPS) != hasPort(now, portRTMPS) || secretOf(before, volumeTLS) != secretOf(after, volumeTLS) {
 		add("spec.tls")
 	}
-	if hasPort(old, portLink) != hasPort(now, portLink) {
+	if byGateway(old) != byGateway(now) {
+		add("spec.service")
+	} else if hasPort(old, portLink) != hasPort(now, portLink) {
 		add("spec.edges")
 	}
 	if hasPort(old, portWeb) != hasPort(now, portWeb) || hasPort(old, portWebRTC) != hasPort(now, portWebRTC) {

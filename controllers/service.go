@@ -24,6 +24,9 @@ const (
 // part of it.
 func service(a *v1alpha1.AppInstance, front map[string]string) *corev1ac.ServiceApplyConfiguration {
 	want := a.Spec.Service
+	if behindGateway(a) {
+		want.Type = corev1.ServiceTypeClusterIP // for clients in the cluster, and for web
+	}
 	spec := corev1ac.ServiceSpec().
 		WithType(want.Type).
 		WithSelector(front).

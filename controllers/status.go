@@ -22,6 +22,9 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	route, webCertificate, rtc := routeVerdict(o), webCertificateVerdict(o), webRTCVerdict(o)
 	s.Script = scriptStatus(o)
 	s.URL, s.WebURL = url(a, address), webURL(o, route)
+	if o.gateway != nil {
+		s.URL = o.gateway.url(a)
+	}
 
 	s.Origin = originStatus(o)
 	edges := edgesVerdict(o)
@@ -52,6 +55,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionReconciling, reconciling},
 		{v1alpha1.ConditionStalled, stuck},
 		{v1alpha1.ConditionNameConflict, name},
+		{v1alpha1.ConditionRouteConflict, conflictVerdict(o)},
 		{v1alpha1.ConditionOriginReady, origin},
 		{v1alpha1.ConditionEdgesReady, edges},
 		{v1alpha1.ConditionStorageReady, storage},

@@ -15,6 +15,9 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 	if s == nil || o.standing.service != ours {
 		return "", coming("ServiceMissing", "the Service is not there yet")
 	}
+	if o.gateway != nil {
+		return "", gatewayVerdict(o)
+	}
 	port, usual := o.instance.Spec.Service.Port, int32(rtmpPort)
 	if tls := o.instance.Spec.TLS; tls != nil {
 		port, usual = tls.Port, 443

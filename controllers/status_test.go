@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
+	"flashpod.dev/flashpod/api/v1alpha1/routing"
 	"flashpod.dev/flashpod/hack/e2e/selfsigned"
 )
 
@@ -57,7 +58,10 @@ type readyCase struct {
 	stalled    bool
 }
 
-const minimal = "{application: a}"
+const (
+	minimal   = "{application: a}"
+	atGateway = "{application: a, service: {type: Gateway}}"
+)
 
 func podCases() []readyCase {
 	return []readyCase{
@@ -158,6 +162,20 @@ func TestShortKey(t *testing.T) {
 func applyCases() []readyCase {
 	return []readyCase{
 		{"cluster IP", "{application: a, service: {type: ClusterIP}}", func(o *observed) { o.service.Spec.Type = corev1.ServiceTypeClusterIP }, "True", "Serving", "rtmp://lobby.ns.svc/a/lobby", false},
+		{"behind the gateway", atGateway, func(o *observed) { o.gateway = &gatewayView{host: "a.example.com", port: 1935, key: "k"} }, "True", "Serving", "rtmp://a.example.com/a/lobby", false},
+		{"behind a gateway of TLS alone", atGateway, func(o *observed) {
+			o.gateway = &gatewayView{host: "a.example.com", port: 8443, secure: true, key: "k"}
+		}, "True", "Serving", "rtmps://a.example.com:8443/a/lobby", false},
+		{"behind a gateway without an address", atGateway, func(o *observed) { o.gateway = &gatewayView{key: "k"} }, "False", "AddressPending", "the gateway has no address", false},
+		{"no gateway", atGateway, func(o *observed) { o.gateway = &gatewayView{refused: stalled("NoGateway", "none")} }, "False", "NoGateway", "none", true},
+		{"another's name at the gateway", atGateway, func(o *observed) {
+			o.gateway = &gatewayView{host: "a.example.com", key: "k", conflicts: []routing.Conflict{{
+				Claim: routing.Claim{Application: "a", Instance: "lobby"}, With: routing.Claim{Name: "b/older", Instance: "lobby"}, Host: "*",
+			}}}
+		}, "False", "RouteConflict", "a/lobby: taken by AppInstance b/older, which is older", true},
+		{"another's on-demand instances at the gateway", atGateway, func(o *observed) {
+			o.gateway = &gatewayView{host: "a.example.com", port: 1935, key: "k", conflicts: []routing.Conflict{{OnDemand: true}}}
+		}, "True", "Serving", "rtmp://a.example.com/a/lobby", false},
 		{"cannot apply", minimal, func(o *observed) { o.applyErr = errors.New("no") }, "False", "ApplyFailed", "no", false},
 		{"another's on-demand instances", "{application: a, onDemandInstances: true}", func(o *observed) { o.rival = "older" }, "False", "OnDemandConflict", "AppInstance older of application a", true},
 		{"another's Service", minimal, func(o *observed) { o.service = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "lobby"}} }, "False", "NameConflict", "Service lobby", true},

@@ -17,6 +17,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -39,6 +40,7 @@ type flags struct {
 	image, metrics, health        string
 	namespaces                    []string
 	operatorNamespace, prometheus string
+	grants                        string
 	elect                         bool
 	options                       controllers.Options
 }
@@ -71,9 +73,11 @@ stands for any characters. None given, all is allowed.`,
 	l.StringVar(&f.operatorNamespace, "operator-namespace", defaultNamespace(), "where the operator's own pods are, which may reach the control port of media servers (default: POD_NAMESPACE)")
 	l.StringVar(&f.prometheus, "prometheus-selector", labelPrometheus, "labels of the Prometheus pods that may reach the control port of media servers, such as a=b,c=d")
 	l.BoolVar(&f.options.OpenShift, "openshift", false, "leave the users and groups of media servers to the cluster")
+	l.StringVar(&f.grants, "gateway-namespaces-file", "", "file that says which namespaces the Flashpod gateway of --operator-namespace serves, with which hosts; read again when it changes (default: there is no gateway)")
 	l.StringVar(&f.metrics, "metrics-address", ":8080", "where Prometheus metrics are served; 0 for nowhere")
 	l.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
 	l.BoolVar(&f.elect, "leader-elect", false, "let one of several operators work at a time")
+	cmd.AddCommand(routesCommand())
 	return cmd
 }
 
@@ -100,6 +104,9 @@ func (f *flags) check() error {
 		return fmt.Errorf("--prometheus-selector %q: must be labels, such as %s", f.prometheus, labelPrometheus)
 	}
 	f.options.Namespaces = f.namespaces
+	if f.grants != "" {
+		f.options.Gateway = &controllers.Gateway{GrantsFile: f.grants, Namespace: f.operatorNamespace}
+	}
 	f.options.Peers = controllers.Peers{OperatorNamespace: f.operatorNamespace, Prometheus: pods}
 	return nil
 }
@@ -138,6 +145,16 @@ func run(ctx context.Context, f flags) error {
 	}
 	if err := r.SetupWithManager(m); err != nil {
 		return err
+	}
+	if g := f.options.Gateway; g != nil {
+		if err := m.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			if _, err := g.Master(ctx, m.GetAPIReader(), m.GetClient()); err != nil {
+				log.Error(err, "the gateway has no key yet") // it is asked for again for each instance
+			}
+			return nil
+		})); err != nil {
+			return err
+		}
 	}
 	if err := m.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
