@@ -83,6 +83,9 @@ var cases = []testCase{
 	{name: "defaults", chart: "flashpod"},
 	{name: "everything", chart: "flashpod", values: everything},
 	{name: "everything in named namespaces", chart: "flashpod", values: everything + "namespaces: [team-a, team-b]\n"},
+	{name: "gateway", chart: "flashpod", values: "gateway: {enabled: true}"},
+	{name: "everything with a gateway", chart: "flashpod", values: everything + "gateway: {enabled: true, namespaces: [{name: tenant-a, hosts: [a.example.com, '*.a.example.com']}, {name: '*'}], address: live.example.com, replicas: 3, resources: {limits: {memory: 2Gi}}, serviceAnnotations: {example.com/type: nlb}}\n"},
+	{name: "gateway of named namespaces", chart: "flashpod", values: "{namespaces: [team-a], gateway: {enabled: true}}", fails: "needs an operator of all namespaces"},
 	{name: "nothing but the operator", chart: "flashpod", values: "{namespaces: [team-b], metrics: {enabled: false, podMonitor: {enabled: true}}, networkPolicy: {enabled: true}, crds: {enabled: false}, userRoles: {enabled: false}, policies: {enabled: false}, checkOtherReleases: false}", cluster: []string{kubeSystem, otherBinding}},
 	{name: "PodMonitors as they are", chart: "flashpod", values: "metrics: {podMonitor: {enabled: true}}"},
 

@@ -17,7 +17,7 @@ const folder = "charts/flashpod/files"
 
 // sources are the folders of config/ whose objects the chart installs. What is
 // in samples and argocd is the user's to apply.
-var sources = []string{"crd", "rbac", "manager", "policy", "prometheus"}
+var sources = []string{"crd", "rbac", "manager", "policy", "prometheus", "gateway"}
 
 // object is what decides where an object goes.
 type object struct {
@@ -99,6 +99,8 @@ func (o object) path() (string, error) {
 	switch {
 	case o.Kind == "Namespace":
 		return "", nil // Helm makes the release's namespace
+	case o.Metadata.Name == "flashpod-gateway":
+		return "gateway/" + name, nil
 	case o.Kind == "CustomResourceDefinition":
 		return "crd.yaml", nil
 	case o.Kind == "Deployment":

@@ -35,6 +35,7 @@ func kubectlTry(input string, args ...string) (string, error) {
 func TestSameAsKustomize(t *testing.T) {
 	for _, test := range []struct{ values, folders string }{
 		{"", "default"},
+		{"gateway: {enabled: true}", "gateway"},
 		{"metrics: {podMonitor: {enabled: true}}", "default prometheus"},
 	} {
 		t.Run(test.folders, func(t *testing.T) {
