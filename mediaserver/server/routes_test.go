@@ -111,6 +111,22 @@ routes:
 	}
 }
 
+// In a cluster an origin has the gateway's key beside those of its edges, and takes links at
+// a port of their own.
+func TestGatewayWithAKeyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	keys := servertest.WriteFiles(t, t.TempDir(), "gateway", "the-key-of-the-gateway", "keys", "the-key-of-the-edges\n")
+	of, _ := runWith(t, Config{LinkKeyFile: keys, LinkAddress: anyAddress}, "{application: app, instance: one, "+anyone+"}")
+	way := fmt.Sprintf("application: app, instance: one, origin: %q", of.LinkAddr())
+	g := runGateway(t, Config{}, "routes: [{name: a/one, linkKey: the-key-of-the-gateway, "+way+"}]")
+	connect(t, g.Server, "app/one").hello()
+	if n := of.Stats()[0].Connections; n != 1 {
+		t.Errorf("the origin has %d connections", n)
+	}
+	other := runGateway(t, Config{}, "routes: [{name: a/one, linkKey: the-key-of-somebody-else, "+way+"}]")
+	connect(t, other.Server, "app/one").expect("_error NetConnection.Connect.Failed", "close []", "end")
+}
+
 // Routes count when they change, and who is connected stays; wrong ones do not count.
 func TestRoutesChange(t *testing.T) {
 	t.Parallel()
