@@ -9,6 +9,9 @@
 // a recorded file is read in pieces, over one connection for all who play it, and they are
 // kept (package pieces).
 //
-// The package owns no name, no rule and no shared object, and decides nothing. When a link
-// is lost, its clients are told to connect again, as when a server shuts down.
+// The package owns no name, no rule and no shared object, and decides nothing. A link that
+// is lost is made again as long as it has clients, which stay: what they had asked is
+// answered as lost, viewers hear that nobody publishes, and once the origin is there again
+// it is asked for each of them anew, in the order in which they came, and for what they had
+// of it. Who may not have that any more is told so.
 package edge

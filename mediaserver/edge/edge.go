@@ -46,7 +46,10 @@ type Config struct {
 	Pieces  *pieces.Cache
 	Turns   *playback.Workers
 	Budgets *budget.Budgets // nil: there is no bound
-	Log     *slog.Logger    // nil: none
+	// ConnectWaits is how long who connects while there is no link waits for one; default
+	// 10 s.
+	ConnectWaits time.Duration
+	Log          *slog.Logger // nil: none
 	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
 	// that there is.
 	LinkVersion int
@@ -90,6 +93,9 @@ func New(cfg Config) *Edge {
 	if cfg.Pieces == nil {
 		cfg.Pieces, _ = pieces.New(pieces.Config{Memory: cfg.Budgets.Pieces, Log: cfg.Log}) // it has no folder that could be missing
 	}
+	if cfg.ConnectWaits == 0 {
+		cfg.ConnectWaits = connectWaits
+	}
 	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}, pieces: cfg.Pieces, indexes: newIndexes(&cfg)}
 	e.locator.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -131,7 +137,7 @@ func (e *Edge) to(p place) *uplink {
 	if len(e.links) >= maxLinks {
 		return nil
 	}
-	u := &uplink{e: e, place: p, queue: e.cfg.Turns.NewQueue(), clients: map[uint64]*remote{}, feeds: map[string]*feed{}, log: e.log.With("application", p.application, "instance", p.instance)}
+	u := newUplink(e, p)
 	e.links[p] = u
 	e.runs.Go(func() { u.run() })
 	return u
@@ -168,8 +174,8 @@ func (e *Edge) Players() (n int) {
 	return n
 }
 
-// dial opens a connection to the origin.
-func (e *Edge) dial(purpose link.Purpose, token string) (*link.Conn, error) {
+// dial opens a connection to the origin, for one of its links or for what a token names.
+func (e *Edge) dial(h link.Hello) (*link.Conn, error) {
 	ctx, cancel := context.WithTimeout(e.ctx, dialTime)
 	defer cancel()
 	var d net.Dialer
@@ -177,7 +183,8 @@ func (e *Edge) dial(purpose link.Purpose, token string) (*link.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return link.Dial(ctx, counted{nc, &e.received}, e.cfg.Keys, link.Hello{Purpose: purpose, Edge: e.name, Token: token, Newest: e.cfg.LinkVersion})
+	h.Edge, h.Newest = e.name, e.cfg.LinkVersion
+	return link.Dial(ctx, counted{nc, &e.received}, e.cfg.Keys, h)
 }
 
 // Received is how many bytes have come from the origin, those of TLS included.
@@ -196,8 +203,16 @@ func (c counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// errClosed says that the edge ends.
-var errClosed = errors.New("the edge is shutting down")
+// errClosed says that the edge ends, and errLost that the link has ended.
+var (
+	errClosed = errors.New("the edge is shutting down")
+	errLost   = errors.New("the link to the origin is lost")
+)
+
+// options is how an instance's streams are sent to players.
+func options(a *link.ConnectAnswer) stream.Options {
+	return stream.Options{Latency: stream.Latency(a.Latency), GOPCache: a.GOPCache}
+}
 
 // unreachable is why nothing is had of an origin.
 func unreachable(err error) *session.Refusal {

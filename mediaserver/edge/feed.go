@@ -2,8 +2,8 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -11,26 +11,26 @@ import (
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// errLost says that the link has ended.
-var errLost = errors.New("the link to the origin is lost")
-
 // feed is a live stream of the origin's that has players here. It ends with the last of
-// them.
+// them, and outlives links.
 type feed struct {
-	name   string
-	of     uint64 // which one of that name it is at the origin; 0: not known; of the uplink's mu
-	stream *stream.Stream
-	ctx    context.Context
-	stop   context.CancelFunc
-	tokens map[string]struct{} // of its players, by one of which it is fed; of the uplink's mu
-	known  func()              // what the origin has is known
-	ready  chan struct{}       // closed then
+	name    string
+	of      uint64 // which one of that name it is at the origin; 0: not known; of the uplink's mu
+	stream  *stream.Stream
+	ctx     context.Context
+	stop    context.CancelFunc
+	plays   map[any]string // those who play it, and the tokens by one of which it is fed; "": none now; of the uplink's mu
+	granted chan struct{}  // there is one
+	conn    atomic.Pointer[link.Conn]
+	live    atomic.Bool   // it was published, once
+	known   func()        // what the origin has is known, or will not be soon
+	ready   chan struct{} // closed then
 }
 
 // feed is the stream of a name, with one player more; nil: the link has ended. of says which
 // one it is, of those that have had the name: one that the origin has no more is fed to an
 // end, to those who have it.
-func (u *uplink) feed(name string, of uint64, token string) *feed {
+func (u *uplink) feed(name string, of uint64, player any, token string) *feed {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.err != nil {
@@ -41,21 +41,23 @@ func (u *uplink) feed(name string, of uint64, token string) *feed {
 		f.of = of
 	}
 	if f == nil || of != 0 && f.of != of {
-		f = &feed{name: name, of: of, stream: stream.New(name, u.e.cfg.Fanout, u.opts), tokens: map[string]struct{}{}, ready: make(chan struct{})}
+		f = &feed{name: name, of: of, stream: stream.New(name, u.e.cfg.Fanout, u.opts), plays: map[any]string{}, granted: make(chan struct{}, 1), ready: make(chan struct{})}
 		f.known = sync.OnceFunc(func() { close(f.ready) })
 		f.ctx, f.stop = context.WithCancel(u.e.ctx)
 		u.feeds[name] = f
 		defer u.e.runs.Go(func() { u.fill(f) })
 	}
-	f.tokens[token] = struct{}{}
+	f.plays[player] = token
+	rouse(f.granted)
 	return f
 }
 
-// unfeed is one player less.
-func (u *uplink) unfeed(f *feed, token string) {
+// unfeed is one player less, whose token it returns.
+func (u *uplink) unfeed(f *feed, player any) (token string) {
 	u.mu.Lock()
-	delete(f.tokens, token)
-	last := len(f.tokens) == 0
+	token = f.plays[player]
+	delete(f.plays, player)
+	last := len(f.plays) == 0
 	if last && u.feeds[f.name] == f {
 		delete(u.feeds, f.name)
 	}
@@ -63,16 +65,43 @@ func (u *uplink) unfeed(f *feed, token string) {
 	if last {
 		f.stop()
 	}
+	return token
 }
 
-// token is that of one who plays.
+// grant gives a player another token; false says that it does not play any more. of is as of
+// feed.
+func (u *uplink) grant(f *feed, of uint64, player any, token string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, plays := f.plays[player]; !plays {
+		return false
+	}
+	f.plays[player] = token
+	f.of = of
+	if token != "" {
+		rouse(f.granted)
+	}
+	return true
+}
+
+// token is that of one who plays; "": nobody has one.
 func (u *uplink) token(f *feed) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for token := range f.tokens {
-		return token
+	for _, token := range f.plays {
+		if token != "" {
+			return token
+		}
 	}
 	return ""
+}
+
+// cut ends what feeds it, since the link has ended: its players hear that nobody publishes.
+func (f *feed) cut() {
+	f.known()
+	if c := f.conn.Load(); c != nil {
+		c.Close()
+	}
 }
 
 const (
@@ -92,7 +121,17 @@ func (u *uplink) fill(f *feed) {
 		case <-f.ctx.Done():
 			return
 		}
-		c, err := u.e.dial(link.Feed, u.token(f))
+		token := u.token(f)
+		if token == "" {
+			select {
+			case <-f.granted:
+				wait = 0
+			case <-f.ctx.Done():
+				return
+			}
+			continue
+		}
+		c, err := u.e.dial(link.Hello{Purpose: link.Feed, Token: token})
 		if err != nil {
 			wait = min(2*wait+againAfter, againAtMost)
 			continue
@@ -106,6 +145,8 @@ func (u *uplink) fill(f *feed) {
 
 // take publishes what comes, until the connection or the feed ends.
 func (f *feed) take(c *link.Conn) error {
+	f.conn.Store(c)
+	defer f.conn.Store(nil)
 	defer c.Close()
 	defer context.AfterFunc(f.ctx, c.Close)()
 	var p *stream.Publisher
@@ -148,6 +189,7 @@ func (f *feed) take(c *link.Conn) error {
 			if p, err = f.stream.Publish(); err != nil {
 				return err
 			}
+			f.live.Store(true)
 		case marks.TookOver:
 			p.Renew()
 		case state.Lagged:

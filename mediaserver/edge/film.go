@@ -222,7 +222,7 @@ func (f *film) talk(try int) (got bool, err error) {
 	if token == "" {
 		return false, errLost
 	}
-	c, err := f.u.e.dial(link.Read, token)
+	c, err := f.u.e.dial(link.Hello{Purpose: link.Read, Token: token})
 	if err != nil {
 		return false, err
 	}

@@ -148,7 +148,7 @@ func (l *locator) run(on *line) {
 }
 
 func (l *locator) serve(on *line) error {
-	c, err := l.e.dial(link.Control, "")
+	c, err := l.e.dial(link.Hello{Purpose: link.Control})
 	if err != nil {
 		l.e.log.Warn("the origin cannot be reached", "origin", l.e.cfg.Origin, "err", err)
 		return err

@@ -12,6 +12,8 @@ const maxMany = 1 << 20
 // handleMany does what a record says that is for many clients.
 func (u *uplink) handleMany(r link.Record) error {
 	switch r.Kind {
+	case link.Going:
+		return errGoing
 	case link.InvokeMany:
 		return u.invokeMany(r)
 	}
@@ -28,7 +30,7 @@ func (u *uplink) invokeMany(r link.Record) error {
 	var to []*remote
 	u.mu.Lock()
 	err := link.EachNumber(b.Clients, maxMany, func(n uint64) {
-		if c := u.clients[n]; c != nil {
+		if c := u.stays[n]; c != nil {
 			to = append(to, c)
 		}
 	})

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ func (c *remote) MayPublish(r session.PublishRequest, answer func(*session.Refus
 
 // Publish implements session.Instance.
 func (c *remote) Publish(r session.PublishRequest, answer func(session.PublishAnswer)) {
-	p := &publication{c: c, asked: r, cleared: make(chan bool, 1), done: make(chan struct{})}
+	p := &publication{c: c, asked: r, asking: true, done: make(chan struct{})}
 	p.wrote.Store(time.Now().UnixNano())
 	q := &question{
 		happens: p.happens,
@@ -47,18 +48,15 @@ func (c *remote) Publish(r session.PublishRequest, answer func(session.PublishAn
 			answer(out)
 			return nil
 		}
+		c.keep(p)
 		c.u.e.runs.Go(func() { // the pipe waits for nobody
-			conn, err := c.u.e.dial(link.Publish, a.Token)
-			if err != nil {
-				c.over(q)
-				c.u.send(link.Released, c.n, 0, link.TokenBody{Token: a.Token})
+			if err := p.open(&a, true); err != nil {
+				p.end(nil, nil)
 				answer(session.PublishAnswer{Refusal: unreachable(err)})
 				return
 			}
-			p.conn = conn
 			out.Publication = p
 			p.wrote.Store(time.Now().UnixNano())
-			c.u.e.runs.Go(p.read)
 			answer(out)
 		})
 		return nil
@@ -66,106 +64,178 @@ func (c *remote) Publish(r session.PublishRequest, answer func(session.PublishAn
 	c.ask(link.PublishName, link.FromPublish(&r), q)
 }
 
-// publication is a name that a client of this edge publishes at the origin. It implements
-// session.Publication.
+// publication is a name that a client of this edge publishes at the origin, over however
+// many connections one after another: what is written while there is none is dropped. It
+// implements session.Publication.
 type publication struct {
 	c     *remote
-	q     *question
 	asked session.PublishRequest
-	conn  *link.Conn
 
-	wrote   atomic.Int64 // when the last message came, in ns since 1970
+	wrote   atomic.Int64             // when the last message came, in ns since 1970
+	out     atomic.Pointer[outgoing] // nil: there is none; it is set under mu
+	opening stream.Opening           // of who writes
+	done    chan struct{}            // closed when it is over
 	taken   atomic.Pointer[session.Refusal]
-	closing atomic.Bool
+	failed  error // why the recording is not whole; read behind done
+
+	mu       sync.Mutex // nothing else is taken, and nobody called, while it is held
+	over     bool
+	closing  bool
+	asking   bool // the origin is asked for it, or about to be
+	tries    int  // that have failed since it was lost
+	q        *question
+	token    string
+	recorded bool // there was a recording, and
+	records  bool // there is
+}
+
+// outgoing is a connection to the origin, over which it is published.
+type outgoing struct {
+	conn    *link.Conn
+	begun   bool // what goes before what follows was said; of who writes
 	cleared chan bool
 	done    chan struct{} // closed when the origin says no more
-	failed  error         // why the recording is not whole; read behind done
+}
+
+// open connects to the origin for what it has granted.
+func (p *publication) open(a *link.PublishAnswer, first bool) error {
+	conn, err := p.c.u.e.dial(link.Hello{Purpose: link.Publish, Token: a.Token})
+	p.mu.Lock()
+	p.asking = false
+	if err == nil && (p.closing || p.over) {
+		conn.Close()
+		err = stream.ErrClosed
+	}
+	if err != nil {
+		p.mu.Unlock()
+		p.c.send(link.Released, link.TokenBody{Token: a.Token})
+		return err
+	}
+	o := &outgoing{conn: conn, begun: first, cleared: make(chan bool, 1), done: make(chan struct{})}
+	p.token, p.tries = a.Token, 0
+	p.records = a.Recorded
+	p.recorded = p.recorded || a.Recorded
+	p.out.Store(o)
+	p.mu.Unlock()
+	p.c.u.e.runs.Go(func() { p.read(o) })
+	return nil
 }
 
 // happens tells the session what the origin says of the publication.
 func (p *publication) happens(b *link.HappenedBody) {
 	why := b.Refusal.Session()
-	switch r := &p.asked; {
-	case b.Event == link.TakenOver && r.TakenOver != nil:
+	r := &p.asked
+	switch b.Event {
+	case link.TakenOver:
 		if why != nil {
 			p.taken.Store(why)
 		}
-		r.TakenOver(why)
-	case b.Event == link.RecordingEnded && r.RecordingEnded != nil:
-		r.RecordingEnded(why)
-	case b.Event == link.RecordingBegan && r.RecordingBegan != nil:
-		r.RecordingBegan()
+		if r.TakenOver != nil {
+			r.TakenOver(why)
+		}
+	case link.RecordingEnded:
+		p.recording(false)
+		if r.RecordingEnded != nil {
+			r.RecordingEnded(why)
+		}
+	case link.RecordingBegan:
+		p.recording(true)
+		if r.RecordingBegan != nil {
+			r.RecordingBegan()
+		}
 	}
 }
 
-// read reads what the origin says on the publication's connection, to its end.
-func (p *publication) read() {
-	defer close(p.done)
-	defer context.AfterFunc(p.c.u.e.ctx, p.conn.Close)()
-	defer p.conn.Close()
-	defer p.c.over(p.q)
+// recording notes whether there is one, and says whether there was.
+func (p *publication) recording(is bool) (was bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was, p.records = p.records, is
+	p.recorded = p.recorded || is
+	return was
+}
+
+// read reads what the origin says on a connection, to its end.
+func (p *publication) read(o *outgoing) {
+	defer close(o.done)
+	defer context.AfterFunc(p.c.u.e.ctx, o.conn.Close)()
+	defer o.conn.Close()
 	for {
-		kind, b, err := p.conn.ReadFrame()
+		kind, b, err := o.conn.ReadFrame()
 		if err != nil {
-			if p.closing.Load() {
-				p.failed = errors.New("the link to the origin was lost before it said how the recording has ended")
-			}
+			p.parted(o)
 			return
 		}
 		switch kind {
 		case link.KindClear:
 			var said link.ClearedBody
 			if link.Unmarshal(b, &said) != nil {
+				p.parted(o)
 				return
 			}
-			p.cleared <- said.Cleared
+			o.cleared <- said.Cleared
 		case link.KindEnd:
 			var said link.EndBody
-			switch err := link.Unmarshal(b, &said); {
-			case err != nil:
-				p.failed = err
-			case said.Reason != "":
-				p.failed = errors.New(said.Reason)
+			err := link.Unmarshal(b, &said)
+			if said.Reason != "" {
+				err = errors.New(said.Reason)
 			}
-			if why := said.Taken.Session(); why != nil {
-				p.taken.Store(why)
-			}
+			p.end(err, said.Taken.Session())
 			return
 		}
 	}
 }
 
 // Write implements session.Publication. It waits where the origin does not take what is
-// published: so does the publisher.
+// published: so does the publisher. What has no connection is dropped; the next one begins
+// with a keyframe, and with what goes before it.
 func (p *publication) Write(m *rtmp.Message) error {
 	p.wrote.Store(time.Now().UnixNano())
-	select {
-	case <-p.done:
-		return p.over()
-	default:
+	begins := p.opening.See(m)
+	o := p.out.Load()
+	if o == nil || !o.begun && !begins {
+		return p.isOver()
 	}
-	head := link.MessageHead(m, link.Marks{})
-	err := p.conn.WriteFrame(link.KindMessage, head, m.Payload)
+	var err error
+	if !o.begun {
+		o.begun = true
+		for _, one := range p.opening.Messages(m.Timestamp) {
+			if err == nil {
+				err = o.write(&one)
+			}
+		}
+	}
 	if err == nil {
-		err = p.conn.Flush()
+		err = o.write(m)
+	}
+	if err == nil {
+		err = o.conn.Flush()
 	}
 	if err != nil {
 		select {
-		case <-p.done: // the origin has said why
+		case <-o.done: // the origin has said why
 		case <-time.After(lastWord):
-			p.conn.Close()
-			<-p.done
+			o.conn.Close()
+			<-o.done
 		}
-		return p.over()
 	}
-	return nil
+	return p.isOver()
+}
+
+func (o *outgoing) write(m *rtmp.Message) error {
+	return o.conn.WriteFrame(link.KindMessage, link.MessageHead(m, link.Marks{}), m.Payload)
 }
 
 // lastWord is how long an origin that takes nothing may take to say why.
 const lastWord = time.Second
 
-// over is why nothing is published any more.
-func (p *publication) over() error {
+// isOver is why nothing is published any more; nil: it is.
+func (p *publication) isOver() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
 	if why := p.taken.Load(); why != nil {
 		return why
 	}
@@ -175,18 +245,23 @@ func (p *publication) over() error {
 // Clear implements session.Publication.
 func (p *publication) Clear(handler string) bool {
 	p.wrote.Store(time.Now().UnixNano())
-	err := p.conn.WriteFrame(link.KindClear, []byte(handler))
+	was := p.opening.Clear(handler)
+	o := p.out.Load()
+	if o == nil || !o.begun {
+		return was
+	}
+	err := o.conn.WriteFrame(link.KindClear, []byte(handler))
 	if err == nil {
-		err = p.conn.Flush()
+		err = o.conn.Flush()
 	}
 	if err != nil {
-		return false
+		return was
 	}
 	select {
-	case cleared := <-p.cleared:
+	case cleared := <-o.cleared:
 		return cleared
-	case <-p.done:
-		return false
+	case <-o.done:
+		return was
 	}
 }
 
@@ -195,20 +270,14 @@ func (p *publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()
 
 // Close implements session.Publication.
 func (p *publication) Close(how session.Ending, ended func(error)) {
-	first := !p.closing.Swap(true)
+	p.mu.Lock()
+	first := !p.closing
+	p.closing = true
+	o := p.out.Load()
+	p.mu.Unlock()
 	go func() {
 		if first {
-			said := ""
-			if how == session.EndedAsked {
-				said = link.EndAsked
-			}
-			err := p.conn.WriteFrame(link.KindEnd, []byte(said))
-			if err == nil {
-				err = p.conn.Flush()
-			}
-			if err != nil {
-				p.conn.Close()
-			}
+			p.finish(o, how)
 		}
 		<-p.done
 		if !first {
@@ -217,4 +286,54 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 		}
 		ended(p.failed)
 	}()
+}
+
+// finish tells the origin that the publication ends.
+func (p *publication) finish(o *outgoing, how session.Ending) {
+	if o == nil { // to the origin it has ended already
+		p.endLost()
+		return
+	}
+	said := ""
+	if how == session.EndedAsked {
+		said = link.EndAsked
+	}
+	err := o.conn.WriteFrame(link.KindEnd, []byte(said))
+	if err == nil {
+		err = o.conn.Flush()
+	}
+	if err != nil {
+		o.conn.Close()
+	}
+}
+
+// end says that it is over, once.
+func (p *publication) end(failed error, taken *session.Refusal) {
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return
+	}
+	p.over = true
+	p.failed = failed
+	q := p.q
+	p.mu.Unlock()
+	if taken != nil {
+		p.taken.Store(taken)
+	}
+	p.c.drop(p)
+	p.c.over(q)
+	close(p.done)
+}
+
+// endLost is the end of one whose end the origin could not be told.
+func (p *publication) endLost() {
+	p.mu.Lock()
+	records := p.records
+	p.mu.Unlock()
+	var err error
+	if records {
+		err = errors.New("the link to the origin was lost before it said how the recording has ended")
+	}
+	p.end(err, nil)
 }

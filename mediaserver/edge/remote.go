@@ -3,23 +3,43 @@ package edge
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
 
-// remote is an instance for one client of this edge. It implements session.Instance.
+// remote is an instance for one client of this edge, over however many links one after
+// another. It implements session.Instance.
 type remote struct {
-	u    *uplink
-	n    uint64 // on the pipe
-	peer session.Peer
-	told updates
+	u     *uplink
+	peer  session.Peer
+	body  link.ConnectBody // what it has asked for, and is to be asked for again
+	in    atomic.Bool      // it was let in
+	order uint64           // of the uplink's mu, as timer: as which of its clients it came
+	timer *time.Timer      // until which it waits for a link; nil: it does not
 
-	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
-	ended error      // why nothing is answered any more
-	next  uint64
-	asked map[uint64]*question
+	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
+	answer  func(session.ConnectAnswer)
+	n       uint64 // on the pipe
+	told    *updates
+	away    error // why the origin is not asked now; nil: it is
+	gone    bool  // it has left
+	next    uint64
+	asked   map[uint64]*question
+	lasting []lasting // what it has of the origin's, in the order in which it was given
+}
+
+// lasting is what a client has of the origin's for longer than a link.
+type lasting interface {
+	// lost says that the link has ended, and resume that the client is in again: the origin
+	// is asked for the same. Neither waits.
+	lost()
+	resume()
 }
 
 // question is what the origin was asked.
@@ -28,50 +48,128 @@ type question struct {
 	lost    func(error)              // once
 	happens func(*link.HappenedBody) // is told later, too; nil: nothing is
 	told    bool                     // it was answered
+	back    bool                     // it is asked of whether the client comes back
 }
 
 // ask asks the origin.
 func (c *remote) ask(k link.Kind, body any, q *question) {
 	c.mu.Lock()
-	err := c.ended
+	err := c.away
+	if q.back && !c.gone && c.asked != nil {
+		err = nil
+	}
 	if err == nil {
 		c.next++
 		c.asked[c.next] = q
 	}
-	id := c.next
+	n, id := c.n, c.next
 	c.mu.Unlock()
 	if err != nil {
 		q.lost(err)
 		return
 	}
-	c.u.send(k, c.n, id, body) // a link that has ended answers all that is asked: see lost
+	c.u.send(k, n, id, body) // when the link ends, all that is asked is answered: see lost
 }
 
-// lost answers what is asked, since the link has ended.
+// send tells the origin something.
+func (c *remote) send(k link.Kind, body any) { c.u.send(k, c.number(), 0, body) }
+
+// number is the client's on the pipe.
+func (c *remote) number() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+// hasLeft says whether it has.
+func (c *remote) hasLeft() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
+// stays says whether the client is there when the link comes back.
+func (c *remote) stays() bool {
+	_, ok := c.peer.(session.Returner)
+	return ok || !c.in.Load()
+}
+
+// give answers the client's connect.
+func (c *remote) give(a session.ConnectAnswer) {
+	c.mu.Lock()
+	answer := c.answer
+	c.answer = nil
+	c.mu.Unlock()
+	if answer != nil {
+		answer(a)
+	}
+}
+
+// keep has something go on when the link was lost, and drop does not any more.
+func (c *remote) keep(one lasting) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lasting = append(c.lasting, one)
+}
+
+func (c *remote) drop(one lasting) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lasting = slices.DeleteFunc(c.lasting, func(other lasting) bool { return other == one })
+}
+
+// lost answers what is asked, since the link has ended. Who does not wait for the next one
+// is told to go.
 func (c *remote) lost(err error) {
-	if !c.end(err) {
+	asked, all := c.leave(err, false)
+	settle(asked, err)
+	for _, one := range all {
+		one.lost()
+	}
+	if !c.stays() {
+		c.peer.Shutdown("The link to the origin is lost.")
+	}
+}
+
+// close ends it for a client that is not waited for: there will be no link.
+func (c *remote) close(err error) {
+	was := c.in.Load()
+	c.end(err)
+	if was {
+		c.peer.Shutdown("The link to the origin is lost.")
 		return
 	}
-	c.peer.Shutdown("The link to the origin is lost.")
+	c.give(session.ConnectAnswer{Refusal: unreachable(err)})
 }
 
-// end answers what is asked in the origin's place, once.
-func (c *remote) end(err error) bool {
-	c.mu.Lock()
-	if c.ended != nil {
-		c.mu.Unlock()
-		return false
+// end answers what is asked in the origin's place: the client has left, or is not let in.
+func (c *remote) end(err error) {
+	asked, all := c.leave(err, true)
+	settle(asked, err)
+	for _, one := range all {
+		one.lost()
 	}
-	c.ended = err
-	asked := c.asked
-	c.asked = nil
+}
+
+func (c *remote) leave(err error, gone bool) (map[uint64]*question, []lasting) {
+	c.mu.Lock()
+	c.gone = c.gone || gone
+	asked, told, all := c.asked, c.told, slices.Clone(c.lasting)
+	c.away, c.asked, c.told = err, nil, nil
 	c.mu.Unlock()
-	for _, q := range asked {
-		if !q.told {
+	if told != nil {
+		told.end()
+	}
+	return asked, all
+}
+
+// settle answers questions, in the order in which they were asked.
+func settle(asked map[uint64]*question, err error) {
+	for _, id := range slices.Sorted(maps.Keys(asked)) {
+		if q := asked[id]; !q.told {
 			q.lost(err)
 		}
 	}
-	return true
 }
 
 // handle does what a record says of this client.
@@ -95,7 +193,12 @@ func (c *remote) handle(r link.Record) error {
 		if err := r.Decode(&b); err != nil {
 			return err
 		}
-		c.told.add(c, &b)
+		c.mu.Lock()
+		told := c.told
+		c.mu.Unlock()
+		if told != nil {
+			told.add(&b)
+		}
 	case link.Invoke:
 		return c.invoke(&r)
 	case link.CheckBandwidth:
@@ -171,13 +274,13 @@ func (c *remote) invoke(r *link.Record) error {
 		c.peer.Invoke(b.Session(), nil)
 		return nil
 	}
-	id := r.ID
+	n, id := r.Client, r.ID
 	c.peer.Invoke(b.Session(), func(a session.Answer) {
 		body, err := link.FromAnswer(&a)
 		if err != nil {
 			body.Error = true
 		}
-		c.u.send(link.Answered, c.n, id, body)
+		c.u.send(link.Answered, n, id, body)
 		if a.Taken != nil {
 			a.Taken() // its bytes are the pipe's now
 		}
@@ -237,11 +340,11 @@ func (c *remote) Length(r session.LengthRequest, answer func(session.LengthAnswe
 }
 
 // Withdraw implements session.Instance.
-func (c *remote) Withdraw(session.Client) { c.u.send(link.Withdraw, c.n, 0, nil) }
+func (c *remote) Withdraw(session.Client) { c.send(link.Withdraw, nil) }
 
 // Refused implements session.Instance.
 func (c *remote) Refused(r session.PublishRequest, why *session.Refusal) {
-	c.u.send(link.RefusedHere, c.n, 0, link.RefusedBody{Request: link.FromPublish(&r), Refusal: link.FromRefusal(why)})
+	c.send(link.RefusedHere, link.RefusedBody{Request: link.FromPublish(&r), Refusal: link.FromRefusal(why)})
 }
 
 // SharedObject implements session.Instance.
@@ -256,7 +359,7 @@ func (c *remote) SharedObject(r session.SharedObjectRequest, done func()) {
 
 // Leave implements session.Instance.
 func (c *remote) Leave(session.Client) {
-	c.u.send(link.Leave, c.n, 0, nil)
 	c.end(errors.New("the client has gone"))
+	c.send(link.Leave, nil)
 	c.u.forget(c)
 }

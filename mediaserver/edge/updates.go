@@ -11,19 +11,31 @@ import (
 // here, and the origin sends no more of it than a window.
 type updates struct {
 	c *remote
+	n uint64 // of the client, on the pipe
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	waiting []sharedobject.Update
+	ended   bool // the pipe has
 }
 
-func (u *updates) add(c *remote, b *link.UpdateBody) {
+// end forgets what waits: the client is told anew when the link is there again.
+func (u *updates) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.waiting, u.ended = nil, true
+}
+
+func (u *updates) add(b *link.UpdateBody) {
 	one := sharedobject.Update{Flex: b.Flex, Payload: b.Payload}
 	if !b.Waits {
-		c.peer.Tell(one, nil)
+		u.c.peer.Tell(one, nil)
 		return
 	}
 	u.mu.Lock()
-	u.c = c
+	if u.ended {
+		u.mu.Unlock()
+		return
+	}
 	u.waiting = append(u.waiting, one)
 	first := len(u.waiting) == 1
 	u.mu.Unlock()
@@ -47,9 +59,13 @@ func (u *updates) tell() {
 			return
 		}
 		u.mu.Lock()
+		if u.ended {
+			u.mu.Unlock()
+			return
+		}
 		u.waiting = u.waiting[1:]
 		u.mu.Unlock()
-		u.c.u.send(link.Room, u.c.n, 0, link.RoomBody{Bytes: len(one.Payload)})
+		u.c.u.send(link.Room, u.n, 0, link.RoomBody{Bytes: len(one.Payload)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"sync"
@@ -12,75 +13,81 @@ import (
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
-// uplink is the link to one instance: its clients here, and the streams that they play.
+// uplink is the link to one instance: its clients here, and the streams that they play. It
+// outlives the pipe that carries it: see run.
 type uplink struct {
 	e     *Edge
 	place place
 	queue *playback.Queue // of its players of recordings
 	log   *slog.Logger
+	id    string        // see link.Hello.Link
+	wake  chan struct{} // somebody waits to be asked for
+	alone chan struct{} // the last client has gone
 
-	mu      sync.Mutex // the pipe's may be taken, and nobody is called, while it is held
-	pipe    *link.Pipe // nil until the origin has answered
-	waiting []func()   // sends, until then
-	err     error      // why it has ended
-	number  uint64     // of the newest client
-	clients map[uint64]*remote
-	viewers map[uint64]*viewer // by HTTP; nil before the first
-	feeds   map[string]*feed   // by the names of streams
-	films   map[string]*film   // by the keys of recorded files
-	empty   time.Time          // when the last client left
-	served  bool               // a client was let in
-	opts    stream.Options     // of the instance's streams
+	mu       sync.Mutex // the pipe's may be taken, and nobody is called, while it is held
+	pipe     *link.Pipe // nil: it is not linked
+	waiting  []func()   // viewers that wait for it to be
+	err      error      // why it has ended
+	number   uint64     // of whom the origin was asked for last, on whichever pipe
+	came     uint64     // clients
+	clients  map[*remote]struct{}
+	stays    map[uint64]*remote // by their numbers on this pipe
+	viewers  map[uint64]*viewer // by HTTP, of this pipe; nil before the first
+	entrants []*remote          // whom the origin is to be asked for, in the order in which they came
+	entering int                // whom it was asked for, and has not decided about
+	feeds    map[string]*feed   // by the names of streams
+	films    map[string]*film   // by the keys of recorded files
+	empty    time.Time          // when the last client left
+	served   bool               // a client was let in
+	opts     stream.Options     // of the instance's streams
 }
 
-// run connects and serves until the link ends.
-func (u *uplink) run() {
-	err := u.serve()
-	u.e.drop(u)
-	u.mu.Lock()
-	u.err = err
-	clients, feeds := u.clients, u.feeds
-	u.clients, u.feeds, u.waiting = nil, nil, nil
-	u.mu.Unlock()
-	if len(clients) > 0 {
-		u.log.Warn("the link to the origin has ended", "clients", len(clients), "reason", err)
+func newUplink(e *Edge, p place) *uplink {
+	return &uplink{
+		e: e, place: p, queue: e.cfg.Turns.NewQueue(), id: rand.Text()[:12], log: e.log.With("application", p.application, "instance", p.instance),
+		wake: make(chan struct{}, 1), alone: make(chan struct{}, 1),
+		clients: map[*remote]struct{}{}, stays: map[uint64]*remote{}, feeds: map[string]*feed{},
 	}
-	for _, c := range clients {
-		c.lost(err)
-	}
-	u.loseViewers(err)
-	for _, f := range feeds {
-		f.stop()
-	}
-	u.endFilms()
 }
 
-// errIdle says that a link is not needed any more.
-var errIdle = errors.New("nobody uses the link")
+// errIdle says that a link is not needed any more, and errGoing that the origin ends.
+var (
+	errIdle  = errors.New("nobody uses the link")
+	errGoing = errors.New("the origin is going")
+)
 
+// serve links to the origin, and serves until the pipe ends.
 func (u *uplink) serve() error {
-	c, err := u.e.dial(link.Control, "")
+	c, err := u.e.dial(link.Hello{Purpose: link.Control, Link: u.id})
 	if err != nil {
-		u.log.Warn("the origin cannot be reached", "origin", u.e.cfg.Origin, "err", err)
 		return err
 	}
 	pipe := link.NewPipe(c, maxQueued)
 	u.mu.Lock()
 	u.pipe = pipe
-	waiting := u.waiting
+	clients, waiting := len(u.clients), u.waiting
 	u.waiting = nil
-	for _, send := range waiting { // in order, before anybody else
+	for _, send := range waiting {
 		send()
 	}
 	u.mu.Unlock()
-	u.log.Info("linked to the origin", "origin", u.e.cfg.Origin)
+	u.log.Info("linked to the origin", "origin", u.e.cfg.Origin, "clients", clients)
 	done := make(chan struct{})
-	var telling sync.WaitGroup
-	telling.Go(func() { u.tell(pipe, done) })
+	var beside sync.WaitGroup
+	beside.Go(func() { u.tell(pipe, done) })
+	beside.Go(func() { u.admit(pipe, done) })
+	rouse(u.wake)
 	err = pipe.Run(u.handle)
 	close(done)
-	telling.Wait()
+	beside.Wait()
 	return err
+}
+
+func rouse(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // tell tells the origin now and then what has gone over its clients' connections, and ends
@@ -103,8 +110,8 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 		if idle {
 			u.err = errIdle // who comes now has another
 		}
-		peers := make(map[uint64]session.Peer, len(u.clients))
-		for n, c := range u.clients {
+		peers := make(map[uint64]session.Peer, len(u.stays))
+		for n, c := range u.stays {
 			peers[n] = c.peer
 		}
 		u.mu.Unlock()
@@ -137,70 +144,53 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 // maxTold is how many clients' traffic one record has.
 const maxTold = 1000
 
-// send sends a record behind all that was sent before, unless the link has ended.
+// send sends a record behind all that was sent before, if there is a link. A client has
+// another number on each pipe, so that nothing is taken for what it is not that was meant
+// for the one before.
 func (u *uplink) send(k link.Kind, client, id uint64, body any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch {
-	case u.err != nil:
-	case u.pipe == nil:
-		u.waiting = append(u.waiting, func() { u.pipe.Send(k, client, id, body) })
-	default:
+	if u.err == nil && u.pipe != nil {
 		u.pipe.Send(k, client, id, body)
 	}
 }
 
-// connect asks whether a client is let in.
+// connect asks whether a client is let in. It waits a while for a link.
 func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
 	body, err := link.FromConnect(&r)
 	if err != nil {
 		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedBadRequest, Cause: err}})
 		return
 	}
-	c := &remote{u: u, peer: peer, asked: map[uint64]*question{}}
+	c := &remote{u: u, peer: peer, body: body, away: errLost, answer: answer}
 	u.mu.Lock()
 	if err = u.err; err == nil {
-		u.number++
-		c.n = u.number
-		u.clients[c.n] = c
+		u.came++
+		c.order = u.came
+		u.clients[c] = struct{}{}
 		u.empty = time.Time{}
+		u.line(c)
 	}
 	u.mu.Unlock()
-	if errors.Is(err, errIdle) { // it has ended since it was looked up
-		u.e.connect(r, peer, answer)
-		return
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errClosed):
 		answer(session.ConnectAnswer{Refusal: unreachable(err)})
-		return
+	case err != nil: // it has ended since it was looked up
+		u.e.drop(u)
+		u.e.connect(r, peer, answer)
+	default:
+		rouse(u.wake)
 	}
-	c.ask(link.Connect, body, &question{
-		answer: func(r *link.Record) error {
-			var a link.ConnectAnswer
-			if err := r.Decode(&a); err != nil {
-				return err
-			}
-			out := session.ConnectAnswer{Refusal: a.Refusal.Session(), Scripted: a.Scripted, Pending: a.Pending, MaxMessageSize: a.MaxMessageSize, ID: a.ID}
-			if out.Refusal == nil {
-				u.mu.Lock()
-				u.served = true
-				u.opts = stream.Options{Latency: stream.Latency(a.Latency), GOPCache: a.GOPCache}
-				u.mu.Unlock()
-				out.Instance = c
-			} else {
-				u.forget(c)
-			}
-			answer(out)
-			return nil
-		},
-		lost: func(err error) { answer(session.ConnectAnswer{Refusal: unreachable(err)}) },
-	})
 }
 
 // forget lets go of a client that has left, or was not let in.
 func (u *uplink) forget(c *remote) {
+	n := c.number()
 	u.mu.Lock()
-	delete(u.clients, c.n)
+	delete(u.clients, c)
+	if u.stays[n] == c {
+		delete(u.stays, n)
+	}
 	useless, pipe := u.emptied()
 	u.mu.Unlock()
 	u.drop(useless, pipe)
@@ -209,6 +199,9 @@ func (u *uplink) forget(c *remote) {
 // emptied notes that somebody has left, and says whether the link is of no use any more,
 // which drop ends then. The caller holds u.mu.
 func (u *uplink) emptied() (useless bool, pipe *link.Pipe) {
+	if len(u.clients) == 0 {
+		rouse(u.alone)
+	}
 	if len(u.clients)+len(u.viewers) == 0 {
 		u.empty = time.Now()
 		if useless = !u.served && u.err == nil && u.pipe != nil; useless {
@@ -231,7 +224,7 @@ func (u *uplink) handle(r link.Record) error {
 		return u.handleMany(r)
 	}
 	u.mu.Lock()
-	c, v := u.clients[r.Client], u.viewers[r.Client]
+	c, v := u.stays[r.Client], u.viewers[r.Client]
 	u.mu.Unlock()
 	if v != nil {
 		return v.handle(r)

@@ -201,7 +201,7 @@ func (v *viewer) wait(ctx context.Context) (*Viewing, error) {
 	if v.granted.File != nil {
 		return v.open(ctx)
 	}
-	f := v.u.feed(v.granted.Live, v.granted.Of, v.granted.Token)
+	f := v.u.feed(v.granted.Live, v.granted.Of, v, v.granted.Token)
 	if f == nil {
 		return nil, noOrigin(errLost)
 	}
@@ -257,7 +257,7 @@ func (v *viewer) leave() {
 	}
 	u.mu.Unlock()
 	if f != nil {
-		u.unfeed(f, v.granted.Token)
+		u.unfeed(f, v)
 	}
 	u.drop(useless, pipe)
 }

@@ -16,7 +16,7 @@ func (o *owner) ask(r session.ConnectRequest, peer session.Peer) {
 	o.pending[r.ID] = nil
 	c := script.Client{
 		ID: r.ID, Address: r.Address, Agent: r.Agent, Protocol: "rtmp", Secure: r.Secure,
-		URI: r.URI, Referrer: r.Referrer, PageURL: r.PageURL, Query: r.Query, AMF3: r.AMF3,
+		URI: r.URI, Referrer: r.Referrer, PageURL: r.PageURL, Query: r.Query, AMF3: r.AMF3, Again: r.Again,
 	}
 	if r.Secure {
 		c.Protocol = "rtmps"

@@ -27,6 +27,8 @@ type ConnectBody struct {
 	AMF3        bool                `cbor:"18,keyasint,omitempty"`
 	Args        []byte              `cbor:"19,keyasint,omitempty"` // AMF0 [amf.AppendAll]
 	Via         []string            `cbor:"20,keyasint,omitempty"`
+	// Again says that the client was let in before, over a link that was lost. Version 2.
+	Again bool `cbor:"21,keyasint,omitempty"`
 }
 
 // Refusal is session.Refusal; nil: none.

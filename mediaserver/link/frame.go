@@ -40,10 +40,11 @@ const (
 	MaxFrame = 17 << 20
 	// aliveEvery is how often a connection that says nothing says so, and silence how
 	// long the other end may take to say anything.
-	aliveEvery = 5 * time.Second
-	silence    = 20 * time.Second
+	// A peer of version 1 may be quiet for 10 s.
+	aliveEvery = 3 * time.Second
+	silence    = 15 * time.Second
 	// writeTime is how long the other end may take nothing.
-	writeTime  = 20 * time.Second
+	writeTime  = silence
 	bufferSize = 64 << 10
 )
 
@@ -164,7 +165,7 @@ func (c *Conn) WriteValue(kind byte, v any) error {
 }
 
 // ReadFrame waits for the next frame that is more than a sign of life. Its payload is the
-// caller's. It fails when the other end says nothing for 20 s.
+// caller's. It fails when the other end says nothing for 15 s.
 func (c *Conn) ReadFrame() (kind byte, payload []byte, err error) {
 	for {
 		kind, size, err := c.readHead()

@@ -24,7 +24,9 @@ const (
 	// of an instance are rolled out one by one.
 	//
 	// 2: a feed says where a stream is cut (Marks.Cut), and when a player has what it
-	// begins with (StateBody.Ready); an origin is asked about viewers by HTTP (Watch).
+	// begins with (StateBody.Ready); an origin is asked about viewers by HTTP (Watch). An
+	// edge asks anew for clients that it has (ConnectBody.Again), over a link that takes the
+	// place of one before (Hello.Link), and an origin says that it goes (Going).
 	version = 2
 	oldest  = 1
 	// helloTime is how long a link may take until both ends know one another.
@@ -55,6 +57,9 @@ type Hello struct {
 	// Token is what a record of control has called the stream or file that the connection
 	// is for; "" of Control.
 	Token string `cbor:"3,keyasint,omitempty"`
+	// Link is which of the edge's links a connection for Control is: one that comes again
+	// takes the place of the one before.
+	Link string `cbor:"4,keyasint,omitempty"`
 	// Newest is the newest version that the edge says it speaks; 0: that which it does. It
 	// is for those who try how an edge fares that is older than its origin.
 	Newest int `cbor:"-"`
@@ -158,10 +163,14 @@ func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 
 // Accept answers whoever has sent Preface, which was read. may is asked whether a
 // connection is taken whose proof was good, and says why not: the edge is told. The
-// connection is closed when it fails.
-func Accept(nc net.Conn, certificate tls.Certificate, keys Keys, may func(Hello) error) (*Conn, Hello, error) {
+// connection is closed when it fails. newest is the newest version that is spoken; 0: that
+// which there is.
+func Accept(nc net.Conn, certificate tls.Certificate, keys Keys, newest int, may func(Hello) error) (*Conn, Hello, error) {
 	_ = nc.SetDeadline(time.Now().Add(helloTime))
-	c, h, err := accept(nc, certificate, keys, may)
+	if newest == 0 {
+		newest = version
+	}
+	c, h, err := accept(nc, certificate, keys, newest, may)
 	if err != nil {
 		nc.Close()
 		return nil, h, fmt.Errorf("link from %s: %w", nc.RemoteAddr(), err)
@@ -170,7 +179,7 @@ func Accept(nc net.Conn, certificate tls.Certificate, keys Keys, may func(Hello)
 	return c, h, nil
 }
 
-func accept(nc net.Conn, certificate tls.Certificate, keys Keys, may func(Hello) error) (*Conn, Hello, error) {
+func accept(nc net.Conn, certificate tls.Certificate, keys Keys, version int, may func(Hello) error) (*Conn, Hello, error) {
 	t := tls.Server(nc, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, SessionTicketsDisabled: true})
 	if err := t.Handshake(); err != nil {
 		return nil, Hello{}, err

@@ -55,7 +55,7 @@ func join(t testing.TB, edgeKeys, originKeys string, h Hello, may func(Hello) er
 			e.took = fmt.Errorf("%q: %w", begin, err)
 			return
 		}
-		e.origin, e.hello, e.took = Accept(nc, cert, FixedKeys(strings.Fields(originKeys)...), may)
+		e.origin, e.hello, e.took = Accept(nc, cert, FixedKeys(strings.Fields(originKeys)...), 0, may)
 	}()
 	nc, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
@@ -153,7 +153,7 @@ func TestInBetween(t *testing.T) {
 	refused := make(chan error, 1)
 	origin := listen(func(nc net.Conn) {
 		_, _ = io.ReadFull(nc, make([]byte, len(Preface)))
-		_, _, err := Accept(nc, cert, FixedKeys("secret"), anybody)
+		_, _, err := Accept(nc, cert, FixedKeys("secret"), 0, anybody)
 		refused <- err
 	})
 	between := listen(func(nc net.Conn) {

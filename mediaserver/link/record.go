@@ -39,6 +39,7 @@ const (
 	Disconnect                      // nothing
 	Fail                            // ReasonBody
 	Shutdown                        // ReasonBody
+	Going                           // ReasonBody: the origin ends, and another may come; Client 0. Version 2
 )
 
 // Record is one thing that a server says to another: about a client, or with Client 0 about

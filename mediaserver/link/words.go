@@ -27,7 +27,7 @@ func FromConnect(r *session.ConnectRequest) (ConnectBody, error) {
 	args, err := amf.AppendAll(nil, r.Args...)
 	return ConnectBody{
 		Client: FromClient(r.Client), Application: r.Application, Instance: r.Instance, URI: r.URI, Referrer: r.Referrer,
-		PageURL: r.PageURL, Query: r.Query, Secure: r.Secure, Origin: r.Origin, AMF3: r.AMF3, Args: args, Via: r.Via,
+		PageURL: r.PageURL, Query: r.Query, Secure: r.Secure, Origin: r.Origin, AMF3: r.AMF3, Args: args, Via: r.Via, Again: r.Again,
 	}, err
 }
 
@@ -36,7 +36,7 @@ func (b *ConnectBody) Session() (session.ConnectRequest, error) {
 	args, err := amf.DecodeAll(b.Args)
 	return session.ConnectRequest{
 		Client: b.Client.Session(), Application: b.Application, Instance: b.Instance, URI: b.URI, Referrer: b.Referrer,
-		PageURL: b.PageURL, Query: b.Query, Secure: b.Secure, Origin: b.Origin, AMF3: b.AMF3, Args: args, Via: b.Via,
+		PageURL: b.PageURL, Query: b.Query, Secure: b.Secure, Origin: b.Origin, AMF3: b.AMF3, Args: args, Via: b.Via, Again: b.Again,
 	}, err
 }
 

@@ -155,8 +155,12 @@ func (c *client) Fail(why error) {
 	c.e.pipe.Send(link.Fail, c.n, 0, link.ReasonBody{Reason: why.Error()})
 }
 
-// Shutdown implements session.Peer.
+// Shutdown implements session.Peer. An edge that keeps its clients for the origin that
+// comes next was told that this one goes.
 func (c *client) Shutdown(reason string) {
+	if c.e.keeps && c.e.o.isGoing() {
+		return
+	}
 	c.e.pipe.Send(link.Shutdown, c.n, 0, link.ReasonBody{Reason: reason})
 }
 

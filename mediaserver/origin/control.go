@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -21,6 +22,9 @@ type edge struct {
 	name string
 	// shared says that what many clients hear is said once.
 	shared bool
+	// keeps says that the edge keeps its clients when it hears that the origin goes.
+	keeps bool
+	ended chan struct{} // closed when its clients have left
 
 	mu      sync.Mutex // Origin.mu may be taken while it is held, and nobody is called
 	clients map[uint64]*client
@@ -29,9 +33,19 @@ type edge struct {
 
 // control serves a pipe until it ends, and has its clients leave then.
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
-	e := &edge{o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{}}
-	o.log.Info("an edge is linked", "edge", e.name, "address", c.RemoteAddr())
+	e := &edge{
+		o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients,
+		ended: make(chan struct{}), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{},
+	}
+	defer close(e.ended)
+	key := h.Edge + " " + h.Link
+	if h.Link == "" { // of version 1: each is one of its own
+		key = rand.Text()
+	}
 	o.links(e, true)
+	o.replace(key, e)
+	defer o.drop(key, e)
+	o.log.Info("an edge is linked", "edge", e.name, "address", c.RemoteAddr())
 	err := e.pipe.Run(e.handle)
 	o.links(e, false)
 	e.mu.Lock()
@@ -45,6 +59,43 @@ func (o *Origin) control(c *link.Conn, h link.Hello) error {
 		o.goes()
 	}
 	return err
+}
+
+// keepsClients is the version of the link from which on edges keep their clients.
+const keepsClients = 2
+
+var errReplaced = errors.New("its edge has linked again")
+
+// replace has a link take the place of the one before, whose clients have left when it
+// returns: they are asked for anew.
+func (o *Origin) replace(key string, e *edge) {
+	o.mu.Lock()
+	before := o.byLink[key]
+	o.byLink[key] = e
+	going := o.going
+	o.mu.Unlock()
+	if before != nil {
+		before.pipe.End(errReplaced)
+		<-before.ended
+	}
+	if going {
+		e.goes()
+	}
+}
+
+func (o *Origin) drop(key string, e *edge) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.byLink[key] == e {
+		delete(o.byLink, key)
+	}
+}
+
+// goes tells an edge that the origin ends.
+func (e *edge) goes() {
+	if e.keeps {
+		e.pipe.Send(link.Going, 0, 0, link.ReasonBody{Reason: "the origin is shutting down"})
+	}
 }
 
 // handle does what a record asks for. An error ends the link: the edge is not what it

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -34,7 +36,10 @@ type Config struct {
 	// stream is; nil: edges serve nobody by HTTP.
 	House  outlet.House
 	Locate func(path string) link.LocateAnswer
-	Log    *slog.Logger // nil: none
+	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
+	// that there is.
+	LinkVersion int
+	Log         *slog.Logger // nil: none
 }
 
 // Origin serves links. All methods may be called from any goroutine.
@@ -48,7 +53,9 @@ type Origin struct {
 	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
 	conns  map[*link.Conn]struct{}
 	edges  map[*edge]struct{} // those that are linked
+	byLink map[string]*edge   // the same by their links: see link.Hello
 	given  map[string]*grant  // by their tokens
+	going  bool               // see Drain
 	closed bool
 	runs   sync.WaitGroup
 	none   chan struct{} // closed when there are no clients; nil: nobody waits for that
@@ -64,12 +71,12 @@ func New(cfg Config) (*Origin, error) {
 		return nil, errors.New("an origin needs a link key")
 	}
 	cert, err := link.Certificate()
-	return &Origin{cfg: cfg, log: cfg.Log, cert: cert, conns: map[*link.Conn]struct{}{}, edges: map[*edge]struct{}{}, given: map[string]*grant{}}, err
+	return &Origin{cfg: cfg, log: cfg.Log, cert: cert, conns: map[*link.Conn]struct{}{}, edges: map[*edge]struct{}{}, byLink: map[string]*edge{}, given: map[string]*grant{}}, err
 }
 
 // Serve answers a connection that has sent link.Preface, until it ends. It closes it.
 func (o *Origin) Serve(nc net.Conn) error {
-	c, h, err := link.Accept(nc, o.cert, o.cfg.Keys, o.may)
+	c, h, err := link.Accept(nc, o.cert, o.cfg.Keys, o.cfg.LinkVersion, o.may)
 	if err != nil {
 		return err
 	}
@@ -95,7 +102,7 @@ func (o *Origin) may(h link.Hello) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.closed:
+	case o.closed, o.going && h.Purpose == link.Control:
 		return errors.New("the origin is shutting down")
 	case len(o.conns) >= maxLinks:
 		return fmt.Errorf("the origin has %d connections of edges, as many as it may", maxLinks)
@@ -161,6 +168,25 @@ func (o *Origin) Links() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.conns)
+}
+
+// Drain has edges keep their clients for the origin that comes next: they end their links,
+// and link again to whoever is there then. Clients of edges that speak version 1 stay, and
+// are told to go by their instances.
+func (o *Origin) Drain() {
+	o.mu.Lock()
+	o.going = true
+	all := slices.Collect(maps.Keys(o.edges))
+	o.mu.Unlock()
+	for _, e := range all {
+		e.goes()
+	}
+}
+
+func (o *Origin) isGoing() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.going
 }
 
 // Close ends all links, and waits until their clients have left.

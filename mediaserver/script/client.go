@@ -99,6 +99,8 @@ func (w *world) clientProperties() []engine.Property {
 			}
 			return engine.Number(0)
 		}),
+		// Of our own: see session.ConnectRequest.Again.
+		said("reconnected", func(c Client) engine.Value { return engine.Bool(c.Again) }),
 		// FMS had one for each range of Flash Player's versions, by which a stream's name led
 		// to other folders (VirtualKeys); here it is what the script makes it.
 		text("virtualKey", func(c *client) *string { return &c.key }, func(*client) {}),

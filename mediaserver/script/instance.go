@@ -18,6 +18,9 @@ type Client struct {
 	PageURL  string
 	Query    url.Values // of tcUrl and app
 	AMF3     bool       // objectEncoding 3
+	// Again says that the client was let in before, and is there since: the server was
+	// lost to the edge where it is.
+	Again bool
 }
 
 // Rejection is why a client is not let in.

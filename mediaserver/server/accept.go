@@ -178,6 +178,9 @@ func (s *Server) drain() {
 	for _, d := range s.onDemand {
 		d.stop() // who comes now starts nothing
 	}
+	if s.origin != nil {
+		s.origin.Drain()
+	}
 	const reason = "The server is shutting down."
 	for _, i := range s.all() {
 		i.Shutdown(reason)

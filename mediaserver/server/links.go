@@ -34,7 +34,7 @@ func (s *Server) beginLinks() error {
 	if err := s.openLinks(!isEdge); err != nil {
 		return err
 	}
-	of := origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate}
+	of := origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, LinkVersion: s.cfg.linkVersion}
 	var err error
 	if isEdge {
 		if s.pieces, err = s.beginCache(); err != nil {
@@ -42,6 +42,7 @@ func (s *Server) beginLinks() error {
 		}
 		s.edge = edge.New(edge.Config{
 			Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
+			ConnectWaits: s.cfg.linkWaits, LinkVersion: s.cfg.linkVersion,
 		})
 		if s.cfg.LinkAddress == "" {
 			return nil

@@ -33,7 +33,6 @@ func TestEdges(t *testing.T) {
 	p := connect(t, edges[0], "app/one").hello()
 	p.on(1, "publish", "cam", "record")
 	p.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
-	audio(t, p, 0)
 	var viewers []*client
 	for _, s := range []*Server{of, edges[0], edges[1], edges[1], edges[1]} {
 		v := connect(t, s, "app/one").hello()
@@ -44,9 +43,10 @@ func TestEdges(t *testing.T) {
 	servertest.Eventually(t, "they play", func() bool {
 		return edges[0].edge.Players() == 1 && edges[1].edge.Players() == 3 && of.Stats()[0].Players == 5
 	})
+	audio(t, p, 0)
 	audio(t, p, 500)
 	for _, v := range viewers {
-		v.expect("audio 500")
+		v.expect("audio 0", "audio 500")
 	}
 	// Two for control, one for what is published, and two for the feeds.
 	if n := of.origin.Links(); n != 5 {
@@ -90,14 +90,24 @@ func TestEdgeAnswersAsItsOrigin(t *testing.T) {
 	c.expect("event 0", "onStatus NetStream.Publish.Start")
 }
 
-// An origin that goes tells clients of its edges, and waits for them; so does an edge.
+// An edge that goes tells its clients, and waits for them; so does an origin, where either
+// end speaks the version of the link that knows of nothing else.
 func TestLinksDrain(t *testing.T) {
 	t.Parallel()
-	for name, which := range map[string]int{"the origin": 0, "the edge": 1} {
+	for name, c := range map[string]struct {
+		goes         int
+		origin, edge int // the version of each
+	}{
+		"the edge":                         {goes: 1},
+		"the origin, an edge of version 1": {edge: 1},
+		"an origin of version 1":           {origin: 1},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, edges, stops := runLinked(t, 1, open)
-			p := connect(t, edges[0], "app/one").hello()
+			key := filepath.Join(t.TempDir(), "link.key")
+			of, stop := runWith(t, Config{LinkKeyFile: key, linkVersion: c.origin}, open)
+			e, stopEdge := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, linkVersion: c.edge})
+			p := connect(t, e, "app/one").hello()
 			p.on(1, "publish", "cam", "live")
 			p.expect("event 0", "onStatus NetStream.Publish.Start")
 			told := make(chan struct{})
@@ -106,7 +116,7 @@ func TestLinksDrain(t *testing.T) {
 				p.Until("onStatus NetConnection.Connect.AppShutdown")
 				p.conn.Close()
 			}()
-			stops[which]()
+			[]func(){stop, stopEdge}[c.goes]()
 			<-told
 		})
 	}

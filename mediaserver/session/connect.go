@@ -54,7 +54,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 		return s.refused(cmd, to, answer.Refusal)
 	}
 	s.letIn(answer)
-	s.query, s.amf3 = request.Query, request.AMF3
+	s.query, s.amf3, s.to = request.Query, request.AMF3, to
 	return s.welcome(cmd, args, to)
 }
 

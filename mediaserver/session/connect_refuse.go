@@ -9,34 +9,42 @@ import (
 
 // refused tells a client why the instance has not let it in.
 func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
-	const reject = "[ Server.Reject ] : "
-	switch why.Code {
-	case RefusedNoApplication:
-		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.Application), string(why.Code))
-	case RefusedNoHost:
-		return s.refuse(cmd, "NetConnection.Connect.InvalidApp", reject+why.Error()+".", string(why.Code))
-	case RefusedNoInstance:
-		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.Instance, to.Application), string(why.Code))
-	case RefusedBadInstance:
-		return s.refuse(cmd, "NetConnection.Connect.Rejected", fmt.Sprintf(
-			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) cannot start: %s.", Printable(to.Instance), to.Application, why.Error()), string(why.Code))
-	case RefusedLimit:
-		return s.refuse(cmd, "NetConnection.Connect.Failed", reject+"Resource limit violation: "+why.Error()+".", "instance is full")
-	case RefusedOrigin:
-		return s.refuse(cmd, "NetConnection.Connect.Rejected", reject+why.Error()+".", string(why.Code))
-	case RefusedByScript:
-		return s.rejected(cmd, why)
-	case RefusedStopping:
-		return s.refuse(cmd, "NetConnection.Connect.AppShutdown", "The instance is stopping.", string(why.Code))
-	}
-	return s.refuse(cmd, "NetConnection.Connect.Failed", why.Error()+".", string(why.Code))
+	info, counted := s.refusal(to, why)
+	return s.refuseWith(cmd, info, counted)
 }
 
-// rejected tells a client what the application's script has against it: a reason
-// object of the script's own, or where else to go.
-func (s *Session) rejected(cmd *rtmp.Command, why *Refusal) error {
+// refusal is what a client is told that an instance does not let in, and how it is
+// counted.
+func (s *Session) refusal(to target, why *Refusal) (info *amf.Object, counted string) {
+	const reject = "[ Server.Reject ] : "
+	code, said, counted := "NetConnection.Connect.Failed", why.Error()+".", string(why.Code)
+	switch why.Code {
+	case RefusedNoApplication:
+		code, said = "NetConnection.Connect.InvalidApp", fmt.Sprintf(
+			reject+"(_defaultRoot_, _defaultVHost_) : Application (%s) is not defined.", to.Application)
+	case RefusedNoHost:
+		code, said = "NetConnection.Connect.InvalidApp", reject+why.Error()+"."
+	case RefusedNoInstance:
+		code, said = "NetConnection.Connect.Rejected", fmt.Sprintf(
+			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) is not served here.", to.Instance, to.Application)
+	case RefusedBadInstance:
+		code, said = "NetConnection.Connect.Rejected", fmt.Sprintf(
+			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) cannot start: %s.", Printable(to.Instance), to.Application, why.Error())
+	case RefusedLimit:
+		said, counted = reject+"Resource limit violation: "+why.Error()+".", "instance is full"
+	case RefusedOrigin:
+		code, said = "NetConnection.Connect.Rejected", reject+why.Error()+"."
+	case RefusedByScript:
+		return s.rejection(why), counted
+	case RefusedStopping:
+		code, said = "NetConnection.Connect.AppShutdown", "The instance is stopping."
+	}
+	return amf.NewObject("level", "error", "code", code, "description", said), counted
+}
+
+// rejection is what the application's script has against a client: a reason object of the
+// script's own, or where else to go.
+func (s *Session) rejection(why *Refusal) *amf.Object {
 	description := why.Reason
 	if description == "" {
 		description = "Connection failed."
@@ -53,7 +61,7 @@ func (s *Session) rejected(cmd *rtmp.Command, why *Refusal) error {
 			info.Properties = info.Properties[:len(info.Properties)-1]
 		}
 	}
-	return s.refuseWith(cmd, info, string(why.Code))
+	return info
 }
 
 // refuse answers connect with _error and the reason, tells the client to

@@ -49,6 +49,9 @@ type ConnectRequest struct {
 	Args       []amf.Value // behind the command object: for the application
 	// Via names the edges that it has come through, the client's own first.
 	Via []string
+	// Again says that the client was let in before, and is there since: the instance was
+	// lost, or the way to it, and is asked anew.
+	Again bool
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.
@@ -98,6 +101,16 @@ type Peer interface {
 	// connection soon after. It does not wait for the client, nor for what the
 	// session is doing.
 	Shutdown(reason string)
+}
+
+// Returner is a Peer that stays when its instance is lost, or the way to it, until the
+// instance is there again. Whoever has kept it says what has come of asking anew.
+type Returner interface {
+	Peer
+	// Returned says that the instance has the client again, or with a Refusal, that it
+	// does not let it in any more: the client is told why, and its connection ends. It does
+	// not wait.
+	Returned(ConnectAnswer)
 }
 
 // Traffic is what has gone over a client's connection.
@@ -297,7 +310,10 @@ type PlayRequest struct {
 	// lost a moment ago, where a recording would else be what it gets. It is
 	// called, at most once and as answers are, when that one has not come back.
 	// Nil: the player does not wait.
-	NobodyCame  func()
+	NobodyCame func()
+	// Lost is called, at most once and as answers are, when a live stream that plays was
+	// refused to the client since: it is sent nothing more of it. It stays to be released.
+	Lost        func(*Refusal)
 	Credentials Credentials
 }
 

@@ -265,8 +265,12 @@ func (p *publishing) takenOver(why error) {
 	finish := ns.leaveName(EndedAsked)
 	defer finish(false)
 	said := "Another publisher has taken over " + p.name
-	if taken := (*Refusal)(nil); errors.As(why, &taken) {
+	switch taken := (*Refusal)(nil); {
+	case !errors.As(why, &taken):
+	case taken.Code == RefusedTaken:
 		said = taken.Error()
+	default: // it was lost, and may not publish any more
+		said = refusedPublish(p.name, taken)
 	}
 	if err := ns.fail(codePublishBadName, p.name, "%s.", said); err != nil {
 		return // the connection is over

@@ -114,6 +114,7 @@ type Session struct {
 	log        *slog.Logger
 	client     Client
 	instanceID string       // of the instance that has let it in
+	to         target       // that it has connected to
 	inst       Instance     // nil until connected
 	scripted   bool         // and answers calls
 	query      url.Values   // of app and tcUrl
