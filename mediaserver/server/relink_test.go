@@ -2,11 +2,16 @@ package server
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -25,7 +30,13 @@ type broken struct {
 
 func runBroken(t *testing.T, edge Config, specs ...string) *broken {
 	t.Helper()
-	b := &broken{t: t, specs: specs, cfg: Config{Data: t.TempDir(), LinkKeyFile: filepath.Join(t.TempDir(), "link.key")}}
+	return runBrokenWith(t, Config{}, edge, specs...)
+}
+
+func runBrokenWith(t *testing.T, of, edge Config, specs ...string) *broken {
+	t.Helper()
+	of.Data, of.LinkKeyFile = t.TempDir(), filepath.Join(t.TempDir(), "link.key")
+	b := &broken{t: t, specs: specs, cfg: of}
 	b.of, b.stop = runWith(t, b.cfg, specs...)
 	b.net = servertest.NewProxy(t, b.of.RTMPAddr())
 	edge.EdgeOf, edge.LinkKeyFile = b.net.Addr().String(), b.cfg.LinkKeyFile
@@ -80,40 +91,49 @@ func publishes(t *testing.T, s *Server, name string) *client {
 // Viewers at an edge stay when the origin goes, hear that the publisher has left, and go on
 // when it is back.
 func TestViewersOutliveTheirOrigin(t *testing.T) {
-	everyBreak(t, func(t *testing.T, goes func(*broken)) {
-		b := runBroken(t, Config{}, open)
-		p := publishes(t, b.of, "cam")
-		one, two := watches(t, b.edge, "cam"), watches(t, b.edge, "cam")
-		viewers := []*client{one, two}
-		joined(t, b.of, 2)
-		audio(t, p, 0)
-		for _, v := range viewers {
-			v.expect("audio 0")
-		}
-		p.conn.Close()
-		goes(b)
-		for _, v := range viewers {
-			v.expect("onStatus NetStream.Play.UnpublishNotify")
-		}
-		// What cannot be done meanwhile is said.
-		two.on(1, "closeStream")
-		two.expect("event 1")
-		two.on(1, "play", "cam")
-		two.expect("onStatus NetStream.Play.Failed")
-		b.back()
-		joined(t, b.of, 1)
-		q := publishes(t, b.of, "cam")
-		one.expect("onStatus NetStream.Play.PublishNotify")
-		audio(t, q, 0)
-		if w, _ := one.next(); w[:6] != "audio " {
-			t.Errorf("%q", w)
-		}
-		two.on(1, "play", "cam")
-		two.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
-		if n := b.of.Stats()[0].Connections; n != 3 {
-			t.Errorf("%d clients are known to the origin that came back", n)
-		}
-	})
+	everyBreak(t, func(t *testing.T, goes func(*broken)) { viewersOutlive(t, Config{}, goes) })
+}
+
+// So they do where the origin speaks the version of the link that knows nothing of that.
+func TestViewersOutliveAnOldOrigin(t *testing.T) {
+	t.Parallel()
+	viewersOutlive(t, Config{linkVersion: 1}, ways["it dies"])
+}
+
+func viewersOutlive(t *testing.T, of Config, goes func(*broken)) {
+	t.Helper()
+	b := runBrokenWith(t, of, Config{}, open)
+	p := publishes(t, b.of, "cam")
+	one, two := watches(t, b.edge, "cam"), watches(t, b.edge, "cam")
+	viewers := []*client{one, two}
+	joined(t, b.of, 2)
+	audio(t, p, 0)
+	for _, v := range viewers {
+		v.expect("audio 0")
+	}
+	p.conn.Close()
+	goes(b)
+	for _, v := range viewers {
+		v.expect("onStatus NetStream.Play.UnpublishNotify")
+	}
+	// What cannot be done meanwhile is said.
+	two.on(1, "closeStream")
+	two.expect("event 1")
+	two.on(1, "play", "cam")
+	two.expect("onStatus NetStream.Play.Failed")
+	b.back()
+	joined(t, b.of, 1)
+	q := publishes(t, b.of, "cam")
+	one.expect("onStatus NetStream.Play.PublishNotify")
+	audio(t, q, 0)
+	if w, _ := one.next(); w[:6] != "audio " {
+		t.Errorf("%q", w)
+	}
+	two.on(1, "play", "cam")
+	two.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
+	if n := b.of.Stats()[0].Connections; n != 3 {
+		t.Errorf("%d clients are known to the origin that came back", n)
+	}
 }
 
 // A publisher at an edge goes on: what it sends meanwhile is dropped, and what players need
@@ -180,5 +200,168 @@ func tell(t *testing.T, c *client, values ...amf.Value) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+const comesBack = `
+application.onConnect = function (client) {
+	if (client.reconnected && client.referrer == "gone") {
+		application.rejectConnection(client, "Not any more.", {left: 3});
+		return;
+	}
+	if (client.reconnected && client.referrer == "barred") client.readAccess = "/other";
+	if (client.reconnected && client.referrer == "mute") client.writeAccess = "/other";
+	return true;
+};
+Client.prototype.isBack = function () { return this.reconnected; };
+`
+
+const scripted = "{application: app, instance: one, script: {configMap: {name: x}}, access: {publish: {mode: Anyone}}}"
+
+// The script of an origin that is back is asked for each client anew, and can tell: who is
+// not let in any more is told why, and goes; who may not play or publish any more hears
+// that. A call that is made meanwhile fails.
+func TestScriptsOutliveTheirOrigin(t *testing.T) {
+	everyBreak(t, func(t *testing.T, goes func(*broken)) {
+		folder := servertest.WriteFiles(t, t.TempDir(), "main.asc", comesBack)
+		b := runBrokenWith(t, Config{ScriptFolder: folder}, Config{}, scripted)
+		one := func(who string) *client { return connect(t, b.edge, "app/one", "swfUrl", who).hello() }
+		stays, leaves, barred, mute := one(""), one("gone"), one("barred"), one("mute")
+		barred.on(1, "play", "cam")
+		barred.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
+		mute.on(1, "publish", "news", "live")
+		mute.expect("event 0", "onStatus NetStream.Publish.Start")
+		stays.send("isBack", 9, nil)
+		stays.expect("_result [false]")
+		goes(b)
+		servertest.Eventually(t, "the link is known to be lost", func() bool {
+			stays.send("isBack", 10, nil)
+			w, info := stays.next()
+			if description, _ := info.Get("description"); description != "The link to the origin is lost." {
+				t.Errorf("%s: %v", w, description)
+			}
+			return w == "_error NetConnection.Call.Failed"
+		})
+		b.back()
+		said := leaves.expect("onStatus NetConnection.Connect.Rejected")
+		if d, _ := said.Get("description"); d != "Not any more." {
+			t.Errorf("the description is %v", d)
+		}
+		if a, _ := said.Get("application"); servertestText(a) == "" {
+			t.Errorf("the script's reason is %v", a)
+		}
+		leaves.expect("end")
+		barred.expect("onStatus NetStream.Play.Failed", "onStatus NetStream.Play.Stop")
+		mute.expect("onStatus NetStream.Publish.BadName")
+		// It is in again, and so is the edge's next client, which is none that comes back.
+		servertest.Eventually(t, "it is back", func() bool {
+			stays.send("isBack", 11, nil)
+			w, _ := stays.next()
+			return w == "_result [true]"
+		})
+		fresh := one("")
+		fresh.send("isBack", 9, nil)
+		fresh.expect("_result [false]")
+	})
+}
+
+// A call that is under way when the link is lost has failed, and is not answered twice.
+func TestCallsAreLostWithTheirLink(t *testing.T) {
+	t.Parallel()
+	folder := servertest.WriteFiles(t, t.TempDir(), "main.asc", comesBack)
+	b := runBrokenWith(t, Config{ScriptFolder: folder}, Config{}, scripted)
+	c := connect(t, b.edge, "app/one").hello()
+	b.net.Hold()
+	c.send("isBack", 9, nil)
+	to := b.of.RTMPAddr()
+	b.net.Cut()
+	b.net.Release()
+	c.expect("_error NetConnection.Call.Failed")
+	b.net.To(to)
+	servertest.Eventually(t, "it is back", func() bool {
+		c.send("isBack", 10, nil)
+		w, _ := c.next()
+		return w == "_result [true]"
+	})
+	if n := b.of.Stats()[0].Connections; n != 1 {
+		t.Errorf("the origin knows %d clients", n)
+	}
+}
+
+// Who connects while there is no link waits for one, and not for ever.
+func TestClientsWaitForALink(t *testing.T) {
+	t.Parallel()
+	b := runBroken(t, Config{}, open)
+	to := b.of.RTMPAddr()
+	b.net.Cut()
+	waits := connect(t, b.edge, "app/one")
+	b.net.To(to)
+	waits.hello()
+
+	short := runBroken(t, Config{linkWaits: time.Millisecond}, open)
+	short.net.Cut()
+	said := connect(t, short.edge, "app/one").expect("_error NetConnection.Connect.Failed")
+	if d, _ := said.Get("description"); !strings.Contains(d.(string), "try again") {
+		t.Errorf("it is told %v", d)
+	}
+	servertest.Eventually(t, "a link that nobody waits for is let go", func() bool { return short.edge.edge.Links() == 0 })
+}
+
+// A network that has vanished without a word is noticed at both ends: the origin lets go of
+// the edge's clients, and the edge tells its viewers; when it is back, they go on.
+func TestANetworkVanishes(t *testing.T) {
+	t.Parallel()
+	b := runBroken(t, Config{}, open)
+	p := publishes(t, b.of, "cam")
+	v := watches(t, b.edge, "cam")
+	joined(t, b.of, 1)
+	b.net.Hold()
+	v.expect("onStatus NetStream.Play.UnpublishNotify")
+	servertest.Eventually(t, "the origin lets go of the client", func() bool { return b.of.Stats()[0].Connections == 1 })
+	b.net.Release()
+	v.expect("onStatus NetStream.Play.PublishNotify")
+	joined(t, b.of, 1)
+	audio(t, p, 0)
+	if w, _ := v.next(); !strings.HasPrefix(w, "audio ") {
+		t.Errorf("%q", w)
+	}
+}
+
+// An edge that links again takes the place of its link before, which the origin does not
+// know to be lost.
+func TestALinkReplacesItself(t *testing.T) {
+	t.Parallel()
+	of, _, _ := runLinked(t, 0, open)
+	key, err := os.ReadFile(of.cfg.LinkKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := func() *link.Pipe {
+		nc, err := net.Dial("tcp", of.RTMPAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := link.Dial(t.Context(), nc, link.FixedKeys(strings.TrimSpace(string(key))), link.Hello{Purpose: link.Control, Edge: "e", Link: "l"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return link.NewPipe(c, 1<<20)
+	}
+	ended, in := make(chan error, 2), make(chan struct{}, 2)
+	body := link.ConnectBody{Client: link.Client{ID: "c", Address: "192.0.2.1:1"}, Application: "app", Instance: "one", Again: true}
+	for range 2 {
+		pipe := dial()
+		go func() {
+			ended <- pipe.Run(func(link.Record) error { in <- struct{}{}; return nil })
+		}()
+		pipe.Send(link.Connect, 7, 1, body)
+		<-in
+		t.Cleanup(func() { pipe.End(io.EOF) })
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "closed the link") {
+		t.Errorf("the link before: %v", err)
+	}
+	if n := of.Stats()[0].Connections; n != 1 {
+		t.Errorf("%d clients", n)
 	}
 }
