@@ -73,6 +73,10 @@ type Edge struct {
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	links map[place]*uplink
 
+	reached atomic.Bool           // the origin has let it in, once
+	why     atomic.Pointer[error] // the last connection failed
+	lost    atomic.Uint64         // links that have ended while clients used them
+
 	locator locator
 }
 
@@ -175,7 +179,8 @@ func (e *Edge) Players() (n int) {
 }
 
 // dial opens a connection to the origin, for one of its links or for what a token names.
-func (e *Edge) dial(h link.Hello) (*link.Conn, error) {
+func (e *Edge) dial(h link.Hello) (c *link.Conn, err error) {
+	defer func() { e.tried(err) }()
 	ctx, cancel := context.WithTimeout(e.ctx, dialTime)
 	defer cancel()
 	var d net.Dialer

@@ -103,6 +103,9 @@ func (u *uplink) lose(why error) {
 	u.mu.Lock()
 	linked := u.pipe != nil
 	u.pipe = nil
+	if u.lostAt.IsZero() {
+		u.lostAt = time.Now()
+	}
 	u.stays, u.entering, u.entrants = map[uint64]*remote{}, 0, nil
 	all := u.inOrder()
 	for _, c := range all {
@@ -116,6 +119,7 @@ func (u *uplink) lose(why error) {
 	u.loseViewers(why)
 	switch {
 	case linked && len(all) > 0:
+		u.e.lost.Add(1)
 		u.log.Warn("the link to the origin has ended: its clients here wait for the next one", "origin", u.e.cfg.Origin, "clients", len(all), "reason", why)
 	case !linked:
 		u.log.Warn("the origin cannot be reached", "origin", u.e.cfg.Origin, "clients", len(all), "reason", why)

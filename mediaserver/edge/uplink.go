@@ -27,6 +27,7 @@ type uplink struct {
 	mu       sync.Mutex // the pipe's may be taken, and nobody is called, while it is held
 	pipe     *link.Pipe // nil: it is not linked
 	waiting  []func()   // viewers that wait for it to be
+	lostAt   time.Time  // since when it is not; zero: it is, or is about to be
 	err      error      // why it has ended
 	number   uint64     // of whom the origin was asked for last, on whichever pipe
 	came     uint64     // clients
@@ -64,7 +65,7 @@ func (u *uplink) serve() error {
 	}
 	pipe := link.NewPipe(c, maxQueued)
 	u.mu.Lock()
-	u.pipe = pipe
+	u.pipe, u.lostAt = pipe, time.Time{}
 	clients, waiting := len(u.clients), u.waiting
 	u.waiting = nil
 	for _, send := range waiting {

@@ -44,6 +44,7 @@ func (s *Server) beginLinks() error {
 			Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
 			ConnectWaits: s.cfg.linkWaits, LinkVersion: s.cfg.linkVersion,
 		})
+		s.edge.Reach()
 		if s.cfg.LinkAddress == "" {
 			return nil
 		}

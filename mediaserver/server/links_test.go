@@ -49,9 +49,7 @@ func TestEdges(t *testing.T) {
 		v.expect("audio 0", "audio 500")
 	}
 	// Two for control, one for what is published, and two for the feeds.
-	if n := of.origin.Links(); n != 5 {
-		t.Errorf("%d connections of edges", n)
-	}
+	servertest.Eventually(t, "there are five connections", func() bool { return of.origin.Links() == 5 })
 	// What it is scaled by, and what it costs its origin.
 	_, metrics := get(t, "http://"+edges[1].HTTPAddr().String()+"/metrics")
 	for _, want := range []string{"flashpod_edge_connections 3\n", "flashpod_edge_links 1\n", "flashpod_edge_players 3\n", "flashpod_edge_round_seconds "} {

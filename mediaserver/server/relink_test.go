@@ -365,3 +365,40 @@ func TestALinkReplacesItself(t *testing.T) {
 		t.Errorf("%d clients", n)
 	}
 }
+
+// An edge is ready once its origin has let it in, and stays so; when the origin is lost, it
+// says so, and counts.
+func TestAnEdgeSaysHowItsOriginIs(t *testing.T) {
+	t.Parallel()
+	b := runBroken(t, Config{}, open)
+	base := "http://" + b.edge.HTTPAddr().String()
+	ready := func(status int, says string) {
+		t.Helper()
+		servertest.Eventually(t, says, func() bool {
+			code, body := servertest.Ask(t, "GET", base+"/readyz")
+			return code == status && strings.Contains(body, says)
+		})
+	}
+	counts := func(line string) {
+		t.Helper()
+		servertest.Eventually(t, line, func() bool {
+			_, body := servertest.Ask(t, "GET", base+"/metrics")
+			return strings.Contains(body, line+"\n")
+		})
+	}
+	ready(200, "ready\n")
+	watches(t, b.edge, "cam")
+	counts(`flashpod_edge_linked{state="linked"} 1`)
+	to := b.of.RTMPAddr()
+	b.net.Cut()
+	ready(200, "0 of 1 instances have one")
+	counts(`flashpod_edge_linked{state="lost"} 1`)
+	counts(`flashpod_edge_links_lost_total 1`)
+	b.net.To(to)
+	ready(200, "ready\n")
+	counts(`flashpod_edge_linked{state="linked"} 1`)
+
+	nobody, _ := runWith(t, Config{EdgeOf: "127.0.0.1:1", LinkKeyFile: b.cfg.LinkKeyFile})
+	base = "http://" + nobody.HTTPAddr().String()
+	ready(503, "the origin 127.0.0.1:1 has not been reached yet")
+}

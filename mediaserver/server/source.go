@@ -19,7 +19,19 @@ func (s *Server) Ready() error {
 	if s.gateway != nil {
 		return s.gateway.Ready()
 	}
+	if s.edge != nil {
+		return s.edge.Reached()
+	}
 	return nil
+}
+
+// Origin implements web.Source.
+func (s *Server) Origin() (web.Origin, bool) {
+	if s.edge == nil {
+		return web.Origin{}, false
+	}
+	is := s.edge.State()
+	return web.Origin{Links: is.Links, Linked: is.Linked, Since: is.Since, Lost: is.Lost}, true
 }
 
 // Stats implements web.Source.

@@ -57,7 +57,6 @@ func TestTreeOfEdges(t *testing.T) {
 	p := connect(t, tree.leaf[0], "app/one").hello()
 	p.on(1, "publish", "cam", "record")
 	p.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
-	audio(t, p, 0)
 	var viewers []*client
 	for _, s := range slices.Concat(tree.all(), tree.leaf) {
 		v := connect(t, s, "app/one").hello()
@@ -74,12 +73,11 @@ func TestTreeOfEdges(t *testing.T) {
 		return tree.of.Stats()[0].Players == len(viewers)
 	})
 	// Of each middle edge: one for control, one for the stream; and one for what is published.
-	if n := tree.of.origin.Links(); n != 5 {
-		t.Errorf("%d connections of edges at the origin", n)
-	}
+	servertest.Eventually(t, "there are five connections of edges at the origin", func() bool { return tree.of.origin.Links() == 5 })
+	audio(t, p, 0)
 	audio(t, p, 500)
 	for _, v := range viewers {
-		v.expect("audio 500")
+		v.expect("audio 0", "audio 500")
 	}
 	p.on(1, "closeStream")
 	for _, v := range viewers {

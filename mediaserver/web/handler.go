@@ -36,9 +36,27 @@ type Source interface {
 	Instances() []Running
 	// ScriptErrors are the last errors of scripts, so many at most.
 	ScriptErrors(limit int) ScriptReport
+	// Origin is how the links of an edge to its origin are; false where it is none.
+	Origin() (Origin, bool)
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
+}
+
+// Origin is how the links of an edge to its origin are.
+type Origin struct {
+	Links, Linked int       // instances; those whose link is there
+	Since         time.Time // when the first of the others was lost; zero: none is
+	Lost          uint64    // links, since the start, that clients used
+}
+
+// warning is what who asks whether an edge is ready hears besides; "": nothing.
+func (o Origin) warning() string {
+	if o.Since.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(", but the link to the origin is lost since %s: %d of %d instances have one",
+		o.Since.UTC().Format(time.RFC3339), o.Linked, o.Links)
 }
 
 // Certificate is the one that RTMPS clients are shown.
@@ -73,7 +91,8 @@ const ConsolePath = "/-/console/"
 // Handler serves:
 //
 //	/healthz     200 as long as the process answers
-//	/readyz      200 while clients are welcome, 503 with the reason otherwise
+//	/readyz      200 while clients are welcome, 503 with the reason otherwise; of an edge
+//	             also whether it has lost its origin
 //	/metrics     Prometheus text format
 //	/recordings  recorded streams: as JSON
 //	/instances   instances that run, what is in them: as JSON
@@ -93,6 +112,7 @@ func Handler(src Source, opts Options) http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(src, version),
+		newOriginMetrics(src),
 	)
 	registry.MustRegister(opts.Collectors...)
 	if edge, ok := src.(edgeSource); ok {
@@ -112,7 +132,11 @@ func Handler(src Source, opts Options) http.Handler {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, "ready")
+		said := "ready"
+		if o, ok := src.Origin(); ok {
+			said += o.warning()
+		}
+		fmt.Fprintln(w, said)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),

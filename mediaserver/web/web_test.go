@@ -59,6 +59,8 @@ func (s *source) ScriptErrors(int) web.ScriptReport { return web.ScriptReport{} 
 
 func (s *source) Instances() []web.Running { return nil }
 
+func (s *source) Origin() (web.Origin, bool) { return web.Origin{}, false }
+
 func (s *source) Certificate() (web.Certificate, bool) {
 	if s.cert == nil {
 		return web.Certificate{}, false

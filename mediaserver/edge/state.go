@@ -1,0 +1,76 @@
+package edge
+
+import (
+	"fmt"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/link"
+)
+
+// State is how the links of an edge are.
+type State struct {
+	Links  int       // instances that it is linked to, or was and will be again
+	Linked int       // to which it is
+	Since  time.Time // when the first of those that are lost was; zero: none is
+	Lost   uint64    // links that have ended while clients used them, since it began
+}
+
+// State says how the edge's links are.
+func (e *Edge) State() State {
+	is := State{Lost: e.lost.Load()}
+	for _, u := range e.all() {
+		u.mu.Lock()
+		linked, since := u.pipe != nil, u.lostAt
+		u.mu.Unlock()
+		switch {
+		case linked:
+			is.Links++
+			is.Linked++
+		case !since.IsZero():
+			is.Links++
+			if is.Since.IsZero() || since.Before(is.Since) {
+				is.Since = since
+			}
+		}
+	}
+	return is
+}
+
+// Reach has the edge find out whether its origin can be reached, and try until it was: for
+// an edge that is to be ready before its first client comes.
+func (e *Edge) Reach() {
+	e.runs.Go(func() {
+		var wait backoff
+		for !e.reached.Load() {
+			select {
+			case <-time.After(wait.next()):
+			case <-e.ctx.Done():
+				return
+			}
+			if c, err := e.dial(link.Hello{Purpose: link.Control}); err == nil {
+				c.Close()
+			}
+		}
+	})
+}
+
+// Reached is why the edge is of no use yet; nil: its origin has let it in, once.
+func (e *Edge) Reached() error {
+	if e.reached.Load() {
+		return nil
+	}
+	if why := e.why.Load(); why != nil {
+		return fmt.Errorf("the origin %s has not been reached yet: %w", e.cfg.Origin, *why)
+	}
+	return fmt.Errorf("the origin %s has not been reached yet", e.cfg.Origin)
+}
+
+// tried notes what has come of a connection to the origin.
+func (e *Edge) tried(err error) {
+	switch {
+	case err == nil:
+		e.reached.Store(true)
+	case e.ctx.Err() == nil:
+		e.why.Store(&err)
+	}
+}
