@@ -16,6 +16,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/flv"
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/server"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
@@ -105,8 +106,8 @@ func TestEdgeCacheOutlivesAKill(t *testing.T) {
 func TestCacheOfAnEdgeIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, size := range []string{"much", "-1"} {
-		s := serving{edgeOf: "rtmp://127.0.0.1", cacheSize: size}
-		if err := s.keepPieces(); err == nil || !strings.Contains(err.Error(), "--cache-size") {
+		k := keeping{size: size}
+		if err := k.into(&server.Config{}); err == nil || !strings.Contains(err.Error(), "--cache-size") {
 			t.Errorf("%s: %v", size, err)
 		}
 	}

@@ -50,6 +50,7 @@ const gatewayExample = `  # two servers on this machine, and one address for bot
 func gatewayCommand(version string) *cobra.Command {
 	var cfg server.Config
 	var logLevel, logFormat string
+	var kept keeping
 	cmd := &cobra.Command{
 		Use:     "gateway --routes FILE",
 		Short:   "Serve instances of several servers at one address",
@@ -59,6 +60,9 @@ func gatewayCommand(version string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cfg.Routes == "" {
 				return usage(errors.New("--routes says which servers there are: see flashpod gateway --help"))
+			}
+			if err := kept.into(&cfg); err != nil {
+				return usage(err)
 			}
 			lines, err := openLog(logLevel, logFormat)
 			if err != nil {
@@ -92,6 +96,7 @@ func gatewayCommand(version string) *cobra.Command {
 	f.StringVar(&cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
 	f.StringVar(&cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
 	f.StringVar(&cfg.TLSFolder, "tls-folder", "", "folder of folders with tls.crt and tls.key, for clients that call the names in them")
+	kept.addTo(f, "the gateway")
 	f.StringVar(&cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the console are served; port 0 takes any free port")
 	f.StringVar(&cfg.ConsoleTokens, "console-tokens", "", "folder with the tokens of the console at --http-address, in the files admin and viewer; read again when they change, and may come later (default: nobody is let in)")
 	f.StringArrayVar(&cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")

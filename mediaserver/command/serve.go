@@ -108,7 +108,8 @@ const serveExample = `  # one instance from a file, recordings below ./data
 type serving struct {
 	files               []string
 	rtmpe               bool
-	edgeOf, cacheSize   string
+	edgeOf              string
+	keeping             keeping
 	webRTCByTCP         bool
 	cfg                 server.Config
 	logLevel, logFormat string
@@ -157,8 +158,7 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server that takes links at rtmp://HOST[:PORT] or HOST:PORT: serve its instances, and none of one's own, with its --link-key-file")
 	f.StringVar(&s.cfg.LinkKeyFile, "link-key-file", "", "file or folder of keys, one a line, that an origin and its edges have in common; edges may link to a server that has one, which makes it where it is missing; read again when it changes")
 	f.StringVar(&s.cfg.LinkAddress, "link-address", "", "where edges link, and nobody else connects, such as 10.0.0.1:1937 (default: at --rtmp-address)")
-	f.StringVar(&s.cfg.CacheDir, "cache-dir", "", "folder where an edge keeps what it has read of its origin's recordings (default: one of its own in the user's cache folder, or that of temporary files)")
-	f.StringVar(&s.cacheSize, "cache-size", "10Gi", "how many bytes it keeps there; 0: none")
+	s.keeping.addTo(f, "an edge")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")
 	f.StringVar(&s.cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")
 	f.IntVar(&s.cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open, less those of HTTP)")
@@ -170,7 +170,7 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 
 func (s *serving) run(cmd *cobra.Command) error {
 	if s.edgeOf != "" {
-		if err := errors.Join(s.beEdge(), s.keepPieces()); err != nil {
+		if err := errors.Join(s.beEdge(), s.keeping.into(&s.cfg)); err != nil {
 			return usage(err)
 		}
 	}

@@ -21,6 +21,9 @@ type Config struct {
 	File   string // of routes, see routing.File; keys that it names are relative to its folder
 	Fanout *stream.Fanout
 	Log    *slog.Logger // nil: none
+	// Edge is what its edges have in common: what is kept of recordings, budgets. Where they
+	// link to, their keys, Fanout and Log are the gateway's to say.
+	Edge edge.Config
 }
 
 // Gateway is the directory of all instances that have a route. All methods may be called
@@ -94,7 +97,9 @@ func (g *Gateway) over(to origin, r session.ConnectRequest, peer session.Peer, a
 	}
 	e := g.edges[to]
 	if e == nil {
-		e = &used{Edge: edge.New(edge.Config{Origin: to.address, Keys: link.FixedKeys(strings.Fields(to.keys)...), Fanout: g.cfg.Fanout, Log: g.log})}
+		cfg := g.cfg.Edge
+		cfg.Origin, cfg.Keys, cfg.Fanout, cfg.Log = to.address, link.FixedKeys(strings.Fields(to.keys)...), g.cfg.Fanout, g.log
+		e = &used{Edge: edge.New(cfg)}
 		g.edges[to] = e
 	}
 	e.asking++

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/gateway"
 )
 
@@ -22,7 +23,11 @@ func (s *Server) beginRoutes() error {
 		return errors.New("a gateway has its origins and their keys from --routes: leave out --edge-of and --link-key-file")
 	}
 	var err error
-	if s.gateway, err = gateway.New(gateway.Config{File: s.cfg.Routes, Fanout: s.fanout, Log: s.log}); err != nil {
+	if s.pieces, err = s.beginCache(); err != nil {
+		return err
+	}
+	common := edge.Config{Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets}
+	if s.gateway, err = gateway.New(gateway.Config{File: s.cfg.Routes, Fanout: s.fanout, Log: s.log, Edge: common}); err != nil {
 		s.gateway = nil
 		return fmt.Errorf("gateway: %w", err)
 	}
