@@ -74,11 +74,15 @@ func New(cfg Config) (*Origin, error) {
 	return &Origin{cfg: cfg, log: cfg.Log, cert: cert, conns: map[*link.Conn]struct{}{}, edges: map[*edge]struct{}{}, byLink: map[string]*edge{}, given: map[string]*grant{}}, err
 }
 
-// Serve answers a connection that has sent link.Preface, until it ends. It closes it.
+// Serve answers a connection that has sent link.Preface, until it ends. It closes it. One
+// that has a method Proved is told when its other end has shown a key.
 func (o *Origin) Serve(nc net.Conn) error {
 	c, h, err := link.Accept(nc, o.cert, o.cfg.Keys, o.cfg.LinkVersion, o.may)
 	if err != nil {
 		return err
+	}
+	if p, ok := nc.(interface{ Proved() }); ok {
+		p.Proved()
 	}
 	if !o.enter(c) {
 		c.Close()

@@ -67,6 +67,28 @@ func TestLinkPort(t *testing.T) {
 	connect(t, edge, "app/one").hello()
 }
 
+// Who shows no key takes no place of those that do, and keeps none of them out for long.
+func TestStrangersAtTheLinkPort(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "link.key")
+	putKey(t, key, oldKey)
+	of, _ := runWith(t, Config{LinkKeyFile: key, LinkAddress: "127.0.0.1:0", maxStrangers: 1}, open)
+	edge, _ := runWith(t, Config{EdgeOf: of.LinkAddr().String(), LinkKeyFile: key})
+	p := connect(t, edge, "app/one").hello() // which has shown it: its place is free again
+	silent, err := net.Dial("tcp", of.LinkAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	servertest.Eventually(t, "no more are let in", func() bool {
+		return shows(t, of.LinkAddr(), oldKey) != nil && of.Refused()["too many links without a key"] > 0
+	})
+	silent.Close()
+	servertest.Eventually(t, "they are again", func() bool { return shows(t, of.LinkAddr(), oldKey) == nil })
+	p.on(1, "publish", "cam", "live")
+	p.expect("event 0", "onStatus NetStream.Publish.Start")
+}
+
 // A key is replaced without a cut: links that are there stay, and new ones begin while one
 // end knows the new key, and the other does not.
 func TestLinkKeysAreReplaced(t *testing.T) {

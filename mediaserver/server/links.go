@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -71,19 +72,43 @@ func (s *Server) listenLinks() error {
 // clients: what one address may have does not count there.
 func (s *Server) acceptLinks() error {
 	f := newFloods()
+	strangers := make(chan struct{}, s.cfg.maxStrangers)
 	admit := func(nc net.Conn) bool {
-		if s.enterMany(1, f) == nil {
-			return true
+		select {
+		case strangers <- struct{}{}:
+		default:
+			s.count("too many links without a key")
+			nc.Close()
+			return false
 		}
-		nc.Close()
-		return false
+		if s.enterMany(1, f) != nil {
+			<-strangers
+			nc.Close()
+			return false
+		}
+		return true
 	}
 	return s.acceptBy(s.links, admit, func(nc net.Conn) {
 		defer s.sessions.Done()
 		defer s.leaveMany(1)
-		s.serveLink(nc)
+		one := &keyless{nc, sync.OnceFunc(func() { <-strangers })}
+		defer one.proved()
+		s.serveLink(one)
 	})
 }
+
+// maxStrangers is how many connections to the port of links may have shown no key yet, so
+// that they take no places of those that have; each has twenty seconds.
+const maxStrangers = 1024
+
+// keyless is a connection that has shown no key, until proved is called.
+type keyless struct {
+	net.Conn
+	proved func()
+}
+
+// Proved is called by package origin.
+func (k *keyless) Proved() { k.proved() }
 
 // delivery is how streams of an instance are sent to players.
 func delivery(of session.Instance) stream.Options {

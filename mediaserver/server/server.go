@@ -136,6 +136,8 @@ type Config struct {
 	cacheMinFree int64
 	// farTime is what other servers have for answers about shared objects; 0: the default.
 	farTime time.Duration
+	// maxStrangers is how many links may have shown no key yet; 0: the default.
+	maxStrangers int
 	// viewerIdle is how long a viewer by HTTP may make no request before it has gone; 0: the
 	// default.
 	viewerIdle time.Duration
@@ -241,6 +243,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	if cfg.hosts == "" {
 		cfg.hosts = hostsFile
+	}
+	if cfg.maxStrangers == 0 {
+		cfg.maxStrangers = maxStrangers
 	}
 	if cfg.handshakeTime == 0 {
 		cfg.handshakeTime = handshakeTime
