@@ -60,14 +60,14 @@ type trial struct {
 }
 
 // allTrials are the strangers, one after another and all at once, and those who
-// need a network or a server of their own; the first is nobody.
+// need a network, ports or a server of their own; the first is nobody.
 func allTrials() []trial {
 	trials := slices.Concat(spendingTrials(), outerTrials(), fileTrials(), keyTrials())
 	nobody := trial{
 		name: "Nothing: what all the others are compared with.", bound: "", notices: "", memory: 32 << 20,
 		send: func(s *stranger) { s.hold() },
 	}
-	return slices.Concat([]trial{nobody}, trials, []trial{together(trials)}, crowdTrials(), objectTrials())
+	return slices.Concat([]trial{nobody}, trials, []trial{together(trials)}, crowdTrials(), objectTrials(), webTrials())
 }
 
 // together is all trials at once.
@@ -192,9 +192,9 @@ func (r *spent) tooLate() error {
 
 // run plays a trial against a server.
 func (one trial) run(t *testing.T, n int, server *child) *spent {
-	strangers := startProcess(t, "strangers", roleArgs{Trial: n, RTMP: server.address, HTTP: server.http, Folder: server.folder}, "nice", "-n", "19")
+	strangers := startProcess(t, "strangers", roleArgs{Trial: n, RTMP: server.at.RTMP, HTTP: server.at.HTTP, Web: server.at.Web, UDP: server.at.UDP, TLS: server.at.TLS, Folder: server.folder}, "nice", "-n", "19")
 	strangers.hear("ready") // with what it prepared
-	viewer := startProcess(t, "viewer", roleArgs{RTMP: server.address})
+	viewer := startProcess(t, "viewer", roleArgs{RTMP: server.at.RTMP})
 	viewer.hear("ready")
 
 	out := &spent{before: server.memory(t)}

@@ -37,6 +37,8 @@ const (
 type roleArgs struct {
 	Trial        int
 	RTMP, HTTP   string
+	Web, UDP     string // of pages, and of WebRTC
+	TLS          string // of RTMP and pages
 	Folder       string // of all data, for the server; of recordings, for strangers
 	AllowedFiles int
 	Anyone       bool // may publish
@@ -185,8 +187,13 @@ func serveSpending(t *testing.T, args roleArgs) {
 		mode = "Anyone"
 	}
 	manifest := fmt.Sprintf("{application: app, instance: one, onDemandInstances: true, access: {publish: {mode: %s}}, limits: {maxStreams: 6, maxConnectionsPerAddress: 200}, recording: {mode: OnRequest, maxFiles: %d}}", mode, args.AllowedFiles)
-	s, stop := runWith(t, Config{Data: args.Folder, PublishKeyFile: key, Log: log, Budgets: files, DebugAddress: os.Getenv("FLASHPOD_SPENDING_DEBUG")}, manifest)
-	sayWith("serves", serves{s.RTMPAddr().String(), s.HTTPAddr().String(), s.Served()[0].Streams})
+	cert, private := writePair(t, t.TempDir(), "one.example", time.Now())
+	s, stop := runWith(t, Config{
+		WebAddress: anyAddress, RTMPSAddress: anyAddress, TLSCertFile: cert, TLSKeyFile: private, Data: args.Folder, PublishKeyFile: key, Log: log, Budgets: files, DebugAddress: os.Getenv("FLASHPOD_SPENDING_DEBUG"),
+	}, manifest)
+	sayWith("serves", serves{
+		s.RTMPAddr().String(), s.HTTPAddr().String(), s.WebAddr().String(), s.WebRTCAddr().String(), s.RTMPSAddr().String(), s.Served()[0].Streams,
+	})
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	stop()
 	r.Close() // now its writer ends
@@ -195,13 +202,13 @@ func serveSpending(t *testing.T, args roleArgs) {
 }
 
 // serves is where a server is.
-type serves struct{ RTMP, HTTP, Streams string }
+type serves struct{ RTMP, HTTP, Web, UDP, TLS, Streams string }
 
 // child is that process.
 type child struct {
 	*process
-	address, http string
-	folder        string // of recordings
+	at     serves
+	folder string // of recordings
 }
 
 // spendingServer starts a server that keeps so many files, and a hundred, and lets
@@ -215,7 +222,7 @@ func spendingServer(t *testing.T, files int, anyone bool) *child {
 	if err := os.MkdirAll(at.Streams, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return &child{process: p, address: at.RTMP, http: at.HTTP, folder: at.Streams}
+	return &child{process: p, at: at, folder: at.Streams}
 }
 
 // memory is what the process has in memory of its own, in bytes: code that was

@@ -24,7 +24,7 @@ Server, strangers, and those who watch are processes of their own, on one machin
 server may use all cores, and those who watch have the server's priority. A row may try three times. Memory is what the process has of its own (RssAnon),
 looked at every 20 ms.
 
-The rows behind "all of the above" have networks or servers of their own, and are not among those.
+The rows behind "all of the above" have networks, ports or servers of their own, and are not among those.
 
 Figures are those of the run that wrote the table (` + "`make spending-table`" + `), and no part of what is compared. The budgets are those of [` + "`budget`" + `](budget): each is
 a metric, flashpod_budget_used, and flashpod_budget_refused_total counts who found it used up.
