@@ -244,3 +244,27 @@ func TestWhichGatewaySaysIt(t *testing.T) {
 		}
 	}
 }
+
+// What a manifest says of HLS is in the pod's document, from which the server reads it, and
+// what it does not say is not: the pod of who says nothing does not restart for it.
+func TestDocumentOfHLS(t *testing.T) {
+	of := func(web string) string {
+		t.Helper()
+		doc, err := document(observe(t, "{application: a, web: "+web+"}").instance)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	if plain := of("{}"); of("{hls: {}}") != plain || of("{hls: {mode: LowLatency, start: OnDemand}}") != plain {
+		t.Errorf("what is as by default changes the document:\n%s", of("{hls: {}}"))
+	}
+	doc := of("{hls: {window: 10m, start: Always}}")
+	all, err := manifest.Load(strings.NewReader(doc), "document")
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%v\n%s", err, doc)
+	}
+	if h := all[0].Spec.Web.HLSSettings(); h == nil || h.Window.Duration != 10*time.Minute || h.Start != v1alpha1.HLSAlways {
+		t.Errorf("the server reads %+v of\n%s", h, doc)
+	}
+}
