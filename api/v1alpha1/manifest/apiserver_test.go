@@ -165,6 +165,7 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 		"TLS":             "{application: chat, tls: {secretName: s}}",
 		"empty objects":   "{application: chat, recording: {}, storage: {}, access: {publish: {}}, limits: {}, delivery: {}, service: {}, networkPolicy: {}}",
 		"on demand":       "{application: chat, onDemandInstances: true, idle: {unloadAfter: 90s}, limits: {maxInstances: 0}}",
+		"the web":         "{application: chat, web: {hls: {window: 1m30s}, webrtc: {}}}",
 		"script":          "{application: chat, script: {configMap: {name: s}}}",
 		"edges":           "{application: chat, edges: {}}",
 		"edges, counted":  "{application: chat, edges: {autoscaling: {schedule: [{from: '2026-12-31T20:00:00Z', until: '2026-12-31T21:00:00Z', minReplicas: 2}]}}}",
@@ -188,6 +189,9 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 				for _, field := range []string{"maxRoundTime", "scaleUpWindow", "scaleDownWindow", "cooldown"} {
 					durations = append(durations, []string{"edges", "autoscaling", field})
 				}
+			}
+			if filled["web"] != nil {
+				durations = append(durations, []string{"web", "hls", "window"})
 			}
 			for _, duration := range durations {
 				if err := canonicalDuration(filled, duration...); err != nil {
