@@ -42,8 +42,8 @@ type Conn struct {
 	lent    int64              // what net/http takes that for
 	needs   int64              // what it waits for
 	grown   chan struct{}      // closed when there is more; nil: nobody waits
-	waiting int                // streams that wait for their turn, or for the connection's window
-	untold  int                // those of them that were not told since that it is there
+	waiting int                // streams that net/http lets go first
+	untold  int                // those that wait for their turn, or for the connection's window, and were not told that it is there
 	way     chan struct{}      // closed when one has written; nil: nobody waits
 	since   int                // bytes that net/http has written since then
 }

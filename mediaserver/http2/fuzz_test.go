@@ -2,6 +2,7 @@ package http2
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -60,16 +61,16 @@ func FuzzInbound(f *testing.F) {
 		b := append([]byte(preface), words...)
 		c, all, err := heard(b, 1<<20)
 		again, other, otherErr := heard(b, most)
-		if !bytes.Equal(all, other) || err != otherErr {
+		if !bytes.Equal(all, other) || !errors.Is(otherErr, err) {
 			t.Errorf("by %d bytes net/http hears\n%x %v, else\n%x %v", most, other, otherErr, all, err)
 		}
 		if c.window != again.window || c.lent != again.lent || len(c.streams) != len(again.streams) {
 			t.Errorf("by %d bytes the window is %d of %d, else %d of %d", most, again.lent, again.window, c.lent, c.window)
 		}
-		if len(c.streams) > maxStreams || err == io.EOF && (c.lent > c.window || c.window > maxWindow) {
+		if len(c.streams) > maxStreams || errors.Is(err, io.EOF) && (c.lent > c.window || c.window > maxWindow) {
 			t.Errorf("%d streams, %d of %d", len(c.streams), c.lent, c.window)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			compare(t, bytes.Clone(words), all[len(preface):])
 		}
 	})

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,16 +10,6 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/socket"
-)
-
-// wait is what a stream waits for.
-type wait uint8
-
-const (
-	forNothing    wait = iota
-	forTurn            // another writes
-	forConnection      // its window
-	forWindow          // the stream's own, or the head of the answer
 )
 
 // Stream is an answer that somebody else than net/http writes: who has taken it sends its
@@ -38,6 +27,8 @@ type Stream struct {
 	gone   bool   // nothing may be sent any more
 	waits  wait   // for what
 	told   bool   // that there is some
+	let    bool   // it is among those whom net/http lets go first
+	idle   bool   // it was let, and did not come: it is not let again until it shows that it may
 	woken  func() // of who writes; nil: nobody does
 }
 
@@ -220,11 +211,8 @@ func (s *Stream) written(n int) {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.since = 0
-	if c.way != nil {
-		close(c.way)
-		c.way = nil
-	}
+	c.since, s.idle = 0, false
+	c.openWay()
 }
 
 // tryAgain is how often WriteWaiting tries again who opens windows by less than who is
@@ -265,61 +253,6 @@ func (s *Stream) WriteWaiting(b []byte, within time.Duration) error {
 	}
 }
 
-// wait notes what a stream waits for. The caller holds mu.
-func (c *Conn) wait(s *Stream, what wait) {
-	c.unwait(s)
-	if s.waits, s.told = what, false; what != forWindow {
-		c.waiting++
-		c.untold++
-	}
-}
-
-// unwait is for one that waits no more. The caller holds mu.
-func (c *Conn) unwait(s *Stream) {
-	if s.waits == forTurn || s.waits == forConnection {
-		c.waiting--
-		if !s.told {
-			c.untold--
-		}
-	}
-	s.waits = forNothing
-}
-
-// wake is how a stream is told that what it waits for is there; nil: it waits for
-// something else. The caller holds mu, and calls it without.
-func (c *Conn) wake(s *Stream, what wait) func() {
-	if s.waits != what || s.told || s.woken == nil {
-		return nil
-	}
-	if s.told = true; what != forWindow {
-		c.untold--
-	}
-	return s.woken
-}
-
-// wakeAll tells all streams that wait for something that it is there. What a client does
-// often finds nobody to tell who has not written since.
-func (c *Conn) wakeAll(what wait) {
-	var wakes []func()
-	c.mu.Lock()
-	if c.untold > 0 {
-		for _, s := range c.streams {
-			wakes = appendWake(wakes, c.wake(s, what))
-		}
-	}
-	c.mu.Unlock()
-	for _, wake := range wakes {
-		wake()
-	}
-}
-
-func appendWake(all []func(), wake func()) []func() {
-	if wake == nil {
-		return all
-	}
-	return append(all, wake)
-}
-
 // open is for a client that begins a stream.
 func (c *Conn) open(id uint32) {
 	c.mu.Lock()
@@ -338,6 +271,9 @@ func (c *Conn) end(id uint32) {
 		delete(c.streams, id)
 		c.unwait(s)
 		s.gone, wake = true, s.woken
+		if c.waiting == 0 {
+			c.openWay()
+		}
 	}
 	c.mu.Unlock()
 	if wake != nil {
@@ -356,40 +292,5 @@ func (c *Conn) sent(id uint32) {
 	c.mu.Unlock()
 	if wake != nil {
 		wake()
-	}
-}
-
-// header is that of a frame [RFC 9113 §4.1].
-type header struct {
-	size   int // of the payload, in bytes
-	kind   uint8
-	flags  uint8
-	stream uint32
-}
-
-// Kinds of frames and their flags [RFC 9113 §6].
-const (
-	frameData         = 0
-	frameHeaders      = 1
-	frameReset        = 3
-	frameSettings     = 4
-	frameWindow       = 8
-	frameContinuation = 9
-
-	flagAck        = 1
-	flagEndStream  = 1
-	flagEndHeaders = 4
-)
-
-func (h header) bytes() (b [headerSize]byte) {
-	b[0], b[1], b[2], b[3], b[4] = byte(h.size>>16), byte(h.size>>8), byte(h.size), h.kind, h.flags
-	binary.BigEndian.PutUint32(b[5:], h.stream)
-	return b
-}
-
-func parseHeader(b []byte) header {
-	return header{
-		size: int(b[0])<<16 | int(b[1])<<8 | int(b[2]), kind: b[3], flags: b[4],
-		stream: binary.BigEndian.Uint32(b[5:]) & (1<<31 - 1),
 	}
 }

@@ -126,7 +126,7 @@ func (c *Conn) growStream(id, n uint32) (own bool, err error) {
 	}
 	s.window += int64(n)
 	c.most = max(c.most, s.window)
-	own = s.taken
+	own, s.idle = s.taken, false
 	var wake func()
 	if c.initial+s.window >= leastWindow {
 		wake = c.wake(s, forWindow)
@@ -180,14 +180,12 @@ func (c *Conn) makeWay() {
 	select {
 	case <-way:
 	case <-c.closed:
-	case <-t.C: // who has nothing to write any more is not waited for again
+	case <-t.C: // they have nothing to write, or nobody reads it
 		c.mu.Lock()
 		for _, s := range c.streams {
-			if s.waits != forWindow {
-				s.waits = forNothing
-			}
+			s.let, s.idle = false, s.idle || s.let
 		}
-		c.waiting, c.untold, c.way = 0, 0, nil
+		c.waiting, c.way = 0, nil
 		c.mu.Unlock()
 	}
 }
