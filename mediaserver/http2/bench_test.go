@@ -1,0 +1,95 @@
+package http2
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/socket"
+)
+
+// BenchmarkWrite writes to a client by TLS, as a loop does, in a stream and without
+// HTTP/2: what a frame more costs.
+func BenchmarkWrite(b *testing.B) {
+	for _, size := range []int{4 << 10, 48 << 10} {
+		b.Run(fmt.Sprintf("HTTP/1.1 %d KB", size>>10), func(b *testing.B) {
+			_, sealed := pair(b)
+			benchmark(b, size, func(bufs [][]byte) (int, error) {
+				n, full, err := sealed.Writev(bufs)
+				if full && err == nil {
+					err = sealed.Drain(time.Minute)
+				}
+				return n, err
+			})
+		})
+		b.Run(fmt.Sprintf("HTTP/2 %d KB", size>>10), func(b *testing.B) {
+			t, _ := pair(b)
+			c := New(t)
+			c.open(1)
+			c.sent(1)
+			s := c.streams[1]
+			c.window, s.window = 1<<60, 1<<60
+			benchmark(b, size, func(bufs [][]byte) (int, error) {
+				n, err := s.TryWritev(bufs)
+				if n < len(bufs[0]) && err == nil {
+					if err = c.take(); err == nil { // behind who drains it
+						c.give()
+					}
+				}
+				return n, err
+			})
+		})
+	}
+}
+
+func benchmark(b *testing.B, size int, write func([][]byte) (int, error)) {
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	whole := noise(size)
+	for b.Loop() {
+		for rest := whole; len(rest) > 0; {
+			n, err := write([][]byte{rest})
+			if err != nil {
+				b.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+	}
+}
+
+// pair is a server's TLS connection, whose client throws away what comes.
+func pair(b *testing.B) (*tls.Conn, *socket.Sealed) {
+	b.Helper()
+	like := httptest.NewTLSServer(nil) // has a certificate
+	b.Cleanup(like.Close)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		nc, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			return // and nobody is accepted
+		}
+		if tls.Client(nc, &tls.Config{InsecureSkipVerify: true}).Handshake() == nil {
+			_, _ = io.Copy(io.Discard, nc)
+		}
+	}()
+	nc, err := ln.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { nc.Close() })
+	t := socket.TLS(nc, like.TLS)
+	if err := t.Handshake(); err != nil {
+		b.Fatal(err)
+	}
+	sealed := socket.Under(t)
+	sealed.Attach(t, func() {})
+	return t, sealed
+}
