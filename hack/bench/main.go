@@ -41,6 +41,7 @@ var rows = []row{
 	{"chat", "what a chat of 1,000 does to a stream of 1,000 in the same process", chatRow},
 	{"instances", "instances with a script: what an idle one takes, and how soon a new one answers", instancesRow},
 	{"edges", "an edge's latency and audience, and what it and its clients take of the origin", edgesRow},
+	{"tree", "an origin, two middle edges, four leaves and 4,000 players, against what hack/model computes", treeRow},
 	{"growth", "CPU and memory against players and against streams", growthRow},
 	{"applications", "calls, shared objects and instances, as they grow", applicationsRow},
 }

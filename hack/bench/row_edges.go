@@ -31,11 +31,25 @@ func (b *bench) linked(latency string, flags ...string) (*linked, error) {
 
 // edge starts one edge more of a server, on cores.
 func (l *linked) edge(of *target, cores ...int) (*target, error) {
+	return l.start(of, nil, cores...)
+}
+
+// middle starts an edge of the origin that takes links of others.
+func (l *linked) middle() (*target, error) {
+	return l.start(l.origin, []string{"--link-address", "127.0.0.1:0"})
+}
+
+func (l *linked) start(of *target, flags []string, cores ...int) (*target, error) {
 	dir, err := os.MkdirTemp(l.b.dir, "edge-")
 	if err != nil {
 		return nil, err
 	}
-	e, err := l.b.start(dir, []string{"--edge-of", "rtmp://" + of.addr.String(), "--link-key-file", l.key}, cores...)
+	at := of.addr
+	if of.links.IsValid() {
+		at = of.links
+	}
+	flags = append(flags, "--edge-of", at.String(), "--link-key-file", l.key, "--cache-size", "0")
+	e, err := l.b.start(dir, flags, cores...)
 	if err == nil {
 		l.edges = append(l.edges, e)
 	}

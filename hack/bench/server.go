@@ -18,6 +18,7 @@ type target struct {
 	addr   netip.AddrPort
 	secure netip.AddrPort // by TLS; not valid without
 	web    netip.AddrPort // of web pages and HTTP players; not valid without
+	links  netip.AddrPort // where edges link alone; not valid without
 	app    string
 	dir    string // its data folder
 }
@@ -100,7 +101,7 @@ func (t *target) awaitReady(log string) error {
 			if !ok {
 				continue
 			}
-			for to, said := range map[*netip.AddrPort]string{&t.addr: line.RTMP, &t.secure: line.RTMPS, &t.web: line.Web} {
+			for to, said := range map[*netip.AddrPort]string{&t.addr: line.RTMP, &t.secure: line.RTMPS, &t.web: line.Web, &t.links: line.Links} {
 				if said == "" {
 					continue
 				}
@@ -120,7 +121,7 @@ func (t *target) awaitReady(log string) error {
 }
 
 // logLine is a line of the server's log, as far as it matters here.
-type logLine struct{ Msg, RTMP, RTMPS, Web string }
+type logLine struct{ Msg, RTMP, RTMPS, Web, Links string }
 
 func readyLine(log string) (line logLine, ok bool) {
 	f, err := os.Open(log)
