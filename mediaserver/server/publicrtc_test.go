@@ -506,7 +506,7 @@ func TestWebRTCTakeOver(t *testing.T) {
 func TestWebRTCOfAnAddress(t *testing.T) {
 	t.Parallel()
 	budgets := budget.For(1<<28, 1000, nil)
-	s, _ := runWith(t, Config{WebAddress: anyAddress, Budgets: budgets}, open)
+	s, _ := runWith(t, Config{WebAddress: anyAddress, Budgets: budgets, rtcConnect: time.Hour}, open)
 	p, status, said := publishRTC(t, s, "/-/whip/app/one/cam", "")
 	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, said)

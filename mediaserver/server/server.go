@@ -147,6 +147,9 @@ type Config struct {
 	linkVersion int
 	// handshakeTime is what clients by TLS have to say what they speak; 0: the default.
 	handshakeTime time.Duration
+	// rtcConnect is what a client of WebRTC has from its offer to its first packet; 0: the
+	// default.
+	rtcConnect time.Duration
 	hosts         string    // the file with this machine's own names; default: hostsFile
 	started       time.Time // when it has, for publishers that were lost then; default: now
 }

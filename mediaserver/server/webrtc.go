@@ -185,7 +185,7 @@ func (s *Server) serveWebRTC() bool {
 			at := s.place(path)
 			return at.Application, at.Instance, at.Stream
 		},
-		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle,
+		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle, ConnectTimeout: s.cfg.rtcConnect,
 	})
 	if p.tcp != nil {
 		go s.serveWebRTCByTCP()
