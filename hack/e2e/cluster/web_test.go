@@ -194,25 +194,3 @@ func TestConsoleByPortForward(t *testing.T) {
 		t.Error("the load balancer carries the control port")
 	}
 }
-
-// Media of WebRTC has a load balancer of UDP of its own, whose address the server tells
-// who asks to watch.
-func TestWebRTCByItsOwnService(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, "e2e-webrtc")
-	if out, err := w.apply("apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: near}\n" +
-		"spec: {application: live, access: {publish: {mode: Anyone}}, web: {webrtc: {port: 3478}}}"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	w.ready("near", patience)
-	at := w.kubectl("get", "service", "near-webrtc", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}:{.spec.ports[*].port} {.spec.ports[*].protocol}")
-	if at != w.address("near-webrtc")+":3478 UDP" {
-		t.Errorf("the Service is at %s", at)
-	}
-	if got := w.kubectl("get", "service", "near", "-o", "jsonpath={.spec.ports[*].protocol}"); strings.Contains(got, "UDP") {
-		t.Errorf("the Service of TCP has %s", got)
-	}
-	until(t, patience, "the server to be told", func() bool {
-		return w.kubectl("get", "configmap", "near-config", "-o", `go-template={{index .data "webrtc-addresses"}}`) == strings.Fields(at)[0]+"\n"
-	})
-}
