@@ -289,3 +289,84 @@ func TestEdgeSeesTheNextPublication(t *testing.T) {
 		})
 	}
 }
+
+// Who publishes by WebRTC at one edge is the origin's publisher, and is watched by WebRTC
+// at another.
+func TestEdgeWebRTC(t *testing.T) {
+	t.Parallel()
+	of, edges := runHouses(t, 2, "", "{application: app, instance: one}")
+	if _, status, said := watchRTC(t, edges[1], "/-/whep/app/one/cam"); status != http.StatusNotFound || !strings.Contains(said, "nobody publishes") {
+		t.Errorf("before the publisher: %d %s", status, said)
+	}
+	for key, want := range map[string]string{"": "needs a key", "wrong": "wrong publish key"} {
+		if _, status, said := publishRTC(t, edges[0], "/-/whip/app/one/cam", key); status != http.StatusUnauthorized || !strings.Contains(said, want) {
+			t.Errorf("with the key %q: %d %s", key, status, said)
+		}
+	}
+	key, err := os.ReadFile(of.Served()[0].KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, status, said := publishRTC(t, edges[0], "/-/whip/app/one/cam", strings.TrimSpace(string(key)))
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, said)
+	}
+	p.connected()
+	live := of.running("app", "one").Live("cam")
+	p.showUntil("the stream has a picture", func() bool { return live.Newest() > 0 })
+	v, status, said := watchRTC(t, edges[1], "/-/whep/app/one/cam")
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, said)
+	}
+	v.connected()
+	last := p.showUntil("the viewer has a picture", func() bool { return len(v.pictures) > 0 })
+	p.show(true, last)
+	v.sees(true, last)
+	if ways, want := waysOf(t, of, "app/one"), []string{"webrtc cam false"}; !slices.Equal(ways, want) {
+		t.Errorf("the list has %q, want %q", ways, want)
+	}
+	if status := v.end(edges[1]); status != http.StatusOK {
+		t.Errorf("DELETE of the viewer: %d", status)
+	}
+	servertest.Eventually(t, "the last one ends the feed", func() bool { return edges[1].edge.Feeds() == 0 && len(waysOf(t, of, "app/one")) == 0 })
+	if status := p.end(edges[0]); status != http.StatusOK {
+		t.Errorf("DELETE of the publisher: %d", status)
+	}
+	servertest.Eventually(t, "the stream is over", func() bool { return !live.Live() })
+}
+
+// The pages of an edge name what its origin would, and the pages of others may use what its
+// origin lets them.
+func TestEdgePages(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	film(t, data, "app/streams/one/film")
+	of, edges := runHouses(t, 1, data, open, "{application: app, instance: one/deep, access: {publish: {mode: Anyone}}, web: {allowedOrigins: ['https://a.example']}}",
+		"{application: app, access: {publish: {mode: Anyone}}}")
+	for _, at := range []string{"/-/watch/app/one/cam", "/-/watch/app/one/deep/cam", "/-/studio/app/cam?x=y", "/-/studio/none/one/cam", "/-/sdk/flashpod.js", "/crossdomain.xml", "/-/watch/app", "/"} {
+		status, _, said := page(t, of, at, "")
+		there, _, says := page(t, edges[0], at, "")
+		if status != there || said != says {
+			t.Errorf("%s: %d %s at the edge, %d %s at its origin", at, there, says, status, said)
+		}
+	}
+	for at, want := range map[string]string{"/app/one/film/index.m3u8": "", "/app/one/deep/cam/index.m3u8": "https://a.example", "/app/one/deep/cam.flv": "https://a.example"} {
+		for _, s := range []*Server{of, edges[0]} {
+			_, head, _ := page(t, s, at, "https://a.example")
+			if got := head.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s at %s lets %q in, want %q", at, s.WebAddr(), got, want)
+			}
+		}
+	}
+	for app, want := range map[string]bool{"app/one": false, "app/one/deep": true} {
+		for _, s := range []*Server{of, edges[0]} {
+			nc, err := insideWebOf(t, s, app, "https://a.example")
+			if (err == nil) != want {
+				t.Errorf("a page of a.example at %s: %v", app, err)
+			}
+			if nc != nil {
+				nc.Close()
+			}
+		}
+	}
+}
