@@ -22,6 +22,11 @@ func banner(w io.Writer, s *server.Server, version string) {
 		if folder := s.CacheFolder(); folder != "" {
 			fmt.Fprintf(w, "    recordings  what was read of them is kept in %s\n", folder)
 		}
+		if a := s.WebAddr(); a != nil {
+			const name = "APPLICATION/INSTANCE/NAME"
+			fmt.Fprintf(w, "    studio      http://%[1]s%[2]s%[4]s\n    browser     http://%[1]s%[3]s%[4]s\n    streams     http://%[1]s/%[4]s.flv, /%[4]s/index.m3u8; recordings also /%[4]s.mp4\n",
+				dialable(a), public.StudioPath, public.WatchPath, name)
+		}
 	}
 	if routes, conflicts, ok := s.Routes(); ok {
 		fmt.Fprintf(w, "\n  %s/APPLICATION/INSTANCE\n", rtmp)

@@ -108,3 +108,33 @@ func TestBannerOfAnApplication(t *testing.T) {
 		}
 	}
 }
+
+// An edge has no names of its own: its banner says how addresses are made.
+func TestBannerOfAnEdge(t *testing.T) {
+	t.Parallel()
+	const free = "127.0.0.1:0"
+	key := filepath.Join(t.TempDir(), "link.key")
+	if err := os.WriteFile(key, []byte("0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.New(server.Config{EdgeOf: "192.0.2.1:1935", LinkKeyFile: key, RTMPAddress: free, HTTPAddress: free, WebAddress: free}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	banner(&out, s, "test")
+	over, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Run(over); err != nil {
+		t.Error(err)
+	}
+	web := "http://" + s.WebAddr().String()
+	for _, want := range []string{"edge of     rtmp://192.0.2.1:1935\n", web + "/-/watch/APPLICATION/INSTANCE/NAME\n", web + "/-/studio/APPLICATION/INSTANCE/NAME\n", web + "/APPLICATION/INSTANCE/NAME.flv"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}

@@ -68,8 +68,6 @@ type Edge struct {
 	cancel context.CancelFunc
 	runs   sync.WaitGroup
 
-	received atomic.Uint64 // bytes, of the origin
-
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	links map[place]*uplink
 
@@ -78,6 +76,7 @@ type Edge struct {
 	lost    atomic.Uint64         // links that have ended while clients used them
 
 	locator locator
+	traffic traffic
 }
 
 // place is an instance.
@@ -189,23 +188,15 @@ func (e *Edge) dial(h link.Hello) (c *link.Conn, err error) {
 		return nil, err
 	}
 	h.Edge, h.Newest = e.name, e.cfg.LinkVersion
-	return link.Dial(ctx, counted{nc, &e.received}, e.cfg.Keys, h)
+	return link.Dial(ctx, counted{nc, e.traffic.of(h.Purpose)}, e.cfg.Keys, h)
 }
 
 // Received is how many bytes have come from the origin, those of TLS included.
-func (e *Edge) Received() uint64 { return e.received.Load() }
-
-// counted is a connection whose bytes are counted that come.
-type counted struct {
-	net.Conn
-	in *atomic.Uint64
-}
-
-// Read implements net.Conn.
-func (c counted) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.in.Add(uint64(max(n, 0))) //nolint:gosec // not negative
-	return n, err
+func (e *Edge) Received() (n uint64) {
+	for _, t := range e.Traffic() {
+		n += t.Received
+	}
+	return n
 }
 
 // errClosed says that the edge ends, and errLost that the link has ended.

@@ -23,6 +23,8 @@ type remote struct {
 	order uint64           // of the uplink's mu, as timer: as which of its clients it came
 	timer *time.Timer      // until which it waits for a link; nil: it does not
 
+	since time.Time
+
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	answer  func(session.ConnectAnswer)
 	n       uint64 // on the pipe

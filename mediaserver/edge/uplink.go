@@ -163,7 +163,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedBadRequest, Cause: err}})
 		return
 	}
-	c := &remote{u: u, peer: peer, body: body, away: errLost, answer: answer}
+	c := &remote{u: u, peer: peer, since: time.Now(), body: body, away: errLost, answer: answer}
 	u.mu.Lock()
 	if err = u.err; err == nil {
 		u.came++

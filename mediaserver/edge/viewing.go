@@ -21,6 +21,7 @@ import (
 // Request is what the origin is asked for a viewer by HTTP.
 type Request struct {
 	link.WatchBody
+	ID string // of the viewer, in this process
 	// Sent counts what the viewer is sent: the origin is told each second.
 	Sent *atomic.Uint64
 	// End has the viewer go, as the origin says, or since the link is lost. It is called
@@ -75,7 +76,7 @@ func (e *Edge) Watch(ctx context.Context, r Request) (*Viewing, error) {
 		if u == nil {
 			return nil, outlet.Refuse(http.StatusServiceUnavailable, fmt.Sprintf("limit reached: this edge is linked to %d instances already", maxLinks))
 		}
-		v := &viewer{u: u, ask: r, answers: make(chan error, 1)}
+		v := &viewer{u: u, ask: r, since: time.Now(), answers: make(chan error, 1)}
 		if err := u.come(v); errors.Is(err, errIdle) {
 			continue // it has ended since it was looked up
 		} else if err != nil {
@@ -91,9 +92,10 @@ func (e *Edge) Watch(ctx context.Context, r Request) (*Viewing, error) {
 
 // viewer is a viewer by HTTP of this edge, of whom its origin knows.
 type viewer struct {
-	u   *uplink
-	n   uint64 // on the pipe
-	ask Request
+	u     *uplink
+	n     uint64 // on the pipe
+	ask   Request
+	since time.Time
 
 	answers chan error // one: nil, and then granted is set
 	granted link.WatchAnswer

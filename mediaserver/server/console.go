@@ -53,7 +53,7 @@ func (s *Server) makeConsoleTokens() {
 }
 
 func (s *Server) newConsole() *console.Console {
-	return console.New(consoleSource{s}, console.Options{
+	return console.New(s.consoleOf(), console.Options{
 		Version: s.cfg.Version, Guesses: s.cfg.Budgets.Guesses, Lines: s.lines, Log: s.log,
 		Tokens:     func(role console.Role) (string, error) { return readKey(s.ConsoleToken(role)) },
 		Recordings: web.Recordings(s.Recordings, s.log), Media: http.HandlerFunc(s.showOperator),

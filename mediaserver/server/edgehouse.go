@@ -111,14 +111,14 @@ func (t there) enter(v *webRequest, one *webViewer) error {
 		g.live, g.file = viewing, nil
 	}
 	one.far = g
-	t.s.watched.comes(one.Way)
+	t.s.watched.comes(one)
 	return nil
 }
 
 // leave implements usher.
 func (t there) leave(one *webViewer) {
 	one.far.close()
-	t.s.watched.goes(one.Way, one.sent.Load())
+	t.s.watched.goes(one)
 }
 
 // granted is what the origin has granted a viewer of an edge: a live stream, a recorded
@@ -146,7 +146,7 @@ func (g *granted) ask(v *webRequest, live bool, sent *atomic.Uint64) (*edge.View
 			Path: v.name, Way: string(v.way), Recorded: !live, Method: r.Method, URL: r.URL.Path, Query: q.Encode(), Address: r.RemoteAddr,
 			Agent: r.UserAgent(), Referrer: r.Referer(), Authorization: r.Header.Get("Authorization"), Operator: v.operator,
 		},
-		Sent: sent, End: func(reason string, barred bool) { g.one.End(reason, barred) },
+		ID: g.one.ID, Sent: sent, End: func(reason string, barred bool) { g.one.End(reason, barred) },
 	})
 }
 
@@ -226,31 +226,6 @@ func (g *granted) close() {
 			v.Close()
 		}
 	}
-}
-
-// watched counts those who watch by HTTP at an edge.
-type watched struct {
-	mu   sync.Mutex // nothing else is taken while it is held
-	now  map[string]int
-	all  uint64
-	sent uint64 // bytes, by those who have gone
-}
-
-func (w *watched) comes(way string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.now == nil {
-		w.now = map[string]int{}
-	}
-	w.now[way]++
-	w.all++
-}
-
-func (w *watched) goes(way string, sent uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now[way]--
-	w.sent += sent
 }
 
 // at is where a stream is, or would be. Where the origin does not say, it is as at a server

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/web"
+	"flashpod.dev/flashpod/mediaserver/web/console"
 )
 
 // runHouses serves specs at an origin with such data, and edges of it, all of them with
@@ -368,5 +370,95 @@ func TestEdgePages(t *testing.T) {
 				nc.Close()
 			}
 		}
+	}
+}
+
+// An edge says what it takes of its origin and what it serves: in metrics, and at its
+// console, where whoever it serves may be ended.
+func TestEdgeIsLookedAt(t *testing.T) {
+	t.Parallel()
+	of, edges := runHouses(t, 1, "", open)
+	e := edges[0]
+	p := connect(t, of, "app/one").hello()
+	shoot(t, p, "cam")
+	f := watchFLV(t, e, "/app/one/cam.flv")
+	player := connect(t, e, "app/one").hello()
+	player.on(1, "play", "cam")
+	if status, _, said := page(t, e, "/app/one/cam/index.m3u8", ""); status != http.StatusOK {
+		t.Fatalf("%d %s", status, said)
+	}
+	for _, line := range []string{
+		`flashpod_edge_links 1`, `flashpod_edge_feeds 1`, `flashpod_edge_viewers_total 2`,
+		`flashpod_edge_viewers{way="rtmp"} 1`, `flashpod_edge_viewers{way="flv"} 1`, `flashpod_edge_viewers{way="hls"} 1`,
+	} {
+		servertest.Eventually(t, "metrics have "+line, func() bool { return metric(t, e, line) })
+	}
+	_, all := servertest.Ask(t, http.MethodGet, "http://"+e.HTTPAddr().String()+"/metrics")
+	for _, purpose := range []string{"control", "feed"} {
+		if !regexp.MustCompile(`flashpod_edge_origin_received_bytes_total{purpose="` + purpose + `"} [1-9]`).MatchString(all) {
+			t.Errorf("nothing is counted for %s", purpose)
+		}
+	}
+	if metric(t, of, `flashpod_edge_links 0`) {
+		t.Error("an origin says that it is an edge")
+	}
+	o := operatorOf(t, e, console.Admin)
+	events := o.listen("?instance=" + url.QueryEscape("app/one"))
+	is := until(events, "state", func(is struct {
+		Instances []console.Instance `json:"instances"`
+	}) bool {
+		return len(is.Instances) == 1 && is.Instances[0].Clients == 3
+	})
+	if one := is.Instances[0]; one.Streams != 1 || one.Players != 3 {
+		t.Errorf("state %+v", one)
+	}
+	d := until(events, "detail", func(d console.Detail) bool {
+		return len(d.Streams) == 1 && d.Streams[0].Video != nil && len(d.Clients) == 3
+	})
+	if d.Streams[0].Viewers != 3 || d.Streams[0].Video.Width != 160 {
+		t.Errorf("stream %+v", d.Streams[0])
+	}
+	for _, c := range d.Clients {
+		if c.Does == "watches cam by flv" {
+			if code, said := o.does(http.MethodDelete, "api/instances/app/one/clients/"+c.ID); code != http.StatusNoContent {
+				t.Errorf("%d %s", code, said)
+			}
+		}
+	}
+	if _, err := io.Copy(io.Discard, f.answer.Body); err != nil {
+		t.Errorf("the answer ends with %v", err)
+	}
+	if code, said := o.does(http.MethodPost, "api/instances/app/one/unload"); code != http.StatusConflict || !strings.Contains(said, "origin") {
+		t.Errorf("unload: %d %s", code, said)
+	}
+	if code, said := o.does(http.MethodGet, "media/app/one/cam/index.m3u8"); code != http.StatusOK || !strings.HasPrefix(said, "#EXTM3U") {
+		t.Errorf("the console's own look: %d %s", code, said)
+	}
+}
+
+// Where the origin is away, viewers are told so, and served again when it is back.
+func TestEdgeWithoutItsOrigin(t *testing.T) {
+	t.Parallel()
+	data, key := t.TempDir(), filepath.Join(t.TempDir(), "link.key")
+	film(t, data, "app/streams/one/film")
+	of, stop := runWith(t, Config{Data: data, LinkKeyFile: key, WebAddress: anyAddress}, open)
+	e := edgeOf(t, of, key)
+	shoot(t, connect(t, of, "app/one").hello(), "cam")
+	v := watchFLV(t, e, "/app/one/cam.flv")
+	if status, _, said := page(t, e, "/app/one/film/index.m3u8", ""); status != http.StatusOK {
+		t.Fatalf("%d %s", status, said)
+	}
+	stop()
+	if _, err := io.Copy(io.Discard, v.answer.Body); err != nil {
+		t.Errorf("the answer ends with %v", err)
+	}
+	for _, at := range []string{"/app/one/cam.flv", "/app/one/cam/index.m3u8", "/app/one/film.mp4", "/app/one/film/index.m3u8"} {
+		servertest.Eventually(t, "who comes for "+at+" is told", func() bool {
+			status, head, said := page(t, e, at, "")
+			return status == http.StatusServiceUnavailable && strings.Contains(said, "origin") && head.Get("Retry-After") != ""
+		})
+	}
+	if status, _, said := page(t, e, "/-/watch/app/one/cam", ""); status != http.StatusOK || !strings.Contains(said, "app") {
+		t.Errorf("the page: %d %s", status, said)
 	}
 }

@@ -41,6 +41,8 @@ type Source interface {
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
+	// Edge is what the server is as an edge; false where it is none.
+	Edge() (Edge, bool)
 }
 
 // Origin is how the links of an edge to its origin are.
@@ -113,6 +115,7 @@ func Handler(src Source, opts Options) http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(src, version),
 		newOriginMetrics(src),
+		newEdgeMetrics(src),
 	)
 	registry.MustRegister(opts.Collectors...)
 	if edge, ok := src.(edgeSource); ok {

@@ -61,6 +61,8 @@ func (s *source) Instances() []web.Running { return nil }
 
 func (s *source) Origin() (web.Origin, bool) { return web.Origin{}, false }
 
+func (s *source) Edge() (web.Edge, bool) { return web.Edge{}, false }
+
 func (s *source) Certificate() (web.Certificate, bool) {
 	if s.cert == nil {
 		return web.Certificate{}, false

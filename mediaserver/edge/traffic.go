@@ -1,0 +1,58 @@
+package edge
+
+import (
+	"net"
+	"sync/atomic"
+
+	"flashpod.dev/flashpod/mediaserver/link"
+)
+
+// Traffic is what has gone over an edge's links for a purpose, in bytes, since it began.
+type Traffic struct{ Received, Sent uint64 }
+
+// traffic counts it, by purpose.
+type traffic struct{ control, feed, publish, read counts }
+
+type counts struct{ received, sent atomic.Uint64 }
+
+func (t *traffic) of(p link.Purpose) *counts {
+	switch p {
+	case link.Feed:
+		return &t.feed
+	case link.Publish:
+		return &t.publish
+	case link.Read:
+		return &t.read
+	}
+	return &t.control
+}
+
+// Traffic is what has gone over the edge's links since it began, by what they are for.
+func (e *Edge) Traffic() map[link.Purpose]Traffic {
+	all := map[link.Purpose]Traffic{}
+	for _, p := range []link.Purpose{link.Control, link.Feed, link.Publish, link.Read} {
+		c := e.traffic.of(p)
+		all[p] = Traffic{c.received.Load(), c.sent.Load()}
+	}
+	return all
+}
+
+// counted is a connection whose bytes are counted.
+type counted struct {
+	net.Conn
+	by *counts
+}
+
+// Read implements net.Conn.
+func (c counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.by.received.Add(uint64(n))
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c counted) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.by.sent.Add(uint64(n))
+	return n, err
+}
