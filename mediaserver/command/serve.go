@@ -72,8 +72,9 @@ that is not here, flashpod script check says.
 A server with --link-key-file lets edges link to it, which show that they have the same
 key: at --link-address, or, without one, at its RTMP port. An edge (--edge-of) serves the
 origin's instances to clients of its own: it asks the origin for everything, and serves
-media itself. It needs no manifest; with one, it serves what that is about and nothing
-else, lets in the pages of spec.web, and bounds connections as spec.limits says. The file
+media itself, with --web-address to viewers by HTTP and WebRTC, too. It needs no manifest;
+with one, it serves what that is about and nothing else, lets in the pages of spec.web, and
+bounds connections as spec.limits says. The file
 of the key may have several, one a line, and be a folder of such files: the first is shown,
 and who shows any of them is let in, so that a key is replaced without a cut: the new one
 is written before the other at each server, and the other removed once all have it.

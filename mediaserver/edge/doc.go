@@ -9,6 +9,9 @@
 // a recorded file is read in pieces, over one connection for all who play it, and they are
 // kept (package pieces).
 //
+// Viewers by HTTP are asked about as a whole (Watch): who has come for what, and what the
+// origin grants. Whoever serves HTTP keeps it as long as the viewer is there.
+//
 // The package owns no name, no rule and no shared object, and decides nothing. A link that
 // is lost is made again as long as it has clients, which stay: what they had asked is
 // answered as lost, viewers hear that nobody publishes, and once the origin is there again

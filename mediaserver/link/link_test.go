@@ -314,7 +314,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil || again.Kind != r.Kind || again.Client != r.Client || again.ID != r.ID || string(again.Body) != string(r.Body) {
 			t.Errorf("%+v, %+v, %v", r, again, err)
 		}
-		for _, to := range []any{&ConnectBody{}, &ConnectAnswer{}, &CallBody{}, &PublishAnswer{}, &PlayAnswer{}, &[]TrafficBody{}, &HappenedBody{}, &AnsweredBody{}} {
+		for _, to := range []any{&ConnectBody{}, &ConnectAnswer{}, &CallBody{}, &PublishAnswer{}, &PlayAnswer{}, &[]TrafficBody{}, &HappenedBody{}, &AnsweredBody{}, &WatchBody{}, &WatchAnswer{}, &LocateAnswer{}, &[]SentBody{}, &StateBody{}} {
 			if r.Decode(to) != nil {
 				continue
 			}

@@ -6,6 +6,9 @@
 // is counted, called, told of shared objects, and kicked. When a link ends, its clients
 // have gone, and all that they were given is given back.
 //
+// A viewer by HTTP of an edge is asked about as its own viewer would be, and keeps what it
+// is granted until the edge says that it has gone, or the link ends.
+//
 // The package decides nothing about clients and streams; it knows no edge by name, and
 // takes whoever has the key (package link).
 package origin
