@@ -70,7 +70,7 @@ func (h edgeHouse) Recording(r *http.Request, way outlet.Way, path string) (*out
 
 // request is one for what is at a path.
 func (h edgeHouse) request(r *http.Request, way outlet.Way, path string) (*webRequest, error) {
-	v := &webRequest{server: h.s, r: r, way: way, at: there{h.s}, name: path, operator: outlet.IsOperator(r.Context()), release: func() {}}
+	v := &webRequest{server: h.s, r: r, way: way, at: there(h), name: path, operator: outlet.IsOperator(r.Context()), release: func() {}}
 	if !way.Requests() {
 		return v, nil
 	}
