@@ -76,9 +76,24 @@ func serveBehind(t *testing.T, starter []string, spec, data string, more ...stri
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	args := append(slices.Clone(starter), program(t), "serve", "-f", file, "--data", data)
+	return begin(t, data, append(args, more...))
+}
+
+// serveEdge starts the program as an edge of a server that was begun with the same key.
+func serveEdge(t *testing.T, of *server, key string) *server {
+	t.Helper()
+	origin := strings.TrimSuffix(of.url, "/live")
+	e := begin(t, "", []string{program(t), "serve", "--edge-of", origin, "--link-key-file", key, "--web-address", "127.0.0.1:0"})
+	e.url = strings.TrimSuffix(e.url, "/APPLICATION/INSTANCE") + "/live"
+	return e
+}
+
+// begin starts the program, with ports of its own, and waits until it says where they are.
+func begin(t *testing.T, data string, args []string) *server {
+	t.Helper()
 	s := &server{t: t, data: data, log: &lockedBuffer{}, done: make(chan struct{})}
-	args := append(slices.Clone(starter), program(t), "serve", "-f", file, "--data", data, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
-	args = append(args, more...)
+	args = append(args, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
