@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -461,4 +462,94 @@ func TestEdgeWithoutItsOrigin(t *testing.T) {
 	if status, _, said := page(t, e, "/-/watch/app/one/cam", ""); status != http.StatusOK || !strings.Contains(said, "app") {
 		t.Errorf("the page: %d %s", status, said)
 	}
+}
+
+// The script is asked about viewers of an edge, who are refused in its words. One of many
+// requests is asked about once, and the same at every server; who is ended stays out.
+func TestEdgeAsksTheScript(t *testing.T) {
+	t.Parallel()
+	data, key := t.TempDir(), filepath.Join(t.TempDir(), "link.key")
+	film(t, data, "app/streams/one/film")
+	folder := servertest.WriteFiles(t, t.TempDir(), "main.asc", `var asked = 0;
+		application.onConnect = function (c) { c.asked = function () { return asked }; return true };
+		application.onPlay = function (r) { asked++; return r.query.pass == "word" || "say the word, " + r.name + " " + r.way + " " + r.live }`)
+	of, _ := runWith(t, Config{Data: data, LinkKeyFile: key, WebAddress: anyAddress, ScriptFolder: folder}, "{application: app, instance: one, access: {publish: {mode: Anyone}}, script: {configMap: {name: x}}}")
+	edges := []*Server{edgeOf(t, of, key), edgeOf(t, of, key)}
+	for way, at := range map[string]string{"flv": "/app/one/film.flv", "mp4": "/app/one/film.mp4", "hls": "/app/one/film/index.m3u8"} {
+		if status, _, said := page(t, edges[0], at, ""); status != http.StatusForbidden || !strings.Contains(said, "say the word, film "+way+" false") {
+			t.Errorf("%s: %d %s", at, status, said)
+		}
+	}
+	nc := insideWeb(t, of, "app/one")
+	asked := func() string {
+		got, err := nc.Call(t.Context(), "asked")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(got)
+	}
+	before := asked()
+	status, _, list := page(t, edges[0], "/app/one/film/index.m3u8?pass=word", "")
+	if status != http.StatusOK {
+		t.Fatalf("%d %s", status, list)
+	}
+	token := tokens.FindStringSubmatch(list)
+	if token == nil {
+		t.Fatalf("no token in %s", list)
+	}
+	after := asked()
+	if before == after {
+		t.Errorf("the script was not asked: %s and then %s", before, after)
+	}
+	media := "/app/one/film/" + hlsName.FindString(list) + "?pass=word&viewer=" + token[1]
+	for _, s := range []*Server{edges[0], edges[1], of, edges[1]} {
+		if status, _, said := page(t, s, media, ""); status != http.StatusOK {
+			t.Errorf("%d %s", status, said)
+		}
+	}
+	if again := asked(); again != after {
+		t.Errorf("the script was asked again: %s, and then %s", after, again)
+	}
+	if ways, want := waysOf(t, of, "app/one"), []string{"hls film true"}; !slices.Equal(ways, want) {
+		t.Errorf("the list has %q, want %q", ways, want)
+	}
+	for _, c := range clientsOf(t, of, "app/one") {
+		if c.Way == "hls" {
+			kick(t, of, "app/one", c.ID)
+		}
+	}
+	for _, s := range append(edges, of) {
+		servertest.Eventually(t, "who was ended is kept out", func() bool {
+			status, _, said := page(t, s, media, "")
+			return status == http.StatusForbidden && strings.Contains(said, "operator")
+		})
+	}
+}
+
+// Many who come at once for what an edge does not have yet are fed once.
+func TestEdgeFeedsMany(t *testing.T) {
+	t.Parallel()
+	of, edges := runHouses(t, 1, "", open)
+	shoot(t, connect(t, of, "app/one").hello(), "cam")
+	const many = 40
+	var came sync.WaitGroup
+	for range many {
+		came.Go(func() {
+			answer, err := http.Get("http://" + edges[0].WebAddr().String() + "/app/one/cam.flv")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { answer.Body.Close() })
+			if _, err := io.ReadFull(answer.Body, make([]byte, 200)); err != nil || answer.StatusCode != http.StatusOK {
+				t.Errorf("%s %v", answer.Status, err)
+			}
+		})
+	}
+	came.Wait()
+	// One for what is asked of the instance, one for where streams are, and the feed.
+	if feeds, links := edges[0].edge.Feeds(), of.origin.Links(); feeds != 1 || links != 3 {
+		t.Errorf("%d feeds over %d links", feeds, links)
+	}
+	servertest.Eventually(t, "all are counted", func() bool { return of.Stats()[0].Players == many })
 }
