@@ -198,8 +198,7 @@ func (l *live) read(ctx context.Context, r *stream.Reader) error {
 		}
 		var at *stream.Cut
 		if cut, ok := r.Cut(); ok {
-			shift = cut.Shift
-			cut.Time -= shift
+			shift, cut = cut.Shift, cut.Made()
 			at = &cut
 		}
 		m.Timestamp -= shift

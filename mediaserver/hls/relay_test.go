@@ -20,7 +20,7 @@ func pass(t *testing.T, r *stream.Reader, to *stream.Publisher) {
 		if m.Type == 0 {
 			continue
 		}
-		if err := to.Relay(&m, cut); err != nil {
+		if err := to.Relay(&m, cut.Made()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,9 +15,9 @@ const (
 	// of timestamp.
 	messageHead = 6
 	// cutHead is what stands behind that where the stream is cut before the message: its
-	// number, its epoch, when it came in ns since 1970, and the target in ns, 64 bits
-	// each.
-	cutHead = 32
+	// number, its epoch, when it came in ns since 1970, the target in ns, and how much
+	// later the message's timestamp is than where the cut was made, 64 bits each.
+	cutHead = 40
 )
 
 const (
@@ -33,7 +33,7 @@ const EndAsked = "asked"
 // Marks are what a message of a feed says besides.
 type Marks struct {
 	TookOver bool       // it is the first of a publisher that has taken over
-	Cut      stream.Cut // the stream is cut before it; Number 0: it is not
+	Cut      stream.Cut // the stream is cut before it, as it was made (stream.Cut.Made); Number 0: it is not
 }
 
 // MessageHead is what stands before a message's payload in a frame of KindMessage.
@@ -51,7 +51,7 @@ func MessageHead(m *rtmp.Message, of Marks) []byte {
 	if of.Cut.Key {
 		head[1] |= flagCutKey
 	}
-	for _, n := range []int64{of.Cut.Number, of.Cut.Epoch, of.Cut.At.UnixNano(), int64(of.Cut.Target)} {
+	for _, n := range []int64{of.Cut.Number, of.Cut.Epoch, of.Cut.At.UnixNano(), int64(of.Cut.Target), int64(m.Timestamp - of.Cut.Time)} {
 		head = binary.BigEndian.AppendUint64(head, uint64(n))
 	}
 	return head
@@ -75,7 +75,7 @@ func ParseMessage(b []byte) (m rtmp.Message, of Marks, err error) {
 	for i := range n {
 		n[i] = int64(binary.BigEndian.Uint64(b[messageHead+8*i:]))
 	}
-	of.Cut = stream.Cut{Number: n[0], Epoch: n[1], Time: m.Timestamp, At: time.Unix(0, n[2]), Target: time.Duration(n[3]), Key: b[1]&flagCutKey != 0}
+	of.Cut = stream.Cut{Number: n[0], Epoch: n[1], Time: m.Timestamp - media.Timestamp(n[4]), At: time.Unix(0, n[2]), Target: time.Duration(n[3]), Key: b[1]&flagCutKey != 0}
 	if of.Cut.Number <= 0 || of.Cut.Epoch < 0 || of.Cut.Target < 0 {
 		return m, of, fmt.Errorf("%w: cut %d of epoch %d", ErrFrame, of.Cut.Number, of.Cut.Epoch)
 	}

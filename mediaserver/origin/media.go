@@ -75,7 +75,7 @@ func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (
 		}
 		marks := link.Marks{TookOver: r.TookOver()}
 		if cut, ok := r.Cut(); ok && cuts {
-			marks.Cut = cut
+			marks.Cut = cut.Made()
 		}
 		if err := c.WriteFrame(link.KindMessage, link.MessageHead(&m, marks), m.Payload); err != nil {
 			return false, err

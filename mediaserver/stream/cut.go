@@ -60,6 +60,12 @@ type Cut struct {
 	Shift media.Timestamp
 }
 
+// Made is the cut as it was made where the stream is published.
+func (c Cut) Made() Cut {
+	c.Time, c.Shift = c.Time-c.Shift, 0
+	return c
+}
+
 // cutter makes the cuts of a stream. Guarded by Stream.mu.
 type cutter struct {
 	segment time.Duration // Options.Segment

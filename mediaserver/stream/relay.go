@@ -46,7 +46,7 @@ func (r *Reader) Began() bool { return r.began }
 func (r *Reader) Caught() bool { return r.caught }
 
 // Relay is Write of a message that is published elsewhere, and cut there before it, where
-// cut.Number is not 0: here it is cut in those places alone, and called the same.
+// cut.Number is not 0: the cut is as it was made. Here it is cut in those places alone, and called the same.
 func (p *Publisher) Relay(m *rtmp.Message, cut Cut) error {
 	return p.write(m, facts{relayed: true, told: cut})
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -22,7 +23,7 @@ func relay(t *testing.T, r *Reader, to *Publisher) (caught int) {
 		if m.Type == 0 {
 			continue
 		}
-		if err := to.Relay(&m, cut); err != nil {
+		if err := to.Relay(&m, cut.Made()); err != nil {
 			t.Fatal(err)
 		}
 		if caught == 0 && r.Caught() {
@@ -60,10 +61,30 @@ func TestRelayIsCutAlike(t *testing.T) {
 	}
 	shoot(t, p, 6000, 9000, 1000)
 	relay(t, r, to)
+	// A copy of the copy, whose clock is another once more, and which comes last.
+	further, last := publish(t, newFanout(t), "a")
+	shoot(t, last, 500000, 502000, 1000)
+	last.Close()
+	if last, err = further.Publish(); err != nil {
+		t.Fatal(err)
+	}
+	furthest, again := further.NewCutReader(), far.NewRelay(true)
+	defer furthest.Close()
+	defer again.Close()
+	relay(t, again, last)
 	var want []Cut
 	for _, c := range cuts(t, all) {
 		if c.Time >= 4000 {
 			want = append(want, c)
+		}
+	}
+	copied := cuts(t, furthest)
+	if len(copied) == 0 {
+		t.Error("the copy of a copy is not cut")
+	}
+	for _, c := range copied {
+		if c.Shift < 400000 || !slices.Contains(want, c.Made()) {
+			t.Errorf("the copy of a copy is cut at %+v", c)
 		}
 	}
 	got := cuts(t, there)
@@ -71,11 +92,7 @@ func TestRelayIsCutAlike(t *testing.T) {
 		t.Fatalf("cut at %+v, want %+v", got, want)
 	}
 	for i, c := range got {
-		if c.Shift == 0 || c.Time-c.Shift != want[i].Time {
-			t.Errorf("cut %d lies at %v, shifted by %v; want %v", i, c.Time, c.Shift, want[i].Time)
-		}
-		c.Time, c.Shift = want[i].Time, 0
-		if c != want[i] {
+		if c.Shift == 0 || c.Made() != want[i] {
 			t.Errorf("cut %+v, want %+v", c, want[i])
 		}
 	}
