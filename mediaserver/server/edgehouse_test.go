@@ -553,3 +553,49 @@ func TestEdgeFeedsMany(t *testing.T) {
 	}
 	servertest.Eventually(t, "all are counted", func() bool { return of.Stats()[0].Players == many })
 }
+
+// At an edge of an edge segments are the origin's, too, though times are others at the one
+// between them, where somebody has stayed for the next publication.
+func TestEdgeOfAnEdgeHasTheSegments(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "link.key")
+	of, _ := runWith(t, Config{LinkKeyFile: key, WebAddress: anyAddress}, open)
+	middle, _ := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, LinkAddress: "127.0.0.1:0", WebAddress: anyAddress})
+	leaf, _ := runWith(t, Config{EdgeOf: middle.LinkAddr().String(), LinkKeyFile: key, WebAddress: anyAddress})
+	stays := connect(t, middle, "app/one").hello()
+	stays.on(1, "play", "cam")
+	servertest.Eventually(t, "it plays", func() bool { return middle.edge.Players() == 1 })
+	first := connect(t, of, "app/one").hello()
+	first.on(1, "publish", "cam", "live")
+	audio(t, first, 7000000)
+	stays.Until("audio 7000000")
+	first.on(1, "closeStream")
+	stays.Until("onStatus NetStream.Play.UnpublishNotify")
+	shoot(t, connect(t, of, "app/one").hello(), "cam")
+	files := map[string]string{}
+	for _, s := range []*Server{of, middle, leaf, of} {
+		status, _, said := page(t, s, "/app/one/cam/index.m3u8", "")
+		if status != http.StatusOK {
+			t.Fatalf("%d %s", status, said)
+		}
+		media := hlsName.FindString(said)
+		list := fetched(t, s, "/app/one/cam/"+media, func(status int, said string) bool {
+			return status == http.StatusOK && strings.Count(said, "#EXTINF") >= 4
+		})
+		same := 0
+		for name, b := range hlsFiles(t, s, "/app/one/cam", media, list) {
+			if was, ok := files[name]; ok && was != b {
+				t.Errorf("%s has %d bytes, which are others than %d", name, len(b), len(was))
+			} else if ok {
+				same++
+			}
+			files[name] = b
+		}
+		if s != of && same == 0 {
+			t.Errorf("nothing is the same in\n%s", list)
+		}
+	}
+	if ways := waysOf(t, of, "app/one"); !slices.Contains(ways, "hls cam false") {
+		t.Errorf("the list has %q", ways)
+	}
+}
