@@ -93,7 +93,7 @@ func (l sealing) Accept() (net.Conn, error) {
 	return socket.NewSealed(nc), nil
 }
 
-// multi is a listener of connections of HTTP/2.
+// multi is a listener of connections of HTTP/2, and of HTTP/1.1 by TLS.
 type multi struct {
 	net.Listener
 	cfg *tls.Config
@@ -107,10 +107,14 @@ func (l multi) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		t := socket.TLS(nc, l.cfg)
-		if t.Handshake() == nil {
+		switch {
+		case t.Handshake() != nil:
+			nc.Close()
+		case t.ConnectionState().NegotiatedProtocol == "h2":
 			return http2.New(t), nil
+		default:
+			return t, nil
 		}
-		nc.Close()
 	}
 }
 
@@ -124,11 +128,14 @@ func (s *site) serveHTTP2(t testing.TB) {
 	s.client = like.Client()
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP1(true)
 	s.server.Listener = multi{s.server.Listener, like.TLS}
 	s.server.Config.Protocols, s.server.Config.Handler = protocols, http2.Handler(s.handler)
 	s.server.Config.ConnContext = func(ctx context.Context, nc net.Conn) context.Context {
-		c, _ := nc.(*http2.Conn)
-		return http2.WithConn(ctx, c)
+		if c, ok := nc.(*http2.Conn); ok {
+			return http2.WithConn(ctx, c)
+		}
+		return ctx
 	}
 	s.server.Start()
 	s.server.URL = "https" + strings.TrimPrefix(s.server.URL, "http")
