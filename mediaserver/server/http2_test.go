@@ -143,6 +143,7 @@ func TestDrainOfHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	var draining, ended, away bool
+	drained := make(chan struct{})
 	for head := make([]byte, 9); ; {
 		if _, err := io.ReadFull(nc, head); err != nil {
 			break
@@ -155,7 +156,10 @@ func TestDrainOfHTTP2(t *testing.T) {
 		switch kind, flags := head[3], head[4]; {
 		case kind == 0 && stream == 1 && len(payload) > 0 && !draining:
 			draining = true
-			go stop()
+			go func() {
+				defer close(drained)
+				stop()
+			}()
 		case kind == 0 && stream == 1 && flags&1 != 0:
 			ended = true
 		case kind == frameGoAway:
@@ -165,7 +169,7 @@ func TestDrainOfHTTP2(t *testing.T) {
 		}
 	}
 	if !draining || !ended || !away {
-		t.Errorf("it watches: %v, comes to the end: %v, is told to go: %v", draining, ended, away)
+		t.Fatalf("it watches: %v, comes to the end: %v, is told to go: %v", draining, ended, away)
 	}
-	stop()
+	<-drained
 }
