@@ -48,6 +48,18 @@ func goAway(s *http.Server) {
 	_ = s.Shutdown(at) // which says that it does not wait
 }
 
+// lastWords is how long net/http may take to write the ends of answers whose handlers have
+// returned, which it does by itself, and for clients that were told to go to do so.
+const lastWords = 2 * time.Second
+
+// endHTTP2 cuts off what is still served then.
+func endHTTP2(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	_ = s.Shutdown(ctx) // what is not done in time is closed
+	s.Close()
+}
+
 // speaksHTTP2 is a connection by TLS whose client has agreed to HTTP/2; nil: to something
 // else, or net/http has to see TLS itself.
 func speaksHTTP2(nc net.Conn) net.Conn {

@@ -249,6 +249,6 @@ func (p *publicPort) close() {
 		p.http.Close()
 	}
 	if p.http2 != nil {
-		p.http2.Close()
+		endHTTP2(p.http2)
 	}
 }
