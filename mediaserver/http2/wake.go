@@ -13,6 +13,9 @@ const (
 // wait notes what a stream waits for. The caller holds mu.
 func (c *Conn) wait(s *Stream, what wait) {
 	c.unwait(s)
+	if s.gone { // meanwhile: there is nothing to wait for
+		return
+	}
 	if s.waits, s.told = what, false; what == forWindow {
 		return
 	}
