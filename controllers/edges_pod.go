@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
@@ -19,6 +20,14 @@ const (
 	edgeFile   = "edge.yaml" // entry of the ConfigMap with what edges are told
 	volumeLink = "link"
 	pathLink   = "/run/secrets/link"
+
+	// What an edge keeps of recordings lies in a folder of its own, which goes with the pod.
+	// Kubelet ends a pod whose folder grows over its limit: the cache stays below it, with
+	// room for pieces that are being written.
+	volumeCache = "cache"
+	pathCache   = "/var/cache/flashpod"
+	cacheSize   = "2Gi"
+	cacheLimit  = "2304Mi"
 
 	// edgeDrain is how long clients of an edge may take to leave when it goes, and
 	// edgeLinger how long it takes connections before that: those that were sent its way
@@ -112,6 +121,7 @@ func edgePod(a *v1alpha1.AppInstance, image, account, doc string, openShift bool
 	spec.Containers[0] = *edgeContainer(a, &spec.Containers[0])
 	spec.Volumes = nil
 	spec.WithVolumes(
+		corev1ac.Volume().WithName(volumeCache).WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(resource.MustParse(cacheLimit))),
 		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(configName(a)).
 			WithItems(corev1ac.KeyToPath().WithKey(edgeFile).WithPath(edgeFile))),
 		linkVolume(a))
@@ -128,9 +138,11 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 		"serve", "--edge-of", edgeOrigin(a), "-f", pathConfig + "/" + edgeFile, "--link-key-file", pathLink + "/" + linkEntry,
 		"--rtmp-address", fmt.Sprintf(":%d", rtmpPort), "--http-address", fmt.Sprintf(":%d", httpPort),
 		"--drain-timeout", fmt.Sprintf("%ds", edgeDrain), "--log-format", "json",
+		"--cache-dir", pathCache, "--cache-size", cacheSize,
 	}
 	c.VolumeMounts = nil
 	c.WithVolumeMounts(
+		corev1ac.VolumeMount().WithName(volumeCache).WithMountPath(pathCache),
 		corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(pathConfig).WithReadOnly(true),
 		corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))
 	c.Ports = nil

@@ -158,6 +158,7 @@ func (nothing) Refused() map[string]uint64           { return nil }
 func (nothing) LeftOut() map[string]uint64           { return nil }
 func (nothing) Budgets() []*budget.Budget            { return nil }
 func (nothing) Waiting() int                         { return 0 }
+func (nothing) Origin() (web.Origin, bool)           { return web.Origin{}, false }
 func (nothing) Certificate() (web.Certificate, bool) { return web.Certificate{}, false }
 
 func TestAudience(t *testing.T) {

@@ -30,6 +30,7 @@ func TestEdgesFollowTheSpec(t *testing.T) {
 		{"{application: a, edges: {resources: {limits: {cpu: 3}}}, resources: {limits: {cpu: 2}}}", "Deployment lobby-edge", "cpu: \"3\""},
 		{"{application: a, edges: {}, tolerations: [{key: k, operator: Exists}]}", "Deployment lobby-edge", "key: k"},
 		{"{application: a, edges: {}, tls: {secretName: cert}}", "Deployment lobby-edge", "secretName: cert"},
+		{"{application: a, edges: {}}", "Deployment lobby-edge", "sizeLimit: 2304Mi"},
 		{"{application: a, edges: {}}", "PodDisruptionBudget lobby-edge", "maxUnavailable: 10%"},
 		{"{application: a, edges: {}, tls: {secretName: cert}}", "NetworkPolicy lobby.edge", "port: rtmps"},
 		{"{application: a, edges: {}}", "NetworkPolicy lobby", "port: link"},
