@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/disk"
@@ -48,9 +49,18 @@ type Bytes struct {
 func (b Bytes) Known() (key string, size int64) { return b.key, b.Size() }
 
 // file opens a recorded file of the origin's, beside the pipe, and answers.
-func (c *remote) file(a *link.PlayAnswer, out session.PlayAnswer, released func(), answer func(session.PlayAnswer)) {
+func (c *remote) file(r session.PlayRequest, a *link.PlayAnswer, out session.PlayAnswer, answer func(session.PlayAnswer)) {
+	one := &reading{c: c, asked: r, key: a.File.Key, token: a.Token}
+	released := sync.OnceFunc(one.release)
+	if one.f = c.u.film(a.File.Key, one, a.Token); one.f == nil {
+		released()
+		out.Refusal = unreachable(errLost)
+		answer(out)
+		return
+	}
+	c.keep(one)
 	c.u.e.runs.Go(func() {
-		file, err := c.u.open(c.u.e.ctx, a.File, a.Token)
+		file, err := c.u.open(c.u.e.ctx, a.File, one.f, one, a.Token)
 		if err != nil {
 			released()
 			out.Refusal = unreadable(err)
@@ -66,18 +76,14 @@ func (c *remote) file(a *link.PlayAnswer, out session.PlayAnswer, released func(
 	})
 }
 
-// open opens a recorded file that the origin has given a token for, once what is known of
+// open opens a recorded file that the origin has given a player a token for, once what is known of
 // it is here, or ctx ends.
-func (u *uplink) open(ctx context.Context, of *link.FileBody, token string) (*playback.File, error) {
-	f := u.film(of.Key, token)
-	if f == nil {
-		return nil, errLost
-	}
+func (u *uplink) open(ctx context.Context, of *link.FileBody, f *film, player any, token string) (*playback.File, error) {
 	scope := u.e.cfg.Origin + "\n" + u.place.application + "/" + u.place.instance
 	bytes := Bytes{u.e.pieces.Open(scope+"\n"+of.Key, of.Size, f), of.Key}
 	back := func() {
 		bytes.Close()
-		u.leaveFilm(f, token)
+		u.leaveFilm(f, player)
 	}
 	key := fmt.Sprintf("%s\n%s\n%d", scope, of.Key, of.Size)
 	lease, err := u.e.indexes.Get(ctx, scope, key, func(pay disk.Pay) (any, error) {

@@ -22,6 +22,8 @@ const (
 	// filmTries is how often in a row a connection may bring nothing before what is asked of
 	// it is not to be had.
 	filmTries = 6
+	// filmWaits is how long what is asked waits for a link.
+	filmWaits = 30 * time.Second
 	// aheadEvery is how many pieces that somebody waits for may go before one that nobody
 	// waits for yet.
 	aheadEvery = 8
@@ -30,12 +32,14 @@ const (
 // film is a recorded file of the origin's that has players here: one connection for all of
 // them, as long as there is something to ask. It is a pieces.Source.
 type film struct {
-	u      *uplink
-	key    string
-	ctx    context.Context
-	stop   context.CancelFunc
-	tokens []string      // of its players, by one of which it is asked for; of the uplink's mu
-	wake   chan struct{} // something is asked
+	u    *uplink
+	key  string
+	ctx  context.Context
+	stop context.CancelFunc
+	wake chan struct{} // something is asked
+
+	players map[any]string // and their tokens, by one of which it is asked for; "": none now; of the uplink's mu
+	granted chan struct{}  // there is one
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	running bool
@@ -53,7 +57,7 @@ type fileAsk struct {
 }
 
 // film is the file of a key, with one player more; nil: the link has ended.
-func (u *uplink) film(key, token string) *film {
+func (u *uplink) film(key string, player any, token string) *film {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.err != nil {
@@ -61,24 +65,37 @@ func (u *uplink) film(key, token string) *film {
 	}
 	f := u.films[key]
 	if f == nil {
-		f = &film{u: u, key: key, wake: make(chan struct{}, 1)}
+		f = &film{u: u, key: key, wake: make(chan struct{}, 1), players: map[any]string{}, granted: make(chan struct{}, 1)}
 		f.ctx, f.stop = context.WithCancel(u.e.ctx)
 		if u.films == nil {
 			u.films = map[string]*film{}
 		}
 		u.films[key] = f
 	}
-	f.tokens = append(f.tokens, token)
+	f.players[player] = token
+	rouse(f.granted)
 	return f
 }
 
-// leaveFilm is one player of a file less.
-func (u *uplink) leaveFilm(f *film, token string) {
+// grantFilm gives a player another token; false says that it does not play any more.
+func (u *uplink) grantFilm(f *film, player any, token string) bool {
 	u.mu.Lock()
-	if i := slices.Index(f.tokens, token); i >= 0 {
-		f.tokens = slices.Delete(f.tokens, i, i+1)
+	defer u.mu.Unlock()
+	if _, plays := f.players[player]; !plays {
+		return false
 	}
-	last := len(f.tokens) == 0
+	f.players[player] = token
+	if token != "" {
+		rouse(f.granted)
+	}
+	return true
+}
+
+// leaveFilm is one player of a file less.
+func (u *uplink) leaveFilm(f *film, player any) {
+	u.mu.Lock()
+	delete(f.players, player)
+	last := len(f.players) == 0
 	if last && u.films[f.key] == f {
 		delete(u.films, f.key)
 	}
@@ -99,14 +116,33 @@ func (u *uplink) endFilms() {
 	}
 }
 
-// token is that of a player, of each another in turn; "": there is none.
-func (f *film) token(try int) string {
+// token is that of any player; "": none has one.
+func (f *film) token() string {
 	f.u.mu.Lock()
 	defer f.u.mu.Unlock()
-	if len(f.tokens) == 0 {
-		return ""
+	for _, token := range f.players {
+		if token != "" {
+			return token
+		}
 	}
-	return f.tokens[try%len(f.tokens)]
+	return ""
+}
+
+// linked waits for a token while there is no link, and says false when that has taken too
+// long, or the film ends.
+func (f *film) linked() bool {
+	late := time.NewTimer(filmWaits)
+	defer late.Stop()
+	for f.token() == "" {
+		select {
+		case <-f.granted:
+		case <-late.C:
+			return false
+		case <-f.ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // Fetch implements pieces.Source.
@@ -185,9 +221,13 @@ func (f *film) rests() bool {
 func (f *film) run() {
 	for tries := 0; !f.rests(); {
 		err := f.ctx.Err()
+		if err == nil && !f.linked() {
+			f.fail(errLost)
+			continue
+		}
 		if err == nil {
 			var got bool
-			if got, err = f.talk(tries); got {
+			if got, err = f.talk(); got {
 				tries = 0
 			}
 		}
@@ -217,8 +257,8 @@ func (f *film) fail(err error) {
 
 // talk asks over one connection until that fails, or nothing was asked for long. got says
 // that it brought something.
-func (f *film) talk(try int) (got bool, err error) {
-	token := f.token(try)
+func (f *film) talk() (got bool, err error) {
+	token := f.token()
 	if token == "" {
 		return false, errLost
 	}

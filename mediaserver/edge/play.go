@@ -22,11 +22,8 @@ func (c *remote) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
 		case out.Refusal != nil:
 			c.over(q)
 		case a.File != nil:
-			released := sync.OnceFunc(func() {
-				c.over(q)
-				c.send(link.Released, link.TokenBody{Token: a.Token})
-			})
-			c.file(&a, out, released, answer)
+			c.over(q)
+			c.file(r, &a, out, answer)
 			return nil
 		default:
 			if w.f = c.u.feed(a.Live, a.Of, w, a.Token); w.f == nil {

@@ -221,7 +221,11 @@ func (v *viewer) wait(ctx context.Context) (*Viewing, error) {
 // open opens the file that was granted.
 func (v *viewer) open(ctx context.Context) (*Viewing, error) {
 	of := v.granted.File
-	f, err := v.u.open(ctx, of, v.granted.Token)
+	film := v.u.film(of.Key, v, v.granted.Token)
+	if film == nil {
+		return nil, noOrigin(errLost)
+	}
+	f, err := v.u.open(ctx, of, film, v, v.granted.Token)
 	switch {
 	case errors.Is(err, media.ErrInvalid):
 		return nil, outlet.Refuse(http.StatusUnsupportedMediaType, "the recording is damaged, or not what its name says")

@@ -402,3 +402,43 @@ func TestAnEdgeSaysHowItsOriginIs(t *testing.T) {
 	base = "http://" + nobody.HTTPAddr().String()
 	ready(503, "the origin 127.0.0.1:1 has not been reached yet")
 }
+
+// A recording that plays at an edge goes on where it was when its origin is back. One that
+// is another by then, or gone, ends with the status that says so.
+func TestRecordingsOutliveTheirOrigin(t *testing.T) {
+	everyBreak(t, func(t *testing.T, goes func(*broken)) {
+		b := runBroken(t, Config{}, open)
+		folder := b.of.Served()[0].Streams
+		film := keyframes(60, 9)
+		for _, name := range []string{"film.flv", "other.flv", "gone.flv"} {
+			servertest.WriteFLV(t, filepath.Join(folder, name), film...)
+		}
+		play := func(name string) *client {
+			c := seeing(t, b.edge)
+			c.on(1, "play", name, 0.0)
+			c.Until("onStatus NetStream.Play.Start")
+			c.Until("video 0")
+			c.on(1, "pause", true, 0.0)
+			c.Until("onStatus NetStream.Pause.Notify")
+			return c
+		}
+		c, other, gone := play("film"), play("other"), play("gone")
+		goes(b)
+		c.on(1, "pause", false, 0.0)
+		c.Until("onStatus NetStream.Unpause.Notify")
+		c.on(1, "seek", 50000.0)
+		c.Until("onStatus NetStream.Seek.Notify")
+		later := keyframes(61, 8)
+		servertest.WriteFLV(t, filepath.Join(folder, "new"), later...)
+		if err := os.Rename(filepath.Join(folder, "new"), filepath.Join(folder, "other.flv")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(folder, "gone.flv")); err != nil {
+			t.Fatal(err)
+		}
+		b.back()
+		c.Until("video 50000")
+		other.Until("onStatus NetStream.Play.Failed")
+		gone.Until("onStatus NetStream.Play.StreamNotFound")
+	})
+}

@@ -311,8 +311,8 @@ type PlayRequest struct {
 	// called, at most once and as answers are, when that one has not come back.
 	// Nil: the player does not wait.
 	NobodyCame func()
-	// Lost is called, at most once and as answers are, when a live stream that plays was
-	// refused to the client since: it is sent nothing more of it. It stays to be released.
+	// Lost is called, at most once and as answers are, when what plays was refused to the
+	// client since: it is to be sent nothing more of it, and gives it back as ever.
 	Lost        func(*Refusal)
 	Credentials Credentials
 }

@@ -63,7 +63,7 @@ const (
 func (ns *netStream) ask(it item, nobodyCame func()) (answer PlayAnswer, ok bool) {
 	s := ns.session
 	request := PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: nobodyCame == nil, Credentials: s.credentials(it.query)}
-	request.Lost = func(why *Refusal) { s.turns.post(func() { ns.lostLive(it.name, why) }) }
+	request.Lost = func(why *Refusal) { s.turns.post(func() { ns.lost(it.name, why) }) }
 	if !it.bounded() && !it.data { // a picture, a few seconds or cue points are of what there is
 		request.NobodyCame = nobodyCame
 	}
@@ -138,17 +138,19 @@ func (ns *netStream) nobodyCame(waits *live, it item) {
 	ns.playing = ns.startRecorded(answer, it)
 }
 
-// lostLive ends a live stream that was refused since it plays: its status is that which
-// play would have had, and the playlist goes on.
-func (ns *netStream) lostLive(name string, why *Refusal) {
+// lost ends what was refused since it plays: its status is that which play would have had,
+// and the playlist goes on.
+func (ns *netStream) lost(name string, why *Refusal) {
 	s := ns.session
-	l, ok := ns.playing.(*live)
-	if !ok || l.over || ns.name != name || s.leaving.Load() {
+	if ns.playing == nil || ns.name != name || s.leaving.Load() {
 		return // it went on meanwhile
+	}
+	if l, ok := ns.playing.(*live); ok && l.over {
+		return
 	}
 	ns.continueTimeline()
 	if err := ns.orNext(following, ns.refusePlay(name, why)); err != nil {
-		s.log.Debug("tell of a live stream that was lost", "stream", name, "err", err)
+		s.log.Debug("tell of a stream that was lost", "stream", name, "err", err)
 	}
 }
 
