@@ -22,6 +22,9 @@ type Budgets struct {
 	// Pieces counts bytes of recordings that an edge has asked its origin for and that
 	// are not on its disk yet. It is for nothing else.
 	Pieces *Budget
+	// Links counts bytes that wait for the other ends of links: records, and what clients
+	// of an edge have sent that has no credit yet.
+	Links *Budget
 	// Objects counts bytes of shared objects in memory, and of who uses them.
 	// Queues is the part of it that is for what clients have not taken yet of what
 	// happens to objects: who is behind gets what has become of them.
@@ -77,6 +80,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Indexes:   of("indexes", share(10, 8*mib, 512*mib)),
 		Samples:   of("samples", share(16, 8*mib, 64*mib)),
 		Pieces:    of("pieces of recordings", share(32, 8*mib, 256*mib)),
+		Links:     of("links", share(16, 16*mib, 512*mib)),
 		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
@@ -108,7 +112,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.Windows, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Links, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.Windows, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

@@ -157,7 +157,7 @@ func (l *locator) serve(on *line) error {
 		c.Close()
 		return errTooOld
 	}
-	pipe := link.NewPipe(c, maxQueued)
+	pipe := link.NewPipe(c, maxQueued).PaidBy(l.e.cfg.Budgets.Links)
 	l.mu.Lock()
 	on.pipe = pipe
 	close(on.ready)

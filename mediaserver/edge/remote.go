@@ -24,6 +24,7 @@ type remote struct {
 	timer *time.Timer      // until which it waits for a link; nil: it does not
 
 	since time.Time
+	credit credit
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	answer  func(session.ConnectAnswer)
@@ -70,7 +71,7 @@ func (c *remote) ask(k link.Kind, body any, q *question) {
 		q.lost(err)
 		return
 	}
-	c.u.send(k, n, id, body) // when the link ends, all that is asked is answered: see lost
+	c.credit.ask(c, n, k, id, body) // when the link ends, all that is asked is answered: see lost
 }
 
 // send tells the origin something.
@@ -124,6 +125,7 @@ func (c *remote) drop(one lasting) {
 // is told to go.
 func (c *remote) lost(err error) {
 	asked, all := c.leave(err, false)
+	c.credit.lost(c)
 	settle(asked, err)
 	for _, one := range all {
 		one.lost()
@@ -233,6 +235,7 @@ func (c *remote) handle(r link.Record) error {
 
 // answered hands an answer to who has asked.
 func (c *remote) answered(r *link.Record) error {
+	c.credit.answered(c, r.ID)
 	c.mu.Lock()
 	q := c.asked[r.ID]
 	if q != nil && q.told {
@@ -361,6 +364,7 @@ func (c *remote) SharedObject(r session.SharedObjectRequest, done func()) {
 
 // Leave implements session.Instance.
 func (c *remote) Leave(session.Client) {
+	c.credit.leaves(c)
 	c.end(errors.New("the client has gone"))
 	c.send(link.Leave, nil)
 	c.u.forget(c)

@@ -63,7 +63,7 @@ func (u *uplink) serve() error {
 	if err != nil {
 		return err
 	}
-	pipe := link.NewPipe(c, maxQueued)
+	pipe := link.NewPipe(c, maxQueued).PaidBy(u.e.cfg.Budgets.Links)
 	u.mu.Lock()
 	u.pipe, u.lostAt = pipe, time.Time{}
 	clients, waiting := len(u.clients), u.waiting

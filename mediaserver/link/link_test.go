@@ -16,6 +16,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -253,6 +254,40 @@ func TestPipeIsFull(t *testing.T) {
 	if err := <-ended; !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
+}
+
+// What waits in a pipe is paid for, as long as it waits, and one that is not paid for ends.
+func TestPipeIsPaidFor(t *testing.T) {
+	t.Parallel()
+	e := join(t, "k", "k", Hello{Purpose: Control, Edge: "e"}, anybody)
+	b := budget.New("links", 32<<20)
+	p := NewPipe(e.edge, 64<<20).PaidBy(b)
+	const records = 7
+	for range records { // nothing is sent before Run
+		p.Send(Shutdown, 1, 0, ReasonBody{strings.Repeat("x", 1<<20)})
+	}
+	if n := b.Used(); n < (records-1)<<20 || n > (records+1)<<20 {
+		t.Errorf("%d bytes are paid for", n)
+	}
+	ended := make(chan error, 2)
+	got := make(chan struct{}, 100)
+	go func() { ended <- p.Run(func(Record) error { return nil }) }()
+	far := NewPipe(e.origin, 1<<20)
+	go func() { ended <- far.Run(func(Record) error { got <- struct{}{}; return nil }) }()
+	for range records {
+		<-got
+	}
+	servertest.Eventually(t, "nothing is paid for that has gone", func() bool { return b.Used() == 0 })
+	// A quarter of the budget is what one pipe may have.
+	q := NewPipe(e.edge, 64<<20).PaidBy(b)
+	for range 10 {
+		q.Send(Shutdown, 1, 0, ReasonBody{strings.Repeat("x", 1<<20)})
+	}
+	if err := q.Run(func(Record) error { return nil }); !errors.Is(err, ErrFull) || b.Used() > 0 {
+		t.Errorf("%v, and %d bytes are paid for", err, b.Used())
+	}
+	<-ended
+	<-ended
 }
 
 // FuzzMessage: what another server sends is a message, which is written as it was read, or

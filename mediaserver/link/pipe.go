@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"flashpod.dev/flashpod/mediaserver/budget"
 )
 
 // ErrFull says that the other end does not take what it is sent.
@@ -22,6 +24,10 @@ type Pipe struct {
 	queued []byte     // frames
 	spare  []byte
 	err    error // why it has ended
+
+	budget  *budget.Budget // pays for what waits, beyond what is little; nil: nobody does
+	paid    int64
+	writing int // bytes that are being sent
 }
 
 // NewPipe makes a pipe in whose queue there are most bytes at most. Run has it work.
@@ -58,7 +64,7 @@ func (p *Pipe) queue(r *Record) {
 	p.queued = append(p.queued, r.Body...)
 	size := len(p.queued) - at - headSize
 	binary.BigEndian.PutUint32(p.queued[at:], uint32(size))
-	if size > MaxFrame || len(p.queued) > p.most {
+	if size > MaxFrame || len(p.queued) > p.most || !p.pay() {
 		p.end(ErrFull)
 		return
 	}
@@ -84,6 +90,7 @@ func (p *Pipe) end(err error) {
 		return
 	}
 	p.err, p.queued = err, nil
+	p.settle()
 	p.c.Close()
 	p.signal()
 }
@@ -146,7 +153,7 @@ func (p *Pipe) take() (b []byte, ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, p.queued = p.queued, p.spare[:0]
-	p.spare = nil
+	p.spare, p.writing = nil, len(b)
 	return b, p.err != nil
 }
 
@@ -160,4 +167,6 @@ func (p *Pipe) give(b []byte) {
 	if cap(b) <= keepQueue && p.spare == nil {
 		p.spare = b[:0]
 	}
+	p.writing = 0
+	p.settle()
 }

@@ -34,7 +34,7 @@ type edge struct {
 // control serves a pipe until it ends, and has its clients leave then.
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
 	e := &edge{
-		o: o, pipe: link.NewPipe(c, maxQueued), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients,
+		o: o, pipe: link.NewPipe(c, maxQueued).PaidBy(o.cfg.Memory), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients,
 		ended: make(chan struct{}), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{},
 	}
 	defer close(e.ended)

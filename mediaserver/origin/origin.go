@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -27,6 +28,8 @@ const (
 // Config of an origin. Directory and Keys are required.
 type Config struct {
 	Directory session.Directory
+	// Memory pays for what waits for edges that take nothing; nil: nobody does.
+	Memory *budget.Budget
 	// Keys are what edges have, too.
 	Keys link.Keys
 	// Delivery is how an instance's streams are sent to players; nil: as the zero value

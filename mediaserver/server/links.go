@@ -35,7 +35,7 @@ func (s *Server) beginLinks() error {
 	if err := s.openLinks(!isEdge); err != nil {
 		return err
 	}
-	of := origin.Config{Directory: s, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, LinkVersion: s.cfg.linkVersion}
+	of := origin.Config{Directory: s, Memory: s.cfg.Budgets.Links, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, LinkVersion: s.cfg.linkVersion}
 	var err error
 	if isEdge {
 		if s.pieces, err = s.beginCache(); err != nil {

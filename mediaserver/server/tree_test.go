@@ -77,13 +77,13 @@ func TestTreeOfEdges(t *testing.T) {
 	audio(t, p, 0)
 	audio(t, p, 500)
 	for _, v := range viewers {
-		v.expect("audio 0", "audio 500")
+		v.Until("audio 500")
 	}
 	p.on(1, "closeStream")
 	for _, v := range viewers {
-		v.expect("onStatus NetStream.Play.UnpublishNotify")
+		v.Until("onStatus NetStream.Play.UnpublishNotify")
 	}
-	p.expect("onStatus NetStream.Record.Stop", "onStatus NetStream.Unpublish.Success")
+	p.Until("onStatus NetStream.Unpublish.Success")
 }
 
 // Calls, in both directions, and shared objects work across a tree as on one server.
