@@ -192,6 +192,9 @@ func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer fun
 		return
 	}
 	switch {
+	case s.isFar(r):
+		s.connectFar(r, peer, answer)
+		return
 	case s.edge != nil:
 		if why := s.notServed(r); why != nil {
 			answer(session.ConnectAnswer{Refusal: why})

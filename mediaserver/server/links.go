@@ -41,11 +41,17 @@ func (s *Server) beginLinks() error {
 		if s.pieces, err = s.beginCache(); err != nil {
 			return err
 		}
-		s.edge = edge.New(edge.Config{
-			Origin: s.cfg.EdgeOf, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
-			ConnectWaits: s.cfg.linkWaits, LinkVersion: s.cfg.linkVersion,
-		})
+		to := func(origin string) *edge.Edge {
+			return edge.New(edge.Config{
+				Origin: origin, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
+				ConnectWaits: s.cfg.linkWaits, LinkVersion: s.cfg.linkVersion,
+			})
+		}
+		s.edge = to(s.cfg.EdgeOf)
 		s.edge.Reach()
+		if s.reach, err = newReach(s.cfg.EdgeOf, s.cfg.EdgeMayReach, to); err != nil {
+			return err
+		}
 		if s.cfg.LinkAddress == "" {
 			return nil
 		}
@@ -172,6 +178,9 @@ func (s *Server) endLinks() {
 	}
 	if s.edge != nil {
 		s.edge.Close()
+	}
+	if s.reach != nil {
+		s.reach.close()
 	}
 	if s.gateway != nil {
 		s.gateway.Close()

@@ -69,6 +69,10 @@ type Config struct {
 	// Routes is a file by which this server is a gateway to the origins that it names, see
 	// routing.File, and serves no instances of its own; empty: it is none.
 	Routes string
+	// EdgeMayReach are origins beside EdgeOf, with its keys, that clients of an edge may name
+	// themselves: HOST[:PORT] as they do, and =HOST:PORT behind it where links are taken
+	// elsewhere.
+	EdgeMayReach []string
 	// CacheDir is where an edge keeps pieces of recordings, up to CacheSize bytes; empty: in
 	// the first folder within CacheUnder that no other edge has, or, where that is empty or
 	// cannot be used, in memory alone, as with a size of 0.
@@ -180,6 +184,7 @@ type Server struct {
 
 	origin *origin.Origin // nil: no edge may link to this server
 	edge   *edge.Edge     // nil: it is none
+	reach  *reach         // where else an edge goes; nil: it is none
 	// linkKeys are those of either; nil: it is neither.
 	linkKeys *linkKeys
 	links    net.Listener // of links alone; nil: they come to that of RTMP

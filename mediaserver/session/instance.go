@@ -52,6 +52,9 @@ type ConnectRequest struct {
 	// Again says that the client was let in before, and is there since: the instance was
 	// lost, or the way to it, and is asked anew.
 	Again bool
+	// Far is the origin, host:port, that a client has named to an edge in the explicit form
+	// of Flash Media Server, rtmp://edge/?rtmp://origin/application/instance; "": none.
+	Far string
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.

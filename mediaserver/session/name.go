@@ -18,6 +18,7 @@ const (
 type target struct {
 	apppath.Path
 	query url.Values
+	far   string // see ConnectRequest.Far
 }
 
 // parseApp splits "application/instance?query". Encoders put the query here,
@@ -26,12 +27,15 @@ func parseApp(app string) (target, error) {
 	if len(app) > maxAppLength {
 		return target{}, errors.New("app is longer than 512 bytes")
 	}
+	if inner, ok := explicit(app); ok {
+		return parseFar(inner)
+	}
 	before, query := splitQuery(app)
 	path, ok := apppath.Parse(before)
 	if !ok {
 		return target{}, errors.New("no application named: connect to rtmp://host/application/instance")
 	}
-	return target{path, query}, nil
+	return target{path, query, ""}, nil
 }
 
 // parseName splits a stream name as publishers give it, "name?key=…".
