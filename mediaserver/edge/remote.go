@@ -23,8 +23,9 @@ type remote struct {
 	order uint64           // of the uplink's mu, as timer: as which of its clients it came
 	timer *time.Timer      // until which it waits for a link; nil: it does not
 
-	since time.Time
+	since  time.Time
 	credit credit
+	uses   uses // of shared objects
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	answer  func(session.ConnectAnswer)
@@ -36,6 +37,9 @@ type remote struct {
 	asked   map[uint64]*question
 	lasting []lasting // what it has of the origin's, in the order in which it was given
 }
+
+// errLeft says that the client has.
+var errLeft = errors.New("the client has gone")
 
 // lasting is what a client has of the origin's for longer than a link.
 type lasting interface {
@@ -352,20 +356,10 @@ func (c *remote) Refused(r session.PublishRequest, why *session.Refusal) {
 	c.send(link.RefusedHere, link.RefusedBody{Request: link.FromPublish(&r), Refusal: link.FromRefusal(why)})
 }
 
-// SharedObject implements session.Instance.
-func (c *remote) SharedObject(r session.SharedObjectRequest, done func()) {
-	const format = 1 // the byte that a message of type 16 begins with
-	body := link.SharedObjectBody{Message: r.Message.Encode(true)[format:], Flex: r.Form.Flex, AMF3: r.Form.AMF3}
-	c.ask(link.SharedObject, body, &question{
-		answer: func(*link.Record) error { done(); return nil },
-		lost:   func(error) { done() },
-	})
-}
-
 // Leave implements session.Instance.
 func (c *remote) Leave(session.Client) {
 	c.credit.leaves(c)
-	c.end(errors.New("the client has gone"))
+	c.end(errLeft)
 	c.send(link.Leave, nil)
 	c.u.forget(c)
 }

@@ -164,6 +164,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 		return
 	}
 	c := &remote{u: u, peer: peer, since: time.Now(), body: body, away: errLost, answer: answer}
+	c.uses.c = c
 	u.mu.Lock()
 	if err = u.err; err == nil {
 		u.came++

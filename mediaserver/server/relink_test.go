@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -440,5 +441,61 @@ func TestRecordingsOutliveTheirOrigin(t *testing.T) {
 		c.Until("video 50000")
 		other.Until("onStatus NetStream.Play.Failed")
 		gone.Until("onStatus NetStream.Play.StreamNotFound")
+	})
+}
+
+// Shared objects are used anew when the origin is back: a persistent one has what it had,
+// one that lived in memory is empty, and changes are seen again. A change that is made
+// meanwhile is said to be none.
+func TestObjectsOutliveTheirOrigin(t *testing.T) {
+	everyBreak(t, func(t *testing.T, goes func(*broken)) {
+		b := runBroken(t, Config{}, open)
+		var kept, brief []*rtmp.SharedObject
+		for i := range 2 {
+			nc, err := rtmp.Connect(t.Context(), "rtmp://"+b.edge.RTMPAddr().String()+"/app/one/-", rtmp.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(nc.Close)
+			for persistent, list := range map[bool]*[]*rtmp.SharedObject{true: &kept, false: &brief} {
+				o := nc.SharedObject("wall", persistent)
+				if err := o.Use(t.Context()); err != nil {
+					t.Fatal(i, err)
+				}
+				*list = append(*list, o)
+			}
+		}
+		sees := func(o *rtmp.SharedObject, name string, want amf.Value) {
+			t.Helper()
+			servertest.Eventually(t, fmt.Sprint(name, " is ", want), func() bool {
+				v, ok := o.Get(name)
+				return v == want && ok == (want != nil)
+			})
+		}
+		set := func(o *rtmp.SharedObject, name string, v amf.Value) {
+			t.Helper()
+			if err := o.Set(t.Context(), name, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(kept[0], "a", 1.0)
+		set(brief[0], "a", 1.0)
+		sees(kept[1], "a", 1.0)
+		sees(brief[1], "a", 1.0)
+		goes(b)
+		servertest.Eventually(t, "the link is known to be lost", func() bool { return b.edge.edge.State().Linked == 0 })
+		if err := brief[0].Set(t.Context(), "b", 2.0); err == nil {
+			t.Error("a change without an origin is said to be made")
+		}
+		b.back()
+		sees(brief[0], "a", nil)
+		sees(brief[1], "a", nil)
+		for _, o := range kept {
+			sees(o, "a", 1.0)
+		}
+		set(kept[0], "c", 3.0)
+		set(brief[1], "c", 3.0)
+		sees(kept[1], "c", 3.0)
+		sees(brief[0], "c", 3.0)
 	})
 }
