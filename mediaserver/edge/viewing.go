@@ -34,6 +34,7 @@ type Request struct {
 // what is behind it.
 type Viewing struct {
 	Live *stream.Stream
+	HLS  outlet.HLSRules // of a live stream
 
 	File       media.File
 	Reader     io.ReaderAt
@@ -212,7 +213,8 @@ func (v *viewer) wait(ctx context.Context) (*Viewing, error) {
 	v.u.mu.Unlock()
 	select {
 	case <-f.ready:
-		return &Viewing{Live: f.stream, close: sync.OnceFunc(v.leave)}, nil
+		of := v.granted.HLS
+		return &Viewing{Live: f.stream, HLS: outlet.HLSRules{Plain: of.Plain, Part: of.Part, Window: of.Window}, close: sync.OnceFunc(v.leave)}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -1,5 +1,7 @@
 package link
 
+import "time"
+
 // Viewings is the version from which an origin is asked about viewers by HTTP.
 const Viewings = 2
 
@@ -66,6 +68,16 @@ type WatchAnswer struct {
 	// Latency and GOPCache are as in ConnectAnswer.
 	Latency  int  `cbor:"9,keyasint,omitempty"`
 	GOPCache bool `cbor:"10,keyasint,omitempty"`
+	// HLS is how a live stream is watched in that way.
+	HLS HLSRules `cbor:"11,keyasint,omitzero"`
+}
+
+// HLSRules are outlet.HLSRules, but for when streams are cut: an edge cuts those that are
+// watched there.
+type HLSRules struct {
+	Plain  bool          `cbor:"1,keyasint,omitempty"`
+	Part   time.Duration `cbor:"2,keyasint,omitempty"`
+	Window time.Duration `cbor:"3,keyasint,omitempty"`
 }
 
 // SentBody is how many bytes a viewer was sent since the last time.

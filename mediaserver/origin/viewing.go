@@ -103,7 +103,7 @@ func (v *viewer) ask(b *link.WatchBody) link.WatchAnswer {
 	}
 	s.Away(away)
 	of := s.Options()
-	a := link.WatchAnswer{Live: s.Name(), Of: s.ID(), Latency: int(of.Latency), GOPCache: of.GOPCache}
+	a := link.WatchAnswer{Live: s.Name(), Of: s.ID(), Latency: int(of.Latency), GOPCache: of.GOPCache, HLS: link.HLSRules{Plain: live.HLS.Plain, Part: live.HLS.Part, Window: live.HLS.Window}}
 	a.Token = v.grant(live.Viewing, &grant{live: s, left: func() { s.Away(-away); live.Close() }, back: func() {}})
 	return a
 }

@@ -43,7 +43,8 @@ func (h edgeHouse) Live(r *http.Request, way outlet.Way, path string) (*outlet.L
 	if err != nil {
 		return nil, err
 	}
-	return &outlet.Live{Stream: v.seated.far.stream(v), Viewing: viewing}, nil
+	live, rules := v.seated.far.stream(v)
+	return &outlet.Live{Stream: live, HLS: rules, Viewing: viewing}, nil
 }
 
 // Recording implements outlet.House.
@@ -154,26 +155,26 @@ func (g *granted) ask(v *webRequest, live bool, sent *atomic.Uint64) (*edge.View
 const lookAgain = time.Second
 
 // stream is the live stream, for one request more: the one that there is now.
-func (g *granted) stream(v *webRequest) *stream.Stream {
+func (g *granted) stream(v *webRequest) (*stream.Stream, outlet.HLSRules) {
 	g.mu.Lock()
-	is := g.live.Live
+	is, rules := g.live.Live, g.live.HLS
 	look := !is.Live() && time.Since(g.looked) >= lookAgain
 	if look {
 		g.looked = time.Now()
 	}
 	g.mu.Unlock()
 	if !look || !v.way.Requests() {
-		return is
+		return is, rules
 	}
 	anew, err := g.ask(v, true, new(atomic.Uint64))
 	if err != nil {
-		return is
+		return is, rules
 	}
 	if !anew.Live.Live() || !g.take(&g.live, anew) {
 		anew.Close()
-		return is
+		return is, rules
 	}
-	return anew.Live
+	return anew.Live, anew.HLS
 }
 
 // recorded is the recorded stream, for one request more. It waits until it is there.

@@ -599,3 +599,25 @@ func TestEdgeOfAnEdgeHasTheSegments(t *testing.T) {
 		t.Errorf("the list has %q", ways)
 	}
 }
+
+// What the origin's manifest says of HLS holds at its edges.
+func TestEdgeHasTheRulesOfHLS(t *testing.T) {
+	t.Parallel()
+	of, all := runHouses(t, 1, "", withHLS("one", "partDuration: 1s, window: 30s"), withHLS("plain", "mode: Standard"), withHLS("none", "mode: None"))
+	for _, name := range []string{"one", "plain", "none"} {
+		shoot(t, connect(t, of, "app/"+name).hello(), "cam")
+	}
+	s := all[len(all)-1]
+	if s == of {
+		t.Fatal("there is no edge")
+	}
+	for name, want := range map[string]string{"one": "PART-TARGET=1.000", "plain": "#EXTINF"} {
+		text := fetched(t, s, "/app/"+name+"/cam/v0.m3u8", func(status int, said string) bool { return status == http.StatusOK && strings.Contains(said, want) })
+		if name == "plain" && strings.Contains(text, "PART") {
+			t.Errorf("it has parts:\n%s", text)
+		}
+	}
+	if status, _, said := page(t, s, "/app/none/cam/index.m3u8", ""); status != http.StatusForbidden || !strings.Contains(said, "spec.web.hls.mode is None") {
+		t.Errorf("none: %d %s", status, said)
+	}
+}

@@ -154,8 +154,8 @@ type Config struct {
 	// rtcConnect is what a client of WebRTC has from its offer to its first packet; 0: the
 	// default.
 	rtcConnect time.Duration
-	hosts         string    // the file with this machine's own names; default: hostsFile
-	started       time.Time // when it has, for publishers that were lost then; default: now
+	hosts      string    // the file with this machine's own names; default: hostsFile
+	started    time.Time // when it has, for publishers that were lost then; default: now
 }
 
 // Server serves instances. Use New, Listen, Run.
