@@ -31,9 +31,6 @@ const (
 	maxLinks = 4096
 	// lingers is how long a link without clients stays that had some.
 	lingers = 30 * time.Second
-	// trafficEvery is how often an origin hears what has gone over its clients'
-	// connections.
-	trafficEvery = time.Second
 )
 
 // Config of an edge. Origin, Keys and Fanout are required.

@@ -24,6 +24,7 @@ type remote struct {
 	timer *time.Timer      // until which it waits for a link; nil: it does not
 
 	since  time.Time
+	looked atomic.Int64 // when the origin has last looked at it, in ns since 1970
 	credit credit
 	uses   uses // of shared objects
 
@@ -211,6 +212,8 @@ func (c *remote) handle(r link.Record) error {
 		return c.invoke(&r)
 	case link.CheckBandwidth:
 		c.peer.CheckBandwidth()
+	case link.Look:
+		c.look()
 	case link.Ping:
 		c.peer.Ping()
 	case link.SetBandwidth:
@@ -360,6 +363,8 @@ func (c *remote) Refused(r session.PublishRequest, why *session.Refusal) {
 func (c *remote) Leave(session.Client) {
 	c.credit.leaves(c)
 	c.end(errLeft)
-	c.send(link.Leave, nil)
+	n := c.number()
+	c.u.send(link.Traffic, 0, 0, []link.TrafficBody{link.FromTraffic(n, c.traffic(time.Now()))}) // by which it is counted there
+	c.u.send(link.Leave, n, 0, nil)
 	c.u.forget(c)
 }

@@ -91,60 +91,6 @@ func rouse(c chan struct{}) {
 	}
 }
 
-// tell tells the origin now and then what has gone over its clients' connections, and ends
-// a link that nobody uses.
-func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
-	tick := time.NewTicker(trafficEvery)
-	defer tick.Stop()
-	told := map[uint64]session.Traffic{}
-	for {
-		select {
-		case <-done:
-			return
-		case <-u.e.ctx.Done():
-			pipe.End(errClosed)
-			return
-		case <-tick.C:
-		}
-		u.mu.Lock()
-		idle := len(u.clients)+len(u.viewers) == 0 && !u.empty.IsZero() && time.Since(u.empty) > lingers
-		if idle {
-			u.err = errIdle // who comes now has another
-		}
-		peers := make(map[uint64]session.Peer, len(u.stays))
-		for n, c := range u.stays {
-			peers[n] = c.peer
-		}
-		u.mu.Unlock()
-		if idle {
-			u.e.drop(u)
-			pipe.End(errIdle)
-			return
-		}
-		var all []link.TrafficBody
-		for n, p := range peers {
-			if t := p.Traffic(); t != told[n] {
-				told[n] = t
-				all = append(all, link.FromTraffic(n, t))
-			}
-		}
-		for n := range told {
-			if peers[n] == nil {
-				delete(told, n)
-			}
-		}
-		u.tellSent(pipe)
-		for len(all) > 0 {
-			some := all[:min(len(all), maxTold)]
-			pipe.Send(link.Traffic, 0, 0, some)
-			all = all[len(some):]
-		}
-	}
-}
-
-// maxTold is how many clients' traffic one record has.
-const maxTold = 1000
-
 // send sends a record behind all that was sent before, if there is a link. A client has
 // another number on each pipe, so that nothing is taken for what it is not that was meant
 // for the one before.

@@ -40,6 +40,7 @@ const (
 	Fail                            // ReasonBody
 	Shutdown                        // ReasonBody
 	Going                           // ReasonBody: the origin ends, and another may come; Client 0. Version 2
+	Look                            // nothing: the client's traffic is looked at, and is to be told each second for a while. Version 2
 )
 
 // Record is one thing that a server says to another: about a client, or with Client 0 about

@@ -3,6 +3,7 @@ package origin
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -17,6 +18,7 @@ type client struct {
 	self   session.Client
 	window sharedobject.Window // of what is on its way about shared objects
 	seen   atomic.Pointer[session.Traffic]
+	looked atomic.Int64 // when its edge was last told that it is looked at, in ns since 1970
 
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	inst  session.Instance
@@ -164,16 +166,29 @@ func (c *client) Shutdown(reason string) {
 	c.e.pipe.Send(link.Shutdown, c.n, 0, link.ReasonBody{Reason: reason})
 }
 
-// Bytes implements session.Peer: what its edge has said last.
-func (c *client) Bytes() (in, out uint64) {
-	t := c.Traffic()
-	return t.In, t.Out
-}
-
-// Traffic implements session.Peer.
-func (c *client) Traffic() session.Traffic {
+// Seen is what the client's edge has said last, within half a minute.
+func (c *client) Seen() session.Traffic {
 	if t := c.seen.Load(); t != nil {
 		return *t
 	}
 	return session.Traffic{}
+}
+
+// Bytes implements session.Peer.
+func (c *client) Bytes() (in, out uint64) {
+	t := c.Seen()
+	return t.In, t.Out
+}
+
+// lookEvery is how often an edge is told that somebody looks at a client.
+const lookEvery = 10 * time.Second
+
+// Traffic implements session.Peer. Who looks is told what is a second old from then on, as
+// long as he goes on.
+func (c *client) Traffic() session.Traffic {
+	now, last := time.Now().UnixNano(), c.looked.Load()
+	if c.e.keeps && now-last > int64(lookEvery) && c.looked.CompareAndSwap(last, now) {
+		c.e.pipe.Send(link.Look, c.n, 0, nil)
+	}
+	return c.Seen()
 }
