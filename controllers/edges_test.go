@@ -3,6 +3,7 @@ package controllers
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +127,7 @@ func TestTheServiceMoves(t *testing.T) {
 			if s := text(t, service); !strings.Contains(s, "selector:\n    app.kubernetes.io/component: "+c.want) {
 				t.Errorf("the Service leads elsewhere:\n%s", s)
 			}
-			if d := text(t, deployment); !strings.Contains(d, "replicas: "+string(rune('0'+c.edges))+"\n") || p.soon != c.soon {
+			if d := text(t, deployment); !strings.Contains(d, "replicas: "+strconv.Itoa(int(c.edges))+"\n") || p.soon != c.soon {
 				t.Errorf("soon %v:\n%s", p.soon, d)
 			}
 		})

@@ -233,7 +233,7 @@ func (g *Gateway) Master(ctx context.Context, from client.Reader, to client.Writ
 	}
 	key, err := gateway.CheckMaster(s.Data[gateway.MasterEntry])
 	if err != nil {
-		return nil, fmt.Errorf("Secret %s/%s: %w", g.Namespace, gatewayName, err)
+		return nil, fmt.Errorf("key of the gateway, in Secret %s/%s: %w", g.Namespace, gatewayName, err)
 	}
 	g.master = key
 	return key, nil

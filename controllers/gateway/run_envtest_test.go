@@ -106,8 +106,12 @@ func TestRun(t *testing.T) {
 	}
 	until := func(want string) {
 		t.Helper()
-		for late := time.Now().Add(time.Minute); routes() != want; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(late) {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for late := time.After(2 * time.Minute); routes() != want; {
+			select {
+			case <-tick.C:
+			case <-late:
 				t.Fatalf("%s, want %s", routes(), want)
 			}
 		}

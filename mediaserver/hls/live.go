@@ -57,13 +57,6 @@ type segment struct {
 	variants map[int]*piece
 }
 
-func (s *segment) size() (n int64) {
-	for _, p := range s.variants {
-		n += p.size
-	}
-	return n
-}
-
 // cost is what a budget has paid for it.
 func (s *segment) cost() (n int64) {
 	for _, p := range s.variants {

@@ -286,8 +286,11 @@ func TestPipeIsPaidFor(t *testing.T) {
 	if err := q.Run(func(Record) error { return nil }); !errors.Is(err, ErrFull) || b.Used() > 0 {
 		t.Errorf("%v, and %d bytes are paid for", err, b.Used())
 	}
-	<-ended
-	<-ended
+	for range 2 {
+		if err := <-ended; err == nil {
+			t.Error("a pipe has ended without a reason")
+		}
+	}
 }
 
 // FuzzMessage: what another server sends is a message, which is written as it was read, or

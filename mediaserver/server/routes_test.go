@@ -241,14 +241,15 @@ routes:
 		"late.example.com": "all.example.com", "": "all.example.com",
 	} {
 		nc, cert := dial(name)
-		if nc.Close(); cert != want {
+		_ = nc.Close()
+		if cert != want {
 			t.Errorf("%s is shown %s", name, cert)
 		}
 	}
 	put("late", "late.example.com")
 	servertest.Eventually(t, "a certificate that comes later counts", func() bool {
 		nc, cert := dial("late.example.com")
-		nc.Close()
+		_ = nc.Close()
 		return cert == "late.example.com"
 	})
 	for name, to := range map[string]*Server{"one.example.com": one, "a.two.example.com": two} {

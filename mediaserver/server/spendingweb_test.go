@@ -139,7 +139,7 @@ func sendPackets(s *stranger) {
 		if err != nil {
 			return err
 		}
-		defer nc.Close()
+		defer func() { _ = nc.Close() }()
 		noise, media := bytes.Repeat([]byte{0xff}, 1200), append([]byte{0x80}, make([]byte, 1200)...)
 		for n := 0; s.goes(); n++ {
 			for _, b := range [][]byte{noise, media, question(fmt.Sprintf("nobody%d:else", n))} {

@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -115,8 +116,8 @@ func TestTCPStrangers(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	e, ok := err.(net.Error)
-	return ok && e.Timeout()
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }
 
 // FuzzFirstFrame reads what strangers begin with.
