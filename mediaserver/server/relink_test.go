@@ -72,6 +72,12 @@ func everyBreak(t *testing.T, test func(t *testing.T, goes func(*broken))) {
 	}
 }
 
+// joinedAt waits until so many play at an edge: its origin counts them before they do.
+func joinedAt(t *testing.T, edge *Server, players int) {
+	t.Helper()
+	servertest.Eventually(t, "so many play at the edge", func() bool { return edge.edge.Players() == players })
+}
+
 // watches has a client play what is live, or may be.
 func watches(t *testing.T, s *Server, name string) *client {
 	t.Helper()
@@ -107,7 +113,7 @@ func viewersOutlive(t *testing.T, of Config, goes func(*broken)) {
 	p := publishes(t, b.of, "cam")
 	one, two := watches(t, b.edge, "cam"), watches(t, b.edge, "cam")
 	viewers := []*client{one, two}
-	joined(t, b.of, 2)
+	joinedAt(t, b.edge, 2)
 	audio(t, p, 0)
 	for _, v := range viewers {
 		v.expect("audio 0")
@@ -146,7 +152,7 @@ func TestPublishersOutliveTheirOrigin(t *testing.T) {
 		p.on(1, "publish", "cam", "record")
 		p.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
 		v := watches(t, b.edge, "cam")
-		joined(t, b.of, 1)
+		joinedAt(t, b.edge, 1)
 		tell(t, p, "@setDataFrame", "onMetaData", amf.NewECMAArray("width", 640))
 		v.expect("data onMetaData")
 		h264(t, p, 0, header)
