@@ -151,7 +151,7 @@ func TestDeltas(t *testing.T) {
 	l := s.watch(t)
 	s.publish(t, all)
 	if err := l.await(t.Context(), func() bool {
-		return len(l.segments) == listed+kept-1 && l.open != nil && len(l.open.variants[0].parts) > 2
+		return len(l.segments) == listed+kept-1 && l.open != nil && l.open.variants[0] != nil && len(l.open.variants[0].parts) > 2
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -278,6 +278,12 @@ func TestPipeIsPaidFor(t *testing.T) {
 		<-got
 	}
 	servertest.Eventually(t, "nothing is paid for that has gone", func() bool { return b.Used() == 0 })
+	p.End(errors.New("that is all"))
+	for range 2 {
+		if err := <-ended; err == nil {
+			t.Error("a pipe has ended without a reason")
+		}
+	}
 	// A quarter of the budget is what one pipe may have.
 	q := NewPipe(e.edge, 64<<20).PaidBy(b)
 	for range 10 {
@@ -285,11 +291,6 @@ func TestPipeIsPaidFor(t *testing.T) {
 	}
 	if err := q.Run(func(Record) error { return nil }); !errors.Is(err, ErrFull) || b.Used() > 0 {
 		t.Errorf("%v, and %d bytes are paid for", err, b.Used())
-	}
-	for range 2 {
-		if err := <-ended; err == nil {
-			t.Error("a pipe has ended without a reason")
-		}
 	}
 }
 
