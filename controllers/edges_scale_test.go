@@ -159,6 +159,7 @@ func (nothing) LeftOut() map[string]uint64           { return nil }
 func (nothing) Budgets() []*budget.Budget            { return nil }
 func (nothing) Waiting() int                         { return 0 }
 func (nothing) Origin() (web.Origin, bool)           { return web.Origin{}, false }
+func (nothing) Edge() (web.Edge, bool)               { return web.Edge{}, false }
 func (nothing) Certificate() (web.Certificate, bool) { return web.Certificate{}, false }
 
 func TestAudience(t *testing.T) {

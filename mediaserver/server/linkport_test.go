@@ -156,7 +156,6 @@ func TestLinkFlags(t *testing.T) {
 		want string
 	}{
 		{Config{LinkAddress: "127.0.0.1:0"}, "--link-key-file"},
-		{Config{EdgeOf: "127.0.0.1:1", LinkKeyFile: key, LinkAddress: "127.0.0.1:0"}, "--link-address"},
 		{Config{EdgeOf: "127.0.0.1:1", LinkKeyFile: short}, "line 2"},
 		{Config{EdgeOf: "127.0.0.1:1", LinkKeyFile: t.TempDir()}, "is empty"},
 	} {
