@@ -13,6 +13,7 @@ func (s *Server) edgeStats() func() web.EdgeStats {
 		return nil
 	}
 	return func() web.EdgeStats {
+		byHTTP := s.watched.bytes()
 		s.mu.Lock()
 		sent, here := s.sentBefore, slices.Collect(maps.Keys(s.conns))
 		s.mu.Unlock()
@@ -22,7 +23,7 @@ func (s *Server) edgeStats() func() web.EdgeStats {
 		}
 		return web.EdgeStats{
 			Connections: s.open.Load(), Links: s.edge.Links(), Players: s.edge.Players(),
-			Received: s.edge.Received(), Sent: sent, RoundTime: s.fanout.RoundTime(),
+			Received: s.edge.Received(), Sent: sent + byHTTP, RoundTime: s.fanout.RoundTime(),
 		}
 	}
 }

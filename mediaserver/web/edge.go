@@ -13,7 +13,7 @@ type EdgeStats struct {
 	Links       int           // instances that it is linked to, now
 	Players     int           // of live streams, now
 	Received    uint64        // bytes from the origin, since the start
-	Sent        uint64        // bytes to clients by RTMP, since the start
+	Sent        uint64        // bytes to clients by RTMP and viewers by HTTP, since the start
 	RoundTime   time.Duration // the longest round of late, see stream.Fanout.RoundTime
 }
 
@@ -38,7 +38,7 @@ func newEdgeCollector(ask func() EdgeStats) *edgeCollector {
 	add("links", "Instances of its origin that this edge is linked to now.", prometheus.GaugeValue, func(s EdgeStats) float64 { return float64(s.Links) })
 	add("players", "Who plays live streams at this edge now.", prometheus.GaugeValue, func(s EdgeStats) float64 { return float64(s.Players) })
 	add("received_bytes_total", "Bytes that this edge has taken from its origin.", prometheus.CounterValue, func(s EdgeStats) float64 { return float64(s.Received) })
-	add("sent_bytes_total", "Bytes that this edge has sent to clients by RTMP.", prometheus.CounterValue, func(s EdgeStats) float64 { return float64(s.Sent) })
+	add("sent_bytes_total", "Bytes that this edge has sent to clients by RTMP and to viewers by HTTP.", prometheus.CounterValue, func(s EdgeStats) float64 { return float64(s.Sent) })
 	add("round_seconds", "The longest that it took within the last seconds to write what was new of a stream to all of its players.", prometheus.GaugeValue, func(s EdgeStats) float64 { return s.RoundTime.Seconds() })
 	return c
 }
