@@ -1,68 +1,10 @@
 package main
 
 import (
-	"crypto/rand"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
-
-	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
-
-// linked is an origin and edges of it, of which each is a process.
-type linked struct {
-	b      *bench
-	origin *target
-	key    string // file
-	edges  []*target
-}
-
-// linked starts an origin on the server's core.
-func (b *bench) linked(latency string, flags ...string) (*linked, error) {
-	l := &linked{b: b, key: filepath.Join(b.dir, "link.key")}
-	if err := os.WriteFile(l.key, []byte(rand.Text()+rand.Text()), 0o600); err != nil {
-		return nil, err
-	}
-	var err error
-	l.origin, err = b.serveWith(latency, append(flags, "--link-key-file", l.key))
-	return l, err
-}
-
-// edge starts one edge more of a server, on cores.
-func (l *linked) edge(of *target, cores ...int) (*target, error) {
-	return l.start(of, nil, cores...)
-}
-
-// middle starts an edge of the origin that takes links of others.
-func (l *linked) middle() (*target, error) {
-	return l.start(l.origin, []string{"--link-address", "127.0.0.1:0"})
-}
-
-func (l *linked) start(of *target, flags []string, cores ...int) (*target, error) {
-	dir, err := os.MkdirTemp(l.b.dir, "edge-")
-	if err != nil {
-		return nil, err
-	}
-	at := of.addr
-	if of.links.IsValid() {
-		at = of.links
-	}
-	flags = append(flags, "--edge-of", at.String(), "--link-key-file", l.key, "--cache-size", "0")
-	e, err := l.b.start(dir, flags, cores...)
-	if err == nil {
-		l.edges = append(l.edges, e)
-	}
-	return e, err
-}
-
-// end ends all of them, the leaves first.
-func (l *linked) end() {
-	for i := len(l.edges) - 1; i >= 0; i-- {
-		l.edges[i].stop()
-	}
-	l.origin.stop()
-}
 
 // edgesRow is what an edge adds to a stream's latency, what its audience costs, and what
 // each of its clients and the edge itself take of the origin.
@@ -178,50 +120,22 @@ func edgeFanout(b *bench) ([]result, error) {
 	return []result{r}, nil
 }
 
-// edgeCost is CPU per MB of an edge, whose origin is beside its clients.
+// edgeCost is CPU per MB of an edge. Its origin is on its core, and not counted.
 func (b *bench) edgeCost(n int) (float64, error) {
-	l, err := b.linked("Throughput")
+	o, err := b.oneEdge("Throughput", serverCore)
 	if err != nil {
 		return 0, err
 	}
-	defer l.end()
-	e, err := l.edge(l.origin)
-	if err != nil {
+	defer o.end()
+	if err := o.load.open(n, same(playWords("s", -2000))); err != nil {
 		return 0, err
 	}
-	f, err := publish(l.origin, "live", "s")
-	if err != nil {
-		return 0, err
+	o.load.run(settle)
+	us, err := measure(o.e.child, o.load, b.window)
+	if err == nil {
+		err = o.feed.failure()
 	}
-	defer f.close()
-	a := &audience{target: e, feed: f}
-	if a.load, err = newLoader(e.addr, e.app); err != nil {
-		return 0, err
-	}
-	defer a.load.close()
-	if err := a.load.open(n, same(playWords("s", -2000))); err != nil {
-		return 0, err
-	}
-	a.load.run(settle)
-	return a.cost(b.window)
-}
-
-// spent is a process's CPU while clients do what they do.
-func spent(t *target, loads []*loader, window time.Duration) (time.Duration, error) {
-	before, err := used(t.pid())
-	if err != nil {
-		return 0, err
-	}
-	for end := time.Now().Add(window); time.Now().Before(end); {
-		for _, one := range loads {
-			one.step(5)
-			if one.dead > 0 {
-				return 0, fmt.Errorf("%d players lost their connection: %w", one.dead, one.why)
-			}
-		}
-	}
-	after, err := used(t.pid())
-	return after.cpu - before.cpu, err
+	return us, err
 }
 
 // edgesAtOnce is how many edges an origin has while it is measured what one costs.
@@ -310,25 +224,12 @@ func (l *linked) playedByEdge(load *loader) error {
 // memory at both.
 func proxied(b *bench) ([]result, error) {
 	n := b.players(2000)
-	l, err := b.linked("Throughput")
+	o, err := b.oneEdge("Throughput", loadCore)
 	if err != nil {
 		return nil, err
 	}
-	defer l.end()
-	e, err := l.edge(l.origin, loadCore)
-	if err != nil {
-		return nil, err
-	}
-	f, err := publish(l.origin, "live", "s")
-	if err != nil {
-		return nil, err
-	}
-	defer f.close()
-	load, err := newLoader(e.addr, e.app)
-	if err != nil {
-		return nil, err
-	}
-	defer load.close()
+	defer o.end()
+	load := o.load
 	words := same(playWords("s", -2000))
 	var cpu [2]time.Duration
 	var rss [2][2]int64 // of the origin and the edge
@@ -337,10 +238,10 @@ func proxied(b *bench) ([]result, error) {
 			return nil, err
 		}
 		load.run(2 * settle)
-		if cpu[i], err = spent(l.origin, []*loader{load}, b.window); err != nil {
+		if cpu[i], err = spent(o.origin, []*loader{load}, b.window); err != nil {
 			return nil, err
 		}
-		for k, t := range []*target{l.origin, e} {
+		for k, t := range []*target{o.origin, o.e} {
 			if rss[i][k], err = rssOf(t.pid()); err != nil {
 				return nil, err
 			}
@@ -363,25 +264,12 @@ func proxied(b *bench) ([]result, error) {
 
 // edgeConnects lets players come through an edge as fast as it and its origin take them.
 func edgeConnects(b *bench) ([]result, error) {
-	l, err := b.linked("Balanced")
+	o, err := b.oneEdge("Balanced", serverCore)
 	if err != nil {
 		return nil, err
 	}
-	defer l.end()
-	e, err := l.edge(l.origin)
-	if err != nil {
-		return nil, err
-	}
-	f, err := publish(l.origin, "live", "s")
-	if err != nil {
-		return nil, err
-	}
-	defer f.close()
-	load, err := newLoader(e.addr, e.app)
-	if err != nil {
-		return nil, err
-	}
-	defer load.close()
+	defer o.end()
+	load := o.load
 	if err := load.open(1, same(playWords("s", -2000))); err != nil { // that stays: the stream does
 		return nil, err
 	}
@@ -392,7 +280,7 @@ func edgeConnects(b *bench) ([]result, error) {
 	load.first = nil
 	var before, after [2]usage
 	both := func(to *[2]usage) (err error) {
-		for i, t := range []*target{l.origin, e} {
+		for i, t := range []*target{o.origin, o.e} {
 			if to[i], err = used(t.pid()); err != nil {
 				return err
 			}
@@ -416,92 +304,5 @@ func edgeConnects(b *bench) ([]result, error) {
 		what:   "new players a second through an edge, a second of its core (handshake to first picture, and goodbye)",
 		figure: fmt.Sprintf("%.0f; first picture p50 %.1f p99 %.1f ms after play", rate(1), median(load.first), percentile(load.first, 99)),
 		floor:  fmt.Sprintf("the origin's core %.0f", rate(0)),
-	}}, nil
-}
-
-// edgeObjects tells 1,000 clients behind four edges of changes.
-func edgeObjects(b *bench) ([]result, error) {
-	const edges = 4
-	n := b.players(1000)
-	l, err := b.linked("Balanced")
-	if err != nil {
-		return nil, err
-	}
-	defer l.end()
-	var loads []*loader
-	var lookAt []*lookers
-	defer func() {
-		for _, k := range lookAt {
-			k.leave()
-		}
-		for _, one := range loads {
-			one.close()
-		}
-	}()
-	for range edges {
-		e, err := l.edge(l.origin)
-		if err != nil {
-			return nil, err
-		}
-		load, err := newLoader(e.addr, e.app)
-		if err != nil {
-			return nil, err
-		}
-		load.wants = rtmp.TypeSharedObject
-		loads = append(loads, load)
-		k, err := look(e)
-		if err != nil {
-			return nil, err
-		}
-		lookAt = append(lookAt, k)
-		if err := k.among(load, n/edges, useWords()); err != nil {
-			return nil, err
-		}
-	}
-	s, err := change(l.origin, false)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = s.end() }()
-	if _, err := spent(l.origin, loads, settle); err != nil {
-		return nil, err
-	}
-	for _, k := range lookAt {
-		k.begin()
-	}
-	first := s.sent.Load()
-	var before [edges]usage
-	for i, e := range l.edges {
-		if before[i], err = used(e.pid()); err != nil {
-			return nil, err
-		}
-	}
-	origin, err := spent(l.origin, loads, b.window)
-	if err != nil {
-		return nil, err
-	}
-	var cpu time.Duration
-	for i, e := range l.edges {
-		after, err := used(e.pid())
-		if err != nil {
-			return nil, err
-		}
-		cpu += after.cpu - before[i].cpu
-	}
-	asked := int(s.sent.Load()-first) * slotsTold
-	told := asked
-	var late []float64
-	for _, k := range lookAt {
-		k.measuring.Store(false)
-		told = min(told, k.told())
-		for _, ms := range k.late {
-			late = append(late, ms)
-		}
-	}
-	all := float64(told) * float64(n)
-	return []result{{
-		what:   fmt.Sprintf("changes of a shared object told to %d clients behind %d edges, a second of all their cores", n, edges),
-		figure: fmt.Sprintf("%.0f, of the origin's alone %.0f; %.0f %% of what was set", all/(cpu+origin).Seconds(), all/origin.Seconds(), 100*float64(told)/float64(asked)),
-		floor:  fmt.Sprintf("the last of an edge hears after p50 %.1f p99 %.1f ms", median(late), percentile(late, 99)),
 	}}, nil
 }
