@@ -38,6 +38,7 @@ var rows = []row{
 	{"ingest", "200 publishers on one core", ingestRow},
 	{"calls", "clients' calls that a script answers", callsRow},
 	{"objects", "1,000 clients of one shared object: changes a second and core, and how late the last hears", objectsRow},
+	{"edgeobjects", "what a change of a shared object costs an origin, with 1 and 250 clients at each of 4 edges", edgeObjectsRow},
 	{"chat", "what a chat of 1,000 does to a stream of 1,000 in the same process", chatRow},
 	{"instances", "instances with a script: what an idle one takes, and how soon a new one answers", instancesRow},
 	{"edges", "an edge's latency and audience, and what it and its clients take of the origin", edgesRow},

@@ -12,6 +12,9 @@
 // Viewers by HTTP are asked about as a whole (Watch): who has come for what, and what the
 // origin grants. Whoever serves HTTP keeps it as long as the viewer is there.
 //
+// Of a shared object that clients use there is one replica for all of them, from which they
+// are told what comes once: who is slow waits here, and keeps nobody else.
+//
 // The package owns no name, no rule and no shared object, and decides nothing. A link that
 // is lost is made again as long as it has clients, which stay: what they had asked is
 // answered as lost, viewers hear that nobody publishes, and once the origin is there again

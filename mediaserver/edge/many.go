@@ -15,7 +15,14 @@ func (u *uplink) handleMany(r link.Record) error {
 	case link.Going:
 		return errGoing
 	case link.InvokeMany:
+		u.objects.settle()
 		return u.invokeMany(r)
+	case link.ObjectBegins:
+		return u.objects.begins(&r)
+	case link.ObjectTold:
+		return u.objects.told(&r)
+	case link.ObjectEnds:
+		return u.objects.ends(&r)
 	}
 	return fmt.Errorf("%w: record %d for no client", link.ErrFrame, r.Kind)
 }

@@ -14,9 +14,9 @@ const maxUses = 4096
 
 // uses are the shared objects that a client uses, as it has asked for them. When the link
 // is there again they are asked for anew, as by a client that has nothing of them: a
-// version of an object that lived in memory says nothing of one that has begun anew. The
-// origin answers with all that there is. Whoever keeps replicas hears of their clients in
-// the same way.
+// version of an object that lived in memory says nothing of one that has begun anew, and what
+// was denied meanwhile the client has not. It is told all that there is, by the replica:
+// what of that goes over the link again, see replicas.lost.
 type uses struct {
 	c *remote
 
@@ -121,5 +121,6 @@ func (c *remote) object(m *sharedobject.Message, form sharedobject.Form, lost fu
 	c.ask(link.SharedObject, body, &question{
 		answer: func(*link.Record) error { done(); return nil },
 		lost:   lost,
+		silent: true,
 	})
 }

@@ -82,6 +82,7 @@ func (u *uplink) over(why error) bool {
 	u.clients, u.feeds, u.entrants = nil, nil, nil
 	u.mu.Unlock()
 	u.e.drop(u)
+	u.objects.end()
 	for _, c := range left {
 		c.close(why)
 	}
@@ -116,6 +117,7 @@ func (u *uplink) lose(why error) {
 	feeds := slices.Collect(maps.Values(u.feeds))
 	u.waiting = nil
 	u.mu.Unlock()
+	u.objects.lost()
 	u.loseViewers(why)
 	switch {
 	case linked && len(all) > 0:

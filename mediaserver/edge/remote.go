@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -26,7 +27,8 @@ type remote struct {
 	since  time.Time
 	looked atomic.Int64 // when the origin has last looked at it, in ns since 1970
 	credit credit
-	uses   uses // of shared objects
+	uses   uses           // of shared objects
+	share  *budget.Budget // of what waits for it about them; nil: it has no bound
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	answer  func(session.ConnectAnswer)
@@ -57,6 +59,7 @@ type question struct {
 	happens func(*link.HappenedBody) // is told later, too; nil: nothing is
 	told    bool                     // it was answered
 	back    bool                     // it is asked of whether the client comes back
+	silent  bool                     // its answer tells the client nothing
 }
 
 // ask asks the origin.
@@ -265,6 +268,14 @@ func (c *remote) answered(r *link.Record) error {
 	return nil
 }
 
+// idle says whether the answer to a question tells the client nothing.
+func (c *remote) idle(id uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.asked[id]
+	return q != nil && q.silent
+}
+
 // over says that nothing more happens to a question.
 func (c *remote) over(q *question) {
 	c.mu.Lock()
@@ -367,4 +378,5 @@ func (c *remote) Leave(session.Client) {
 	c.u.send(link.Traffic, 0, 0, []link.TrafficBody{link.FromTraffic(n, c.traffic(time.Now()))}) // by which it is counted there
 	c.u.send(link.Leave, n, 0, nil)
 	c.u.forget(c)
+	c.u.objects.leave(c.number()) // once nobody finds it any more
 }

@@ -41,14 +41,18 @@ type uplink struct {
 	empty    time.Time          // when the last client left
 	served   bool               // a client was let in
 	opts     stream.Options     // of the instance's streams
+
+	objects replicas // that clients use
 }
 
 func newUplink(e *Edge, p place) *uplink {
-	return &uplink{
+	u := &uplink{
 		e: e, place: p, queue: e.cfg.Turns.NewQueue(), id: rand.Text()[:12], log: e.log.With("application", p.application, "instance", p.instance),
 		wake: make(chan struct{}, 1), alone: make(chan struct{}, 1),
 		clients: map[*remote]struct{}{}, stays: map[uint64]*remote{}, feeds: map[string]*feed{},
 	}
+	u.objects.u = u
+	return u
 }
 
 // errIdle says that a link is not needed any more, and errGoing that the origin ends.
@@ -64,6 +68,9 @@ func (u *uplink) serve() error {
 		return err
 	}
 	pipe := link.NewPipe(c, maxQueued).PaidBy(u.e.cfg.Budgets.Links)
+	for _, b := range u.objects.goesOn(c.Shared()) {
+		pipe.Send(link.ObjectKept, 0, 0, b)
+	}
 	u.mu.Lock()
 	u.pipe, u.lostAt = pipe, time.Time{}
 	clients, waiting := len(u.clients), u.waiting
@@ -109,7 +116,7 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 		answer(session.ConnectAnswer{Refusal: &session.Refusal{Code: session.RefusedBadRequest, Cause: err}})
 		return
 	}
-	c := &remote{u: u, peer: peer, since: time.Now(), body: body, away: errLost, answer: answer}
+	c := &remote{u: u, peer: peer, since: time.Now(), body: body, share: u.e.share(), away: errLost, answer: answer}
 	c.uses.c = c
 	u.mu.Lock()
 	if err = u.err; err == nil {
@@ -179,6 +186,9 @@ func (u *uplink) handle(r link.Record) error {
 	}
 	if c == nil {
 		return nil // it has left, and the origin has taken all back
+	}
+	if r.Kind != link.Answer || !c.idle(r.ID) {
+		u.objects.settle()
 	}
 	return c.handle(r)
 }

@@ -107,15 +107,28 @@ func (s scriptObject) Expel(instance string) {
 		}
 	}
 	for _, client := range all {
-		form := s.obj.users[client].form
-		s.o.releaseObject(client, s.obj.key)
-		s.o.log.Warn("shared object refused", "client", client, "object", session.Printable(s.obj.Name), "reason", deniedCircle)
-		if peer := s.o.seen.peerOf(client); peer != nil {
-			m := sharedobject.Message{
-				Name: s.obj.Name, Persistent: s.obj.Persistent, Version: s.Version(),
-				Events: []sharedobject.Event{sharedobject.Failed(sharedobject.CodeCreationFailed)},
-			}
-			peer.Tell(sharedobject.Update{Flex: form.Flex, Payload: m.Encode(form.AMF3)}, nil)
+		s.o.expel(client, s.obj.users[client], sharedobject.CodeCreationFailed, deniedCircle)
+	}
+}
+
+// expel ends a client's use of an object, and says why.
+func (o *owner) expel(client string, u *use, code, why string) {
+	m := sharedobject.Message{
+		Name: u.object.Name, Persistent: u.object.Persistent, Version: u.object.Version(),
+		Events: []sharedobject.Event{sharedobject.Failed(code)},
+	}
+	o.releaseObject(client, u.object.key)
+	o.log.Warn("shared object refused", "client", client, "object", session.Printable(m.Name), "reason", why)
+	if peer := o.seen.peerOf(client); peer != nil {
+		peer.Tell(sharedobject.Update{Flex: u.form.Flex, Payload: m.Encode(u.form.AMF3)}, nil)
+	}
+}
+
+// revoke ends a client's use of objects that it may not read any more.
+func (o *owner) revoke(client string, read string) {
+	for key, u := range o.uses[client] {
+		if !allows(read, key.name) {
+			o.expel(client, u, sharedobject.CodeNoReadAccess, "no read access any more")
 		}
 	}
 }

@@ -107,6 +107,10 @@ func (s *scripted) Settle(done func()) {
 }
 
 // SetAccess implements script.Instance: what the client may read and write from then on.
+// Of a shared object that it may not read any more it hears that, and nothing else.
 func (s *scripted) SetAccess(client string, a script.Access) {
-	_ = s.post(func(*owner) { s.change(client, func(g *guest) { g.access = &a }) })
+	_ = s.post(func(o *owner) {
+		s.change(client, func(g *guest) { g.access = &a })
+		o.revoke(client, a.Read)
+	})
 }

@@ -84,6 +84,10 @@ func TestHello(t *testing.T) {
 	if e.dialed != nil || e.took != nil || e.hello != control || e.edge.Version() != version || e.origin.Version() != version {
 		t.Errorf("%v, %v, %+v", e.dialed, e.took, e.hello)
 	}
+	older := join(t, "secret", "secret", Hello{Purpose: Control, Edge: "edge-1", Newest: oldest}, anybody)
+	if older.dialed != nil || older.edge.Version() != oldest || older.origin.Version() != oldest || older.origin.Shared() || !e.origin.Shared() {
+		t.Errorf("an edge that is a version behind: %v, %v", older.dialed, older.took)
+	}
 	for name, c := range map[string]struct {
 		edge, origin string
 		hello        Hello

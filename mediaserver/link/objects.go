@@ -8,8 +8,20 @@ import (
 
 // What an origin says once for many of an edge's clients, since version 2. Client is 0.
 const (
-	InvokeMany Kind = iota + 96 // InvokeManyBody
+	InvokeMany   Kind = iota + 96 // InvokeManyBody
+	ObjectBegins                  // ObjectBody: the edge is told of a shared object from now on; ID: its number
+	ObjectTold                    // ObjectToldBody; ID: the object's number
+	ObjectEnds                    // nothing: it is not told any more; ID: the object's number
 )
+
+// What an edge says since then.
+const (
+	Taken      Kind = iota + 48 // RoomBody: it has taken so much of ObjectTold; Client 0
+	ObjectKept                  // ObjectBody: an object that it has of a link before, said before its first client comes; Client 0
+)
+
+// TakenAfter is how many bytes an edge may have taken and not said so.
+const TakenAfter = 64 << 10
 
 // shared is the first version in which an origin says once what many clients hear.
 const shared = 2
@@ -21,6 +33,20 @@ func (c *Conn) Shared() bool { return c.version >= shared }
 type InvokeManyBody struct {
 	InvokeBody
 	Clients []byte `cbor:"10,keyasint"` // see AppendNumbers
+}
+
+// ObjectBody is a shared object.
+type ObjectBody struct {
+	Name       string `cbor:"1,keyasint"`
+	Persistent bool   `cbor:"2,keyasint,omitempty"`
+	// Has is the version that the edge has kept. Where the origin says it, the object goes on
+	// from there; 0: it begins anew.
+	Has uint32 `cbor:"3,keyasint,omitempty"`
+}
+
+// ObjectToldBody is what a sharedobject.Replica takes.
+type ObjectToldBody struct {
+	Payload []byte `cbor:"1,keyasint"`
 }
 
 // AppendNumbers appends numbers of clients, which it sorts, each once: how many are left

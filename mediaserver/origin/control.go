@@ -26,9 +26,13 @@ type edge struct {
 	keeps bool
 	ended chan struct{} // closed when its clients have left
 
+	window sharedobject.Window // of what is on its way about shared objects, for all clients
+
 	mu      sync.Mutex // Origin.mu may be taken while it is held, and nobody is called
 	clients map[uint64]*client
-	viewers map[uint64]*viewer // by HTTP
+	viewers map[uint64]*viewer   // by HTTP
+	objects uint64               // the number of the newest that it has a replica of
+	has     map[objectKey]uint32 // versions of objects that it has of a link before
 }
 
 // control serves a pipe until it ends, and has its clients leave then.
@@ -37,6 +41,7 @@ func (o *Origin) control(c *link.Conn, h link.Hello) error {
 		o: o, pipe: link.NewPipe(c, maxQueued).PaidBy(o.cfg.Memory), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients,
 		ended: make(chan struct{}), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{},
 	}
+	e.window.Size, e.window.Free = edgeWindow, edgeFree
 	defer close(e.ended)
 	key := h.Edge + " " + h.Link
 	if h.Link == "" { // of version 1: each is one of its own
@@ -106,6 +111,10 @@ func (e *edge) handle(r link.Record) error {
 		return e.connect(r)
 	case link.Traffic:
 		return e.traffic(r)
+	case link.Taken:
+		return e.taken(r)
+	case link.ObjectKept:
+		return e.objectKept(r)
 	}
 	if ok, err := e.handleViewer(r); ok {
 		return err

@@ -3,7 +3,9 @@
 // recorded files over.
 //
 // To an instance, a client of an edge is one like any other: it has an address of its own,
-// is counted, called, told of shared objects, and kicked. When a link ends, its clients
+// is counted, called, told of shared objects, and kicked. What many of them hear alike goes
+// over the link once: an edge is what carries shared objects (sharedobject.Carrier), and the
+// way of what is said to all (session.Way). When a link ends, its clients
 // have gone, and all that they were given is given back.
 //
 // A viewer by HTTP of an edge is asked about as its own viewer would be, and keeps what it

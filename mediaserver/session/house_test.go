@@ -96,7 +96,9 @@ type house struct {
 	dir  session.Directory // what sessions ask: the house, or a pipe to it
 	pipe *pipe             // nil: there is none
 	link *linked           // nil: there is none
-	tcp  net.Listener
+	// spread are directories that sessions ask in turn, in place of dir, if there are any.
+	spread []session.Directory
+	tcp    net.Listener
 
 	serving  sync.WaitGroup
 	mu       sync.Mutex // nothing else is taken while it is held
@@ -148,12 +150,16 @@ func (h *house) open(t testing.TB) (stop func()) {
 	accepting := make(chan struct{})
 	go func() {
 		defer close(accepting)
-		for {
+		for n := 0; ; n++ {
 			nc, err := h.tcp.Accept()
 			if err != nil {
 				return
 			}
-			h.serve(nc, h.cfg)
+			dir := h.dir
+			if len(h.spread) > 0 {
+				dir = h.spread[n%len(h.spread)]
+			}
+			h.serveBy(dir, nc, h.cfg)
 		}
 	}()
 	var once sync.Once
@@ -194,9 +200,10 @@ func (h *house) add(t testing.TB, p place) {
 	h.instances, h.stores, h.folders = append(h.instances, i), append(h.stores, store), append(h.folders, dir)
 }
 
-// serve gives a connection a session. served is closed when that has ended.
-func (h *house) serve(nc net.Conn, cfg session.Config) (s *session.Session, served <-chan struct{}) {
-	s = session.New(nc, h.dir, cfg)
+// serveBy gives a connection a session that asks a directory. served is closed when that
+// has ended.
+func (h *house) serveBy(dir session.Directory, nc net.Conn, cfg session.Config) (s *session.Session, served <-chan struct{}) {
+	s = session.New(nc, dir, cfg)
 	ended := make(chan struct{})
 	h.mu.Lock()
 	h.sessions[s] = struct{}{}
@@ -280,6 +287,11 @@ func (h *house) RTMPAddr() net.Addr { return h.tcp.Addr() }
 // visit is a connection without a network: there is always room for one more.
 // The client's end is closed when the test ends.
 func (h *house) visit(t testing.TB, cfg session.Config) (far *net.UnixConn, s *session.Session, served <-chan struct{}) {
+	return h.visitBy(t, h.dir, cfg)
+}
+
+// visitBy is visit where a session asks another directory.
+func (h *house) visitBy(t testing.TB, dir session.Directory, cfg session.Config) (far *net.UnixConn, s *session.Session, served <-chan struct{}) {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -294,7 +306,7 @@ func (h *house) visit(t testing.TB, cfg session.Config) (far *net.UnixConn, s *s
 		f.Close()
 	}
 	t.Cleanup(func() { ends[0].Close() })
-	s, served = h.serve(ends[1], cfg)
+	s, served = h.serveBy(dir, ends[1], cfg)
 	return ends[0].(*net.UnixConn), s, served
 }
 

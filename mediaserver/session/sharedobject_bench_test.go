@@ -12,6 +12,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
@@ -21,13 +22,26 @@ import (
 // succession goes out together.
 func BenchmarkSharedObject(b *testing.B) {
 	for _, window := range []int{1, 64} {
-		b.Run(fmt.Sprint("window ", window), func(b *testing.B) { share(b, window) })
+		b.Run(fmt.Sprint("window ", window), func(b *testing.B) { share(b, here, window) })
 	}
 }
 
-func share(b *testing.B, window int) {
-	h, stop := run(b, here, open.with(func(r *instance.Rules) { r.MaxPerAddress = 0 }))
+// BenchmarkSharedObjectAtEdges is BenchmarkSharedObject with the clients behind four edges,
+// which are this process, too.
+func BenchmarkSharedObjectAtEdges(b *testing.B) {
+	for _, w := range []way{overLink, overOldLink} {
+		for _, window := range []int{1, 64} {
+			b.Run(fmt.Sprint(w, " window ", window), func(b *testing.B) { share(b, w, window) })
+		}
+	}
+}
+
+func share(b *testing.B, w way, window int) {
+	h, stop := run(b, w, open.with(func(r *instance.Rules) { r.MaxPerAddress = 0 }))
 	defer stop()
+	if h.link != nil {
+		h.spread = []session.Directory{h.link.Edge, h.link.another(), h.link.another(), h.link.another()}
+	}
 	const clients = 1000
 	var heard atomic.Int64
 	var all sync.WaitGroup
@@ -54,7 +68,7 @@ func share(b *testing.B, window int) {
 	}
 	payload := (&sharedobject.Message{Name: "room", Events: []sharedobject.Event{{Type: sharedobject.RequestChange, Name: "a", Value: v}}}).Encode(false)[1:]
 	var took []time.Duration
-	cpu := processor()
+	cpu, linked := processor(), h.linked()
 	b.ResetTimer()
 	for range b.N {
 		began := time.Now()
@@ -73,6 +87,9 @@ func share(b *testing.B, window int) {
 	}
 	b.StopTimer()
 	b.ReportMetric(float64(want)/(processor()-cpu).Seconds(), "deliveries/s·core")
+	if h.link != nil {
+		b.ReportMetric(float64(h.linked()-linked)/float64(b.N), "link-B/change")
+	}
 	if window == 1 {
 		slices.Sort(took)
 		b.ReportMetric(float64(took[len(took)*99/100].Milliseconds()), "p99-ms")
@@ -81,6 +98,14 @@ func share(b *testing.B, window int) {
 		c.Close()
 	}
 	all.Wait()
+}
+
+// linked is how many bytes the origin has sent over links.
+func (h *house) linked() int64 {
+	if h.link == nil {
+		return 0
+	}
+	return h.link.sent.Load()
 }
 
 // joinObject is a client of the object "room", once it has it.

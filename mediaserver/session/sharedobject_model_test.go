@@ -12,6 +12,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
@@ -24,6 +25,8 @@ type chatter struct {
 	version uint32
 	pending [][2]string // slots and values it has no answer for
 	heard   map[string]float64
+	at      session.Directory // that its session asks; nil: the house's
+	sent    []string          // messages, in the order in which it has heard them
 }
 
 // hear takes one message, and returns true when it is the answer to the last request.
@@ -60,6 +63,7 @@ func (c *chatter) hear(m *rtmp.Message) bool {
 				c.t.Errorf("%s: message %v of %s behind %v", c.name, n, by, c.heard[by])
 			}
 			c.heard[by] = n
+			c.sent = append(c.sent, fmt.Sprint(by, n))
 		}
 	}
 	return false
@@ -97,7 +101,11 @@ func (c *chatter) script(r *rand.Rand, messages int) (all []*rtmp.Message) {
 
 // run has the client say it, and waits for the last answer.
 func (c *chatter) run(h *house, script []*rtmp.Message) {
-	far, _, _ := h.visit(c.t, h.cfg)
+	at := c.at
+	if at == nil {
+		at = h.dir
+	}
+	far, _, _ := h.visitBy(c.t, at, h.cfg)
 	conn := rtmp.NewClientConn(far, rtmp.Config{})
 	defer conn.Close()
 	if err := conn.Handshake(); err != nil {

@@ -14,6 +14,7 @@ type batch struct {
 	// What those hear who have asked for nothing, encoded when the first needs
 	// it: for clients without AMF3, and with it.
 	plain, amf3 []*payload
+	carriers    []*payload // and for carriers
 	common      []Event
 	same        bool    // AMF3 says it no other way
 	done        []waits // who waits until all of it was told
@@ -58,7 +59,7 @@ func (b *batch) add(e *entry) {
 		if b.by == nil {
 			b.by = map[*Subscription]struct{}{}
 		}
-		b.by[e.sub] = struct{}{}
+		b.by[e.sub.by()] = struct{}{}
 	}
 }
 
@@ -71,7 +72,12 @@ func (b *batch) reset() {
 
 // heard are the events of an entry that one hears; nil: who has asked for nothing.
 func (e *entry) heard(s *Subscription) []Event {
-	if s != nil && e.sub == s {
+	switch {
+	case s != nil && s.carries != nil:
+		return e.carriedTo(s)
+	case s == nil || e.sub == nil:
+		return e.others
+	case e.sub == s:
 		return e.own
 	}
 	return e.others
@@ -115,15 +121,21 @@ func (b *batch) payloads(f *Feed, amf3 bool) []*payload {
 	if amf3 || b.same {
 		to = &b.amf3
 	}
-	if *to == nil && len(b.common) > 0 {
-		for at := 0; at < len(b.common); {
-			n := fitting(b.common[at:])
-			knows := b.after(nil, at+n)
-			*to = append(*to, &payload{bytes: f.encode(knows.version, b.common[at:at+n], amf3), known: knows})
-			at += n
-		}
+	if *to == nil {
+		*to = b.encode(f, nil, b.common, amf3)
 	}
 	return *to
+}
+
+// encode makes messages of what one hears of the batch.
+func (b *batch) encode(f *Feed, s *Subscription, events []Event, amf3 bool) (all []*payload) {
+	for at := 0; at < len(events); {
+		n := fitting(events[at:])
+		knows := b.after(s, at+n)
+		all = append(all, &payload{bytes: f.encode(knows.version, events[at:at+n], amf3), known: knows})
+		at += n
+	}
+	return all
 }
 
 // eventsFor are those that one hears who has asked for some of them.

@@ -23,11 +23,13 @@ type Feed struct {
 	running bool
 
 	// Used by the goroutine that tells alone.
-	subs  []*Subscription
-	batch batch
-	lost  int          // messages that were not told
-	turn  *budget.Turn // that it works in
-	parts int          // that were told, in the turns of those who have asked for them
+	subs []*Subscription
+	// carriers are those of them by which others are told.
+	carriers map[Carrier]*Subscription
+	batch    batch
+	lost     int          // messages that were not told
+	turn     *budget.Turn // that it works in
+	parts    int          // that were told, in the turns of those who have asked for them
 }
 
 // FeedConfig is what a feed needs of the one who holds the object.
@@ -60,10 +62,12 @@ type entry struct {
 	told    uint64  // that of the last that all know who have heard it
 	own     []Event // for sub
 	others  []Event // for everybody else
-	piece   Piece   // for sub
-	form    *Form   // of sub from now on; nil: as it was
-	sends   int     // of SendMessage that are not told
-	done    func()
+	// What carriers hear, once one does: see carriedTo.
+	withOwn, marked []Event
+	piece           Piece // for sub
+	form            *Form // of sub from now on; nil: as it was
+	sends           int   // of SendMessage that are not told
+	done            func()
 }
 
 type entryKind int
@@ -237,19 +241,32 @@ func (f *Feed) take(e *entry) {
 }
 
 func (f *Feed) join(s *Subscription, e *entry) {
-	if !s.joined {
-		s.joined = true
-		s.place = len(f.subs)
-		f.subs = append(f.subs, s)
+	if s.of != nil {
+		f.joinFar(s, e)
+		return
 	}
+	f.enter(s)
 	if e.form != nil {
 		s.form = *e.form
 	}
 	s.begin(e)
 }
 
+// enter has one among the subscribers.
+func (f *Feed) enter(s *Subscription) {
+	if !s.joined {
+		s.joined = true
+		s.place = len(f.subs)
+		f.subs = append(f.subs, s)
+	}
+}
+
 func (f *Feed) leave(s *Subscription) {
 	if !s.joined {
+		return
+	}
+	if s.via != nil {
+		f.leaveFar(s)
 		return
 	}
 	last := f.subs[len(f.subs)-1]

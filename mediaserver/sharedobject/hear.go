@@ -18,15 +18,23 @@ func (s *Subscription) hear(b *batch) {
 	}
 	s.current = false // it will be told what has come of it
 	s.feed.lost += b.sends
-	if asked {
-		s.owe(b, heard)
+	switch {
+	case asked && s.carries != nil:
+		s.oweEach(b, heard)
+	case asked:
+		before, events := b.answersTo(s, heard)
+		s.answer(s, before, events)
 	}
 	s.rest()
 }
 
 // hearAll tells it what all hear, and returns false when it does not fit.
 func (s *Subscription) hearAll(b *batch) bool {
-	for _, p := range b.payloads(s.feed, s.form.AMF3) {
+	all := b.payloads
+	if s.carries != nil {
+		all = func(f *Feed, _ bool) []*payload { return b.brought(f) }
+	}
+	for _, p := range all(s.feed, s.form.AMF3) {
 		if !(s.queue.empty() && s.offer(p.bytes, p.known.version)) && !s.queue.add(s.feed, p) {
 			return false
 		}
@@ -50,22 +58,24 @@ func (s *Subscription) hearOwn(b *batch) (heard int, all bool) {
 	return heard, heard == len(events)
 }
 
-// owe has it told the answers in a batch of which it has heard so many events, once it
-// has been told what happened before them. Of the object it knows no more with them. An
-// answer that nobody pays for is not passed over: whoever waits for it is ended.
-func (s *Subscription) owe(b *batch, heard int) {
-	before, events := b.answersTo(s, heard)
-	if len(s.owed) == 0 && s.cursor.at >= before {
+// answer has it told answers to one who has asked, once it has been told what happened
+// before them. Of the object it knows no more with them. An answer that nobody pays for is
+// not passed over: whoever waits for it is ended.
+func (s *Subscription) answer(who *Subscription, before uint64, events []Event) {
+	if s.current || len(s.owed) == 0 && s.cursor.at >= before {
 		if s.tellOwn(events, func(int) uint32 { return 0 }) < len(events) {
-			s.unpaid()
+			who.unpaid()
 		}
 		return
+	}
+	if last := len(s.owed) - 1; last >= 0 {
+		before = max(before, s.owed[last].before)
 	}
 	for len(events) > 0 {
 		n := fitting(events)
 		one, ok := s.queue.keep(s.feed, 0, events[:n])
 		if !ok {
-			s.unpaid()
+			who.unpaid()
 			return
 		}
 		one.before = before
@@ -104,6 +114,9 @@ func (s *Subscription) tellOwn(events []Event, knows func(int) uint32) (told int
 // holds keeps what is to be called when answers were told: where there are so many that
 // its client is to wait.
 func (s *Subscription) holds(done func()) bool {
+	if s.via != nil {
+		return s.via.holds(done)
+	}
 	if s.queue.own <= freeOwn {
 		return false
 	}

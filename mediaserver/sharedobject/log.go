@@ -82,6 +82,10 @@ type Cursor struct {
 	// until is the order of the last change that it is to be told of before something
 	// else; 0: there is nothing else.
 	until uint64
+	// carried: it is a replica, which is told with Clear how far back it knows all, and what
+	// was deleted since; has is the version that it begins with, if any.
+	carried bool
+	has     uint32
 }
 
 // Piece is a part of what a client must be told to know all of an object: one
@@ -94,6 +98,8 @@ type Piece struct {
 	Next    Cursor  // of a client that has been told so
 	// Last says that it knows all then that there is now.
 	Last bool
+
+	told uint64 // the order of the last change that all know now
 }
 
 // maxPiece bounds the events of a piece: what the owner of an object does for one
@@ -121,15 +127,29 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		until = min(until, c.until)
 		clean = until // the other may be about a slot that is deleted by now
 	}
-	p := Piece{Next: Cursor{at: c.at, clean: c.clean}}
-	if p.Next == (Cursor{}) || o.forgot > c.at && o.forgot > c.clean {
+	begins := c.at == 0 && c.clean == 0
+	if begins && c.has > 0 && o.Persistent {
+		if known, ok := o.Since(c.has); ok {
+			begins, c.at = false, known.at
+		}
+	}
+	p := Piece{Next: Cursor{at: c.at, clean: c.clean, carried: c.carried}, told: o.told()}
+	if begins || o.forgot > c.at && o.forgot > c.clean {
 		if c.until > 0 && until < o.forgot { // the other is about what Clear takes away
 			p.Next.at = until
 			return p
 		}
-		p.Events, p.Next = append(p.Events, Event{Type: Clear}), Cursor{clean: clean}
+		if c.carried {
+			since := o.Version()
+			if begins {
+				since, clean = o.floor, max(o.forgot, 1)
+			}
+			p.Events = append(p.Events, knownSince(since))
+		}
+		p.Events = append(p.Events, Event{Type: Clear})
+		p.Next.at, p.Next.clean = 0, clean
 	}
-	bytes, values := 0, 0
+	bytes, values, version := 0, 0, uint32(0)
 	i := o.log.after(p.Next.at)
 	for ; i < len(o.log.list) && o.log.list[i].order <= until; i++ {
 		one := &o.log.list[i]
@@ -147,6 +167,10 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 		if e.Type == Change {
 			values++
 		}
+		if c.carried && one.version != version {
+			version = one.version
+			p.Events = append(p.Events, by(0, version))
+		}
 		p.Events = append(p.Events, e)
 		p.Next.at = one.order
 	}
@@ -160,7 +184,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 func (o *Object) Join(c Cursor) Piece {
 	p := o.Piece(c, 0)
 	if len(p.Events) > 0 {
-		p = Piece{Version: o.knows(o.log.after(c.at), c.clean), Next: c}
+		p = Piece{Version: o.knows(o.log.after(c.at), c.clean), Next: c, told: o.told()}
 	}
 	return p
 }

@@ -52,6 +52,9 @@ type Object struct {
 	bytes   int              // of slots, against the limit
 	paid    int64            // taken of the budget
 	goneLen int              // of the names of gone
+	// mirrors says that it shows another server's: what it takes is taken whether it is
+	// there or not.
+	mirrors bool
 
 	locked
 }
@@ -122,6 +125,8 @@ func (o *Object) Drop() {
 func (o *Object) pay(bytes int) bool {
 	if bytes < 0 {
 		o.budget.Give(int64(-bytes))
+	} else if o.mirrors {
+		o.budget.Owe(int64(bytes))
 	} else if !o.budget.Take(int64(bytes)) {
 		return false
 	}
@@ -188,17 +193,24 @@ func (o *Object) remove(name string, version uint32) bool {
 	o.log.bury(s.order)
 	o.bytes -= len(name) + s.value.counts()
 	o.pay(-(perSlot + len(name) + s.value.size()))
+	o.bury(name, version)
+	return true
+}
+
+// bury remembers that there is no slot of a name since a version, or else forgets all that
+// there was.
+func (o *Object) bury(name string, version uint32) {
+	o.forget(name)
 	if len(o.gone) >= maxGone {
 		o.forgetSome(maxGone / 2)
 	}
 	if !o.pay(perGone + len(name)) {
 		o.log.last++
 		o.forgetAll(version)
-		return true
+		return
 	}
 	o.gone[name] = &slot{version: version, order: o.log.add(name, version, nil)}
 	o.goneLen += len(name)
-	return true
 }
 
 // forget takes a slot out of those that were deleted, and returns its order; 0: it

@@ -22,11 +22,16 @@ const restAfter = 256
 // ParseWithRests is Parse that calls rest now and then, unless it is nil: there may
 // be many events in a short message.
 func ParseWithRests(payload []byte, most int, rest func()) (*Message, error) {
+	return parse(payload, most, rest, false)
+}
+
+// parse is ParseWithRests, also of a message between servers.
+func parse(payload []byte, most int, rest func(), between bool) (*Message, error) {
 	r := reader{b: payload}
 	m := &Message{Name: r.text(), Version: r.uint32()}
 	m.Persistent = r.uint32()&flagPersistent != 0
 	r.uint32()
-	p := parser{values: amf.NewMessage(most), left: 2 * most, events: room(r.b, 2*most)}
+	p := parser{values: amf.NewMessage(most), left: 2 * most, events: room(r.b, 2*most), between: between}
 	for len(r.b) > 0 && !r.short {
 		kind := EventType(r.take(1)[0])
 		size := r.uint32()
@@ -71,6 +76,8 @@ type parser struct {
 	events []Event
 	seen   int // events of any type
 	left   int // bytes of memory that they may have
+
+	between bool // they may be those between servers
 }
 
 // event takes the body of an event apart: one about several slots becomes as many.
@@ -94,6 +101,10 @@ func (p *parser) event(kind EventType, body []byte) error {
 	case Status:
 		err = p.add(Event{Type: kind, Name: r.text()})
 		r.text() // the level
+	case byClient, byOthers, joins, leaves, floor:
+		if p.between {
+			err = p.add(Event{Type: kind, Name: r.text()})
+		}
 	case SendMessage:
 		var v Value
 		if v, err = parseCall(body, p.values); err == nil {

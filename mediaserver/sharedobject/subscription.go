@@ -38,6 +38,7 @@ type Subscription struct {
 	form Form
 	feed *Feed
 	turn *budget.Turn // in which is told what it has asked for: see TellIn
+	carrier
 
 	joined bool
 	place  int // among the feed's subscribers
@@ -59,7 +60,11 @@ type Subscription struct {
 
 // NewSubscription is for a subscriber that is to be told by a feed.
 func NewSubscription(f *Feed, to Subscriber, form Form) *Subscription {
-	return &Subscription{to: to, form: form, feed: f}
+	s := &Subscription{to: to, form: form, feed: f}
+	if far, ok := to.(Far); ok {
+		s.of, s.number = far.Carrier()
+	}
+	return s
 }
 
 // Room implements Waiter.
@@ -184,6 +189,9 @@ func (s *Subscription) next(one *item) bool {
 func (s *Subscription) state(p Piece) {
 	s.asked = false
 	s.stale = s.stale || len(s.owed) > 0 && p.Next.at > s.owed[0].before
+	if len(p.Events) > 0 && s.carries != nil {
+		p.Events = append([]Event{by(0, 0)}, p.Events...) // what was told before may have no end
+	}
 	if s.joined && !s.stale && !s.current && s.queue.empty() &&
 		(len(p.Events) == 0 || s.tell(p.Version, p.Events)) {
 		s.cursor, s.current = p.Next, p.Last

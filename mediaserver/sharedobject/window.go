@@ -21,6 +21,9 @@ const (
 // does not keep others from a client.
 type Window struct {
 	Budget *budget.Budget // nil: nobody has to pay
+	// Size is how many bytes may be on their way, 0: 32 KiB, and Free how many may be there
+	// when a message is sent that has more.
+	Size, Free int
 
 	mu   sync.Mutex // nothing else is taken, and nothing called, while it is held
 	out  int        // bytes on their way
@@ -90,8 +93,14 @@ func (w *Window) Taken(bytes int) {
 }
 
 // fits says whether there is room for so many bytes: for any message, when nothing is
-// on its way. The caller holds mu.
-func (w *Window) fits(bytes int) bool { return w.out == 0 || w.out+bytes <= objectWindow }
+// on its way but what is free. The caller holds mu.
+func (w *Window) fits(bytes int) bool {
+	size := w.Size
+	if size == 0 {
+		size = objectWindow
+	}
+	return w.out <= w.Free || w.out+bytes <= size
+}
 
 // next is who is to be told now that there is room; nil: nobody. Whom nobody has paid
 // for is told once something has gone, not to be refused again and again. The caller

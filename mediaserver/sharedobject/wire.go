@@ -92,7 +92,7 @@ func (e *Event) body(amf3 bool) int {
 	switch e.Type {
 	case RequestChange, Change:
 		return 2 + len(e.Name) + len(e.Value.As(amf3))
-	case Success, Remove, RequestRemove:
+	case Success, Remove, RequestRemove, byClient, byOthers, joins, leaves, floor:
 		return 2 + len(e.Name)
 	case Status:
 		return 2 + len(e.Name) + 2 + len(levelError)
@@ -108,7 +108,7 @@ func (e *Event) appendTo(b []byte, amf3 bool) []byte {
 	switch e.Type {
 	case RequestChange, Change:
 		b = append(appendText(b, e.Name), e.Value.As(amf3)...)
-	case Success, Remove, RequestRemove:
+	case Success, Remove, RequestRemove, byClient, byOthers, joins, leaves, floor:
 		b = appendText(b, e.Name)
 	case Status:
 		b = appendText(appendText(b, e.Name), levelError)
