@@ -18,6 +18,73 @@ import (
 	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
+// Where a link is lost and its origin is not, an edge keeps what it has of an object that
+// persists: over the next link comes what has changed meanwhile, once, and its clients have
+// all there is.
+func TestObjectsGoOnAfterALoss(t *testing.T) {
+	t.Parallel()
+	b := runBroken(t, Config{}, open)
+	uses := func(s *Server) *rtmp.SharedObject {
+		t.Helper()
+		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one/-", rtmp.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		o := nc.SharedObject("wall", true)
+		if err := o.Use(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	sees := func(o *rtmp.SharedObject, name string, want amf.Value) {
+		t.Helper()
+		servertest.Eventually(t, name+" is seen", func() bool { v, ok := o.Get(name); return v == want && ok == (want != nil) })
+	}
+	set := func(o *rtmp.SharedObject, name string, v amf.Value) {
+		t.Helper()
+		if err := o.Set(t.Context(), name, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there := uses(b.of)
+	here := []*rtmp.SharedObject{uses(b.edge), uses(b.edge), uses(b.edge)}
+	const slots, size = 10, 50 << 10
+	large := strings.Repeat("x", size)
+	for n := range slots {
+		set(there, fmt.Sprint("large", n), large)
+	}
+	set(there, "goes", 1.0)
+	for round := range 3 {
+		for _, o := range here {
+			sees(o, "goes", 1.0)
+			sees(o, "large9", large)
+		}
+		before := b.edge.edge.Received()
+		lost := b.edge.edge.State().Lost
+		b.net.Cut()
+		servertest.Eventually(t, "the link is known to be lost", func() bool { return b.edge.edge.State().Lost > lost })
+		servertest.Eventually(t, "the origin lets go of the clients", func() bool { return b.of.Stats()[0].Connections == 1 })
+		set(there, "new", float64(round))
+		if err := there.Delete(t.Context(), "goes"); err != nil {
+			t.Fatal(err)
+		}
+		b.net.To(b.of.RTMPAddr())
+		for _, o := range here {
+			sees(o, "new", float64(round))
+			sees(o, "goes", nil)
+			sees(o, "large0", large)
+		}
+		set(here[0], "goes", 1.0)
+		for _, o := range here[1:] {
+			sees(o, "goes", 1.0)
+		}
+		if n := b.edge.edge.Received() - before; n > size {
+			t.Errorf("%d bytes have come after the link was lost, of an object of %d", n, slots*size)
+		}
+	}
+}
+
 // broken is an origin that may go and come back, and an edge with a network between them.
 type broken struct {
 	t     *testing.T
