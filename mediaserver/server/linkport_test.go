@@ -130,6 +130,8 @@ func TestLinkKeysAreReplaced(t *testing.T) {
 	third := connect(t, edge, "app/one").hello()
 	third.on(1, "play", "other") // which is fed over a connection that begins now
 	third.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
+	// Who plays is told so a moment before there is what feeds it.
+	servertest.Eventually(t, "the edge is fed", func() bool { return edge.edge.Players() == 3 })
 	audio(t, p, 500)
 	audio(t, other, 600)
 	first.expect("audio 500")
