@@ -61,7 +61,10 @@ func Run(ctx context.Context, cfg Config) error {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- all.Start(ctx) }()
-	defer func() { cancel(); _ = <-ended }() // it ends because it was told to
+	defer func() {
+		cancel()
+		<-ended //nolint:errcheck // it ends because it was told to
+	}()
 	informer, err := all.GetInformer(ctx, &v1alpha1.AppInstance{})
 	if err != nil {
 		if ctx.Err() != nil {
