@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
-	"flashpod.dev/flashpod/api/v1alpha1/apppath"
 	"flashpod.dev/flashpod/mediaserver/applications"
 	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/edge"
@@ -228,21 +227,6 @@ type Server struct {
 	refused    map[string]uint64
 }
 
-// Served says what a user needs to know of one instance.
-type Served struct {
-	Application, Instance string
-	Recording             v1alpha1.RecordingMode
-	Streams               string // folder of the recorded streams
-	KeyFile               string // holds the publish key; empty when anyone may publish
-	Play                  v1alpha1.PlayMode
-}
-
-// Path is what follows the host in an RTMP URL: application/instance, without
-// the instance where clients may omit it.
-func (s Served) Path() string {
-	return apppath.Path{Application: s.Application, Instance: s.Instance}.InURL()
-}
-
 // New prepares the data folder and an instance for each document. Nothing
 // listens yet. The documents are defaulted and valid (see v1alpha1/manifest).
 func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
@@ -337,9 +321,6 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	return s, nil
 }
-
-// Served lists the instances in the order of their documents.
-func (s *Server) Served() []Served { return s.served }
 
 // Listen opens the ports. Its errors name the flag to change. That of RTMPS is
 // open without a certificate, too: what is wrong with one takes nothing else

@@ -29,39 +29,45 @@ func (s *Server) listenWebRTC() error {
 	if address == "" {
 		address = s.public.listener.Addr().String()
 	}
-	port, err := webrtc.Listen(address)
-	if _, any, _ := net.SplitHostPort(s.cfg.WebAddress); err != nil && s.cfg.WebRTCAddress == "" && any == "0" {
-		// Nobody has asked for that number.
-		host, _, _ := net.SplitHostPort(address)
-		port, err = webrtc.Listen(net.JoinHostPort(host, "0"))
+	host, number, _ := net.SplitHostPort(address)
+	_, ofWeb, _ := net.SplitHostPort(s.cfg.WebAddress)
+	if s.cfg.WebRTCAddress == "" && ofWeb == "0" { // nobody has asked for the number of the web
+		if s.listenWebRTCAt(address) == nil {
+			return nil
+		}
+		number = "0"
 	}
-	if err != nil {
-		s.public.listener.Close()
-		return listenError("WebRTC (UDP)", "--webrtc-address", address, err)
+	var err error
+	for tries := 0; tries == 0 || number == "0" && tries < 10; tries++ { // one that is free for UDP need not be for TCP
+		if err = s.listenWebRTCAt(net.JoinHostPort(host, number)); err == nil {
+			return nil
+		}
 	}
-	s.public.udp = port
-	return s.listenWebRTCByTCP()
+	s.public.listener.Close()
+	return err
 }
 
-// listenWebRTCByTCP opens the port of TCP that is as that of UDP, for clients whose networks
-// let no UDP through. Where it is the web's own, what comes there is told apart: see
-// iceOrWeb.
-func (s *Server) listenWebRTCByTCP() error {
-	if s.cfg.NoWebRTCTCP {
-		return nil
-	}
-	at, web := s.public.udp.Addr(), s.public.listener.Addr().(*net.TCPAddr)
-	s.public.tcpAt = &net.TCPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone}
-	if at.Port == web.Port {
-		return nil
-	}
-	ln, err := net.Listen("tcp", s.public.tcpAt.String())
+// listenWebRTCAt opens the port of WebRTC at an address, and that of TCP of the same number,
+// for clients whose networks let no UDP through. Where that is the web's own, what comes
+// there is told apart: see iceOrWeb.
+func (s *Server) listenWebRTCAt(address string) error {
+	port, err := webrtc.Listen(address)
 	if err != nil {
-		s.public.listener.Close()
-		s.public.udp.Close()
-		return listenError("WebRTC (TCP)", "--webrtc-address", s.public.tcpAt.String(), err)
+		return listenError("WebRTC (UDP)", "--webrtc-address", address, err)
 	}
-	s.public.tcp = ln
+	at, web := port.Addr(), s.public.listener.Addr().(*net.TCPAddr)
+	tcpAt := &net.TCPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone}
+	var ln net.Listener
+	switch {
+	case s.cfg.NoWebRTCTCP:
+		tcpAt = nil
+	case at.Port != web.Port:
+		if ln, err = net.Listen("tcp", tcpAt.String()); err != nil {
+			port.Close()
+			return listenError("WebRTC (TCP)", "--webrtc-address", tcpAt.String(), err)
+		}
+	}
+	s.public.udp, s.public.tcpAt, s.public.tcp = port, tcpAt, ln
 	return nil
 }
 
