@@ -74,32 +74,33 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 	if hls := a.Spec.Web.HLSSettings(); hls != nil || len(a.Spec.Web.Origins()) > 0 { // the rest is the cluster's
 		web = &v1alpha1.Web{Hostname: a.Spec.Web.Hostname, AllowedOrigins: a.Spec.Web.AllowedOrigins, HLS: hls}
 	}
-	doc := struct {
-		metav1.TypeMeta `json:",inline"`
-		Metadata        map[string]string `json:"metadata"`
-		Spec            any               `json:"spec"`
-	}{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind},
-		Metadata: map[string]string{"name": a.Name},
-		Spec: struct {
-			Application string             `json:"application"`
-			Instance    string             `json:"instance"`
-			OnDemand    bool               `json:"onDemandInstances,omitempty"`
-			Recording   v1alpha1.Recording `json:"recording"`
-			Access      v1alpha1.Access    `json:"access"`
-			Limits      v1alpha1.Limits    `json:"limits,omitzero"`
-			Idle        v1alpha1.Idle      `json:"idle,omitzero"`
-			Script      *v1alpha1.Script   `json:"script,omitempty"`
-			Delivery    v1alpha1.Delivery  `json:"delivery"`
-			Service     v1alpha1.Service   `json:"service,omitzero"`
-			Web         *v1alpha1.Web      `json:"web,omitempty"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, script, a.Spec.Delivery, service, web},
-	}
-	text, err := yaml.Marshal(doc)
+	text, err := writeDocument(a, struct {
+		Application string             `json:"application"`
+		Instance    string             `json:"instance"`
+		OnDemand    bool               `json:"onDemandInstances,omitempty"`
+		Recording   v1alpha1.Recording `json:"recording"`
+		Access      v1alpha1.Access    `json:"access"`
+		Limits      v1alpha1.Limits    `json:"limits,omitzero"`
+		Idle        v1alpha1.Idle      `json:"idle,omitzero"`
+		Script      *v1alpha1.Script   `json:"script,omitempty"`
+		Delivery    v1alpha1.Delivery  `json:"delivery"`
+		Service     v1alpha1.Service   `json:"service,omitzero"`
+		Web         *v1alpha1.Web      `json:"web,omitempty"`
+	}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, a.Spec.Recording, access, limits, idle, script, a.Spec.Delivery, service, web})
 	if err != nil {
 		return "", fmt.Errorf("document of %s/%s: %w", a.Namespace, a.Name, err)
 	}
-	return string(text), nil
+	return text, nil
+}
+
+// writeDocument is what a media server reads of an instance: some of its spec.
+func writeDocument(a *v1alpha1.AppInstance, spec any) (string, error) {
+	text, err := yaml.Marshal(struct {
+		metav1.TypeMeta `json:",inline"`
+		Metadata        map[string]string `json:"metadata"`
+		Spec            any               `json:"spec"`
+	}{metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind}, map[string]string{"name": a.Name}, spec})
+	return string(text), err
 }
 
 func equal(a, b *int32) bool { return a != nil && b != nil && *a == *b }

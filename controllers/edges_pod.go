@@ -11,7 +11,6 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
-	"sigs.k8s.io/yaml"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
@@ -49,26 +48,18 @@ func edgeDocument(a *v1alpha1.AppInstance) (string, error) {
 	if len(a.Spec.Web.Origins()) > 0 {
 		web = &v1alpha1.Web{Hostname: a.Spec.Web.Hostname, AllowedOrigins: a.Spec.Web.AllowedOrigins}
 	}
-	text, err := yaml.Marshal(struct {
-		metav1.TypeMeta `json:",inline"`
-		Metadata        map[string]string `json:"metadata"`
-		Spec            any               `json:"spec"`
-	}{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.Kind},
-		Metadata: map[string]string{"name": a.Name},
-		Spec: struct {
-			Application string           `json:"application"`
-			Instance    string           `json:"instance"`
-			OnDemand    bool             `json:"onDemandInstances,omitempty"`
-			Limits      v1alpha1.Limits  `json:"limits,omitzero"`
-			Service     v1alpha1.Service `json:"service,omitzero"`
-			Web         *v1alpha1.Web    `json:"web,omitempty"`
-		}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, limits, service, web},
-	})
+	text, err := writeDocument(a, struct {
+		Application string           `json:"application"`
+		Instance    string           `json:"instance"`
+		OnDemand    bool             `json:"onDemandInstances,omitempty"`
+		Limits      v1alpha1.Limits  `json:"limits,omitzero"`
+		Service     v1alpha1.Service `json:"service,omitzero"`
+		Web         *v1alpha1.Web    `json:"web,omitempty"`
+	}{a.Spec.Application, a.EffectiveInstance(), a.Spec.OnDemandInstances, limits, service, web})
 	if err != nil {
 		return "", fmt.Errorf("document of the edges of %s/%s: %w", a.Namespace, a.Name, err)
 	}
-	return string(text), nil
+	return text, nil
 }
 
 // edgesDeployment runs the edges. It replaces them one after another, each when another
