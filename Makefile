@@ -91,15 +91,17 @@ check: ## what to run before each commit: format, vet and unit tests, without th
 
 # Two at a time, because each waits as much as it computes; each says what it has to say when it is done. Pages have the machine to
 # themselves, since Chromium encodes and decodes by software, as has the cluster, which counts the pictures of encoders that keep
-# time. What is known to work is not run again: hack/tools/once.sh.
+# time. What fails holds up nothing: one run tells all that is wrong. What is known to work is not run again: hack/tools/once.sh.
 .PHONY: test
 test: ## run every test, installing and building what they need (as root); FRESH=1 those of the operator, too, when nothing has changed
 	@rm -f $(LEFT_OUT)
 	@echo "linting and testing, two things at a time; each prints when it is done"
-	@$(MAKE) -j 2 -k --output-sync=target test-unit lint test-clients test-chart test-envtest test-gitops
-	@$(MAKE) test-sdk
-	@$(MAKE) test-e2e
-	@if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi
+	@code=0; \
+	$(MAKE) -j 2 -k --output-sync=target test-unit lint test-clients test-chart test-envtest test-gitops || code=$$?; \
+	$(MAKE) test-sdk || code=$$?; \
+	$(MAKE) test-e2e || code=$$?; \
+	if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi; \
+	exit $$code
 
 .PHONY: test-unit
 test-unit: ## run the unit tests under the race detector, with what finds a goroutine that waits for itself (the tag debug)
