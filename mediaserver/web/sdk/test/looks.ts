@@ -34,3 +34,15 @@ export async function shows(page: Page, colour: readonly number[]): Promise<void
   assert(seen.moves, "the picture stands still");
   assert.equal(seen.message, "");
 }
+
+/** Waits until a page that chooses its way by itself plays by the one of a title. One on a machine that does much else may lose its patience with a way, and take the next: it is opened again. */
+export async function chooses(page: Page, title: string): Promise<void> {
+  let said = "";
+  for (let tries = 0; tries < 10; tries++) {
+    await page.waitForFunction(() => /\bby \S/.test(document.getElementById("facts")!.textContent!), undefined, { timeout });
+    said = await page.evaluate(() => document.getElementById("facts")!.textContent!);
+    if (said.includes(`by ${title}`)) return;
+    await page.reload();
+  }
+  assert.fail(`the page plays not by ${title}: ${said}`);
+}

@@ -202,12 +202,14 @@ test("the script changes slots, and fps says how often we do", async () => {
   y.on("sync", () => heard++);
   x.fps = 20;
   const last = synced(y, "last", () => y.data.n === 49);
+  const began = performance.now();
   for (let i = 0; i < 50; i++) {
     x.data.n = i;
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   await last;
-  assert(heard <= 10, `${heard} updates in a tenth of a second`);
+  const passed = performance.now() - began; // some 100 ms, more where others need the processor
+  assert(heard <= 10 + passed / 50, `${heard} updates in ${passed} ms`);
   x.fps = 0;
   x.data.n = "held";
   assert.equal(await a.call("take", "s", "n", false), 49);

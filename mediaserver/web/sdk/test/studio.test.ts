@@ -116,6 +116,7 @@ test("the studio publishes a camera, as it is set, and another page shows it", a
 
 test("a browser that has no reader of tracks publishes all the same", async () => {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   page.on("pageerror", (e) => errors.push(e.stack ?? String(e)));
   page.on("console", (m) => m.type() === "error" && errors.push(m.text()));
   await page.addInitScript("delete globalThis.MediaStreamTrackProcessor");

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { says, shows } from "./looks.ts";
+import { chooses, says, shows } from "./looks.ts";
 import { serve, type Server } from "./server.ts";
 
 const blue = [32, 96, 192];
@@ -36,7 +36,7 @@ test("the page of a stream waits for it, plays it in both ways, and says that it
   const page = await open("cam");
   await says(page, "message", "Nobody publishes this stream yet");
   const publisher = publish("cam");
-  await says(page, "facts", "by RTMP");
+  await chooses(page, "RTMP");
   await says(page, "state", "Live");
   await says(page, "facts", "320 × 180");
   await shows(page, blue);
