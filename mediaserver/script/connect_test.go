@@ -143,7 +143,6 @@ func TestDisconnectAll(t *testing.T) {
 			name: name,
 			script: `application.onDisconnect = function(c) { trace("left " + c.id) };
 				Client.prototype.end = function() { ` + loop + `; return "over" }`,
-			config: script.Config{Limits: engine.Limits{Time: 5 * time.Second}},
 			events: func(h *script.Host, f *fake) {
 				for _, id := range []string{"a", "b", "c", "d"} {
 					h.Connect(newClient(id), nil)

@@ -62,10 +62,14 @@ func (f *fake) forget(prefix string) {
 	f.said = slices.DeleteFunc(f.said, func(s string) bool { return strings.HasPrefix(s, prefix) })
 }
 
+// patience is how long anything may take before a test counts it as stuck: among them are scripts that write hundreds of megabytes, on
+// machines that are busy.
+const patience = 3 * time.Minute
+
 // await waits until a line begins so.
 func (f *fake) await(t testing.TB, prefix string) string {
 	t.Helper()
-	limit := time.After(time.Minute)
+	limit := time.After(patience)
 	for {
 		f.mu.Lock()
 		changed := f.changed
@@ -228,7 +232,7 @@ func start(t testing.TB, f *fake, cfg script.Config) *script.Host {
 		h.Close()
 		select {
 		case <-h.Done():
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Error("the script does not end")
 		}
 	})

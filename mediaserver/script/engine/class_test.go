@@ -339,7 +339,7 @@ func TestTimeInGo(t *testing.T) {
 		"for (;;) swallow(function () { for (;;); })", "for (;;) swallow(function () {})", "for (;;) try { swallow(function () { for (;;); }) } catch (e) {}",
 	} {
 		begin := time.Now()
-		if e := fails(t, r, source); !errors.Is(e, engine.ErrTime) || time.Since(begin) > 20*time.Second {
+		if e := fails(t, r, source); !errors.Is(e, engine.ErrTime) || time.Since(begin) > 2*time.Minute { // on a machine that is very busy
 			t.Errorf("%s: %v after %v", source, e, time.Since(begin))
 		}
 	}

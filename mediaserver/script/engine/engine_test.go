@@ -124,7 +124,7 @@ func TestTimeHolds(t *testing.T) {
 	} {
 		begin := time.Now()
 		e := fails(t, r, source)
-		if took := time.Since(begin); !errors.Is(e, engine.ErrTime) || took > 20*time.Second { // on a machine that is very busy
+		if took := time.Since(begin); !errors.Is(e, engine.ErrTime) || took > 2*time.Minute { // on a machine that is very busy
 			t.Errorf("%s: %v after %v", source, e, took)
 		}
 	}
