@@ -338,7 +338,7 @@ func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(10 * time.Second); !is(); {
+	for late := time.After(patience); !is(); {
 		select {
 		case <-tick.C:
 		case <-late:

@@ -135,7 +135,7 @@ func (p *process) end(t *testing.T) (all []said) {
 }
 
 // patience is how long a server may take for what it does at once.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func (p *process) connect(t *testing.T) *client {
 	t.Helper()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // The disk of one index hangs while a folder of it is read: the folders of others
@@ -51,7 +53,7 @@ func TestDiskThatHangsKeepsNobodyElse(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(servertest.Patience):
 		t.Error("another folder is not answered")
 	}
 	gone, cancel := context.WithCancel(context.Background())

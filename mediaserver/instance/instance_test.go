@@ -48,7 +48,7 @@ func newInstance(t *testing.T, change func(*Rules)) (*Instance, string) {
 }
 
 // patience is how long anything here may take before it counts as stuck.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // asked asks, and waits for the answer.
 func asked[T any](t *testing.T, ask func(answer func(T))) T {

@@ -35,7 +35,7 @@ func (d *disk) ReadAt(p []byte, at int64) (int, error) {
 	return d.ReaderAt.ReadAt(p, at)
 }
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // soon fails when f takes long.
 func soon(t *testing.T, what string, f func()) {

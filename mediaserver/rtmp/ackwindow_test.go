@@ -38,7 +38,7 @@ func (p *rawPeer) send(ms ...*Message) {
 // take reads to a position.
 func (p *rawPeer) take(to int) {
 	p.t.Helper()
-	if err := p.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := p.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		p.t.Fatal(err)
 	}
 	n, err := io.CopyN(io.Discard, p, int64(to-p.read))
@@ -229,7 +229,7 @@ func TestFullWindowIsWidenedThenGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Read on, and say nothing.
-	if err := peer.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := peer.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, peer); isTimeout(err) || n > 2<<20 {
@@ -275,7 +275,7 @@ func TestAcknowledgesInTheMiddleOfAMessage(t *testing.T) {
 	peer.send(WindowAckSize(window))
 	b := AppendChunks(nil, &Message{Type: TypeVideo, Payload: make([]byte, 40000)}, defaultChunkSize)
 	in := newChunkReader(&input{r: peer, before: func() error { return nil }, timeout: func() error { return nil }, count: func(int) {}}, upTo(1<<20), 8)
-	if err := peer.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := peer.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	sent, acked := 0, 0

@@ -64,7 +64,7 @@ func TestCallbacksMayCallTheConnection(t *testing.T) {
 				if (err != nil) != c.fails {
 					t.Errorf("it sends: %v", err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the callback does not return, or is not called")
 			}
 		})
@@ -104,7 +104,7 @@ func TestWakeMayCallTheConnection(t *testing.T) {
 		for range want {
 			select {
 			case <-woken:
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatalf("pipe %v: wake does not return, or is not called", pipe)
 			}
 		}

@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long anything here may take before it counts as stuck, on a machine that is busy.
+const patience = 2 * time.Minute
+
 // pair is both ends of a connection over real TCP, or over a pipe that has no
 // socket (as TLS has none), before the handshake.
 func pair(t testing.TB, pipe bool) (server, client net.Conn) {

@@ -34,7 +34,7 @@ func TestDigestHandshake(t *testing.T) {
 					t.Fatal(err)
 				}
 				answer := make([]byte, 1+2*packetSize)
-				_ = far.SetReadDeadline(time.Now().Add(10 * time.Second))
+				_ = far.SetReadDeadline(time.Now().Add(patience))
 				if _, err := io.ReadFull(far, answer); err != nil {
 					t.Fatal(err)
 				}

@@ -199,7 +199,7 @@ func TestTLSPeerThatDoesNotRead(t *testing.T) {
 			}
 			select {
 			case <-wake:
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the owner is not woken")
 			}
 			n, err := server.TryWritev([][]byte{big})

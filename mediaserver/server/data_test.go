@@ -8,6 +8,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // asAMF3 is a data message as ActionScript 3 writes it: a selector, words as
@@ -57,7 +58,7 @@ func one(t *testing.T, who string, got <-chan []byte) []byte {
 	select {
 	case b := <-got:
 		return b
-	case <-time.After(10 * time.Second):
+	case <-time.After(servertest.Patience):
 		t.Fatalf("%s hears nothing", who)
 		return nil
 	}

@@ -49,7 +49,7 @@ func (d *hungDisk) hang() {
 func TestDrainIsOnTimeWhenADiskHangs(t *testing.T) {
 	t.Parallel()
 	disk := newHungDisk(t)
-	const drain = 2 * time.Second
+	const drain = 30 * time.Second // for what clients are told at once, on a machine that is busy
 	s, stop := runWith(t, Config{PublisherTimeout: time.Nanosecond, DrainTimeout: drain, clock: clock{time: disk.now}}, open)
 	old, busy, p := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
 	watcher := connect(t, s, "app/one", "capsEx", 1.0).hello() // 1: reconnect
@@ -85,7 +85,7 @@ func TestDrainIsOnTimeWhenADiskHangs(t *testing.T) {
 	}()
 	stop()
 	<-told
-	if took, most := time.Since(started), drain+finishTime+20*time.Second; took > most {
+	if took, most := time.Since(started), drain+finishTime+time.Minute; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }
@@ -114,7 +114,7 @@ func TestDrainIsOnTimeWhenAKeyHangs(t *testing.T) {
 	defer func() { _ = os.Remove(key); w.Close() }() // in this order: nobody opens it again
 	started := time.Now()
 	stop()
-	if took, most := time.Since(started), drain+finishTime+20*time.Second; took > most {
+	if took, most := time.Since(started), drain+finishTime+time.Minute; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }
@@ -148,7 +148,7 @@ func TestManyHungRecordings(t *testing.T) {
 	}
 	started := time.Now()
 	stop()
-	if took, most := time.Since(started), drain+finishTime+20*time.Second; took > most {
+	if took, most := time.Since(started), drain+finishTime+time.Minute; took > most {
 		t.Errorf("the drain took %v, more than %v", took, most)
 	}
 }

@@ -37,9 +37,11 @@ func TestWrongKeysOverHTTPSlowDown(t *testing.T) {
 	if took := time.Since(started); took < time.Second {
 		t.Errorf("one to publish was answered after %v", took)
 	}
-	nc := askHTTP(t, s, "DELETE /recordings/app/one/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer guess\r\n\r\n")
-	if took := try("TheKey", http.StatusNoContent); took >= 2*time.Second {
+	for range 3 { // the last of them is answered after eight seconds, and nobody waits for that
+		nc := askHTTP(t, s, "DELETE /recordings/app/one/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer guess\r\n\r\n")
+		defer nc.Close()
+	}
+	if took := try("TheKey", http.StatusNoContent); took >= 8*time.Second {
 		t.Errorf("the right key was answered after %v", took)
 	}
-	nc.Close() // nobody waits for the answer
 }

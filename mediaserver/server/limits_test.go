@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
@@ -28,7 +29,7 @@ func TestMaxConnections(t *testing.T) {
 	c.expect("_result [2]")
 	silent.Close()
 	// The server learns of it when it reads: somebody is let in then.
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(servertest.Patience)
 	for {
 		next := dial(t, s)
 		if _, err := next.Write(append([]byte{3}, make([]byte, 1536)...)); err == nil {
@@ -109,7 +110,7 @@ func dial(t *testing.T, s *Server) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	return nc

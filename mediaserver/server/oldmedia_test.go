@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -148,7 +147,7 @@ func TestOldLayout(t *testing.T) {
 
 func netStream(t *testing.T, g *visitor) *rtmp.NetStream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
 	p, err := g.nc.CreateStream(ctx)
 	if err != nil {

@@ -55,7 +55,7 @@ func folderAt(t *testing.T, of string, cfg *Config, add func(dir string)) (s *Se
 // knock connects, and says why it is not let in. calls are what the script may call.
 func knock(t *testing.T, s *Server, app string, calls []string, args ...amf.Value) (*visitor, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
 	conn, to, err := rtmp.Dial(ctx, "rtmp://"+s.RTMPAddr().String()+"/"+app+"/-", rtmp.Config{})
 	if err != nil {
@@ -86,7 +86,7 @@ func comeIn(t *testing.T, s *Server, app string, calls []string, args ...amf.Val
 // ask calls a method, and says what it returns.
 func (g *visitor) ask(method string, args ...amf.Value) string {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), servertest.Patience)
 	defer cancel()
 	values, err := g.nc.Call(ctx, method, args...)
 	var refused *rtmp.StatusError
@@ -115,7 +115,7 @@ func (g *visitor) hears(want ...string) {
 			if got != one {
 				g.t.Fatalf("heard %s, want %s", got, one)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(servertest.Patience):
 			g.t.Fatalf("heard nothing, want %s", one)
 		}
 	}
@@ -124,7 +124,7 @@ func (g *visitor) hears(want ...string) {
 // waitsFor is hears, past whatever comes before.
 func (g *visitor) waitsFor(want string) {
 	g.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(servertest.Patience)
 	for last := ""; last != want; {
 		select {
 		case last = <-g.heard:

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -51,7 +52,7 @@ func TestScriptDecidesWhoWatches(t *testing.T) {
 			if c.mode != "" {
 				access = ", access: {play: {mode: " + c.mode + "}}"
 			}
-			cfg, spec := Config{Data: data, WebAddress: anyAddress, PublishKeyFile: file}, "{application: app, instance: one"+access
+			cfg, spec := Config{Data: data, WebAddress: anyAddress, PublishKeyFile: file, callTime: time.Second}, "{application: app, instance: one"+access
 			if c.script != "" {
 				cfg.ScriptFolder, spec = servertest.WriteFiles(t, t.TempDir(), "main.asc", c.script), spec+", script: {configMap: {name: x}}"
 			}

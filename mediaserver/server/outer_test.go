@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // outerTrials are the strangers who fill the log, and HTTP.
@@ -110,7 +112,7 @@ func (s *stranger) asks(path string) error {
 		return err
 	}
 	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(servertest.Patience))
 	pour(nc, []byte("GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 	if answer, err := io.ReadAll(nc); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
 		return fmt.Errorf("%s is answered with %.100q, %w", path, answer, err)

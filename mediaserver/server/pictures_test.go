@@ -8,6 +8,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // What a client library writes that forwards HEVC: no picture has a mark.
@@ -66,7 +67,7 @@ func hears(t *testing.T, who string, got <-chan heard, want ...heard) {
 			if m != w {
 				t.Fatalf("%s: message %d is %d at %d %q, want %d at %d %q", who, i, m.kind, m.time, m.payload, w.kind, w.time, w.payload)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(servertest.Patience):
 			t.Fatalf("%s: message %d does not come: %d at %d %q", who, i, w.kind, w.time, w.payload)
 		}
 	}
@@ -154,7 +155,7 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 		select {
 		case m := <-got:
 			return m
-		case <-time.After(10 * time.Second):
+		case <-time.After(servertest.Patience):
 			t.Fatalf("nothing came behind %d ms", last)
 			return heard{}
 		}
@@ -205,7 +206,7 @@ func recordedPictures(t *testing.T, s *Server, want int) {
 			if m.payload == bareTrail {
 				pictures++
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(servertest.Patience):
 			t.Fatalf("%d pictures are in the recording", pictures)
 		}
 	}

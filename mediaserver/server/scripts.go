@@ -54,6 +54,7 @@ func (s *Server) newProgram(from programSource) (*program, error) {
 		application: from.application, server: s, live: from.live, log: log, hosts: map[string]*script.Host{},
 		config: script.Config{Application: from.application, Folder: from.files, MinFree: recording.DefaultMinFree, Limits: from.limits, Hostname: hostname(), SecureAs: s.cfg.ScriptSecureAs, FarTime: s.cfg.farTime},
 	}
+	p.config.Limits.Time = max(p.config.Limits.Time, s.cfg.callTime)
 	if from.settings != nil {
 		p.config.Settings = from.settings
 	}

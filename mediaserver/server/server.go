@@ -139,6 +139,8 @@ type Config struct {
 	cacheMinFree int64
 	// farTime is what other servers have for answers about shared objects; 0: the default.
 	farTime time.Duration
+	// callTime is what a script has for each call at least, whatever its manifest says.
+	callTime time.Duration
 	// maxStrangers is how many links may have shown no key yet; 0: the default.
 	maxStrangers int
 	// viewerIdle is how long a viewer by HTTP may make no request before it has gone; 0: the

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -55,6 +56,9 @@ func runWith(t *testing.T, cfg Config, specs ...string) (s *Server, stop func())
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = 5 * time.Second
 	}
+	// On a machine that is busy nobody is silent or slow by intention.
+	cfg.PublisherIdle, cfg.PublisherTimeout = cmp.Or(cfg.PublisherIdle, 10*time.Minute), cmp.Or(cfg.PublisherTimeout, 10*time.Minute)
+	cfg.callTime = cmp.Or(cfg.callTime, time.Minute)
 	cfg.RTMPAddress, cfg.HTTPAddress = "127.0.0.1:0", "127.0.0.1:0"
 	s, err := New(cfg, docs(t, specs...))
 	if err != nil {

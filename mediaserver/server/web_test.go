@@ -28,7 +28,7 @@ func askHTTP(t *testing.T, s *Server, said string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(nc, said); err != nil {

@@ -18,6 +18,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/script"
+	"flashpod.dev/flashpod/mediaserver/script/engine"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
@@ -131,11 +132,18 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 	return h, h.open(t)
 }
 
-// newHouse tells nobody who publishes that nothing comes, unless a test asks for
-// it: on a machine with much to do, that is one word more than it expects.
+// newHouse tells nobody who publishes that nothing comes, and ends nobody who does
+// not read or is silent, unless a test asks for it: on a machine with much to do,
+// that is one word more than it expects, and a client less.
 func newHouse(cfg session.Config) *house {
 	if cfg.PublisherIdle == 0 {
 		cfg.PublisherIdle = 10 * time.Minute
+	}
+	if cfg.RTMP.WriteTimeout == 0 {
+		cfg.RTMP.WriteTimeout = 10 * patience
+	}
+	if cfg.RTMP.ReadTimeout == 0 {
+		cfg.RTMP.ReadTimeout = 10 * patience
 	}
 	return &house{fanout: stream.NewFanout(0), cfg: cfg, sessions: map[*session.Session]struct{}{}}
 }
@@ -189,7 +197,8 @@ func (h *house) add(t testing.TB, p place) {
 		cfg.Script = func(i script.Instance) instance.Script {
 			return script.New(script.Config{
 				Application: p.application, Name: p.instance, Instance: i, Log: h.cfg.Log,
-				Files: fstest.MapFS{"main.asc": {Data: []byte(p.script)}},
+				Files:  fstest.MapFS{"main.asc": {Data: []byte(p.script)}},
+				Limits: engine.Limits{Time: time.Minute}, // what it asks a busy disk is answered
 			})
 		}
 	}

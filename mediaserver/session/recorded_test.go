@@ -68,7 +68,7 @@ func testSeveralRecordedStreamsShareAConnection(t *testing.T, w way) {
 	for range 2 {
 		select {
 		case <-ended:
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("a playback never went on")
 		}
 	}

@@ -106,7 +106,7 @@ func TestSharedObjectGoesOverALinkOnce(t *testing.T) {
 // become of the object once it reads.
 func TestSharedObjectOfASlowClientOfAnEdge(t *testing.T) {
 	t.Parallel()
-	h, _ := runWith(t, overLink, session.Config{RTMP: rtmp.Config{WriteTimeout: 10 * patience}}, open)
+	h, _ := run(t, overLink, open)
 	const changes, size = 200, 20 << 10
 	last := puts(t, "a", fmt.Sprint(changes-1, strings.Repeat("x", size))).Value.Raw
 	// knows is a word for messages of objects that notes when the last value is told.

@@ -91,7 +91,7 @@ func TestQuotaOfObjects(t *testing.T) {
 		}
 	}
 	// It is counted again, but not all the time.
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(2 * time.Minute); ; {
 		_, err := one(t, s, "new", 60<<10, q)
 		if err == nil {
 			break

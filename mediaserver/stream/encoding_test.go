@@ -102,7 +102,7 @@ type tag struct {
 // tags waits until so many whole tags have come.
 func (p *pipe) tags(t testing.TB, count int) (list []tag) {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(patience)
 	for {
 		p.mu.Lock()
 		b := slices.Clone(p.got)

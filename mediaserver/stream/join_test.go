@@ -145,7 +145,7 @@ func TestEndThatWasMissedOnABranch(t *testing.T) {
 	player.Until(Until{Publication: true, OnEnd: func(media.Timestamp) { close(ended) }})
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("it does not end")
 	}
 	later := s.PlayWith(dial(t).conn, 1, PlayOptions{Takes: takes, Until: &Until{Publication: true, OnEnd: func(media.Timestamp) { t.Error("it ends with what was before") }}})
@@ -177,7 +177,7 @@ func TestPicturesLargerThanWhatIsHeld(t *testing.T) {
 					if m.Type != rtmp.TypeVideo {
 						t.Fatalf("%s is sent %s", what, describe(m))
 					}
-				case <-time.After(5 * time.Second):
+				case <-time.After(patience):
 					t.Fatalf("%s is not sent picture %d", what, i)
 				}
 			}

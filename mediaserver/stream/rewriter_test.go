@@ -304,7 +304,7 @@ func TestUntil(t *testing.T) {
 				if last != c.last {
 					t.Errorf("the last was at %d, want %d", last, c.last)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("it does not end")
 			}
 			// What the session says now is behind it all.
@@ -338,7 +338,7 @@ func TestUntilWithNobodyThere(t *testing.T) {
 		if last != 77 {
 			t.Errorf("it ended at %d, want where it would have begun, 77", last)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it does not end")
 	}
 }
@@ -360,7 +360,7 @@ func TestUntilWithASilentPublisher(t *testing.T) {
 		if last != 510 {
 			t.Errorf("it ended at %d, want 510", last)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it does not end")
 	}
 }
@@ -390,7 +390,7 @@ func endedPublication(t *testing.T, u Until) {
 		if last != 500 {
 			t.Errorf("it ended at %d, want 500", last)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it does not end")
 	}
 }
@@ -435,7 +435,7 @@ func TestCallbacksMayCallThePlayer(t *testing.T) {
 			if got != want {
 				t.Errorf("told of %s, want %s", got, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("not told: %s", want)
 		}
 	}

@@ -38,7 +38,7 @@ func (c *client) pictures(t testing.TB, count int) (times []media.Timestamp) {
 			} else if m.Type == rtmp.TypeCommand && describe(m) == "NetStream.Play.InsufficientBW@1" {
 				return times
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			return times
 		}
 	}

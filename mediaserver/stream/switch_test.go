@@ -69,7 +69,7 @@ func (x *switcher) check(t *testing.T, at, left *Stream, switches int) {
 	for i := range switches {
 		select {
 		case <-x.switched:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("OnSwitch was called %d times, want %d", i, switches)
 		}
 	}
