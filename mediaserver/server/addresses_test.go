@@ -58,9 +58,7 @@ func TestPlacesOfAnAddress(t *testing.T) {
 	if got := hello(t, from(t, s, "127.0.0.1")); got != full {
 		t.Errorf("a third of two: %s", got)
 	}
-	if n := s.Refused()["too many connections of an address"]; n != 1 {
-		t.Errorf("%d are counted", n)
-	}
+	turnedAway(t, s, "too many connections of an address", 1)
 	if got := hello(t, from(t, s, "127.0.0.2")); got != fine {
 		t.Errorf("another address: %s", got)
 	}

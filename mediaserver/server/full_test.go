@@ -24,9 +24,7 @@ func TestFullServerSaysSo(t *testing.T) {
 		t.Errorf("it hears %v", said)
 	}
 	c.expect("close []", "end")
-	if n := s.Refused()["too many connections"]; n != 1 {
-		t.Errorf("%d are counted", n)
-	}
+	turnedAway(t, s, "too many connections", 1)
 	first.conn.Close()
 	servertest.Eventually(t, "its place is free", func() bool {
 		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one/cam", rtmp.Config{})

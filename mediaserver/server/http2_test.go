@@ -111,9 +111,7 @@ func TestStreamsOfAConnectionAreCounted(t *testing.T) {
 			t.Fatalf("viewer %d: %d", i, status)
 		}
 	}
-	if n := s.open.Load(); n != 4 {
-		t.Errorf("%d are counted", n)
-	}
+	servertest.Eventually(t, "four are counted", func() bool { return s.open.Load() == 4 })
 	status, body := watch()
 	if b, _ := io.ReadAll(body); status != http.StatusServiceUnavailable || !strings.Contains(string(b), "maxConnectionsPerAddress") {
 		t.Errorf("one too many: %d %q", status, b)

@@ -22,9 +22,7 @@ func TestMaxConnections(t *testing.T) {
 	if _, err := io.Copy(io.Discard, third); err != nil {
 		t.Errorf("a third of two is not closed: %v", err)
 	}
-	if n := s.Refused()["too many connections"]; n != 1 {
-		t.Errorf("%d are counted as too many", n)
-	}
+	turnedAway(t, s, "too many connections", 1)
 	c.send("createStream", 9, nil)
 	c.expect("_result [2]")
 	silent.Close()

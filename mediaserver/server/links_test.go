@@ -51,15 +51,16 @@ func TestEdges(t *testing.T) {
 	// Two for control, one for what is published, and two for the feeds.
 	servertest.Eventually(t, "there are five connections", func() bool { return of.origin.Links() == 5 })
 	// What it is scaled by, and what it costs its origin.
-	_, metrics := get(t, "http://"+edges[1].HTTPAddr().String()+"/metrics")
 	for _, want := range []string{"flashpod_edge_connections 3\n", "flashpod_edge_links 1\n", "flashpod_edge_players 3\n", "flashpod_edge_round_seconds "} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("metrics of the edge lack %q", want)
-		}
+		servertest.Eventually(t, "metrics of the edge have "+want, func() bool {
+			_, metrics := get(t, "http://"+edges[1].HTTPAddr().String()+"/metrics")
+			return strings.Contains(metrics, want)
+		})
 	}
-	if s := edges[1].edgeStats()(); s.Received == 0 || s.Sent == 0 || s.RoundTime == 0 {
-		t.Errorf("%+v", s)
-	}
+	servertest.Eventually(t, "it is counted what the link costs", func() bool {
+		s := edges[1].edgeStats()()
+		return s.Received > 0 && s.Sent > 0 && s.RoundTime > 0
+	})
 	p.on(1, "closeStream")
 	for _, v := range viewers {
 		v.expect("onStatus NetStream.Play.UnpublishNotify")

@@ -75,9 +75,7 @@ func TestPolicyFiles(t *testing.T) {
 	if got := askPolicy(t, dialTLS(t, s), asks); !strings.Contains(got, want) {
 		t.Errorf("by TLS: %q", got)
 	}
-	if n := s.Refused()["asked for a policy file"]; n != 4 {
-		t.Errorf("%d are counted: %v", n, s.Refused())
-	}
+	turnedAway(t, s, "asked for a policy file", 4)
 	connect(t, s, "app/one").hello()
 }
 

@@ -86,14 +86,10 @@ func TestRTMPInAWebSocket(t *testing.T) {
 	large := strings.Repeat("x", 200<<10)
 	show(large)
 	awaitWord(t, came, large)
-	if n := s.open.Load(); n != 2 {
-		t.Errorf("%d connections are counted, want 2", n)
-	}
+	servertest.Eventually(t, "two connections are counted", func() bool { return s.open.Load() == 2 })
 	stop()
 	<-v.nc.Ended()
-	if n := s.open.Load(); n != 0 {
-		t.Errorf("%d connections are counted at the end", n)
-	}
+	servertest.Eventually(t, "no connection is counted at the end", func() bool { return s.open.Load() == 0 })
 }
 
 // page asks the public port for something, as a page of an origin if there is one.

@@ -77,9 +77,7 @@ func TestFLV(t *testing.T) {
 			t.Fatalf("%q %v", b, err)
 		}
 	}
-	if n := s.open.Load(); n != 3 {
-		t.Errorf("%d connections are counted, want 3", n)
-	}
+	servertest.Eventually(t, "three connections are counted", func() bool { return s.open.Load() == 3 })
 	if status, metrics := servertest.Ask(t, http.MethodGet, "http://"+s.HTTPAddr().String()+"/metrics"); status != http.StatusOK || !strings.Contains(metrics, `flashpod_players{application="app",instance="one"} 2`) {
 		t.Errorf("%d: players are not counted: %s", status, metrics)
 	}

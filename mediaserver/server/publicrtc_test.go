@@ -460,9 +460,7 @@ func TestWebRTCRules(t *testing.T) {
 	}
 	v.connected()
 	stop()
-	if n := s.open.Load(); n != 0 {
-		t.Errorf("%d places are taken", n)
-	}
+	servertest.Eventually(t, "no places are taken", func() bool { return s.open.Load() == 0 })
 }
 
 // Who publishes a name that its publisher is silent on takes it over, and the one before

@@ -85,6 +85,12 @@ func runWith(t *testing.T, cfg Config, specs ...string) (s *Server, stop func())
 	return s, stop
 }
 
+// turnedAway waits until so many were turned away for a reason: who is hears so before, or after.
+func turnedAway(t *testing.T, s *Server, reason string, want uint64) {
+	t.Helper()
+	servertest.Eventually(t, fmt.Sprint(want, " are counted: ", reason), func() bool { return s.Refused()[reason] == want })
+}
+
 const open = "{application: app, instance: one, access: {publish: {mode: Anyone}}}"
 
 // What a manifest suspends is not there; what needs a key finds one made for it.
