@@ -13,22 +13,17 @@ import (
 // keyring is the publish key of one instance as its file says it, and the key
 // before it for as long as that stays valid. It implements instance.Keys.
 //
-// One goroutine, the owner, looks at the file: every second, so that the time
-// of a replaced key begins when it is replaced and not at the next publish,
-// and whenever a key is checked, so that a change counts at once in both
-// directions. Looks come one after another; two at once might take the older
-// text for the newer.
+// One goroutine, that of looks, is the owner. It looks at the file every second, so that
+// the time of a replaced key begins when it is replaced and not at the next publish, and
+// whenever a key is checked, so that a change counts at once in both directions.
 type keyring struct {
 	file, memoryFile string
 	previousFor      time.Duration
 	clock            clock
 	log              *slog.Logger
+	looks            *looks
 
 	state atomic.Pointer[keyState] // written by the owner only
-
-	asks    chan chan<- struct{}
-	stop    chan struct{}
-	stopped chan struct{}
 
 	// Held by the owner only.
 	unsaved bool // the memory is newer than its file
@@ -52,7 +47,6 @@ const retryEvery = time.Minute
 func openKeyring(file, memoryFile string, previousFor time.Duration, clock clock, log *slog.Logger) *keyring {
 	k := &keyring{
 		file: file, memoryFile: memoryFile, previousFor: previousFor, clock: clock, log: log,
-		asks: make(chan chan<- struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
 		retry: pace{every: retryEvery},
 	}
 	memory, err := loadMemory(memoryFile, clock.now())
@@ -62,44 +56,16 @@ func openKeyring(file, memoryFile string, previousFor time.Duration, clock clock
 	k.state.Store(&keyState{keyMemory: memory})
 	k.look()
 	k.save()
-	go k.own()
+	k.looks = beginLooks(clock, k.look, k.save) // what is saved comes last: no check waits for the disk
 	return k
 }
 
-func (k *keyring) own() {
-	defer close(k.stopped)
-	ticks, stop := k.clock.ticks()
-	defer stop()
-	for {
-		select {
-		case <-k.stop:
-			return
-		case <-ticks:
-			k.look()
-		case done := <-k.asks:
-			k.look()
-			close(done)
-		}
-		k.save() // last: no check waits for the disk
-	}
-}
-
-// close ends the owner, and waits for it until ctx ends: its disk may hang.
-func (k *keyring) close(ctx context.Context) {
-	close(k.stop)
-	select {
-	case <-k.stopped:
-	case <-ctx.Done():
-	}
-}
+// close ends the looks at the file.
+func (k *keyring) close(ctx context.Context) { k.looks.close(ctx) }
 
 // Check implements instance.Keys.
 func (k *keyring) Check(key string) *session.Refusal {
-	done := make(chan struct{})
-	select {
-	case k.asks <- done:
-		<-done
-	case <-k.stopped:
+	if !k.looks.now() {
 		return refused(session.RefusedStopping)
 	}
 	return k.state.Load().check(key, k.clock.now(), k.previousFor)

@@ -25,54 +25,31 @@ const minLinkKey = 16
 // links that begin then: one that is there has proved what it had to. What cannot be used
 // leaves those before in their place.
 //
-// One goroutine, the owner, looks at the files; links take what it found.
+// One goroutine, that of looks, is the owner; links take what it found.
 type linkKeys struct {
 	path  string
-	clock clock
 	log   *slog.Logger
+	looks *looks
 
 	keys atomic.Pointer[[][]byte] // never none; written by the owner
-
-	stop    chan struct{}
-	stopped chan struct{}
 
 	failed atomic.Pointer[string] // why the files could not be used; nil: they were; written by the owner
 }
 
 // openLinkKeys reads the keys for the first time. close ends it.
 func openLinkKeys(path string, clock clock, log *slog.Logger) (*linkKeys, error) {
-	k := &linkKeys{path: path, clock: clock, log: log, stop: make(chan struct{}), stopped: make(chan struct{})}
+	k := &linkKeys{path: path, log: log}
 	keys, err := readLinkKeys(path)
 	if err != nil {
 		return nil, err
 	}
 	k.keys.Store(&keys)
-	go k.own()
+	k.looks = beginLooks(clock, k.look, nil)
 	return k, nil
 }
 
-func (k *linkKeys) own() {
-	defer close(k.stopped)
-	ticks, stop := k.clock.ticks()
-	defer stop()
-	for {
-		select {
-		case <-k.stop:
-			return
-		case <-ticks:
-			k.look()
-		}
-	}
-}
-
-// close ends the owner, and waits for it until ctx ends: its disk may hang.
-func (k *linkKeys) close(ctx context.Context) {
-	close(k.stop)
-	select {
-	case <-k.stopped:
-	case <-ctx.Done():
-	}
-}
+// close ends the looks at the files.
+func (k *linkKeys) close(ctx context.Context) { k.looks.close(ctx) }
 
 // now are the keys, for package link.
 func (k *linkKeys) now() [][]byte { return *k.keys.Load() }

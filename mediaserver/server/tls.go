@@ -20,16 +20,14 @@ import (
 // within a second, without a restart; one that cannot be used leaves the one
 // before in its place, or none.
 //
-// One goroutine, the owner, looks at the files; handshakes take what it found.
+// One goroutine, that of looks, is the owner; handshakes take what it found.
 type certificate struct {
 	certFile, keyFile string
 	clock             clock
 	log               *slog.Logger
+	looks             *looks // nil: a folder's owner looks
 
 	pair atomic.Pointer[tls.Certificate] // nil: none yet; written by the owner
-
-	stop    chan struct{}
-	stopped chan struct{}
 
 	// Held by the owner only.
 	seen    [sha256.Size]byte // of what the files held
@@ -51,36 +49,15 @@ var errNoCertificate = errors.New("there is no certificate")
 func openCertificate(certFile, keyFile string, clock clock, log *slog.Logger) *certificate {
 	c := &certificate{
 		certFile: certFile, keyFile: keyFile, clock: clock, log: log,
-		stop: make(chan struct{}), stopped: make(chan struct{}),
 		turned: pace{every: tellFloodEvery},
 	}
 	c.look()
-	go c.own()
+	c.looks = beginLooks(clock, c.look, nil)
 	return c
 }
 
-func (c *certificate) own() {
-	defer close(c.stopped)
-	ticks, stop := c.clock.ticks()
-	defer stop()
-	for {
-		select {
-		case <-c.stop:
-			return
-		case <-ticks:
-			c.look()
-		}
-	}
-}
-
-// close ends the owner, and waits for it until ctx ends: its disk may hang.
-func (c *certificate) close(ctx context.Context) {
-	close(c.stop)
-	select {
-	case <-c.stopped:
-	case <-ctx.Done():
-	}
-}
+// close ends the looks at the files.
+func (c *certificate) close(ctx context.Context) { c.looks.close(ctx) }
 
 // look reads the files, and takes what they hold when that has changed.
 func (c *certificate) look() {

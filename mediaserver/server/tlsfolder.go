@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -20,16 +19,14 @@ const maxCertificates = 256
 // certificates are those of a folder, for clients that call a name which one of them has.
 // Folders that come, change and go there count within a second.
 //
-// One goroutine, the owner, looks at the folder; handshakes take what it found.
+// One goroutine, that of looks, is the owner; handshakes take what it found.
 type certificates struct {
 	folder string
 	clock  clock
 	log    *slog.Logger
+	looks  *looks
 
 	byName atomic.Pointer[map[string]*tls.Certificate] // by the names in them, written by the owner
-
-	stop    chan struct{}
-	stopped sync.WaitGroup
 
 	// Held by the owner only.
 	all    map[string]*certificate // by folder; without goroutines of their own
@@ -38,36 +35,14 @@ type certificates struct {
 
 // openCertificates looks for the first time. close ends it.
 func openCertificates(folder string, clock clock, log *slog.Logger) *certificates {
-	c := &certificates{folder: folder, clock: clock, log: log, stop: make(chan struct{}), all: map[string]*certificate{}}
+	c := &certificates{folder: folder, clock: clock, log: log, all: map[string]*certificate{}}
 	c.look()
-	c.stopped.Go(func() {
-		ticks, stop := clock.ticks()
-		defer stop()
-		for {
-			select {
-			case <-c.stop:
-				return
-			case <-ticks:
-				c.look()
-			}
-		}
-	})
+	c.looks = beginLooks(clock, c.look, nil)
 	return c
 }
 
-// close ends the owner, and waits for it until ctx ends: its disk may hang.
-func (c *certificates) close(ctx context.Context) {
-	close(c.stop)
-	stopped := make(chan struct{})
-	go func() {
-		c.stopped.Wait()
-		close(stopped)
-	}()
-	select {
-	case <-stopped:
-	case <-ctx.Done():
-	}
-}
+// close ends the looks at the folder.
+func (c *certificates) close(ctx context.Context) { c.looks.close(ctx) }
 
 // look takes what is in the folder by now.
 func (c *certificates) look() {
