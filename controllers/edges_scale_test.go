@@ -132,9 +132,7 @@ func TestEdgesSettle(t *testing.T) {
 
 // What a media server says of itself, the operator understands.
 func TestReadLoad(t *testing.T) {
-	handler := web.Handler(nothing{}, web.Options{Edge: func() web.EdgeStats {
-		return web.EdgeStats{Connections: 1234567, Sent: 1 << 50, RoundTime: 12 * time.Millisecond}
-	}})
+	handler := web.Handler(oneEdge{}, web.Options{})
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Host = "localhost"
@@ -150,17 +148,19 @@ func TestReadLoad(t *testing.T) {
 	}
 }
 
-// nothing is a server of which web tells no more than it is told of an edge.
-type nothing struct{ web.Source }
+// oneEdge is an edge, as far as its load goes.
+type oneEdge struct{ web.Source }
 
-func (nothing) Stats() []instance.Stats              { return nil }
-func (nothing) Refused() map[string]uint64           { return nil }
-func (nothing) LeftOut() map[string]uint64           { return nil }
-func (nothing) Budgets() []*budget.Budget            { return nil }
-func (nothing) Waiting() int                         { return 0 }
-func (nothing) Origin() (web.Origin, bool)           { return web.Origin{}, false }
-func (nothing) Edge() (web.Edge, bool)               { return web.Edge{}, false }
-func (nothing) Certificate() (web.Certificate, bool) { return web.Certificate{}, false }
+func (oneEdge) Edge() (web.Edge, bool) {
+	return web.Edge{Connections: 1234567, Sent: 1 << 50, RoundTime: 12 * time.Millisecond}, true
+}
+func (oneEdge) Stats() []instance.Stats              { return nil }
+func (oneEdge) Refused() map[string]uint64           { return nil }
+func (oneEdge) LeftOut() map[string]uint64           { return nil }
+func (oneEdge) Budgets() []*budget.Budget            { return nil }
+func (oneEdge) Waiting() int                         { return 0 }
+func (oneEdge) Origin() (web.Origin, bool)           { return web.Origin{}, false }
+func (oneEdge) Certificate() (web.Certificate, bool) { return web.Certificate{}, false }
 
 func TestAudience(t *testing.T) {
 	pod := func(name string, ready corev1.ConditionStatus) corev1.Pod {

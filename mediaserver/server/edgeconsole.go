@@ -6,8 +6,6 @@ import (
 	"net/http"
 
 	"flashpod.dev/flashpod/mediaserver/edge"
-	"flashpod.dev/flashpod/mediaserver/outlet"
-	"flashpod.dev/flashpod/mediaserver/web"
 	"flashpod.dev/flashpod/mediaserver/web/console"
 )
 
@@ -106,25 +104,4 @@ func (c edgeSource) Unload(context.Context, string, string) error {
 // Delete implements console.Source.
 func (c edgeSource) Delete(context.Context, string, string, string) error {
 	return &console.Error{Status: http.StatusConflict, Reason: fmt.Sprintf("this is an edge: recordings are deleted at the console of its origin, %s", c.s.cfg.EdgeOf)}
-}
-
-// Edge implements web.Source.
-func (s *Server) Edge() (is web.Edge, ok bool) {
-	if s.edge == nil {
-		return is, false
-	}
-	is = web.Edge{Feeds: s.edge.Feeds(), Viewers: s.watched.ways(), ViewersTotal: s.watched.total(), Sent: s.watched.bytes(), Taken: map[string]uint64{}, Given: map[string]uint64{}}
-	rtmp := s.edge.Players()
-	for way, n := range is.Viewers {
-		if outlet.Way(way).Plays() {
-			rtmp -= n // they are players of the fan-out, too
-		}
-	}
-	if rtmp > 0 {
-		is.Viewers["rtmp"] = rtmp
-	}
-	for purpose, t := range s.edge.Traffic() {
-		is.Taken[string(purpose)], is.Given[string(purpose)] = t.Received, t.Sent
-	}
-	return is, true
 }

@@ -389,7 +389,7 @@ func TestEdgeIsLookedAt(t *testing.T) {
 		t.Fatalf("%d %s", status, said)
 	}
 	for _, line := range []string{
-		`flashpod_edge_links 1`, `flashpod_edge_feeds 1`, `flashpod_edge_viewers_total 2`,
+		`flashpod_edge_links{state="linked"} 1`, `flashpod_edge_feeds 1`, `flashpod_edge_viewers_total 2`,
 		`flashpod_edge_viewers{way="rtmp"} 1`, `flashpod_edge_viewers{way="flv"} 1`, `flashpod_edge_viewers{way="hls"} 1`,
 	} {
 		servertest.Eventually(t, "metrics have "+line, func() bool { return metric(t, e, line) })
@@ -400,7 +400,7 @@ func TestEdgeIsLookedAt(t *testing.T) {
 			t.Errorf("nothing is counted for %s", purpose)
 		}
 	}
-	if metric(t, of, `flashpod_edge_links 0`) {
+	if metric(t, of, `flashpod_edge_connections 0`) || metric(t, of, `flashpod_edge_links{state="linked"} 0`) {
 		t.Error("an origin says that it is an edge")
 	}
 	o := operatorOf(t, e, console.Admin)

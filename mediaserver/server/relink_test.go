@@ -456,15 +456,15 @@ func TestAnEdgeSaysHowItsOriginIs(t *testing.T) {
 	}
 	ready(200, "ready\n")
 	watches(t, b.edge, "cam")
-	counts(`flashpod_edge_linked{state="linked"} 1`)
+	counts(`flashpod_edge_links{state="linked"} 1`)
 	to := b.of.RTMPAddr()
 	b.net.Cut()
 	ready(200, "0 of 1 instances have one")
-	counts(`flashpod_edge_linked{state="lost"} 1`)
+	counts(`flashpod_edge_links{state="lost"} 1`)
 	counts(`flashpod_edge_links_lost_total 1`)
 	b.net.To(to)
 	ready(200, "ready\n")
-	counts(`flashpod_edge_linked{state="linked"} 1`)
+	counts(`flashpod_edge_links{state="linked"} 1`)
 
 	nobody, _ := runWith(t, Config{EdgeOf: "127.0.0.1:1", LinkKeyFile: b.cfg.LinkKeyFile})
 	base = "http://" + nobody.HTTPAddr().String()

@@ -94,7 +94,7 @@ func (s *Server) webOptions() web.Options {
 		names = append(names, strings.ToLower(strings.TrimSuffix(n, ".")))
 	}
 	return web.Options{
-		Version: s.cfg.Version, Edge: s.edgeStats(), Names: distinct(names), Domains: distinct(domains),
+		Version: s.cfg.Version, Names: distinct(names), Domains: distinct(domains),
 		Guesses: s.cfg.Budgets.Guesses, Console: s.console, Collectors: s.routesMetrics(), Log: s.log,
 	}
 }

@@ -41,7 +41,8 @@ type Source interface {
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
-	// Edge is what the server is as an edge; false where it is none.
+	// Edge is what the server is as an edge; false where it is none. It is asked at every
+	// scrape.
 	Edge() (Edge, bool)
 }
 
@@ -70,8 +71,6 @@ type Certificate struct {
 // Options of the handler. The zero value works.
 type Options struct {
 	Version string
-	// Edge are figures of an edge; nil: the server is none. It is asked at every scrape.
-	Edge func() EdgeStats
 	// Names are what the server is called, in lower case; it answers to its
 	// addresses and to localhost anyway.
 	Names []string
@@ -114,16 +113,11 @@ func Handler(src Source, opts Options) http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(src, version),
-		newOriginMetrics(src),
 		newEdgeMetrics(src),
 	)
 	registry.MustRegister(opts.Collectors...)
 	if edge, ok := src.(edgeSource); ok {
 		registry.MustRegister(newCacheCollector(edge))
-	}
-
-	if opts.Edge != nil {
-		registry.MustRegister(newEdgeCollector(opts.Edge))
 	}
 
 	mux := http.NewServeMux()

@@ -1,43 +1,58 @@
 package web
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
 
-// Edge is an edge as metrics show it.
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Edge is an edge as metrics show it. The operator of a cluster counts edges by them.
 type Edge struct {
-	Feeds int // live streams
+	Connections int64 // of clients, now
+	Feeds       int   // live streams
 	// Viewers are those who watch now, by way: by RTMP players of live streams alone.
 	Viewers map[string]int
-	// ViewersTotal are those by HTTP since the start, and Sent the bytes that they were
-	// sent.
-	ViewersTotal, Sent uint64
+	// ViewersTotal are those by HTTP since the start.
+	ViewersTotal uint64
+	// Sent are bytes to clients by RTMP and viewers by HTTP, since the start.
+	Sent uint64
+	// RoundTime is the longest round of late, see stream.Fanout.RoundTime.
+	RoundTime time.Duration
 	// Taken and Given are the bytes that came over links and went, by purpose.
 	Taken, Given map[string]uint64
 }
 
 // edgeMetrics are those of an edge: there are none of another server.
 type edgeMetrics struct {
-	src                                     Source
-	feeds, viewers, all, sent, taken, given *prometheus.Desc
+	src Source
+	all []*prometheus.Desc
+
+	connections, linked, lost, feeds, viewers, viewed, sent, round, taken, given *prometheus.Desc
 }
 
 func newEdgeMetrics(src Source) *edgeMetrics {
+	m := &edgeMetrics{src: src}
 	of := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("flashpod_edge_"+name, help, labels, nil)
+		d := prometheus.NewDesc("flashpod_edge_"+name, help, labels, nil)
+		m.all = append(m.all, d)
+		return d
 	}
-	return &edgeMetrics{
-		src:     src,
-		feeds:   of("feeds", "Live streams that the origin feeds to this edge now: one each, whatever the number of viewers."),
-		viewers: of("viewers", "Who watches at this edge now, by way: rtmp, which are players of live streams, and flv, ws-flv, hls and others by HTTP. A way that nobody comes by is absent.", "way"),
-		all:     of("viewers_total", "Viewers by HTTP let in at this edge since the start."),
-		sent:    of("viewers_sent_bytes_total", "Bytes sent to viewers by HTTP at this edge."),
-		taken:   of("origin_received_bytes_total", "Bytes received from the origin, by purpose: control, feed (live streams), publish, read (recordings).", "purpose"),
-		given:   of("origin_sent_bytes_total", "Bytes sent to the origin, by purpose.", "purpose"),
-	}
+	m.connections = of("connections", "Connections of clients to this edge now.")
+	m.linked = of("links", "Instances whose link to the origin is there or is lost, now, by state: lost is 0 unless the origin cannot be reached.", "state")
+	m.lost = of("links_lost_total", "Links to the origin that have ended while clients used them, since the start.")
+	m.feeds = of("feeds", "Live streams that the origin feeds to this edge now: one each, whatever the number of viewers.")
+	m.viewers = of("viewers", "Who watches at this edge now, by way: rtmp, which are players of live streams, and flv, ws-flv, hls and others by HTTP. A way that nobody comes by is absent.", "way")
+	m.viewed = of("viewers_total", "Viewers by HTTP let in at this edge since the start.")
+	m.sent = of("sent_bytes_total", "Bytes sent to clients by RTMP and to viewers by HTTP at this edge.")
+	m.round = of("round_seconds", "The longest that it took within the last seconds to write what was new of a stream to all of its players.")
+	m.taken = of("origin_received_bytes_total", "Bytes received from the origin, by purpose: control, feed (live streams), publish, read (recordings).", "purpose")
+	m.given = of("origin_sent_bytes_total", "Bytes sent to the origin, by purpose.", "purpose")
+	return m
 }
 
 // Describe implements prometheus.Collector.
 func (m *edgeMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.feeds, m.viewers, m.all, m.sent, m.taken, m.given} {
+	for _, d := range m.all {
 		ch <- d
 	}
 }
@@ -48,18 +63,29 @@ func (m *edgeMetrics) Collect(ch chan<- prometheus.Metric) {
 	if !ok {
 		return
 	}
-	tell := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, kind, value, labels...)
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	tell(m.feeds, prometheus.GaugeValue, float64(is.Feeds))
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	gauge(m.connections, float64(is.Connections))
+	if o, ok := m.src.Origin(); ok {
+		gauge(m.linked, float64(o.Linked), "linked")
+		gauge(m.linked, float64(o.Links-o.Linked), "lost")
+		counter(m.lost, o.Lost)
+	}
+	gauge(m.feeds, float64(is.Feeds))
 	for way, n := range is.Viewers {
-		tell(m.viewers, prometheus.GaugeValue, float64(n), way)
+		gauge(m.viewers, float64(n), way)
 	}
-	tell(m.all, prometheus.CounterValue, float64(is.ViewersTotal))
-	tell(m.sent, prometheus.CounterValue, float64(is.Sent))
-	for d, of := range map[*prometheus.Desc]map[string]uint64{m.taken: is.Taken, m.given: is.Given} {
-		for purpose, n := range of {
-			tell(d, prometheus.CounterValue, float64(n), purpose)
-		}
+	counter(m.viewed, is.ViewersTotal)
+	counter(m.sent, is.Sent)
+	gauge(m.round, is.RoundTime.Seconds())
+	for purpose, n := range is.Taken {
+		counter(m.taken, n, purpose)
+	}
+	for purpose, n := range is.Given {
+		counter(m.given, n, purpose)
 	}
 }
