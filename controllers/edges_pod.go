@@ -25,8 +25,7 @@ const (
 	// room for pieces that are being written.
 	volumeCache = "cache"
 	pathCache   = "/var/cache/flashpod"
-	cacheSize   = "2Gi"
-	cacheLimit  = "2304Mi"
+	cacheSize   = "2Gi" // where spec.edges.cache says nothing else
 
 	// edgeDrain is how long clients of an edge may take to leave when it goes, and
 	// edgeLinger how long it takes connections before that: those that were sent its way
@@ -111,8 +110,10 @@ func edgePod(a *v1alpha1.AppInstance, image, account, doc string, openShift bool
 	}
 	spec.Containers[0] = *edgeContainer(a, &spec.Containers[0])
 	spec.Volumes = nil
+	if size := edgeCache(a); !size.IsZero() {
+		spec.WithVolumes(corev1ac.Volume().WithName(volumeCache).WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(cacheLimit(size))))
+	}
 	spec.WithVolumes(
-		corev1ac.Volume().WithName(volumeCache).WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(resource.MustParse(cacheLimit))),
 		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(configName(a)).
 			WithItems(corev1ac.KeyToPath().WithKey(edgeFile).WithPath(edgeFile))),
 		linkVolume(a))
@@ -129,11 +130,15 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 		"serve", "--edge-of", edgeOrigin(a), "-f", pathConfig + "/" + edgeFile, "--link-key-file", pathLink + "/" + linkEntry,
 		"--rtmp-address", fmt.Sprintf(":%d", rtmpPort), "--http-address", fmt.Sprintf(":%d", httpPort),
 		"--drain-timeout", fmt.Sprintf("%ds", edgeDrain), "--log-format", "json",
-		"--cache-dir", pathCache, "--cache-size", cacheSize,
 	}
 	c.VolumeMounts = nil
+	size := edgeCache(a)
+	if !size.IsZero() {
+		args = append(args, "--cache-dir", pathCache)
+		c.WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeCache).WithMountPath(pathCache))
+	}
+	args = append(args, "--cache-size", size.String())
 	c.WithVolumeMounts(
-		corev1ac.VolumeMount().WithName(volumeCache).WithMountPath(pathCache),
 		corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(pathConfig).WithReadOnly(true),
 		corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))
 	c.Ports = nil
@@ -151,11 +156,48 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 		c.WithPorts(corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
 	}
 	c.Args = args
+	want := a.Spec.Resources
 	if r := a.Spec.Edges.Resources; r != nil {
-		c.WithResources(resources(*r))
+		want = *r
 	}
+	c.WithResources(withCache(resources(want), a))
 	c.WithLifecycle(corev1ac.Lifecycle().WithPreStop(corev1ac.LifecycleHandler().WithSleep(corev1ac.SleepAction().WithSeconds(edgeLinger))))
 	return &c
+}
+
+// edgeCache is how many bytes an edge keeps of recordings on the disk.
+func edgeCache(a *v1alpha1.AppInstance) resource.Quantity {
+	if c := a.Spec.Edges.Cache; c != nil && c.Size != nil {
+		return *c.Size
+	}
+	return resource.MustParse(cacheSize)
+}
+
+// cacheLimit is what the folder of a cache of so many bytes may take.
+func cacheLimit(size resource.Quantity) resource.Quantity {
+	return *resource.NewQuantity(size.Value()+size.Value()/8, size.Format)
+}
+
+// withCache asks the node for the cache, where its size was chosen and who chose it has
+// not said himself what the node is asked for.
+func withCache(r *corev1ac.ResourceRequirementsApplyConfiguration, a *v1alpha1.AppInstance) *corev1ac.ResourceRequirementsApplyConfiguration {
+	if c := a.Spec.Edges.Cache; c == nil || c.Size == nil || c.Size.IsZero() {
+		return r
+	}
+	requests := corev1.ResourceList{}
+	for _, list := range []*corev1.ResourceList{r.Limits, r.Requests} {
+		if list == nil {
+			continue
+		}
+		if _, said := (*list)[corev1.ResourceEphemeralStorage]; said {
+			return r
+		}
+	}
+	if r.Requests != nil {
+		requests = r.Requests.DeepCopy()
+	}
+	requests[corev1.ResourceEphemeralStorage] = cacheLimit(edgeCache(a))
+	return r.WithRequests(requests)
 }
 
 // linkArgs has the origin listen for links. Where the gateway is one of those that show a

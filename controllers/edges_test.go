@@ -32,6 +32,13 @@ func TestEdgesFollowTheSpec(t *testing.T) {
 		{"{application: a, edges: {}, tolerations: [{key: k, operator: Exists}]}", "Deployment lobby-edge", "key: k"},
 		{"{application: a, edges: {}, tls: {secretName: cert}}", "Deployment lobby-edge", "secretName: cert"},
 		{"{application: a, edges: {}}", "Deployment lobby-edge", "sizeLimit: 2304Mi"},
+		{"{application: a, edges: {}}", "Deployment lobby-edge", "- --cache-size\n        - 2Gi\n"},
+		{"{application: a, edges: {cache: {size: 20Gi}}}", "Deployment lobby-edge", "sizeLimit: 23040Mi"},
+		{"{application: a, edges: {cache: {size: 20Gi}}}", "Deployment lobby-edge", "- --cache-dir\n        - /var/cache/flashpod\n        - --cache-size\n        - 20Gi\n"},
+		{"{application: a, edges: {cache: {size: 20Gi}}}", "Deployment lobby-edge", "requests:\n            cpu: 100m\n            ephemeral-storage: 23040Mi"},
+		{"{application: a, edges: {cache: {size: 20Gi}, resources: {limits: {cpu: 3}}}}", "Deployment lobby-edge", "requests:\n            ephemeral-storage: 23040Mi"},
+		{"{application: a, edges: {cache: {size: 20Gi}, resources: {requests: {ephemeral-storage: 1Gi}}}}", "Deployment lobby-edge", "ephemeral-storage: 1Gi"},
+		{"{application: a, edges: {cache: {size: 0}}}", "Deployment lobby-edge", "- --cache-size\n        - \"0\"\n"},
 		{"{application: a, edges: {}}", "PodDisruptionBudget lobby-edge", "maxUnavailable: 10%"},
 		{"{application: a, edges: {}, tls: {secretName: cert}}", "NetworkPolicy lobby.edge", "port: rtmps"},
 		{"{application: a, edges: {}}", "NetworkPolicy lobby", "port: link"},
@@ -55,6 +62,15 @@ func TestEdgesFollowTheSpec(t *testing.T) {
 	for _, none := range []string{"Deployment lobby-edge", "PodDisruptionBudget lobby-edge", "NetworkPolicy lobby.edge", "Secret lobby-link"} {
 		if _, ok := all[none]; ok {
 			t.Errorf("%s is made where no edges are asked for", none)
+		}
+	}
+	for spec, none := range map[string]string{
+		"{application: a, edges: {}}":                   "ephemeral-storage", // nobody has asked the node for it
+		"{application: a, edges: {cache: {size: 0}}}":   "emptyDir",
+		"{application: a, edges: {cache: {size: 0Mi}}}": "cache-dir",
+	} {
+		if d := text(t, children(t, observe(t, spec))["Deployment lobby-edge"]); strings.Contains(d, none) {
+			t.Errorf("%s: edges have %q:\n%s", spec, none, d)
 		}
 	}
 	if set := text(t, all["StatefulSet lobby"]); strings.Contains(set, "link") {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -30,6 +31,23 @@ type Edges struct {
 	// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !('memory' in self.requests) || !('memory' in self.limits) || !isQuantity(string(self.requests['memory'])) || !isQuantity(string(self.limits['memory'])) || quantity(string(self.requests['memory'])).compareTo(quantity(string(self.limits['memory']))) <= 0",message="must not be more than limits.memory: lower it, or raise the limit",fieldPath=".requests.memory"
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+	// Cache is what an edge keeps of recordings that it has read, on its node's disk, so that
+	// a popular one leaves the origin once.
+	// +optional
+	Cache *EdgesCache `json:"cache,omitempty"`
+}
+
+// EdgesCache is what an edge keeps of recordings.
+type EdgesCache struct {
+	// Size is how much it keeps: a number with a unit, such as 20Gi or 20G. What was not
+	// played for longest goes first. 0 keeps them in memory alone, for as long as they are
+	// played. A size that is written here is asked of the node as well (as
+	// ephemeral-storage, an eighth more), unless the resources name that themselves.
+	// Default: 2Gi, of which the node is not asked.
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self))",message="must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('0')) == 0 || quantity(string(self)).compareTo(quantity('64Mi')) >= 0 && quantity(string(self)).compareTo(quantity('64Ti')) <= 0",message="must be 0, for none on a disk, or of 64Mi to 64Ti: Gi, Mi, G and M are units, and m is a thousandth of a byte"
+	// +optional
+	Size *resource.Quantity `json:"size,omitempty"`
 }
 
 // EdgesAutoscaling says how many edges are enough. The operator asks each edge every 15

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -13,6 +14,10 @@ const (
 	maxEvents = 64
 )
 
+// What an edge may keep of recordings: fewer pieces than that are no cache, and more fit
+// on no node.
+var minCache, maxCache = resource.MustParse("64Mi"), resource.MustParse("64Ti")
+
 func (e *Edges) validate(path *field.Path, s *AppInstanceSpec) field.ErrorList {
 	errs := within(path.Child("replicas"), e.Replicas, 0, maxEdges)
 	if e.Resources != nil {
@@ -20,6 +25,10 @@ func (e *Edges) validate(path *field.Path, s *AppInstanceSpec) field.ErrorList {
 	}
 	if s.Web != nil && s.Web.WebRTC != nil {
 		errs = append(errs, field.Invalid(path, "", edgesWithoutWebRTC))
+	}
+	if c := e.Cache; c != nil && c.Size != nil && !c.Size.IsZero() && (c.Size.Cmp(minCache) < 0 || c.Size.Cmp(maxCache) > 0) {
+		errs = append(errs, field.Invalid(path.Child("cache", "size"), c.Size.String(),
+			"must be 0, for none on a disk, or of 64Mi to 64Ti: Gi, Mi, G and M are units, and m is a thousandth of a byte"))
 	}
 	if e.Autoscaling != nil {
 		errs = append(errs, e.Autoscaling.validate(path.Child("autoscaling"))...)

@@ -34,7 +34,7 @@ func checkText(raw []byte) error {
 	if err := json.UnmarshalCaseSensitivePreserveInts(raw, &doc); err != nil {
 		return nil // the decoder says it better
 	}
-	for _, field := range [][]string{{"spec", "storage", "size"}, {"spec", "recording", "maxTotalSize"}, {"spec", "limits", "maxSharedObjectsTotalSize"}} {
+	for _, field := range [][]string{{"spec", "storage", "size"}, {"spec", "recording", "maxTotalSize"}, {"spec", "limits", "maxSharedObjectsTotalSize"}, {"spec", "edges", "cache", "size"}} {
 		if size, ok := at(doc, field...); ok && !isQuantity(size) {
 			return fmt.Errorf("%s: %s: must be a quantity: a number, with a unit or without, such as 10Gi or 10G (not 10GB or 10GiB)", strings.Join(field, "."), quote(size))
 		}
