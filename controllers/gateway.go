@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -35,6 +36,30 @@ type Gateway struct {
 
 	mu     sync.Mutex // held while the Secret is read or made
 	master []byte
+
+	reading sync.Mutex // held while the file is read
+	text    []byte     // of the file
+	grants  *routing.Grants
+}
+
+// readGrants reads which namespaces the gateway serves, and parses that where it has
+// changed. Nobody changes the answer.
+func (g *Gateway) readGrants() (*routing.Grants, error) {
+	g.reading.Lock()
+	defer g.reading.Unlock()
+	text, err := os.ReadFile(g.GrantsFile)
+	if err != nil {
+		return nil, fmt.Errorf("read which namespaces the gateway serves: %w", err)
+	}
+	if g.grants != nil && bytes.Equal(text, g.text) {
+		return g.grants, nil
+	}
+	grants, err := routing.ParseGrants(text)
+	if err != nil {
+		return nil, fmt.Errorf("read which namespaces the gateway serves: %s: %w", g.GrantsFile, err)
+	}
+	g.text, g.grants = text, grants
+	return grants, nil
 }
 
 // behindGateway says whether clients come to an instance by the gateway.
@@ -62,13 +87,9 @@ func (r *Reconciler) gatherGateway(ctx context.Context, o *observed) error {
 		o.gateway.refused = stalled("NoGateway", "spec.service.type is Gateway, and this cluster has no Flashpod gateway: install it (config/gateway, or gateway.enabled of the chart), or take another type")
 		return nil
 	}
-	text, err := os.ReadFile(g.GrantsFile)
+	grants, err := g.readGrants()
 	if err != nil {
-		return fmt.Errorf("read which namespaces the gateway serves: %w", err)
-	}
-	grants, err := routing.ParseGrants(text)
-	if err != nil {
-		return fmt.Errorf("read which namespaces the gateway serves: %s: %w", g.GrantsFile, err)
+		return err
 	}
 	if o.gateway.key, err = g.keyFor(ctx, r, a); err != nil {
 		return err
@@ -78,11 +99,12 @@ func (r *Reconciler) gatherGateway(ctx context.Context, o *observed) error {
 		o.gateway.refused = stalled("NotAllowed", fmt.Sprintf("the gateway does not serve namespace %s: who runs it says which it does", a.Namespace))
 		return nil
 	}
-	var list v1alpha1.AppInstanceList
-	if err := r.List(ctx, &list); err != nil {
-		return fmt.Errorf("list AppInstances: %w", err)
+	// Nobody else takes a name of its: see routing.Make.
+	others, err := r.found(ctx, []string{ofInstance(a), ofTheRest(a)})
+	if err != nil {
+		return err
 	}
-	o.gateway.conflicts = gateway.Conflicts(a, list.Items, grants)
+	o.gateway.conflicts = gateway.Conflicts(a, others, grants)
 	var s corev1.Service
 	err = r.APIReader.Get(ctx, client.ObjectKey{Namespace: g.Namespace, Name: gatewayName}, &s)
 	if client.IgnoreNotFound(err) != nil {
@@ -175,13 +197,17 @@ func conflictVerdict(o *observed) verdict {
 // routeRivals are the AppInstances behind the gateway that may have lost a name to a, or
 // found one again.
 func (r *Reconciler) routeRivals(ctx context.Context, a *v1alpha1.AppInstance) (all []ctrl.Request) {
-	var list v1alpha1.AppInstanceList
-	if err := r.List(ctx, &list); err != nil {
+	key := ofInstance(a)
+	if a.Spec.OnDemandInstances {
+		key = ofApplication(a) // it may take any of them
+	}
+	others, err := r.found(ctx, []string{key})
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances of an application", "application", a.Spec.Application)
 		return nil
 	}
-	for i := range list.Items {
-		if other := &list.Items[i]; behindGateway(other) && other.Spec.Application == a.Spec.Application && other.UID != a.UID {
+	for i := range others {
+		if other := &others[i]; behindGateway(other) && other.UID != a.UID {
 			all = append(all, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(other)})
 		}
 	}

@@ -86,13 +86,16 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) (all []ctrl.Re
 	if behindGateway(a) { // others of the application may have lost a name to it, wherever they are
 		all = r.routeRivals(ctx, a)
 	}
-	var list v1alpha1.AppInstanceList
-	if err := r.List(ctx, &list, client.InNamespace(a.Namespace)); err != nil {
+	if !a.Spec.OnDemandInstances {
+		return all
+	}
+	others, err := r.found(ctx, []string{ofTheRest(a)}, client.InNamespace(a.Namespace))
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances of an application", "namespace", a.Namespace, "application", a.Spec.Application)
 		return all
 	}
-	for i := range list.Items {
-		if other := &list.Items[i]; asksFor(other, a.Spec.Application) && other.UID != a.UID {
+	for i := range others {
+		if other := &others[i]; asksFor(other, a.Spec.Application) && other.UID != a.UID {
 			all = append(all, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(other)})
 		}
 	}

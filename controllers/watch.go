@@ -17,16 +17,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
-
-// indexSecrets finds AppInstances by the Secrets that they use.
-const indexSecrets = "secrets"
-
-// indexScripts finds AppInstances by the ConfigMaps of their scripts.
-const indexScripts = "scripts"
 
 // SetupWithManager watches AppInstances, what they own, what belongs to them by
 // its labels, and the Secrets that they use. HTTPRoutes are watched where the cluster
@@ -52,11 +47,10 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 			return fmt.Errorf("watch what the operator makes: %w", err)
 		}
 	}
-	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexSecrets, secretsOf); err != nil {
-		return fmt.Errorf("find AppInstances by their Secrets: %w", err)
-	}
-	if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, indexScripts, scriptsOf); err != nil {
-		return fmt.Errorf("find AppInstances by their scripts: %w", err)
+	for name, of := range indexes {
+		if err := m.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.AppInstance{}, name, of); err != nil {
+			return fmt.Errorf("find AppInstances by their %s: %w", name, err)
+		}
 	}
 	scripts := &metav1.PartialObjectMetadata{}
 	scripts.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
@@ -71,7 +65,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	warm := true
 	return ctrl.NewControllerManagedBy(m).
 		For(&v1alpha1.AppInstance{}).
-		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.rivals)).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})). // a status claims nothing
 		Owns(&appsv1.StatefulSet{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&policyv1.PodDisruptionBudget{}).
@@ -115,30 +109,6 @@ func byLabels(_ context.Context, o client.Object) []ctrl.Request {
 		return nil
 	}
 	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: o.GetNamespace(), Name: name}}}
-}
-
-// secretsOf are the names of the Secrets that an AppInstance uses.
-func secretsOf(o client.Object) (names []string) {
-	a, ok := o.(*v1alpha1.AppInstance)
-	if !ok {
-		return nil
-	}
-	a = a.DeepCopy()
-	a.SetDefaults()
-	for _, name := range []string{secretName(a), certificateName(a), webCertificateName(a)} {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// scriptsOf is the name of the ConfigMap with an AppInstance's script.
-func scriptsOf(o client.Object) []string {
-	if a, ok := o.(*v1alpha1.AppInstance); ok && scriptName(a) != "" {
-		return []string{scriptName(a)}
-	}
-	return nil
 }
 
 // usersBy are the instances that use a Secret or a ConfigMap, by an index.

@@ -102,6 +102,9 @@ func (w *world) restart() {
 		},
 		List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
 			call("list")
+			if all, ok := o.(*v1alpha1.AppInstanceList); ok {
+				return listByIndex(ctx, c, all, opts...)
+			}
 			return c.List(ctx, o, opts...)
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {

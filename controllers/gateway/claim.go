@@ -59,10 +59,11 @@ func File(all []v1alpha1.AppInstance, grants *routing.Grants, master []byte) *ro
 	return f
 }
 
-// Conflicts are what an AppInstance has lost to others of those that there are.
+// Conflicts are what an AppInstance has lost to others, of whom those that name its
+// instance, or have onDemandInstances of its application, are enough.
 func Conflicts(a *v1alpha1.AppInstance, all []v1alpha1.AppInstance, grants *routing.Grants) (lost []routing.Conflict) {
 	f := File(all, grants, nil)
-	_, conflicts := routing.Make(f.Claims(), f.Hosts...)
+	_, conflicts := routing.Make(f.Claims())
 	for _, c := range conflicts {
 		if c.Claim.Name == Name(a) {
 			lost = append(lost, c)
