@@ -47,6 +47,7 @@ type Config struct {
 	// 10 s.
 	ConnectWaits time.Duration
 	Log          *slog.Logger // nil: none
+	Totals       *Totals      // count what goes over links; nil: those of this edge alone
 	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
 	// that there is.
 	LinkVersion int
@@ -70,10 +71,8 @@ type Edge struct {
 
 	reached atomic.Bool           // the origin has let it in, once
 	why     atomic.Pointer[error] // the last connection failed
-	lost    atomic.Uint64         // links that have ended while clients used them
 
 	locator locator
-	traffic traffic
 }
 
 // place is an instance.
@@ -92,6 +91,9 @@ func New(cfg Config) *Edge {
 	}
 	if cfg.Pieces == nil {
 		cfg.Pieces, _ = pieces.New(pieces.Config{Memory: cfg.Budgets.Pieces, Log: cfg.Log}) // it has no folder that could be missing
+	}
+	if cfg.Totals == nil {
+		cfg.Totals = &Totals{}
 	}
 	if cfg.ConnectWaits == 0 {
 		cfg.ConnectWaits = connectWaits
@@ -185,7 +187,7 @@ func (e *Edge) dial(h link.Hello) (c *link.Conn, err error) {
 		return nil, err
 	}
 	h.Edge, h.Newest = e.name, e.cfg.LinkVersion
-	return link.Dial(ctx, counted{nc, e.traffic.of(h.Purpose)}, e.cfg.Keys, h)
+	return link.Dial(ctx, counted{nc, e.cfg.Totals.of(h.Purpose)}, e.cfg.Keys, h)
 }
 
 // Received is how many bytes have come from the origin, those of TLS included.

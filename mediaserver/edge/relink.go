@@ -121,7 +121,7 @@ func (u *uplink) lose(why error) {
 	u.loseViewers(why)
 	switch {
 	case linked && len(all) > 0:
-		u.e.lost.Add(1)
+		u.e.cfg.Totals.lost.Add(1)
 		u.log.Warn("the link to the origin has ended: its clients here wait for the next one", "origin", u.e.cfg.Origin, "clients", len(all), "reason", why)
 	case !linked:
 		u.log.Warn("the origin cannot be reached", "origin", u.e.cfg.Origin, "clients", len(all), "reason", why)

@@ -17,7 +17,7 @@ type State struct {
 
 // State says how the edge's links are.
 func (e *Edge) State() State {
-	is := State{Lost: e.lost.Load()}
+	is := State{Lost: e.cfg.Totals.Lost()}
 	for _, u := range e.all() {
 		u.mu.Lock()
 		linked, since := u.pipe != nil, u.lostAt

@@ -10,12 +10,16 @@ import (
 // Traffic is what has gone over an edge's links for a purpose, in bytes, since it began.
 type Traffic struct{ Received, Sent uint64 }
 
-// traffic counts it, by purpose.
-type traffic struct{ control, feed, publish, read counts }
+// Totals count what goes over the links of an edge, or of several that come and go, as a
+// gateway's do. The zero value counts from nothing.
+type Totals struct {
+	control, feed, publish, read counts
+	lost                         atomic.Uint64 // links that have ended while clients used them
+}
 
 type counts struct{ received, sent atomic.Uint64 }
 
-func (t *traffic) of(p link.Purpose) *counts {
+func (t *Totals) of(p link.Purpose) *counts {
 	switch p {
 	case link.Feed:
 		return &t.feed
@@ -28,14 +32,20 @@ func (t *traffic) of(p link.Purpose) *counts {
 }
 
 // Traffic is what has gone over the edge's links since it began, by what they are for.
-func (e *Edge) Traffic() map[link.Purpose]Traffic {
+func (e *Edge) Traffic() map[link.Purpose]Traffic { return e.cfg.Totals.Traffic() }
+
+// Traffic is what has gone over links, by what they are for.
+func (t *Totals) Traffic() map[link.Purpose]Traffic {
 	all := map[link.Purpose]Traffic{}
 	for _, p := range []link.Purpose{link.Control, link.Feed, link.Publish, link.Read} {
-		c := e.traffic.of(p)
+		c := t.of(p)
 		all[p] = Traffic{c.received.Load(), c.sent.Load()}
 	}
 	return all
 }
+
+// Lost is how many links have ended while clients used them.
+func (t *Totals) Lost() uint64 { return t.lost.Load() }
 
 // counted is a connection whose bytes are counted.
 type counted struct {

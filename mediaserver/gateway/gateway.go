@@ -54,6 +54,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Edge.Totals = &edge.Totals{}
 	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}}
 	return g, g.begin()
 }
@@ -156,10 +157,26 @@ func (g *Gateway) Routes() (routes, conflicts int) {
 	return routes, conflicts
 }
 
-// Links is how many instances the gateway is linked to.
-func (g *Gateway) Links() (n int) {
+// State says how the links to all origins are.
+func (g *Gateway) State() edge.State {
+	is := edge.State{Lost: g.cfg.Edge.Totals.Lost()}
 	for _, e := range g.all() {
-		n += e.Links()
+		one := e.State()
+		is.Links, is.Linked = is.Links+one.Links, is.Linked+one.Linked
+		if is.Since.IsZero() || !one.Since.IsZero() && one.Since.Before(is.Since) {
+			is.Since = one.Since
+		}
+	}
+	return is
+}
+
+// Traffic is what has gone over links since the gateway began, by what they are for.
+func (g *Gateway) Traffic() map[link.Purpose]edge.Traffic { return g.cfg.Edge.Totals.Traffic() }
+
+// Feeds is how many live streams origins feed to the gateway.
+func (g *Gateway) Feeds() (n int) {
+	for _, e := range g.all() {
+		n += e.Feeds()
 	}
 	return n
 }

@@ -72,8 +72,6 @@ func (s *Server) routesMetrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		gauge("flashpod_gateway_routes", "Routes that the gateway has.", func() int { n, _ := s.gateway.Routes(); return n }),
 		gauge("flashpod_gateway_route_conflicts", "Routes that have lost a name to another.", func() int { _, n := s.gateway.Routes(); return n }),
-		gauge("flashpod_gateway_links", "Instances that the gateway is linked to now.", s.gateway.Links),
-		gauge("flashpod_gateway_players", "Players of live streams now.", s.gateway.Players),
 	}
 }
 

@@ -106,8 +106,8 @@ routes:
 			t.Errorf("%s at %s: %v", c.app, c.host, said)
 		}
 	}
-	if status, body := servertest.Ask(t, http.MethodGet, "http://"+g.HTTPAddr().String()+"/metrics"); status != http.StatusOK || !strings.Contains(body, "flashpod_gateway_routes 3\n") || !strings.Contains(body, "flashpod_gateway_links 3\n") {
-		t.Errorf("%d %s", status, body)
+	for _, line := range []string{"flashpod_gateway_routes 3", `flashpod_edge_links{state="linked"} 3`, `flashpod_edge_viewers{way="rtmp"} 3`} {
+		servertest.Eventually(t, "metrics have "+line, func() bool { return metric(t, g.Server, line) })
 	}
 }
 

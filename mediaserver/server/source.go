@@ -31,7 +31,7 @@ func (s *Server) Origin() (web.Origin, bool) {
 		return web.Origin{}, false
 	}
 	is := s.edge.State()
-	return web.Origin{Links: is.Links, Linked: is.Linked, Since: is.Since, Lost: is.Lost}, true
+	return web.Origin{Links: is.Links, Linked: is.Linked, Since: is.Since}, true
 }
 
 // Stats implements web.Source.

@@ -41,7 +41,7 @@ type Source interface {
 	// Certificate is what RTMPS clients are shown; false where there is no
 	// RTMPS.
 	Certificate() (Certificate, bool)
-	// Edge is what the server is as an edge; false where it is none. It is asked at every
+	// Edge is what the server is as an edge, or as a gateway; false where it is neither. It is asked at every
 	// scrape.
 	Edge() (Edge, bool)
 }
@@ -50,7 +50,6 @@ type Source interface {
 type Origin struct {
 	Links, Linked int       // instances; those whose link is there
 	Since         time.Time // when the first of the others was lost; zero: none is
-	Lost          uint64    // links, since the start, that clients used
 }
 
 // warning is what who asks whether an edge is ready hears besides; "": nothing.

@@ -6,10 +6,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Edge is an edge as metrics show it. The operator of a cluster counts edges by them.
+// Edge is an edge, or a gateway, as metrics show it. The operator of a cluster counts both
+// by them.
 type Edge struct {
 	Connections int64 // of clients, now
 	Feeds       int   // live streams
+	// Links are instances that it is linked to, or was and will be again; Linked, those to
+	// which it is now. Lost are links that have ended while clients used them, since the start.
+	Links, Linked int
+	Lost          uint64
 	// Viewers are those who watch now, by way: by RTMP players of live streams alone.
 	Viewers map[string]int
 	// ViewersTotal are those by HTTP since the start.
@@ -22,7 +27,7 @@ type Edge struct {
 	Taken, Given map[string]uint64
 }
 
-// edgeMetrics are those of an edge: there are none of another server.
+// edgeMetrics are those of an edge, or a gateway: there are none of another server.
 type edgeMetrics struct {
 	src Source
 	all []*prometheus.Desc
@@ -40,7 +45,7 @@ func newEdgeMetrics(src Source) *edgeMetrics {
 	m.connections = of("connections", "Connections of clients to this edge now.")
 	m.linked = of("links", "Instances whose link to the origin is there or is lost, now, by state: lost is 0 unless the origin cannot be reached.", "state")
 	m.lost = of("links_lost_total", "Links to the origin that have ended while clients used them, since the start.")
-	m.feeds = of("feeds", "Live streams that the origin feeds to this edge now: one each, whatever the number of viewers.")
+	m.feeds = of("feeds", "Live streams that origins feed to this edge now: one each, whatever the number of viewers.")
 	m.viewers = of("viewers", "Who watches at this edge now, by way: rtmp, which are players of live streams, and flv, ws-flv, hls and others by HTTP. A way that nobody comes by is absent.", "way")
 	m.viewed = of("viewers_total", "Viewers by HTTP let in at this edge since the start.")
 	m.sent = of("sent_bytes_total", "Bytes sent to clients by RTMP and to viewers by HTTP at this edge.")
@@ -70,11 +75,9 @@ func (m *edgeMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
 	gauge(m.connections, float64(is.Connections))
-	if o, ok := m.src.Origin(); ok {
-		gauge(m.linked, float64(o.Linked), "linked")
-		gauge(m.linked, float64(o.Links-o.Linked), "lost")
-		counter(m.lost, o.Lost)
-	}
+	gauge(m.linked, float64(is.Linked), "linked")
+	gauge(m.linked, float64(is.Links-is.Linked), "lost")
+	counter(m.lost, is.Lost)
 	gauge(m.feeds, float64(is.Feeds))
 	for way, n := range is.Viewers {
 		gauge(m.viewers, float64(n), way)
