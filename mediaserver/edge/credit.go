@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -23,12 +24,19 @@ var errFlood = errors.New("more waits for the origin of this instance than one c
 // credit is what one client may send to the origin: one that sends without end fills neither
 // the pipe of all nor the edge. Its questions go in their order.
 type credit struct {
-	mu    sync.Mutex     // the uplink's may be taken, and nobody is called, while it is held
-	sent  map[uint64]int // bytes of questions that are not answered, by their IDs
-	bytes int            // of them all
+	mu    sync.Mutex   // the uplink's may be taken, and nobody is called, while it is held
+	sent  []sentRecord // questions that are not answered, in the order of their IDs
+	bytes int          // of them all
 	held  []heldRecord
 	paid  int64 // of Budgets.Links, for those
 	over  bool  // the client has gone, or is to go
+}
+
+// sentRecord is a question on its way. Answers come nearly in the order of questions, and
+// most of who only plays are never asked again, so this is no map.
+type sentRecord struct {
+	id   uint64
+	size int
 }
 
 type heldRecord struct {
@@ -68,10 +76,7 @@ func (c *credit) has(size int) bool { return c.bytes == 0 || c.bytes+size <= cli
 
 // send sends a question. The caller holds mu.
 func (c *credit) send(r *remote, one heldRecord) {
-	if c.sent == nil {
-		c.sent = map[uint64]int{}
-	}
-	c.sent[one.id] = one.size
+	c.sent = append(c.sent, sentRecord{one.id, one.size})
 	c.bytes += one.size
 	r.u.send(one.kind, one.client, one.id, one.body)
 }
@@ -80,8 +85,13 @@ func (c *credit) send(r *remote, one heldRecord) {
 func (c *credit) answered(r *remote, id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bytes -= c.sent[id]
-	delete(c.sent, id)
+	for i, one := range c.sent {
+		if one.id == id {
+			c.bytes -= one.size
+			c.sent = slices.Delete(c.sent, i, i+1)
+			break
+		}
+	}
 	for len(c.held) > 0 && c.has(c.held[0].size) {
 		c.next(r)
 	}

@@ -243,8 +243,8 @@ func (c *remote) enter(n uint64, decided func()) {
 	}
 	const first = 1
 	c.mu.Lock()
-	c.n, c.next, c.asked = n, first, map[uint64]*question{first: q}
-	c.told = &updates{c: c, n: n}
+	c.n, c.next, c.asked = n, first, questions{}.with(first, q)
+	c.updates = &updates{c: c, n: n}
 	c.mu.Unlock()
 	c.u.send(link.Connect, n, first, body)
 	if c.hasLeft() { // it has left meanwhile, perhaps before the origin knew it

@@ -3,7 +3,6 @@ package edge
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,6 +25,7 @@ type remote struct {
 
 	since  time.Time
 	looked atomic.Int64 // when the origin has last looked at it, in ns since 1970
+	told   told         // used by uplink.tell, of which there is one at a time
 	credit credit
 	uses   uses           // of shared objects
 	share  *budget.Budget // of what waits for it about them; nil: it has no bound
@@ -33,11 +33,11 @@ type remote struct {
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	answer  func(session.ConnectAnswer)
 	n       uint64 // on the pipe
-	told    *updates
+	updates *updates
 	away    error // why the origin is not asked now; nil: it is
 	gone    bool  // it has left
 	next    uint64
-	asked   map[uint64]*question
+	asked   questions // nil: there is no pipe
 	lasting []lasting // what it has of the origin's, in the order in which it was given
 }
 
@@ -54,10 +54,11 @@ type lasting interface {
 
 // question is what the origin was asked.
 type question struct {
+	id      uint64                   // set when it is asked
 	answer  func(*link.Record) error // once, or
 	lost    func(error)              // once
 	happens func(*link.HappenedBody) // is told later, too; nil: nothing is
-	told    bool                     // it was answered
+	told    bool                     // it was answered: answer and lost are forgotten
 	back    bool                     // it is asked of whether the client comes back
 	silent  bool                     // its answer tells the client nothing
 }
@@ -71,7 +72,7 @@ func (c *remote) ask(k link.Kind, body any, q *question) {
 	}
 	if err == nil {
 		c.next++
-		c.asked[c.next] = q
+		c.asked = c.asked.with(c.next, q)
 	}
 	n, id := c.n, c.next
 	c.mu.Unlock()
@@ -163,25 +164,16 @@ func (c *remote) end(err error) {
 	}
 }
 
-func (c *remote) leave(err error, gone bool) (map[uint64]*question, []lasting) {
+func (c *remote) leave(err error, gone bool) (questions, []lasting) {
 	c.mu.Lock()
 	c.gone = c.gone || gone
-	asked, told, all := c.asked, c.told, slices.Clone(c.lasting)
-	c.away, c.asked, c.told = err, nil, nil
+	asked, waiting, all := c.asked, c.updates, slices.Clone(c.lasting)
+	c.away, c.asked, c.updates = err, nil, nil
 	c.mu.Unlock()
-	if told != nil {
-		told.end()
+	if waiting != nil {
+		waiting.end()
 	}
 	return asked, all
-}
-
-// settle answers questions, in the order in which they were asked.
-func settle(asked map[uint64]*question, err error) {
-	for _, id := range slices.Sorted(maps.Keys(asked)) {
-		if q := asked[id]; !q.told {
-			q.lost(err)
-		}
-	}
 }
 
 // handle does what a record says of this client.
@@ -195,7 +187,7 @@ func (c *remote) handle(r link.Record) error {
 			return err
 		}
 		c.mu.Lock()
-		q := c.asked[r.ID]
+		q := c.asked.find(r.ID)
 		c.mu.Unlock()
 		if q != nil && q.happens != nil {
 			q.happens(&b)
@@ -206,10 +198,10 @@ func (c *remote) handle(r link.Record) error {
 			return err
 		}
 		c.mu.Lock()
-		told := c.told
+		waiting := c.updates
 		c.mu.Unlock()
-		if told != nil {
-			told.add(&b)
+		if waiting != nil {
+			waiting.add(&b)
 		}
 	case link.Invoke:
 		return c.invoke(&r)
@@ -247,22 +239,21 @@ func (c *remote) handle(r link.Record) error {
 func (c *remote) answered(r *link.Record) error {
 	c.credit.answered(c, r.ID)
 	c.mu.Lock()
-	q := c.asked[r.ID]
-	if q != nil && q.told {
-		q = nil
-	}
-	if q != nil {
-		q.told = true
-		if q.happens == nil {
-			delete(c.asked, r.ID)
-		}
-	}
-	c.mu.Unlock()
-	if q == nil {
+	q := c.asked.find(r.ID)
+	if q == nil || q.told {
+		c.mu.Unlock()
 		return nil
 	}
-	if err := q.answer(r); err != nil {
-		q.lost(err)
+	answer, lost := q.answer, q.lost
+	// What is told later too is kept as long as a stream plays, and who has waited for the
+	// answer is not to be.
+	q.told, q.answer, q.lost = true, nil, nil
+	if q.happens == nil {
+		c.asked = c.asked.without(q)
+	}
+	c.mu.Unlock()
+	if err := answer(r); err != nil {
+		lost(err)
 		return err
 	}
 	return nil
@@ -272,7 +263,7 @@ func (c *remote) answered(r *link.Record) error {
 func (c *remote) idle(id uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	q := c.asked[id]
+	q := c.asked.find(id)
 	return q != nil && q.silent
 }
 
@@ -280,12 +271,7 @@ func (c *remote) idle(id uint64) bool {
 func (c *remote) over(q *question) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, one := range c.asked {
-		if one == q {
-			delete(c.asked, id)
-			return
-		}
-	}
+	c.asked = c.asked.without(q)
 }
 
 func (c *remote) invoke(r *link.Record) error {

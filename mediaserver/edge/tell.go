@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"hash/maphash"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -25,9 +26,12 @@ const (
 
 // told is what the origin was told last of a client.
 type told struct {
-	traffic session.Traffic
+	pipe    *link.Pipe // on which
+	traffic uint64     // the hash of it: whether it has changed is all that is asked
 	at      time.Time
 }
+
+var toldSeed = maphash.MakeSeed()
 
 // look notes that the origin looks at the client.
 func (c *remote) look() { c.looked.Store(time.Now().UnixNano()) }
@@ -46,12 +50,18 @@ func (c *remote) traffic(now time.Time) session.Traffic {
 	return c.peer.Traffic()
 }
 
+// numbered is a client, by its number on a pipe.
+type numbered struct {
+	n uint64
+	c *remote
+}
+
 // tell tells the origin now and then what has gone over its clients' connections, and ends
 // a link that nobody uses.
 func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 	tick := time.NewTicker(trafficEvery)
 	defer tick.Stop()
-	before := map[uint64]told{}
+	var clients []numbered
 	for {
 		select {
 		case <-done:
@@ -66,9 +76,9 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 		if idle {
 			u.err = errIdle // who comes now has another
 		}
-		clients := make(map[uint64]*remote, len(u.stays))
+		clients = clients[:0]
 		for n, c := range u.stays {
-			clients[n] = c
+			clients = append(clients, numbered{n, c})
 		}
 		u.mu.Unlock()
 		if idle {
@@ -77,22 +87,22 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 			return
 		}
 		var all []link.TrafficBody
-		for n, c := range clients {
-			now, last := time.Now(), before[n]
-			if pipe.Version() >= wanting && !last.due(c, now) {
+		for _, one := range clients {
+			now, last := time.Now(), one.c.told
+			if last.pipe != pipe {
+				last = told{}
+			}
+			if pipe.Version() >= wanting && !last.due(one.c, now) {
 				continue
 			}
-			t := c.traffic(now)
-			if t != last.traffic {
-				all = append(all, link.FromTraffic(n, t))
+			t := one.c.traffic(now)
+			hash := maphash.Comparable(toldSeed, t)
+			if last.pipe == nil || hash != last.traffic {
+				all = append(all, link.FromTraffic(one.n, t))
 			}
-			before[n] = told{t, now}
+			one.c.told = told{pipe, hash, now}
 		}
-		for n := range before {
-			if clients[n] == nil {
-				delete(before, n)
-			}
-		}
+		clear(clients) // who leaves is not kept
 		u.tellSent(pipe)
 		for len(all) > 0 {
 			some := all[:min(len(all), maxTold)]

@@ -279,12 +279,12 @@ func (i *Instance) closeOwn() {
 // another plays, and those who read for the script.
 func (o *owner) inUse() (n int) {
 	for name, e := range o.streams {
-		own := o.played[o.readers().ID][name]
+		own := o.played[o.readers().ID].of(name)
 		if p := e.publication; p != nil && p.server && !isClosed(p.finished) {
 			own++
 		}
 		for _, c := range o.channels {
-			own += o.played[c.client().ID][name]
+			own += o.played[c.client().ID].of(name)
 		}
 		if e.uses > own {
 			n++

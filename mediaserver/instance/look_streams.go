@@ -2,8 +2,6 @@ package instance
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
@@ -30,7 +28,9 @@ func (i *Instance) Uses(ctx context.Context, streams, clients []string) (u Uses,
 		}
 		for _, id := range clients {
 			if of := o.played[id]; len(of) > 0 {
-				u.Plays[id] = slices.Collect(maps.Keys(of))
+				for _, one := range of {
+					u.Plays[id] = append(u.Plays[id], one.name)
+				}
 			}
 		}
 		return u

@@ -67,10 +67,7 @@ func (o *owner) await(name string, client session.Client) (*entry, *session.Refu
 	}
 	e.uses++
 	e.players++
-	if o.played[client.ID] == nil {
-		o.played[client.ID] = map[string]int{}
-	}
-	o.played[client.ID][name]++
+	o.played[client.ID] = o.played[client.ID].with(name, 1)
 	return e, nil
 }
 
@@ -105,13 +102,12 @@ func (o *owner) release(name string) {
 }
 
 // leave ends one use of a name by a player.
-func (o *owner) leave(name string, client session.Client) {
-	if of := o.played[client.ID]; of != nil {
-		if of[name]--; of[name] <= 0 {
-			delete(of, name)
-		}
-		if len(of) == 0 {
-			delete(o.played, client.ID)
+func (o *owner) leave(name, client string) {
+	if of, ok := o.played[client]; ok {
+		if of = of.with(name, -1); len(of) == 0 {
+			delete(o.played, client)
+		} else {
+			o.played[client] = of
 		}
 	}
 	if e, ok := o.streams[name]; ok {
@@ -133,8 +129,8 @@ func (o *owner) waits(e *entry, is bool) {
 
 // waitsOf is how many names a client waits for.
 func (o *owner) waitsOf(client string) (n int) {
-	for name := range o.played[client] {
-		if e, ok := o.streams[name]; ok && e.waiting {
+	for _, one := range o.played[client] {
+		if e, ok := o.streams[one.name]; ok && e.waiting {
 			n++
 		}
 	}

@@ -25,10 +25,10 @@ type owner struct {
 	pending map[string]func(*session.Refusal)
 	decided map[string]*session.Refusal
 	streams map[string]*entry
-	waiting int                       // of them, that nobody publishes
-	played  map[string]map[string]int // names of live streams by client
-	away    map[string]*away          // names whose publishers are expected back
-	records map[*recordTask]struct{}  // that are not done
+	waiting int                      // of them, that nobody publishes
+	played  map[string]played        // names of live streams by client
+	away    map[string]*away         // names whose publishers are expected back
+	records map[*recordTask]struct{} // that are not done
 
 	channels map[string]*channel       // streams that the server publishes itself
 	sources  map[string]string         // live streams that they play, by their names
@@ -96,7 +96,7 @@ func (i *Instance) own() {
 	defer close(i.stopped)
 	i.reentry.enter()
 	o := &owner{
-		Instance: i, streams: map[string]*entry{}, played: map[string]map[string]int{}, away: map[string]*away{},
+		Instance: i, streams: map[string]*entry{}, played: map[string]played{}, away: map[string]*away{},
 		records: map[*recordTask]struct{}{}, objects: map[objectKey]*object{}, uses: map[string]map[objectKey]*use{},
 		calls: map[string][]*call{}, pending: map[string]func(*session.Refusal){}, decided: map[string]*session.Refusal{},
 		channels: map[string]*channel{}, sources: map[string]string{}, recorded: map[string]*ownRecording{},

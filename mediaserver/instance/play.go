@@ -48,10 +48,11 @@ func (o *owner) play(r session.PlayRequest) session.PlayAnswer {
 	if why != nil {
 		return session.PlayAnswer{Refusal: why}
 	}
+	name, client := r.Name, r.ID // as long as it plays nothing else of what was asked is kept
 	var once sync.Once
 	return session.PlayAnswer{
 		Live:         e.stream,
-		Release:      func() { once.Do(func() { _ = o.post(func(o *owner) { o.leave(r.Name, r.Client) }) }) },
+		Release:      func() { once.Do(func() { _ = o.post(func(o *owner) { o.leave(name, client) }) }) },
 		SampleAccess: o.samples(r.Client, r.Name),
 	}
 }

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +25,8 @@ type client struct {
 	inst  session.Instance
 	gone  bool
 	next  uint64 // question
-	asked map[uint64]func(session.Answer)
-	given map[*grant]struct{}
+	asked map[uint64]func(session.Answer) // nil before the first
+	given []*grant // a few, and of most clients one
 }
 
 func (c *client) instance() session.Instance {
@@ -45,7 +46,7 @@ func (c *client) grant(g *grant) string {
 	c.mu.Lock()
 	gone := c.gone
 	if !gone {
-		c.given[g] = struct{}{}
+		c.given = append(c.given, g)
 	}
 	c.mu.Unlock()
 	if gone {
@@ -58,7 +59,7 @@ func (c *client) grant(g *grant) string {
 // drop forgets what the client has no more.
 func (c *client) drop(g *grant) {
 	c.mu.Lock()
-	delete(c.given, g)
+	c.given = slices.DeleteFunc(c.given, func(one *grant) bool { return one == g })
 	c.mu.Unlock()
 }
 
@@ -73,7 +74,7 @@ func (c *client) lost() {
 	inst, given, asked := c.inst, c.given, c.asked
 	c.given, c.asked = nil, nil
 	c.mu.Unlock()
-	for g := range given {
+	for _, g := range given {
 		c.e.o.take(g)
 	}
 	for _, answer := range asked {
@@ -114,6 +115,9 @@ func (c *client) Invoke(v session.Invocation, answer func(session.Answer)) {
 		}
 		c.next++
 		id = c.next
+		if c.asked == nil {
+			c.asked = map[uint64]func(session.Answer){}
+		}
 		c.asked[id] = answer
 		c.mu.Unlock()
 	}

@@ -141,7 +141,7 @@ func (e *edge) connect(r link.Record) error {
 	if err != nil {
 		return err
 	}
-	c := &client{e: e, n: r.Client, self: request.Client, asked: map[uint64]func(session.Answer){}, given: map[*grant]struct{}{}}
+	c := &client{e: e, n: r.Client, self: request.Client}
 	e.mu.Lock()
 	_, twice := e.clients[r.Client]
 	switch {

@@ -64,7 +64,7 @@ type call struct {
 // NewCalls makes the calls of a connection, of which max at once may wait for
 // an answer, each for no longer than limit; 0 is no limit. Close ends them.
 func NewCalls(conn *Conn, max int, limit time.Duration) *Calls {
-	return &Calls{conn: conn, max: max, limit: limit, waiting: map[float64]*list.Element{}, methods: map[string]Method{}}
+	return &Calls{conn: conn, max: max, limit: limit} // of thousands who only play nobody is ever called
 }
 
 // Handle lets the peer call a method; nil takes it back.
@@ -74,6 +74,9 @@ func (c *Calls) Handle(name string, method Method) {
 	if method == nil {
 		delete(c.methods, name)
 		return
+	}
+	if c.methods == nil {
+		c.methods = map[string]Method{}
 	}
 	c.methods[name] = method
 }
@@ -137,6 +140,9 @@ func (c *Calls) start(name string, send func(transaction float64) error, done fu
 	}
 	c.last++
 	one.transaction = c.last
+	if c.waiting == nil {
+		c.waiting = map[float64]*list.Element{}
+	}
 	c.waiting[one.transaction] = c.order.PushBack(one)
 	if c.order.Len() == 1 {
 		c.arm()

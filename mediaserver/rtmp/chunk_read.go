@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
@@ -27,8 +28,8 @@ type chunkReader struct {
 	chunkSize  int // the peer's
 	limits     *limits
 	maxStreams int
-	streams    map[uint32]*chunkStream
-	held       int // bytes of messages that have come in part, of all chunk streams
+	streams    []*chunkStream // a few, and of most peers one
+	held       int            // bytes of messages that have come in part, of all chunk streams
 	memory     holding
 	leavesOut  bool // the peer does not repeat extended timestamps
 }
@@ -51,10 +52,7 @@ type chunkStream struct {
 }
 
 func newChunkReader(in *input, limits *limits, maxStreams int) *chunkReader {
-	return &chunkReader{
-		in: in, chunkSize: defaultChunkSize, limits: limits, maxStreams: maxStreams,
-		streams: map[uint32]*chunkStream{},
-	}
+	return &chunkReader{in: in, chunkSize: defaultChunkSize, limits: limits, maxStreams: maxStreams}
 }
 
 // next reads chunks until a message is whole. The payload is valid until the
@@ -73,18 +71,28 @@ func (r *chunkReader) chunk(m *Message) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s, ok := r.streams[id]
-	if !ok {
+	s := r.stream(id)
+	if s == nil {
 		if len(r.streams) >= r.maxStreams && !r.forgetAborted() {
 			return false, fmt.Errorf("%w: more than %d chunk streams", ErrProtocol, r.maxStreams)
 		}
 		s = &chunkStream{id: id}
-		r.streams[id] = s
+		r.streams = append(r.streams, s)
 	}
 	if err := r.messageHeader(s, form); err != nil {
 		return false, unexpected(err)
 	}
 	return r.data(s, m)
+}
+
+// stream is the chunk stream of an id; nil: it is new.
+func (r *chunkReader) stream(id uint32) *chunkStream {
+	for _, s := range r.streams {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
 }
 
 // unexpected turns the end of input in the middle of something into an error
@@ -275,7 +283,7 @@ func (r *chunkReader) drop(s *chunkStream) {
 // abort drops a message that is half there [SPEC §5.4.2]. Its chunk stream may go
 // on, with headers that leave out what is known, or never be used again.
 func (r *chunkReader) abort(id uint32) {
-	if s, ok := r.streams[id]; ok {
+	if s := r.stream(id); s != nil {
 		r.drop(s)
 		s.aborted = true
 	}
@@ -284,10 +292,10 @@ func (r *chunkReader) abort(id uint32) {
 // forgetAborted makes room for another chunk stream, and says whether there is some:
 // a peer that breaks off messages takes another for each.
 func (r *chunkReader) forgetAborted() bool {
-	for id, s := range r.streams {
+	for i, s := range r.streams {
 		if s.aborted {
 			r.memory.drop(s.payload, r.limits.now.Load())
-			delete(r.streams, id)
+			r.streams = slices.Delete(r.streams, i, i+1)
 			return true
 		}
 	}

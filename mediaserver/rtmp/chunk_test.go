@@ -153,7 +153,7 @@ func TestMemoryGrowsWithWhatComes(t *testing.T) {
 	if err := r.next(&m); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal(err)
 	}
-	if c := cap(r.streams[4].payload); c > 1024 {
+	if c := cap(r.stream(4).payload); c > 1024 {
 		t.Errorf("%d bytes were taken for one that came", c)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // errPending says that an instance has not answered in time.
@@ -13,11 +14,9 @@ var errPending = errors.New("the instance has not answered")
 // ask asks the instance and waits for its answer: as long as the client is there,
 // and no longer than PendingTimeout, when it fails with errPending.
 func ask[T any](s *Session, request func(answer func(T)), late func(T)) (T, error) {
-	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
-	defer cancel()
 	var answer T
 	var err error
-	s.turns.aside(func() { answer, err = await(ctx, request, late) })
+	s.turns.aside(func() { answer, err = await(s.ctx, s.cfg.PendingTimeout, request, late) })
 	return answer, err
 }
 
@@ -28,11 +27,9 @@ func inquire[T any](s *Session, request func(answer func(T)), late func(T)) (T, 
 	if s.there.Err() != nil {
 		return none, context.Cause(s.there)
 	}
-	ctx, cancel := context.WithTimeoutCause(s.there, s.cfg.PendingTimeout, errPending)
-	defer cancel()
 	var answer T
 	var err error
-	s.turns.aside(func() { answer, err = await(ctx, request, late) })
+	s.turns.aside(func() { answer, err = await(s.there, s.cfg.PendingTimeout, request, late) })
 	if err != nil {
 		s.inst.Withdraw(s.client)
 	}
@@ -44,13 +41,16 @@ func (s *Session) noAnswer() *Refusal {
 	return &Refusal{Code: RefusedNoAnswer, Reason: fmt.Sprintf("the instance has not answered for %v", s.cfg.PendingTimeout)}
 }
 
-// await asks, and waits for the answer or for the end of ctx, whose cause it
-// returns. An answer that comes after that is handed to late, which gives back
-// what it brings.
+// await asks, and waits for the answer, for the end of ctx, whose cause it returns, or
+// no longer than within, when it fails with errPending. An answer that comes after that
+// is handed to late, which gives back what it brings.
+//
+// The time is no child of ctx: a context that has had one keeps a map for them, and a
+// session as long as its client is there.
 //
 // A turn of a session waits here with no lock held: its events and its client's
 // next commands wait behind it, and nobody else does.
-func await[T any](ctx context.Context, ask func(answer func(T)), late func(T)) (T, error) {
+func await[T any](ctx context.Context, within time.Duration, ask func(answer func(T)), late func(T)) (T, error) {
 	var mu sync.Mutex // nothing else is taken while it is held
 	gone := false
 	came := make(chan T, 1)
@@ -65,10 +65,15 @@ func await[T any](ctx context.Context, ask func(answer func(T)), late func(T)) (
 			late(answer)
 		}
 	})
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	why := errPending
 	select {
 	case answer := <-came:
 		return answer, nil
+	case <-limit.C:
 	case <-ctx.Done():
+		why = context.Cause(ctx)
 	}
 	mu.Lock()
 	gone = true
@@ -78,6 +83,6 @@ func await[T any](ctx context.Context, ask func(answer func(T)), late func(T)) (
 		return answer, nil // just in time
 	default:
 		var none T
-		return none, context.Cause(ctx)
+		return none, why
 	}
 }

@@ -113,8 +113,9 @@ func (s *Session) call(cmd *rtmp.Command, missing func() error) error {
 // mayCall takes a place among the calls that are under way, and waits for one. It
 // returns false when the client was told that there is none, or has gone.
 func (s *Session) mayCall(cmd *rtmp.Command) (ok bool, err error) {
+	places := s.calling.of(maxCalling)
 	select {
-	case s.calling <- struct{}{}:
+	case places <- struct{}{}:
 		return true, nil
 	default:
 	}
@@ -122,7 +123,7 @@ func (s *Session) mayCall(cmd *rtmp.Command) (ok bool, err error) {
 	defer cancel()
 	_ = s.until(func() error {
 		select {
-		case s.calling <- struct{}{}:
+		case places <- struct{}{}:
 			ok = true
 		case <-ctx.Done():
 		}
@@ -148,7 +149,7 @@ type calling struct {
 func (c *calling) answered(a CallAnswer) {
 	s := c.s
 	s.messages().Give(c.paid)
-	<-s.calling
+	<-s.calling.taken
 	if c.over.Swap(true) {
 		return
 	}

@@ -55,7 +55,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	}
 	s.letIn(answer)
 	s.query, s.amf3, s.to = request.Query, request.AMF3, to
-	return s.welcome(cmd, args, to)
+	return s.welcome(cmd, args, to, answer.ID)
 }
 
 // enter asks for the instance and, where that has to think about it, whether it lets
@@ -79,7 +79,7 @@ func (s *Session) enter(r ConnectRequest) (ConnectAnswer, error) {
 
 // letIn notes that an instance has let the client in.
 func (s *Session) letIn(answer ConnectAnswer) {
-	s.inst, s.scripted, s.instanceID = answer.Instance, answer.Scripted, answer.ID
+	s.inst, s.scripted = answer.Instance, answer.Scripted
 	s.maxMessage = defaultMessage
 	if answer.MaxMessageSize > 0 {
 		s.maxMessage = answer.MaxMessageSize
@@ -88,8 +88,8 @@ func (s *Session) letIn(answer ConnectAnswer) {
 	s.stand()
 }
 
-// welcome tells a client that it was let in.
-func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error {
+// welcome tells a client that it was let in, by the instance of an id.
+func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target, instance string) error {
 	s.log = s.log.With("application", to.Application, "instance", to.Instance)
 	said := []any{"agent", s.client.Agent}
 	peer, enhanced := rtmp.ParseEnhanced(args)
@@ -111,14 +111,14 @@ func (s *Session) welcome(cmd *rtmp.Command, args *amf.Object, to target) error 
 		rtmp.SetEnhanced(props, capsEx)
 	}
 	if s.client.Server != "" {
-		props.Set(rtmp.InstanceID, s.instanceID)
+		props.Set(rtmp.InstanceID, instance)
 	}
 	info := amf.NewObject(
 		"level", "status",
 		"code", "NetConnection.Connect.Success",
 		"description", "Connection succeeded.",
 		"objectEncoding", encoding,
-		"clientid", s.id,
+		"clientid", s.client.ID,
 		"data", amf.NewECMAArray("version", fmsDataVersion),
 	)
 	if err := s.greet(); err != nil {

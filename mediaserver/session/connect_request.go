@@ -23,6 +23,9 @@ func (s *Session) connectRequest(cmd *rtmp.Command, args *amf.Object, to target)
 	// In the explicit form, what is behind the question mark is a URL, whose own query counts.
 	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil && r.Far == "" {
 		for k, v := range u.Query() {
+			if r.Query == nil {
+				r.Query = url.Values{}
+			}
 			r.Query[k] = append(r.Query[k], v...)
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Session) shutdown(reason string) {
 		time.AfterFunc(shutdownGrace, s.Close) // it was told to go, and may have more time than that
 		return
 	}
-	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.id)}
+	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.client.ID)}
 	if s.reconnects.Load() {
 		// First, so that it is not taken for a failure. Without a tcUrl it
 		// means the address that the client came to: the server that is there

@@ -88,6 +88,9 @@ func misleads(r rune) bool {
 
 func splitQuery(s string) (string, url.Values) {
 	path, raw, _ := strings.Cut(s, "?")
+	if raw == "" {
+		return path, nil // it is kept as long as the client is there
+	}
 	// What cannot be parsed is dropped; what can be, counts.
 	query, _ := url.ParseQuery(raw)
 	return path, query

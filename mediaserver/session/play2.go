@@ -48,7 +48,7 @@ func (ns *netStream) play2(cmd *rtmp.Command) error {
 // accepted says that a transition will come about, and begins it.
 func (ns *netStream) accepted(it item, then func() error) error {
 	if err := ns.session.conn.Send(rtmp.Status(ns.id, "status", string(codeTransition), "Transitioning to "+it.name+".",
-		"details", it.name, "reason", "NetStream.Transition.Success", "clientid", ns.session.id)); err != nil {
+		"details", it.name, "reason", "NetStream.Transition.Success", "clientid", ns.session.client.ID)); err != nil {
 		return err
 	}
 	return then()

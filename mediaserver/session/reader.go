@@ -20,9 +20,18 @@ var errTooMuch = errors.New("too much was sent before connect was answered")
 // turns, straight to the stream, as long as nothing waits for its turn.
 type reader struct {
 	s           *Session
-	unconnected *time.Timer // ends a connection that sends no connect
+	unconnected *time.Timer // ends a connection that sends no connect; nil: it has
 	asked       bool        // connect has come
 	publishes   bool        // and a publish
+}
+
+// connects ends the wait for connect, and forgets the timer, which would stay as long as
+// the client does.
+func (r *reader) connects() {
+	if r.unconnected != nil {
+		r.unconnected.Stop()
+		r.unconnected = nil
+	}
 }
 
 // handle takes one message. An error ends the connection.
@@ -41,7 +50,7 @@ func (r *reader) handle(m *rtmp.Message) error {
 		}
 		if cmd.Name == "connect" {
 			r.asked = true
-			r.unconnected.Stop()
+			r.connects()
 		}
 		r.publishes = r.publishes || cmd.Name == "publish"
 		if !r.asked {
@@ -54,7 +63,7 @@ func (r *reader) handle(m *rtmp.Message) error {
 		return r.sharedObject(m)
 	default:
 		// What is unknown: skipped, as FMS does.
-		s.cfg.Log.Debug("message skipped", "client", s.id, "type", int(m.Type), "bytes", len(m.Payload))
+		s.cfg.Log.Debug("message skipped", "client", s.client.ID, "type", int(m.Type), "bytes", len(m.Payload))
 		return nil
 	}
 }

@@ -23,7 +23,7 @@ func (s *Session) putOut(why *Refusal) {
 	info, _ := s.refusal(s.to, why)
 	s.log.Warn("the instance does not let the client in any more", "code", property(info, "code", ""), "reason", reasonOf(info))
 	s.stopAll()
-	info.Set("clientid", s.id)
+	info.Set("clientid", s.client.ID)
 	_ = s.conn.SendCommand(0, "onStatus", 0, nil, info) // one that does not take it is closed in any case
 	if s.reconnects.Load() {
 		_ = s.conn.SendCommand(0, "close", 0, nil)

@@ -75,7 +75,6 @@ const (
 
 // Session is one client connection.
 type Session struct {
-	id   string
 	conn *rtmp.Conn
 	dir  Directory
 	cfg  Config
@@ -84,22 +83,23 @@ type Session struct {
 	// answer hang on it.
 	ctx    context.Context
 	cancel context.CancelFunc
-	// there ends before ctx: when nothing more can come from the client.
+	// there ends before ctx: when nothing more can come from the client. It is no child of
+	// ctx, which would keep a map for it.
 	there context.Context
 	gone  context.CancelFunc
 
 	turns   turns
 	reading *budget.Turn // of the goroutine that reads, as long as nothing is published
 	calls   *rtmp.Calls  // of the client's methods
-	// objects has one for each message about a shared object that is under way from
+	// objects has a place for each message about a shared object that is under way from
 	// the client, and window is what is on its way to it.
-	objects      chan struct{}
+	objects      places
 	window       sharedobject.Window
 	objectsTaken func(bytes int) // window.Taken
 
 	early early // what the instance says to a client that is not let in yet
-	// calling has one for each call that is under way from the client.
-	calling chan struct{}
+	// calling has a place for each call that is under way from the client.
+	calling places
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
 	largest    atomic.Int64 // message of the client, since it was let in; 0 before
@@ -113,7 +113,6 @@ type Session struct {
 	// Used in turns only.
 	log        *slog.Logger
 	client     Client
-	instanceID string       // of the instance that has let it in
 	to         target       // that it has connected to
 	inst       Instance     // nil until connected
 	scripted   bool         // and answers calls
@@ -144,14 +143,13 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	def(&cfg.ConnectTimeout, defaultConnect)
 	def(&cfg.PendingTimeout, defaultPending)
 	ctx, cancel := context.WithCancel(context.Background())
-	there, gone := context.WithCancel(ctx)
+	there, gone := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters
 	if cfg.Budgets != nil {
 		cfg.RTMP.Answers = cfg.Budgets.Answers
 	}
 	conn := rtmp.NewServerConn(nc, cfg.RTMP)
 	s := &Session{
-		id:      id,
 		conn:    conn,
 		calls:   rtmp.NewCalls(conn, maxCalls, callTimeout),
 		dir:     dir,
@@ -163,8 +161,6 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 		there:   there,
 		gone:    gone,
 		streams: map[uint32]*netStream{},
-		objects: make(chan struct{}, maxObjectMessages),
-		calling: make(chan struct{}, maxCalling),
 	}
 	if b := cfg.Budgets; b != nil {
 		s.reading = b.Turns.For(s.client.Address)
@@ -186,6 +182,7 @@ func (s *Session) Bytes() (in, out uint64) { return s.conn.BytesIn(), s.conn.Byt
 // the client held is given back: publications ended, recordings finished.
 func (s *Session) Serve() {
 	defer s.cancel()
+	defer s.gone()
 	defer s.turns.end()
 	defer s.Close()
 	log := s.log // of a client without a name: in a turn it may get one
@@ -214,7 +211,7 @@ func (s *Session) Serve() {
 	started := time.Now()
 	err := s.conn.Serve(r.handle)
 	s.gone()
-	r.unconnected.Stop()
+	r.connects()
 	s.calls.Close()
 	ended := make(chan struct{})
 	s.turns.post(func() { defer close(ended); s.end(err, time.Since(started)) })

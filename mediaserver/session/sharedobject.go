@@ -50,12 +50,13 @@ func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.PendingTimeout, errPending)
 	defer cancel()
+	places := s.objects.of(maxObjectMessages)
 	select {
-	case s.objects <- struct{}{}:
+	case places <- struct{}{}:
 	default:
 		if err := s.until(func() error {
 			select {
-			case s.objects <- struct{}{}:
+			case places <- struct{}{}:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -67,11 +68,11 @@ func (s *Session) sharedObject(m *sharedobject.Message, flex bool) error {
 	r := SharedObjectRequest{s.client, sharedobject.Form{Flex: flex, AMF3: s.amf3}, m}
 	if size := int64(m.Size()); size <= smallMessage && s.messages().Has(size) {
 		s.messages().Owe(size)
-		s.inst.SharedObject(r, func() { s.messages().Give(size); <-s.objects })
+		s.inst.SharedObject(r, func() { s.messages().Give(size); <-places })
 		return nil
 	}
 	done := make(chan struct{})
-	s.inst.SharedObject(r, func() { <-s.objects; close(done) })
+	s.inst.SharedObject(r, func() { <-places; close(done) })
 	if err := s.until(func() error {
 		select {
 		case <-done:

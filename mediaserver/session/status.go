@@ -61,5 +61,5 @@ func (ns *netStream) failure(c code, name, format string, args ...any) *rtmp.Mes
 }
 
 func (ns *netStream) onStatus(level string, c code, name, description string) *rtmp.Message {
-	return rtmp.Status(ns.id, level, string(c), cut(description, 2*maxSaid), "details", cut(name, maxSaid), "clientid", ns.session.id)
+	return rtmp.Status(ns.id, level, string(c), cut(description, 2*maxSaid), "details", cut(name, maxSaid), "clientid", ns.session.client.ID)
 }
