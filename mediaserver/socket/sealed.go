@@ -18,8 +18,11 @@ const (
 	// recordSize is the most that one TLS record carries [RFC 8446 §5.1].
 	recordSize = 16 << 10
 	// SealAtOnce is how much is encrypted before the socket is asked to take it:
-	// some records a write, and little to keep when it takes none of them.
-	SealAtOnce = 4 * recordSize
+	// some records a write, and little to keep when it takes none of them. A round
+	// of a fan-out loop is to fit where it has a keyframe, too: a rest costs a write,
+	// a packet and its acknowledgement more, and 64 KiB of records are a little more
+	// than the kernel makes one packet of, so that they would cost two.
+	SealAtOnce = 6 * recordSize
 	// sealedRoom is what those make, with headers, tags and a record that was
 	// begun before its end.
 	sealedRoom = SealAtOnce + 4<<10
