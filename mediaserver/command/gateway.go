@@ -102,7 +102,7 @@ func gatewayCommand(version string) *cobra.Command {
 	f.StringArrayVar(&cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")
 	f.StringVar(&cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")
 	f.IntVar(&cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: a third of those that serve takes, since each may need one to its instance and one for its stream)")
-	f.DurationVar(&cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end")
+	f.DurationVar(&cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end, and are served on")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	for _, folder := range []string{"tls-folder", "console-tokens"} {

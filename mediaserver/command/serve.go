@@ -165,7 +165,7 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")
 	f.IntVar(&s.cfg.MaxConnections, "max-connections", 0, "how many connections may be open at once (default: three quarters of the files that the process may open, less those of HTTP)")
 	f.StringVar(&s.cfg.PublishKeyFile, "publish-key-file", "", "file with the publish key of every instance; read again when it changes, and may come later (default: one is made for each)")
-	f.DurationVar(&s.cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end")
+	f.DurationVar(&s.cfg.DrainTimeout, "drain-timeout", 10*time.Second, "how long clients may take to leave at the end; an edge serves them on meanwhile")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 }

@@ -151,37 +151,31 @@ const sessionGrace = 3 * time.Second
 
 // drain ends everything in order. A client that does not go by the drain timeout
 // is cut off; publications and recordings end as their sessions do, and what a disk
-// has not taken soon after that is given up.
+// has not taken soon after that is given up. Where all that clients have is elsewhere,
+// they are served on until that timeout, and told to go then.
 func (s *Server) drain() {
 	started := time.Now()
-	timeout := time.NewTimer(s.cfg.DrainTimeout)
+	s.draining.Store(true)
+	s.stopListening()
+	const reason = "The server is shutting down."
+	patience := s.cfg.DrainTimeout
+	if s.ownsNothing() {
+		s.letGo(reason)
+		patience = tellTime + lastCall
+	}
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	disks, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout+finishTime)
+	disks, cancel := context.WithTimeout(context.Background(), patience+finishTime)
 	defer cancel()
 	defer context.AfterFunc(disks, func() {
 		for _, i := range s.all() {
 			i.Abandon()
 		}
 	})()
-
-	s.draining.Store(true)
-	s.rtmp.Close()
-	if s.rtmps != nil {
-		s.rtmps.Close()
-	}
-	if s.links != nil {
-		s.links.Close()
-	}
-	s.stopPublic()
-	// One that came just before is a session by now, and waited for.
-	s.accepting.Wait()
-	for _, d := range s.onDemand {
-		d.stop() // who comes now starts nothing
-	}
-	if s.origin != nil {
+	s.dismissPublic()
+	if s.origin != nil && !s.ownsNothing() {
 		s.origin.Drain()
 	}
-	const reason = "The server is shutting down."
 	for _, i := range s.all() {
 		i.Shutdown(reason)
 	}
@@ -212,6 +206,23 @@ func (s *Server) drain() {
 	s.debug.close()
 	s.close(disks)
 	s.log.Info("stopped", "after", time.Since(started).Round(time.Millisecond))
+}
+
+// stopListening has nobody come any more.
+func (s *Server) stopListening() {
+	s.rtmp.Close()
+	if s.rtmps != nil {
+		s.rtmps.Close()
+	}
+	if s.links != nil {
+		s.links.Close()
+	}
+	s.stopPublic()
+	// One that came just before is a session by now, and waited for.
+	s.accepting.Wait()
+	for _, d := range s.onDemand {
+		d.stop() // who comes now starts nothing
+	}
 }
 
 // cutOff closes the connections that are still open.

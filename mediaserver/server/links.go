@@ -188,21 +188,6 @@ func (s *Server) endLinks() {
 	s.endCache()
 }
 
-// tellSessions has everybody told to go whose instance is elsewhere.
-func (s *Server) tellSessions(reason string) {
-	if s.edge == nil && s.gateway == nil {
-		return
-	}
-	if s.origin != nil {
-		s.origin.Shutdown(reason)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for one := range s.conns {
-		one.Shutdown(reason) // it does not wait
-	}
-}
-
 // notServed says why an edge does not ask its origin for an instance; nil: it does. An
 // edge without a document asks for any; one with documents spares the origin those that no
 // document is about, with the answer that the origin would give.

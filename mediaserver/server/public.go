@@ -208,8 +208,7 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 	s.converse(nc, s.pageOf(r), nil)
 }
 
-// stopPublic has nobody come any more. Who watches a live stream is to go elsewhere; who
-// is there for something else goes on.
+// stopPublic has nobody come any more. Who is there goes on.
 func (s *Server) stopPublic() {
 	if s.public.listener != nil {
 		s.public.listener.Close()
@@ -221,18 +220,23 @@ func (s *Server) stopPublic() {
 		s.public.secure.close()
 		s.public.multi.close()
 	}
-	if s.public.flv != nil {
-		s.public.flv.Shutdown()
-	}
 	if s.public.http2 != nil {
 		goAway(s.public.http2)
-	}
-	if s.public.rtc != nil {
-		s.public.rtc.Shutdown()
 	}
 	// Whoever has seen that the server does not drain is counted by now.
 	s.mu.Lock()
 	defer s.mu.Unlock()
+}
+
+// dismissPublic has who watches a live stream go elsewhere; who is there for something
+// else goes on.
+func (s *Server) dismissPublic() {
+	if s.public.flv != nil {
+		s.public.flv.Shutdown()
+	}
+	if s.public.rtc != nil {
+		s.public.rtc.Shutdown()
+	}
 }
 
 // close ends what is still served. Requests that wait are answered before.

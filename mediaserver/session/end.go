@@ -11,6 +11,28 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
+// Reconnect asks the client to connect again, in its own time, where it follows that: to the
+// address that it came to, which leads elsewhere by then. It goes on as it is meanwhile, and
+// so does a client that knows nothing of it. It does not wait.
+func (s *Session) Reconnect(reason string) {
+	ask := func() {
+		if s.reconnects.Load() && !s.leaving.Load() {
+			_ = s.conn.Send(reconnectRequest(reason)) // one that does not take it is told once more
+		}
+	}
+	if s.connected.Load() {
+		ask()
+		return
+	}
+	s.turns.post(ask) // it was let in just now: what tells it so goes first
+}
+
+// reconnectRequest has no tcUrl, which means the address that the client came to [Enhanced
+// RTMP v2, "Reconnect Request"].
+func reconnectRequest(reason string) *rtmp.Message {
+	return rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason)
+}
+
 // Shutdown implements Peer: the client is told that the instance goes away, what
 // plays stops, and the connection is closed when the client leaves, or after a
 // short grace. Publications are ended by Serve as it returns.
@@ -32,10 +54,9 @@ func (s *Session) shutdown(reason string) {
 	}
 	last := []*rtmp.Message{rtmp.Status(0, "error", "NetConnection.Connect.AppShutdown", reason, "clientid", s.client.ID)}
 	if s.reconnects.Load() {
-		// First, so that it is not taken for a failure. Without a tcUrl it
-		// means the address that the client came to: the server that is there
-		// next will serve it.
-		last = slices.Insert(last, 0, rtmp.Status(0, "status", "NetConnection.Connect.ReconnectRequest", reason))
+		// First, so that it is not taken for a failure: the server that is there next
+		// will serve it.
+		last = slices.Insert(last, 0, reconnectRequest(reason))
 	}
 	s.turns.post(s.stopAll)
 	if err := s.conn.Send(last...); err != nil {

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/mediaserver/flv"
+)
+
+// An edge that goes asks those who follow it to connect again, and serves all on, by RTMP and
+// by HTTP, until the drain timeout: nobody is told to go before.
+func TestAnEdgeServesOnAsItGoes(t *testing.T) {
+	t.Parallel()
+	const drain = 4 * time.Second
+	links := filepath.Join(t.TempDir(), "link.key")
+	of, _ := runWith(t, Config{LinkKeyFile: links}, open)
+	e, stop := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: links, WebAddress: anyAddress, DrainTimeout: drain})
+	p := publishes(t, of, "cam")
+	h264(t, p, 0, header)
+	h264(t, p, 0, key)
+	follows := connect(t, e, "app/one", "capsEx", 1.0).hello()
+	stays := connect(t, e, "app/one").hello()
+	for _, v := range []*client{follows, stays} {
+		v.on(1, "play", "cam")
+		v.Until("type 9") // its header
+		v.expect("type 9")
+	}
+	came, byHTTP := make(chan struct{}), make(chan int, 1)
+	go func() { byHTTP <- videoMessagesOf(t, "http://"+e.WebAddr().String()+"/app/one/cam.flv", came) }()
+	<-came
+
+	began := time.Now()
+	ended := make(chan struct{})
+	go func() { defer close(ended); stop() }()
+	follows.expect("onStatus NetConnection.Connect.ReconnectRequest")
+	// What is published from now on comes to all: to who was asked as well, until it goes.
+	h264(t, p, 100, inter)
+	follows.expect("type 9")
+	stays.expect("type 9")
+	follows.conn.Close()
+	h264(t, p, 200, inter)
+	stays.expect("type 9", "onStatus NetConnection.Connect.AppShutdown")
+	if took := time.Since(began); took < drain {
+		t.Errorf("who stays was told to go after %v, before %v", took, drain)
+	}
+	stays.conn.Close()
+	if n := <-byHTTP; n != 4 {
+		t.Errorf("of a header and three pictures %d have come by HTTP", n)
+	}
+	<-ended
+}
+
+// videoMessagesOf is how many messages of video come by HTTP-FLV until the answer ends; came is
+// closed with the second.
+func videoMessagesOf(t *testing.T, url string, came chan<- struct{}) (n int) {
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer resp.Body.Close()
+	r, err := flv.NewReader(resp.Body)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	for {
+		tag, err := r.Next()
+		if err != nil {
+			return n
+		}
+		if tag.Type == flv.TypeVideo {
+			if n++; n == 2 {
+				close(came)
+			}
+		}
+	}
+}
+
+// One whose clients have all gone does not wait for the timeout.
+func TestAnEdgeGoesWithItsLastClient(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "link.key")
+	of, _ := runWith(t, Config{LinkKeyFile: key}, open)
+	e, stop := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, DrainTimeout: time.Hour})
+	all := make([]*client, 3*tellAtOnce)
+	for i := range all {
+		all[i] = connect(t, e, "app/one", "capsEx", 1.0).hello()
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); stop() }()
+	for _, one := range all {
+		one.expect("onStatus NetConnection.Connect.ReconnectRequest")
+		one.conn.Close()
+	}
+	<-ended // or the test's own time is over
+}
