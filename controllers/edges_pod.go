@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"math"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -27,10 +28,8 @@ const (
 	pathCache   = "/var/cache/flashpod"
 	cacheSize   = "2Gi" // where spec.edges.cache says nothing else
 
-	// edgeDrain is how long clients of an edge may take to leave when it goes, and
-	// edgeLinger how long it takes connections before that: those that were sent its way
-	// before every node had heard that it goes.
-	edgeDrain  = 60
+	// edgeLinger is how many seconds an edge that goes takes connections: those that were
+	// sent its way before every node had heard of it.
 	edgeLinger = 5
 )
 
@@ -59,6 +58,12 @@ func edgeDocument(a *v1alpha1.AppInstance) (string, error) {
 		return "", fmt.Errorf("document of the edges of %s/%s: %w", a.Namespace, a.Name, err)
 	}
 	return text, nil
+}
+
+// drainSeconds is how long an edge that goes serves its clients. Those that are left then
+// have what graceSeconds is for, too: they are told a few at a time.
+func drainSeconds(a *v1alpha1.AppInstance) int64 {
+	return max(int64(math.Ceil(value(a.Spec.Drain.Timeout).Seconds())), 1) // 0 is what the server takes by itself
 }
 
 // edgesDeployment runs the edges. It replaces them one after another, each when another
@@ -100,7 +105,7 @@ func edgePod(a *v1alpha1.AppInstance, image, account, doc string, openShift bool
 	}
 	t.Labels = edgeLabels(a)
 	spec := t.Spec
-	spec.WithTerminationGracePeriodSeconds(edgeLinger + edgeDrain + graceSeconds)
+	spec.WithTerminationGracePeriodSeconds(edgeLinger + drainSeconds(a) + graceSeconds)
 	for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
 		spec.WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
 			WithMaxSkew(1).
@@ -129,7 +134,7 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 	args := []string{
 		"serve", "--edge-of", edgeOrigin(a), "-f", pathConfig + "/" + edgeFile, "--link-key-file", pathLink + "/" + linkEntry,
 		"--rtmp-address", fmt.Sprintf(":%d", rtmpPort), "--http-address", fmt.Sprintf(":%d", httpPort),
-		"--drain-timeout", fmt.Sprintf("%ds", edgeDrain), "--log-format", "json",
+		"--drain-timeout", fmt.Sprintf("%ds", drainSeconds(a)), "--log-format", "json",
 	}
 	c.VolumeMounts = nil
 	size := edgeCache(a)

@@ -35,7 +35,9 @@ const (
 	userID = 65532
 
 	// graceSeconds covers the server's own drain timeout of 10 s, and the
-	// recordings that are finished behind it.
+	// recordings that are finished behind it; of an edge, whose clients have had
+	// spec.drain.timeout before, the 20 s in which it tells those that are left, and
+	// cuts them off.
 	graceSeconds = 30
 
 	// startSeconds is how long a server may take to open its port. It takes less

@@ -30,6 +30,7 @@ var edits = map[string]string{
 	"web":                           "web: {}",
 	"web.hls":                       "web: {hls: {window: 1m}}",
 	"edges":                         "edges: {replicas: 2}",
+	"drain":                         "drain: {timeout: 1h}",
 	"console":                       "console: {mode: None}",
 	"networkPolicy":                 "networkPolicy: {mode: None}",
 	"upgradePolicy":                 "upgradePolicy: Manual",

@@ -127,6 +127,10 @@ type AppInstanceSpec struct {
 	// edges from then on; changing the number restarts nothing. Default: there are none.
 	// +optional
 	Edges *Edges `json:"edges,omitempty"`
+	// Drain says how servers let go of their clients when they end.
+	// +kubebuilder:default={}
+	// +optional
+	Drain Drain `json:"drain,omitzero"`
 	// Console is what people look at the running server with, on the control port, which
 	// no Service outside of the cluster has. Default: mode Managed, or, where spec.image
 	// names another server than the operator's, which may have no console, None.

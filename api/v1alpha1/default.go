@@ -53,6 +53,7 @@ func (a *AppInstance) SetDefaults() {
 	if s.Edges != nil {
 		s.Edges.setDefaults()
 	}
+	s.Drain.setDefaults()
 	if s.Console != nil {
 		def(&s.Console.Mode, ConsoleManaged)
 	}

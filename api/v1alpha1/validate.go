@@ -64,6 +64,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 	if s.Edges != nil {
 		errs = append(errs, s.Edges.validate(spec.Child("edges"), s)...)
 	}
+	errs = append(errs, s.Drain.validate(spec.Child("drain"))...)
 	if s.Console != nil {
 		errs = append(errs, oneOf(spec.Child("console", "mode"), s.Console.Mode, ConsoleManaged, ConsoleNone)...)
 	}

@@ -164,6 +164,7 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 		"nothing":         "{application: chat}",
 		"TLS":             "{application: chat, tls: {secretName: s}}",
 		"empty objects":   "{application: chat, recording: {}, storage: {}, access: {publish: {}}, limits: {}, delivery: {}, service: {}, networkPolicy: {}}",
+		"drain":           "{application: chat, drain: {timeout: 90s}}",
 		"on demand":       "{application: chat, onDemandInstances: true, idle: {unloadAfter: 90s}, limits: {maxInstances: 0}}",
 		"the web":         "{application: chat, web: {hls: {window: 1m30s}, webrtc: {}}}",
 		"script":          "{application: chat, script: {configMap: {name: s}}}",
@@ -181,7 +182,7 @@ func TestDefaultsOnTheAPIServer(t *testing.T) {
 			defer c.remove(t, o)
 			filled := o.Object["spec"].(map[string]any)
 			filled["instance"] = "defaults" // which no schema can fill in
-			durations := [][]string{{"access", "publish", "previousKeyFor"}, {"idle", "unloadAfter"}}
+			durations := [][]string{{"access", "publish", "previousKeyFor"}, {"idle", "unloadAfter"}, {"drain", "timeout"}}
 			if filled["script"] != nil {
 				durations = append(durations, []string{"script", "limits", "callTimeout"})
 			}
