@@ -47,6 +47,7 @@ func (p *publication) resume() {
 	q := &question{happens: p.happens, lost: func(error) { p.failedTry() }}
 	p.q, p.token = q, ""
 	body := link.FromPublish(&p.asked)
+	body.Again = true
 	if p.recorded && p.asked.Mode == session.PublishRecord {
 		body.Mode = string(session.PublishAppend)
 	}

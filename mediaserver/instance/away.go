@@ -79,13 +79,12 @@ func (o *owner) wait(a *away, r session.PlayRequest) session.PlayAnswer {
 	return answer
 }
 
-// cameBack forgets that a publisher was lost.
+// cameBack notes that a publisher that was lost is there again.
 func (o *owner) cameBack(name string) {
 	if a := o.away[name]; a != nil {
 		a.timer.Stop()
 		delete(o.away, name)
 	}
-	o.forget(name)
 }
 
 // gaveUp tells the players of a publisher that did not come back.

@@ -17,6 +17,7 @@ type entry struct {
 	stream      *stream.Stream
 	publication *publication // the last one; nil: none yet
 	record      *recordTask  // the last one that wrote to the name's own file; nil: none yet
+	dated       *recordTask  // the last one that wrote to a file of its own; nil: none yet
 	uses        int
 	players     int  // uses that only play
 	waiting     bool // there are no others: nobody publishes it

@@ -85,13 +85,16 @@ func (o *owner) publish(c candidate) {
 func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *recordTask) {
 	p := newPublication(o.Instance, c, pub)
 	e.publication = p
-	o.cameBack(c.Name)
 	o.published(p)
 	if o.begins != nil {
 		o.begins(e.stream)
 	}
 	o.seen.count(func(t *Totals) { t.Publications++ })
-	mode, wanted, why := o.rules.Load().recordMode(c.Mode)
+	mode, wanted, why := o.rules.Load().recordMode(c.Mode, c.Again)
+	o.cameBack(c.Name)
+	if !wanted || goesOn != nil || mode != recording.ModeResumed { // which says itself what becomes of the last recording
+		o.forget(c.Name)
+	}
 	switch {
 	case !wanted:
 		c.answer(session.PublishAnswer{Publication: p, NotRecorded: why})
@@ -103,7 +106,12 @@ func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *reco
 		e.uses++ // until the task is done
 		p.record = newRecordTask(o.Instance, c, mode, e.stream.NewReader())
 		o.records[p.record] = struct{}{}
-		if mode != recording.ModeDated { // whose file is always another
+		switch mode {
+		case recording.ModeDated: // whose file is always another
+			e.dated = p.record
+		case recording.ModeResumed:
+			p.record.before, e.dated = e.dated, p.record
+		default:
 			p.record.before, e.record = e.record, p.record
 		}
 		p.waits.Store(true)
@@ -112,8 +120,8 @@ func (o *owner) begin(e *entry, c candidate, pub *stream.Publisher, goesOn *reco
 }
 
 // recordMode turns what the publisher asked for and what the manifest says
-// into the way to record, if at all.
-func (r *Rules) recordMode(asked session.PublishMode) (mode recording.Mode, wanted bool, why *session.Refusal) {
+// into the way to record, if at all. again says that the publication was there before.
+func (r *Rules) recordMode(asked session.PublishMode, again bool) (mode recording.Mode, wanted bool, why *session.Refusal) {
 	switch asked {
 	case session.PublishRecord:
 		mode = recording.ModeRecord
@@ -122,6 +130,9 @@ func (r *Rules) recordMode(asked session.PublishMode) (mode recording.Mode, want
 	case session.PublishAppendWithGap:
 		mode = recording.ModeAppendWithGap
 	default:
+		if again {
+			return recording.ModeResumed, r.Recording == RecordAll, nil
+		}
 		return recording.ModeDated, r.Recording == RecordAll, nil
 	}
 	if r.Recording == RecordOff {

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"flashpod.dev/flashpod/mediaserver/media"
-	"flashpod.dev/flashpod/mediaserver/recording"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -30,7 +29,7 @@ func (o *owner) record(name string, r script.StreamRecord) {
 	o.stopRecording(name)
 	told := o.told
 	fail := func(level, code, why string) { tellOf(told, name, level, code, why, name) }
-	mode, _, why := o.rules.Load().recordMode(session.PublishMode(r.Mode))
+	mode, _, why := o.rules.Load().recordMode(session.PublishMode(r.Mode), false)
 	switch {
 	case o.closing:
 		fail(levelError, codeRecordFailed, stopping().Reason)
@@ -77,7 +76,7 @@ func (o *owner) recordsItself(name string) bool {
 		return false
 	}
 	t := e.publication.record
-	return t != nil && t.mode != recording.ModeDated && !isClosed(t.done)
+	return t != nil && !t.mode.IsDated() && !isClosed(t.done)
 }
 
 func (o *owner) stopRecording(name string) {

@@ -73,7 +73,7 @@ func (t *recordTask) promise() {
 func (t *recordTask) inherit(c candidate, mode recording.Mode) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.stage > stageRecords || isClosed(t.done) || isClosed(t.reader.Lagged()) || (t.mode == recording.ModeDated) != (mode == recording.ModeDated) {
+	if t.stage > stageRecords || isClosed(t.done) || isClosed(t.reader.Lagged()) || t.mode.IsDated() != mode.IsDated() {
 		return false
 	}
 	t.publisher, t.promised = &c.PublishRequest, true

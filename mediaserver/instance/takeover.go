@@ -98,7 +98,7 @@ func (o *owner) takeOver(e *entry, c candidate, because string) bool {
 		before.told(why)
 	}
 	pub := before.pub.TakeOver(before.LastWrite())
-	mode, wanted, _ := o.rules.Load().recordMode(c.Mode)
+	mode, wanted, _ := o.rules.Load().recordMode(c.Mode, c.Again)
 	task := before.record
 	switch {
 	case task == nil:

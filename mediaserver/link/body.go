@@ -76,6 +76,7 @@ type PublishBody struct {
 	Query string `cbor:"2,keyasint,omitempty"`
 	Mode  string `cbor:"3,keyasint"`
 	Key   string `cbor:"4,keyasint,omitempty"` // what the client has shown
+	Again bool   `cbor:"5,keyasint,omitempty"` // an origin that does not know it begins another recording
 }
 
 // PublishAnswer is session.PublishAnswer; that of MayPublish has a Refusal alone. Token is

@@ -94,13 +94,13 @@ func (a *CallAnswer) Session() session.CallAnswer {
 
 // FromPublish is a request to publish on the wire, but for what is to happen later.
 func FromPublish(r *session.PublishRequest) PublishBody {
-	return PublishBody{Name: r.Name, Query: r.Query, Mode: string(r.Mode), Key: r.Credentials.Key}
+	return PublishBody{Name: r.Name, Query: r.Query, Mode: string(r.Mode), Key: r.Credentials.Key, Again: r.Again}
 }
 
 // Session is a request to publish as an origin's instance has it.
 func (b *PublishBody) Session(c session.Client) session.PublishRequest {
 	return session.PublishRequest{
-		Client: c, Name: b.Name, Query: b.Query, Mode: session.PublishMode(b.Mode), Credentials: session.Credentials{Key: b.Key},
+		Client: c, Name: b.Name, Query: b.Query, Mode: session.PublishMode(b.Mode), Credentials: session.Credentials{Key: b.Key}, Again: b.Again,
 	}
 }
 

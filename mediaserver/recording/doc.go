@@ -9,6 +9,8 @@
 //     passed since;
 //   - recording every stream (spec.recording.mode All) starts a new file each
 //     time, "name-20060102T150405Z.flv" (UTC), and replaces nothing;
+//   - a publisher whose server was lost, and who goes on with the publication that it had,
+//     goes on in the newest dated file, where that was interrupted;
 //   - a publisher that takes over from another goes on in its file, at once behind
 //     it or, of appendWithGap, after the time that has passed since;
 //   - playing "name" takes name.flv or the newest dated file, whichever was

@@ -188,17 +188,37 @@ func (s *Store) Interrupted(name string) (since time.Time, ok bool) {
 	if err != nil {
 		return since, false
 	}
+	m := s.lastInterrupted(base)
+	if m == nil {
+		return since, false
+	}
+	return m.Interrupted, s.opts.Now().Sub(m.Interrupted) < interruptedFor
+}
+
+// lastInterrupted is the newest mark of a stream that ended without its publisher's wish;
+// nil: there is none, or it is recorded.
+func (s *Store) lastInterrupted(base string) (last *mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.marks[base] {
 		if m.live {
-			return time.Time{}, false
+			return nil
 		}
-		if !m.over && m.Interrupted.After(since) {
-			since, ok = m.Interrupted, true
+		if !m.over && !m.Interrupted.IsZero() && (last == nil || m.Interrupted.After(last.Interrupted)) {
+			last = m
 		}
 	}
-	return since, ok && s.opts.Now().Sub(since) < interruptedFor
+	return last
+}
+
+// interruptedFile is the file of its own of a stream's last recording, where that ended
+// without its publisher's wish; empty: there is none.
+func (s *Store) interruptedFile(base string) string {
+	m := s.lastInterrupted(base)
+	if m == nil || m.File == base+extension || s.opts.Now().Sub(m.Interrupted) >= interruptedFor {
+		return ""
+	}
+	return m.File
 }
 
 // Forget forgets that a name was interrupted: its publisher has come back, or

@@ -330,3 +330,42 @@ func TestForgettingLeavesTheNextRecordingsEntry(t *testing.T) {
 		t.Errorf("left is the entry %+v %v, want the next recording's", m, err)
 	}
 }
+
+// A publisher that goes on with its publication goes on in the file of it, for as long as the
+// interruption is remembered, and in no other: not in that of one who ended it, nor in the
+// name's own.
+func TestResumedRecordingsGoOnInTheirFile(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	s := open(t, dir, Options{Now: func() time.Time { return now }})
+	record := func(mode Mode, interrupted bool) (file string) {
+		t.Helper()
+		now = now.Add(time.Second)
+		src, r := started(t, s, "cam", mode)
+		file = r.file
+		if interrupted {
+			r.MarkInterrupted()
+		}
+		stop(t, src, r)
+		return file
+	}
+	first := record(ModeDated, true)
+	if again := record(ModeResumed, true); again != first {
+		t.Errorf("it goes on in %s, and was in %s", again, first)
+	}
+	if again := record(ModeResumed, false); again != first {
+		t.Errorf("it goes on in %s once more, and was in %s", again, first)
+	}
+	second := record(ModeResumed, true)
+	if second == first {
+		t.Error("a publication that was ended goes on")
+	}
+	now = now.Add(interruptedFor)
+	third := record(ModeResumed, false)
+	if third == first || third == second {
+		t.Errorf("what was interrupted long before goes on in %s", third)
+	}
+	if own := record(ModeRecord, true); record(ModeResumed, false) == own {
+		t.Errorf("%s, the name's own, goes on", own)
+	}
+}

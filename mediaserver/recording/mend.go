@@ -110,8 +110,11 @@ func (s *Store) nextTorn() (file string, t *torn) {
 // is mended; nil: nothing is. A recording of mode All has a file of its own.
 func (s *Store) Mending(name string, mode Mode) <-chan struct{} {
 	_, base, _, err := s.split(name)
-	if err != nil || mode == ModeDated {
+	switch {
+	case err != nil || mode == ModeDated:
 		return nil
+	case mode == ModeResumed:
+		return s.mending(s.interruptedFile(base))
 	}
 	return s.mending(base + extension)
 }

@@ -24,7 +24,13 @@ const (
 	ModeAppend
 	ModeAppendWithGap
 	ModeDated
+	// ModeResumed is ModeDated for a publisher that goes on with the publication that it had:
+	// it goes on in the file of that where that was interrupted, and begins another where not.
+	ModeResumed
 )
+
+// IsDated says whether recordings of a mode have files of their own, not the name's.
+func (m Mode) IsDated() bool { return m == ModeDated || m == ModeResumed }
 
 // Source is what a recorder reads: one publication of a stream. Next fails
 // with io.EOF at its end. TookOver says whether what Next has returned is the
@@ -183,8 +189,12 @@ func (r *Recorder) open(ctx context.Context, name string, mode Mode) error {
 // claim reserves the name of the file for this recorder alone.
 func (s *Store) claim(ctx context.Context, r *Recorder, base string, mode Mode) error {
 	r.file = base + extension
-	if mode != ModeDated {
+	if !mode.IsDated() {
 		return s.reserve(ctx, r.file, r)
+	}
+	if file := s.interruptedFile(base); mode == ModeResumed && file != "" {
+		r.file = file
+		return s.reserve(ctx, file, r)
 	}
 	stamp := base + "-" + s.opts.Now().UTC().Format(dated)
 	r.file = stamp + extension
@@ -263,7 +273,7 @@ func (s *Store) unreserve(file string) {
 // folder for it: others get theirs with the first packet.
 func (r *Recorder) openFile(mode Mode) (err error) {
 	s := r.store
-	if mode == ModeAppend || mode == ModeAppendWithGap {
+	if mode == ModeAppend || mode == ModeAppendWithGap || mode == ModeResumed {
 		r.f, err = s.root.OpenFile(r.file, os.O_RDWR|syscall.O_NONBLOCK, 0)
 		if err == nil {
 			return r.continueFile(mode)

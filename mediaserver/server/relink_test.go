@@ -249,6 +249,47 @@ func TestPublishersOutliveTheirOrigin(t *testing.T) {
 	})
 }
 
+// So it is where each publication has a file of its own: it is the same publication.
+func TestRecordingsOfAllGoOnInTheirFile(t *testing.T) {
+	everyBreak(t, func(t *testing.T, goes func(*broken)) {
+		b := runBroken(t, Config{}, "{application: app, instance: one, recording: {mode: All}, access: {publish: {mode: Anyone}}}")
+		p := publishes(t, b.edge, "cam")
+		v := watches(t, b.edge, "cam")
+		joinedAt(t, b.edge, 1)
+		h264(t, p, 0, header)
+		h264(t, p, 40, key)
+		v.expect("type 9", "type 9")
+		goes(b)
+		v.expect("onStatus NetStream.Play.UnpublishNotify")
+		b.back()
+		v.expect("onStatus NetStream.Play.PublishNotify")
+		at := media.Timestamp(100)
+		servertest.Eventually(t, "pictures come", func() bool {
+			h264(t, p, at, laterKey)
+			at += 40
+			return v.Heard() >= 2
+		})
+		p.on(1, "closeStream")
+		p.expect("onStatus NetStream.Unpublish.Success")
+		files, err := filepath.Glob(filepath.Join(b.of.Served()[0].Streams, "cam-*.flv"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("it is recorded in %v, %v", files, err)
+		}
+		recorded, err := os.ReadFile(files[0])
+		if err != nil || !bytes.Contains(recorded, key) || !bytes.Contains(recorded, laterKey) {
+			t.Errorf("%x, %v", recorded, err)
+		}
+		// Another publication is another recording.
+		again := publishes(t, b.edge, "cam")
+		h264(t, again, 0, header)
+		h264(t, again, 40, key)
+		servertest.Eventually(t, "there is another file", func() bool {
+			files, err := filepath.Glob(filepath.Join(b.of.Served()[0].Streams, "cam-*.flv"))
+			return err == nil && len(files) == 2
+		})
+	})
+}
+
 // What publishers send of H.264: a sequence header, a keyframe and another picture.
 var (
 	header   = []byte{0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x64, 0, 0x1f, 1, 0, 2, 0x68, 0xee}

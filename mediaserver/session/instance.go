@@ -235,6 +235,9 @@ type PublishRequest struct {
 	Query       string // behind the name's question mark
 	Mode        PublishMode
 	Credentials Credentials
+	// Again says that the client has published it before, and not ended it: the instance was
+	// lost. A recording of it goes on.
+	Again bool
 	// RecordingEnded is called, at most once for a recording that has begun or was
 	// promised, and as answers are, when a
 	// recording that was promised could not begin, has ended by itself (a full
