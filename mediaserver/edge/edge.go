@@ -25,8 +25,12 @@ import (
 const (
 	// maxQueued is how many bytes may wait for an origin that takes nothing.
 	maxQueued = 64 << 20
-	// dialTime is how long an origin may take to answer a connection.
-	dialTime = 10 * time.Second
+	// dialTime is how long an origin may take to answer a connection, and connectTime how
+	// long its network may. Where the origin was moved, its name may lead for a moment to an
+	// address that nobody has any more and nobody refuses for: the next try asks again for
+	// the name. A lost SYN is sent once more after a second.
+	dialTime    = 10 * time.Second
+	connectTime = 2 * time.Second
 	// maxLinks is how many instances an edge is linked to at once.
 	maxLinks = 4096
 	// lingers is how long a link without clients stays that had some.
@@ -181,7 +185,7 @@ func (e *Edge) dial(h link.Hello) (c *link.Conn, err error) {
 	defer func() { e.tried(err) }()
 	ctx, cancel := context.WithTimeout(e.ctx, dialTime)
 	defer cancel()
-	var d net.Dialer
+	d := net.Dialer{Timeout: connectTime}
 	nc, err := d.DialContext(ctx, "tcp", e.cfg.Origin)
 	if err != nil {
 		return nil, err
