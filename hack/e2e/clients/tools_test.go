@@ -26,7 +26,13 @@ type client struct {
 
 func start(t *testing.T, name string, args ...string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	return startFor(t, 90*time.Second, name, args...)
+}
+
+// startFor is start for what may last longer.
+func startFor(t *testing.T, most time.Duration, name string, args ...string) *client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	c := &client{t: t, cmd: exec.CommandContext(ctx, name, args...), output: &lockedBuffer{}, done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	if err := c.cmd.Start(); err != nil {

@@ -55,7 +55,6 @@ func (m *media) runs() bool {
 
 const (
 	edgeDrain = 10 * time.Second // of the AppInstance below
-	gop       = 1000             // milliseconds, of what publishing makes
 	theShow   = `apiVersion: media.flashpod.dev/v1alpha1
 kind: AppInstance
 metadata: {name: show}
@@ -84,10 +83,10 @@ func TestEdges(t *testing.T) {
 	if out, err := w.apply(theShow); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	s := &show{world: w, url: w.ready("show", patience), cam: &witness.Stream{Name: "cam", Frame: 40}, news: &witness.Stream{Name: "news", Frame: 40}}
+	s := &show{world: w, url: w.ready("show", patience), cam: &witness.Stream{Name: "cam", Frame: 40, GOP: 4000}, news: &witness.Stream{Name: "news", Frame: 40, GOP: 4000}}
 	t.Cleanup(s.figures)
 	// At the origin, as long as that is there.
-	encoder := runFor(t, 10*time.Minute, "ffmpeg", publishing(s.url+"/news", "600")...)
+	encoder := runFor(t, 10*time.Minute, "ffmpeg", live(s.url+"/news")...)
 	s.view("origin", s.news, s.url, true)
 	s.viewers[0].Plays(t, 25)
 
@@ -127,6 +126,13 @@ func TestEdges(t *testing.T) {
 	} else if all := w.try("logs", "-l", "app.kubernetes.io/name=flashpod", "--tail=-1") + w.try("get", "pods,deployments,statefulsets,configmaps", "-o", "yaml"); strings.Contains(all, strings.TrimSpace(key)) {
 		t.Error("the key of links is where it is not to be")
 	}
+}
+
+// live are publishing's arguments for a stream that lasts, with a keyframe every four
+// seconds: so much a machine that is slow may differ between two viewers.
+func live(url string) []string {
+	all := publishing(url, "600")
+	return slices.Insert(all, len(all)-3, "-g", "100")
 }
 
 // show is what goes on at the edges.
@@ -177,7 +183,7 @@ func (s *show) settle() {
 	if len(s.pods) != 3 {
 		t.Fatalf("the edges are %v", pods)
 	}
-	s.publisher = runFor(t, 10*time.Minute, "ffmpeg", publishing(s.at(0)+"/cam", "600")...)
+	s.publisher = runFor(t, 10*time.Minute, "ffmpeg", live(s.at(0)+"/cam")...)
 	s.film = runFor(t, 10*time.Minute, "ffmpeg", publishing(s.at(1)+"/film", "10")...)
 	s.view("first", s.cam, s.at(0), true)
 	s.view("first, stays", s.cam, s.at(0), false)
@@ -232,13 +238,12 @@ func (s *show) unnoticed(when string, all map[*witness.Viewer]witness.Seen) {
 	}
 }
 
-// back says whether a viewer who has connected again plays within a GOP of that: the first
-// picture is a keyframe, and no later than the one after what others had seen.
+// back says whether a viewer who has connected again plays within a GOP of that.
 func (s *show) back(v *witness.Viewer, times int) {
 	s.t.Helper()
 	v.Returned(s.t, times)
-	if r := v.Seen().Returns[times-1]; !r.Key || r.Ahead > gop {
-		s.t.Errorf("%s, back, begins %+d ms from where the others were (a keyframe: %v)", v.Name(), r.Ahead, r.Key)
+	if what := v.Came(); what != "" {
+		s.t.Errorf("%s is back, but %s", v.Name(), what)
 	}
 }
 
@@ -313,14 +318,9 @@ func (s *show) originGoes() {
 	before := pictures(t, files[0])
 	s.anotherPod("show")
 	for v, seen := range all {
-		told := 0
-		for _, code := range seen.Statuses {
-			if code == "NetStream.Play.UnpublishNotify" {
-				told++
-			}
+		for _, code := range []string{"NetStream.Play.UnpublishNotify", "NetStream.Play.PublishNotify"} {
+			v.Told(t, code, seen.Told(code)+1)
 		}
-		v.Told(t, "NetStream.Play.UnpublishNotify", told+1)
-		v.Told(t, "NetStream.Play.PublishNotify", told+1)
 		v.Plays(t, 50)
 		if now := v.Seen(); now.Connects != seen.Connects {
 			t.Errorf("the origin went: %s was cut off", v)

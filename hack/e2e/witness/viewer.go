@@ -19,6 +19,7 @@ import (
 type Stream struct {
 	Name  string
 	Frame int64 // milliseconds from one picture to the next
+	GOP   int64 // milliseconds from one keyframe to the next
 
 	newest atomic.Int64 // time of a picture, in milliseconds
 }
@@ -57,12 +58,22 @@ type Seen struct {
 	Returns  []Return
 }
 
+// Told is how often the viewer was told a code.
+func (s Seen) Told(code string) (n int) {
+	for _, one := range s.Statuses {
+		if one == code {
+			n++
+		}
+	}
+	return n
+}
+
 // Return is how a viewer began after it had connected again.
 type Return struct {
 	// After is the time from the connect to the first picture.
 	After time.Duration
 	// Ahead is how much newer the first picture is, in milliseconds of the stream's time,
-	// than what any viewer had seen as the play began: below 0 where it is older.
+	// than what any viewer had seen when the play began: below 0 where it is older.
 	Ahead int64
 	Key   bool // the first picture is a keyframe
 }
@@ -85,28 +96,30 @@ func (v *Viewer) begin(c *connection) error {
 	if err != nil {
 		return err
 	}
+	first := make(chan Return, 1)
+	var got bool      // like started, it is used by the goroutine that reads alone
+	var started int64 // how far the stream was
 	s.OnStatus(func(info *amf.Object) {
-		if v.told(info) == "NetStream.Play.UnpublishNotify" {
+		switch v.told(info) {
+		case "NetStream.Play.Start":
+			started = v.of.newest.Load()
+		case "NetStream.Play.UnpublishNotify":
 			v.mu.Lock()
 			v.newest = -1 // the next publication has times of its own
 			v.mu.Unlock()
 		}
 	})
-	first := make(chan Return, 1)
-	var started atomic.Int64
-	var got bool // is used by the goroutine that reads alone
 	s.OnMedia(func(m *rtmp.Message) error {
 		if m.Type != rtmp.TypeVideo || payload.IsVideoHeader(m.Payload) {
 			return nil
 		}
 		if !got {
 			got = true
-			first <- Return{After: time.Since(began), Ahead: int64(m.Timestamp) - started.Load(), Key: payload.IsKeyframe(m.Payload)}
+			first <- Return{After: time.Since(began), Ahead: int64(m.Timestamp) - started, Key: payload.IsKeyframe(m.Payload)}
 		}
 		v.picture(m.Timestamp)
 		return nil
 	})
-	started.Store(v.of.newest.Load())
 	if err := s.Play(ctx, v.of.Name, rtmp.PlayLive); err != nil {
 		return err
 	}
@@ -165,21 +178,26 @@ func (v *Viewer) Plays(t testing.TB, pictures int) {
 // Told waits until it has been told a code, so often.
 func (v *Viewer) Told(t testing.TB, code string, times int) {
 	t.Helper()
-	until(t, v.name+" to be told "+code, func() bool {
-		n := 0
-		for _, s := range v.Seen().Statuses {
-			if s == code {
-				n++
-			}
-		}
-		return n >= times
-	})
+	until(t, v.name+" to be told "+code, func() bool { return v.Seen().Told(code) >= times })
 }
 
 // Returned waits until it has come back so often.
 func (v *Viewer) Returned(t testing.TB, times int) {
 	t.Helper()
 	until(t, fmt.Sprintf("%s to come back %d times", v.name, times), func() bool { return len(v.Seen().Returns) >= times })
+}
+
+// Came says what is wrong with how the viewer came back the last time; "": nothing. It is to
+// begin with a keyframe, no later than a GOP after what others had seen when it began.
+func (v *Viewer) Came() string {
+	all := v.Seen().Returns
+	if len(all) == 0 {
+		return "it has not come back"
+	}
+	if r := all[len(all)-1]; !r.Key || r.Ahead > v.of.GOP {
+		return fmt.Sprintf("it begins %+d ms from where the others were (a keyframe: %v)", r.Ahead, r.Key)
+	}
+	return ""
 }
 
 // Undisturbed says what a viewer has noticed since a look, but for pictures; "": nothing.
