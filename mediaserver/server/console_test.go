@@ -352,8 +352,9 @@ var (
 )
 
 // shoot publishes pictures, five a second, with a keyframe each second, until the test
-// ends; an hour of them by their own clock, if it lasts so long.
-func shoot(t *testing.T, c *client, name string) {
+// ends, or until hold, from when on the stream stands still; an hour of them by their own
+// clock, if it lasts so long.
+func shoot(t *testing.T, c *client, name string) (hold func()) {
 	t.Helper()
 	c.on(1, "publish", name, "live")
 	c.expect("event 0", "onStatus NetStream.Publish.Start")
@@ -383,7 +384,9 @@ func shoot(t *testing.T, c *client, name string) {
 			}
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	hold = func() { cancel(); <-done }
+	t.Cleanup(hold)
+	return hold
 }
 
 const chatty = `application.onConnect = function (c) { trace("hello " + c.id); application.acceptConnection(c); };
