@@ -16,6 +16,14 @@ type Outcome struct {
 	before uint64 // the order of the last change before
 	from   uint32 // the version before
 	told   uint64 // that of the last that all know who have heard this
+	// What follows is of a Replica: which version the changes have, where that is not known
+	// as a whole with them; 0: Version. And with Clear, before which version nothing is known
+	// any more; nil: before Clear's.
+	at    uint32
+	floor *uint32
+	// claimed is the version that was told before, where that began anew since: clients are
+	// told none below it, as they have all of it, and will.
+	claimed uint32
 }
 
 // Apply does what a client's message asks for, one event after another. Whoever

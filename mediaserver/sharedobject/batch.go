@@ -89,16 +89,24 @@ func (b *batch) after(s *Subscription, n int) known {
 	for i := range b.entries {
 		e := &b.entries[i]
 		if n -= len(e.heard(s)); n < 0 {
-			return known{e.from, e.before}
+			return known{e.tells(s, e.from), e.before}
 		}
 	}
-	return b.all()
+	return b.all(s)
 }
 
 // all is what one knows that has heard all of it.
-func (b *batch) all() known {
+func (b *batch) all(s *Subscription) known {
 	e := &b.entries[len(b.entries)-1]
-	return known{e.version, e.told}
+	return known{e.tells(s, e.version), e.told}
+}
+
+// tells is the version that one is told, where it has all of another.
+func (e *entry) tells(s *Subscription, version uint32) uint32 {
+	if s != nil && s.carries != nil {
+		return version
+	}
+	return max(version, e.claimed)
 }
 
 // prepare gathers what most subscribers hear.

@@ -193,16 +193,43 @@ func (f *Feed) leaveFar(s *Subscription) {
 func (e *entry) carriedTo(s *Subscription) []Event {
 	if e.sub != nil && e.sub.via == s {
 		if e.withOwn == nil {
-			e.withOwn = make([]Event, 0, len(e.own)+len(e.others)+2)
-			e.withOwn = append(append(e.withOwn, by(e.sub.number, e.version)), e.own...)
+			e.withOwn = append(e.begins(e.sub.number, len(e.own)+len(e.others)+2), e.own...)
 			e.withOwn = append(append(e.withOwn, Event{Type: byOthers}), e.others...)
+			e.withOwn = e.ends(e.withOwn)
 		}
 		return e.withOwn
 	}
 	if e.marked == nil && len(e.others) > 0 {
-		e.marked = append(append(make([]Event, 0, len(e.others)+1), by(0, e.version)), e.others...)
+		e.marked = e.ends(append(e.begins(0, len(e.others)+1), e.others...))
 	}
 	return e.marked
+}
+
+// begins is what a carrier brings before the events of an entry, with room for so many
+// more.
+func (e *entry) begins(client uint64, more int) []Event {
+	all := make([]Event, 0, more+e.lead())
+	if e.floor != nil {
+		all = append(all, knownSince(*e.floor))
+	}
+	return append(all, by(client, max(e.at, e.version)))
+}
+
+// lead is how many events begins makes.
+func (e *entry) lead() int {
+	if e.floor != nil {
+		return 2
+	}
+	return 1
+}
+
+// ends is what it brings with them at the end, where the version that they have is not known
+// with them: see Outcome.
+func (e *entry) ends(all []Event) []Event {
+	if e.at > e.version {
+		all = append(all, by(0, 0))
+	}
+	return all
 }
 
 // uninvolved is a carrier none of whose clients has asked for anything.
@@ -228,7 +255,7 @@ func (s *Subscription) oweEach(b *batch, heard int) {
 		if e.sub == nil || e.sub.via != s {
 			continue
 		}
-		if own := e.own[min(max(0, skip-1), len(e.own)):]; len(own) > 0 { // the first says whose they are
+		if own := e.own[min(max(0, skip-e.lead()), len(e.own)):]; len(own) > 0 { // the first say whose they are
 			s.answer(e.sub, e.before, append([]Event{by(e.sub.number, 0)}, own...))
 		}
 	}

@@ -60,6 +60,9 @@ type entry struct {
 	before  uint64  // the order of the last change before it
 	from    uint32  // and its version
 	told    uint64  // that of the last that all know who have heard it
+	at      uint32  // see Outcome
+	floor   *uint32 // likewise
+	claimed uint32  // likewise
 	own     []Event // for sub
 	others  []Event // for everybody else
 	// What carriers hear, once one does: see carriedTo.
@@ -108,7 +111,7 @@ func (f *Feed) State(s *Subscription, p Piece) {
 // it; nil: the server. Who sends messages waits until they are told; of the server's
 // own code, which does not, only so much is kept, and then what has come of it is told.
 func (f *Feed) Tell(by *Subscription, out Outcome) {
-	e := entry{sub: by, version: out.Version, before: out.before, from: out.from, told: out.told, own: out.Requester, others: out.Others}
+	e := entry{sub: by, version: out.Version, before: out.before, from: out.from, told: out.told, at: out.at, floor: out.floor, claimed: out.claimed, own: out.Requester, others: out.Others}
 	if by != nil {
 		f.add(e)
 		return
@@ -146,8 +149,9 @@ func (f *Feed) TellUnlocked(u Unlocked) {
 	}
 	all := make([]entry, len(u.Parts))
 	for i, p := range u.Parts {
-		// All is known only with the last of them.
-		all[i] = entry{sub: p.By, version: u.from, before: u.before, from: u.from, told: u.before, others: p.Events}
+		// All is known only with the last of them; a replica has all at the version that it
+		// is then, as it is not told which of those since the lock each has.
+		all[i] = entry{sub: p.By, version: u.from, at: u.Version, before: u.before, from: u.from, told: u.before, others: p.Events}
 	}
 	if n := len(all); n > 0 {
 		all[n-1].version, all[n-1].told = u.Version, u.told

@@ -12,7 +12,7 @@ func (s *Subscription) hear(b *batch) {
 			all = s.hearAll(b)
 		}
 		if all {
-			s.cursor.at = b.all().at
+			s.cursor.at = b.all(s).at
 			return
 		}
 	}

@@ -140,7 +140,7 @@ func (o *Object) Piece(c Cursor, most int) Piece {
 			return p
 		}
 		if c.carried {
-			since := o.Version()
+			since := max(o.Version(), o.floor) // a replica may be told still what there is
 			if begins {
 				since, clean = o.floor, max(o.forgot, 1)
 			}
@@ -195,7 +195,7 @@ func (o *Object) Join(c Cursor) Piece {
 func (o *Object) knows(place int, clean uint64) uint32 {
 	for ; place < len(o.log.list) && o.log.list[place].order <= o.told(); place++ {
 		if one := &o.log.list[place]; !one.dead && (one.slot != nil || one.order > clean) {
-			return max(one.version, 1) - 1
+			return min(max(one.version, 1)-1, o.Version()) // a replica has what a lock has kept at a later one
 		}
 	}
 	return o.Version()

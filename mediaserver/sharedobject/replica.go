@@ -8,8 +8,9 @@ import (
 
 // Replica is an object that another server owns, with its versions and what was deleted of
 // it lately, as far as that was brought here: see [Carrier]. Its subscribers are told as
-// those of any object, and who may be one the owner has said. All methods may be called
-// from any goroutine, Take from one at a time; none waits.
+// those of any object, a carrier to the next server among them, and who may be one the owner
+// has said. All methods may be called from any goroutine, Take from one at a time; none
+// waits.
 type Replica struct {
 	cfg  ReplicaConfig
 	feed *Feed
@@ -24,6 +25,7 @@ type Replica struct {
 	client  uint64
 	his     bool // they are what the client hears, not all others
 	version uint32
+	claimed uint32 // that of before it began anew: see Outcome
 	own     []Event
 	others  []Event
 	floor   *uint32 // what happened before is not known; nil: nothing was said
@@ -172,6 +174,7 @@ func (r *Replica) take(e *Event) (err error) {
 	case floor:
 		if version, err = parseFloor(e.Name); err == nil {
 			r.floor = &version
+			r.claimed = max(r.claimed, r.object.version)
 			r.object.version = 0 // it begins anew
 		}
 	}
@@ -207,11 +210,12 @@ func (r *Replica) tell(version uint32, whole bool) {
 	for i := range others {
 		o.mirror(&others[i], at)
 		if others[i].Type == Clear && r.floor != nil {
-			o.floor, r.floor = *r.floor, nil
+			o.floor, out.floor, r.floor = *r.floor, r.floor, nil
 		}
 	}
+	out.at = at
 	o.version = max(o.version, version)
-	out.Version, out.told = o.version, o.log.last
+	out.Version, out.told, out.claimed = o.version, o.log.last, r.claimed
 	r.feed.Tell(by, out)
 }
 
@@ -223,7 +227,7 @@ func (r *Replica) join(j joining) {
 	}
 	s := r.subs[j.client]
 	if s == nil {
-		s = (&Subscription{to: to, form: j.form, feed: r.feed}).Within(share)
+		s = NewSubscription(r.feed, to, j.form).Within(share)
 		r.subs[j.client] = s
 	}
 	first := []Event{{Type: UseSuccess}}

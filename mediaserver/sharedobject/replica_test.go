@@ -17,6 +17,7 @@ type far struct {
 	ear
 	t       *testing.T
 	at      *shelf // nil: it is told as others are
+	below   *shelf // behind that one; nil: it is at that one
 	number  uint64
 	sub     *Subscription
 	slots   map[string]string
@@ -31,6 +32,16 @@ func (f *far) Carrier() (Carrier, uint64) {
 	}
 	return f.at, f.number
 }
+
+// near is a client as its own shelf has it, which is told as others are.
+type near struct{ *far }
+
+func (near) Carrier() (Carrier, uint64) { return nil, 0 }
+
+// further is a client of a shelf behind the one that has it, where it has another number.
+type further struct{ *far }
+
+func (f further) Carrier() (Carrier, uint64) { return f.below, f.number + 100 }
 
 // take takes what it was told since the last time.
 func (f *far) take() {
@@ -85,10 +96,14 @@ func (s *shelf) Carry(name string, persistent bool) (Carried, uint32) {
 		return s, s.has
 	}
 	s.replica = NewReplica(name, persistent, ReplicaConfig{Client: func(n uint64) (Subscriber, *budget.Budget) {
-		if c := s.clients[n]; c != nil {
-			return c, nil
+		switch c := s.clients[n]; {
+		case c == nil:
+			return nil, nil
+		case c.below != nil && c.below != s:
+			return further{c}, nil
+		default:
+			return near{c}, nil
 		}
-		return nil, nil
 	}, Objects: s.pays, Queues: s.pays})
 	return s, 0
 }
@@ -110,7 +125,8 @@ func (s *shelf) bring() {
 	s.updates = nil
 }
 
-// world is an object with clients here and at two servers that have replicas.
+// world is an object with clients here, at two servers that have replicas, and at two that
+// have replicas of those.
 type world struct {
 	*bench
 	t       *testing.T
@@ -125,14 +141,18 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{bench: newBench(nil), t: t, r: rand.New(rand.NewPCG(seed, 7))}
 	w.Persistent, w.lockless = true, seed%3 == 0
-	for range 2 {
-		w.shelves = append(w.shelves, &shelf{t: t, clients: map[uint64]*far{}, ear: ear{deaf: seed%2 == 0}, pays: budget.New("replicas", 1<<30)})
+	for n := range 4 {
+		w.shelves = append(w.shelves, &shelf{t: t, clients: map[uint64]*far{}, ear: ear{deaf: (seed>>(n/2))%2 == 0}, pays: budget.New("replicas", 1<<30)})
 	}
-	for n := range 9 {
+	for n := range 15 {
 		c := &far{t: t, slots: map[string]string{}, number: uint64(n + 1), ear: ear{deaf: n%3 == 2}}
-		if n%3 > 0 {
-			c.at = w.shelves[n%3-1]
+		if n%5 > 0 {
+			c.at = w.shelves[(n%5-1)%2]
 			c.at.clients[c.number] = c
+		}
+		if n%5 > 2 {
+			c.below = w.shelves[n%5-1]
+			c.below.clients[c.number+100] = c
 		}
 		w.clients = append(w.clients, c)
 	}
@@ -264,6 +284,8 @@ func TestReplicasByChance(t *testing.T) {
 						w.use(c)
 					}
 				}
+				w.quiet()
+				w.say(nil, set(t, "last", "last")) // with which all are told the version
 				w.quiet()
 				w.check()
 				for _, c := range w.clients {

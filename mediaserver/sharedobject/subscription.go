@@ -190,6 +190,9 @@ func (s *Subscription) state(p Piece) {
 	s.asked = false
 	s.stale = s.stale || len(s.owed) > 0 && p.Next.at > s.owed[0].before
 	if len(p.Events) > 0 && s.carries != nil {
+		if p.Events[0].Type == floor {
+			s.version = 0 // of what it had nothing is left
+		}
 		p.Events = append([]Event{by(0, 0)}, p.Events...) // what was told before may have no end
 	}
 	if s.joined && !s.stale && !s.current && s.queue.empty() &&
