@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 // maxMany is how many clients a record names at most.
@@ -28,7 +29,7 @@ func (u *uplink) handleMany(r link.Record) error {
 }
 
 // invokeMany calls a method of clients, those that have left apart: the call is made once
-// for all of them.
+// for all of them, and goes once to those behind another edge.
 func (u *uplink) invokeMany(r link.Record) error {
 	var b link.InvokeManyBody
 	if err := r.Decode(&b); err != nil {
@@ -46,8 +47,20 @@ func (u *uplink) invokeMany(r link.Record) error {
 		return err
 	}
 	v := b.Session()
+	var far map[session.Way][]session.Peer
 	for _, c := range to {
-		c.peer.Invoke(v, nil)
+		way := session.WayOf(c.peer)
+		if way == nil {
+			c.peer.Invoke(v, nil)
+			continue
+		}
+		if far == nil {
+			far = map[session.Way][]session.Peer{}
+		}
+		far[way] = append(far[way], c.peer)
+	}
+	for way, peers := range far {
+		way.Invoke(v, peers)
 	}
 	return nil
 }
