@@ -132,6 +132,80 @@ func TestCallsAndObjectsInATree(t *testing.T) {
 	}
 }
 
+// However many clients of a leaf hear it, a change of an object and what a script says to all
+// come once to each edge on the way.
+func TestTreeTellsEachEdgeOnce(t *testing.T) {
+	t.Parallel()
+	tree := runTree(t)
+	const clients, times, size = 12, 5, 20 << 10
+	var heard atomic.Int64
+	uses := func(s *Server) (*rtmp.NetConnection, *rtmp.SharedObject) {
+		t.Helper()
+		nc, err := rtmp.Connect(t.Context(), "rtmp://"+s.RTMPAddr().String()+"/app/one/-", rtmp.Config{}, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		nc.Handle("heard", func([]amf.Value) (amf.Value, error) {
+			heard.Add(1)
+			return nil, nil
+		})
+		o := nc.SharedObject("wall", true)
+		if err := o.Use(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return nc, o
+	}
+	nc, o := uses(tree.of)
+	var all []*rtmp.SharedObject
+	for range clients {
+		_, one := uses(tree.leaf[0])
+		all = append(all, one)
+	}
+	edges := []*Server{tree.middle[0], tree.leaf[0]}
+	came := func() (n []uint64) {
+		for _, s := range edges {
+			n = append(n, s.edge.Received())
+		}
+		return n
+	}
+	text := strings.Repeat("x", size)
+	once := func(what string, before []uint64) {
+		t.Helper()
+		for i, n := range came() {
+			if n -= before[i]; n > 2*times*size || n < times*size {
+				t.Errorf("%d bytes have come to edge %d with %s, where once is %d", n, i, what, times*size)
+			}
+		}
+	}
+	before := came()
+	for n := range times {
+		if err := o.Set(t.Context(), fmt.Sprint("slot", n), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, one := range all {
+		servertest.Eventually(t, "a change is seen", func() bool { v, _ := one.Get(fmt.Sprint("slot", times-1)); return v == text })
+	}
+	once("changes", before)
+	before = came()
+	for range times {
+		if _, err := nc.Call(t.Context(), "shout", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	servertest.Eventually(t, "all have heard", func() bool { return heard.Load() == times*(clients+1) })
+	once("calls", before)
+	before = came()
+	_, late := uses(tree.leaf[0])
+	servertest.Eventually(t, "who is late has all", func() bool { v, _ := late.Get(fmt.Sprint("slot", times-1)); return v == text })
+	for i, n := range came() {
+		if n -= before[i]; n > size {
+			t.Errorf("%d bytes have come to edge %d for one who is late", n, i)
+		}
+	}
+}
+
 // A recording is read by a leaf through its middle, which reads it once for both of its
 // leaves, and the origin once for each middle.
 func TestRecordingInATree(t *testing.T) {
