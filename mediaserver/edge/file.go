@@ -49,8 +49,9 @@ type Bytes struct {
 func (b Bytes) Known() (key string, size int64) { return b.key, b.Size() }
 
 // file opens a recorded file of the origin's, beside the pipe, and answers.
-func (c *remote) file(r session.PlayRequest, a *link.PlayAnswer, out session.PlayAnswer, answer func(session.PlayAnswer)) {
-	one := &reading{c: c, asked: r, key: a.File.Key, token: a.Token}
+func (c *remote) file(r session.PlayRequest, a *link.PlayAnswer, out session.PlayAnswer, q *question, answer func(session.PlayAnswer)) {
+	one := &reading{c: c, asked: r, key: a.File.Key, token: a.Token, q: q}
+	q.happens = one.happens
 	released := sync.OnceFunc(one.release)
 	if one.f = c.u.film(a.File.Key, one, a.Token); one.f == nil {
 		released()

@@ -22,8 +22,7 @@ func (c *remote) Play(r session.PlayRequest, answer func(session.PlayAnswer)) {
 		case out.Refusal != nil:
 			c.over(q)
 		case a.File != nil:
-			c.over(q)
-			c.file(r, &a, out, answer)
+			c.file(r, &a, out, q, answer)
 			return nil
 		default:
 			if w.f = c.u.feed(a.Live, a.Of, w, a.Token); w.f == nil {
@@ -60,13 +59,24 @@ type watch struct {
 
 // happens tells the session what the origin says of a stream that plays.
 func (w *watch) happens(b *link.HappenedBody) {
-	if b.Event == link.NobodyCame && w.asked.NobodyCame != nil {
+	switch {
+	case b.Event == link.NobodyCame && w.asked.NobodyCame != nil:
 		w.mu.Lock()
 		q := w.q
 		w.mu.Unlock()
 		w.c.over(q)
 		w.asked.NobodyCame()
+	case b.Event == link.Lost:
+		w.refused(refusal(b))
 	}
+}
+
+// refusal is why something is over that a client had.
+func refusal(b *link.HappenedBody) *session.Refusal {
+	if why := b.Refusal.Session(); why != nil {
+		return why
+	}
+	return &session.Refusal{Code: session.RefusedFailed}
 }
 
 // release gives the stream back, which the client plays no more.

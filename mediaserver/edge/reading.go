@@ -16,6 +16,7 @@ type reading struct {
 	f     *film
 
 	mu       sync.Mutex // nothing else is taken, and nobody called, while it is held
+	q        *question
 	token    string
 	released bool
 	refused  bool // and the session was told
@@ -25,9 +26,10 @@ type reading struct {
 func (r *reading) release() {
 	r.mu.Lock()
 	r.released = true
-	token := r.token
+	token, q := r.token, r.q
 	r.mu.Unlock()
 	r.c.drop(r)
+	r.c.over(q)
 	if token != "" {
 		r.c.send(link.Released, link.TokenBody{Token: token})
 	}
@@ -57,7 +59,7 @@ func (r *reading) resume() {
 	}
 	body := link.FromPlay(&r.asked)
 	body.From, body.Waits = int(session.RecordedOnly), false
-	q := &question{lost: func(error) {}} // it is asked again when there is a link
+	q := &question{happens: r.happens, lost: func(error) {}} // it is asked again when there is a link
 	q.answer = func(rec *link.Record) error {
 		var a link.PlayAnswer
 		if err := rec.Decode(&a); err != nil {
@@ -70,6 +72,7 @@ func (r *reading) resume() {
 		if why == nil && r.has(a.Token) && r.c.u.grantFilm(r.f, r, a.Token) {
 			return nil
 		}
+		r.c.over(q)
 		if a.Token != "" {
 			r.c.send(link.Released, link.TokenBody{Token: a.Token})
 		}
@@ -78,7 +81,17 @@ func (r *reading) resume() {
 		}
 		return nil
 	}
+	r.mu.Lock()
+	r.q = q
+	r.mu.Unlock()
 	r.c.ask(link.Play, body, q)
+}
+
+// happens tells the session what the origin says of a file that plays.
+func (r *reading) happens(b *link.HappenedBody) {
+	if b.Event == link.Lost {
+		r.end(refusal(b))
+	}
 }
 
 // end tells the session that the file is not to be had any more.

@@ -252,13 +252,19 @@ func (c *remote) enter(n uint64, decided func()) {
 	}
 }
 
-// entered is what has come of a connect.
-func (c *remote) entered(a *link.ConnectAnswer, decided func()) {
+// said is what an origin answers to a connect.
+func (c *remote) said(a *link.ConnectAnswer) session.ConnectAnswer {
 	out := session.ConnectAnswer{Refusal: a.Refusal.Session(), Scripted: a.Scripted, Pending: a.Pending, MaxMessageSize: a.MaxMessageSize, ID: a.ID}
 	if out.Refusal == nil {
 		c.u.letIn(a)
 		out.Instance = c
 	}
+	return out
+}
+
+// entered is what has come of a connect.
+func (c *remote) entered(a *link.ConnectAnswer, decided func()) {
+	out := c.said(a)
 	again := c.in.Load()
 	switch {
 	case again && out.Refusal == nil && out.Pending:
@@ -303,9 +309,7 @@ func (c *remote) returned(a session.ConnectAnswer) {
 		return
 	}
 	if a.Refusal != nil {
-		c.end(a.Refusal)
-		c.u.forget(c)
-		peer.Returned(a)
+		c.putOut(a)
 		return
 	}
 	c.mu.Lock()
@@ -317,5 +321,27 @@ func (c *remote) returned(a session.ConnectAnswer) {
 	peer.Returned(a)
 	for _, one := range all {
 		one.resume()
+	}
+}
+
+// putOut ends it for a client that is not let in any more.
+func (c *remote) putOut(a session.ConnectAnswer) {
+	c.end(a.Refusal)
+	c.u.forget(c)
+	if peer, ok := c.peer.(session.Returner); ok {
+		peer.Returned(a)
+	} else {
+		c.peer.Shutdown(a.Refusal.Error())
+	}
+}
+
+// returnedAbove is what the origin, which is an edge and had lost its own, says of a client
+// that it has kept: what the client has there, it has asked for anew.
+func (c *remote) returnedAbove(a *link.ConnectAnswer) {
+	out := c.said(a)
+	if out.Refusal != nil {
+		c.putOut(out)
+	} else if peer, ok := c.peer.(session.Returner); ok {
+		peer.Returned(out)
 	}
 }

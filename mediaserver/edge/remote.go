@@ -219,6 +219,12 @@ func (c *remote) handle(r link.Record) error {
 		c.peer.SetBandwidth(b.ToClient, b.ToServer)
 	case link.Disconnect:
 		c.peer.Disconnect()
+	case link.Returned:
+		var a link.ConnectAnswer
+		if err := r.Decode(&a); err != nil {
+			return err
+		}
+		c.returnedAbove(&a)
 	case link.Fail, link.Shutdown:
 		var b link.ReasonBody
 		if err := r.Decode(&b); err != nil {

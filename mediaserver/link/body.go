@@ -228,12 +228,13 @@ type Tally struct {
 // Event is what a question is told later.
 type Event byte
 
-// The four callbacks of PublishRequest and PlayRequest.
+// The callbacks of PublishRequest and PlayRequest.
 const (
 	RecordingEnded Event = iota + 1
 	RecordingBegan
 	TakenOver
 	NobodyCame
+	Lost // version 3
 )
 
 // HappenedBody is an Event.

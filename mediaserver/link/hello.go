@@ -27,7 +27,10 @@ const (
 	// begins with (StateBody.Ready); an origin is asked about viewers by HTTP (Watch). An
 	// edge asks anew for clients that it has (ConnectBody.Again), over a link that takes the
 	// place of one before (Hello.Link), and an origin says that it goes (Going).
-	version = 2
+	//
+	// 3: an origin that is an edge itself keeps its edges' clients when it loses its own
+	// origin, and says what has come of asking for them anew (Returned, Lost).
+	version = 3
 	oldest  = 1
 	// helloTime is how long a link may take until both ends know one another.
 	helloTime = 10 * time.Second

@@ -41,6 +41,7 @@ const (
 	Shutdown                        // ReasonBody
 	Going                           // ReasonBody: the origin ends, and another may come; Client 0. Version 2
 	Look                            // nothing: the client's traffic is looked at, and is to be told each second for a while. Version 2
+	Returned                        // ConnectAnswer: the origin has lost its own origin, and what has come of asking that for the client anew. Version 3
 )
 
 // Record is one thing that a server says to another: about a client, or with Client 0 about

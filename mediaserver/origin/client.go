@@ -38,6 +38,18 @@ func (c *client) instance() session.Instance {
 // answer answers a question of the edge's.
 func (c *client) answer(id uint64, body any) { c.e.pipe.Send(link.Answer, c.n, id, body) }
 
+// returner is a client whose edge keeps it while this server, an edge itself, has no link to
+// its own origin. It implements session.Returner.
+type returner struct{ *client }
+
+// Returned implements session.Returner.
+func (c returner) Returned(a session.ConnectAnswer) {
+	c.e.pipe.Send(link.Returned, c.n, 0, c.said(a))
+}
+
+// number is the client's on the pipe.
+func (c *client) number() uint64 { return c.n }
+
 // grant remembers what the client is given, and returns its token; "": the client has
 // gone, and it was given back.
 func (c *client) grant(g *grant) string {

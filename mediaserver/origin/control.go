@@ -24,7 +24,9 @@ type edge struct {
 	shared bool
 	// keeps says that the edge keeps its clients when it hears that the origin goes.
 	keeps bool
-	ended chan struct{} // closed when its clients have left
+	// returns says that it keeps them, too, while this server has lost its own origin.
+	returns bool
+	ended   chan struct{} // closed when its clients have left
 
 	window sharedobject.Window // of what is on its way about shared objects, for all clients
 
@@ -38,7 +40,7 @@ type edge struct {
 // control serves a pipe until it ends, and has its clients leave then.
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
 	e := &edge{
-		o: o, pipe: link.NewPipe(c, maxQueued).PaidBy(o.cfg.Memory), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients,
+		o: o, pipe: link.NewPipe(c, maxQueued).PaidBy(o.cfg.Memory), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients, returns: c.Version() >= returnsClients,
 		ended: make(chan struct{}), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{},
 	}
 	e.window.Size, e.window.Free = edgeWindow, edgeFree
@@ -68,6 +70,10 @@ func (o *Origin) control(c *link.Conn, h link.Hello) error {
 
 // keepsClients is the version of the link from which on edges keep their clients.
 const keepsClients = 2
+
+// returnsClients is the version from which on they hear what has come of asking for them
+// anew.
+const returnsClients = 3
 
 var errReplaced = errors.New("its edge has linked again")
 
@@ -157,23 +163,21 @@ func (e *edge) connect(r link.Record) error {
 	if err != nil {
 		return err
 	}
-	e.o.cfg.Directory.Connect(request, c, func(a session.ConnectAnswer) { c.entered(r.ID, a) })
+	var peer session.Peer = c
+	if e.returns {
+		peer = returner{c}
+	}
+	e.o.cfg.Directory.Connect(request, peer, func(a session.ConnectAnswer) { c.entered(r.ID, a) })
 	return nil
 }
 
 // entered is what comes of a connect.
 func (c *client) entered(id uint64, a session.ConnectAnswer) {
-	answer := link.ConnectAnswer{
-		Refusal: link.FromRefusal(a.Refusal), Scripted: a.Scripted, Pending: a.Pending, MaxMessageSize: a.MaxMessageSize, ID: a.ID,
-	}
+	answer := c.said(a)
 	if a.Instance == nil {
 		c.e.forget(c)
 		c.answer(id, answer)
 		return
-	}
-	if of := c.e.o.cfg.Delivery; of != nil {
-		d := of(a.Instance)
-		answer.Latency, answer.GOPCache = int(d.Latency), d.GOPCache
 	}
 	c.mu.Lock()
 	gone := c.gone
@@ -184,6 +188,18 @@ func (c *client) entered(id uint64, a session.ConnectAnswer) {
 		return
 	}
 	c.answer(id, answer)
+}
+
+// said is an answer to a connect, on the wire.
+func (c *client) said(a session.ConnectAnswer) link.ConnectAnswer {
+	answer := link.ConnectAnswer{
+		Refusal: link.FromRefusal(a.Refusal), Scripted: a.Scripted, Pending: a.Pending, MaxMessageSize: a.MaxMessageSize, ID: a.ID,
+	}
+	if of := c.e.o.cfg.Delivery; of != nil && a.Instance != nil {
+		d := of(a.Instance)
+		answer.Latency, answer.GOPCache = int(d.Latency), d.GOPCache
+	}
+	return answer
 }
 
 // forget lets go of a client that has left, or was not let in.
@@ -339,7 +355,13 @@ func (c *client) play(inst session.Instance, r link.Record) error {
 		return err
 	}
 	nobodyCame := func() { c.e.pipe.Send(link.Happened, c.n, r.ID, link.HappenedBody{Event: link.NobodyCame}) }
-	inst.Play(b.Session(c.self, nobodyCame), func(a session.PlayAnswer) {
+	request := b.Session(c.self, nobodyCame)
+	if c.e.returns {
+		request.Lost = func(why *session.Refusal) {
+			c.e.pipe.Send(link.Happened, c.n, r.ID, link.HappenedBody{Event: link.Lost, Refusal: link.FromRefusal(why)})
+		}
+	}
+	inst.Play(request, func(a session.PlayAnswer) {
 		answer := link.PlayAnswer{Refusal: link.FromRefusal(a.Refusal), Audio: a.SampleAccess.Audio, Video: a.SampleAccess.Video}
 		switch {
 		case a.Live != nil:

@@ -21,7 +21,7 @@ func (c *client) Way() session.Way {
 func (w way) Invoke(v session.Invocation, to []session.Peer) {
 	numbers := make([]uint64, 0, len(to))
 	for _, p := range to {
-		numbers = append(numbers, p.(*client).n)
+		numbers = append(numbers, p.(interface{ number() uint64 }).number())
 	}
 	w.e.pipe.Send(link.InvokeMany, 0, 0, link.InvokeManyBody{InvokeBody: link.FromInvocation(&v), Clients: link.AppendNumbers(nil, numbers)})
 }

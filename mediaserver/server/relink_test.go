@@ -94,6 +94,7 @@ type broken struct {
 	stop  func()
 	net   *servertest.Proxy
 	edge  *Server
+	at    *Server // where clients come to: the edge, or another one behind it
 }
 
 func runBroken(t *testing.T, edge Config, specs ...string) *broken {
@@ -109,6 +110,14 @@ func runBrokenWith(t *testing.T, of, edge Config, specs ...string) *broken {
 	b.net = servertest.NewProxy(t, b.of.RTMPAddr())
 	edge.EdgeOf, edge.LinkKeyFile = b.net.Addr().String(), b.cfg.LinkKeyFile
 	b.edge, _ = runWith(t, edge)
+	b.at = b.edge
+	return b
+}
+
+// below has clients come to an edge of the edge, which has a LinkAddress.
+func (b *broken) below() *broken {
+	b.t.Helper()
+	b.at, _ = runWith(b.t, Config{LinkKeyFile: b.cfg.LinkKeyFile, EdgeOf: b.edge.links.Addr().String()})
 	return b
 }
 
@@ -139,6 +148,23 @@ func everyBreak(t *testing.T, test func(t *testing.T, goes func(*broken))) {
 	}
 }
 
+// everyBreakBelow runs a test for each way in which an origin goes, with clients at an edge of
+// it, and at one behind that, which has lost nothing itself.
+func everyBreakBelow(t *testing.T, test func(t *testing.T, run func(of Config, specs ...string) *broken, goes func(*broken))) {
+	everyBreak(t, func(t *testing.T, goes func(*broken)) {
+		t.Run("at an edge", func(t *testing.T) {
+			t.Parallel()
+			test(t, func(of Config, specs ...string) *broken { return runBrokenWith(t, of, Config{}, specs...) }, goes)
+		})
+		t.Run("at a leaf", func(t *testing.T) {
+			t.Parallel()
+			test(t, func(of Config, specs ...string) *broken {
+				return runBrokenWith(t, of, Config{LinkAddress: "127.0.0.1:0"}, specs...).below()
+			}, goes)
+		})
+	})
+}
+
 // joinedAt waits until so many play at an edge: its origin counts them before they do.
 func joinedAt(t *testing.T, edge *Server, players int) {
 	t.Helper()
@@ -165,22 +191,23 @@ func publishes(t *testing.T, s *Server, name string) *client {
 // Viewers at an edge stay when the origin goes, hear that the publisher has left, and go on
 // when it is back.
 func TestViewersOutliveTheirOrigin(t *testing.T) {
-	everyBreak(t, func(t *testing.T, goes func(*broken)) { viewersOutlive(t, Config{}, goes) })
+	everyBreakBelow(t, func(t *testing.T, run func(of Config, specs ...string) *broken, goes func(*broken)) {
+		viewersOutlive(t, run(Config{}, open), goes)
+	})
 }
 
 // So they do where the origin speaks the version of the link that knows nothing of that.
 func TestViewersOutliveAnOldOrigin(t *testing.T) {
 	t.Parallel()
-	viewersOutlive(t, Config{linkVersion: 1}, ways["it dies"])
+	viewersOutlive(t, runBrokenWith(t, Config{linkVersion: 1}, Config{}, open), ways["it dies"])
 }
 
-func viewersOutlive(t *testing.T, of Config, goes func(*broken)) {
+func viewersOutlive(t *testing.T, b *broken, goes func(*broken)) {
 	t.Helper()
-	b := runBrokenWith(t, of, Config{}, open)
 	p := publishes(t, b.of, "cam")
-	one, two := watches(t, b.edge, "cam"), watches(t, b.edge, "cam")
+	one, two := watches(t, b.at, "cam"), watches(t, b.at, "cam")
 	viewers := []*client{one, two}
-	joinedAt(t, b.edge, 2)
+	joinedAt(t, b.at, 2)
 	audio(t, p, 0)
 	for _, v := range viewers {
 		v.expect("audio 0")
@@ -211,13 +238,13 @@ func viewersOutlive(t *testing.T, of Config, goes func(*broken)) {
 // A publisher at an edge goes on: what it sends meanwhile is dropped, and what players need
 // to begin is published again; its recording goes on behind what there is of it.
 func TestPublishersOutliveTheirOrigin(t *testing.T) {
-	everyBreak(t, func(t *testing.T, goes func(*broken)) {
-		b := runBroken(t, Config{}, open)
-		p := connect(t, b.edge, "app/one").hello()
+	everyBreakBelow(t, func(t *testing.T, run func(of Config, specs ...string) *broken, goes func(*broken)) {
+		b := run(Config{}, open)
+		p := connect(t, b.at, "app/one").hello()
 		p.on(1, "publish", "cam", "record")
 		p.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")
-		v := watches(t, b.edge, "cam")
-		joinedAt(t, b.edge, 1)
+		v := watches(t, b.at, "cam")
+		joinedAt(t, b.at, 1)
 		tell(t, p, "@setDataFrame", "onMetaData", amf.NewECMAArray("width", 640))
 		v.expect("data onMetaData")
 		h264(t, p, 0, header)
@@ -335,10 +362,10 @@ const scripted = "{application: app, instance: one, script: {configMap: {name: x
 // not let in any more is told why, and goes; who may not play or publish any more hears
 // that. A call that is made meanwhile fails.
 func TestScriptsOutliveTheirOrigin(t *testing.T) {
-	everyBreak(t, func(t *testing.T, goes func(*broken)) {
+	everyBreakBelow(t, func(t *testing.T, run func(of Config, specs ...string) *broken, goes func(*broken)) {
 		folder := servertest.WriteFiles(t, t.TempDir(), "main.asc", comesBack)
-		b := runBrokenWith(t, Config{ScriptFolder: folder}, Config{}, scripted)
-		one := func(who string) *client { return connect(t, b.edge, "app/one", "swfUrl", who).hello() }
+		b := run(Config{ScriptFolder: folder}, scripted)
+		one := func(who string) *client { return connect(t, b.at, "app/one", "swfUrl", who).hello() }
 		stays, leaves, barred, mute := one(""), one("gone"), one("barred"), one("mute")
 		barred.on(1, "play", "cam")
 		barred.expect("event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start", "data |RtmpSampleAccess")
@@ -556,11 +583,11 @@ func TestRecordingsOutliveTheirOrigin(t *testing.T) {
 // one that lived in memory is empty, and changes are seen again. A change that is made
 // meanwhile is said to be none.
 func TestObjectsOutliveTheirOrigin(t *testing.T) {
-	everyBreak(t, func(t *testing.T, goes func(*broken)) {
-		b := runBroken(t, Config{}, open)
+	everyBreakBelow(t, func(t *testing.T, run func(of Config, specs ...string) *broken, goes func(*broken)) {
+		b := run(Config{}, open)
 		var kept, brief []*rtmp.SharedObject
 		for i := range 2 {
-			nc, err := rtmp.Connect(t.Context(), "rtmp://"+b.edge.RTMPAddr().String()+"/app/one/-", rtmp.Config{})
+			nc, err := rtmp.Connect(t.Context(), "rtmp://"+b.at.RTMPAddr().String()+"/app/one/-", rtmp.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
