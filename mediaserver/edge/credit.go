@@ -25,6 +25,7 @@ var errFlood = errors.New("more waits for the origin of this instance than one c
 // the pipe of all nor the edge. Its questions go in their order.
 type credit struct {
 	mu    sync.Mutex   // the uplink's may be taken, and nobody is called, while it is held
+	link  uint64       // the client's number on the pipe that it is for; 0: there is none
 	sent  []sentRecord // questions that are not answered, in the order of their IDs
 	bytes int          // of them all
 	held  []heldRecord
@@ -54,7 +55,8 @@ func (c *credit) ask(r *remote, n uint64, k link.Kind, id uint64, body any) {
 	one := heldRecord{n, k, id, raw, size + recordSize}
 	c.mu.Lock()
 	switch {
-	case c.over:
+	case c.over, n != c.link: // the pipe has ended since: what was asked over it is answered
+		err = nil
 	case err != nil:
 		c.over = true
 	case len(c.held) == 0 && c.has(one.size):
@@ -124,7 +126,14 @@ func (c *credit) lost(r *remote) {
 	defer c.mu.Unlock()
 	over := c.over
 	c.end(r)
-	c.sent, c.bytes, c.over = nil, 0, over
+	c.link, c.sent, c.bytes, c.over = 0, nil, 0, over
+}
+
+// begins is for the next pipe, on which the client has a number.
+func (c *credit) begins(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link = n
 }
 
 // end is for callers that hold mu.

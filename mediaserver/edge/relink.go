@@ -242,6 +242,7 @@ func (c *remote) enter(n uint64, decided func()) {
 		lost: func(error) {}, // it is asked for anew
 	}
 	const first = 1
+	c.credit.begins(n)
 	c.mu.Lock()
 	c.n, c.next, c.asked = n, first, questions{}.with(first, q)
 	c.updates = &updates{c: c, n: n}
