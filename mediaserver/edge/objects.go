@@ -13,10 +13,10 @@ import (
 const maxUses = 4096
 
 // uses are the shared objects that a client uses, as it has asked for them. When the link
-// is there again they are asked for anew, as by a client that has nothing of them: a
-// version of an object that lived in memory says nothing of one that has begun anew, and what
-// was denied meanwhile the client has not. It is told all that there is, by the replica:
-// what of that goes over the link again, see replicas.lost.
+// is there again they are asked for anew, as by a client that has a version of them, and is
+// told what has changed since. Of an object that lived in memory a version says nothing, as
+// that has begun anew, and what was denied meanwhile the client has not: then it is told all
+// that there is. What of that goes over the link again, see replicas.lost.
 type uses struct {
 	c *remote
 
@@ -31,6 +31,7 @@ type use struct {
 	name       string
 	persistent bool
 	form       sharedobject.Form
+	has        uint32 // the version that the client has of it since the link was lost; 0: none that is known
 }
 
 // see notes what a message says of the client's uses.
@@ -45,7 +46,7 @@ func (u *uses) see(r *session.SharedObjectRequest) {
 				u.full = true
 				continue
 			}
-			u.list = append(u.list, use{r.Message.Name, r.Message.Persistent, r.Form})
+			u.list = append(u.list, use{name: r.Message.Name, persistent: r.Message.Persistent, form: r.Form})
 			begins, u.kept = begins || !u.kept, true
 		case sharedobject.Release:
 			u.remove(r.Message)
@@ -67,6 +68,18 @@ func (u *uses) remove(m *sharedobject.Message) {
 	}
 }
 
+// knows notes which version the client has of an object that persists; 0: what it has is not
+// known.
+func (u *uses) knows(name string, version uint32) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i := range u.list {
+		if one := &u.list[i]; one.persistent && one.name == name {
+			one.has = version
+		}
+	}
+}
+
 // lost implements lasting.
 func (u *uses) lost() {}
 
@@ -80,7 +93,7 @@ func (u *uses) resume() {
 		return
 	}
 	for _, one := range all {
-		m := sharedobject.Message{Name: one.name, Persistent: one.persistent, Events: []sharedobject.Event{{Type: sharedobject.Use}}}
+		m := sharedobject.Message{Name: one.name, Persistent: one.persistent, Version: one.has, Events: []sharedobject.Event{{Type: sharedobject.Use}}}
 		u.c.object(&m, one.form, func(error) {}, func() {})
 	}
 }
@@ -99,6 +112,7 @@ func (c *remote) denied(r *session.SharedObjectRequest) {
 		}
 	}
 	if len(m.Events) > 0 {
+		c.uses.knows(m.Name, 0)
 		c.peer.Tell(sharedobject.Update{Flex: r.Form.Flex, Payload: m.Encode(r.Form.AMF3)}, nil)
 	}
 }

@@ -107,6 +107,7 @@ func (u *uplink) lose(why error) {
 	if u.lostAt.IsZero() {
 		u.lostAt = time.Now()
 	}
+	before := u.stays
 	u.stays, u.entering, u.entrants = map[uint64]*remote{}, 0, nil
 	all := u.inOrder()
 	for _, c := range all {
@@ -117,7 +118,7 @@ func (u *uplink) lose(why error) {
 	feeds := slices.Collect(maps.Values(u.feeds))
 	u.waiting = nil
 	u.mu.Unlock()
-	u.objects.lost()
+	u.objects.lost(before)
 	u.loseViewers(why)
 	switch {
 	case linked && len(all) > 0:

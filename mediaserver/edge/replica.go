@@ -75,9 +75,10 @@ func (s *replicas) begins(r *link.Record) error {
 }
 
 // lost keeps what there is of objects that persist for the next link, where they go on once
-// clients use them again: those are told nothing until then, as access may have changed, and
-// then all that there is. Objects that do not persist begin anew.
-func (s *replicas) lost() {
+// clients use them again, of whom it is noted what each has: they are told nothing until then,
+// as access may have changed, and then what has changed meanwhile. Objects that do not persist
+// begin anew. clients are those that there were, by their numbers.
+func (s *replicas) lost(clients map[uint64]*remote) {
 	s.settle()
 	s.mu.Lock()
 	all := s.byID
@@ -85,8 +86,12 @@ func (s *replicas) lost() {
 	s.mu.Unlock()
 	s.untold, s.taken = nil, 0
 	for _, one := range all {
-		one.LeaveAll()
 		key, persistent := one.Of()
+		one.LeaveAll(func(n uint64, version uint32) {
+			if c := clients[n]; c != nil && persistent {
+				c.uses.knows(key, version)
+			}
+		})
 		if !persistent || one.Version() == 0 {
 			one.End()
 			continue

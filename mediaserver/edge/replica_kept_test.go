@@ -107,7 +107,7 @@ func TestReplicasAreKept(t *testing.T) {
 	if first.bytes < large || l.changes.Load() != 1 {
 		t.Fatalf("%d bytes were brought, and %d changes told", first.bytes, l.changes.Load())
 	}
-	u.objects.lost()
+	u.objects.lost(u.stays)
 	f.Leave(s)
 	put("b", 10)
 	quiet()

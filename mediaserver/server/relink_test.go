@@ -19,8 +19,8 @@ import (
 )
 
 // Where a link is lost and its origin is not, an edge keeps what it has of an object that
-// persists: over the next link comes what has changed meanwhile, once, and its clients have
-// all there is.
+// persists: over the next link comes what has changed meanwhile, once, and that is what its
+// clients are told. One that was denied a change meanwhile is told all there is.
 func TestObjectsGoOnAfterALoss(t *testing.T) {
 	t.Parallel()
 	b := runBroken(t, Config{}, open)
@@ -55,12 +55,18 @@ func TestObjectsGoOnAfterALoss(t *testing.T) {
 		set(there, fmt.Sprint("large", n), large)
 	}
 	set(there, "goes", 1.0)
+	sent := func() (n uint64) {
+		for _, c := range b.edge.edge.Clients("app", "one", 10) {
+			n += c.Traffic.Out
+		}
+		return n
+	}
 	for round := range 3 {
 		for _, o := range here {
 			sees(o, "goes", 1.0)
 			sees(o, "large9", large)
 		}
-		before := b.edge.edge.Received()
+		before, said := b.edge.edge.Received(), sent()
 		lost := b.edge.edge.State().Lost
 		b.net.Cut()
 		servertest.Eventually(t, "the link is known to be lost", func() bool { return b.edge.edge.State().Lost > lost })
@@ -82,7 +88,19 @@ func TestObjectsGoOnAfterALoss(t *testing.T) {
 		if n := b.edge.edge.Received() - before; n > size {
 			t.Errorf("%d bytes have come after the link was lost, of an object of %d", n, slots*size)
 		}
+		if n := sent() - said; n > size {
+			t.Errorf("%d clients were sent %d bytes after the link was lost, of an object of %d", len(here), n, slots*size)
+		}
 	}
+	lost := b.edge.edge.State().Lost
+	b.net.Cut()
+	servertest.Eventually(t, "the link is known to be lost once more", func() bool { return b.edge.edge.State().Lost > lost })
+	if err := here[0].Set(t.Context(), "large1", "denied"); err == nil {
+		t.Error("a change without an origin is said to be made")
+	}
+	sees(here[0], "large1", nil)
+	b.net.To(b.of.RTMPAddr())
+	sees(here[0], "large1", large)
 }
 
 // broken is an origin that may go and come back, and an edge with a network between them.

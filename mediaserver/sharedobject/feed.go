@@ -273,6 +273,9 @@ func (f *Feed) leave(s *Subscription) {
 		f.leaveFar(s)
 		return
 	}
+	if s.knew = 0; s.current {
+		s.knew = s.version
+	}
 	last := f.subs[len(f.subs)-1]
 	f.subs[s.place], last.place = last, s.place
 	f.subs[len(f.subs)-1] = nil

@@ -1,6 +1,7 @@
 package sharedobject
 
 import (
+	"maps"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/budget"
@@ -10,7 +11,7 @@ import (
 // it lately, as far as that was brought here: see [Carrier]. Its subscribers are told as
 // those of any object, a carrier to the next server among them, and who may be one the owner
 // has said. All methods may be called from any goroutine, Take from one at a time; none
-// waits.
+// waits but LeaveAll.
 type Replica struct {
 	cfg  ReplicaConfig
 	feed *Feed
@@ -81,19 +82,33 @@ func (r *Replica) Leave(client uint64) {
 }
 
 // LeaveAll takes all clients out, since what brings the object is lost. What is brought
-// next is from the version that there is, or all.
-func (r *Replica) LeaveAll() {
+// next is from the version that there is, or all. knew is called, before LeaveAll returns,
+// for each that was told by the replica itself, with the version of which it has all, or is
+// on its way to it; 0: it is not known. nil: nobody asks. It waits for the feed.
+func (r *Replica) LeaveAll(knew func(client uint64, version uint32)) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for client := range r.subs {
+	left := maps.Clone(r.subs)
+	for client := range left {
 		r.leave(client)
 	}
 	r.client, r.his, r.version, r.own, r.others, r.floor = 0, false, 0, nil, nil, nil
+	r.mu.Unlock()
+	if knew == nil {
+		return
+	}
+	told := make(chan struct{})
+	r.Told(func() { close(told) })
+	<-told
+	for client, s := range left {
+		if s.of == nil {
+			knew(client, s.knew)
+		}
+	}
 }
 
 // End takes all clients out. The replica is of no use any more.
 func (r *Replica) End() {
-	r.LeaveAll()
+	r.LeaveAll(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {

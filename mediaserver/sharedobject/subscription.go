@@ -53,6 +53,7 @@ type Subscription struct {
 	asked, stale        bool
 	waiting, atTheFront bool // for room: see offer
 	queue               queue
+	knew                uint32 // as it has left: the version of which it has all; 0: not known
 	// owed are answers that come behind what happened before them, which it has not
 	// been told yet.
 	owed []item
