@@ -43,8 +43,10 @@ const (
 	// A peer of version 1 may be quiet for 10 s.
 	aliveEvery = 3 * time.Second
 	silence    = 15 * time.Second
-	// writeTime is how long the other end may take nothing.
+	// writeTime is how long the other end may take nothing of so many bytes: what there is
+	// more takes longer, over a link that is slow.
 	writeTime  = silence
+	atOnce     = 16 << 10
 	bufferSize = 64 << 10
 )
 
@@ -55,6 +57,7 @@ var ErrFrame = errors.New("not a frame of a link")
 // any may write. It says by itself that its end lives.
 type Conn struct {
 	t       *tls.Conn
+	heard   *heard
 	in      *bufio.Reader
 	version int
 	head    [headSize]byte // of the frame that is read
@@ -67,7 +70,8 @@ type Conn struct {
 }
 
 func newConn(t *tls.Conn) *Conn {
-	c := &Conn{t: t, in: bufio.NewReaderSize(t, bufferSize), out: bufio.NewWriterSize(t, bufferSize), closed: make(chan struct{})}
+	h := &heard{t: t}
+	c := &Conn{t: t, heard: h, in: bufio.NewReaderSize(h, bufferSize), out: bufio.NewWriterSize(taken{t}, bufferSize), closed: make(chan struct{})}
 	c.close = sync.OnceFunc(func() {
 		close(c.closed)
 		_ = t.NetConn().Close() // both ends are told by that alone
@@ -75,7 +79,44 @@ func newConn(t *tls.Conn) *Conn {
 	return c
 }
 
-// live has the connection say that its end lives, until it is closed.
+// heard is a connection whose other end may say nothing for a while, and no longer, once it
+// is known. It is used by the goroutine that reads.
+type heard struct {
+	t     *tls.Conn
+	known bool // before that, what is read has a time in all
+}
+
+// Read implements io.Reader.
+func (h *heard) Read(b []byte) (int, error) {
+	if h.known {
+		_ = h.t.SetReadDeadline(time.Now().Add(silence))
+	}
+	return h.t.Read(b)
+}
+
+// taken is a connection whose other end may take nothing for a while, and no longer: who
+// takes little is slow, and not gone.
+type taken struct{ t *tls.Conn }
+
+// Write implements io.Writer.
+func (w taken) Write(b []byte) (n int, err error) {
+	for len(b) > 0 && err == nil {
+		var wrote int
+		_ = w.t.SetWriteDeadline(time.Now().Add(writeTime))
+		wrote, err = w.t.Write(b[:min(len(b), atOnce)])
+		n += wrote
+		b = b[wrote:]
+	}
+	return n, err
+}
+
+// begin says that both ends know one another, and has the connection say that its end
+// lives, until it is closed.
+func (c *Conn) begin(version int) {
+	c.version, c.heard.known = version, true
+	go c.live()
+}
+
 func (c *Conn) live() {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
@@ -116,9 +157,6 @@ func (c *Conn) WriteFrame(kind byte, parts ...[]byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out.Available() < size+headSize {
-		_ = c.t.SetWriteDeadline(time.Now().Add(writeTime))
-	}
 	var head [headSize]byte
 	binary.BigEndian.PutUint32(head[:], uint32(size))
 	head[4] = kind
@@ -136,7 +174,6 @@ func (c *Conn) Flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quiet = false
-	_ = c.t.SetWriteDeadline(time.Now().Add(writeTime))
 	return c.out.Flush()
 }
 
@@ -145,7 +182,6 @@ func (c *Conn) writeFrames(b []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quiet = false
-	_ = c.t.SetWriteDeadline(time.Now().Add(writeTime))
 	if _, err := c.out.Write(b); err != nil {
 		return err
 	}
@@ -184,7 +220,6 @@ func (c *Conn) ReadFrame() (kind byte, payload []byte, err error) {
 }
 
 func (c *Conn) readHead() (kind byte, size int, err error) {
-	_ = c.t.SetReadDeadline(time.Now().Add(silence))
 	if _, err := io.ReadFull(c.in, c.head[:]); err != nil {
 		return 0, 0, err
 	}
@@ -202,7 +237,6 @@ func (c *Conn) readBody(size int) ([]byte, error) {
 			b = grown
 			n = min(n, cap(b)-len(b))
 		}
-		_ = c.t.SetReadDeadline(time.Now().Add(silence))
 		if _, err := io.ReadFull(c.in, b[len(b):len(b)+n]); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF

@@ -159,8 +159,7 @@ func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	if w.Version < oldest || w.Version > newest {
 		return nil, fmt.Errorf("the origin speaks version %d of the link, this edge %d to %d", w.Version, oldest, newest)
 	}
-	c.version = w.Version
-	go c.live()
+	c.begin(w.Version)
 	return c, nil
 }
 
@@ -213,10 +212,10 @@ func accept(nc net.Conn, certificate tls.Certificate, keys Keys, version int, ma
 	if err := may(g.Hello); err != nil {
 		return refuse(err)
 	}
-	c.version = min(g.Version, version)
-	if err := c.WriteValue(kindHello, welcome{Version: c.version, Proof: proof}); err != nil {
+	speaks := min(g.Version, version)
+	if err := c.WriteValue(kindHello, welcome{Version: speaks, Proof: proof}); err != nil {
 		return nil, g.Hello, err
 	}
-	go c.live()
+	c.begin(speaks)
 	return c, g.Hello, nil
 }
