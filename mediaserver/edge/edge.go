@@ -190,6 +190,7 @@ func (e *Edge) dial(h link.Hello) (c *link.Conn, err error) {
 	if err != nil {
 		return nil, err
 	}
+	link.Tune(nc)
 	h.Edge, h.Newest = e.name, e.cfg.LinkVersion
 	return link.Dial(ctx, counted{nc, e.cfg.Totals.of(h.Purpose)}, e.cfg.Keys, h)
 }

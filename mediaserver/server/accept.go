@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -113,6 +114,7 @@ func (s *Server) serve(nc net.Conn) {
 	defer s.sessions.Done()
 	defer s.goes(nc)
 	if s.origin != nil && s.links == nil && isLink(nc) {
+		link.Tune(nc)
 		s.serveLink(nc)
 		return
 	}

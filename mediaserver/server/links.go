@@ -97,6 +97,7 @@ func (s *Server) acceptLinks() error {
 	return s.acceptBy(s.links, admit, func(nc net.Conn) {
 		defer s.sessions.Done()
 		defer s.leaveMany(1)
+		link.Tune(nc)
 		one := &keyless{nc, sync.OnceFunc(func() { <-strangers })}
 		defer one.proved()
 		s.serveLink(one)
