@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -42,6 +43,10 @@ func (o *Origin) feed(c *link.Conn, token string) error {
 	return nil
 }
 
+// maxBehind is how far behind what is published an edge may fall that has not taken all there
+// was for so long: it goes on at a newer keyframe, as a player does.
+const maxBehind = 5 * time.Second
+
 // feedOne sends one publication, and what new players get first whenever that changes. It
 // returns true where some of it was left out, since the edge takes too little.
 func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (left bool, err error) {
@@ -50,12 +55,13 @@ func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (
 	defer r.Close()
 	state, stored := link.StateBody{Live: s.Live(), Ready: r.Caught(), Lagged: lagged}, 0
 	ready := state.Ready
+	current := time.Now() // when the edge was last sent all there was
 	for {
 		if all, now := s.StoredSince(stored); now != stored {
 			stored, state.Stored = now, link.FromStored(all)
 			state.Changed = true
 		}
-		if state.Changed || state.Live || state.Ready {
+		if state.Changed || state.Live || state.Ready || state.Lagged {
 			if err := c.WriteValue(link.KindState, state); err != nil {
 				return false, err
 			}
@@ -70,8 +76,10 @@ func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (
 		case err != nil:
 			return false, err
 		case m.Type == 0:
-			state.Live = r.Began()
+			state.Live, state.Lagged = r.Began(), r.Skipped()
 			continue
+		case time.Since(current) >= maxBehind && r.Late(maxBehind):
+			return true, c.Flush()
 		}
 		marks := link.Marks{TookOver: r.TookOver()}
 		if cut, ok := r.Cut(); ok && cuts {
@@ -87,6 +95,7 @@ func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (
 			if err := c.Flush(); err != nil {
 				return false, err
 			}
+			current = time.Now()
 		}
 	}
 }

@@ -32,6 +32,7 @@ const (
 	flagHeader             // a sequence header
 	flagNotice             // said by the server, not by the publisher
 	flagEnd                // the publication's last packet
+	flagSkip               // behind it, something is left out: see Publisher.Skip
 )
 
 // packet is one message in a segment, chunked and immutable.

@@ -30,7 +30,7 @@ func (s *Stream) Publish() (*Publisher, error) {
 	s.publisher = p
 	s.counted = counted{since: time.Now(), before: s.log.published.Load()}
 	s.unpublishNotice = position{} // it would keep all that is published from now on
-	s.notice("NetStream.Play.PublishNotify", s.name+" is now published.", 0)
+	s.notice("status", "NetStream.Play.PublishNotify", s.name+" is now published.", 0)
 	return p, nil
 }
 
@@ -228,7 +228,7 @@ func (p *Publisher) close(lost error) {
 	}
 	s.letGoOfCuts(lost)
 	s.publisher = nil
-	s.unpublishNotice = s.notice("NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
+	s.unpublishNotice = s.notice("status", "NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
 	for r := range s.readers { // what the next one publishes is not for them
 		r.endHere()
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -32,6 +33,8 @@ type Reader struct {
 	read     atomic.Int64  // how much of the log was published before its place
 	tookOver bool          // at the message that Next has returned; used by its caller only
 	began    bool          // likewise
+	skipped  bool          // likewise
+	came     time.Time     // likewise, when it came; zero: it does not lie in the log
 	cut      Cut           // likewise; Number is 0 for none
 	relay    bool          // see NewRelay
 	joins    int64         // likewise: the offset up to which a player needs what there is
@@ -103,7 +106,7 @@ var errNothingYet = errors.New("nothing has come yet")
 func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tookOver, r.began, r.cut = false, false, Cut{}
+	r.tookOver, r.began, r.skipped, r.cut, r.came = false, false, false, Cut{}, time.Time{}
 	if r.gone != nil {
 		return m, nil, p, r.gone
 	}
@@ -133,7 +136,8 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 			return m, nil, p, io.EOF
 		case p.flags&flagNotice != 0:
 			if r.relay {
-				r.began = true
+				r.skipped = p.flags&flagSkip != 0
+				r.began = !r.skipped
 				return m, nil, p, nil
 			}
 			continue
@@ -142,7 +146,7 @@ func (r *Reader) next() (m rtmp.Message, seg *segment, p packet, err error) {
 		case p.flags&flagKey != 0:
 			r.waiting = false
 		}
-		r.cut = cut
+		r.cut, r.came = cut, seg.came(r.at.i-1)
 		return m, seg, p, nil
 	}
 }

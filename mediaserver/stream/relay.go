@@ -41,6 +41,9 @@ func (s *Stream) NewRelay(cuts bool) *Reader {
 // Began says whether a publication has begun where Next has returned no message.
 func (r *Reader) Began() bool { return r.began }
 
+// Skipped says whether something was left out where Next has returned no message.
+func (r *Reader) Skipped() bool { return r.skipped }
+
 // Caught says whether what a player would have begun with, had it come instead of the
 // reader, has been read with what Next has returned. It is for the caller of Next.
 func (r *Reader) Caught() bool { return r.caught }
@@ -51,8 +54,9 @@ func (p *Publisher) Relay(m *rtmp.Message, cut Cut) error {
 	return p.write(m, facts{relayed: true, told: cut})
 }
 
-// Skip says that some of what is published elsewhere has not come: readers of cuts are
-// told that they have lagged.
+// Skip says that some of what is published elsewhere has not come, since the way from there
+// is too slow: players hear so at its place (NetStream.Play.InsufficientBW), and readers of
+// cuts are told that they have lagged.
 func (p *Publisher) Skip() {
 	s := p.s
 	s.mu.Lock()
@@ -60,6 +64,7 @@ func (p *Publisher) Skip() {
 	if s.publisher == p {
 		s.letGoOfCuts(ErrLagged)
 		s.cuts.renew()
+		s.notice("warning", "NetStream.Play.InsufficientBW", "The way to this server is too slow for the stream: some of it was left out.", flagSkip)
 	}
 }
 

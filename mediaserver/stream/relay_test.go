@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
@@ -133,5 +134,73 @@ func TestRelayLoses(t *testing.T) {
 	}
 	if err := ends(reader); !errors.Is(err, io.EOF) {
 		t.Error(err)
+	}
+}
+
+// Where something is left out, players hear so at its place, and so does who makes the
+// stream anew once more, so that players there hear it, too.
+func TestRelaySkips(t *testing.T) {
+	t.Parallel()
+	s, p := publish(t, newFanout(t), "a")
+	r, reader := s.NewRelay(false), s.NewReader()
+	defer r.Close()
+	defer reader.Close()
+	shoot(t, p, 0, 1000, 1000)
+	p.Skip()
+	shoot(t, p, 1000, 2000, 1000)
+	began, skipped, messages := 0, 0, 0
+	for r.Pending() {
+		m, err := r.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case r.Skipped():
+			skipped++
+			if m.Type != 0 || r.Began() || messages == 0 {
+				t.Errorf("behind %d messages: %v, and it begins: %v", messages, m.Type, r.Began())
+			}
+		case r.Began():
+			began++
+		default:
+			messages++
+		}
+	}
+	if skipped != 1 || began != 0 || messages < 20 {
+		t.Errorf("%d messages, something was left out %d times, and it has begun %d times", messages, skipped, began)
+	}
+	for reader.Pending() {
+		if m, err := reader.Next(t.Context()); err != nil || m.Type != rtmp.TypeVideo && m.Type != rtmp.TypeAudio {
+			t.Fatalf("a reader has %v, %v", m.Type, err)
+		}
+	}
+}
+
+// A reader is late when what it has read came long ago, and a newer keyframe is there.
+func TestReaderIsLate(t *testing.T) {
+	t.Parallel()
+	s, p := publish(t, newFanout(t), "a")
+	r := s.NewRelay(false)
+	defer r.Close()
+	shoot(t, p, 0, 100, 1000)
+	next := func() {
+		t.Helper()
+		if m, err := r.Next(t.Context()); err != nil || m.Type == 0 {
+			t.Fatalf("%v, %v", m.Type, err)
+		}
+	}
+	if r.Late(0) {
+		t.Error("before it has read anything")
+	}
+	if next(); r.Late(0) {
+		t.Error("no keyframe is newer")
+	}
+	shoot(t, p, 1000, 1100, 1000)
+	if next(); !r.Late(0) || r.Late(time.Hour) {
+		t.Error("a keyframe is newer")
+	}
+	p.Close()
+	if next(); r.Late(0) {
+		t.Error("what it reads is over")
 	}
 }

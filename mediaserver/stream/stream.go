@@ -153,8 +153,8 @@ func (s *Stream) Away(more int) { s.away.Add(int64(more)) }
 
 // notice puts a word of the server's own into the log, so that every player
 // hears it at its place among the packets. The caller holds s.mu.
-func (s *Stream) notice(code, description string, flags uint8) position {
-	m := rtmp.Status(1, "status", code, description, "details", s.name)
+func (s *Stream) notice(level, code, description string, flags uint8) position {
+	m := rtmp.Status(1, level, code, description, "details", s.name)
 	m.Timestamp = s.newest.Load()
 	at := s.log.append(m, flagNotice|flags)
 	for b := range s.branches() {
