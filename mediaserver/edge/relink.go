@@ -140,11 +140,11 @@ func (u *uplink) lose(why error) {
 }
 
 // line has a client wait until the origin is asked for it: one that is not in yet, for a
-// while. The caller holds mu.
+// while since it came, however many links have been lost meanwhile. The caller holds mu.
 func (u *uplink) line(c *remote) {
 	u.entrants = append(u.entrants, c)
 	if !c.in.Load() && c.timer == nil {
-		c.timer = time.AfterFunc(u.e.cfg.ConnectWaits, func() { u.tooLate(c) })
+		c.timer = time.AfterFunc(u.e.cfg.ConnectWaits-time.Since(c.since), func() { u.tooLate(c) })
 	}
 }
 
