@@ -133,6 +133,7 @@ func (u *uplink) fill(f *feed) {
 		}
 		c, err := u.e.dial(link.Hello{Purpose: link.Feed, Token: token})
 		if err != nil {
+			f.known() // nor will more be known soon: its players wait as for who publishes
 			wait = min(2*wait+againAfter, againAtMost)
 			continue
 		}
