@@ -84,9 +84,12 @@ func (c *credit) send(r *remote, one heldRecord) {
 }
 
 // answered gives back the credit of a question, and sends what has waited for it.
-func (c *credit) answered(r *remote, id uint64) {
+func (c *credit) answered(r *remote, n, id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n != c.link { // of the link before, whose credit is forgotten
+		return
+	}
 	for i, one := range c.sent {
 		if one.id == id {
 			c.bytes -= one.size

@@ -32,7 +32,11 @@ func TestCreditIsOfOneLink(t *testing.T) {
 			t.Fatalf("%d bytes of a link that was lost are on their way over the next, %d are paid for", c.bytes, pays.Used())
 		}
 		c.ask(r, n+1, link.Call, 1, call)
-		c.answered(r, 1)
+		c.answered(r, n, 1) // of the link before
+		if c.bytes == 0 {
+			t.Fatal("an answer of the link before gives credit back")
+		}
+		c.answered(r, n+1, 1)
 		if c.bytes != 0 || len(c.sent) != 0 {
 			t.Fatalf("%d bytes are on their way with nothing asked", c.bytes)
 		}

@@ -243,7 +243,7 @@ func (c *remote) handle(r link.Record) error {
 
 // answered hands an answer to who has asked.
 func (c *remote) answered(r *link.Record) error {
-	c.credit.answered(c, r.ID)
+	c.credit.answered(c, r.Client, r.ID)
 	c.mu.Lock()
 	q := c.asked.find(r.ID)
 	if q == nil || q.told {
