@@ -97,7 +97,7 @@ test: ## run every test, installing and building what they need (as root); FRESH
 	@rm -f $(LEFT_OUT)
 	@echo "linting and testing, two things at a time; each prints when it is done"
 	@code=0; \
-	$(MAKE) -j 2 -k --output-sync=target test-unit lint test-clients test-chart test-envtest test-gitops || code=$$?; \
+	$(MAKE) -j 2 -k --output-sync=target test-unit lint test-clients test-links test-chart test-envtest test-gitops || code=$$?; \
 	$(MAKE) test-sdk || code=$$?; \
 	$(MAKE) test-e2e || code=$$?; \
 	if [[ -s $(LEFT_OUT) ]]; then echo; cat $(LEFT_OUT); fi; \
@@ -172,6 +172,19 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 	code=0; go test -tags clients -count 1 -parallel 4 -timeout 15m -skip "$$skip" ./hack/e2e/clients/... || code=$$?; \
 	wait $$short || code=$$?; cat "$$log"; exit $$code
 
+# Nearly all of it is waiting, so that many at once disturb one another little.
+LINKS := go test -tags clients -count 1 -parallel 16 ./hack/e2e/links
+.PHONY: test-links
+test-links: bin/flashpod ## cut, slow down and fill up what lies between an edge and its origin, in network namespaces, and print what clients have lost
+	@mkdir -p bin; if ! why=$$(hack/tools/packages.sh links 2>&1 && $(LINKS) -timeout 5m -probe 2>&1); then \
+		echo "left out: test-links, because $$(grep -m 1 -v '^FAIL' <<<"$$why")" | tee -a $(LEFT_OUT); \
+		exit 0; \
+	fi; \
+	echo "running the tests of bad links"; \
+	rm -f bin/links.md; \
+	FLASHPOD_LINKS_FIGURES=$(CURDIR)/bin/links.md $(LINKS) -timeout 10m; \
+	cat bin/links.md
+
 .PHONY: test-sdk
 test-sdk: bin/flashpod ## test the JavaScript SDK and the console against a real server, from Node.js and in Chromium, and see that their builds are up to date
 	@mkdir -p bin; code=0; hack/tools/packages.sh browser || code=$$?; \
@@ -187,10 +200,11 @@ test-sdk: bin/flashpod ## test the JavaScript SDK and the console against a real
 
 KILLS ?= 400
 .PHONY: test-long
-test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, what strangers can spend, by the times of a quiet machine, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
+test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, what strangers can spend, by the times of a quiet machine, links that are cut for a minute, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
 	@hack/tools/packages.sh clients race
 	@$(GO_TEST) -race -tags debug -timeout 60m ./mediaserver/script/...
 	@FLASHPOD_KILLS=$(KILLS) go test -tags clients -count 1 -timeout 60m -run '^TestKilledAtAnyMoment$$' ./hack/e2e/clients
+	@rm -f bin/links-long.md; FLASHPOD_LINKS_FIGURES=$(CURDIR)/bin/links-long.md $(LINKS) -timeout 20m -long; cat bin/links-long.md
 	@go test -tags clients -count 1 -timeout 10m -run '^TestSpending$$' ./mediaserver/server -quiet-spending
 	@FLASHPOD_OBJECT_KILLS=100 go test -count 1 -timeout 30m -run '^TestSharedObjectsOutliveAKill$$' ./mediaserver/command
 	@$(MAKE) soak

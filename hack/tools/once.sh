@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-others=(mediaserver hack/bench hack/soak hack/image hack/netpol hack/tools/lint hack/tools/rooms hack/e2e/clients hack/e2e/cluster .golangci.yml)
+others=(mediaserver hack/bench hack/soak hack/image hack/netpol hack/tools/lint hack/tools/rooms hack/e2e/clients hack/e2e/links hack/e2e/cluster .golangci.yml)
 for i in "${!others[@]}"; do [[ " ${READS:-} " != *" ${others[i]} "* ]] || unset "others[i]"; done
 passed=${XDG_CACHE_HOME:-$HOME/.cache}/flashpod/passed
 mkdir -p "$passed"

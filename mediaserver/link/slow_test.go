@@ -92,5 +92,7 @@ func TestSlowIsNotLost(t *testing.T) {
 		c.mu.Unlock()
 	}
 	edge.Close()
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("the pipe has ended without a reason")
+	}
 }
