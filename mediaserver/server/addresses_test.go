@@ -48,7 +48,8 @@ func hello(t *testing.T, nc net.Conn) string {
 func TestPlacesOfAnAddress(t *testing.T) {
 	t.Parallel()
 	const full, fine = "_error NetConnection.Connect.Failed", "_result NetConnection.Connect.Success"
-	s, _ := run(t, "{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxConnectionsPerAddress: 2, sharedAddresses: [127.0.0.8/29]}}")
+	s, _ := runWith(t, Config{wordsTime: servertest.Patience},
+		"{application: app, instance: one, access: {publish: {mode: Anyone}}, limits: {maxConnectionsPerAddress: 2, sharedAddresses: [127.0.0.8/29]}}")
 	first, second := from(t, s, "127.0.0.1"), from(t, s, "127.0.0.1")
 	for _, nc := range []net.Conn{first, second} {
 		if got := hello(t, nc); got != fine {
@@ -93,7 +94,7 @@ func TestSilentConnectionsOfAnAddress(t *testing.T) {
 func TestManyOfASharedAddressHearWhy(t *testing.T) {
 	t.Parallel()
 	for _, spec := range []string{"limits: {sharedAddresses: [127.0.0.0/8]}", "service: {externalTrafficPolicy: Cluster}"} {
-		s, _ := runWith(t, Config{MaxConnections: 1}, "{application: app, instance: one, "+spec+"}")
+		s, _ := runWith(t, Config{MaxConnections: 1, wordsTime: servertest.Patience}, "{application: app, instance: one, "+spec+"}")
 		if got := hello(t, from(t, s, "127.0.0.1")); got != servertest.Success {
 			t.Fatalf("%s: the first hears %s", spec, got)
 		}

@@ -15,7 +15,7 @@ import (
 // Who comes when all places of the server are taken hears so, and is counted.
 func TestFullServerSaysSo(t *testing.T) {
 	t.Parallel()
-	s, _ := runWith(t, Config{MaxConnections: 2}, open)
+	s, _ := runWith(t, Config{MaxConnections: 2, wordsTime: servertest.Patience}, open)
 	first := connect(t, s, "app/one").hello()
 	connect(t, s, "app/one").hello()
 	c := connect(t, s, "app/one")

@@ -467,7 +467,7 @@ func TestWebRTCRules(t *testing.T) {
 // is told by the end of its session. Viewers stay.
 func TestWebRTCTakeOver(t *testing.T) {
 	t.Parallel()
-	s, _ := runWith(t, Config{WebAddress: anyAddress}, open)
+	s, _ := runWith(t, Config{WebAddress: anyAddress, PublisherTimeout: time.Second}, open)
 	first, status, said := publishRTC(t, s, "/-/whip/app/one/cam", "")
 	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, said)

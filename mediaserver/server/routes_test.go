@@ -270,12 +270,16 @@ routes:
 // What ffmpeg publishes by the gateway, ffmpeg plays by it.
 func TestGatewayWithFFmpeg(t *testing.T) {
 	t.Parallel()
-	_, toOne := runOrigin(t, "{application: app, instance: one, recording: {mode: All}, "+anyone+"}")
+	of, toOne := runOrigin(t, "{application: app, instance: one, recording: {mode: All}, "+anyone+"}")
 	g := runGateway(t, Config{}, "routes: [{name: a, application: app, instance: one, hosts: [127.0.0.1], "+toOne+"}]")
 	url := "rtmp://" + g.RTMPAddr().String() + "/app/one/film"
 	if out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine", "-t", "2", "-c:a", "aac", "-f", "flv", url).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	servertest.Eventually(t, "the recording is finished", func() bool {
+		is := of.Stats()[0]
+		return is.Streams+is.Recordings+is.Connections == 0
+	})
 	out, err := exec.Command("ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=codec_name,nb_read_packets", "-of", "csv=p=0", "-rtmp_live", "recorded", url).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "aac,88\n") {
 		t.Errorf("%v %s", err, out)

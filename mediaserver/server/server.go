@@ -152,6 +152,8 @@ type Config struct {
 	linkVersion int
 	// handshakeTime is what clients by TLS have to say what they speak; 0: the default.
 	handshakeTime time.Duration
+	// wordsTime is what clients for whom there is no place have to hear so; 0: the default.
+	wordsTime time.Duration
 	// rtcConnect is what a client of WebRTC has from its offer to its first packet; 0: the
 	// default.
 	rtcConnect time.Duration
@@ -240,6 +242,9 @@ func New(cfg Config, docs []v1alpha1.AppInstance) (*Server, error) {
 	}
 	if cfg.maxStrangers == 0 {
 		cfg.maxStrangers = maxStrangers
+	}
+	if cfg.wordsTime == 0 {
+		cfg.wordsTime = wordsTimeout
 	}
 	if cfg.handshakeTime == 0 {
 		cfg.handshakeTime = handshakeTime

@@ -323,7 +323,7 @@ func TestViewersMadeUp(t *testing.T) {
 	data := t.TempDir()
 	film(t, data, "app/streams/one/film")
 	budgets := budget.For(64<<20, 1000, nil)
-	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, Budgets: budgets},
+	s, _ := runWith(t, Config{Data: data, WebAddress: anyAddress, Budgets: budgets, viewerIdle: time.Hour},
 		"{application: app, instance: one, limits: {maxConnections: 0, maxConnectionsPerAddress: 100000, sharedAddresses: [127.0.0.2/32]}}")
 	asks := func(from string, n int) (status int, said string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/app/one/film/index.m3u8?%d", s.WebAddr(), n), nil)

@@ -81,7 +81,7 @@ func (s *Server) inWords(nc net.Conn, say func()) {
 func (s *Server) sayNoPlace(nc net.Conn, why *session.Refusal) {
 	// What is wrong is counted where it is refused: once.
 	session.New(nc, noPlace{why}, session.Config{
-		RTMP: rtmp.Config{HandshakeTimeout: wordsTimeout}, ConnectTimeout: wordsTimeout, Budgets: s.cfg.Budgets,
+		RTMP: rtmp.Config{HandshakeTimeout: s.cfg.wordsTime}, ConnectTimeout: s.cfg.wordsTime, Budgets: s.cfg.Budgets,
 	}).Serve()
 }
 
