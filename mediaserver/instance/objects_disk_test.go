@@ -122,9 +122,8 @@ func receive(t *testing.T, dir string, opts sharedobject.StoreOptions, rules Rul
 		if err := store.Close(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
-		if used := g.budgets.Objects.Used(); used != 0 {
-			t.Errorf("%d bytes are taken in the end", used)
-		}
+		// Close waits for no disk that takes too long, as that of a machine that is busy may.
+		servertest.Eventually(t, "no bytes are taken in the end", func() bool { return g.budgets.Objects.Used() == 0 })
 	})
 	return g
 }
@@ -414,8 +413,9 @@ func TestObjectsAreReadAsFarAsTheBudgetGoes(t *testing.T) {
 		}
 		h.answered(t, 16, isDone)
 		g.Leave(session.Client{ID: id, Address: fmt.Sprintf("192.0.2.%d:1000", i)})
+		// What a disk that is slow has not written yet would take the room of those that follow.
+		servertest.Eventually(t, "it is written", func() bool { return g.Stats().SharedObjects == 0 })
 	}
-	servertest.Eventually(t, "all are written", func() bool { return g.Stats().SharedObjects == 0 })
 	files, size := g.objectStore.Files(), g.objectStore.Bytes()
 	if files != 12 || size < 11<<20 {
 		t.Errorf("%d objects were made, with %d bytes", files, size)

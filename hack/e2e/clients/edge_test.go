@@ -15,7 +15,7 @@ func TestEdge(t *testing.T) {
 	key, dir := filepath.Join(t.TempDir(), "link.key"), t.TempDir()
 	s := serve(t, anyone+"\nrecording: {mode: All}", "", "--link-key-file", key)
 	there, here := serveEdge(t, s, key), serveEdge(t, s, key)
-	encoder := publish(t, there.url+"/cam", 12)
+	encoder := publish(t, there.url+"/cam", 600)
 	s.untilMetric("streams", 1)
 	until(t, "a GOP to be there", func() bool { return s.metric("received_bytes_total") > 100e3 })
 	ways := map[string]string{"flv": here.web + "/live/cam.flv", "hls": here.web + "/live/cam/index.m3u8", "rtmp": here.url + "/cam"}
@@ -25,7 +25,8 @@ func TestEdge(t *testing.T) {
 		viewers[way] = start(t, "ffmpeg", "-v", "error", "-i", url, "-c", "copy", "-f", "flv", files[way])
 	}
 	s.untilMetric("players", 3)
-	encoder.wait()
+	grow(t, files["flv"], files["hls"], files["rtmp"])
+	encoder.interrupt()
 	viewers["flv"].wait() // the answer, and the playlist, end with the publication
 	viewers["hls"].wait()
 	s.untilMetric("recordings", 0)

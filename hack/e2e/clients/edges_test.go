@@ -59,9 +59,8 @@ func TestEdgesComeAndGo(t *testing.T) {
 		edges = append(edges, serveEdgeOf(t, network.Addr(), key))
 	}
 
-	const long = 10 * time.Minute
-	publisher := startFor(t, long, "ffmpeg", append(testPicture(600), "-g", "100", "-f", "flv", edges[0].url+"/cam")...)
-	film := startFor(t, long, "ffmpeg", append(testPicture(8), "-f", "flv", edges[1].url+"/film")...)
+	publisher := start(t, "ffmpeg", append(testPicture(600), "-g", "100", "-f", "flv", edges[0].url+"/cam")...)
+	film := start(t, "ffmpeg", append(testPicture(8), "-f", "flv", edges[1].url+"/film")...)
 	cam := &witness.Stream{Name: "cam", Frame: 40, GOP: 4000}
 	var viewers []*witness.Viewer
 	var chatters []*witness.Chatter

@@ -20,7 +20,7 @@ func TestHTTPS(t *testing.T) {
 	address := strings.TrimSuffix(strings.TrimPrefix(s.tls, "rtmps://"), "/live")
 	_, port, _ := strings.Cut(address, ":")
 	web, dir := "https://localhost:"+port, t.TempDir()
-	encoder := publish(t, s.tls+"/cam", 8)
+	encoder := publish(t, s.tls+"/cam", 600)
 	s.untilMetric("streams", 1)
 	until(t, "a GOP to be there", func() bool { return s.metric("received_bytes_total") > 100e3 })
 	curl := func(name string, args ...string) (file string, p *client) {
@@ -35,7 +35,8 @@ func TestHTTPS(t *testing.T) {
 	if out, err := exec.Command("curl", "-fsS", "--http2", "--cacert", certFile, "-w", " HTTP/%{http_version}", web+"/live/cam/index.m3u8").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "#EXTM3U") || !strings.HasSuffix(string(out), " HTTP/2") {
 		t.Errorf("HLS: %v: %s", err, out)
 	}
-	encoder.wait()
+	grow(t, player, one, two)
+	encoder.interrupt()
 	byFFmpeg.wait() // the answer ends with the publication
 	byOne.wait()
 	byTwo.wait()

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -146,7 +145,7 @@ func TestRecordAndAppendByRequest(t *testing.T) {
 func TestInterruptedServerLeavesWholeFiles(t *testing.T) {
 	t.Parallel()
 	s := serve(t, anyone+"\nrecording: {mode: All}", "")
-	encoder := publish(t, s.url+"/cam", 60)
+	encoder := publish(t, s.url+"/cam", 600)
 	s.untilMetric("recordings", 1)
 	until(t, "two seconds to be recorded", func() bool { return s.metric("received_bytes_total") > 250e3 })
 	s.stop()
@@ -158,13 +157,11 @@ func TestInterruptedServerLeavesWholeFiles(t *testing.T) {
 
 func TestKilledServerLosesAtMostASecond(t *testing.T) {
 	s := serve(t, anyone+"\nrecording: {mode: All}", "")
-	began := time.Now()
-	encoder := publish(t, s.url+"/cam", 60)
+	encoder := publish(t, s.url+"/cam", 600)
 	s.untilMetric("recordings", 1)
 	until(t, "bytes to be recorded", func() bool { return s.metric("received_bytes_total") > 500e3 })
 	received := s.metric("received_bytes_total")
 	s.kill()
-	lasted := time.Since(began)
 	<-encoder.done
 	info, err := os.Stat(only(t, s))
 	if err != nil {
@@ -176,8 +173,8 @@ func TestKilledServerLosesAtMostASecond(t *testing.T) {
 	if lost := received - float64(info.Size()); lost > 150e3 {
 		t.Errorf("%.0f of %.0f bytes are lost", lost, received)
 	}
-	if p.seconds() < lasted.Seconds()-3 {
-		t.Errorf("%.1f s recorded in %.1f s", p.seconds(), lasted.Seconds())
+	if p.seconds() < 2 { // of four, for which the encoder took as long as it took
+		t.Errorf("%.1f s are recorded of %.0f bytes", p.seconds(), received)
 	}
 	if n := inspect(t, again.url+"/cam", "-count_packets", "-rtmp_live", "recorded").count("h264"); n != p.count("h264") {
 		t.Errorf("plays %d pictures of %d", n, p.count("h264"))

@@ -80,7 +80,7 @@ func TestTakenPorts(t *testing.T) {
 // Whatever one client sends, that one is closed, and the others play on.
 func TestBadBytesHurtNobodyElse(t *testing.T) {
 	s := serve(t, anyone, "")
-	publish(t, s.url+"/cam", 60)
+	publish(t, s.url+"/cam", 600)
 	s.untilMetric("streams", 1)
 	p := dial(t, s.url)
 	p.play("cam", -1000)

@@ -20,7 +20,11 @@ import (
 	"time"
 )
 
-const patience = 30 * time.Second
+// patience is how long anything may take before a test counts it as stuck, and life how long what it starts may run.
+const (
+	patience = 2 * time.Minute
+	life     = 10 * time.Minute
+)
 
 // server is bin/flashpod, serving one instance.
 type server struct {

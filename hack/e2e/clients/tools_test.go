@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // client is a command that runs beside the test.
@@ -26,13 +25,7 @@ type client struct {
 
 func start(t *testing.T, name string, args ...string) *client {
 	t.Helper()
-	return startFor(t, 90*time.Second, name, args...)
-}
-
-// startFor is start for what may last longer.
-func startFor(t *testing.T, most time.Duration, name string, args ...string) *client {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), most)
+	ctx, cancel := context.WithTimeout(context.Background(), life)
 	c := &client{t: t, cmd: exec.CommandContext(ctx, name, args...), output: &lockedBuffer{}, done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	if err := c.cmd.Start(); err != nil {
@@ -84,6 +77,17 @@ func publish(t *testing.T, url string, seconds int) *client {
 	return start(t, "ffmpeg", append(testPicture(seconds), "-f", "flv", url)...)
 }
 
+// grow waits until files of what publish shows have three seconds each.
+func grow(t *testing.T, files ...string) {
+	t.Helper()
+	for _, file := range files {
+		until(t, filepath.Base(file)+" to have three seconds", func() bool {
+			info, err := os.Stat(file)
+			return err == nil && info.Size() > 300e3
+		})
+	}
+}
+
 // film makes an FLV file as fast as it goes.
 func film(t *testing.T, path string, seconds int) {
 	t.Helper()
@@ -109,7 +113,7 @@ type probe struct {
 func inspect(t *testing.T, what string, args ...string) probe {
 	t.Helper()
 	var out, errs bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), life)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ffprobe", append(append([]string{"-v", "warning", "-of", "json", "-show_streams", "-show_format"}, args...), what)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
