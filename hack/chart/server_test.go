@@ -155,11 +155,11 @@ func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(30 * time.Second); !ok(); {
+	for late := time.After(2 * time.Minute); !ok(); {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("waited 30 s for %s", what)
+			t.Fatalf("waited two minutes for %s", what)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func run(t *testing.T, script string, object *unstructured.Unstructured) []byte 
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for one without end
 	defer cancel()
 	l.SetContext(ctx)
 	l.SetGlobal("obj", luaValue(l, object.Object))
