@@ -88,6 +88,9 @@ func (p *publication) Close(how session.Ending, ended func(error)) {
 		}
 		o.unpublished(p)
 	})
+	if p.record != nil {
+		p.record.end(how) // before its recorder, which may be quick, has written how it ended
+	}
 	p.pub.Close()
 	if p.record == nil {
 		p.finish()
