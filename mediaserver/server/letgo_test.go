@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -79,21 +80,31 @@ func videoMessagesOf(t *testing.T, url string, came chan<- struct{}) (n int) {
 	}
 }
 
-// One whose clients have all gone does not wait for the timeout.
+// One whose clients have all gone does not wait for the timeout, and neither does a gateway:
+// however many they are, all that follow it are asked to connect again.
 func TestAnEdgeGoesWithItsLastClient(t *testing.T) {
 	t.Parallel()
 	key := filepath.Join(t.TempDir(), "link.key")
 	of, _ := runWith(t, Config{LinkKeyFile: key}, open)
-	e, stop := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, DrainTimeout: time.Hour})
-	all := make([]*client, 3*tellAtOnce)
-	for i := range all {
-		all[i] = connect(t, e, "app/one", "capsEx", 1.0).hello()
+	e, stopEdge := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, DrainTimeout: time.Hour})
+	g := runGateway(t, Config{DrainTimeout: time.Hour}, fmt.Sprintf("routes: [{name: a/one, application: app, instance: one, origin: %q, linkKeyFile: %q}]", of.RTMPAddr(), key))
+	for name, c := range map[string]struct {
+		s    *Server
+		stop func()
+	}{"an edge": {e, stopEdge}, "a gateway": {g.Server, g.stop}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := make([]*client, 3*tellAtOnce)
+			for i := range all {
+				all[i] = connect(t, c.s, "app/one", "capsEx", 1.0).hello()
+			}
+			ended := make(chan struct{})
+			go func() { defer close(ended); c.stop() }()
+			for _, one := range all {
+				one.expect("onStatus NetConnection.Connect.ReconnectRequest")
+				one.conn.Close()
+			}
+			<-ended // or the test's own time is over
+		})
 	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); stop() }()
-	for _, one := range all {
-		one.expect("onStatus NetConnection.Connect.ReconnectRequest")
-		one.conn.Close()
-	}
-	<-ended // or the test's own time is over
 }
