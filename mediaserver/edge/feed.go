@@ -23,6 +23,8 @@ type feed struct {
 	granted chan struct{}  // there is one
 	conn    atomic.Pointer[link.Conn]
 	live    atomic.Bool   // it was published, once
+	lost    atomic.Bool   // what was published is, here
+	late    *time.Timer   // has viewers go who wait for it; of who fills the feed
 	known   func()        // what the origin has is known, or will not be soon
 	ready   chan struct{} // closed then
 }
@@ -138,14 +140,14 @@ func (u *uplink) fill(f *feed) {
 			continue
 		}
 		wait = againAfter
-		if err := f.take(c); err != nil && f.ctx.Err() == nil {
+		if err := f.take(u, c); err != nil && f.ctx.Err() == nil {
 			u.log.Warn("the feed of a stream has ended, and is asked for again", "stream", f.name, "err", err)
 		}
 	}
 }
 
 // take publishes what comes, until the connection or the feed ends.
-func (f *feed) take(c *link.Conn) error {
+func (f *feed) take(u *uplink, c *link.Conn) error {
 	f.conn.Store(c)
 	defer f.conn.Store(nil)
 	defer c.Close()
@@ -154,6 +156,8 @@ func (f *feed) take(c *link.Conn) error {
 	defer func() {
 		if p != nil {
 			p.Lose() // it may go on where it is published
+			f.lost.Store(true)
+			f.wait(u)
 		}
 	}()
 	cuts := c.Version() >= link.Viewings
@@ -191,6 +195,9 @@ func (f *feed) take(c *link.Conn) error {
 				return err
 			}
 			f.live.Store(true)
+			if f.lost.Swap(false) {
+				f.late.Stop()
+			}
 		case marks.TookOver:
 			p.Renew()
 		case state.Lagged:

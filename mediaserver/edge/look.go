@@ -63,7 +63,7 @@ func (u *uplink) look() Instance {
 	is := Instance{Application: u.place.application, Name: u.place.instance}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	is.Clients = len(u.clients) + len(u.viewers)
+	is.Clients = len(u.clients) + len(u.viewers) + len(u.stayers)
 	for name, f := range u.feeds {
 		is.Streams = append(is.Streams, Stream{Name: name, Viewers: len(f.plays), Live: f.stream})
 	}
@@ -88,7 +88,7 @@ func (e *Edge) Clients(application, name string, limit int) (all []Client) {
 		}
 		all, peers = append(all, Client{Client: c.body.Client.Session(), Way: wayRTMP, Since: c.since}), append(peers, c.peer)
 	}
-	for _, v := range u.viewers {
+	for _, v := range u.watching() {
 		if len(all) == limit {
 			break
 		}
@@ -125,7 +125,7 @@ func (e *Edge) Kick(application, name, id string) bool {
 			ends = c.peer.Disconnect
 		}
 	}
-	for _, v := range u.viewers {
+	for _, v := range u.watching() {
 		if v.ask.ID == id {
 			ends = func() { v.end("an operator has ended this: come back later", true) }
 		}

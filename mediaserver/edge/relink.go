@@ -72,15 +72,18 @@ func (u *uplink) over(why error) bool {
 	switch {
 	case u.e.ctx.Err() != nil:
 		u.err = errClosed
-	case u.err == nil && len(u.clients) > 0:
+	case u.err == nil && len(u.clients)+len(u.stayers) > 0:
 		u.mu.Unlock()
 		return false
 	case u.err == nil:
 		u.err = errIdle
 	}
-	left, feeds := u.inOrder(), u.feeds
-	u.clients, u.feeds, u.entrants = nil, nil, nil
+	left, feeds, viewers := u.inOrder(), u.feeds, u.stayers
+	u.clients, u.feeds, u.entrants, u.stayers = nil, nil, nil, nil
 	u.mu.Unlock()
+	for v := range viewers {
+		v.end(lostLink, false)
+	}
 	u.e.drop(u)
 	u.objects.end()
 	for _, c := range left {

@@ -72,7 +72,7 @@ func (u *uplink) tell(pipe *link.Pipe, done <-chan struct{}) {
 		case <-tick.C:
 		}
 		u.mu.Lock()
-		idle := len(u.clients)+len(u.viewers) == 0 && !u.empty.IsZero() && time.Since(u.empty) > lingers
+		idle := len(u.clients)+len(u.viewers)+len(u.stayers) == 0 && !u.empty.IsZero() && time.Since(u.empty) > lingers
 		if idle {
 			u.err = errIdle // who comes now has another
 		}

@@ -32,15 +32,17 @@ type uplink struct {
 	number   uint64     // of whom the origin was asked for last, on whichever pipe
 	came     uint64     // clients
 	clients  map[*remote]struct{}
-	stays    map[uint64]*remote // by their numbers on this pipe
-	viewers  map[uint64]*viewer // by HTTP, of this pipe; nil before the first
-	entrants []*remote          // whom the origin is to be asked for, in the order in which they came
-	entering int                // whom it was asked for, and has not decided about
-	feeds    map[string]*feed   // by the names of streams
-	films    map[string]*film   // by the keys of recorded files
-	empty    time.Time          // when the last client left
-	served   bool               // a client was let in
-	opts     stream.Options     // of the instance's streams
+	stays    map[uint64]*remote   // by their numbers on this pipe
+	viewers  map[uint64]*viewer   // by HTTP, of this pipe; nil before the first
+	stayers  map[*viewer]struct{} // those whom the origin is to be asked for anew
+	asking   int                  // for how many of them it is asked now
+	entrants []*remote            // whom the origin is to be asked for, in the order in which they came
+	entering int                  // whom it was asked for, and has not decided about
+	feeds    map[string]*feed     // by the names of streams
+	films    map[string]*film     // by the keys of recorded files
+	empty    time.Time            // when the last client left
+	served   bool                 // a client was let in
+	opts     stream.Options       // of the instance's streams
 
 	objects replicas // that clients use
 }
@@ -78,6 +80,7 @@ func (u *uplink) serve() error {
 	for _, send := range waiting {
 		send()
 	}
+	u.askAnew()
 	u.mu.Unlock()
 	u.log.Info("linked to the origin", "origin", u.e.cfg.Origin, "clients", clients)
 	done := make(chan struct{})
@@ -154,10 +157,10 @@ func (u *uplink) forget(c *remote) {
 // emptied notes that somebody has left, and says whether the link is of no use any more,
 // which drop ends then. The caller holds u.mu.
 func (u *uplink) emptied() (useless bool, pipe *link.Pipe) {
-	if len(u.clients) == 0 {
+	if len(u.clients)+len(u.stayers) == 0 {
 		rouse(u.alone)
 	}
-	if len(u.clients)+len(u.viewers) == 0 {
+	if len(u.clients)+len(u.viewers)+len(u.stayers) == 0 {
 		u.empty = time.Now()
 		if useless = !u.served && u.err == nil && u.pipe != nil; useless {
 			u.err = errIdle // strangers ask for any name

@@ -24,7 +24,7 @@ type Request struct {
 	ID string // of the viewer, in this process
 	// Sent counts what the viewer is sent: the origin is told each second.
 	Sent *atomic.Uint64
-	// End has the viewer go, as the origin says, or since the link is lost. It is called
+	// End has the viewer go, as the origin says, or since what it has was lost. It is called
 	// at most once, from anywhere, and does not wait. barred: it is not to come back at
 	// once.
 	End func(reason string, barred bool)
@@ -45,6 +45,14 @@ type Viewing struct {
 	OnMetaData []byte
 
 	close func()
+	u     *uplink
+}
+
+// Linked says whether the origin can be asked now.
+func (v *Viewing) Linked() bool {
+	v.u.mu.Lock()
+	defer v.u.mu.Unlock()
+	return v.u.pipe != nil
 }
 
 // Close says that the viewer has it no more.
@@ -103,9 +111,12 @@ type viewer struct {
 	over    sync.Once // its end is told
 
 	// What follows is of the uplink's mu.
-	feed *feed
-	left bool
-	told uint64 // of what it was sent
+	feed  *feed
+	film  *film
+	left  bool
+	told  uint64    // of what it was sent
+	again time.Time // since when it stays
+	asked bool      // the origin is asked for it anew
 }
 
 // come enters a viewer, and has the origin asked.
@@ -134,6 +145,11 @@ func (u *uplink) come(v *viewer) error {
 func (v *viewer) send() {
 	switch {
 	case v.left:
+		return
+	case v.u.pipe.Version() < link.Viewings && v.asked:
+		v.asked = false
+		v.u.asking--
+		go v.end(errTooOld.Error(), false) // which takes mu
 		return
 	case v.u.pipe.Version() < link.Viewings:
 		v.answers <- errTooOld
@@ -164,6 +180,10 @@ func (v *viewer) handle(r link.Record) error {
 }
 
 func (v *viewer) answered(a link.WatchAnswer) {
+	if v.isAgain() {
+		v.answeredAgain(a)
+		return
+	}
 	var why error
 	switch {
 	case a.Status == http.StatusNotFound && a.Reason == "":
@@ -214,7 +234,7 @@ func (v *viewer) wait(ctx context.Context) (*Viewing, error) {
 	select {
 	case <-f.ready:
 		of := v.granted.HLS
-		return &Viewing{Live: f.stream, HLS: outlet.HLSRules{Plain: of.Plain, Part: of.Part, Window: of.Window}, close: sync.OnceFunc(v.leave)}, nil
+		return &Viewing{u: v.u, Live: f.stream, HLS: outlet.HLSRules{Plain: of.Plain, Part: of.Part, Window: of.Window}, close: sync.OnceFunc(v.leave)}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -227,6 +247,9 @@ func (v *viewer) open(ctx context.Context) (*Viewing, error) {
 	if film == nil {
 		return nil, noOrigin(errLost)
 	}
+	v.u.mu.Lock()
+	v.film = film
+	v.u.mu.Unlock()
 	f, err := v.u.open(ctx, of, film, v, v.granted.Token)
 	switch {
 	case errors.Is(err, media.ErrInvalid):
@@ -239,7 +262,7 @@ func (v *viewer) open(ctx context.Context) (*Viewing, error) {
 		return nil, noOrigin(err)
 	}
 	return &Viewing{
-		File: f.File, Reader: f.Bytes, Size: of.Size, Modified: time.Unix(0, v.granted.Modified), Key: of.Key, Disk: v.granted.Disk,
+		u: v.u, File: f.File, Reader: f.Bytes, Size: of.Size, Modified: time.Unix(0, v.granted.Modified), Key: of.Key, Disk: v.granted.Disk,
 		OnMetaData: of.OnMetaData, close: sync.OnceFunc(func() { f.Close(); v.leave() }),
 	}, nil
 }
@@ -250,8 +273,13 @@ func (v *viewer) leave() {
 	u.mu.Lock()
 	f, left := v.feed, v.left
 	v.left, v.feed = true, nil
-	_, there := u.viewers[v.n]
-	delete(u.viewers, v.n)
+	_, stays := u.stayers[v]
+	delete(u.stayers, v)
+	there := u.viewers[v.n] == v
+	if there {
+		delete(u.viewers, v.n)
+	}
+	v.answerLost()
 	var useless bool
 	pipe := u.pipe
 	if there && !left {
@@ -261,6 +289,8 @@ func (v *viewer) leave() {
 			}
 			pipe.Send(link.Watched, v.n, 0, nil)
 		}
+	}
+	if there && !left || stays {
 		useless, pipe = u.emptied()
 	}
 	u.mu.Unlock()
@@ -268,21 +298,6 @@ func (v *viewer) leave() {
 		u.unfeed(f, v)
 	}
 	u.drop(useless, pipe)
-}
-
-// loseViewers tells all viewers to go, since the link has ended.
-func (u *uplink) loseViewers(err error) {
-	u.mu.Lock()
-	all := u.viewers
-	u.viewers = nil
-	u.mu.Unlock()
-	for _, v := range all {
-		select {
-		case v.answers <- noOrigin(err):
-		default:
-		}
-		v.end("the link to the origin is lost: try again", false)
-	}
 }
 
 // tellSent tells the origin what viewers were sent since the last time. It runs once at a

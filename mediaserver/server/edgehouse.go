@@ -158,7 +158,7 @@ const lookAgain = time.Second
 func (g *granted) stream(v *webRequest) (*stream.Stream, outlet.HLSRules) {
 	g.mu.Lock()
 	is, rules := g.live.Live, g.live.HLS
-	look := !is.Live() && time.Since(g.looked) >= lookAgain
+	look := !is.Live() && time.Since(g.looked) >= lookAgain && g.live.Linked()
 	if look {
 		g.looked = time.Now()
 	}

@@ -446,7 +446,7 @@ func TestEdgeIsLookedAt(t *testing.T) {
 	}
 }
 
-// Where the origin is away, viewers are told so, and served again when it is back.
+// Where the origin is away, viewers are told so, and who has a recording goes on with it.
 func TestEdgeWithoutItsOrigin(t *testing.T) {
 	t.Parallel()
 	data, key := t.TempDir(), filepath.Join(t.TempDir(), "link.key")
@@ -462,12 +462,16 @@ func TestEdgeWithoutItsOrigin(t *testing.T) {
 	if _, err := io.Copy(io.Discard, v.answer.Body); err != nil {
 		t.Errorf("the answer ends with %v", err)
 	}
-	for _, at := range []string{"/app/one/cam.flv", "/app/one/cam/index.m3u8", "/app/one/film.mp4", "/app/one/film/index.m3u8"} {
+	for _, at := range []string{"/app/one/cam.flv", "/app/one/cam/index.m3u8", "/app/one/film.mp4", "/app/one/film/index.m3u8?another=1"} {
 		servertest.Eventually(t, "who comes for "+at+" is told", func() bool {
 			status, head, said := page(t, e, at, "")
 			return status == http.StatusServiceUnavailable && strings.Contains(said, "origin") && head.Get("Retry-After") != ""
 		})
 	}
+	servertest.Eventually(t, "who has the film goes on with it", func() bool {
+		status, _, _ := page(t, e, "/app/one/film/index.m3u8", "")
+		return status == http.StatusOK
+	})
 	if status, _, said := page(t, e, "/-/watch/app/one/cam", ""); status != http.StatusOK || !strings.Contains(said, "app") {
 		t.Errorf("the page: %d %s", status, said)
 	}

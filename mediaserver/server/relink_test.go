@@ -652,3 +652,46 @@ func TestObjectsOutliveTheirOrigin(t *testing.T) {
 		sees(brief[0], "c", 3.0)
 	})
 }
+
+// webBroken is an origin and its edge with ports for the web, and a network between them.
+func webBroken(t *testing.T, specs ...string) *broken {
+	t.Helper()
+	return runBrokenWith(t, Config{WebAddress: anyAddress}, Config{WebAddress: anyAddress}, specs...)
+}
+
+// lose cuts the network of an edge, until it knows, and goes on once it is linked again.
+func (b *broken) lose() (back func()) {
+	b.t.Helper()
+	b.net.Cut()
+	servertest.Eventually(b.t, "the link is known to be lost", func() bool { return b.edge.edge.State().Linked == 0 })
+	return func() {
+		b.t.Helper()
+		b.net.To(b.of.RTMPAddr())
+	}
+}
+
+// Viewers by HTTP outlive a link that is lost: the answer with a live stream goes on where it
+// is published then, and the origin knows of each again.
+func TestViewersByHTTPOutliveALink(t *testing.T) {
+	t.Parallel()
+	b := webBroken(t, open)
+	_, show := camera(t, &visitor{t: t, nc: insideWeb(t, b.of, "app/one")}, "cam")
+	show("one")
+	v, other := watchFLV(t, b.edge, "/app/one/cam.flv"), watchFLV(t, b.edge, "/app/one/cam.flv")
+	v.sees("one")
+	other.sees("one")
+	for round := range 3 {
+		back := b.lose()
+		servertest.Eventually(t, "the origin lets go of the viewers", func() bool { return b.of.Stats()[0].Players == 0 })
+		back()
+		servertest.Eventually(t, "the origin knows of them again", func() bool { return b.of.Stats()[0].Players == 2 })
+		joinedAt(t, b.edge, 2)
+		word := fmt.Sprint("again ", round)
+		servertest.Eventually(t, "it is fed", func() bool { return b.edge.edge.Feeds() == 1 })
+		seen := make(chan struct{}, 2)
+		for _, one := range []*viewer{v, other} {
+			go func() { one.sees(word); seen <- struct{}{} }()
+		}
+		servertest.Eventually(t, "they see it", func() bool { show(word); return len(seen) == 2 })
+	}
+}

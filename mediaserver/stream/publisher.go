@@ -228,7 +228,11 @@ func (p *Publisher) close(lost error) {
 	}
 	s.letGoOfCuts(lost)
 	s.publisher = nil
-	s.unpublishNotice = s.notice("status", "NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", flagEnd)
+	end := uint8(flagEnd)
+	if lost != nil {
+		end = 0
+	}
+	s.unpublishNotice = s.notice("status", "NetStream.Play.UnpublishNotify", s.name+" is now unpublished.", end)
 	for r := range s.readers { // what the next one publishes is not for them
 		r.endHere()
 	}

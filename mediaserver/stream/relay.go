@@ -69,7 +69,8 @@ func (p *Publisher) Skip() {
 }
 
 // Lose is Close where the publication may go on elsewhere: readers of cuts, who would
-// make a whole of what has come, are told ErrLost.
+// make a whole of what has come, are told ErrLost, and players who end with the publication
+// (Until.Publication) stay for what is published next.
 func (p *Publisher) Lose() { p.close(ErrLost) }
 
 // letGoOfCuts ends readers of cuts for a reason; nil: it does not. The caller holds s.mu.
