@@ -58,6 +58,7 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 		limits.MaxSharedObjectsTotalSize = nil
 	}
 	idle := a.Spec.Idle
+	idle.SuspendAfter = nil // the operator's part
 	if d := idle.UnloadAfter; d != nil && *d == *defaults.Spec.Idle.UnloadAfter {
 		idle.UnloadAfter = nil
 	}

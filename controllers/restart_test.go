@@ -23,6 +23,7 @@ var edits = map[string]string{
 	"onDemandInstances":             "onDemandInstances: true",
 	"script":                        "script: {configMap: {name: chat}}",
 	"idle":                          "idle: {unloadAfter: 1h}",
+	"wake":                          "wake: {timeout: 40s}",
 	"delivery":                      "delivery: {latency: Low}",
 	"service.externalTrafficPolicy": "service: {externalTrafficPolicy: Cluster}",
 	"service":                       "service: {type: NodePort, port: 1999, annotations: {a: b}}",

@@ -51,6 +51,7 @@ type AppInstanceList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.web) || self.web.plainHTTP == 'Internal' || (self.web.port != self.service.port && (!has(self.tls) || self.web.port != self.tls.port))",message="must be another than spec.service.port and spec.tls.port, since all are ports of one Service",fieldPath=".web.port"
 // +kubebuilder:validation:XValidation:rule="!has(self.web) || self.web.plainHTTP != 'Internal' || has(self.tls) || (has(self.web.hostname) && self.web.hostname.size() > 0)",message="Internal leaves clients outside of the cluster no way in: set hostname or spec.tls, or take Public",fieldPath=".web.plainHTTP"
 // +kubebuilder:validation:XValidation:rule="!has(self.edges) || !has(self.web) || !has(self.web.webrtc)",message="must be left out beside spec.web.webrtc: media of WebRTC reaches one pod alone, which is the origin's",fieldPath=".edges"
+// +kubebuilder:validation:XValidation:rule="!has(self.idle) || !has(self.idle.suspendAfter) || self.service.type == 'Gateway'",message="needs service.type Gateway: clients wake it by the gateway, and by any other address nobody would; set that, or leave suspendAfter out",fieldPath=".idle.suspendAfter"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance:
 	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be
@@ -98,10 +99,14 @@ type AppInstanceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Limits Limits `json:"limits,omitzero"`
-	// Idle says what happens to on-demand instances that nobody uses.
+	// Idle says what happens while nobody is there.
 	// +kubebuilder:default={}
 	// +optional
 	Idle Idle `json:"idle,omitzero"`
+	// Wake says how clients are let in that wake an AppInstance which sleeps.
+	// +kubebuilder:default={}
+	// +optional
+	Wake Wake `json:"wake,omitzero"`
 	// Script is the server-side script (main.asc) that decides who may do what. Its
 	// functions accept and reject clients, are called by them, and hear of what
 	// happens. Without it every client that may connect is accepted.

@@ -9,7 +9,8 @@ import (
 const (
 	// ConditionReady sums up the others: what the spec asks for serves at
 	// status.url. While the instance is suspended it is True with the reason
-	// Suspended, since nothing is asked for.
+	// Suspended, since nothing is asked for, and while it sleeps with the reason
+	// Sleeping, since whoever comes wakes it.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while the operator is on its way to what the
 	// spec asks for, and absent otherwise (as kstatus has it).
@@ -21,6 +22,9 @@ const (
 	ConditionStorageReady = "StorageReady"
 	ConditionServiceReady = "ServiceReady"
 	ConditionSuspended    = "Suspended"
+	// ConditionSleeping is True while no server runs because nobody has been there for
+	// spec.idle.suspendAfter; absent without that.
+	ConditionSleeping = "Sleeping"
 	// ConditionPublishKeyReady is about the Secret with the publish key; absent
 	// where anyone may publish.
 	ConditionPublishKeyReady = "PublishKeyReady"
@@ -82,6 +86,9 @@ type AppInstanceStatus struct {
 	// Script is about errors of the script; absent without spec.script.
 	// +optional
 	Script *ScriptStatus `json:"script,omitempty"`
+	// Sleep is about going to sleep; absent without spec.idle.suspendAfter.
+	// +optional
+	Sleep *SleepStatus `json:"sleep,omitempty"`
 	// Storage is about the volume.
 	// +optional
 	Storage *StorageStatus `json:"storage,omitempty"`
@@ -106,6 +113,18 @@ type ScriptStatus struct {
 	// LastError is the last of them: file and line, what it was, and in which call.
 	// +optional
 	LastError string `json:"lastError,omitempty"`
+}
+
+// SleepStatus is about going to sleep while nobody is there.
+type SleepStatus struct {
+	// Since is when the AppInstance went to sleep; absent while it is awake.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+	// Woken is the Since of the last sleep that a client has ended. Whichever of several
+	// operators was asked has written it, so that the one which works wakes the
+	// AppInstance, now or once it has started.
+	// +optional
+	Woken *metav1.Time `json:"woken,omitempty"`
 }
 
 // StorageStatus is about the volume.

@@ -50,7 +50,8 @@ func (a *AppInstance) Validate() field.ErrorList {
 	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)
 	errs = append(errs, s.Storage.validate(spec.Child("storage"))...)
 	errs = append(errs, s.Limits.validate(spec.Child("limits"))...)
-	errs = append(errs, s.Idle.validate(spec.Child("idle"))...)
+	errs = append(errs, s.Idle.validate(spec.Child("idle"), s)...)
+	errs = append(errs, s.Wake.validate(spec.Child("wake"))...)
 	if s.Script != nil {
 		errs = append(errs, s.Script.validate(spec.Child("script"))...)
 	}

@@ -54,6 +54,12 @@ func checkText(raw []byte) error {
 	if d, ok := at(doc, "spec", "idle", "unloadAfter"); ok && (!isDuration(d) || d == "0") {
 		return fmt.Errorf("spec.idle.unloadAfter: %s: must be a time of more than 0 in hours, minutes and seconds, such as 20m, 1h30m or 30s; a day is 24h", quote(d))
 	}
+	if d, ok := at(doc, "spec", "idle", "suspendAfter"); ok && (!isDuration(d) || d == "0") {
+		return fmt.Errorf("spec.idle.suspendAfter: %s: must be a time of 10s or more in hours, minutes and seconds, such as 30m, 1h30m or 45s; a day is 24h", quote(d))
+	}
+	if d, ok := at(doc, "spec", "wake", "timeout"); ok && (!isDuration(d) || d == "0") {
+		return fmt.Errorf("spec.wake.timeout: %s: must be a time of 1s to 1m, such as 20s", quote(d))
+	}
 	if d, ok := at(doc, "spec", "script", "limits", "callTimeout"); ok && (!isDuration(d) || d == "0") {
 		return fmt.Errorf("spec.script.limits.callTimeout: %s: must be a time of 10ms to 1m, such as 1s or 500ms", quote(d))
 	}
