@@ -3,6 +3,7 @@ package controllers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -117,7 +118,11 @@ func (p *plan) server(o *observed) error {
 		// there mounts what it was made with.
 		return nil
 	}
-	set := statefulSet(a, template, p.replicas(o, template), p.upgrade.annotations(), o.statefulSet, o.standing.claim)
+	annotations := p.upgrade.annotations()
+	if !o.asleep.IsZero() {
+		annotations[annotationAsleep] = o.asleep.UTC().Format(time.RFC3339)
+	}
+	set := statefulSet(a, template, p.replicas(o, template), annotations, o.statefulSet, o.standing.claim)
 	p.child(statefulSetChild(set, o.statefulSet), o.standing.statefulSet)
 	p.poke = poke(o)
 	return p.edges(o, account)
@@ -194,11 +199,11 @@ func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecA
 	return want, doc, nil
 }
 
-// replicas is one, or none while the instance is suspended. It is none for a
+// replicas is one, or none while the instance is suspended or asleep. It is none for a
 // moment, too, where a pod of an old revision is not ready: the StatefulSet's
 // controller would wait for it for ever, and lets it go when it is not wanted.
 func (p *plan) replicas(o *observed, template *corev1ac.PodTemplateSpecApplyConfiguration) int32 {
-	if o.instance.Spec.Suspend {
+	if o.rests() {
 		return 0
 	}
 	set, pod := o.statefulSet, o.pod

@@ -61,7 +61,7 @@ type edgesObserved struct {
 func edgesWanted(o *observed) int32 {
 	e := o.instance.Spec.Edges
 	switch {
-	case e == nil || o.instance.Spec.Suspend:
+	case e == nil || o.rests():
 		return 0
 	case e.Autoscaling != nil && o.edges.counted != nil:
 		return *o.edges.counted
@@ -185,7 +185,7 @@ func (p *plan) edgeTemplate(o *observed, account string) (*corev1ac.PodTemplateS
 	if p.blocked.reason != "" || len(p.conflicts) > 0 || p.upgrade.held() && !p.upgrade.edited {
 		return have, nil
 	}
-	if imageIn(have) != imageIn(want) && !(serves(o) && len(p.restart) == 0 && o.originImage() == imageIn(want)) && !o.instance.Spec.Suspend {
+	if imageIn(have) != imageIn(want) && !(serves(o) && len(p.restart) == 0 && o.originImage() == imageIn(want)) && !o.rests() {
 		return have, nil
 	}
 	return want, nil

@@ -73,7 +73,7 @@ func edgesPace(o *observed, p *plan) time.Duration {
 	switch {
 	case p.soon:
 		return time.Second
-	case e == nil || o.instance.Spec.Suspend:
+	case e == nil || o.rests():
 		return linkTurn(o)
 	case e.Autoscaling != nil:
 		return askEdgesEvery

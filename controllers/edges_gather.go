@@ -57,7 +57,7 @@ func (r *Reconciler) gatherEdges(o *observed, read func(string, client.Object, .
 func (r *Reconciler) countEdges(ctx context.Context, o *observed) error {
 	a, e := o.instance, &o.edges
 	key := client.ObjectKeyFromObject(a)
-	if a.Spec.Edges == nil || a.Spec.Suspend || e.standing.deployment != ours {
+	if a.Spec.Edges == nil || o.rests() || e.standing.deployment != ours {
 		r.scalers.forget(key)
 		return nil
 	}

@@ -33,6 +33,8 @@ func edgesVerdict(o *observed) verdict {
 		return verdict{}
 	case a.Spec.Suspend:
 		return good("Suspended", "no edges are wanted")
+	case o.rests():
+		return good("Sleeping", "no edges are wanted")
 	case o.edges.standing.deployment != ours:
 		return coming("Starting", "the edges are being made")
 	case want == 0:

@@ -80,7 +80,7 @@ func sameSum(was, now v1alpha1.AppInstanceStatus) bool {
 var told = []string{
 	v1alpha1.ConditionNameConflict, v1alpha1.ConditionStorageReady, v1alpha1.ConditionServiceReady, v1alpha1.ConditionPublishKeyReady,
 	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionWebCertificateReady, v1alpha1.ConditionWebRouteReady, v1alpha1.ConditionWebRTCReady, v1alpha1.ConditionScriptReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
-	v1alpha1.ConditionReady,
+	v1alpha1.ConditionSleeping, v1alpha1.ConditionReady,
 }
 
 // warns are the reasons of good conditions that a user should look at.
@@ -120,7 +120,7 @@ func (r *Reconciler) tellRestart(o *observed, p *plan, c child) {
 	case c.kind == "Secret" && c.name == keyName(o.instance) && c.have == nil && o.statefulSet != nil:
 		r.Events.Eventf(o.instance, nil, corev1.EventTypeWarning, "KeyRenewed", "Reconcile",
 			"Secret %s was not there any more: another key was made, and encoders need it (the key before is valid for %s)", c.name, previousKeyFor(o.instance))
-	case c.kind != "StatefulSet" || o.pod == nil || o.instance.Spec.Suspend:
+	case c.kind != "StatefulSet" || o.pod == nil || o.rests():
 	case p.freed:
 		r.Events.Eventf(o.instance, nil, corev1.EventTypeNormal, "Replacing", "Reconcile", "pod %s is not ready and of an old revision: another takes its place", o.pod.Name)
 	case len(p.restart) > 0:

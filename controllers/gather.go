@@ -81,6 +81,10 @@ type observed struct {
 	scripts *scriptReport
 	// edges is what is read of edges.
 	edges edgesObserved
+	// quiet is how long nobody has been there; -1 when that is not known. asleep is since
+	// when the instance is to be asleep, zero when it is to be awake: see sleepOf.
+	quiet  time.Duration
+	asleep time.Time
 	// applyErr says what could not be applied, so that status tells it.
 	applyErr error
 }
@@ -148,6 +152,10 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 		return nil, err
 	}
 	o.judge()
+	if err := r.countQuiet(ctx, o); err != nil {
+		return nil, err
+	}
+	o.asleep = sleepOf(o)
 	if err := r.countEdges(ctx, o); err != nil {
 		return nil, err
 	}
@@ -189,7 +197,7 @@ func (r *Reconciler) gatherCauses(ctx context.Context, o *observed) error {
 		}
 	}
 	set := o.statefulSet
-	if o.pod != nil || set == nil || o.standing.statefulSet != ours || a.Spec.Suspend || set.Status.ObservedGeneration < set.Generation {
+	if o.pod != nil || set == nil || o.standing.statefulSet != ours || o.rests() || set.Status.ObservedGeneration < set.Generation {
 		return nil
 	}
 	var events corev1.EventList

@@ -39,6 +39,8 @@ type Reconciler struct {
 	Scripts func(ctx context.Context, address string) (*scriptReport, error)
 	// Edges asks a server how much it has to do. Nil: as its metrics say.
 	Edges func(ctx context.Context, address string) (edgeLoad, error)
+	// Usage asks a media server how it is used. Nil: as its metrics say.
+	Usage func(ctx context.Context, address string) (usage, error)
 	// Routes knows whether the cluster has HTTPRoutes. Nil: it has none.
 	Routes *Routes
 	// Now is the clock; nil for the machine's.
@@ -46,6 +48,7 @@ type Reconciler struct {
 
 	rollout rollout
 	scalers scalers
+	vigils  vigils
 	// stale are the versions of AppInstances that a status was written to: a
 	// cache that still has one is late, and will send its event.
 	stale sync.Map // of client.ObjectKey: resourceVersion
@@ -266,6 +269,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	}
 	sooner(wait)
 	sooner(edgesPace(o, p))
+	sooner(sleepTurn(o))
 	var raced *racedError
 	switch {
 	case len(p.giveBack) > 0 && o.applyErr == nil || errors.As(o.applyErr, &raced):
@@ -284,10 +288,10 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	if p.upgrade.wait.reason == "WaitsForIdle" {
 		sooner(idleEvery)
 	}
-	if o.instance.Spec.Script != nil && !o.instance.Spec.Suspend {
+	if o.instance.Spec.Script != nil && !o.rests() {
 		sooner(scriptPace(o))
 	}
-	if o.standing.statefulSet == ours && o.pod == nil && !o.instance.Spec.Suspend {
+	if o.standing.statefulSet == ours && o.pod == nil && !o.rests() {
 		sooner(lookSoon)
 	}
 	for _, ref := range references(o) {
@@ -318,7 +322,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 // restarts no pod: a server that was ready is so still.
 func lagging(o *observed, p *plan) bool {
 	set := o.statefulSet
-	return o.applyErr == nil && len(p.restart) == 0 && !p.freed && !o.instance.Spec.Suspend && o.standing.statefulSet == ours &&
+	return o.applyErr == nil && len(p.restart) == 0 && !p.freed && !o.rests() && o.standing.statefulSet == ours &&
 		set.Status.ObservedGeneration < set.Generation && o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) &&
 		revision(o.pod) == set.Status.UpdateRevision &&
 		meta.IsStatusConditionTrue(o.instance.Status.Conditions, v1alpha1.ConditionReady)

@@ -151,5 +151,6 @@ func (r *Reconciler) forget(key client.ObjectKey) {
 	r.rollout.waiting.Delete(key)
 	r.stale.Delete(key)
 	r.scalers.forget(key)
+	r.vigils.forget(key)
 	forgetMetrics(key)
 }

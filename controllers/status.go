@@ -29,6 +29,8 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	s.Origin = originStatus(o)
 	edges := edgesVerdict(o)
 	s.Edges = edgesStatus(o)
+	s.Sleep = sleepStatus(o)
+	sleeping := sleepVerdict(o)
 	s.Storage = &v1alpha1.StorageStatus{}
 	if o.claim != nil {
 		if capacity, ok := o.claim.Status.Capacity[corev1.ResourceStorage]; ok {
@@ -41,7 +43,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
 	name := nameVerdict(o, p)
-	sum := ready(o, s.URL, suspended, name, origin, storage, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges))
+	sum := ready(o, s.URL, suspended, sleeping, name, origin, storage, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges))
 	var reconciling, stuck verdict
 	switch {
 	case sum.ok():
@@ -67,6 +69,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionWebRTCReady, rtc},
 		{v1alpha1.ConditionScriptReady, script},
 		{v1alpha1.ConditionSuspended, suspended},
+		{v1alpha1.ConditionSleeping, sleeping},
 		{v1alpha1.ConditionUpgradePending, p.upgrade.wait},
 		{v1alpha1.ConditionUnmarkedReference, unmarked(o)},
 	})
@@ -108,7 +111,7 @@ func setConditions(s *v1alpha1.AppInstanceStatus, generation int64, all []condit
 }
 
 // ready sums up: the first that is missing is named.
-func ready(o *observed, url string, suspended, name verdict, needed ...verdict) verdict {
+func ready(o *observed, url string, suspended, sleeping, name verdict, needed ...verdict) verdict {
 	switch {
 	case !name.none():
 		return stalled(name.reason, name.message)
@@ -127,6 +130,9 @@ func ready(o *observed, url string, suspended, name verdict, needed ...verdict) 
 		if !v.none() && !v.ok() {
 			return v
 		}
+	}
+	if sleeping.ok() {
+		return good(sleeping.reason, sleeping.message)
 	}
 	if url == "" {
 		return good("Serving", "clients connect to any node, at the Service's node port")

@@ -18,6 +18,8 @@ func originVerdict(o *observed, p *plan) verdict {
 	switch {
 	case o.instance.Spec.Suspend:
 		return good("Suspended", "no media server is wanted")
+	case o.rests():
+		return good("Sleeping", "no media server is wanted")
 	case len(p.awaited) > 0:
 		return coming("Replacing", fmt.Sprintf("waits for what was there before to go: %s", strings.Join(p.awaited, ", ")))
 	case p.blocked.reason == "NotAllowed" || p.blocked.reason == "SecretNotMarked":

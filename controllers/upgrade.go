@@ -71,7 +71,7 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	if err != nil {
 		return u, err
 	}
-	if a.Spec.Suspend || serves(o) && now == marks[annotationRollout] {
+	if o.rests() || serves(o) && now == marks[annotationRollout] {
 		u.rolling = false // it has come through
 	}
 	if now == u.hash {
@@ -92,7 +92,7 @@ func upgradeOf(o *observed, current, want *corev1ac.PodTemplateSpecApplyConfigur
 	u.mark = u.hash
 	byHand := a.Spec.UpgradePolicy == v1alpha1.UpgradeManual && marks[annotationHeld] == u.hash
 	switch {
-	case u.edited, u.rolling, a.Spec.Suspend, broken(o) && !byHand:
+	case u.edited, u.rolling, o.rests(), broken(o) && !byHand:
 		// The user's own edits never wait; a place that is taken serves for a
 		// second try; a server that was broken before has no session to lose. A
 		// pod that is only away for a moment, evicted or starting, comes back as

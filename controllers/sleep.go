@@ -1,0 +1,287 @@
+package controllers
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"flashpod.dev/flashpod/api/v1alpha1"
+)
+
+// An AppInstance with spec.idle.suspendAfter goes to sleep once nobody has been at its
+// servers for so long, and wakes when a client calls (package controllers/waker). That it
+// sleeps, and since when, is an annotation of its StatefulSet, written together with the
+// number of pods; which sleep a client has ended is in its status. So an operator that is
+// new knows both, and no two clocks are compared.
+
+// annotationAsleep on a StatefulSet is since when it has no pod because nobody was there.
+const annotationAsleep = annotationPrefix + "asleep-since"
+
+const (
+	// Servers are asked how they are used six times until they would go, within these.
+	quietSoonest = 2 * time.Second
+	quietLatest  = 30 * time.Second
+)
+
+// usage is how a media server is used, as its metrics say.
+type usage struct {
+	now  float64 // clients, viewers by HTTP, streams and recordings
+	ever float64 // clients and publications since the server started
+}
+
+// vigil is since when nobody was seen at an instance's servers. An operator that is new
+// has seen nobody yet, and begins anew.
+type vigil struct {
+	pod   types.UID // of the origin
+	use   usage     // as it was last
+	since time.Time // zero: it is not known whether anybody is there
+	asked time.Time
+}
+
+// look notes what servers say now. Who has come and gone since the last look, or was there
+// then, may have gone a moment ago.
+func (v *vigil) look(pod types.UID, u usage, now time.Time) {
+	if v.since.IsZero() || v.pod != pod || u.now > 0 || v.use.now > 0 || u.ever > v.use.ever {
+		v.since = now
+	}
+	v.pod, v.use, v.asked = pod, u, now
+}
+
+// silent notes that a server has not said: it may have many.
+func (v *vigil) silent(now time.Time) { v.since, v.asked = time.Time{}, now }
+
+// quiet is how long nobody has been there; -1: that is not known.
+func (v *vigil) quiet(now time.Time) time.Duration {
+	if v.since.IsZero() {
+		return -1
+	}
+	return now.Sub(v.since)
+}
+
+// vigils are those of all instances. One instance is reconciled by one goroutine at a
+// time, which alone uses its vigil.
+type vigils struct{ all sync.Map } // of client.ObjectKey: *vigil
+
+func (s *vigils) of(key client.ObjectKey) *vigil {
+	one, _ := s.all.LoadOrStore(key, &vigil{})
+	return one.(*vigil) //nolint:forcetypeassert // nothing else is in there
+}
+
+func (s *vigils) forget(key client.ObjectKey) { s.all.Delete(key) }
+
+// quietPace is how long until servers are asked again how they are used.
+func quietPace(after time.Duration) time.Duration {
+	return min(max(after/6, quietSoonest), quietLatest)
+}
+
+// rests says whether no server is wanted: somebody has said so, or nobody is there.
+func (o *observed) rests() bool { return o.instance.Spec.Suspend || !o.asleep.IsZero() }
+
+// mayAsk says whether the instance's servers are asked how they are used.
+func mayAsk(o *observed) bool {
+	a := o.instance
+	return a.Spec.Idle.SuspendAfter != nil && !a.Spec.Suspend && o.gateway.wakes() && asleepSince(o).IsZero() &&
+		o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) && o.pod.Status.PodIP != ""
+}
+
+// countQuiet finds out how long nobody has been there. Servers of an instance that never
+// sleeps are not asked.
+func (r *Reconciler) countQuiet(ctx context.Context, o *observed) error {
+	o.quiet = -1
+	key := client.ObjectKeyFromObject(o.instance)
+	if !mayAsk(o) {
+		r.vigils.forget(key)
+		return nil
+	}
+	v, after := r.vigils.of(key), o.instance.Spec.Idle.SuspendAfter.Duration
+	if o.now.Sub(v.asked) >= quietPace(after) || v.asked.After(o.now) || v.quiet(o.now) >= after { // who has just come counts
+		u, err := r.usageOf(ctx, o)
+		switch {
+		case err == nil:
+			v.look(o.pod.UID, u, o.now)
+		case errors.Is(err, errSilent):
+			log.FromContext(ctx).V(1).Info("it is not known whether anybody is there", "err", err.Error())
+			v.silent(o.now)
+		default:
+			return err
+		}
+	}
+	o.quiet = v.quiet(o.now)
+	return nil
+}
+
+// errSilent says that a server does not tell how it is used.
+var errSilent = errors.New("the server does not tell how it is used")
+
+// usageOf asks the origin and all edges. Clients of edges are the origin's, too; who
+// watches at an edge by what the origin has not heard of yet is that edge's alone.
+func (r *Reconciler) usageOf(ctx context.Context, o *observed) (u usage, err error) {
+	ask := r.Usage
+	if ask == nil {
+		ask = askUsage
+	}
+	if u, err = ask(ctx, o.pod.Status.PodIP); err != nil {
+		return u, fmt.Errorf("%w: %w", errSilent, err)
+	}
+	if edgesNow(o) == 0 {
+		return u, nil
+	}
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.InNamespace(o.instance.Namespace), client.MatchingLabels(edgeSelector(o.instance))); err != nil {
+		return u, fmt.Errorf("list the edges of %s/%s: %w", o.instance.Namespace, o.instance.Name, err)
+	}
+	loads := r.askEdges(ctx, pods.Items)
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		load, ok := loads[pod.Name]
+		if !ok && podReady(pod) && pod.DeletionTimestamp == nil {
+			return u, fmt.Errorf("%w: edge %s", errSilent, pod.Name)
+		}
+		u.now += float64(load.connections)
+	}
+	return u, nil
+}
+
+// askUsage reads the metrics of a media server.
+func askUsage(ctx context.Context, address string) (u usage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(address, httpPort, 80)+"/metrics", nil)
+	if err != nil {
+		return u, fmt.Errorf("ask the media server at %s: %w", address, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return u, fmt.Errorf("ask the media server at %s: %w", address, err)
+	}
+	defer resp.Body.Close()
+	if u, err = readUsage(http.MaxBytesReader(nil, resp.Body, 4<<20)); err != nil {
+		return u, fmt.Errorf("metrics of the media server at %s: %w", address, err)
+	}
+	return u, nil
+}
+
+// readUsage reads what a media server says, in the text format of Prometheus.
+func readUsage(metrics io.Reader) (u usage, err error) {
+	seen := false
+	lines := bufio.NewScanner(metrics)
+	for lines.Scan() {
+		name, rest, ok := strings.Cut(lines.Text(), "{")
+		into := &u.now
+		switch name {
+		case "flashpod_connections":
+			seen = seen || ok
+		case "flashpod_streams", "flashpod_recordings":
+		case "flashpod_connections_total", "flashpod_publications_total":
+			into = &u.ever
+		default:
+			continue
+		}
+		_, value, _ := strings.Cut(rest, "} ")
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(n >= 0 && n <= 1e18) { // NaN is neither
+			return usage{}, fmt.Errorf("%s is %.40q", name, value)
+		}
+		*into += n
+	}
+	switch {
+	case lines.Err() != nil:
+		return usage{}, lines.Err()
+	case !seen:
+		return usage{}, errors.New("no flashpod_connections")
+	}
+	return u, nil
+}
+
+// asleepSince is since when the StatefulSet that is there sleeps; zero: it does not.
+func asleepSince(o *observed) time.Time {
+	if o.standing.statefulSet != ours {
+		return time.Time{}
+	}
+	since, err := time.Parse(time.RFC3339, o.statefulSet.Annotations[annotationAsleep])
+	if err != nil {
+		return time.Time{}
+	}
+	return since
+}
+
+// sleepOf is since when the instance is to be asleep, zero when it is to be awake: a pure
+// function. It goes to sleep when nobody has been there for long enough, and stays asleep
+// until a client has ended this very sleep, or nothing could wake it any more.
+func sleepOf(o *observed) time.Time {
+	a := o.instance
+	after := a.Spec.Idle.SuspendAfter
+	if after == nil || a.Spec.Suspend || !o.gateway.wakes() {
+		return time.Time{}
+	}
+	if since := asleepSince(o); !since.IsZero() {
+		if s := a.Status.Sleep; s != nil && s.Woken != nil && s.Woken.Equal(&metav1.Time{Time: since}) {
+			return time.Time{}
+		}
+		return since
+	}
+	if serves(o) && o.quiet >= after.Duration {
+		return o.now.UTC().Truncate(time.Second)
+	}
+	return time.Time{}
+}
+
+// wakes says whether clients that come by the gateway find the instance, and wake it.
+func (v *gatewayView) wakes() bool { return v != nil && v.refused.none() && !v.lost() }
+
+// sleepStatus is what there is to say of sleeping; nil where it does not happen.
+func sleepStatus(o *observed) *v1alpha1.SleepStatus {
+	if o.instance.Spec.Idle.SuspendAfter == nil {
+		return nil
+	}
+	s := &v1alpha1.SleepStatus{}
+	if was := o.instance.Status.Sleep; was != nil {
+		s.Woken = was.Woken // which another may write
+	}
+	if !o.asleep.IsZero() {
+		s.Since = &metav1.Time{Time: o.asleep}
+	}
+	return s
+}
+
+// sleepVerdict says whether the instance sleeps; none where it never does.
+func sleepVerdict(o *observed) verdict {
+	after := o.instance.Spec.Idle.SuspendAfter
+	switch {
+	case after == nil:
+		return verdict{}
+	case o.instance.Spec.Suspend:
+		return coming("Suspended", "spec.suspend is true: no client wakes it")
+	case !o.asleep.IsZero():
+		return good("Sleeping", fmt.Sprintf("nobody has been there for %s: no server runs, address, key and recordings stay, and the next client that comes by the gateway wakes it", after.Duration))
+	case !o.gateway.wakes():
+		return coming("NoWayIn", "it does not go to sleep, since no client could wake it: see ServiceReady")
+	}
+	return coming("Awake", fmt.Sprintf("it goes to sleep when nobody has been there for %s", after.Duration))
+}
+
+// sleepTurn is how long until it is to be looked whether somebody is there; 0: something
+// will tell.
+func sleepTurn(o *observed) time.Duration {
+	if !mayAsk(o) || o.rests() {
+		return 0
+	}
+	after := o.instance.Spec.Idle.SuspendAfter.Duration
+	if o.quiet < 0 {
+		return quietPace(after)
+	}
+	return max(min(quietPace(after), after-o.quiet), time.Second)
+}
