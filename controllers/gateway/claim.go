@@ -29,6 +29,12 @@ func Wants(a *v1alpha1.AppInstance) bool {
 // Name is what an AppInstance is called among all.
 func Name(a *v1alpha1.AppInstance) string { return a.Namespace + "/" + a.Name }
 
+// Sleeps says whether an AppInstance sleeps, and no client has ended this very sleep.
+func Sleeps(a *v1alpha1.AppInstance) bool {
+	s := a.Status.Sleep
+	return s != nil && s.Since != nil && !s.Since.Equal(s.Woken) && !a.Spec.Suspend && a.Spec.Idle.SuspendAfter != nil
+}
+
 // KeyFor is the key that the origin of an AppInstance and the gateway have in common. It
 // says nothing of the master key, or of another's; one that is made again under the same
 // name has another.
@@ -50,8 +56,12 @@ func File(all []v1alpha1.AppInstance, grants *routing.Grants, master []byte) *ro
 			continue
 		}
 		created := a.CreationTimestamp.UTC()
+		var wake *routing.Wake
+		if a.Spec.Idle.SuspendAfter != nil {
+			wake = &routing.Wake{Asleep: a.Status.Sleep != nil && a.Status.Sleep.Since != nil, Timeout: *a.Spec.Wake.Timeout}
+		}
 		f.Routes = append(f.Routes, routing.Route{
-			Name: Name(a), Hosts: hosts, Application: a.Spec.Application, Instance: a.Spec.Instance,
+			Name: Name(a), Wake: wake, Hosts: hosts, Application: a.Spec.Application, Instance: a.Spec.Instance,
 			OnDemandInstances: a.Spec.OnDemandInstances, Created: &created, Suspended: a.Spec.Suspend,
 			Shard: routing.Shard{Origin: fmt.Sprintf("%s-origin.%s.svc:%d", a.Name, a.Namespace, LinkPort), LinkKey: KeyFor(master, a)},
 		})

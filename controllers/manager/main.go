@@ -23,6 +23,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/controllers"
+	"flashpod.dev/flashpod/controllers/waker"
 )
 
 // version is set by the linker (-X main.version=…).
@@ -40,7 +41,7 @@ type flags struct {
 	image, metrics, health        string
 	namespaces                    []string
 	operatorNamespace, prometheus string
-	grants                        string
+	grants, wake                  string
 	elect                         bool
 	options                       controllers.Options
 }
@@ -74,6 +75,7 @@ stands for any characters. None given, all is allowed.`,
 	l.StringVar(&f.prometheus, "prometheus-selector", labelPrometheus, "labels of the Prometheus pods that may reach the control port of media servers, such as a=b,c=d")
 	l.BoolVar(&f.options.OpenShift, "openshift", false, "leave the users and groups of media servers to the cluster")
 	l.StringVar(&f.grants, "gateway-namespaces-file", "", "file that says which namespaces the Flashpod gateway of --operator-namespace serves, with which hosts; read again when it changes (default: there is no gateway)")
+	l.StringVar(&f.wake, "wake-address", ":8082", "where the Flashpod gateway asks for instances to be woken that sleep; nowhere without --gateway-namespaces-file")
 	l.StringVar(&f.metrics, "metrics-address", ":8080", "where Prometheus metrics are served; 0 for nowhere")
 	l.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
 	l.BoolVar(&f.elect, "leader-elect", false, "let one of several operators work at a time")
@@ -153,6 +155,12 @@ func run(ctx context.Context, f flags) error {
 			}
 			return nil
 		})); err != nil {
+			return err
+		}
+		if err := m.Add(&waker.Waker{
+			Address: f.wake, Reader: m.GetClient(), Writer: m.GetClient(), Log: log,
+			Master: func(ctx context.Context) ([]byte, error) { return g.Master(ctx, m.GetAPIReader(), m.GetClient()) },
+		}); err != nil {
 			return err
 		}
 	}

@@ -99,7 +99,7 @@ func (o object) path() (string, error) {
 	switch {
 	case o.Kind == "Namespace":
 		return "", nil // Helm makes the release's namespace
-	case o.Metadata.Name == "flashpod-gateway":
+	case strings.HasPrefix(o.Metadata.Name, "flashpod-gateway"):
 		return "gateway/" + name, nil
 	case o.Kind == "CustomResourceDefinition":
 		return "crd.yaml", nil

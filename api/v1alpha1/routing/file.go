@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"flashpod.dev/flashpod/api/v1alpha1/apppath"
@@ -37,6 +38,34 @@ type Route struct {
 
 	// Suspended says that nobody is let in, since somebody wanted that.
 	Suspended bool `json:"suspended,omitempty"`
+	// Wake is there for who may sleep; nil: it never does.
+	Wake *Wake `json:"wake,omitempty"`
+}
+
+// Wake is about one that may sleep: it has no origin until somebody calls.
+type Wake struct {
+	// Asleep says that it does. Whoever finds no origin of one that does not may find
+	// that it has gone to sleep since.
+	Asleep bool `json:"asleep,omitempty"`
+	// Timeout is how long a client waits for it: 1s to 1m; default 20s.
+	Timeout metav1.Duration `json:"timeout,omitzero"`
+}
+
+const (
+	minWakeTimeout     = time.Second
+	maxWakeTimeout     = time.Minute
+	defaultWakeTimeout = 20 * time.Second
+)
+
+// complete fills in defaults, and says what is wrong.
+func (w *Wake) complete() error {
+	if w.Timeout.Duration == 0 {
+		w.Timeout.Duration = defaultWakeTimeout
+	}
+	if d := w.Timeout.Duration; d < minWakeTimeout || d > maxWakeTimeout {
+		return fmt.Errorf("wake: timeout %v: it is of 1s to 1m", d)
+	}
+	return nil
 }
 
 // Shard is an origin.
@@ -95,6 +124,11 @@ func (r *Route) complete() error {
 	}
 	if r.Instance == "" {
 		r.Instance = apppath.DefaultInstance
+	}
+	if r.Wake != nil {
+		if err := r.Wake.complete(); err != nil {
+			return err
+		}
 	}
 	if len(r.Shards) == 0 {
 		r.Shards = []Shard{r.Shard}

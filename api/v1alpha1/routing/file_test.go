@@ -10,7 +10,7 @@ func TestParse(t *testing.T) {
 	f, err := Parse([]byte(`
 hosts: [empty.example.com]
 routes:
-- {name: one, application: chat, origin: "127.0.0.1:1936", linkKeyFile: one.key}
+- {name: one, application: chat, origin: "127.0.0.1:1936", linkKeyFile: one.key, wake: {asleep: true}}
 - name: a/two
   application: shows
   instance: index
@@ -42,6 +42,9 @@ routes:
 	for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
 		reached[two.To(name).LinkKey] = true
 	}
+	if w := two.Wake; w != nil || f.Routes[0].Wake == nil || !f.Routes[0].Wake.Asleep || f.Routes[0].Wake.Timeout.Duration != defaultWakeTimeout {
+		t.Errorf("%+v, %+v", f.Routes[0].Wake, w)
+	}
 	if !reached["k0"] || !reached["k1"] {
 		t.Errorf("new instances are not spread: %v", reached)
 	}
@@ -53,6 +56,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		"routes: [":   "yaml",
 		"colour: red": `unknown field "colour"`,
+		"routes: [{name: a, application: a, wake: {timeout: 61s}, " + good + "}]":                                 "routes[0] a: wake: timeout 1m1s: it is of 1s to 1m",
 		"routes: [{application: chat, " + good + "}]":                                                             "routes[0] : name: must not be empty",
 		"routes: [{name: a, " + good + "}]":                                                                       `routes[0] a: application ""`,
 		"routes: [{name: a, application: a/b, " + good + "}]":                                                     `application "a/b"`,
