@@ -31,6 +31,8 @@ type Budgets struct {
 	Objects, Queues *Budget
 	// Waiting counts names that players wait for and nobody publishes.
 	Waiting *Budget
+	// Waking counts clients of a gateway that wait for an instance which sleeps.
+	Waking *Budget
 	// Instances counts instances that have started because a client named them, and
 	// in which nobody has shown that it may publish.
 	Instances *Budget
@@ -83,6 +85,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Links:     of("links", share(16, 16*mib, 512*mib)),
 		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
+		Waking:    of("clients of who sleeps", share(256<<10, 256, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
 		Viewers:   of("viewers by requests", share(16<<10, 1<<10, 256<<10)),
 		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),
@@ -112,7 +115,7 @@ func (b *Budgets) All() (all []*Budget) {
 	if b == nil {
 		return nil
 	}
-	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Links, b.Objects, b.Queues, b.Waiting, b.Instances, b.Viewers, b.Segments, b.Heads, b.Windows, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
+	for _, one := range []*Budget{b.Messages, b.Strangers, b.Answers, b.ObjectAnswers, b.Indexes, b.Samples, b.Pieces, b.Links, b.Objects, b.Queues, b.Waiting, b.Waking, b.Instances, b.Viewers, b.Segments, b.Heads, b.Windows, b.WebRTC, b.Scripts, b.ScriptMemory, b.ScriptsOnDemand, b.Files, b.Played} {
 		if one != nil {
 			all = append(all, one)
 		}

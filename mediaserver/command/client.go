@@ -16,8 +16,9 @@ import (
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
-// clientTimeout bounds each step of a conversation with a server.
-const clientTimeout = 15 * time.Second
+// clientTimeout bounds each step of a conversation with a server: a gateway that wakes an
+// instance has its clients wait for 20 s (spec.wake.timeout).
+const clientTimeout = 30 * time.Second
 
 // door is how a command comes in: whom it trusts, and what it says in connect.
 type door struct {

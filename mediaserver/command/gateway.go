@@ -2,7 +2,9 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,6 +63,9 @@ func gatewayCommand(version string) *cobra.Command {
 			if cfg.Routes == "" {
 				return usage(errors.New("--routes says which servers there are: see flashpod gateway --help"))
 			}
+			if u, err := url.Parse(cfg.WakeURL); err != nil || cfg.WakeURL != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+				return usage(fmt.Errorf("--wake-url %q: it is the URL of who wakes instances, such as http://HOST:PORT/wake", cfg.WakeURL))
+			}
 			if err := kept.into(&cfg); err != nil {
 				return usage(err)
 			}
@@ -91,6 +96,7 @@ func gatewayCommand(version string) *cobra.Command {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&cfg.Routes, "routes", "", "file that says which instances are where; read again when it changes, and may come later")
+	f.StringVar(&cfg.WakeURL, "wake-url", "", "where to ask for instances to be woken that sleep, such as http://HOST:PORT/wake (default: nobody wakes them)")
 	f.StringVar(&cfg.RTMPAddress, "rtmp-address", "127.0.0.1:1935", "where clients connect; port 0 takes any free port")
 	f.StringVar(&cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as :443 (default: nowhere)")
 	f.StringVar(&cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")

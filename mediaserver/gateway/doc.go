@@ -8,6 +8,11 @@
 // are; one that is wrong leaves the one before in its place. Who is connected stays with
 // the origin that it has, wherever its route leads by then.
 //
+// A route may say that its instance is asleep. Who comes for that waits, with his handshake
+// done, while whoever wakes instances is asked (package waking): one goroutine asks for all
+// who wait for one instance, and they are bounded, of an address, an instance and the
+// process. Who names what there is not wakes nothing.
+//
 // The package owns no name and no rule of an instance's, and sees nothing of what a client
 // says once it was handed over.
 package gateway

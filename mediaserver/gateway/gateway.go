@@ -1,26 +1,36 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"flashpod.dev/flashpod/api/v1alpha1/routing"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
+// maxAsking is how many connections there are at once to whoever wakes instances.
+const maxAsking = 16
+
 // Config of a gateway. File and Fanout are required.
 type Config struct {
 	File   string // of routes, see routing.File; keys that it names are relative to its folder
 	Fanout *stream.Fanout
 	Log    *slog.Logger // nil: none
+	// WakeURL is where whoever wakes instances is asked for it, see package waking; "":
+	// nobody does.
+	WakeURL string
 	// Edge is what its edges have in common: what is kept of recordings, budgets. Where they
 	// link to, their keys, Fanout and Log are the gateway's to say.
 	Edge edge.Config
@@ -34,9 +44,19 @@ type Gateway struct {
 	routes atomic.Pointer[routes] // nil: none were read yet
 	file   file                   // Look's
 
-	mu     sync.Mutex // nothing else is taken, and nobody called, while it is held
-	edges  map[origin]*used
-	closed bool
+	// Of who waits for an instance that sleeps.
+	ctx       context.Context
+	cancel    context.CancelFunc
+	runs      sync.WaitGroup
+	http      *http.Client // to whoever wakes
+	places    *budget.Budget
+	addresses *budget.Addresses
+	woken     atomic.Uint64
+
+	mu       sync.Mutex // nothing else is taken, and nobody called, while it is held
+	edges    map[origin]*used
+	sleepers map[string]*sleeper // by the names of routes
+	closed   bool
 }
 
 // origin is where a route leads.
@@ -55,7 +75,13 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Edge.Totals = &edge.Totals{}
-	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}}
+	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}, sleepers: map[string]*sleeper{}}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.http = &http.Client{Transport: &http.Transport{MaxConnsPerHost: maxAsking, MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute}}
+	if b := cfg.Edge.Budgets; b != nil && b.Waking != nil {
+		g.places = b.Waking
+		g.addresses = budget.NewAddresses(int(max(b.Waking.Max()/perAddress, 1)), nil)
+	}
 	return g, g.begin()
 }
 
@@ -65,6 +91,9 @@ func (g *Gateway) Close() {
 	all := g.edges
 	g.edges, g.closed = nil, true
 	g.mu.Unlock()
+	g.cancel()
+	g.runs.Wait()
+	g.http.CloseIdleConnections()
 	for _, e := range all {
 		e.Close()
 	}
@@ -80,12 +109,31 @@ func (g *Gateway) Ready() error {
 
 // Connect implements session.Directory.
 func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
-	to, why := g.find(&r)
+	to, route, why := g.find(&r)
+	if why == nil && route.Wake != nil {
+		if route.Wake.Asleep {
+			g.await(route, r, peer, answer)
+			return
+		}
+		answer = g.orAwait(route, r, peer, answer)
+	}
 	if why == nil {
 		why = g.over(to, r, peer, answer)
 	}
 	if why != nil {
 		answer(session.ConnectAnswer{Refusal: why})
+	}
+}
+
+// orAwait has a client wait after all, where it finds no origin: the instance may have gone
+// to sleep since its route was read.
+func (g *Gateway) orAwait(route *routing.Route, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) func(session.ConnectAnswer) {
+	return func(a session.ConnectAnswer) {
+		if a.Refusal != nil && a.Refusal.Code == session.RefusedNoAnswer {
+			g.await(route, r, peer, answer)
+			return
+		}
+		answer(a)
 	}
 }
 
@@ -113,27 +161,39 @@ func (g *Gateway) over(to origin, r session.ConnectRequest, peer session.Peer, a
 }
 
 // find says where a client's instance is, or why it is nowhere.
-func (g *Gateway) find(r *session.ConnectRequest) (origin, *session.Refusal) {
+func (g *Gateway) find(r *session.ConnectRequest) (origin, *routing.Route, *session.Refusal) {
 	all := g.routes.Load()
 	if all == nil {
-		return origin{}, &session.Refusal{Code: session.RefusedNoAnswer, Reason: "This gateway does not know its instances yet: try again"}
+		return origin{}, nil, &session.Refusal{Code: session.RefusedNoAnswer, Reason: "This gateway does not know its instances yet: try again"}
 	}
 	host := hostOf(r)
 	c, err := all.table.Find(host, r.Application, r.Instance)
 	switch {
 	case errors.Is(err, routing.ErrNoHost):
-		return origin{}, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("Nothing is served as %q at this address", session.Printable(host))}
+		return origin{}, nil, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("Nothing is served as %q at this address", session.Printable(host))}
 	case errors.Is(err, routing.ErrNoApplication):
-		return origin{}, &session.Refusal{Code: session.RefusedNoApplication}
+		return origin{}, nil, &session.Refusal{Code: session.RefusedNoApplication}
 	case err != nil:
-		return origin{}, &session.Refusal{Code: session.RefusedNoInstance}
+		return origin{}, nil, &session.Refusal{Code: session.RefusedNoInstance}
 	}
 	route := all.byName[c.Name]
 	if route.Suspended {
-		return origin{}, &session.Refusal{Code: session.RefusedSuspended, Reason: "The instance is suspended"}
+		return origin{}, nil, suspended()
 	}
 	to := route.To(r.Instance)
-	return origin{to.Origin, to.LinkKey}, nil
+	return origin{to.Origin, to.LinkKey}, route, nil
+}
+
+func suspended() *session.Refusal {
+	return &session.Refusal{Code: session.RefusedSuspended, Reason: "The instance is suspended"}
+}
+
+// firstKey is the first of several keys, one a line.
+func firstKey(keys string) string {
+	for key := range strings.FieldsSeq(keys) {
+		return key
+	}
+	return ""
 }
 
 // hostOf is what a client calls this address: in the handshake of TLS, or else in tcUrl.

@@ -125,7 +125,11 @@ func (s *Server) serve(nc net.Conn) {
 // policy is what Flash Player is answered that asks whose movies may be clients; nil:
 // it is not.
 func (s *Server) converse(nc net.Conn, origin string, policy func() []byte) {
-	one := session.New(nc, s, session.Config{RTMP: rtmp.Config{Policy: policy}, Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle, Origin: origin, ServerName: serverName(nc)})
+	cfg := session.Config{RTMP: rtmp.Config{Policy: policy}, Log: s.log, Budgets: s.cfg.Budgets, Refused: s.count, PublisherIdle: s.cfg.PublisherIdle, Origin: origin, ServerName: serverName(nc)}
+	if s.gateway != nil {
+		cfg.ConnectPending = connectsFor
+	}
+	one := session.New(nc, s, cfg)
 	s.mu.Lock()
 	s.conns[one] = struct{}{}
 	s.mu.Unlock()

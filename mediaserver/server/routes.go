@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/gateway"
 )
@@ -16,6 +18,10 @@ import (
 // connectionsPerClient is how many connections a client of a gateway may need, its own
 // included: one for its instance, and one for its stream.
 const connectionsPerClient = 3
+
+// connectsFor is how long a connect at a gateway may take: as long as an instance may be
+// waited for that sleeps, and its origin then.
+const connectsFor = v1alpha1.MaxWakeTimeout + 30*time.Second
 
 // beginRoutes makes this server a gateway.
 func (s *Server) beginRoutes() error {
@@ -26,8 +32,8 @@ func (s *Server) beginRoutes() error {
 	if s.pieces, err = s.beginCache(); err != nil {
 		return err
 	}
-	common := edge.Config{Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets}
-	if s.gateway, err = gateway.New(gateway.Config{File: s.cfg.Routes, Fanout: s.fanout, Log: s.log, Edge: common}); err != nil {
+	common := edge.Config{Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, ConnectWaits: s.cfg.linkWaits}
+	if s.gateway, err = gateway.New(gateway.Config{File: s.cfg.Routes, WakeURL: s.cfg.WakeURL, Fanout: s.fanout, Log: s.log, Edge: common}); err != nil {
 		s.gateway = nil
 		return fmt.Errorf("gateway: %w", err)
 	}
@@ -72,6 +78,9 @@ func (s *Server) routesMetrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		gauge("flashpod_gateway_routes", "Routes that the gateway has.", func() int { n, _ := s.gateway.Routes(); return n }),
 		gauge("flashpod_gateway_route_conflicts", "Routes that have lost a name to another.", func() int { _, n := s.gateway.Routes(); return n }),
+		gauge("flashpod_gateway_waiting", "Clients that wait for an instance which sleeps, now.", s.gateway.Waiting),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "flashpod_gateway_woken_total", Help: "How often an instance was there that clients had waited for."},
+			func() float64 { return float64(s.gateway.Woken()) }),
 	}
 }
 

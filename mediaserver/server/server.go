@@ -68,6 +68,9 @@ type Config struct {
 	// Routes is a file by which this server is a gateway to the origins that it names, see
 	// routing.File, and serves no instances of its own; empty: it is none.
 	Routes string
+	// WakeURL is where a gateway asks for instances to be woken that sleep; empty: nowhere,
+	// and who comes for them is refused.
+	WakeURL string
 	// EdgeMayReach are origins beside EdgeOf, with its keys, that clients of an edge may name
 	// themselves: HOST[:PORT] as they do, and =HOST:PORT behind it where links are taken
 	// elsewhere.

@@ -14,9 +14,14 @@ var errPending = errors.New("the instance has not answered")
 // ask asks the instance and waits for its answer: as long as the client is there,
 // and no longer than PendingTimeout, when it fails with errPending.
 func ask[T any](s *Session, request func(answer func(T)), late func(T)) (T, error) {
+	return askFor(s, s.cfg.PendingTimeout, request, late)
+}
+
+// askFor is ask for what may take so long.
+func askFor[T any](s *Session, most time.Duration, request func(answer func(T)), late func(T)) (T, error) {
 	var answer T
 	var err error
-	s.turns.aside(func() { answer, err = await(s.ctx, s.cfg.PendingTimeout, request, late) })
+	s.turns.aside(func() { answer, err = await(s.ctx, most, request, late) })
 	return answer, err
 }
 

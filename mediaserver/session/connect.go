@@ -47,7 +47,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 	switch {
 	case errors.Is(err, errPending):
 		return s.refuse(cmd, "NetConnection.Connect.Failed", fmt.Sprintf(
-			"The instance has not answered for %v.", s.cfg.PendingTimeout), string(RefusedNoAnswer))
+			"The instance has not answered for %v.", s.cfg.ConnectPending), string(RefusedNoAnswer))
 	case err != nil:
 		return nil // the client has gone
 	case answer.Refusal != nil:
@@ -61,7 +61,7 @@ func (s *Session) connect(cmd *rtmp.Command) error {
 // enter asks for the instance and, where that has to think about it, whether it lets
 // the client in.
 func (s *Session) enter(r ConnectRequest) (ConnectAnswer, error) {
-	answer, err := ask(s, func(answer func(ConnectAnswer)) { s.dir.Connect(r, s, answer) }, func(late ConnectAnswer) {
+	answer, err := askFor(s, s.cfg.ConnectPending, func(answer func(ConnectAnswer)) { s.dir.Connect(r, s, answer) }, func(late ConnectAnswer) {
 		if late.Instance != nil {
 			late.Instance.Leave(s.client)
 		}

@@ -19,7 +19,7 @@ func (s *Session) connectRequest(cmd *rtmp.Command, args *amf.Object, to target)
 		URI: said("tcUrl"), Referrer: said("swfUrl"), PageURL: said("pageUrl"),
 		Query: to.query, Secure: s.conn.Secure(), ServerName: s.cfg.ServerName, Origin: s.cfg.Origin, Args: cmd.Args,
 	}
-	r.Far = to.far
+	r.Far, r.Gone = to.far, s.there.Done()
 	// In the explicit form, what is behind the question mark is a URL, whose own query counts.
 	if u, err := url.Parse(property(args, "tcUrl", "")); err == nil && r.Far == "" {
 		for k, v := range u.Query() {

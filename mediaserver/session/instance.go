@@ -55,6 +55,9 @@ type ConnectRequest struct {
 	// Far is the origin, host:port, that a client has named to an edge in the explicit form
 	// of Flash Media Server, rtmp://edge/?rtmp://origin/application/instance; "": none.
 	Far string
+	// Gone is closed when nothing more can come from the client, for who has it wait for
+	// long; nil: that is not known.
+	Gone <-chan struct{}
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.

@@ -22,6 +22,8 @@ const (
 	RefusedNoHost RefusalCode = "no such host"
 	// RefusedSuspended is for an instance that somebody has suspended.
 	RefusedSuspended RefusalCode = "instance is suspended"
+	// RefusedAsleep is for an instance that sleeps, and has not woken in time.
+	RefusedAsleep RefusalCode = "instance is asleep"
 	// RefusedOrigin is for a web page that the instance does not let in.
 	RefusedOrigin RefusalCode = "page is not allowed"
 )

@@ -40,6 +40,9 @@ type Config struct {
 	// PendingTimeout is how long a connect, publish or play may wait for the
 	// instance's answer; default 30 s.
 	PendingTimeout time.Duration
+	// ConnectPending is the same of a connect, where that may take longer; default
+	// PendingTimeout.
+	ConnectPending time.Duration
 }
 
 const (
@@ -142,6 +145,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	def(&cfg.PublisherIdle, defaultIdle)
 	def(&cfg.ConnectTimeout, defaultConnect)
 	def(&cfg.PendingTimeout, defaultPending)
+	def(&cfg.ConnectPending, cfg.PendingTimeout)
 	ctx, cancel := context.WithCancel(context.Background())
 	there, gone := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters
