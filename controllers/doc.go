@@ -20,12 +20,16 @@
 // How many edges there are is counted by pure functions (edges_scale.go): what an
 // audience needs now, and what that comes to over time.
 //
+// sleep.go has servers go while nobody is there, and package waker is asked to have them
+// come back.
+//
 // gateway.go is about the cluster's Flashpod gateway, and package gateway about what it and
 // the operator must say alike; files that are called routes, httproute and gatewayRef are
 // about the Gateway API of others.
 //
-// The package keeps no state but which instances wait for a place, and what their edges
-// have said within the last minutes; an operator that is new takes none of those away. It
+// The package keeps no state but which instances wait for a place, what their edges have
+// said within the last minutes, and since when nobody was there; an operator that is new
+// takes no edge away, and has nobody go to sleep, before it has looked for long enough. It
 // asks media servers nothing but how much they have to do, and what their scripts have
 // failed at.
 package controllers

@@ -108,6 +108,14 @@ func TestStatusOfWhoSleeps(t *testing.T) {
 	}
 }
 
+// That an instance may sleep restarts nothing.
+func TestSuspendAfterRestartsNothing(t *testing.T) {
+	before, after := observe(t, "{application: a, service: {type: Gateway}}"), observe(t, "{application: a, service: {type: Gateway}, idle: {suspendAfter: 30m}, wake: {timeout: 1m}}")
+	if is, err := same(wantedTemplate(t, before), wantedTemplate(t, after)); err != nil || !is {
+		t.Errorf("the pod's template changes: %v", err)
+	}
+}
+
 // Who comes and goes between two looks was there, and a server that does not say may have
 // somebody.
 func TestVigil(t *testing.T) {
