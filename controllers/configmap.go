@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/yaml"
@@ -64,7 +65,7 @@ func document(a *v1alpha1.AppInstance) (string, error) {
 	}
 	var service v1alpha1.Service
 	if a.Spec.Service.ShowsNodes() {
-		service.ExternalTrafficPolicy = a.Spec.Service.ExternalTrafficPolicy
+		service.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster
 	}
 	var script *v1alpha1.Script
 	if a.Spec.Script != nil { // which files it has is said by what is mounted

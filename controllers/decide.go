@@ -95,6 +95,7 @@ func (p *plan) server(o *observed) error {
 	case o.standing.networkPolicy == ours:
 		p.remove = append(p.remove, removal{kind: "NetworkPolicy", object: o.networkPolicy})
 	}
+	p.serviceRoutes(o)
 	if err := p.web(o); err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@
 // upgrade.go says which changes of a pod template are the operator's own doing:
 // those restart a few instances at a time, and rollout.go hands out the places.
 // references.go says which Secrets of the user's a server may be handed, and script.go
-// is about the ConfigMap with its script. A cluster need not have HTTPRoutes: routes.go
-// says whether it has, and watches them then.
+// is about the ConfigMap with its script. A cluster need not have routes of the
+// Gateway API: routes.go says which kinds it has, and watches those.
 //
 // How many edges there are is counted by pure functions (edges_scale.go): what an
 // audience needs now, and what that comes to over time.
@@ -24,7 +24,7 @@
 // come back.
 //
 // gateway.go is about the cluster's Flashpod gateway, and package gateway about what it and
-// the operator must say alike; files that are called routes, httproute and gatewayRef are
+// the operator must say alike; routes.go, routeview.go, httproute.go and serviceroutes.go are
 // about the Gateway API of others.
 //
 // The package keeps no state but which instances wait for a place, what their edges have

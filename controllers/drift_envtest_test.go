@@ -35,7 +35,7 @@ func (w *world) patch(o client.Object, name, patch, manager string) {
 	w.t.Helper()
 	kind := types.StrategicMergePatchType
 	switch o.(type) {
-	case *gatewayv1.HTTPRoute, *v1alpha1.AppInstance: // custom kinds know no other
+	case *gatewayv1.HTTPRoute, *gatewayv1.TCPRoute, *v1alpha1.AppInstance: // custom kinds know no other
 		kind = types.MergePatchType
 	}
 	o.SetNamespace(w.ns)

@@ -40,7 +40,7 @@ func edgeDocument(a *v1alpha1.AppInstance) (string, error) {
 	limits := v1alpha1.Limits{MaxConnectionsPerAddress: a.Spec.Limits.MaxConnectionsPerAddress, SharedAddresses: a.Spec.Limits.SharedAddresses}
 	var service v1alpha1.Service
 	if a.Spec.Service.ShowsNodes() {
-		service.ExternalTrafficPolicy = a.Spec.Service.ExternalTrafficPolicy
+		service.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster
 	}
 	var web *v1alpha1.Web
 	if len(a.Spec.Web.Origins()) > 0 {

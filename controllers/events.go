@@ -79,7 +79,7 @@ func sameSum(was, now v1alpha1.AppInstanceStatus) bool {
 // told are the conditions that tell the story.
 var told = []string{
 	v1alpha1.ConditionNameConflict, v1alpha1.ConditionStorageReady, v1alpha1.ConditionServiceReady, v1alpha1.ConditionPublishKeyReady,
-	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionWebCertificateReady, v1alpha1.ConditionWebRouteReady, v1alpha1.ConditionWebRTCReady, v1alpha1.ConditionScriptReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
+	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionWebCertificateReady, v1alpha1.ConditionWebRouteReady, v1alpha1.ConditionRouteReady, v1alpha1.ConditionWebRTCReady, v1alpha1.ConditionScriptReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
 	v1alpha1.ConditionSleeping, v1alpha1.ConditionReady,
 }
 

@@ -62,7 +62,15 @@ func ingressChild(want *networkingv1ac.IngressApplyConfiguration, have *networki
 }
 
 func routeChild(want *gatewayv1ac.HTTPRouteApplyConfiguration, have *gatewayv1.HTTPRoute) child {
-	return newChild("HTTPRoute", *want.Name, want, have, gatewayv1ac.ExtractHTTPRoute)
+	return newChild(kindHTTPRoute, *want.Name, want, have, gatewayv1ac.ExtractHTTPRoute)
+}
+
+func tcpRouteChild(want *gatewayv1ac.TCPRouteApplyConfiguration, have *gatewayv1.TCPRoute) child {
+	return newChild(kindTCPRoute, *want.Name, want, have, gatewayv1ac.ExtractTCPRoute)
+}
+
+func tlsRouteChild(want *gatewayv1ac.TLSRouteApplyConfiguration, have *gatewayv1.TLSRoute) child {
+	return newChild(kindTLSRoute, *want.Name, want, have, gatewayv1ac.ExtractTLSRoute)
 }
 
 func claimChild(want *corev1ac.PersistentVolumeClaimApplyConfiguration, have *corev1.PersistentVolumeClaim) child {

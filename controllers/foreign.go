@@ -23,7 +23,9 @@ var undone = map[string]fieldpath.Path{
 	"Service":             fieldpath.MakePathOrDie("spec", "ports"),
 	"NetworkPolicy":       fieldpath.MakePathOrDie("spec"),
 	"Ingress":             fieldpath.MakePathOrDie("spec"),
-	"HTTPRoute":           fieldpath.MakePathOrDie("spec"),
+	kindHTTPRoute:         fieldpath.MakePathOrDie("spec"),
+	kindTCPRoute:          fieldpath.MakePathOrDie("spec"),
+	kindTLSRoute:          fieldpath.MakePathOrDie("spec"),
 	"PodDisruptionBudget": fieldpath.MakePathOrDie("spec"),
 	"ConfigMap":           fieldpath.MakePathOrDie("data"),
 }

@@ -25,15 +25,18 @@ import (
 	"flashpod.dev/flashpod/hack/e2e/gatewayapi"
 )
 
-// installGatewayAPI gives the API server the Gateway API's HTTPRoutes, until the test
-// ends or calls the function that it returns.
-func installGatewayAPI(t *testing.T) (uninstall func()) {
+// installGatewayAPI gives the API server kinds of the Gateway API, or its HTTPRoutes
+// alone, until the test ends or calls the function that it returns.
+func installGatewayAPI(t *testing.T, kinds ...string) (uninstall func()) {
 	t.Helper()
-	file, err := gatewayapi.HTTPRoutes()
+	if len(kinds) == 0 {
+		kinds = []string{gatewayapi.HTTPRoutes}
+	}
+	files, err := gatewayapi.Files(kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := envtest.CRDInstallOptions{Paths: []string{file}, ErrorIfPathMissing: true}
+	options := envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true}
 	if _, err := envtest.InstallCRDs(config, options); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +48,7 @@ func installGatewayAPI(t *testing.T) (uninstall func()) {
 		if err := envtest.UninstallCRDs(config, options); err != nil {
 			t.Fatal(err)
 		}
-		until(t, func() bool { there, err := routes.look(context.Background()); return err == nil && !there })
+		until(t, func() bool { there, err := routes.look(context.Background()); return err == nil && len(there) == 0 })
 	}
 	t.Cleanup(uninstall)
 	return uninstall

@@ -49,6 +49,8 @@ type observed struct {
 	// routeRefused why the operator may not look at them.
 	hasRoutes    bool
 	routeRefused string
+	// byService is what there is to say of spec.service.gatewayRef.
+	byService serviceRoutes
 	// rival is the AppInstance that has the on-demand instances which this one asks
 	// for, too; "": none has.
 	rival string
@@ -142,7 +144,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	if err != nil {
 		return nil, err
 	}
-	if err := r.gatherRoute(ctx, o); err != nil {
+	if err := r.gatherRoutes(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := r.gatherRival(ctx, o); err != nil {
@@ -170,6 +172,7 @@ func (o *observed) judge() {
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
 	s.internal, s.route, s.console, s.webRTC = stands(a, o.internal), stands(a, o.route), stands(a, o.console), stands(a, o.webRTC)
+	o.byService.tcpStanding, o.byService.tlsStanding = stands(a, o.byService.tcp), stands(a, o.byService.tls)
 	e := &o.edges
 	e.standing.deployment, e.standing.budget = stands(a, e.deployment), stands(a, e.budget)
 	e.standing.policy, e.standing.link = stands(a, e.policy), stands(a, e.link)

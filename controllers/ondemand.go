@@ -86,6 +86,14 @@ func (r *Reconciler) rivals(ctx context.Context, o client.Object) (all []ctrl.Re
 	if behindGateway(a) { // others of the application may have lost a name to it, wherever they are
 		all = r.routeRivals(ctx, a)
 	}
+	if serviceGateway(a) != nil {
+		var list v1alpha1.AppInstanceList
+		if err := r.List(ctx, &list, client.InNamespace(a.Namespace)); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot find the AppInstances behind a Gateway", "namespace", a.Namespace)
+			return all
+		}
+		all = append(all, listenerRivals(a, list.Items)...)
+	}
 	if !a.Spec.OnDemandInstances {
 		return all
 	}

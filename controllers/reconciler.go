@@ -41,7 +41,7 @@ type Reconciler struct {
 	Edges func(ctx context.Context, address string) (edgeLoad, error)
 	// Usage asks a media server how it is used. Nil: as its metrics say.
 	Usage func(ctx context.Context, address string) (usage, error)
-	// Routes knows whether the cluster has HTTPRoutes. Nil: it has none.
+	// Routes knows which routes the cluster has. Nil: it has none.
 	Routes *Routes
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
@@ -82,7 +82,8 @@ type Options struct {
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=events,verbs=list
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies;ingresses,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes;tcproutes;tlsroutes,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways,verbs=get
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -193,9 +194,15 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Service" && name == webRTCName(o.instance):
 		o.webRTC, err = fresh[corev1.Service](now)
 		o.standing.webRTC = ours
-	case kind == "HTTPRoute":
+	case kind == kindHTTPRoute:
 		o.route, err = fresh[gatewayv1.HTTPRoute](now)
 		o.standing.route = ours
+	case kind == kindTCPRoute:
+		o.byService.tcp, err = fresh[gatewayv1.TCPRoute](now)
+		o.byService.tcpStanding = ours
+	case kind == kindTLSRoute:
+		o.byService.tls, err = fresh[gatewayv1.TLSRoute](now)
+		o.byService.tlsStanding = ours
 	case kind == "Ingress":
 		o.ingress, err = fresh[networkingv1.Ingress](now)
 		o.standing.ingress = ours
@@ -299,7 +306,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 			sooner(lookAgain) // nothing tells of it
 		}
 	}
-	if o.gateway != nil {
+	if o.gateway != nil || serviceGateway(o.instance) != nil {
 		sooner(lookAgain) // nothing tells of its hosts and its address
 	}
 	if gatewayRef(o.instance) != nil && !o.hasRoutes || webCertificateName(o.instance) != "" && (o.webCertificate == nil || o.webCertificate.Type != corev1.SecretTypeTLS) {

@@ -20,10 +20,14 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	origin, storage := originVerdict(o, p), storageVerdict(o)
 	key, certificate, script := publishKeyVerdict(o), certificateVerdict(o), scriptVerdict(o)
 	route, webCertificate, rtc := routeVerdict(o), webCertificateVerdict(o), webRTCVerdict(o)
+	byService := serviceRouteVerdict(o)
 	s.Script = scriptStatus(o)
 	s.URL, s.WebURL = url(a, address), webURL(o, route)
-	if o.gateway != nil {
+	switch {
+	case o.gateway != nil:
 		s.URL = o.gateway.url(a)
+	case serviceGateway(a) != nil:
+		s.URL = gatewayURL(o)
 	}
 
 	s.Origin = originStatus(o)
@@ -43,7 +47,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
 	name := nameVerdict(o, p)
-	sum := ready(o, s.URL, suspended, sleeping, name, origin, storage, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges))
+	sum := ready(o, s.URL, suspended, sleeping, name, origin, storage, byService, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges))
 	var reconciling, stuck verdict
 	switch {
 	case sum.ok():
@@ -66,6 +70,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionCertificateReady, certificate},
 		{v1alpha1.ConditionWebCertificateReady, webCertificate},
 		{v1alpha1.ConditionWebRouteReady, route},
+		{v1alpha1.ConditionRouteReady, byService},
 		{v1alpha1.ConditionWebRTCReady, rtc},
 		{v1alpha1.ConditionScriptReady, script},
 		{v1alpha1.ConditionSuspended, suspended},
@@ -131,10 +136,12 @@ func ready(o *observed, url string, suspended, sleeping, name verdict, needed ..
 			return v
 		}
 	}
-	if sleeping.ok() {
+	switch {
+	case sleeping.ok():
 		return good(sleeping.reason, sleeping.message)
-	}
-	if url == "" {
+	case url == "" && serviceGateway(o.instance) != nil:
+		return good("Serving", "clients come by the Gateway, whose address is not known: see ServiceReady")
+	case url == "":
 		return good("Serving", "clients connect to any node, at the Service's node port")
 	}
 	return good("Serving", "clients connect to "+url)

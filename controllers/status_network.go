@@ -18,6 +18,9 @@ func serviceVerdict(o *observed) (address string, v verdict) {
 	if o.gateway != nil {
 		return "", gatewayVerdict(o)
 	}
+	if serviceGateway(o.instance) != nil {
+		return "", serviceGatewayVerdict(o)
+	}
 	port, usual := o.instance.Spec.Service.Port, int32(rtmpPort)
 	if tls := o.instance.Spec.TLS; tls != nil {
 		port, usual = tls.Port, 443

@@ -186,7 +186,7 @@ func applyCases() []readyCase {
 }
 
 func TestStatusNamesWhatIsMissing(t *testing.T) {
-	for _, c := range slices.Concat(podCases(), claimCases(), applyCases(), secretCases(t), webCases(t)) {
+	for _, c := range slices.Concat(podCases(), claimCases(), applyCases(), secretCases(t), webCases(t), gatewayCases()) {
 		t.Run(c.name, func(t *testing.T) {
 			o := observe(t, c.spec)
 			serving(o)

@@ -19,6 +19,8 @@ func webURL(o *observed, route verdict) string {
 			scheme = "https://"
 		}
 	case host == "":
+	case a.Spec.TLS != nil && tlsRef(a) != nil && tlsVerdict(o).ok() && tlsListener(o) != nil:
+		scheme, address = "https://", hostPort(serviceGateway(a).TLS.Hostname, tlsListener(o).Port, 443)
 	case a.Spec.TLS != nil: // the port of RTMPS serves both
 		scheme, address = "https://", hostPort(host, a.Spec.TLS.Port, 443)
 	case !webIsInternal(a):

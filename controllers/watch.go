@@ -24,8 +24,8 @@ import (
 )
 
 // SetupWithManager watches AppInstances, what they own, what belongs to them by
-// its labels, and the Secrets that they use. HTTPRoutes are watched where the cluster
-// has them: see Routes.
+// its labels, and the Secrets that they use. Routes of the Gateway API are
+// watched where the cluster has them: see Routes.
 func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	certificates, err := cache.New(m.GetConfig(), withScheme(CertificateCacheOptions(r.Options.Namespaces), m))
 	if err != nil {

@@ -237,9 +237,7 @@ func TestWhichGatewaySaysIt(t *testing.T) {
 		"a listener":         {v1alpha1.GatewayRef{Name: "g", SectionName: "https"}, gatewayv1.ParentReference{Name: "g", SectionName: &section}, true},
 		"another listener":   {v1alpha1.GatewayRef{Name: "g"}, gatewayv1.ParentReference{Name: "g", SectionName: &section}, false},
 	} {
-		route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "ns"}}
-		route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: c.said}}
-		if got := parentOf(route, &c.ref) != nil; got != c.is {
+		if got := parentOf("ns", []gatewayv1.RouteParentStatus{{ParentRef: c.said}}, &c.ref) != nil; got != c.is {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

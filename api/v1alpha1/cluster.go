@@ -51,6 +51,7 @@ const ServiceTypeGateway corev1.ServiceType = "Gateway"
 
 // Service is how clients reach the instance.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.gatewayRef) || self.type == 'ClusterIP'",message="gatewayRef needs type ClusterIP, since the address is the Gateway's: set type to ClusterIP, or leave gatewayRef out",fieldPath=".gatewayRef"
 // +kubebuilder:validation:XValidation:rule="self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || (has(self.loadBalancerClass) == has(oldSelf.loadBalancerClass) && (!has(self.loadBalancerClass) || self.loadBalancerClass == oldSelf.loadBalancerClass))",message="cannot be changed, set or unset while type is LoadBalancer: Kubernetes does not allow it. Set type to ClusterIP first and back with the other class; the address changes",fieldPath=".loadBalancerClass"
 // +kubebuilder:validation:XValidation:rule="!has(self.ipFamilies) || self.ipFamilies.size() < 2 || !has(self.ipFamilyPolicy) || self.ipFamilyPolicy != 'SingleStack'",message="must be one family where ipFamilyPolicy is SingleStack: leave one out, or take PreferDualStack or RequireDualStack",fieldPath=".ipFamilies"
 // +kubebuilder:validation:XValidation:rule="!has(self.ipFamilies) || !has(oldSelf.ipFamilies) || self.ipFamilies.size() == 0 || oldSelf.ipFamilies.size() == 0 || self.ipFamilies[0] == oldSelf.ipFamilies[0]",message="the first family cannot be changed: Kubernetes does not allow it. Put it back, or make another AppInstance",fieldPath=".ipFamilies"
@@ -69,6 +70,15 @@ type Service struct {
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	Port int32 `json:"port,omitempty"`
+	// GatewayRef has clients come by a Gateway of the Gateway API, which the cluster must
+	// have: the operator attaches a TCPRoute for rtmp://, a TLSRoute for rtmps://, or both.
+	// The Gateway must let in routes of this namespace; the condition RouteReady says
+	// whether it does, and status.url is by its address. It needs type ClusterIP. Clients
+	// come from the Gateway's addresses then: the default of
+	// spec.limits.maxConnectionsPerAddress is not for those, so that setting gatewayRef, or
+	// leaving it out, restarts the server.
+	// +optional
+	GatewayRef *ServiceGatewayRef `json:"gatewayRef,omitempty"`
 	// Annotations for the Service: most clouds are configured by them.
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('media.flashpod.dev/'))",message="keys of media.flashpod.dev are the operator's own",messageExpression=`"keys of media.flashpod.dev are the operator's own: leave out %s".format([self.filter(k, k.startsWith('media.flashpod.dev/'))])`

@@ -88,11 +88,11 @@ func (s *AppInstanceSpec) ConnectionsPerAddress() int32 {
 }
 
 // ShowsNodes says whether clients from outside of the cluster come to the server
-// from addresses of its nodes: kube-proxy puts those in the place of the clients'
-// own wherever any node may pass a connection on. What comes to the Service's
-// address inside the cluster keeps its own.
+// from addresses of its nodes, or of a Gateway's pods: kube-proxy puts those of nodes in
+// the place of the clients' own wherever any node may pass a connection on. What comes to
+// the Service's address inside the cluster keeps its own.
 func (s *Service) ShowsNodes() bool {
-	return s.Type != corev1.ServiceTypeClusterIP && s.Type != ServiceTypeGateway && s.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyCluster
+	return s.GatewayRef != nil || s.Type != corev1.ServiceTypeClusterIP && s.Type != ServiceTypeGateway && s.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyCluster
 }
 
 // Path is what the instance is called by in URLs and folders.

@@ -36,6 +36,10 @@ const (
 	// ConditionWebRouteReady is about the HTTPRoute of spec.web.gatewayRef: whether the
 	// cluster has the Gateway API, and the Gateway takes the route; absent without.
 	ConditionWebRouteReady = "WebRouteReady"
+	// ConditionRouteReady is about the TCPRoute and the TLSRoute of
+	// spec.service.gatewayRef: whether the cluster has such routes, and the Gateway takes
+	// these; absent without.
+	ConditionRouteReady = "RouteReady"
 	// ConditionWebRTCReady is about the address of spec.web.webrtc; absent without.
 	ConditionWebRTCReady = "WebRTCReady"
 	// ConditionScriptReady is about the ConfigMap of spec.script, and whether the

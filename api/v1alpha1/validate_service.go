@@ -40,6 +40,9 @@ func (t *TLS) validate(path *field.Path, plain int32) (errs field.ErrorList) {
 func (s *Service) validate(path *field.Path) field.ErrorList {
 	errs := oneOf(path.Child("type"), s.Type, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort, corev1.ServiceTypeClusterIP, ServiceTypeGateway)
 	errs = append(errs, port(path.Child("port"), s.Port)...)
+	if s.GatewayRef != nil {
+		errs = append(errs, s.GatewayRef.validate(path.Child("gatewayRef"), s.Type)...)
+	}
 	errs = append(errs, annotations(path.Child("annotations"), s.Annotations)...)
 	if class := s.LoadBalancerClass; class != nil && len(validation.IsQualifiedName(*class)) > 0 {
 		errs = append(errs, field.Invalid(path.Child("loadBalancerClass"), *class,

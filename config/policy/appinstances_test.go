@@ -27,6 +27,9 @@ var borrowed = []struct{ name, spec, again, says string }{
 	{"certificate of a host name", "web: {hostname: live.example.org, tls: {secretName: one}}", "web: {hostname: live.example.org, tls: {secretName: two}}", "spec.web (hostname, ingressClassName, tls)"},
 	{"gateway", "web: {hostname: live.example.org, gatewayRef: {name: public}}", "web: {hostname: live.example.org, gatewayRef: {name: inside}}", "spec.web (hostname, gatewayRef, tls)"},
 	{"host name of a gateway", "web: {hostname: live.example.org, gatewayRef: {name: public}, tls: {}}", "web: {hostname: bank.example.org, gatewayRef: {name: public}, tls: {}}", "spec.web (hostname, gatewayRef, tls)"},
+	{"listener", "service: {type: ClusterIP, gatewayRef: {name: public, sectionName: rtmp}}", "service: {type: ClusterIP, gatewayRef: {name: public, sectionName: other}}", "spec.service.gatewayRef (name, namespace, sectionName)"},
+	{"gateway of the service", "service: {type: ClusterIP, gatewayRef: {name: public, sectionName: rtmp}}", "service: {type: ClusterIP, gatewayRef: {name: public, namespace: elsewhere, sectionName: rtmp}}", "spec.service.gatewayRef (name, namespace, sectionName)"},
+	{"host name of the service", "service: {type: ClusterIP, gatewayRef: {name: public, tls: {hostname: live.example.org}}}", "service: {type: ClusterIP, gatewayRef: {name: public, tls: {hostname: bank.example.org}}}", "spec.service.gatewayRef (name, namespace, tls)"},
 }
 
 // people are those of a namespace: an author may write AppInstances alone (the
@@ -39,7 +42,7 @@ func people(t *testing.T, ns string) (author, editor client.Client) {
 	must(t, bind(ctx, ns+":editors", ns, "flashpod-edit"))
 	// The API server of a test has no controller that fills aggregated roles:
 	// this is what edit would add, and what an installation of Gateways gives.
-	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create"), rule("networking.k8s.io", "ingresses", "create"), rule("gateway.networking.k8s.io", "httproutes", "create")))
+	must(t, grant(ctx, ns+":editors", ns, rule("apps", "statefulsets", "create"), rule("", "services", "create"), rule("networking.k8s.io", "ingresses", "create"), rule("gateway.networking.k8s.io", "httproutes", "create"), rule("gateway.networking.k8s.io", "tcproutes", "create"), rule("gateway.networking.k8s.io", "tlsroutes", "create")))
 	return as("alice", ns+":authors"), as("bob", ns+":editors")
 }
 
@@ -55,6 +58,10 @@ func TestBorrowedFieldsNeedTheRightsThatTheyBorrow(t *testing.T) {
 			again := appInstance(ns, name, "{application: a, "+f.again+"}")
 			right := "create StatefulSets"
 			switch {
+			case strings.HasSuffix(f.says, "sectionName)"):
+				right = "create TCPRoutes"
+			case strings.HasPrefix(f.says, "spec.service.gatewayRef"):
+				right = "create TLSRoutes"
 			case strings.HasPrefix(f.says, "spec.service"), strings.Contains(f.says, "webrtc"):
 				right = "create Services"
 			case strings.Contains(f.says, "gatewayRef"):

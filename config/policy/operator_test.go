@@ -58,6 +58,8 @@ func children(ns string) []*unstructured.Unstructured {
 		object(head("networking.k8s.io/v1", "NetworkPolicy", "web", labels) + ", spec: {podSelector: {matchLabels: {app.kubernetes.io/name: flashpod}}, policyTypes: [Ingress]}}"),
 		object(head("networking.k8s.io/v1", "Ingress", "web", labels) + ", spec: {rules: " + leads("live.example.org", "web") + "}}"),
 		object(head("gateway.networking.k8s.io/v1", "HTTPRoute", "web", labels) + ", spec: " + routes("live.example.org", "{name: web, port: 80}") + "}"),
+		object(head("gateway.networking.k8s.io/v1", "TCPRoute", "web", labels) + ", spec: {parentRefs: [{name: public, sectionName: rtmp}], rules: [{backendRefs: [{name: web, port: 1935}]}]}}"),
+		object(head("gateway.networking.k8s.io/v1", "TLSRoute", "web", labels) + ", spec: " + routes("live.example.org", "{name: web, port: 443}") + "}"),
 		statefulSet(ns, podSpec),
 	}
 }
@@ -109,6 +111,9 @@ func TestTheReconcilerDoesItsWork(t *testing.T) {
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, ingressClassName: nginx, tls: {}}}", left: []client.Object{&networkingv1.Ingress{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org}}", left: []client.Object{&networkingv1.Ingress{}}},
 		{spec: "{application: a, storage: {storageClassName: somewhere}, web: {hostname: live.example.org, gatewayRef: {name: public}, plainHTTP: Internal}}", left: []client.Object{&gatewayv1.HTTPRoute{}}, gone: &networkingv1.Ingress{}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, service: {type: ClusterIP, gatewayRef: {name: public, sectionName: rtmp, tls: {hostname: live.example.org}}}}", left: []client.Object{&gatewayv1.TCPRoute{}, &gatewayv1.TLSRoute{}}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}, service: {type: ClusterIP, gatewayRef: {name: public, sectionName: rtmp}}}", left: []client.Object{&gatewayv1.TCPRoute{}}, gone: &gatewayv1.TLSRoute{}},
+		{spec: "{application: a, storage: {storageClassName: somewhere}}", gone: &gatewayv1.TCPRoute{}},
 		{spec: "{application: a, storage: {storageClassName: somewhere, retain: false}, suspend: true}", gone: &gatewayv1.HTTPRoute{}},
 	} {
 		if step.again {
@@ -176,7 +181,7 @@ func TestTheOperatorWritesItsOwn(t *testing.T) {
 	}
 	for _, o := range all {
 		switch o.GetKind() {
-		case "StatefulSet", "PersistentVolumeClaim", "NetworkPolicy", "Ingress", "Service", "HTTPRoute":
+		case "StatefulSet", "PersistentVolumeClaim", "NetworkPolicy", "Ingress", "Service", "HTTPRoute", "TCPRoute", "TLSRoute":
 			must(t, c.Delete(ctx, o))
 		}
 	}
@@ -235,6 +240,11 @@ func TestWhatNoWriteOfTheOperatorMayBe(t *testing.T) {
 		{"an Ingress of every name", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {rules: " + leads("", "web") + "}}", "it must lead host names"},
 		{"an Ingress of all else", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: " + meta("web") + ", spec: {defaultBackend: {service: {name: web, port: {name: web}}}}}", "it must lead host names"},
 		{"an Ingress with a controller's configuration", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {namespace: " + ns + ", name: web, labels: " + labels + ", annotations: {nginx.ingress.kubernetes.io/configuration-snippet: x}}, spec: {rules: " + leads("live.example.org", "web") + "}}", "no annotations of the operator's"},
+		{"a TCPRoute to another Service", "{apiVersion: gateway.networking.k8s.io/v1, kind: TCPRoute, metadata: " + meta("web") + ", spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: bank, port: 80}]}]}}", "to the Service of its own name"},
+		{"a TCPRoute to another namespace", "{apiVersion: gateway.networking.k8s.io/v1, kind: TCPRoute, metadata: " + meta("web") + ", spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: web, namespace: bank, port: 80}]}]}}", "to the Service of its own name"},
+		{"a TLSRoute to another Service", "{apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, metadata: " + meta("web") + ", spec: " + routes("live.example.org", "{name: bank, port: 443}") + "}", "to the Service of its own name"},
+		{"a TLSRoute of many names", "{apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, metadata: " + meta("web") + ", spec: " + routes("*.example.org", "{name: web, port: 443}") + "}", "by host names that are written out"},
+		{"a TCPRoute with a controller's configuration", "{apiVersion: gateway.networking.k8s.io/v1, kind: TCPRoute, metadata: {namespace: " + ns + ", name: web, labels: " + labels + ", annotations: {example.org/snippet: x}}, spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: web, port: 80}]}]}}", "no annotations of the operator's"},
 		{"an HTTPRoute to another Service", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: " + routes("live.example.org", "{name: bank, port: 80}") + "}", "to the Service of its own name"},
 		{"an HTTPRoute to another namespace", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: " + routes("live.example.org", "{name: web, namespace: bank, port: 80}") + "}", "to the Service of its own name"},
 		{"an HTTPRoute of every name", "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: " + meta("web") + ", spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: web, port: 80}]}]}}", "it must lead host names"},

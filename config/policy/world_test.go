@@ -45,11 +45,11 @@ var (
 
 // The API server has what config/default installs, but for the operator itself.
 func TestMain(m *testing.M) {
-	routes, err := gatewayapi.HTTPRoutes()
+	routes, err := gatewayapi.Files(gatewayapi.Gateways, gatewayapi.HTTPRoutes, gatewayapi.TCPRoutes, gatewayapi.TLSRoutes)
 	if err != nil {
 		panic(err)
 	}
-	env := &envtest.Environment{CRDDirectoryPaths: []string{"../crd", routes}, ErrorIfCRDPathMissing: true}
+	env := &envtest.Environment{CRDDirectoryPaths: append(routes, "../crd"), ErrorIfCRDPathMissing: true}
 	cfg, err := env.Start()
 	if err != nil {
 		panic(err)

@@ -28,12 +28,12 @@ func TestWebByTheGateway(t *testing.T) {
 	until(t, patience, "RTMP, which waits for no Gateway", func() bool { return reached(url) })
 	publish(t, url+"/cam", "120")
 
-	crd, err := gatewayapi.HTTPRoutes()
+	files, err := gatewayapi.Files(gatewayapi.HTTPRoutes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.kubectl("apply", "--server-side", "-f", crd)
-	t.Cleanup(func() { w.kubectl("delete", "-f", crd) })
+	w.kubectl("apply", "--server-side", "-f", files[0])
+	t.Cleanup(func() { w.kubectl("delete", "-f", files[0]) })
 	w.kubectl("wait", "crd", "httproutes.gateway.networking.k8s.io", "--for=condition=Established", "--timeout=60s")
 	w.kubectl("annotate", "appinstance", "stage", "example.org/look=now") // or within a minute
 	w.waitReason("stage", "False RoutePending")
