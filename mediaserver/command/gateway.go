@@ -34,8 +34,8 @@ A host is what stands in the client's URL, and by RTMPS what it calls in the han
 of TLS. The most exact host that a route has counts alone: what is not found there is
 nowhere. An instance that a route names comes before one on demand. Of two routes with
 the same name the older counts, by created or by their order in FILE; the log names the
-other. Instances of shards stay with the one that lists them, others with the one that
-hashing gives them.
+other. Instances of shards stay with the one that lists them, or that says, when the
+first client comes, that it has them; others are with the one that hashing gives them.
 
 FILE is read again when it changes, and the keys that it names; one that is wrong leaves
 the one before in its place. Who is connected stays connected.

@@ -54,17 +54,38 @@ func (e *Edge) Locate(ctx context.Context, path string) (at link.LocateAnswer, e
 	if len(path) > maxPath {
 		return at, nil // there is none
 	}
+	if at, ok := l.knows(path); ok {
+		return at, nil
+	}
+	if at, err = l.answer(ctx, link.LocateBody{Path: path}); err == nil {
+		l.learn(path, at)
+	}
+	return at, err
+}
+
+// Holds asks the origin, which shares an application with others, whether it has anything
+// of an instance, in use or on its disk.
+func (e *Edge) Holds(ctx context.Context, application, instance string) (bool, error) {
+	at, err := e.locator.answer(ctx, link.LocateBody{Held: application + "/" + instance})
+	switch {
+	case err != nil:
+		return false, err
+	case at.Holding == nil:
+		return false, fmt.Errorf("the origin %s cannot say whether it has instance %.64q of %s: it is busy, or of an older release", e.cfg.Origin, instance, application)
+	}
+	return *at.Holding, nil
+}
+
+// answer is what the origin says to a question.
+func (l *locator) answer(ctx context.Context, b link.LocateBody) (at link.LocateAnswer, err error) {
 	for {
-		if at, ok := l.knows(path); ok {
-			return at, nil
-		}
 		on := l.link()
 		select {
 		case <-on.ready:
 		case <-ctx.Done():
 			return at, ctx.Err()
 		}
-		id, answer, err := l.ask(on, path)
+		id, answer, err := l.ask(on, b)
 		if errors.Is(err, errIdle) {
 			continue // it has ended since it was looked up
 		}
@@ -73,7 +94,6 @@ func (e *Edge) Locate(ctx context.Context, path string) (at link.LocateAnswer, e
 		}
 		select {
 		case at = <-answer:
-			l.learn(path, at)
 			return at, nil
 		case <-on.ended:
 			return at, noOrigin(errLost)
@@ -107,7 +127,7 @@ func (l *locator) link() *line {
 }
 
 // ask sends a question over a line, which fails with errIdle where nobody has used it.
-func (l *locator) ask(on *line, path string) (id uint64, answer chan link.LocateAnswer, err error) {
+func (l *locator) ask(on *line, b link.LocateBody) (id uint64, answer chan link.LocateAnswer, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if on.err != nil {
@@ -116,7 +136,7 @@ func (l *locator) ask(on *line, path string) (id uint64, answer chan link.Locate
 	on.next++
 	id, answer = on.next, make(chan link.LocateAnswer, 1)
 	on.asked[id], on.used = answer, time.Now()
-	on.pipe.Send(link.Locate, 0, id, link.LocateBody{Path: path})
+	on.pipe.Send(link.Locate, 0, id, b)
 	return id, answer, nil
 }
 

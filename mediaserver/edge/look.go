@@ -53,6 +53,9 @@ func (e *Edge) Instance(application, name string) (Instance, bool) {
 	return Instance{}, false
 }
 
+// Linked says whether the edge is linked to an instance, or about to be.
+func (e *Edge) Linked(application, name string) bool { return e.linked(application, name) != nil }
+
 func (e *Edge) linked(application, name string) *uplink {
 	e.mu.Lock()
 	defer e.mu.Unlock()

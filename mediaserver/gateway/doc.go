@@ -4,6 +4,9 @@
 // routing), and hands it to an edge of that one's origin (package edge), which is made
 // when the first client comes.
 //
+// Several origins may share an application: which of them has an instance they are asked
+// when its first client comes, and one that none has falls to one of them by its name.
+//
 // Routes are a file that others change while the gateway runs, as keys and certificates
 // are; one that is wrong leaves the one before in its place. Who is connected stays with
 // the origin that it has, wherever its route leads by then.

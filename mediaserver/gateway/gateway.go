@@ -44,10 +44,11 @@ type Gateway struct {
 	routes atomic.Pointer[routes] // nil: none were read yet
 	file   file                   // Look's
 
+	ctx    context.Context // of those who ask for clients
+	cancel context.CancelFunc
+	runs   sync.WaitGroup
+
 	// Of who waits for an instance that sleeps.
-	ctx       context.Context
-	cancel    context.CancelFunc
-	runs      sync.WaitGroup
 	http      *http.Client // to whoever wakes
 	places    *budget.Budget
 	addresses *budget.Addresses
@@ -55,12 +56,15 @@ type Gateway struct {
 
 	mu       sync.Mutex // nothing else is taken, and nobody called, while it is held
 	edges    map[origin]*used
+	asked    map[wanted]*question
 	sleepers map[string]*sleeper // by the names of routes
 	closed   bool
 }
 
 // origin is where a route leads.
 type origin struct{ address, keys string } // keys are divided by what is white
+
+func originOf(s routing.Shard) origin { return origin{s.Origin, s.LinkKey} }
 
 // used is an edge, and for how many clients it is being asked.
 type used struct {
@@ -75,7 +79,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Edge.Totals = &edge.Totals{}
-	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}, sleepers: map[string]*sleeper{}}
+	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}, asked: map[wanted]*question{}, sleepers: map[string]*sleeper{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.http = &http.Client{Transport: &http.Transport{MaxConnsPerHost: maxAsking, MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute}}
 	if b := cfg.Edge.Budgets; b != nil && b.Waking != nil {
@@ -109,7 +113,7 @@ func (g *Gateway) Ready() error {
 
 // Connect implements session.Directory.
 func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
-	to, route, why := g.find(&r)
+	route, why := g.find(&r)
 	if why == nil && route.Wake != nil {
 		if route.Wake.Asleep {
 			g.await(route, r, peer, answer)
@@ -118,7 +122,7 @@ func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer fu
 		answer = g.orAwait(route, r, peer, answer)
 	}
 	if why == nil {
-		why = g.over(to, r, peer, answer)
+		why = g.hand(route, r, peer, answer)
 	}
 	if why != nil {
 		answer(session.ConnectAnswer{Refusal: why})
@@ -137,12 +141,32 @@ func (g *Gateway) orAwait(route *routing.Route, r session.ConnectRequest, peer s
 	}
 }
 
+// hand hands a client to where a route leads, or says why not.
+func (g *Gateway) hand(route *routing.Route, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) *session.Refusal {
+	if sharded(route, r.Instance) {
+		g.among(route, caller{r, peer, answer})
+		return nil
+	}
+	return g.over(originOf(route.To(r.Instance)), r, peer, answer)
+}
+
 // over hands a client to the edge of an origin, or says why not.
 func (g *Gateway) over(to origin, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) *session.Refusal {
-	g.mu.Lock()
-	if g.closed {
-		g.mu.Unlock()
+	e := g.use(to)
+	if e == nil {
 		return &session.Refusal{Code: session.RefusedStopping}
+	}
+	defer g.used(e)
+	e.Connect(r, peer, answer)
+	return nil
+}
+
+// use is the edge of an origin, which stays until used; nil: the gateway is closed.
+func (g *Gateway) use(to origin) *used {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil
 	}
 	e := g.edges[to]
 	if e == nil {
@@ -152,36 +176,36 @@ func (g *Gateway) over(to origin, r session.ConnectRequest, peer session.Peer, a
 		g.edges[to] = e
 	}
 	e.asking++
-	g.mu.Unlock()
-	e.Connect(r, peer, answer)
+	return e
+}
+
+func (g *Gateway) used(e *used) {
 	g.mu.Lock()
 	e.asking--
 	g.mu.Unlock()
-	return nil
 }
 
-// find says where a client's instance is, or why it is nowhere.
-func (g *Gateway) find(r *session.ConnectRequest) (origin, *routing.Route, *session.Refusal) {
+// find says whose a client's instance is, or why it is nobody's.
+func (g *Gateway) find(r *session.ConnectRequest) (*routing.Route, *session.Refusal) {
 	all := g.routes.Load()
 	if all == nil {
-		return origin{}, nil, &session.Refusal{Code: session.RefusedNoAnswer, Reason: "This gateway does not know its instances yet: try again"}
+		return nil, &session.Refusal{Code: session.RefusedNoAnswer, Reason: "This gateway does not know its instances yet: try again"}
 	}
 	host := hostOf(r)
 	c, err := all.table.Find(host, r.Application, r.Instance)
 	switch {
 	case errors.Is(err, routing.ErrNoHost):
-		return origin{}, nil, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("Nothing is served as %q at this address", session.Printable(host))}
+		return nil, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("Nothing is served as %q at this address", session.Printable(host))}
 	case errors.Is(err, routing.ErrNoApplication):
-		return origin{}, nil, &session.Refusal{Code: session.RefusedNoApplication}
+		return nil, &session.Refusal{Code: session.RefusedNoApplication}
 	case err != nil:
-		return origin{}, nil, &session.Refusal{Code: session.RefusedNoInstance}
+		return nil, &session.Refusal{Code: session.RefusedNoInstance}
 	}
 	route := all.byName[c.Name]
 	if route.Suspended {
-		return origin{}, nil, suspended()
+		return nil, suspended()
 	}
-	to := route.To(r.Instance)
-	return origin{to.Origin, to.LinkKey}, route, nil
+	return route, nil
 }
 
 func suspended() *session.Refusal {
@@ -264,7 +288,7 @@ func (g *Gateway) sweep() {
 	if all := g.routes.Load(); all != nil {
 		for _, r := range all.byName {
 			for _, s := range r.Shards {
-				led[origin{s.Origin, s.LinkKey}] = true
+				led[originOf(s)] = true
 			}
 		}
 	}

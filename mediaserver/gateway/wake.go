@@ -61,9 +61,9 @@ func (g *Gateway) await(route *routing.Route, r session.ConnectRequest, peer ses
 // admit hands a client over that an instance is there for. Names may not lead to its server
 // yet: until then it is tried again.
 func (g *Gateway) admit(r session.ConnectRequest, peer session.Peer, until time.Time, answer func(session.ConnectAnswer)) {
-	to, _, why := g.find(&r) // its route may lead elsewhere by now
+	route, why := g.find(&r) // it may lead elsewhere by now
 	if why == nil {
-		why = g.over(to, r, peer, func(a session.ConnectAnswer) {
+		why = g.hand(route, r, peer, func(a session.ConnectAnswer) {
 			if a.Refusal != nil && a.Refusal.Code == session.RefusedNoAnswer && time.Now().Before(until) && !hasGone(r.Gone) &&
 				g.later(r.Gone, func() { g.admit(r, peer, until, answer) }) {
 				return

@@ -21,6 +21,9 @@ const (
 // LocateBody asks where a stream is, or would be.
 type LocateBody struct {
 	Path string `cbor:"1,keyasint"` // APPLICATION/INSTANCE/NAME
+	// Held asks something else: whether the origin, which shares an application with
+	// others, has anything of an instance, APPLICATION/INSTANCE. Path is "" then.
+	Held string `cbor:"2,keyasint,omitempty"`
 }
 
 // LocateAnswer is where. Known says that there may be something to watch. Pages are the
@@ -31,6 +34,9 @@ type LocateAnswer struct {
 	Name        string   `cbor:"3,keyasint"` // of the stream
 	Known       bool     `cbor:"4,keyasint,omitempty"`
 	Pages       []string `cbor:"5,keyasint,omitempty"`
+	// Holding is the answer to LocateBody.Held; nil: the origin cannot say, or does not
+	// know the question.
+	Holding *bool `cbor:"6,keyasint,omitempty"`
 }
 
 // WatchBody is a viewer's request for a stream.

@@ -24,9 +24,9 @@ type client struct {
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	inst  session.Instance
 	gone  bool
-	next  uint64 // question
+	next  uint64                          // question
 	asked map[uint64]func(session.Answer) // nil before the first
-	given []*grant // a few, and of most clients one
+	given []*grant                        // a few, and of most clients one
 }
 
 func (c *client) instance() session.Instance {

@@ -37,7 +37,10 @@ type Config struct {
 	Delivery func(session.Instance) stream.Options
 	// House has what viewers by HTTP of edges are asked about, and Locate says where a
 	// stream is; nil: edges serve nobody by HTTP.
-	House  outlet.House
+	House outlet.House
+	// Holds says whether the origin has anything of an instance, in use or on the disk, and
+	// may take its time; known false: it cannot say. nil: it never can.
+	Holds  func(application, instance string) (held, known bool)
 	Locate func(path string) link.LocateAnswer
 	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
 	// that there is.

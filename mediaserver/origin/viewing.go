@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -33,6 +34,19 @@ func (e *edge) locate(r link.Record) error {
 	var b link.LocateBody
 	if err := r.Decode(&b); err != nil {
 		return err
+	}
+	if b.Held != "" {
+		go func() { // it may wait for a disk
+			var a link.LocateAnswer
+			application, instance, _ := strings.Cut(b.Held, "/")
+			if e.o.cfg.Holds != nil {
+				if held, known := e.o.cfg.Holds(application, instance); known {
+					a.Holding = &held
+				}
+			}
+			e.pipe.Send(link.Answer, 0, r.ID, a)
+		}()
+		return nil
 	}
 	if e.o.cfg.Locate == nil {
 		e.pipe.Send(link.Answer, 0, r.ID, link.LocateAnswer{})

@@ -35,7 +35,7 @@ func (s *Server) beginLinks() error {
 	if err := s.openLinks(!isEdge); err != nil {
 		return err
 	}
-	of := origin.Config{Directory: s, Memory: s.cfg.Budgets.Links, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, LinkVersion: s.cfg.linkVersion}
+	of := origin.Config{Directory: s, Memory: s.cfg.Budgets.Links, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, Holds: s.holds, LinkVersion: s.cfg.linkVersion}
 	var err error
 	if isEdge {
 		if s.pieces, err = s.beginCache(); err != nil {
@@ -55,7 +55,7 @@ func (s *Server) beginLinks() error {
 		if s.cfg.LinkAddress == "" {
 			return nil
 		}
-		of.Directory, of.House, of.Locate = s.edge, edgeHouse{s}, s.locateFar // of edges of this edge
+		of.Directory, of.House, of.Locate, of.Holds = s.edge, edgeHouse{s}, s.locateFar, nil // of edges of this edge
 	}
 	s.origin, err = origin.New(of)
 	return err

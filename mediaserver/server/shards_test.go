@@ -1,0 +1,149 @@
+package server
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpod.dev/flashpod/api/v1alpha1/routing"
+	"flashpod.dev/flashpod/mediaserver/servertest"
+)
+
+// shards are two origins of one application.
+type shards struct {
+	of    [2]*Server
+	stop  [2]func()
+	data  [2]string
+	route string // to both
+}
+
+func runShards(t *testing.T) *shards {
+	t.Helper()
+	s := &shards{}
+	var ways []string
+	for i := range s.of {
+		key := filepath.Join(t.TempDir(), "link.key")
+		s.data[i] = t.TempDir()
+		s.of[i], s.stop[i] = runWith(t, Config{LinkKeyFile: key, Data: s.data[i]}, "{application: app, instance: index, onDemandInstances: true, recording: {mode: All}, "+anyone+"}")
+		ways = append(ways, fmt.Sprintf("{origin: %q, linkKeyFile: %q}", s.of[i].RTMPAddr(), key))
+	}
+	s.route = "routes: [{name: app, application: app, instance: index, onDemandInstances: true, shards: [" + strings.Join(ways, ", ") + "]}]"
+	return s
+}
+
+// fallsTo is the n-th name of an instance that falls to a shard when none has it.
+func (s *shards) fallsTo(shard, n int) string {
+	names := []string{s.of[0].RTMPAddr().String(), s.of[1].RTMPAddr().String()}
+	for i := 0; ; i++ {
+		name := fmt.Sprint("room", i)
+		if routing.Choose(name, names) != shard {
+			continue
+		}
+		if n--; n < 0 {
+			return name
+		}
+	}
+}
+
+// total is how many connections a server has had at an instance.
+func total(s *Server, instance string) uint64 {
+	i := s.instances["app"][instance]
+	if d := s.onDemand["app"]; i == nil {
+		i = d.running(instance)
+	}
+	if i == nil {
+		return 0
+	}
+	return i.Stats().Total.Connections
+}
+
+// Instances that nobody has are spread over the origins by their names; one that is in use
+// at an origin, or has anything on its disk, stays there, wherever its name falls to.
+func TestShards(t *testing.T) {
+	t.Parallel()
+	s := runShards(t)
+	fresh := [2]string{s.fallsTo(0, 0), s.fallsTo(1, 0)}
+	recorded, objects, used, copied, published := s.fallsTo(0, 1), s.fallsTo(0, 2), s.fallsTo(0, 3), s.fallsTo(0, 4), s.fallsTo(1, 1)
+
+	// What lies on the second origin's disk, and who is there.
+	servertest.WriteFiles(t, s.data[1], filepath.Join("app", "sharedobjects", objects, "notes.fso"), "x")
+	for _, name := range []string{recorded, copied} {
+		servertest.WriteFLV(t, filepath.Join(s.of[1].streamsOf("app"), name, "film.flv"), servertest.Sound(2)...)
+	}
+	connect(t, s.of[1], "app/"+recorded).hello()
+	connect(t, s.of[1], "app/"+used).hello()
+	live := connect(t, s.of[0], "app/"+published).hello()
+	live.on(1, "publish", "cam", "live")
+	live.expect("event 0", "onStatus NetStream.Publish.Start")
+
+	g := runGateway(t, Config{}, s.route)
+	for i, name := range fresh {
+		for range 2 {
+			connect(t, g.Server, "app/"+name).hello()
+		}
+		if here, there := total(s.of[i], name), total(s.of[1-i], name); here != 2 || there != 0 {
+			t.Errorf("%s, which falls to shard %d, has %d clients there and %d at the other", name, i, here, there)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		shard int
+		had   uint64
+	}{{objects, 1, 0}, {used, 1, 1}, {published, 0, 1}, {"index", 0, 0}} {
+		connect(t, g.Server, "app/"+c.name).hello()
+		if here, there := total(s.of[c.shard], c.name), total(s.of[1-c.shard], c.name); here != c.had+1 || c.name != "index" && there != 0 {
+			t.Errorf("%s has %d connections at shard %d, and %d at the other", c.name, here, c.shard, there)
+		}
+	}
+	// What lies on one origin's disk is played by the gateway, whether its instance is
+	// loaded there or not.
+	for _, name := range []string{recorded, copied} {
+		p := connect(t, g.Server, "app/"+name).hello()
+		p.on(1, "play", "film", 0)
+		p.expect("event 4", "event 0", "onStatus NetStream.Play.Reset", "onStatus NetStream.Play.Start")
+		if n := total(s.of[0], name); n != 0 {
+			t.Errorf("%s: %d came to the origin that has no recording", name, n)
+		}
+	}
+}
+
+// Where an origin does not answer, nothing new is started, since it might be there; what
+// another has is served.
+func TestShardsWithOneAway(t *testing.T) {
+	t.Parallel()
+	s := runShards(t)
+	held, fresh := s.fallsTo(0, 0), s.fallsTo(0, 1)
+	servertest.WriteFiles(t, s.data[0], filepath.Join("app", "sharedobjects", held, "notes.fso"), "x")
+	s.stop[1]()
+	g := runGateway(t, Config{linkWaits: time.Second}, s.route)
+	connect(t, g.Server, "app/"+fresh).expect("_error NetConnection.Connect.Failed", "close []", "end")
+	if n := total(s.of[0], fresh); n != 0 {
+		t.Errorf("%d instances were started", n)
+	}
+	patient := runGateway(t, Config{}, s.route)
+	connect(t, patient.Server, "app/"+held).hello()
+	if n := total(s.of[0], held); n != 1 {
+		t.Errorf("what is there has %d connections", n)
+	}
+}
+
+// Many who come for an instance in one moment ask once, and come to one origin.
+func TestManyComeToAShard(t *testing.T) {
+	t.Parallel()
+	s := runShards(t)
+	g := runGateway(t, Config{}, s.route)
+	name := s.fallsTo(1, 0)
+	const many = 50
+	var all []*client
+	for range many {
+		all = append(all, connect(t, g.Server, "app/"+name))
+	}
+	for _, c := range all {
+		c.hello()
+	}
+	if here, there := total(s.of[1], name), total(s.of[0], name); here != many || there != 0 {
+		t.Errorf("%d and %d connections", here, there)
+	}
+}
