@@ -33,8 +33,12 @@ func requestStorage(size resource.Quantity) *corev1ac.VolumeResourceRequirements
 // that it is ours by the same rule as everything else and has the labels of what
 // outlives its instance. One that is there grows, as far as its class lets it.
 func claim(o *observed) *corev1ac.PersistentVolumeClaimApplyConfiguration {
-	a, have := o.instance, o.claim
-	c := corev1ac.PersistentVolumeClaim(claimName(a), a.Namespace).
+	return claimAs(o.instance, claimName(o.instance), o.claim)
+}
+
+// claimAs is one of a name.
+func claimAs(a *v1alpha1.AppInstance, name string, have *corev1.PersistentVolumeClaim) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	c := corev1ac.PersistentVolumeClaim(name, a.Namespace).
 		WithLabels(lastingLabels(a)).
 		WithAnnotations(lastingAnnotations())
 	if have == nil {
@@ -77,8 +81,10 @@ func canBecome(c *corev1.PersistentVolumeClaim, size resource.Quantity) bool {
 
 // standingOfClaim is that of a child, but a claim that the StatefulSet's
 // controller made or owns is ours too.
-func standingOfClaim(o *observed) standing {
-	a, c := o.instance, o.claim
+func standingOfClaim(o *observed) standing { return standingOfClaimAs(o, o.claim) }
+
+func standingOfClaimAs(o *observed, c *corev1.PersistentVolumeClaim) standing {
+	a := o.instance
 	if c == nil {
 		return absent
 	}
@@ -130,7 +136,7 @@ func leftover(o *observed) (names []string) {
 	prefix := volumeData + "-" + o.instance.Name + "-"
 	for _, c := range o.claims {
 		n, ok := strings.CutPrefix(c.Name, prefix)
-		if i, err := strconv.Atoi(n); ok && err == nil && i > 0 {
+		if i, err := strconv.Atoi(n); ok && err == nil && i >= int(o.instance.Spec.Origins()) {
 			names = append(names, c.Name)
 		}
 	}

@@ -15,7 +15,7 @@ type plan struct {
 	giveBack []client.Object // see takenOver
 	remove   []removal
 	children []child
-	poke     string // the value of annotationSecrets that the pod lacks; "" when it has seen all
+	pokes    []poked // pods that have not seen their Secrets as they are
 
 	conflicts []conflict
 	awaited   []string // what has to go before a child can be made
@@ -125,7 +125,7 @@ func (p *plan) server(o *observed) error {
 	}
 	set := statefulSet(a, template, p.replicas(o, template), annotations, o.statefulSet, o.standing.claim)
 	p.child(statefulSetChild(set, o.statefulSet), o.standing.statefulSet)
-	p.poke = poke(o)
+	p.pokes = pokes(o)
 	return p.edges(o, account)
 }
 
@@ -146,8 +146,7 @@ func (p *plan) child(c child, s standing) {
 // class and cannot be changed, is made again around the pod.
 func (p *plan) volume(o *observed) bool {
 	switch s := o.standing.claim; {
-	case s == foreign:
-		return false // made by hand or restored: it is mounted as it is
+	case s == foreign: // made by hand or restored: it is mounted as it is
 	case neverBound(o):
 		if o.standing.statefulSet == ours {
 			p.remove = append(p.remove, removal{kind: "StatefulSet", object: o.statefulSet, orphan: true})
@@ -157,6 +156,7 @@ func (p *plan) volume(o *observed) bool {
 	default:
 		p.child(claimChild(claim(o), o.claim), s)
 	}
+	p.shardVolumes(o)
 	return false
 }
 
@@ -200,12 +200,15 @@ func (p *plan) template(o *observed, account string) (*corev1ac.PodTemplateSpecA
 	return want, doc, nil
 }
 
-// replicas is one, or none while the instance is suspended or asleep. It is none for a
+// replicas is one, or as many as there are shards, or none while the instance is suspended or asleep. It is none for a
 // moment, too, where a pod of an old revision is not ready: the StatefulSet's
 // controller would wait for it for ever, and lets it go when it is not wanted.
 func (p *plan) replicas(o *observed, template *corev1ac.PodTemplateSpecApplyConfiguration) int32 {
 	if o.rests() {
 		return 0
+	}
+	if sharded(o.instance) { // letting one go would let all go
+		return o.instance.Spec.Origins()
 	}
 	set, pod := o.statefulSet, o.pod
 	if o.standing.statefulSet == ours && pod != nil && pod.DeletionTimestamp == nil && !podReady(pod) &&

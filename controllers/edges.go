@@ -94,7 +94,11 @@ func front(o *observed) map[string]string {
 	if edgesWanted(o) > 0 && edgesReady(o) > 0 {
 		return edgeSelector(o.instance)
 	}
-	return selector(o.instance)
+	l := selector(o.instance)
+	if sharded(o.instance) {
+		l[appsv1.StatefulSetPodNameLabel] = podName(o.instance)
+	}
+	return l
 }
 
 // leadsToEdges says whether the Service that is there leads to edges.

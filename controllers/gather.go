@@ -81,6 +81,8 @@ type observed struct {
 	// scripts is what the media server says of errors of its scripts; nil when it was
 	// not asked, or did not answer.
 	scripts *scriptReport
+	// shards are the origins beside the first.
+	shards []shard
 	// edges is what is read of edges.
 	edges edgesObserved
 	// quiet is how long nobody has been there; -1 when that is not known. asleep is since
@@ -140,6 +142,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	o.console = found(read, consoleName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.webCertificate = found(read, webCertificateName(a), &corev1.Secret{}, r.APIReader)
 	r.gatherEdges(o, read)
+	r.gatherShards(o, read)
 	o.script = found(read, scriptName(o.instance), &corev1.ConfigMap{}, r.APIReader)
 	if err != nil {
 		return nil, err
@@ -179,6 +182,7 @@ func (o *observed) judge() {
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}
+	o.judgeShards()
 }
 
 // gatherCauses looks behind what is late: nothing of this is read of an instance

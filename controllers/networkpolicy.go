@@ -13,7 +13,8 @@ import (
 // labelNamespace is the label that each namespace has of itself.
 const labelNamespace = "kubernetes.io/metadata.name"
 
-// networkPolicy opens RTMP, RTMPS, the web and WebRTC to all, and the control port, which shows
+// networkPolicy, but for that of several origins, which clients come to by the gateway
+// alone, opens RTMP, RTMPS, the web and WebRTC to all, and the control port, which shows
 // what is played and deletes recordings, to the operator, to Prometheus and to
 // pods of the instance's own namespace. nil when none is wanted.
 func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPolicyApplyConfiguration {
@@ -34,6 +35,9 @@ func networkPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.Network
 		media.WithPorts(port(portWebRTC).WithProtocol(corev1.ProtocolUDP))
 	}
 	rules := []*networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration{media, controlRule(peers)}
+	if sharded(a) {
+		rules = rules[1:]
+	}
 	if takesLinks(a) {
 		rules = append(rules, linkRule(a, peers))
 	}

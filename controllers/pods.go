@@ -31,11 +31,30 @@ func serves(o *observed) bool {
 		pod != nil && pod.DeletionTimestamp == nil && podReady(pod) && revision(pod) == set.Status.UpdateRevision
 }
 
-// poke is the value of the pod's annotation that makes kubelet look at the
+// poked is a pod with the value of annotationSecrets that it lacks.
+type poked struct {
+	pod   *corev1.Pod
+	value string
+}
+
+// pokes are the pods of origins that have not seen their Secrets as they are.
+func pokes(o *observed) (all []poked) {
+	pods := []*corev1.Pod{o.pod}
+	for _, s := range o.shards {
+		pods = append(pods, s.pod)
+	}
+	for _, pod := range pods {
+		if value := poke(o, pod); value != "" {
+			all = append(all, poked{pod, value})
+		}
+	}
+	return all
+}
+
+// poke is the value of a pod's annotation that makes kubelet look at the
 // Secrets and the script again, which it does otherwise in a minute or two; "" when the pod has
 // them as they are. One that was written before the pod began is in it already.
-func poke(o *observed) string {
-	pod := o.pod
+func poke(o *observed, pod *corev1.Pod) string {
 	if pod == nil || pod.DeletionTimestamp != nil || pod.Status.StartTime == nil {
 		return ""
 	}

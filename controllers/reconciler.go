@@ -155,11 +155,11 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observed, p *plan) error {
 	if errors.Join(errs...) == nil {
 		errs = append(errs, r.removeUnused(ctx, p))
 	}
-	if p.poke != "" {
-		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, o.pod.UID, annotationSecrets, p.poke))
-		err := r.Status().Patch(ctx, o.pod.DeepCopy(), patch, client.FieldOwner(FieldManager))
+	for _, late := range p.pokes {
+		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, late.pod.UID, annotationSecrets, late.value))
+		err := r.Status().Patch(ctx, late.pod.DeepCopy(), patch, client.FieldOwner(FieldManager))
 		if client.IgnoreNotFound(err) != nil {
-			errs = append(errs, fmt.Errorf("tell pod %s that a Secret has changed: %w", o.pod.Name, err))
+			errs = append(errs, fmt.Errorf("tell pod %s that a Secret has changed: %w", late.pod.Name, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -179,7 +179,7 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Secret" && name == linkName(o.instance):
 		o.edges.link, err = fresh[corev1.Secret](now)
 		o.edges.standing.link = ours
-	case kind == "PersistentVolumeClaim":
+	case kind == "PersistentVolumeClaim" && name == claimName(o.instance):
 		o.claim, err = fresh[corev1.PersistentVolumeClaim](now)
 		o.standing.claim = ours
 		if o.storageClass == nil {

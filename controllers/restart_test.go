@@ -16,6 +16,7 @@ import (
 // edits are an edit of each field of the spec.
 var edits = map[string]string{
 	"suspend":                       "suspend: true",
+	"shards":                        "shards: 1", // more need what restarts: see TestShardsOfTheSpec
 	"recording":                     "recording: {mode: All}",
 	"storage":                       "storage: {size: 20Gi, retain: false}",
 	"access":                        "access: {publish: {previousKeyFor: 2h}}",

@@ -38,7 +38,7 @@ func (r *Reconciler) permit(ctx context.Context, o *observed) (p *plan, done fun
 	}
 	key := client.ObjectKeyFromObject(o.instance)
 	if p.upgrade.wait.reason == "WaitsForIdle" && o.pod != nil && o.pod.Status.PodIP != "" {
-		if n, e := r.sessions(ctx, o.pod.Status.PodIP); e == nil {
+		if n, ok := r.allSessions(ctx, o); ok {
 			o.sessions = n
 			if p, err = decide(o); err != nil {
 				return nil, done, err

@@ -54,7 +54,7 @@ type vigil struct {
 // look notes what servers say now. Who has come and gone since the last look, or was there
 // then, may have gone a moment ago.
 func (v *vigil) look(pod types.UID, u usage, now time.Time) {
-	if v.since.IsZero() || v.pod != pod || u.now > 0 || v.use.now > 0 || u.ever > v.use.ever {
+	if v.since.IsZero() || v.pod != pod || u.now > 0 || v.use.now > 0 || u.ever != v.use.ever {
 		v.since = now
 	}
 	v.pod, v.use, v.asked = pod, u, now
@@ -126,15 +126,26 @@ func (r *Reconciler) countQuiet(ctx context.Context, o *observed) error {
 // errSilent says that a server does not tell how it is used.
 var errSilent = errors.New("the server does not tell how it is used")
 
-// usageOf asks the origin and all edges. Clients of edges are the origin's, too; who
+// usageOf asks all origins and all edges. Clients of edges are the origin's, too; who
 // watches at an edge by what the origin has not heard of yet is that edge's alone.
 func (r *Reconciler) usageOf(ctx context.Context, o *observed) (u usage, err error) {
 	ask := r.Usage
 	if ask == nil {
 		ask = askUsage
 	}
-	if u, err = ask(ctx, o.pod.Status.PodIP); err != nil {
-		return u, fmt.Errorf("%w: %w", errSilent, err)
+	origins := []*corev1.Pod{o.pod}
+	for _, s := range o.shards {
+		if !s.up() {
+			return u, fmt.Errorf("%w: of several, one is not ready", errSilent)
+		}
+		origins = append(origins, s.pod)
+	}
+	for _, pod := range origins {
+		one, err := ask(ctx, pod.Status.PodIP)
+		if err != nil {
+			return u, fmt.Errorf("%w: %w", errSilent, err)
+		}
+		u.now, u.ever = u.now+one.now, u.ever+one.ever
 	}
 	if edgesNow(o) == 0 {
 		return u, nil

@@ -30,7 +30,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		s.URL = gatewayURL(o)
 	}
 
-	s.Origin = originStatus(o)
+	s.Origin, s.Shards = originStatus(o), shardsStatus(o)
 	edges := edgesVerdict(o)
 	s.Edges = edgesStatus(o)
 	s.Sleep = sleepStatus(o)
@@ -87,6 +87,11 @@ func originStatus(o *observed) *v1alpha1.OriginStatus {
 	if set := o.statefulSet; set != nil && o.standing.statefulSet == ours {
 		if o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) {
 			s.Ready = 1
+		}
+		for _, other := range o.shards {
+			if other.up() {
+				s.Ready++
+			}
 		}
 		if c := set.Spec.Template.Spec.Containers; len(c) > 0 {
 			s.Image = c[0].Image

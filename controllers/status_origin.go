@@ -33,7 +33,7 @@ func originVerdict(o *observed, p *plan) verdict {
 	case o.standing.statefulSet != ours:
 		return coming("Starting", "the media server is being made")
 	case serves(o):
-		return good("Ready", "the media server takes connections")
+		return shardsVerdict(o)
 	case o.pod == nil && o.refused != "":
 		return stalled("PodRefused", fmt.Sprintf("the API server lets no pod in: %s", o.refused))
 	case o.pod == nil:

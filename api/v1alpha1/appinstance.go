@@ -52,6 +52,11 @@ type AppInstanceList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.web) || self.web.plainHTTP != 'Internal' || has(self.tls) || (has(self.web.hostname) && self.web.hostname.size() > 0)",message="Internal leaves clients outside of the cluster no way in: set hostname or spec.tls, or take Public",fieldPath=".web.plainHTTP"
 // +kubebuilder:validation:XValidation:rule="!has(self.edges) || !has(self.web) || !has(self.web.webrtc)",message="must be left out beside spec.web.webrtc: media of WebRTC reaches one pod alone, which is the origin's",fieldPath=".edges"
 // +kubebuilder:validation:XValidation:rule="!has(self.idle) || !has(self.idle.suspendAfter) || self.service.type == 'Gateway'",message="needs service.type Gateway: clients wake it by the gateway, and by any other address nobody would; set that, or leave suspendAfter out",fieldPath=".idle.suspendAfter"
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || (has(self.onDemandInstances) && self.onDemandInstances)",message="needs onDemandInstances: the instance that the manifest names is on one origin; set that, or leave shards out",fieldPath=".shards"
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || self.service.type == 'Gateway'",message="needs spec.service.type Gateway, since the gateway knows on which origin an instance is: set that, or leave shards out",fieldPath=".shards"
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.edges)",message="excludes spec.edges, which are linked to one origin: leave out one of them",fieldPath=".shards"
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.web)",message="excludes spec.web, which the gateway does not carry: leave out one of them",fieldPath=".shards"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.shards) || (has(self.shards) && self.shards >= oldSelf.shards)",message="cannot be lowered: what is on the volume of an origin is nowhere else",messageExpression="'cannot be lowered: what is on the volume of an origin is nowhere else, and a client may start an instance there at any moment; write %d or more, or make another AppInstance'.format([oldSelf.shards])",fieldPath=".shards"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance:
 	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be
@@ -78,6 +83,17 @@ type AppInstanceSpec struct {
 	// so.
 	// +optional
 	OnDemandInstances bool `json:"onDemandInstances,omitempty"`
+
+	// Shards is over how many media servers on-demand instances are spread, each with a
+	// volume of its own: a new instance is on the one that its name falls to, and what one
+	// has, in use or on its volume, stays there. The instance that the manifest names is on
+	// the first. Clients come by the gateway alone (service.type Gateway), which knows where
+	// an instance is. It can be raised, which restarts nothing, and not be lowered: what is
+	// on a volume is nowhere else. Limits and storage.size are those of each. Default: 1.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=16
+	// +optional
+	Shards int32 `json:"shards,omitempty"`
 
 	// Suspend stops the servers; address, key and recordings stay.
 	// +optional

@@ -84,6 +84,12 @@ type AppInstanceStatus struct {
 	// Origin is about the media server that owns the instance.
 	// +optional
 	Origin *OriginStatus `json:"origin,omitempty"`
+	// Shards is about each of several origins; absent where there is one.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Shards []ShardStatus `json:"shards,omitempty"`
 	// Edges is about the servers that relay for it; absent while there are none.
 	// +optional
 	Edges *EdgesStatus `json:"edges,omitempty"`
@@ -100,7 +106,8 @@ type AppInstanceStatus struct {
 
 // OriginStatus is about the media server that owns the instance.
 type OriginStatus struct {
-	// Ready is how many media servers take connections: 0 or 1.
+	// Ready is how many media servers take connections: 0 or 1, or as many as there are
+	// shards.
 	Ready int32 `json:"ready"`
 	// Image is the one that the server runs.
 	// +optional

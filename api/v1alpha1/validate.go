@@ -45,6 +45,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 		"must be of letters, digits, '_', '-' and '.', and not begin with a dot")...)
 	errs = append(errs, validateText(spec.Child("instance"), s.Instance, maxInstance, instancePattern,
 		"must be of letters, digits, '_', '-' and '.', in parts separated by '/', none of which begins with a dot")...)
+	errs = append(errs, s.validateShards(spec)...)
 	errs = append(errs, s.Recording.validate(spec.Child("recording"))...)
 	errs = append(errs, s.Access.validate(spec.Child("access"))...)
 	errs = append(errs, oneOf(spec.Child("delivery", "latency"), s.Delivery.Latency, LatencyLow, LatencyBalanced, LatencyThroughput)...)

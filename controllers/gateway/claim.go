@@ -56,17 +56,37 @@ func File(all []v1alpha1.AppInstance, grants *routing.Grants, master []byte) *ro
 			continue
 		}
 		created := a.CreationTimestamp.UTC()
-		var wake *routing.Wake
-		if a.Spec.Idle.SuspendAfter != nil {
-			wake = &routing.Wake{Asleep: a.Status.Sleep != nil && a.Status.Sleep.Since != nil, Timeout: *a.Spec.Wake.Timeout}
-		}
-		f.Routes = append(f.Routes, routing.Route{
-			Name: Name(a), Wake: wake, Hosts: hosts, Application: a.Spec.Application, Instance: a.Spec.Instance,
+		route := routing.Route{
+			Name: Name(a), Hosts: hosts, Application: a.Spec.Application, Instance: a.Spec.Instance,
 			OnDemandInstances: a.Spec.OnDemandInstances, Created: &created, Suspended: a.Spec.Suspend,
-			Shard: routing.Shard{Origin: fmt.Sprintf("%s-origin.%s.svc:%d", a.Name, a.Namespace, LinkPort), LinkKey: KeyFor(master, a)},
-		})
+		}
+		if a.Spec.Idle.SuspendAfter != nil {
+			route.Wake = &routing.Wake{Asleep: a.Status.Sleep != nil && a.Status.Sleep.Since != nil, Timeout: *a.Spec.Wake.Timeout}
+		}
+		key := KeyFor(master, a)
+		if a.Spec.Origins() == 1 {
+			route.Shard = routing.Shard{Origin: fmt.Sprintf("%s-origin.%s.svc:%d", a.Name, a.Namespace, LinkPort), LinkKey: key}
+		} else {
+			for n := range joined(a) {
+				route.Shards = append(route.Shards, routing.Shard{Origin: fmt.Sprintf("%s-%d.%s-origin.%s.svc:%d", a.Name, n, a.Name, a.Namespace, LinkPort), LinkKey: key})
+			}
+		}
+		f.Routes = append(f.Routes, route)
 	}
 	return f
+}
+
+// joined is over how many of its origins instances of an AppInstance are spread: those that
+// have taken connections once, and the first in any case. One that has never run has
+// nothing, and is not waited for.
+func joined(a *v1alpha1.AppInstance) int {
+	n := 1
+	for i, s := range a.Status.Shards {
+		if i == n && s.Joined && n < int(a.Spec.Origins()) {
+			n++
+		}
+	}
+	return n
 }
 
 // Conflicts are what an AppInstance has lost to others, of whom those that name its

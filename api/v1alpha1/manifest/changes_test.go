@@ -17,14 +17,15 @@ type change struct {
 }
 
 const (
-	grown     = "{application: a, storage: {size: 20Gi}}"
-	bound     = "{storage: {capacity: 10Gi}}"
-	fast      = "{application: a, storage: {storageClassName: fast}}"
-	noShrink  = "spec.storage.size: Invalid value: a volume can grow, but not shrink"
-	sameClass = "spec.storage.storageClassName: Invalid value: the class of a volume that is there cannot be changed"
-	sameLB    = "spec.service.loadBalancerClass: Invalid value: cannot be changed, set or unset while type is LoadBalancer"
-	sameName  = "spec.instance: Invalid value: instance cannot be changed"
-	internal  = "{application: a, service: {loadBalancerClass: example.com/internal}}"
+	grown      = "{application: a, storage: {size: 20Gi}}"
+	bound      = "{storage: {capacity: 10Gi}}"
+	fast       = "{application: a, storage: {storageClassName: fast}}"
+	someShards = "{application: a, onDemandInstances: true, shards: 2, service: {type: Gateway}}"
+	noShrink   = "spec.storage.size: Invalid value: a volume can grow, but not shrink"
+	sameClass  = "spec.storage.storageClassName: Invalid value: the class of a volume that is there cannot be changed"
+	sameLB     = "spec.service.loadBalancerClass: Invalid value: cannot be changed, set or unset while type is LoadBalancer"
+	sameName   = "spec.instance: Invalid value: instance cannot be changed"
+	internal   = "{application: a, service: {loadBalancerClass: example.com/internal}}"
 )
 
 var changes = []change{
@@ -37,6 +38,12 @@ var changes = []change{
 	{"instance, back to the name", "{application: a, instance: other}", "", "{spec: {instance: null}}", sameName},
 	{"instance, to the name by name", "{application: a, instance: other}", "", "{spec: {instance: lobby}}", sameName},
 	{"instance, from one to another", "{application: a, instance: other}", "", "{spec: {instance: else}}", sameName},
+
+	{"more shards", someShards, "", "{spec: {shards: 3}}", ""},
+	{"shards of one that had none", "{application: a, onDemandInstances: true, service: {type: Gateway}}", "", "{spec: {shards: 2}}", ""},
+	{"fewer shards", someShards, "", "{spec: {shards: 1}}", "spec.shards: Invalid value: cannot be lowered: what is on the volume of an origin is nowhere else, and a client may start an instance there at any moment; write 2 or more"},
+	{"fewer shards, by leaving it out", someShards, "", "{spec: {shards: null}}", "spec.shards: Invalid value: cannot be lowered"},
+	{"shards without the gateway", someShards, "", "{spec: {service: {type: ClusterIP}}}", "spec.shards: Invalid value: needs spec.service.type Gateway"},
 
 	{"larger storage", "{application: a}", "", "{spec: {storage: {size: 11Gi}}}", ""},
 	{"the same storage in other words", "{application: a}", "", "{spec: {storage: {size: 10240Mi}}}", ""},
