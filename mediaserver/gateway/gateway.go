@@ -54,9 +54,10 @@ type Gateway struct {
 	addresses *budget.Addresses
 	woken     atomic.Uint64
 
-	mu       sync.Mutex // nothing else is taken, and nobody called, while it is held
+	mu       sync.Mutex // only that of askers is taken, and nobody called, while it is held
 	edges    map[origin]*used
 	asked    map[wanted]*question
+	askers   *budget.Addresses   // those of the first callers of questions
 	sleepers map[string]*sleeper // by the names of routes
 	closed   bool
 }
@@ -79,7 +80,8 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Edge.Totals = &edge.Totals{}
-	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{}, asked: map[wanted]*question{}, sleepers: map[string]*sleeper{}}
+	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{},
+		asked: map[wanted]*question{}, askers: budget.NewAddresses(maxAskedBy, nil), sleepers: map[string]*sleeper{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.http = &http.Client{Transport: &http.Transport{MaxConnsPerHost: maxAsking, MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute}}
 	if b := cfg.Edge.Budgets; b != nil && b.Waking != nil {

@@ -27,8 +27,10 @@ const (
 	// heldWaits is how long the others may take to answer once one has said that it has the
 	// instance: of two that have something of it, as after a copy, each gateway takes the same.
 	heldWaits = time.Second
-	// maxAsked is about how many instances origins are asked at once.
-	maxAsked = 1024
+	// maxAsked is about how many instances origins are asked at once, and maxAskedBy for how
+	// many of them the clients of one address.
+	maxAsked   = 1024
+	maxAskedBy = 64
 )
 
 // wanted is an instance of a route that clients wait for.
@@ -72,6 +74,8 @@ func (g *Gateway) among(route *routing.Route, c caller) {
 		q.callers = append(q.callers, c)
 	case len(g.asked) >= maxAsked:
 		why = &session.Refusal{Code: session.RefusedLimit, Reason: "too many instances are being looked for: try again", RetryAfter: time.Second}
+	case !g.askers.Come(c.r.Client.Address):
+		why = &session.Refusal{Code: session.RefusedLimit, Reason: "too many instances are being looked for that your address has asked for: try again", RetryAfter: time.Second}
 	default:
 		q = &question{callers: []caller{c}}
 		g.asked[is] = q
@@ -81,6 +85,13 @@ func (g *Gateway) among(route *routing.Route, c caller) {
 	if why != nil {
 		c.answer(session.ConnectAnswer{Refusal: why})
 	}
+}
+
+// Asked is about how many instances origins are asked now.
+func (g *Gateway) Asked() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.asked)
 }
 
 // linked says whether the edge of an origin, if there is one, is linked to an instance.
@@ -98,6 +109,7 @@ func (g *Gateway) seek(route *routing.Route, is wanted, application string) {
 	all := g.asked[is].callers
 	delete(g.asked, is)
 	g.mu.Unlock()
+	g.askers.Go(all[0].r.Client.Address) // who came first has asked
 	for _, c := range all {
 		var why *session.Refusal
 		if err != nil {

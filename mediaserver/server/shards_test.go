@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -145,5 +146,27 @@ func TestManyComeToAShard(t *testing.T) {
 	}
 	if here, there := total(s.of[1], name), total(s.of[0], name); here != many || there != 0 {
 		t.Errorf("%d and %d connections", here, there)
+	}
+}
+
+// One address has origins asked about no more instances at once than its share; whoever
+// wants one that is being asked about waits with the others.
+func TestAskersOfShards(t *testing.T) {
+	t.Parallel()
+	s := runShards(t)
+	s.stop[1]() // so that questions stay
+	g := runGateway(t, Config{linkWaits: 10 * time.Minute}, s.route)
+	const share = 64
+	for i := range share {
+		connect(t, g.Server, fmt.Sprint("app/room", i))
+	}
+	connect(t, g.Server, "app/room0")
+	servertest.Eventually(t, "all are asked about", func() bool { return g.gateway.Asked() == share })
+	info := connect(t, g.Server, "app/more").expect("_error NetConnection.Connect.Failed")
+	if said, _ := info.Get("description"); !strings.Contains(fmt.Sprint(said), "that your address has asked for") {
+		t.Errorf("it says %v", said)
+	}
+	if status, body := servertest.Ask(t, http.MethodGet, "http://"+g.HTTPAddr().String()+"/metrics"); status != http.StatusOK || !strings.Contains(body, "flashpod_gateway_asked 64\n") {
+		t.Errorf("%d %s", status, body)
 	}
 }
