@@ -24,15 +24,17 @@ type costOf struct {
 
 // deletionCosts are what edges cost that would go: the emptiest goes first. One that has
 // not said how many it has is dear. Only those are there that are not marked so yet.
-func deletionCosts(o *observed) map[string]costOf {
+func deletionCosts(o *observed) map[string]costOf { return costsOf(o.edges.pods, o.edges.loads) }
+
+func costsOf(pods []corev1.Pod, loads map[string]edgeLoad) map[string]costOf {
 	all := map[string]costOf{}
-	for i := range o.edges.pods {
-		pod := &o.edges.pods[i]
+	for i := range pods {
+		pod := &pods[i]
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
 		cost := int64(1 << 30)
-		if load, ok := o.edges.loads[pod.Name]; ok {
+		if load, ok := loads[pod.Name]; ok {
 			cost = min(load.connections, cost)
 		} else if !podReady(pod) {
 			cost = -1

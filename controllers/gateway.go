@@ -29,10 +29,15 @@ const (
 	gatewayName = "flashpod-gateway"
 )
 
-// Gateway is the cluster's gateway, as the operator knows it. Both are required.
+// Gateway is the cluster's gateway, as the operator knows it. GrantsFile and Namespace are
+// required.
 type Gateway struct {
 	GrantsFile string // see routing.Grants; read for each instance
-	Namespace  string // of its Service, and of its Secret
+	Namespace  string // of its Service, its Secret and its Deployment
+	// ScalingFile says how its pods are counted, as spec.edges.autoscaling does; read at each
+	// look. "", or no such file: they are not.
+	ScalingFile string
+	scaler      scaler // of the goroutine that counts them
 
 	mu     sync.Mutex // held while the Secret is read or made
 	master []byte

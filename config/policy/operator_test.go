@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -368,6 +369,38 @@ func TestOfPodsTwoAnnotationsAreWritten(t *testing.T) {
 	must(t, admin.Get(ctx, client.ObjectKeyFromObject(ours), now))
 	if c, _, _ := unstructured.NestedSlice(now.Object, "spec", "containers"); c[0].(map[string]any)["image"] != "x" {
 		t.Error("the image was changed through pods/status")
+	}
+}
+
+// Of the gateway beside it the operator says how many pods there are, and which go first; of
+// another one nothing.
+func TestOfTheGatewayItsNumberIsWritten(t *testing.T) {
+	other := newNamespace(t)
+	ctx := context.Background()
+	must(t, client.IgnoreAlreadyExists(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}})))
+	pod := "metadata: {labels: {app.kubernetes.io/name: flashpod-gateway}}, spec: {containers: [{name: a, image: x}]}"
+	scale := func(namespace, name string) error {
+		d := object(fmt.Sprintf("{apiVersion: apps/v1, kind: Deployment, metadata: {namespace: %s, name: %s}, spec: {selector: {matchLabels: {app.kubernetes.io/name: flashpod-gateway}}, template: {%s}}}", namespace, name, pod))
+		must(t, admin.Create(ctx, d.DeepCopy()))
+		t.Cleanup(func() { must(t, admin.Delete(ctx, d.DeepCopy())) })
+		mustRefuse(t, thief().Patch(ctx, d.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":3}}`))), "flashpod-operator", "not the operator's")
+		return thief().SubResource("scale").Patch(ctx, d.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":3}}`)), client.WithSubResourceBody(&autoscalingv1.Scale{}))
+	}
+	must(t, scale(operatorNamespace, "flashpod-gateway"))
+	mustRefuse(t, scale(operatorNamespace, "bank"), "flashpod-operator", "the operator writes no deployments/scale")
+	mustRefuse(t, scale(other, "flashpod-gateway"), "flashpod-operator", "the operator writes no deployments/scale")
+	for namespace, says := range map[string]string{operatorNamespace: "", other: "not the operator's"} {
+		must(t, client.IgnoreAlreadyExists(admin.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})))
+		p := object(fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {namespace: %s, name: gateway-0, labels: {app.kubernetes.io/name: flashpod-gateway}}, spec: {containers: [{name: a, image: x}]}}", namespace))
+		must(t, admin.Create(ctx, p.DeepCopy()))
+		t.Cleanup(func() { must(t, admin.Delete(ctx, p.DeepCopy())) })
+		err := operator().Status().Patch(ctx, p.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"7"}}}`)))
+		if says == "" {
+			must(t, err)
+			mustRefuse(t, operator().Status().Patch(ctx, p.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"app.kubernetes.io/name":"flashpod"}}}`))), "flashpod-operator", "alone")
+			continue
+		}
+		mustRefuse(t, err, "flashpod-operator", says)
 	}
 }
 

@@ -41,7 +41,7 @@ type flags struct {
 	image, metrics, health        string
 	namespaces                    []string
 	operatorNamespace, prometheus string
-	grants, wake                  string
+	grants, scaling, wake         string
 	elect                         bool
 	options                       controllers.Options
 }
@@ -75,6 +75,7 @@ stands for any characters. None given, all is allowed.`,
 	l.StringVar(&f.prometheus, "prometheus-selector", labelPrometheus, "labels of the Prometheus pods that may reach the control port of media servers, such as a=b,c=d")
 	l.BoolVar(&f.options.OpenShift, "openshift", false, "leave the users and groups of media servers to the cluster")
 	l.StringVar(&f.grants, "gateway-namespaces-file", "", "file that says which namespaces the Flashpod gateway of --operator-namespace serves, with which hosts; read again when it changes (default: there is no gateway)")
+	l.StringVar(&f.scaling, "gateway-autoscaling-file", "", "file that says how many pods the gateway has, with the fields of spec.edges.autoscaling; read again every 15 seconds (default, or while there is no such file: it is left as it is)")
 	l.StringVar(&f.wake, "wake-address", ":8082", "where the Flashpod gateway asks for instances to be woken that sleep; nowhere without --gateway-namespaces-file")
 	l.StringVar(&f.metrics, "metrics-address", ":8080", "where Prometheus metrics are served; 0 for nowhere")
 	l.StringVar(&f.health, "health-address", ":8081", "where /healthz and /readyz are served")
@@ -107,7 +108,7 @@ func (f *flags) check() error {
 	}
 	f.options.Namespaces = f.namespaces
 	if f.grants != "" {
-		f.options.Gateway = &controllers.Gateway{GrantsFile: f.grants, Namespace: f.operatorNamespace}
+		f.options.Gateway = &controllers.Gateway{GrantsFile: f.grants, Namespace: f.operatorNamespace, ScalingFile: f.scaling}
 	}
 	f.options.Peers = controllers.Peers{OperatorNamespace: f.operatorNamespace, Prometheus: pods}
 	return nil
@@ -155,6 +156,9 @@ func run(ctx context.Context, f flags) error {
 			}
 			return nil
 		})); err != nil {
+			return err
+		}
+		if err := m.Add(manager.RunnableFunc(r.ScaleGateway)); err != nil {
 			return err
 		}
 		if err := m.Add(&waker.Waker{

@@ -97,8 +97,13 @@ func specField(spec jsonSchema, field string) (jsonSchema, bool) {
 	if field == "spec" {
 		return spec, true
 	}
-	properties, _ := spec["properties"].(jsonSchema)
-	found, ok := properties[field].(jsonSchema)
+	found, ok := spec, true
+	for name := range strings.SplitSeq(field, ".") {
+		properties, _ := found["properties"].(jsonSchema)
+		if found, ok = properties[name].(jsonSchema); !ok {
+			break
+		}
+	}
 	if ok {
 		withoutDescriptions(found) // they are those of Kubernetes' own types, and long
 	}
