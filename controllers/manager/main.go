@@ -71,7 +71,8 @@ stands for any characters. None given, all is allowed.`,
 	l.StringArrayVar(&f.options.Allowed.Images, "allowed-images", nil, "pattern of what spec.image may be; may be repeated")
 	l.StringArrayVar(&f.options.Allowed.PriorityClasses, "allowed-priority-classes", nil, "pattern of what spec.priorityClassName may be; may be repeated")
 	l.StringArrayVar(&f.options.Allowed.PodAnnotations, "allowed-pod-annotations", nil, "pattern of what keys spec.podAnnotations may have; may be repeated")
-	l.StringVar(&f.operatorNamespace, "operator-namespace", defaultNamespace(), "where the operator's own pods are, which may reach the control port of media servers (default: POD_NAMESPACE)")
+	l.StringVar(&f.operatorNamespace, "operator-namespace", defaultNamespace(), "where the operator's own pods are, which may reach the control port of media servers (default: POD_NAMESPACE, or flashpod-system)")
+	l.Lookup("operator-namespace").DefValue = "" // the text says it
 	l.StringVar(&f.prometheus, "prometheus-selector", labelPrometheus, "labels of the Prometheus pods that may reach the control port of media servers, such as a=b,c=d")
 	l.BoolVar(&f.options.OpenShift, "openshift", false, "leave the users and groups of media servers to the cluster")
 	l.StringVar(&f.grants, "gateway-namespaces-file", "", "file that says which namespaces the Flashpod gateway of --operator-namespace serves, with which hosts; read again when it changes (default: there is no gateway)")

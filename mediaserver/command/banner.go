@@ -86,7 +86,11 @@ func banner(w io.Writer, s *server.Server, version string) {
 				dialable(web), public.StudioPath, a.Name, dialable(web), public.WatchPath, a.Name)
 		}
 	}
-	fmt.Fprintf(w, "\n  http://%s  health, metrics, recordings and instances\n", dialable(s.HTTPAddr()))
+	has := "health, metrics, recordings and instances"
+	if _, ok := s.Edge(); ok { // recordings and instances are its origins'
+		has = "health and metrics"
+	}
+	fmt.Fprintf(w, "\n  http://%s  %s\n", dialable(s.HTTPAddr()), has)
 	if token := s.ConsoleToken(console.Admin); token != "" { // as keys, never printed
 		fmt.Fprintf(w, "  http://%s%s  the console; its token: cat '%s'\n", dialable(s.HTTPAddr()), console.Path, token)
 	}

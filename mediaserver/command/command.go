@@ -61,9 +61,15 @@ func rootCommand(version string) *cobra.Command {
 		Use:   "flashpod",
 		Short: "Flash Communication Server, reborn: live and recorded streams over RTMP",
 		Long: `Flashpod serves instances of applications over RTMP. A client connects to
-rtmp://host/application/instance and publishes or plays streams there.
+rtmp://host/application/instance and publishes or plays streams there.`,
+		Example: `  # one server, of a manifest; it prints where, and lines to paste
+  flashpod serve -f lobby.yaml --data data
 
-Start with:  flashpod serve --help`,
+  # one more for its viewers, on another machine, which has a copy of the key: serve has --link-key-file link.key, too
+  flashpod serve --edge-of rtmp://HOST --link-key-file link.key
+
+  # one address for several servers
+  flashpod gateway --routes routes.yaml`,
 		Version:       version,
 		Args:          subcommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

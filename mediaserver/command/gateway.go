@@ -20,11 +20,16 @@ application and instance a client comes to which server, in YAML:
   - name: lobby                    # of the route
     application: chatRoom
     instance: lobby                # default: _definst_
-    origin: 192.0.2.1:1935         # RTMP of a server with --link-key-file
+    origin: 127.0.0.1:1936         # RTMP, or --link-address, of a server with --link-key-file
     linkKeyFile: lobby.key         # a copy of it, beside FILE
   - name: shows
     application: shows
     onDemandInstances: true        # and every other instance of the application
+    origin: 127.0.0.1:1937
+    linkKeyFile: shows.key
+  - name: games
+    application: games
+    onDemandInstances: true
     hosts: ["*.example.com"]       # that clients call; default: any
     shards:                        # instances are spread over several servers
     - {origin: "192.0.2.2:1935", linkKeyFile: a.key, instances: [kept]}
@@ -44,7 +49,7 @@ By --rtmps-address the gateway serves RTMPS: with the certificate in --tls-folde
 has the name which the client calls (DIR/ANY/tls.crt and tls.key), or else with that of
 --tls-cert-file.`
 
-const gatewayExample = `  # two servers on this machine, and one address for both
+const gatewayExample = `  # two servers on this machine, and one address for both: the first two routes of above
   flashpod serve -f lobby.yaml --data a --rtmp-address 127.0.0.1:1936 --http-address 127.0.0.1:8081 --link-key-file lobby.key
   flashpod serve -f shows.yaml --data b --rtmp-address 127.0.0.1:1937 --http-address 127.0.0.1:8082 --link-key-file shows.key
   flashpod gateway --routes routes.yaml --rtmp-address :1935`

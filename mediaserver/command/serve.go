@@ -73,11 +73,11 @@ A server with --link-key-file lets edges link to it, which show that they have t
 key: at --link-address, or, without one, at its RTMP port. An edge (--edge-of) serves the
 origin's instances to clients of its own: it asks the origin for everything, and serves
 media itself, with --web-address to viewers by HTTP and WebRTC, too. It needs no manifest;
-with one, it serves what that is about and nothing else, lets in the pages of spec.web, and
-bounds connections as spec.limits says. The file
-of the key may have several, one a line, and be a folder of such files: the first is shown,
-and who shows any of them is let in, so that a key is replaced without a cut: the new one
-is written before the other at each server, and the other removed once all have it.
+with one, it serves what that is about and nothing else, lets in the pages of spec.web,
+and bounds connections as spec.limits says. The file of the key may have several, one a
+line, and be a folder of such files: the first is shown, and who shows any of them is let
+in, so that a key is replaced without a cut: the new one is written before the other at
+each server, and the other removed once all have it.
 
 SIGINT or SIGTERM ends it cleanly: clients are told, recordings are finished.
 A second signal ends it at once. A manifest that is wrong, or a port that is
@@ -153,7 +153,7 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.ConsoleTokens, "console-tokens", "", "folder with the tokens of the console at --http-address, in the files admin and viewer; read again when they change, and may come later (default: console in --data, with tokens that are made)")
 	f.StringVar(&s.cfg.WebAddress, "web-address", "", "where web pages and HTTP players connect, such as 127.0.0.1:8088: HLS, HTTP-FLV, recordings as MP4, and RTMP in a WebSocket; port 0 takes any free port (default: 127.0.0.1:8088 where a manifest has spec.web, else nowhere; empty: nowhere)")
 	f.StringVar(&s.cfg.WebRTCAddress, "webrtc-address", "", "UDP port of WebRTC (WHIP and WHEP at --web-address), such as 0.0.0.0:8088; off: nowhere (default: that of --web-address, where there is one)")
-	f.BoolVar(&s.webRTCByTCP, "webrtc-tcp", true, "whether clients whose networks let no UDP through may send by TCP to the same number, which they are to reach by connecting, and not through a proxy of HTTP (default: true, but with --webrtc-advertise-file false)")
+	f.BoolVar(&s.webRTCByTCP, "webrtc-tcp", true, "whether clients whose networks let no UDP through may send by TCP to the same number, which they are to reach by connecting, and not through a proxy of HTTP; with --webrtc-advertise-file only where it is said")
 	f.StringVar(&s.cfg.WebRTCAdvertise, "webrtc-advertise-file", "", "file with the addresses or names under which clients reach --webrtc-address, one a line, each with a port where it is another; read for each of them (default: those of this machine)")
 	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use all at --web-address beside those from this server's addresses and those of a manifest's spec.web, such as https://example.org, or * for all; may be repeated")
 	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server that takes links at rtmp://HOST[:PORT] or HOST:PORT: serve its instances, and none of one's own, with its --link-key-file")

@@ -147,7 +147,12 @@ func Handler(src Source, opts Options) http.Handler {
 	if opts.Console != nil {
 		mux.Handle(ConsolePath, opts.Console)
 	}
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { index(w, src, version) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		index(w, src, version)
+		if opts.Console != nil {
+			fmt.Fprintln(w, ConsolePath+"  a page that shows all this")
+		}
+	})
 	return NamedOnly(opts.Names, opts.Domains, withoutBody(mux))
 }
 
@@ -158,5 +163,5 @@ func index(w http.ResponseWriter, src Source, version string) {
 		fmt.Fprintf(w, "%s/%s: %d connections, %d live streams, %d players of them, %d of recorded streams, %d recordings being written\n",
 			s.Application, s.Name, s.Connections, s.Streams, s.Players, s.Playbacks, s.Recordings)
 	}
-	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n/instances   instances that run, as JSON\n/-/console/  a page that shows all this\n")
+	fmt.Fprint(w, "\n/healthz     is the process alive\n/readyz      are clients welcome\n/metrics     Prometheus metrics\n/recordings  recorded streams, as JSON\n/instances   instances that run, as JSON\n")
 }
