@@ -224,11 +224,17 @@ func TestGatewayByTLS(t *testing.T) {
 	}
 	put("one", "one.example.com")
 	put("wild", "*.two.example.com")
+	if err := os.Mkdir(filepath.Join(folder, "empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	g := runGateway(t, Config{RTMPSAddress: anyAddress, TLSCertFile: certFile, TLSKeyFile: keyFile, TLSFolder: folder}, `
 routes:
 - {name: one, application: app, instance: one, hosts: [one.example.com, late.example.com], `+toOne+`}
 - {name: two, application: app, instance: one, hosts: ["*.two.example.com"], `+toTwo+`}
 `)
+	servertest.Eventually(t, "what is not there is told, and nobody is said to be turned away", func() bool {
+		return g.log.Count("this certificate cannot be used") > 0 && g.log.Count("are turned away") == 0
+	})
 	dial := func(name string) (nc *tls.Conn, cert string) {
 		nc, err := tls.Dial("tcp", g.RTMPSAddr().String(), &tls.Config{InsecureSkipVerify: true, ServerName: name})
 		if err != nil {

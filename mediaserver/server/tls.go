@@ -26,6 +26,7 @@ type certificate struct {
 	clock             clock
 	log               *slog.Logger
 	looks             *looks // nil: a folder's owner looks
+	oneOfMany         bool   // who calls its names is shown another while it cannot be used
 
 	pair atomic.Pointer[tls.Certificate] // nil: none yet; written by the owner
 
@@ -65,8 +66,11 @@ func (c *certificate) look() {
 		if err.Error() != c.failed {
 			c.failed = err.Error()
 			what := "RTMPS clients are turned away: there is no certificate that can be used"
-			if c.have() {
+			switch {
+			case c.have():
 				what = "renewed certificate is not used: the one before stays"
+			case c.oneOfMany:
+				what = "this certificate cannot be used: clients that call its names are shown another"
 			}
 			c.log.Error(what, "err", err, "way out", "put a certificate and its key there, PEM; they are read again every second")
 		}

@@ -72,7 +72,7 @@ func (c *certificates) look() {
 		there[dir] = true
 		one := c.all[dir]
 		if one == nil {
-			one = &certificate{certFile: filepath.Join(dir, "tls.crt"), keyFile: filepath.Join(dir, "tls.key"), clock: c.clock, log: c.log}
+			one = &certificate{certFile: filepath.Join(dir, "tls.crt"), keyFile: filepath.Join(dir, "tls.key"), clock: c.clock, log: c.log, oneOfMany: true}
 			c.all[dir] = one
 		}
 		one.look()
