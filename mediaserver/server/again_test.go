@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
 )
@@ -13,7 +14,7 @@ import (
 func TestEncoderIsBackBeforeItsFileIsFinished(t *testing.T) {
 	t.Parallel()
 	disk := &hungDisk{reached: make(chan struct{}, 100), heals: make(chan struct{})}
-	s, _ := runWith(t, Config{clock: clock{time: disk.now}}, open)
+	s, _ := runWith(t, Config{clock: clock{time: disk.now}, PublisherTimeout: time.Second}, open)
 	old, p := connect(t, s, "app/one").hello(), connect(t, s, "app/one").hello()
 	old.on(1, "publish", "cam", "record")
 	old.expect("event 0", "onStatus NetStream.Publish.Start", "onStatus NetStream.Record.Start")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/link"
+	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
@@ -57,7 +59,13 @@ func TestEdges(t *testing.T) {
 			return strings.Contains(metrics, want)
 		})
 	}
+	at := media.Timestamp(500)
 	servertest.Eventually(t, "it is counted what the link costs", func() bool {
+		at += 500 // how long a round takes is forgotten where nothing is sent
+		audio(t, p, at)
+		for _, v := range viewers {
+			v.expect(fmt.Sprint("audio ", at))
+		}
 		s, _ := edges[1].Edge()
 		return s.Taken["feed"] > 0 && s.Sent > 0 && s.RoundTime > 0
 	})
