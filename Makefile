@@ -107,7 +107,7 @@ test: ## run every test, installing and building what they need (as root); FRESH
 test-unit: ## run the unit tests under the race detector, with what finds a goroutine that waits for itself (the tag debug)
 	@hack/tools/packages.sh race
 	@echo "running the unit tests"
-	@$(GO_TEST) $(RACE) -tags debug -timeout 10m ./...
+	@$(GO_TEST) $(RACE) -tags debug -timeout 30m ./...
 	@go -C hack/image test -timeout 5m ./...
 
 .PHONY: lint
@@ -132,19 +132,19 @@ fuzz: ## run each fuzz target of the media server for FUZZTIME (10m)
 test-envtest: ## test the API, the operator and the admission policies against a real API server
 	@assets=$$($(BUILD) envtest); \
 	echo "running the API server tests"; \
-	KUBEBUILDER_ASSETS=$$assets $(ONCE) go test -tags envtest -count 1 -timeout 15m ./api/... ./controllers/... ./config/...
+	KUBEBUILDER_ASSETS=$$assets $(ONCE) go test -tags envtest -count 1 -timeout 30m ./api/... ./controllers/... ./config/...
 
 .PHONY: test-gitops
 test-gitops: ## ask kstatus and Argo CD's Lua what they make of an AppInstance in each state
 	@assets=$$($(BUILD) envtest); \
 	echo "running the GitOps tests"; \
-	KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/gitops test -tags envtest -count 1 -timeout 10m ./...
+	KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/gitops test -tags envtest -count 1 -timeout 30m ./...
 
 .PHONY: test-chart
 test-chart: ## lint, render, install, upgrade, roll back and uninstall the charts on a real API server
 	@assets=$$($(BUILD) envtest); helm=$$($(BUILD) helm); \
 	echo "running the chart tests"; \
-	HELM=$$helm KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/chart test -tags envtest -count 1 -timeout 15m ./...
+	HELM=$$helm KUBEBUILDER_ASSETS=$$assets $(ONCE) go -C hack/chart test -tags envtest -count 1 -timeout 30m ./...
 
 # What a stranger can make a server spend is measured alone. The clients wait for films, and the soak for its half a minute: side by
 # side they take as long as the longest of them.
@@ -158,7 +158,7 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 		exit $$code; \
 	fi; \
 	echo "running the tests with real RTMP clients"; \
-	go test -tags clients -count 1 -timeout 10m -run '^TestSpending$$' ./mediaserver/server; \
+	go test -tags clients -count 1 -timeout 20m -run '^TestSpending$$' ./mediaserver/server; \
 	skip='^$$'; if ! unshare --mount $$([[ $$EUID -eq 0 ]] || echo --user --map-root-user) mount -t tmpfs tmpfs /mnt 2>/dev/null; then \
 		echo "left out: the tests of a full disk, because mounting a small one needs root or user namespaces" | tee -a $(LEFT_OUT); \
 		skip='^(TestFullDisk|TestDiskThatIsNotWritable)$$'; \
@@ -168,8 +168,8 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 		skip="$$skip|^TestEnhancedCodecs$$/^($$lacks)$$"; \
 	fi; \
 	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
-	go test -tags clients -count 1 -timeout 15m -run 'FFProbe|Soak' ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3 ./hack/soak >"$$log" 2>&1 & short=$$!; \
-	code=0; go test -tags clients -count 1 -parallel 4 -timeout 15m -skip "$$skip" ./hack/e2e/clients/... || code=$$?; \
+	go test -tags clients -count 1 -timeout 30m -run 'FFProbe|Soak' ./mediaserver/flv ./mediaserver/mp4 ./mediaserver/mp3 ./hack/soak >"$$log" 2>&1 & short=$$!; \
+	code=0; go test -tags clients -count 1 -parallel 4 -timeout 30m -skip "$$skip" ./hack/e2e/clients/... || code=$$?; \
 	wait $$short || code=$$?; cat "$$log"; exit $$code
 
 # Nearly all of it is waiting, so that many at once disturb one another little.
