@@ -138,7 +138,7 @@ func untilActive(ctx context.Context) error {
 		if err := grant(ctx, "everything", "", rule("*", "*", "*")); err != nil {
 			return err
 		}
-		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 			o, _ := probe.o.DeepCopyObject().(client.Object)
 			err := probe.as.Create(ctx, o, client.DryRunAll)
 			return err != nil && strings.Contains(err.Error(), "'"+policy+"'"), nil
