@@ -229,20 +229,21 @@ func TestSmallCache(t *testing.T) {
 	if n := memory.Used(); n > memory.Max() {
 		t.Errorf("%d bytes of memory", n)
 	}
-	left := int64(0)
-	_ = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
+	// Who has made room removes what went for it when its readers have gone on already.
+	servertest.Eventually(t, "the folder is as small as it is to be", func() bool {
+		left := int64(0)
+		err := filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && info.Mode().IsRegular() {
+				left += info.Size()
+			}
 			return err
-		}
-		info, err := d.Info()
-		if err == nil && info.Mode().IsRegular() {
-			left += info.Size()
-		}
-		return err
+		})
+		return err == nil && left <= most
 	})
-	if left > most {
-		t.Errorf("%d bytes in the folder", left)
-	}
 }
 
 // Where the disk is full, all goes on as without one, and that is said once.
