@@ -93,7 +93,7 @@ func TestProxiedSharedObjectOfASilentServer(t *testing.T) {
 	if err := os.CopyFS(folder, os.DirFS("testdata/applications")); err != nil {
 		t.Fatal(err)
 	}
-	s, _ := runWith(t, Config{Applications: folder, ScriptHosts: []string{"127.0.0.1"}}, "{application: board, instance: here, limits: {maxSharedObjectSlots: 20}, script: {configMap: {name: x}, allowedHosts: [127.0.0.1]}}")
+	s, _ := runWith(t, Config{Applications: folder, ScriptHosts: []string{"127.0.0.1"}, farTime: time.Hour}, "{application: board, instance: here, limits: {maxSharedObjectSlots: 20}, script: {configMap: {name: x}, allowedHosts: [127.0.0.1]}}")
 	g := comeIn(t, s, "board/here", nil, far)
 	g.hasSeen("SharedObject.Proxy.Connect")
 	here := g.looks()
