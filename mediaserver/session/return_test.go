@@ -38,7 +38,7 @@ func TestAThousandReturn(t *testing.T) {
 	h, _ := run(t, overLink, open)
 	net := servertest.NewProxy(t, h.link.tcp.Addr())
 	cfg := h.link.cfg
-	cfg.Origin = net.Addr().String()
+	cfg.Origin, cfg.ConnectWaits = net.Addr().String(), 10*patience
 	e := edge.New(cfg)
 	t.Cleanup(e.Close)
 	const clients, rounds, leave = 1000, 3, 100
