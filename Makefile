@@ -125,7 +125,7 @@ envtest-assets: ## build kube-apiserver, etcd and kubectl, and print their folde
 
 FUZZTIME ?= 10m
 .PHONY: fuzz
-fuzz: ## run each fuzz target of the media server for FUZZTIME (10m)
+fuzz: ## run each fuzz target for FUZZTIME (10m)
 	@FUZZTIME=$(FUZZTIME) hack/tools/fuzz.sh
 
 .PHONY: test-envtest

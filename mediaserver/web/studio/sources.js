@@ -92,6 +92,9 @@ function picturesOf(element) {
   return { picture: canvas, stop: () => (over = true) };
 }
 
+/** How long, in milliseconds, a browser may take to begin to process sound; it says nothing by itself. */
+const soundless = 10_000;
+
 /** @param {Wanted} wanted @returns {Promise<Source>} */
 async function openFile({ file, sound, loop, ended }) {
   const url = URL.createObjectURL(file);
@@ -110,7 +113,10 @@ async function openFile({ file, sound, loop, ended }) {
     context.createMediaElementSource(element).connect(heard);
     const spoken = await withMicrophone(sound, []);
     if (spoken) undo.push(() => spoken.stop());
-    await context.resume();
+    const silent = new Promise((_, reject) => {
+      setTimeout(() => reject(new Error("this browser does not begin to process sound, and plays no file without: perhaps there is no device that could play any")), soundless);
+    });
+    await Promise.race([context.resume(), silent]);
     await element.play();
     const pictures = element.videoWidth > 0 ? picturesOf(element) : undefined;
     if (pictures) undo.push(pictures.stop);

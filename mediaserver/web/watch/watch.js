@@ -137,10 +137,14 @@ video.addEventListener("playing", () => {
 document.body.classList.toggle("embedded", query.has("embed"));
 setInterval(tell, 500);
 if (ways.length === 0) {
+  const way = query.get("way");
+  const can = all.filter((one) => one.can()).map((one) => one.name);
   message(
-    query.has("way")
-      ? `This browser cannot play it by ${query.get("way")}: the ways are ${all.map((way) => way.name).join(", ")}.`
-      : "This browser can play neither Media Source Extensions nor HLS.",
+    can.length === 0 || way === null
+      ? "This browser can play neither Media Source Extensions nor HLS."
+      : all.some((one) => one.name === way)
+        ? `This browser cannot play it by ${way}, but by ${can.join(" or ")}.`
+        : `There is no way called ${way}: the ways are ${all.map((one) => one.name).join(", ")}.`,
   );
 } else {
   start();

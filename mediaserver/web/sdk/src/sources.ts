@@ -61,12 +61,17 @@ const worklet = `registerProcessor("flashpod-sound", class extends AudioWorkletP
   }
 });`;
 
+/** How long, in milliseconds, a browser may take to begin to process sound. */
+const soundless = 10_000;
+
 /** Reads the sound of a track; each piece is the reader's to close. */
 export function readSound(track: MediaStreamTrack, each: (sound: AudioData) => void, failed: (error: unknown) => void): Stop {
   if (hasProcessor()) return process(track, each);
   const context = new AudioContext();
   const url = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
   let samples = 0;
+  // It says nothing by itself, and may begin later.
+  const late = setTimeout(() => context.state !== "running" && failed(new Error("the browser does not begin to process sound: perhaps nobody has touched the page yet, or there is no device that could play any. Pictures go out without it")), soundless);
   const begin = async (): Promise<void> => {
     await context.audioWorklet.addModule(url);
     const node = new AudioWorkletNode(context, "flashpod-sound", { numberOfOutputs: 0 });
@@ -85,5 +90,8 @@ export function readSound(track: MediaStreamTrack, each: (sound: AudioData) => v
   begin()
     .catch(failed)
     .finally(() => URL.revokeObjectURL(url));
-  return () => void context.close().catch(() => {});
+  return () => {
+    clearTimeout(late);
+    void context.close().catch(() => {});
+  };
 }

@@ -155,7 +155,7 @@ async function glass(browser: Browser, server: Server, origin: string): Promise<
   for (const { name, open, display } of ways) {
     const page = await open(browser, { web: server.web!, origin });
     const what = `age of a picture from the studio's canvas to the screen by ${name}`;
-    const none = await page.evaluate(() => /the ways are/.exec(document.getElementById("message")?.textContent ?? "")?.input);
+    const none = await page.evaluate(() => /cannot play it by/.exec(document.getElementById("message")?.textContent ?? "")?.input);
     if (none) {
       tell({ what, figure: `not measured: ${none}` });
       await page.close();

@@ -329,3 +329,16 @@ test("a page publishes camera and microphone, and a browser that wants a click f
   await p.close();
   await v.close();
 });
+
+test("a browser that does not begin to process sound is found out, and pictures go out", async () => {
+  const [p, v] = [await all.open(), await all.open()];
+  await p.evaluate(() => {
+    Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
+    AudioContext.prototype.resume = () => new Promise(() => {});
+  });
+  await publish(p, { name: "mute", type: "live", codec: "avc1", plain: true });
+  await watch(v, "mute");
+  await p.evaluate(() => until("a complaint", () => codes.some((code) => code.startsWith("Failed error: encoding: the browser does not begin to process sound"))));
+  await p.close();
+  await v.close();
+});
