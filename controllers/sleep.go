@@ -54,7 +54,7 @@ type vigil struct {
 // look notes what servers say now. Who has come and gone since the last look, or was there
 // then, may have gone a moment ago.
 func (v *vigil) look(pod types.UID, u usage, now time.Time) {
-	if v.since.IsZero() || v.pod != pod || u.now > 0 || v.use.now > 0 || u.ever != v.use.ever {
+	if v.since.IsZero() || v.pod != pod || u.now > 0 || v.use.now > 0 || u.ever > v.use.ever {
 		v.since = now
 	}
 	v.pod, v.use, v.asked = pod, u, now

@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -188,4 +190,26 @@ func FuzzReadUsage(f *testing.F) {
 			t.Errorf("%+v, %v", u, err)
 		}
 	})
+}
+
+// Of several origins all are asked, and one that is not ready may have somebody.
+func TestUsageOfShards(t *testing.T) {
+	t.Parallel()
+	o := sleepy(t, ", onDemandInstances: true, shards: 3")
+	o.pod.Status.PodIP = "0"
+	asked := map[string]usage{"0": {now: 0, ever: 1}, "1": {now: 2, ever: 3}, "2": {now: 0, ever: 4}}
+	r := &Reconciler{Usage: func(_ context.Context, address string) (usage, error) { return asked[address], nil }}
+	o.shards = nil
+	for _, address := range []string{"1", "2"} {
+		pod := o.pod.DeepCopy()
+		pod.Status.PodIP = address
+		o.shards = append(o.shards, shard{pod: pod})
+	}
+	if u, err := r.usageOf(t.Context(), o); err != nil || u != (usage{now: 2, ever: 8}) {
+		t.Errorf("%+v %v", u, err)
+	}
+	o.shards[1].pod = nil
+	if _, err := r.usageOf(t.Context(), o); !errors.Is(err, errSilent) {
+		t.Errorf("one is missing: %v", err)
+	}
 }
