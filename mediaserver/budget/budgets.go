@@ -85,7 +85,7 @@ func For(memory, files int64, log *slog.Logger) *Budgets {
 		Links:     of("links", share(16, 16*mib, 512*mib)),
 		Objects:   of("shared objects", share(16, 16*mib, 1024*mib)),
 		Waiting:   of("waiting names", share(64<<10, 1<<10, 16<<10)),
-		Waking:    of("clients of who sleeps", share(256<<10, 256, 16<<10)),
+		Waking:    of("clients of who sleeps", share(256<<10, 1<<10, 16<<10)),
 		Instances: of("instances of strangers", share(512<<10, 1<<10, 16<<10)),
 		Viewers:   of("viewers by requests", share(16<<10, 1<<10, 256<<10)),
 		Scripts:   of("answers to scripts", share(32, 8*mib, 256*mib)),

@@ -80,7 +80,7 @@ func sealedPair(t testing.TB, version uint16, cfg Config) (server *Conn, client 
 
 // mostKept is the most, in bytes, that is to be kept of records that a socket does not
 // take.
-const mostKept = 68 << 10
+const mostKept = 100 << 10
 
 var tlsVersions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
 

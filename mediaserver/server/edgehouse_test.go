@@ -81,6 +81,19 @@ func hlsFiles(t *testing.T, s *Server, dir, playlist, list string) map[string]st
 	return all
 }
 
+// sameEnd waits until all playlists end with the same segment.
+func sameEnd(t *testing.T, lists []func() string) {
+	t.Helper()
+	servertest.Eventually(t, "all servers have come to the same segment", func() bool {
+		last := map[string]bool{}
+		for _, list := range lists {
+			names := hlsName.FindAllString(list(), -1)
+			last[names[len(names)-1]] = true
+		}
+		return len(last) == 1
+	})
+}
+
 // Published at one edge, a stream has the same segments at the origin and at every edge,
 // by name and by byte, whenever the first viewer comes there.
 func TestEdgeSegments(t *testing.T) {
@@ -400,7 +413,7 @@ func TestEdgeIsLookedAt(t *testing.T) {
 		t.Fatalf("%d %s", status, said)
 	}
 	for _, line := range []string{
-		`flashpod_edge_links 1`, `flashpod_edge_feeds 1`, `flashpod_edge_viewers_total 2`,
+		`flashpod_edge_links{state="linked"} 1`, `flashpod_edge_feeds 1`, `flashpod_edge_viewers_total 2`,
 		`flashpod_edge_viewers{way="rtmp"} 1`, `flashpod_edge_viewers{way="flv"} 1`, `flashpod_edge_viewers{way="hls"} 1`,
 	} {
 		servertest.Eventually(t, "metrics have "+line, func() bool { return metric(t, e, line) })
@@ -411,7 +424,7 @@ func TestEdgeIsLookedAt(t *testing.T) {
 			t.Errorf("nothing is counted for %s", purpose)
 		}
 	}
-	if metric(t, of, `flashpod_edge_links 0`) {
+	if metric(t, of, `flashpod_edge_connections 0`) || metric(t, of, `flashpod_edge_links{state="linked"} 0`) {
 		t.Error("an origin says that it is an edge")
 	}
 	o := operatorOf(t, e, console.Admin)
@@ -448,7 +461,7 @@ func TestEdgeIsLookedAt(t *testing.T) {
 	}
 }
 
-// Where the origin is away, viewers are told so, and served again when it is back.
+// Where the origin is away, viewers are told so, and who has a recording goes on with it.
 func TestEdgeWithoutItsOrigin(t *testing.T) {
 	t.Parallel()
 	data, key := t.TempDir(), filepath.Join(t.TempDir(), "link.key")
@@ -464,12 +477,16 @@ func TestEdgeWithoutItsOrigin(t *testing.T) {
 	if _, err := io.Copy(io.Discard, v.answer.Body); err != nil {
 		t.Errorf("the answer ends with %v", err)
 	}
-	for _, at := range []string{"/app/one/cam.flv", "/app/one/cam/index.m3u8", "/app/one/film.mp4", "/app/one/film/index.m3u8"} {
+	for _, at := range []string{"/app/one/cam.flv", "/app/one/cam/index.m3u8", "/app/one/film.mp4", "/app/one/film/index.m3u8?another=1"} {
 		servertest.Eventually(t, "who comes for "+at+" is told", func() bool {
 			status, head, said := page(t, e, at, "")
 			return status == http.StatusServiceUnavailable && strings.Contains(said, "origin") && head.Get("Retry-After") != ""
 		})
 	}
+	servertest.Eventually(t, "who has the film goes on with it", func() bool {
+		status, _, _ := page(t, e, "/app/one/film/index.m3u8", "")
+		return status == http.StatusOK
+	})
 	if status, _, said := page(t, e, "/-/watch/app/one/cam", ""); status != http.StatusOK || !strings.Contains(said, "app") {
 		t.Errorf("the page: %d %s", status, said)
 	}
@@ -582,19 +599,29 @@ func TestEdgeOfAnEdgeHasTheSegments(t *testing.T) {
 	stays.Until("audio 7000000")
 	first.on(1, "closeStream")
 	stays.Until("onStatus NetStream.Play.UnpublishNotify")
-	shoot(t, connect(t, of, "app/one").hello(), "cam")
-	files := map[string]string{}
-	for _, s := range []*Server{of, middle, leaf, of} {
+	hold := shoot(t, connect(t, of, "app/one").hello(), "cam")
+	servers := []*Server{of, middle, leaf}
+	media := make([]string, len(servers))
+	var lists []func() string
+	for n, s := range servers {
 		status, _, said := page(t, s, "/app/one/cam/index.m3u8", "")
 		if status != http.StatusOK {
 			t.Fatalf("%d %s", status, said)
 		}
-		media := hlsName.FindString(said)
-		list := fetched(t, s, "/app/one/cam/"+media, func(status int, said string) bool {
-			return status == http.StatusOK && strings.Count(said, "#EXTINF") >= 4
+		media[n] = hlsName.FindString(said)
+		lists = append(lists, func() string {
+			return fetched(t, s, "/app/one/cam/"+media[n], func(status int, said string) bool {
+				return status == http.StatusOK && strings.Count(said, "#EXTINF") >= 4
+			})
 		})
-		same := 0
-		for name, b := range hlsFiles(t, s, "/app/one/cam", media, list) {
+		lists[n]()
+	}
+	hold()
+	sameEnd(t, lists)
+	files := map[string]string{}
+	for n, s := range servers {
+		list, same := lists[n](), 0
+		for name, b := range hlsFiles(t, s, "/app/one/cam", media[n], list) {
 			if was, ok := files[name]; ok && was != b {
 				t.Errorf("%s has %d bytes, which are others than %d", name, len(b), len(was))
 			} else if ok {
