@@ -28,6 +28,8 @@ func TestValuesAreRefused(t *testing.T) {
 		{"flashpod", "prometheusSelector: 'app in (prom)'", "/prometheusSelector", "does not match pattern"},
 		{"flashpod", "metrics: {podMonitor: {interval: 30}}", "/metrics/podMonitor/interval", "got number, want string"},
 		{"flashpod", "crds: {enabled: 'yes'}", "/crds/enabled", "got string, want boolean"},
+		{"flashpod", "gateway: {enabled: true, autoscaling: {minReplicas: some}}", "/gateway/autoscaling/minReplicas", "got string, want integer"},
+		{"flashpod", "gateway: {enabled: true, certificates: [../a]}", "/gateway/certificates/0", "does not match pattern"},
 		{"flashpod-instance", "name: Lobby", "/name", "does not match pattern"},
 		{"flashpod-instance", "name: " + strings.Repeat("a", 53), "/name", "maxLength: got 53, want 52"},
 		{"flashpod-instance", "application: live", "", "additional properties 'application' not allowed"},
