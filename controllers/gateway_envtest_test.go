@@ -37,7 +37,12 @@ func installGatewayAPI(t *testing.T, kinds ...string) (uninstall func()) {
 		t.Fatal(err)
 	}
 	options := envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true}
-	if _, err := envtest.InstallCRDs(config, options); err != nil {
+	crds, err := envtest.InstallCRDs(config, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := client.New(config, client.Options{}) // which knows definitions since envtest does
+	if err != nil {
 		t.Fatal(err)
 	}
 	routes, err := NewRoutes(config)
@@ -49,6 +54,11 @@ func installGatewayAPI(t *testing.T, kinds ...string) (uninstall func()) {
 			t.Fatal(err)
 		}
 		until(t, func() bool { there, err := routes.look(context.Background()); return err == nil && len(there) == 0 })
+		for _, crd := range crds { // one that is still on its way out cannot be there anew
+			until(t, func() bool {
+				return apierrors.IsNotFound(api.Get(context.Background(), client.ObjectKeyFromObject(crd), crd.DeepCopy()))
+			})
+		}
 	}
 	t.Cleanup(uninstall)
 	return uninstall

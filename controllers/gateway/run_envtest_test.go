@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"tenant-a", "tenant-b"} {
+	for _, name := range []string{"flashpod-system", "tenant-a", "tenant-b"} { // the first has a Role of the operator
 		must(c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 	}
 	role, err := os.ReadFile("../../config/gateway/rbac.yaml")
