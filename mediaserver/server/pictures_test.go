@@ -103,8 +103,8 @@ func TestPicturesWithoutMarks(t *testing.T) {
 }
 
 // publishBare sends pictures that need others, and sound, a frame of each every
-// 20 ms, until ctx ends. begun is closed at the third.
-func publishBare(ctx context.Context, p *rtmp.NetStream, begun chan<- struct{}) error {
+// 20 ms, until ctx ends. begun is closed at the third, and the fourth waits for goOn.
+func publishBare(ctx context.Context, p *rtmp.NetStream, begun chan<- struct{}, goOn <-chan struct{}) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	send := func(kind rtmp.MessageType, at media.Timestamp, payload string) error {
@@ -121,6 +121,12 @@ func publishBare(ctx context.Context, p *rtmp.NetStream, begun chan<- struct{}) 
 		}
 		if at == 40 {
 			close(begun)
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+				return nil
+			}
+			started = time.Now().Add(-at.Duration())
 		}
 		if at.Duration() <= time.Since(started) && ctx.Err() == nil {
 			continue // behind its time
@@ -146,10 +152,12 @@ func TestPicturesThatNeedOthers(t *testing.T) {
 	const a, v = rtmp.TypeAudio, rtmp.TypeVideo
 	ctx, stop := context.WithCancel(t.Context())
 	published := make(chan error, 1)
-	begun := make(chan struct{})
-	go func() { published <- publishBare(ctx, p, begun) }()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	go func() { published <- publishBare(ctx, p, begun, goOn) }()
 	<-begun
 	got := watchPictures(t, s, rtmp.PlayLive)
+	joined(t, s, 1)
+	close(goOn)
 	headers, sounds, last := 0, 0, media.Timestamp(0)
 	next := func() heard {
 		select {
