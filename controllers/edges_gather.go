@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,21 +128,8 @@ func (r *Reconciler) askEdges(ctx context.Context, pods []corev1.Pod) map[string
 
 // loadOf reads the metrics of an edge.
 func loadOf(ctx context.Context, address string) (load edgeLoad, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(address, httpPort, 80)+"/metrics", nil)
-	if err != nil {
-		return load, fmt.Errorf("ask the edge at %s: %w", address, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return load, fmt.Errorf("ask the edge at %s: %w", address, err)
-	}
-	defer resp.Body.Close()
-	if load, err = readLoad(http.MaxBytesReader(nil, resp.Body, 4<<20)); err != nil {
-		return load, fmt.Errorf("metrics of the edge at %s: %w", address, err)
-	}
-	return load, nil
+	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { load, err = readLoad(text); return err })
+	return load, err
 }
 
 // readLoad reads what an edge says, in the text format of Prometheus.

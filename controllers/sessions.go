@@ -3,9 +3,9 @@ package controllers
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -54,43 +54,26 @@ func (r *Reconciler) gatherScripts(ctx context.Context, o *observed) {
 }
 
 // scriptErrors asks a media server for the last error of its scripts.
-func scriptErrors(ctx context.Context, address string) (*scriptReport, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(address, httpPort, 80)+"/script-errors?limit=1", nil)
-	if err != nil {
-		return nil, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask the media server at %s: it answers %s", address, resp.Status)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, resp.Body, maxReport))
-	if err != nil {
-		return nil, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	return readScriptReport(body)
+func scriptErrors(ctx context.Context, address string) (report *scriptReport, err error) {
+	err = askServer(ctx, address, "/script-errors?limit=1", maxReport, func(said io.Reader) error {
+		body, err := io.ReadAll(said)
+		if err == nil {
+			report, err = readScriptReport(body)
+		}
+		return err
+	})
+	return report, err
 }
 
 // connectedClients reads the gauge flashpod_connections of a media server.
-func connectedClients(ctx context.Context, address string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(address, httpPort, 80)+"/metrics", nil)
-	if err != nil {
-		return 0, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	defer resp.Body.Close()
+func connectedClients(ctx context.Context, address string) (n int, err error) {
+	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { n, err = readClients(text); return err })
+	return n, err
+}
+
+func readClients(metrics io.Reader) (int, error) {
 	total, seen := 0.0, false
-	lines := bufio.NewScanner(http.MaxBytesReader(nil, resp.Body, 4<<20))
+	lines := bufio.NewScanner(metrics)
 	for lines.Scan() {
 		rest, ok := strings.CutPrefix(lines.Text(), "flashpod_connections{")
 		if !ok {
@@ -99,15 +82,15 @@ func connectedClients(ctx context.Context, address string) (int, error) {
 		_, value, _ := strings.Cut(rest, "} ")
 		n, err := strconv.ParseFloat(value, 64)
 		if err != nil {
-			return 0, fmt.Errorf("metrics of the media server at %s: flashpod_connections: %w", address, err)
+			return 0, fmt.Errorf("flashpod_connections: %w", err)
 		}
 		total, seen = total+n, true
 	}
-	if err := lines.Err(); err != nil {
-		return 0, fmt.Errorf("metrics of the media server at %s: %w", address, err)
-	}
-	if !seen {
-		return 0, fmt.Errorf("metrics of the media server at %s: no flashpod_connections", address)
+	switch {
+	case lines.Err() != nil:
+		return 0, lines.Err()
+	case !seen:
+		return 0, errors.New("no flashpod_connections")
 	}
 	return int(total), nil
 }

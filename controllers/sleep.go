@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -168,21 +167,8 @@ func (r *Reconciler) usageOf(ctx context.Context, o *observed) (u usage, err err
 
 // askUsage reads the metrics of a media server.
 func askUsage(ctx context.Context, address string) (u usage, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(address, httpPort, 80)+"/metrics", nil)
-	if err != nil {
-		return u, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return u, fmt.Errorf("ask the media server at %s: %w", address, err)
-	}
-	defer resp.Body.Close()
-	if u, err = readUsage(http.MaxBytesReader(nil, resp.Body, 4<<20)); err != nil {
-		return u, fmt.Errorf("metrics of the media server at %s: %w", address, err)
-	}
-	return u, nil
+	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { u, err = readUsage(text); return err })
+	return u, err
 }
 
 // readUsage reads what a media server says, in the text format of Prometheus.
