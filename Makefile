@@ -185,6 +185,11 @@ test-links: bin/flashpod ## cut, slow down and fill up what lies between an edge
 	FLASHPOD_LINKS_FIGURES=$(CURDIR)/bin/links.md $(LINKS) -timeout 10m; \
 	cat bin/links.md
 
+.PHONY: test-obs
+test-obs: bin/flashpod ## publish with OBS itself, on a screen that is not there, which it installs (as root; not in make test, since it is large)
+	@hack/tools/packages.sh clients obs
+	@FLASHPOD_OBS=1 go test -tags clients -count 1 -timeout 15m -v -run '^TestOBS$$' ./hack/e2e/clients
+
 .PHONY: test-sdk
 test-sdk: bin/flashpod ## test the JavaScript SDK and the console against a real server, from Node.js and in Chromium, and see that their builds are up to date
 	@mkdir -p bin; code=0; hack/tools/packages.sh browser || code=$$?; \
@@ -200,13 +205,14 @@ test-sdk: bin/flashpod ## test the JavaScript SDK and the console against a real
 
 KILLS ?= 400
 .PHONY: test-long
-test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, what strangers can spend, by the times of a quiet machine, links that are cut for a minute, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
+test-long: bin/flashpod ## run what takes too long for make test: the script engine under the race detector, what strangers can spend, by the times of a quiet machine, links that are cut for a minute, OBS, KILLS (400) servers killed while they record, a hundred while shared objects change, clients that come and go for TIME (20m), each fuzz target for FUZZTIME (10m)
 	@hack/tools/packages.sh clients race
 	@$(GO_TEST) -race -tags debug -timeout 60m ./mediaserver/script/...
 	@FLASHPOD_KILLS=$(KILLS) go test -tags clients -count 1 -timeout 60m -run '^TestKilledAtAnyMoment$$' ./hack/e2e/clients
 	@rm -f bin/links-long.md; FLASHPOD_LINKS_FIGURES=$(CURDIR)/bin/links-long.md $(LINKS) -timeout 20m -long; cat bin/links-long.md
 	@go test -tags clients -count 1 -timeout 10m -run '^TestSpending$$' ./mediaserver/server -quiet-spending
 	@FLASHPOD_OBJECT_KILLS=100 go test -count 1 -timeout 30m -run '^TestSharedObjectsOutliveAKill$$' ./mediaserver/command
+	@$(MAKE) test-obs
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 

@@ -3,6 +3,7 @@
 #
 #   clients   the real RTMP clients that the tests publish and play with
 #   links     what networks between servers are made of, and made worse
+#   obs       OBS, and a screen for it that is not there
 #   browser   the browser that the JavaScript SDK is tested in, what builds it, and what it watches
 #   race      what the race detector is linked with
 #   node      what a Kubernetes node needs beside Kubernetes' own programs
@@ -13,6 +14,7 @@ set -euo pipefail
 declare -A groups=(
 	[clients]="ffmpeg rtmpdump gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base nginx libnginx-mod-rtmp"
 	[links]="iproute2 nftables"
+	[obs]="obs-studio obs-plugins xvfb libgl1-mesa-dri"
 	[browser]="chromium nodejs npm ffmpeg"
 	[race]="gcc libc6-dev"
 	[node]="containerd runc containernetworking-plugins nftables iptables iproute2 openssl procps util-linux curl"
