@@ -207,10 +207,10 @@ func TestRouteOfAnotherOwner(t *testing.T) {
 	}
 }
 
-// The operator as it runs: it starts where the Gateway API is not installed, watches
-// HTTPRoutes once they are there, and goes on when they are gone.
-func TestOperatorOutlivesTheGatewayAPI(t *testing.T) {
-	w := newWorld(t)
+// operates runs the operator as it runs, until stop. says is for until; look has an edit
+// make it look at once, where it would in a minute.
+func (w *world) operates(condition string) (says func(reason string) func() bool, look, stop func()) {
+	w.t.Helper()
 	no := true
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: w.Scheme(), Cache: CacheOptions([]string{w.ns}), Metrics: server.Options{BindAddress: "0"},
@@ -220,25 +220,36 @@ func TestOperatorOutlivesTheGatewayAPI(t *testing.T) {
 	r := &Reconciler{Client: m.GetClient(), APIReader: m.GetAPIReader(), Events: w.events, MediaImage: "flashpod.dev/media:test", Options: w.r.Options}
 	r.Options.Namespaces = []string{w.ns}
 	w.must(r.SetupWithManager(m))
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Start(ctx) }()
-	defer func() {
-		stop()
+	stop = func() {
+		cancel()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			w.t.Error(err)
 		}
-	}()
-	w.make("{application: a, web: {hostname: live.example.com, gatewayRef: {name: public}}}")
-	says := func(reason string) func() bool {
+	}
+	says = func(reason string) func() bool {
 		return func() bool {
-			c := meta.FindStatusCondition(w.instance().Status.Conditions, v1alpha1.ConditionWebRouteReady)
+			c := meta.FindStatusCondition(w.instance().Status.Conditions, condition)
 			return c != nil && c.Reason == reason
 		}
 	}
-	look := func() { // an edit has it look at once, where it would in a minute
-		w.patch(&v1alpha1.AppInstance{}, "lobby", fmt.Sprintf(`{"metadata":{"annotations":{"example.org/look":"%d"}}}`, time.Now().UnixNano()), "kubectl")
+	looks := 0
+	look = func() {
+		looks++
+		w.patch(&v1alpha1.AppInstance{}, "lobby", fmt.Sprintf(`{"metadata":{"annotations":{"example.org/look":"%d"}}}`, looks), "kubectl")
 	}
+	return says, look, stop
+}
+
+// The operator as it runs: it starts where the Gateway API is not installed, watches
+// HTTPRoutes once they are there, and goes on when they are gone.
+func TestOperatorOutlivesTheGatewayAPI(t *testing.T) {
+	w := newWorld(t)
+	says, look, stop := w.operates(v1alpha1.ConditionWebRouteReady)
+	defer stop()
+	w.make("{application: a, web: {hostname: live.example.com, gatewayRef: {name: public}}}")
 	until(t, says("GatewayAPIMissing"))
 	read(w, "lobby", &corev1.Service{})
 	w.deletedIsMadeAgain(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "lobby-console"}})

@@ -12,10 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -291,42 +288,15 @@ func TestTCPRouteOfAnotherOwner(t *testing.T) {
 // each by itself, and it goes on when they are gone.
 func TestOperatorOutlivesRoutes(t *testing.T) {
 	w := newWorld(t)
-	no := true
-	m, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: w.Scheme(), Cache: CacheOptions([]string{w.ns}), Metrics: server.Options{BindAddress: "0"},
-		Controller: ctrlconfig.Controller{SkipNameValidation: &no},
-	})
-	w.must(err)
-	r := &Reconciler{Client: m.GetClient(), APIReader: m.GetAPIReader(), Events: w.events, MediaImage: "flashpod.dev/media:test", Options: w.r.Options}
-	r.Options.Namespaces = []string{w.ns}
-	w.must(r.SetupWithManager(m))
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- m.Start(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	says, look, stop := w.operates(v1alpha1.ConditionRouteReady)
+	defer stop()
 	w.make("{application: a, service: {type: ClusterIP, gatewayRef: {name: public, sectionName: rtmp, tls: {hostname: live.example.com, sectionName: ends}}}}")
-	says := func(reason string) func() bool {
-		return func() bool {
-			c := meta.FindStatusCondition(w.instance().Status.Conditions, v1alpha1.ConditionRouteReady)
-			return c != nil && c.Reason == reason
-		}
-	}
-	looks := 0
-	look := func() { // an edit has it look at once, where it would in a minute
-		looks++
-		w.patch(&v1alpha1.AppInstance{}, "lobby", fmt.Sprintf(`{"metadata":{"annotations":{"example.org/look":"%d"}}}`, looks), "kubectl")
-	}
 	until(t, says("GatewayAPIMissing"))
 
 	tcpAlone := installGatewayAPI(t, gatewayapi.TCPRoutes)
 	look()
 	until(t, func() bool {
-		return w.Get(ctx, client.ObjectKey{Namespace: w.ns, Name: "lobby"}, &gatewayv1.TCPRoute{}) == nil
+		return w.Get(context.Background(), client.ObjectKey{Namespace: w.ns, Name: "lobby"}, &gatewayv1.TCPRoute{}) == nil
 	})
 	until(t, says("GatewayAPIMissing")) // of TLSRoutes
 	tcpAlone()
