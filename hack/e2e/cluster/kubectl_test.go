@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os/exec"
 	"strings"
@@ -188,8 +189,17 @@ func runFor(t *testing.T, most time.Duration, name string, args ...string) *medi
 		close(m.done)
 	}()
 	t.Cleanup(func() {
+		ended := ""
+		select {
+		case <-m.done:
+			ended = fmt.Sprintf(", which had ended (%v)", m.err)
+		default:
+		}
 		cancel()
 		<-m.done
+		if t.Failed() {
+			t.Logf("%s %s%s: %s", name, args[len(args)-1], ended, m.out.String())
+		}
 	})
 	return m
 }
