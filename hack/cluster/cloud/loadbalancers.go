@@ -55,7 +55,7 @@ func (r *loadBalancers) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	return ctrl.Result{}, nil
 }
 
-// choose takes the lowest address that no Service has.
+// choose takes the next address that no Service has.
 func (r *loadBalancers) choose(ctx context.Context) (netip.Addr, error) {
 	var services corev1.ServiceList
 	if err := r.List(ctx, &services); err != nil {

@@ -47,8 +47,12 @@ func run(volumes, node, first, last string) error {
 	return manager.Start(ctrl.SetupSignalHandler())
 }
 
-// pool is the range of addresses that load balancers get.
-type pool struct{ first, last netip.Addr }
+// pool is the range of addresses that load balancers get, one after another: one that was
+// given back may still lead to a pod that goes, and is the last to be given again.
+type pool struct {
+	first, last netip.Addr
+	given       netip.Addr // the last that was; invalid: none yet
+}
 
 func newPool(first, last string) (pool, error) {
 	f, err := netip.ParseAddr(first)
@@ -62,15 +66,25 @@ func newPool(first, last string) (pool, error) {
 	if f.Is4() != l.Is4() || l.Less(f) {
 		return pool{}, fmt.Errorf("addresses %s to %s: the last must not be before the first", first, last)
 	}
-	return pool{f, l}, nil
+	return pool{first: f, last: l}, nil
 }
 
-// next is the lowest address of the pool that is not taken; false when there is none.
-func (p pool) next(taken map[netip.Addr]bool) (netip.Addr, bool) {
-	for a := p.first; a.IsValid() && !p.last.Less(a); a = a.Next() {
-		if !taken[a] {
+// next is the first address behind the one given last that is not taken, and the first of
+// the pool behind its last; false when there is none.
+func (p *pool) next(taken map[netip.Addr]bool) (netip.Addr, bool) {
+	free := func(from, to netip.Addr) (netip.Addr, bool) {
+		for a := from; a.IsValid() && !to.Less(a); a = a.Next() {
+			if !taken[a] {
+				p.given = a
+				return a, true
+			}
+		}
+		return netip.Addr{}, false
+	}
+	if p.given.IsValid() {
+		if a, ok := free(p.given.Next(), p.last); ok {
 			return a, true
 		}
 	}
-	return netip.Addr{}, false
+	return free(p.first, p.last)
 }

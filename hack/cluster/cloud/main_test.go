@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestPoolHandsOutTheLowestFreeAddress(t *testing.T) {
+func TestPoolHandsOutFreeAddresses(t *testing.T) {
 	cases := []struct {
 		name, first, last string
 		taken             []string
@@ -33,6 +33,20 @@ func TestPoolHandsOutTheLowestFreeAddress(t *testing.T) {
 				t.Errorf("next = %v, %v; want %q", got, ok, c.want)
 			}
 		})
+	}
+}
+
+// An address that was given back is given again when all others were.
+func TestPoolGoesRound(t *testing.T) {
+	p, err := newPool("10.200.0.101", "10.200.0.103")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := netip.MustParseAddr("10.200.0.102")
+	for i, want := range []string{"10.200.0.101", "10.200.0.103", "10.200.0.101", "10.200.0.103"} {
+		if got, ok := p.next(map[netip.Addr]bool{mine: true}); !ok || got.String() != want {
+			t.Errorf("%d: %v, %v; want %s", i, got, ok, want)
+		}
 	}
 }
 
