@@ -76,7 +76,6 @@ func TestOBS(t *testing.T) {
 	}
 	s := serve(t, anyone+"\nrecording: {mode: All}", "")
 	obs(t, s.url, "cam")
-	s.untilMetric(`flashpod_streams{application="live",instance="_definst_"}`, 1)
 	green := func(when string) {
 		t.Helper()
 		var colour []byte
@@ -97,16 +96,23 @@ func TestOBS(t *testing.T) {
 	if id == nil {
 		t.Fatalf("no client in %s", info)
 	}
-	before := time.Now()
 	run(t, program(t), "instances", "kick", "live", id[1], "--url", s.http)
+	until(t, "its connection to be ended", func() bool { return strings.Contains(s.log.String(), "msg=disconnected client="+id[1]) })
+	before := time.Now()
 	green("when it has come back")
 	t.Logf("it was back after %v", time.Since(before).Round(time.Millisecond))
+	until(t, "what is recorded anew to have begun", func() bool { return strings.Count(s.log.String(), "msg=publishing") == 2 })
 	s.stop()
 	file, err := filepath.Glob(filepath.Join(s.streams(), "cam*.flv"))
 	if err != nil || len(file) == 0 {
 		t.Fatalf("no recording in %s: %v", s.streams(), err)
 	}
-	if got := decodes(t, file[0]); got.count("h264") == 0 || got.Streams[0].Width != 640 {
+	wide := 0
+	got := decodes(t, file[0])
+	for _, one := range got.Streams {
+		wide = max(wide, one.Width)
+	}
+	if got.count("h264") < 20 || got.count("aac") < 40 || wide != 640 {
 		t.Errorf("recorded: %+v", got)
 	}
 }
