@@ -71,9 +71,6 @@ func obs(t *testing.T, url, key string) *client {
 // make test-obs runs it, with a screen that is not there: it is large, and no other test
 // needs it.
 func TestOBS(t *testing.T) {
-	if os.Getenv("FLASHPOD_OBS") == "" {
-		t.Skip("make test-obs runs it")
-	}
 	s := serve(t, anyone+"\nrecording: {mode: All}", "")
 	obs(t, s.url, "cam")
 	green := func(when string) {
