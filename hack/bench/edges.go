@@ -37,6 +37,24 @@ func (l *linked) middle() (*target, error) {
 	return l.start(l.origin, []string{"--link-address", "127.0.0.1:0"})
 }
 
+// gateway starts a gateway whose only route leads to the origin.
+func (l *linked) gateway(cores ...int) (*target, error) {
+	dir, err := os.MkdirTemp(l.b.dir, "gateway-")
+	if err != nil {
+		return nil, err
+	}
+	routes := filepath.Join(dir, "routes.yaml")
+	text := fmt.Sprintf("routes: [{name: %s, application: %s, onDemandInstances: true, origin: %q, linkKeyFile: %s}]\n", l.origin.app, l.origin.app, l.origin.addr.String(), l.key)
+	if err := os.WriteFile(routes, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	g, err := l.b.command("gateway", dir, []string{"--routes", routes, "--cache-size", "0"}, cores...)
+	if err == nil {
+		l.edges = append(l.edges, g)
+	}
+	return g, err
+}
+
 func (l *linked) start(of *target, flags []string, cores ...int) (*target, error) {
 	dir, err := os.MkdirTemp(l.b.dir, "edge-")
 	if err != nil {
@@ -72,12 +90,21 @@ type one struct {
 
 // oneEdge starts an origin and an edge on a core.
 func (b *bench) oneEdge(latency string, core int) (*one, error) {
+	return b.oneOf(latency, func(l *linked) (*target, error) { return l.edge(l.origin, core) })
+}
+
+// oneGateway starts an origin and a gateway on a core.
+func (b *bench) oneGateway(latency string, core int) (*one, error) {
+	return b.oneOf(latency, func(l *linked) (*target, error) { return l.gateway(core) })
+}
+
+func (b *bench) oneOf(latency string, start func(*linked) (*target, error)) (*one, error) {
 	l, err := b.linked(latency)
 	if err != nil {
 		return nil, err
 	}
 	o := &one{linked: l}
-	if o.e, err = l.edge(l.origin, core); err == nil {
+	if o.e, err = start(l); err == nil {
 		o.feed, err = publish(l.origin, "live", "s")
 	}
 	if err == nil {

@@ -10,7 +10,7 @@ import (
 // each of its clients and the edge itself take of the origin.
 func edgesRow(b *bench) ([]result, error) {
 	var out []result
-	for _, measure := range []func(*bench) ([]result, error){edgeLatency, edgeFanout, originPerEdge, proxied, edgeConnects, edgeObjects} {
+	for _, measure := range []func(*bench) ([]result, error){edgeLatency, edgeFanout, originPerEdge, proxied, edgeConnects, gatewayConnects, edgeObjects} {
 		rs, err := measure(b)
 		out = append(out, rs...)
 		if err != nil {
@@ -262,9 +262,15 @@ func proxied(b *bench) ([]result, error) {
 	}, nil
 }
 
-// edgeConnects lets players come through an edge as fast as it and its origin take them.
-func edgeConnects(b *bench) ([]result, error) {
-	o, err := b.oneEdge("Balanced", serverCore)
+func edgeConnects(b *bench) ([]result, error) { return b.connectsThrough("an edge", b.oneEdge) }
+
+func gatewayConnects(b *bench) ([]result, error) {
+	return b.connectsThrough("the gateway", b.oneGateway)
+}
+
+// connectsThrough lets players come as fast as a server and the origin behind it take them.
+func (b *bench) connectsThrough(what string, begin func(latency string, core int) (*one, error)) ([]result, error) {
+	o, err := begin("Balanced", serverCore)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +307,7 @@ func edgeConnects(b *bench) ([]result, error) {
 	}
 	rate := func(i int) float64 { return float64(count) / (after[i].cpu - before[i].cpu).Seconds() }
 	return []result{{
-		what:   "new players a second through an edge, a second of its core (handshake to first picture, and goodbye)",
+		what:   fmt.Sprintf("new players a second through %s, a second of its core (handshake to first picture, and goodbye)", what),
 		figure: fmt.Sprintf("%.0f; first picture p50 %.1f p99 %.1f ms after play", rate(1), median(load.first), percentile(load.first, 99)),
 		floor:  fmt.Sprintf("the origin's core %.0f", rate(0)),
 	}}, nil

@@ -67,13 +67,18 @@ func (b *bench) serveSpec(latency, spec string, flags []string, cores ...int) (*
 // start starts flashpod with flags, on ports of its own choosing, and waits until it is
 // ready. Its log is in dir.
 func (b *bench) start(dir string, flags []string, cores ...int) (*target, error) {
+	return b.command("serve", dir, flags, cores...)
+}
+
+// command is start for another command that serves.
+func (b *bench) command(name, dir string, flags []string, cores ...int) (*target, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
 	t := &target{app: "bench"}
-	cmd := exec.Command(b.binary, "serve", "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-format", "json")
+	cmd := exec.Command(b.binary, name, "--rtmp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--log-format", "json")
 	cmd.Args = append(cmd.Args, flags...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if len(cores) == 0 {
