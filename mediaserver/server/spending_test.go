@@ -34,12 +34,13 @@ type patience struct {
 }
 
 // allowed is what others may notice: on a machine that has other work, only what a
-// server would do that lets strangers go first, or keeps what they have left.
+// server would do that lets strangers go first, or keeps what they have left. A server that
+// rests collects what they have left within two minutes, by a clock of the runtime's.
 func allowed() patience {
 	if *quietSpending || *updateSpending {
 		return patience{picture: 20 * time.Millisecond, letIn: time.Second, back: 10 * time.Second}
 	}
-	return patience{picture: time.Second, letIn: 10 * time.Second, back: time.Minute}
+	return patience{picture: time.Second, letIn: 10 * time.Second, back: 3 * time.Minute}
 }
 
 // trial is a stranger who tries to make a server spend. But for one it has no key.
