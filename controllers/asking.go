@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -35,4 +36,13 @@ func askServer(ctx context.Context, address, path string, size int64, read func(
 		return fmt.Errorf("%s of the server at %s: %w", path, address, err)
 	}
 	return nil
+}
+
+// figureOf reads the value of a metric that counts or measures something.
+func figureOf(name, value string) (float64, error) {
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(n >= 0 && n <= 1e18) { // NaN is neither
+		return 0, fmt.Errorf("%s is %.40q", name, value)
+	}
+	return n, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -141,9 +140,9 @@ func readLoad(metrics io.Reader) (load edgeLoad, err error) {
 		if !strings.HasPrefix(name, "flashpod_edge_") {
 			continue
 		}
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil || !(n >= 0 && n <= 1e18) { // NaN is neither
-			return load, fmt.Errorf("%s is %.40q", name, value)
+		n, err := figureOf(name, value)
+		if err != nil {
+			return load, err
 		}
 		switch name {
 		case "flashpod_edge_connections":

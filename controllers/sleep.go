@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -188,9 +187,9 @@ func readUsage(metrics io.Reader) (u usage, err error) {
 			continue
 		}
 		_, value, _ := strings.Cut(rest, "} ")
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil || !(n >= 0 && n <= 1e18) { // NaN is neither
-			return usage{}, fmt.Errorf("%s is %.40q", name, value)
+		n, err := figureOf(name, value)
+		if err != nil {
+			return usage{}, err
 		}
 		*into += n
 	}

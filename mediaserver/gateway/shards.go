@@ -124,8 +124,8 @@ func (g *Gateway) seek(route *routing.Route, is wanted, application string) {
 }
 
 // holder is the origin that has an instance, or, where none has, the one that its name
-// falls to; of several the latter, or the first. It fails where one of them does not say, and no other has it: what lies there
-// would be missed.
+// falls to; of several the latter, or the first. It fails where one of them does not say,
+// and no other has it: what lies there would be missed.
 func (g *Gateway) holder(route *routing.Route, application, instance string) (origin, error) {
 	most := g.cfg.Edge.ConnectWaits
 	if most == 0 {
