@@ -145,6 +145,9 @@ func newHouse(cfg session.Config) *house {
 	if cfg.RTMP.ReadTimeout == 0 {
 		cfg.RTMP.ReadTimeout = 10 * patience
 	}
+	if cfg.LastWords == 0 {
+		cfg.LastWords = patience
+	}
 	return &house{fanout: stream.NewFanout(0), cfg: cfg, sessions: map[*session.Session]struct{}{}}
 }
 

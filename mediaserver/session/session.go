@@ -43,6 +43,9 @@ type Config struct {
 	// ConnectPending is the same of a connect, where that may take longer; default
 	// PendingTimeout.
 	ConnectPending time.Duration
+	// LastWords is how long what a client that is connected has said before it went may
+	// wait for the instance; default 10 s.
+	LastWords time.Duration
 }
 
 const (
@@ -54,9 +57,10 @@ const (
 	// network may be away: what it is told waits in the socket, and arrives when the
 	// network is back, unless the socket is closed by then.
 	silentFor = time.Minute
-	// lastWords is how long what a client has said before it went may wait for
-	// the instance.
-	lastWords = 2 * time.Second
+	// defaultLastWords is as long as an edge waits for its origin, and lastConnect how long
+	// a client that has gone may still be let in.
+	defaultLastWords = 10 * time.Second
+	lastConnect      = 2 * time.Second
 	// closeTimeout is how long a publication may take to end: more than an
 	// instance waits for its disk.
 	closeTimeout = 15 * time.Second
@@ -146,6 +150,7 @@ func New(nc net.Conn, dir Directory, cfg Config) *Session {
 	def(&cfg.ConnectTimeout, defaultConnect)
 	def(&cfg.PendingTimeout, defaultPending)
 	def(&cfg.ConnectPending, cfg.PendingTimeout)
+	def(&cfg.LastWords, defaultLastWords)
 	ctx, cancel := context.WithCancel(context.Background())
 	there, gone := context.WithCancel(context.Background())
 	id := rand.Text()[:8] // FMS's client ids have eight characters
@@ -219,13 +224,29 @@ func (s *Session) Serve() {
 	s.calls.Close()
 	ended := make(chan struct{})
 	s.turns.post(func() { defer close(ended); s.end(err, time.Since(started)) })
-	// What the client said before it went is done first.
+	s.lastWords(ended)
+}
+
+// lastWords has what the client said before it went be done, before the session ends.
+func (s *Session) lastWords(ended <-chan struct{}) {
+	defer s.cancel()
+	wait := time.NewTimer(lastConnect)
+	defer wait.Stop()
 	select {
 	case <-ended:
-	case <-time.After(lastWords):
-		s.cancel()
-		<-ended
+		return
+	case <-wait.C:
 	}
+	if s.connected.Load() {
+		wait.Reset(s.cfg.LastWords)
+		select {
+		case <-ended:
+			return
+		case <-wait.C:
+		}
+	}
+	s.cancel()
+	<-ended
 }
 
 // Close ends the connection at once. It may be called from any goroutine.
