@@ -67,7 +67,7 @@ func run(t *testing.T, name string, args ...string) string {
 // testPicture are the arguments that make ffmpeg a live encoder: a keyframe a
 // second, H.264 and AAC.
 func testPicture(seconds int) []string {
-	return []string{"-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine=r=44100",
+	return []string{"-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-re", "-f", "lavfi", "-i", "sine=r=44100",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac",
 		"-t", strconv.Itoa(seconds)}
 }

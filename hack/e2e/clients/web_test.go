@@ -82,7 +82,7 @@ func TestHTTPFLVOfOneKind(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, anyone, "", "--web-address", "127.0.0.1:0")
-			args := testPicture(60)
+			args := testPicture(600)
 			start(t, "ffmpeg", append(args, drop, "-f", "flv", s.url+"/cam")...)
 			s.untilMetric("streams", 1)
 			until(t, "something to be there", func() bool { return s.metric("received_bytes_total") > 20e3 })
