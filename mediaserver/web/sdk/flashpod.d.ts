@@ -842,7 +842,8 @@ declare class MSEPlayer implements Player {
     private pending;
     private pendingBytes;
     private known;
-    private readonly newest;
+    /** Where one kind began to come alone, since the other does not. */
+    private readonly alone;
     private duration;
     private live;
     private wanted;
@@ -1029,6 +1030,7 @@ declare class AudioPublisher {
     private readonly clock;
     private readonly stopReading;
     private encoder;
+    private times;
     private codec;
     private shape;
     private configuring;
@@ -1192,6 +1194,21 @@ declare class SoundOut {
     close(): void;
 }
 
+/**
+ * When encoded sound was heard. An encoder counts samples from the first on, whatever pieces say of their times: where some were lost
+ * before it, as on a machine that is too slow, all that follows would be too early by as much, for good. Times are microseconds.
+ */
+declare class SoundTimes {
+    /** Pieces with nothing lost between them: where they begin in what the encoder was given, and when that was heard. */
+    private readonly pieces;
+    private given;
+    private taken;
+    /** Sees what the encoder is given. */
+    give(heard: number, duration: number): void;
+    /** When the next was heard that it has made, of a duration. */
+    take(duration: number): number;
+}
+
 /** Where pictures and sound to be published come from: a track, read frame by frame in whichever way the browser has. */
 /** Ends reading. */
 type Stop = () => void;
@@ -1228,7 +1245,8 @@ declare function asStatus(value: unknown, code: string): StatusInfo;
 
 /**
  * Where the timestamps of messages lie on one line that only goes on. They have 32 bits, and those of live streams begin anywhere, and
- * begin again with another publisher; those of recordings are places in the file.
+ * begin again with another publisher; those of recordings are places in the file. Sound and pictures go on each by themselves: an
+ * encoder that is late with one of them sends it seconds behind the other.
  */
 declare class Timeline {
     readonly live: boolean;
@@ -1237,13 +1255,15 @@ declare class Timeline {
     /** The last timestamp without the limit of 32 bits. */
     private whole;
     private base;
+    /** The furthest place of each kind since the stream has begun. */
+    private readonly reached;
     /**
      * @param live whether the line begins with the first timestamp, and closes what would go back
      * @param newest the furthest place, in milliseconds
      */
     constructor(live: boolean, newest?: number);
-    /** The place of a message of sound or pictures, in milliseconds. */
-    place(time: number): number;
+    /** The place of a message of sound or pictures, in milliseconds; one from before the first is negative. */
+    place(time: number, kind: "audio" | "video"): number;
     /** The place of what has no line of its own: data between sound and pictures. */
     beside(time: number): number;
 }

@@ -35,7 +35,8 @@ export class MSEPlayer implements Player {
   private pending: Frame[] | undefined = [];
   private pendingBytes = 0;
   private known: Partial<Record<Kind, boolean | undefined>> = {};
-  private readonly newest = new Map<Kind, number>();
+  /** Where one kind began to come alone, since the other does not. */
+  private readonly alone = new Map<Kind, number>();
   private duration: number | undefined;
   private live = true;
   private wanted = true;
@@ -96,12 +97,10 @@ export class MSEPlayer implements Player {
     if (this.over) return;
     this.ending = false;
     const other = track.kind === "video" ? "audio" : "video";
-    this.newest.set(track.kind, at);
-    if (!this.pending && !this.buffers.has(track.kind)) this.rebuild();
-    else if (!this.pending && this.buffers.has(other) && at - (this.newest.get(other) ?? at) > gone) {
-      this.newest.delete(other);
-      this.rebuild();
-    }
+    this.alone.delete(other);
+    const since = this.alone.get(track.kind) ?? at;
+    this.alone.set(track.kind, since);
+    if (!this.pending && (!this.buffers.has(track.kind) || (this.buffers.has(other) && at - since > gone))) this.rebuild();
     if (!this.pending) {
       this.buffers.get(track.kind)!.frame(track, packet, at);
       return;
@@ -207,7 +206,7 @@ export class MSEPlayer implements Player {
     this.live = live;
     this.over = this.ending = false;
     this.filled = false;
-    this.newest.clear();
+    this.alone.clear();
     if (!this.source) {
       this.forget();
       return;

@@ -3,6 +3,7 @@ import { missing } from "./capture.ts";
 import { opusHead } from "./codecstrings.ts";
 import { audioPayload, videoPayload } from "./flvtags.ts";
 import { sequenceHeader } from "./picturesize.ts";
+import { SoundTimes } from "./soundtimes.ts";
 import { readPictures, readSound, type Stop } from "./sources.ts";
 
 /** How pictures are encoded. */
@@ -259,6 +260,7 @@ export class AudioPublisher {
   private readonly clock: SourceClock;
   private readonly stopReading: Stop;
   private encoder: AudioEncoder | undefined;
+  private times = new SoundTimes();
   private codec = "";
   private shape = "";
   private configuring = false;
@@ -302,6 +304,7 @@ export class AudioPublisher {
         .finally(() => (this.configuring = false));
     } else if (!this.over && shape === this.shape && this.encoder?.state === "configured" && this.owner.waiting() < 4 << 20) {
       this.clock.see(data.timestamp);
+      this.times.give(data.timestamp, data.duration);
       this.encoder.encode(data);
     }
     data.close();
@@ -317,6 +320,7 @@ export class AudioPublisher {
       const encoder = new AudioEncoder({ output: (chunk, meta) => this.encoder === encoder && this.encoded(chunk, meta, numberOfChannels), error: (e) => this.encoder === encoder && this.owner.failed(e) });
       encoder.configure(config);
       this.encoder = encoder;
+      this.times = new SoundTimes();
       this.codec = name;
       this.announce();
       this.owner.describe({ audiosamplerate: sampleRate, audiochannels: numberOfChannels, audiodatarate: bitrate / 1000, audiocodecid: fourcc(name) });
@@ -331,7 +335,7 @@ export class AudioPublisher {
       if (this.codec === "Opus" && this.config.length < 19) this.config = opusHead(channels) as Uint8Array<ArrayBuffer>;
       this.announced = false;
     }
-    const time = this.clock.at(chunk.timestamp);
+    const time = this.clock.at(chunk.duration === null ? chunk.timestamp : this.times.take(chunk.duration));
     if (!this.announced) this.owner.send("audio", time, audioPayload(this.codec, "config", this.config));
     this.announced = true;
     this.owner.send("audio", time, audioPayload(this.codec, "frames", bytesOf(chunk)));

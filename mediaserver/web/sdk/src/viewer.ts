@@ -87,7 +87,7 @@ export class Viewer {
   media(m: Message): void {
     try {
       const p = m.type === Type.Video ? parseVideo(m.body) : parseAudio(m.body);
-      const at = p.type === "frames" ? this.timeline.place(m.time) : 0;
+      const at = p.type === "frames" ? this.timeline.place(m.time, p.kind) : 0;
       if (p.type === "config") this.configure(p);
       else if (p.type === "frames") this.frame(p, at);
       this.broken = false;

@@ -224,6 +224,48 @@ test("data comes when the picture does, and a stream goes on in another video", 
   await v.close();
 });
 
+test("sound that a slow machine loses before it is encoded is a gap, and what follows goes with its pictures", async () => {
+  const [p, v] = [await all.open(), await all.open()];
+  await p.evaluate(() => {
+    // Four seconds of sound do not come.
+    const Processor = (globalThis as unknown as { MediaStreamTrackProcessor: new (of: { track: MediaStreamTrack }) => { readable: ReadableStream } }).MediaStreamTrackProcessor;
+    const from = performance.now();
+    const lossy = new TransformStream<AudioData, AudioData>({
+      transform: (sound, to) => {
+        const now = performance.now() - from;
+        if (now > 2000 && now < 6000) sound.close();
+        else to.enqueue(sound);
+      },
+    });
+    Object.assign(globalThis, {
+      MediaStreamTrackProcessor: class {
+        readable: ReadableStream;
+        constructor(of: { track: MediaStreamTrack }) {
+          const { readable } = new Processor(of);
+          this.readable = of.track.kind === "audio" ? readable.pipeThrough(lossy) : readable;
+        }
+      },
+    });
+  });
+  await publish(p, { name: "lossy", type: "live", codec: "avc1" });
+  await p.evaluate(() => until("the loss", () => performance.now() - globalThis.began > 7000));
+  await watch(v, "lossy");
+  // How far apart they are for good: what a busy machine sends late is not.
+  const apart = await v.evaluate(async () => {
+    const at = { audio: NaN, video: NaN, data: NaN };
+    let least = Infinity;
+    ns.on("media", ({ kind, time }) => {
+      at[kind] = time;
+      least = Math.min(least, Math.abs(at.audio - at.video) || Infinity);
+    });
+    await until("sound beside pictures", () => least < 500).catch(() => {});
+    return least;
+  });
+  assert(apart < 500, `sound is ${apart} ms from its pictures`);
+  await p.close();
+  await v.close();
+});
+
 test("timestamps may begin anywhere, leave gaps and go back, and what is broken is left out", async (t) => {
   const [p, v] = [await all.open(), await all.open()];
   await publish(p, { name: "even", type: "live", codec: "avc1" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeTrack, opusHead } from "../src/codecstrings.ts";
+import { SoundTimes } from "../src/soundtimes.ts";
 import { Timeline } from "../src/timeline.ts";
 import { TrackBuffer } from "../src/trackbuffer.ts";
 import type { MediaPacket } from "../src/flvtags.ts";
@@ -146,11 +147,31 @@ test("a restart takes back what waits and what is there, and says again what com
 
 test("times go on over 32 bits, begin anywhere where a stream is live, and stay where it is recorded", () => {
   const live = new Timeline(true);
-  assert.deepEqual([0xfffffff0, 0xfffffff8, 8, 5, 1000].map((t) => live.place(t)), [0, 8, 24, 21, 1016]);
+  const places = (of: Timeline, kind: "audio" | "video", ...times: number[]) => times.map((t) => of.place(t, kind));
+  assert.deepEqual(places(live, "video", 0xfffffff0, 0xfffffff8, 8, 5, 1000), [0, 8, 24, 21, 1016]);
   assert.equal(live.beside(1010), 1026);
   // Another publisher begins anew, a gap is a gap.
-  assert.deepEqual([500_000, 3, 43, 10].map((t) => live.place(t)), [500_016, 500_017, 500_057, 500_024]);
+  assert.deepEqual(places(live, "video", 500_000, 3, 43, 10), [500_016, 500_017, 500_057, 500_024]);
   const recorded = new Timeline(false);
-  assert.deepEqual([5000, 5040, 9000, 2000].map((t) => recorded.place(t)), [5000, 5040, 9000, 2000]);
+  assert.deepEqual(places(recorded, "video", 5000, 5040, 9000, 2000), [5000, 5040, 9000, 2000]);
   assert.equal(recorded.newest, 9000);
+});
+
+test("sound that is seconds behind pictures is no stream that begins anew, and one that does begins with either", () => {
+  const live = new Timeline(true);
+  const both = (...of: [time: number, kind: "audio" | "video"][]) => of.map(([time, kind]) => live.place(time, kind));
+  assert.deepEqual(both([8000, "video"], [5000, "audio"], [8040, "video"], [5020, "audio"], [8080, "video"]), [0, -3000, 40, -2980, 80]);
+  assert.deepEqual(both([20, "audio"], [0, "video"], [40, "audio"], [40, "video"]), [81, 61, 101, 101]);
+  // Pictures that come when there was sound alone are of the stream that begins.
+  assert.deepEqual(both([90_000, "audio"]), [90_061]);
+  const sound = new Timeline(true);
+  assert.deepEqual([sound.place(0, "audio"), sound.place(90_000, "audio"), sound.place(10, "video"), sound.place(0, "audio")], [0, 90_000, 90_001, 89_991]);
+});
+
+test("sound has the time at which it was heard, whatever was lost before an encoder that counts samples", () => {
+  const times = new SoundTimes();
+  for (let at = 0; at < 100_000; at += 10_000) times.give(1_000_000 + at + (at % 3) * 1000, 10_000); // a clock is never exact
+  times.give(4_000_000, 10_000);
+  times.give(4_010_000, 10_000);
+  assert.deepEqual(Array.from({ length: 6 }, () => times.take(20_000)), [1_000_000, 1_020_000, 1_040_000, 1_060_000, 1_080_000, 4_000_000]);
 });
