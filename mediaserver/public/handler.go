@@ -1,14 +1,11 @@
 package public
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // Options of the handler.
@@ -151,15 +148,10 @@ func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
 	if o.keepOut(w, r) {
 		return
 	}
-	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		Subprotocols:       []string{"binary"}, // what proxies of sockets are asked for
-		InsecureSkipVerify: true,               // the origin was looked at
-		CompressionMode:    websocket.CompressionDisabled,
-	})
+	nc, c, err := accept(w, r)
 	if err != nil {
-		return // the client was told
+		return
 	}
-	nc := websocket.NetConn(context.WithoutCancel(r.Context()), c, websocket.MessageBinary)
 	o.RTMP(nc, r)
 	_ = c.CloseNow() // what was left to say is said
 }

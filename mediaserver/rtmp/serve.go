@@ -28,6 +28,10 @@ func (c *Conn) Serve(handle func(*Message) error) error {
 	r := newChunkReader(in, &c.limits, c.cfg.MaxChunkStreams)
 	defer r.memory.end()
 	c.reader = r
+	if nc, ok := c.nc.(interface{ WhenSilent(silent func() error) }); ok { // which a deadline would end
+		nc.WhenSilent(c.readTimeout)
+		defer nc.WhenSilent(nil)
+	}
 	var m Message
 	for {
 		if err := r.next(&m); err != nil {

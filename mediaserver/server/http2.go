@@ -128,3 +128,10 @@ type insideTLS struct {
 
 // ConnectionState is that of the request's connection.
 func (c *insideTLS) ConnectionState() tls.ConnectionState { return c.state }
+
+// WhenSilent is that of what is inside, whose reads a deadline would end.
+func (c *insideTLS) WhenSilent(silent func() error) {
+	if inside, ok := c.Conn.(interface{ WhenSilent(silent func() error) }); ok {
+		inside.WhenSilent(silent)
+	}
+}
