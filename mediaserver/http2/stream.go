@@ -75,10 +75,14 @@ func (s *Stream) Attach(wake func()) {
 
 const (
 	headerSize = 9 // of a frame [RFC 9113 §4.1]
-	// framePayload is what a DATA frame has at most: with its header, as much as a record
-	// of TLS. Clients take 16 KiB and more [§6.5.2].
-	framePayload = 16<<10 - headerSize
-	framesAtOnce = socket.SealAtOnce / (headerSize + framePayload)
+	// framePayload is what a DATA frame has at most: as much as a record of TLS, so that
+	// it is encrypted from where it lies, behind a small record that has its header.
+	// Clients take 16 KiB [§6.5.2], and browsers no more.
+	framePayload = 16 << 10
+	framesAtOnce = socket.SealAtOnce / framePayload
+	// bytesAtOnce is what they have together, with which and their headers one write is
+	// all or nothing.
+	bytesAtOnce = socket.SealAtOnce - framesAtOnce*headerSize
 )
 
 // layout is room for one write.
@@ -105,7 +109,7 @@ func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) {
 	defer layouts.Put(l)
 	from := pieces{bufs: bufs}
 	for n < total {
-		k := c.allow(s, min(total-n, framesAtOnce*framePayload))
+		k := c.allow(s, min(total-n, bytesAtOnce))
 		if k == 0 {
 			break
 		}

@@ -240,21 +240,22 @@ func release(b []byte) {
 // ones are put together first: every record costs a header, a tag and a call.
 func (s *Sealed) seal(from *cursor, limit int) (n int, err error) {
 	var stage *[recordSize]byte
-	for n < limit && from.more() {
-		piece := from.whole(recordSize, limit-n)
+	for n < limit && err == nil && from.more() {
+		piece := from.whole(limit - n)
 		if piece == nil {
 			if stage == nil {
 				stage, _ = stages.Get().(*[recordSize]byte)
-				defer stages.Put(stage)
 			}
 			piece = stage[:from.copy(stage[:min(recordSize, limit-n)])]
 		}
-		if _, err = s.tls.Write(piece); err != nil {
-			return n, err
+		if _, err = s.tls.Write(piece); err == nil {
+			n += len(piece)
 		}
-		n += len(piece)
 	}
-	return n, nil
+	if stage != nil {
+		stages.Put(stage)
+	}
+	return n, err
 }
 
 var stages = sync.Pool{New: func() any { return new([recordSize]byte) }}

@@ -1,11 +1,13 @@
 package socket
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"net/http/httptest"
 	"runtime"
 	"sync"
 	"testing"
@@ -103,6 +105,56 @@ func numbered(t *testing.T, r io.Reader, records uint32) {
 		if _, err := io.CopyN(io.Discard, r, int64(binary.BigEndian.Uint32(head[4:]))); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Pieces come in their order and whole, whichever are put together and whichever are
+// encrypted from where they lie.
+func TestPiecesOfEverySize(t *testing.T) {
+	near, far := pair(t)
+	like := httptest.NewTLSServer(nil) // has a certificate
+	defer like.Close()
+	server := TLS(near, like.TLS)
+	sizes := []int{0, 1, 9, 300, large - 1, large, recordSize - 9, recordSize, recordSize + 1, recordSize + large, 3*recordSize + 5, SealAtOnce + 7}
+	var bufs [][]byte
+	var want []byte
+	for i := range len(sizes) * len(sizes) { // each behind each
+		b := bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)])
+		c := bytes.Repeat([]byte{byte(i + 1)}, sizes[i/len(sizes)])
+		bufs, want = append(bufs, b, c), append(append(want, b...), c...)
+	}
+	type read struct {
+		b   []byte
+		err error
+	}
+	reads := make(chan read, 1)
+	go func() {
+		b := make([]byte, len(want))
+		_, err := io.ReadFull(tls.Client(far, &tls.Config{InsecureSkipVerify: true}), b)
+		reads <- read{b, err}
+	}()
+	if err := server.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	s := Under(server)
+	s.Attach(server, func() {})
+	for left := bufs; len(left) > 0; {
+		n, full, err := s.Writev(left)
+		if full && err == nil {
+			err = s.Drain(time.Minute)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(left) > 0 && n >= len(left[0]) {
+			n, left = n-len(left[0]), left[1:]
+		}
+		if n > 0 {
+			left[0] = left[0][n:]
+		}
+	}
+	if got := <-reads; got.err != nil || !bytes.Equal(got.b, want) {
+		t.Errorf("what comes of %d bytes is not what was written (%v)", len(want), got.err)
 	}
 }
 
