@@ -23,29 +23,33 @@ const stallTime = 20 * time.Second
 type Conn struct {
 	net.Conn // TLS, which net/http is not to find: it would take it for HTTP/1.1's
 	sealed   sealed
-	field    string // that has the number of a request's stream
-	in       inbound
-	out      outbound
 
-	stuck  atomic.Bool   // TLS has left something, and somebody is to send it
-	turn   chan struct{} // full while somebody writes
-	closed chan struct{}
-	close  func() // closes that
-
-	// mu guards the rest, and of each stream what belongs to the connection. Nothing
-	// else is taken, and nobody called, while it is held.
+	// mu guards what follows, up to the next line that is empty, and of each stream what
+	// belongs to the connection. Nothing else is taken, and nobody called, while it is
+	// held. What every write looks at lies together: among thousands of connections it
+	// is in no cache.
 	mu      sync.Mutex
-	streams map[uint32]*Stream // that are open
-	initial int64              // what windows of streams begin with, in bytes
-	most    int64              // no stream's is more beyond that
-	window  int64              // of the connection: what may be sent, in bytes
-	lent    int64              // what net/http takes that for
-	needs   int64              // what it waits for
-	grown   chan struct{}      // closed when there is more; nil: nobody waits
+	busy    bool               // somebody has the turn to write
+	queue   int                // how many wait for it whom it was not handed yet
 	waiting int                // streams that net/http lets go first
 	untold  int                // those that wait for their turn, or for the connection's window, and were not told that it is there
+	since   int                // bytes that net/http has written since one of them has
+	window  int64              // of the connection: what may be sent, in bytes
+	initial int64              // what windows of streams begin with, in bytes
+	lent    int64              // what net/http takes the connection's for
+	needs   int64              // what it waits for
 	way     chan struct{}      // closed when one has written; nil: nobody waits
-	since   int                // bytes that net/http has written since then
+	grown   chan struct{}      // closed when there is more; nil: nobody waits
+	most    int64              // no stream's window is more beyond initial
+	streams map[uint32]*Stream // that are open
+
+	stuck  atomic.Bool   // TLS has left something, and somebody is to send it
+	turn   chan struct{} // by which it is handed to one that waits
+	closed chan struct{}
+	close  func() // closes that
+	field  string // that has the number of a request's stream
+	in     inbound
+	out    outbound
 }
 
 // sealed is the socket below TLS: see [socket.Sealed].
@@ -89,28 +93,48 @@ func (c *Conn) Close() error {
 
 // take waits for the turn to write. It fails when the connection is closed.
 func (c *Conn) take() error {
+	c.mu.Lock()
+	if !c.busy {
+		c.busy = true
+		c.mu.Unlock()
+		return nil
+	}
+	c.queue++
+	c.mu.Unlock()
 	select {
-	case c.turn <- struct{}{}:
+	case <-c.turn:
 		return nil
 	case <-c.closed:
+	}
+	c.mu.Lock()
+	if c.queue > 0 {
+		c.queue--
+		c.mu.Unlock()
 		return net.ErrClosed
 	}
-}
-
-// try takes the turn if nobody has it.
-func (c *Conn) try() bool {
-	select {
-	case c.turn <- struct{}{}:
-		return true
-	default:
-		return false
-	}
+	c.mu.Unlock()
+	<-c.turn // it was handed meanwhile
+	c.give()
+	return net.ErrClosed
 }
 
 // give ends a turn, and has streams written that wait for one.
 func (c *Conn) give() {
-	<-c.turn
-	c.wakeAll(forTurn)
+	c.mu.Lock()
+	c.hand()
+	wakes := c.wakes(forTurn)
+	c.mu.Unlock()
+	call(wakes)
+}
+
+// hand gives the turn to one that waits, or to nobody. The caller has it, and holds mu.
+func (c *Conn) hand() {
+	if c.queue == 0 {
+		c.busy = false
+		return
+	}
+	c.queue--
+	c.turn <- struct{}{} // there is room: nobody else has the turn
 }
 
 // unstick sends what TLS has left, which no writer knows of.

@@ -168,8 +168,8 @@ func FuzzOutbound(f *testing.F) {
 			if n, err := c.Write(b); n != len(b) || err != nil {
 				t.Fatal(n, err)
 			}
-			if inside := c.out.left > 0 || c.out.open; inside != (len(c.turn) == 1) {
-				t.Fatalf("within a frame: %v, has the turn: %d", inside, len(c.turn))
+			if inside := c.out.left > 0 || c.out.open; inside != c.busy {
+				t.Fatalf("within a frame: %v, has the turn: %v", inside, c.busy)
 			}
 		}
 		if want := words[:len(words)-c.out.have]; !bytes.Equal(to.all, want) {
@@ -186,8 +186,8 @@ func FuzzOutbound(f *testing.F) {
 				open = h.flags&flagEndHeaders == 0
 			}
 		}
-		if end == len(words) && open != (len(c.turn) == 1) {
-			t.Fatalf("behind the last frame the turn is had: %d", len(c.turn))
+		if end == len(words) && open != c.busy {
+			t.Fatalf("behind the last frame the turn is had: %v", c.busy)
 		}
 	})
 }

@@ -101,76 +101,56 @@ func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) {
 	for _, b := range bufs {
 		total += len(b)
 	}
-	c := s.conn
-	if ok, err := s.begin(); !ok {
+	k, err := s.begin(min(total, bytesAtOnce))
+	if k == 0 {
 		return 0, err
 	}
+	c := s.conn
 	l, _ := layouts.Get().(*layout)
 	defer layouts.Put(l)
-	from := pieces{bufs: bufs}
-	for n < total {
-		k := c.allow(s, min(total-n, bytesAtOnce))
-		if k == 0 {
-			break
-		}
-		before := from
+	for from := (pieces{bufs: bufs}); k > 0; k = s.more(min(total-n, bytesAtOnce)) {
 		l.lay(s.id, &from, k)
 		m, full, err := c.sealed.Writev(l.bufs) // all of it or nothing
 		clear(l.bufs)                           // no memory of a log is held because it was written once
+		if m > 0 && err == nil {
+			n += k
+			k = 0
+		}
 		switch {
 		case err != nil:
-			s.written(n)
-			c.give()
+			s.finish(n)
 			return n, err
-		case m == 0:
-			c.allowAgain(s, k)
-			from = before
-		default:
-			n += k
-		}
-		if full {
-			s.written(n)
-			if n < total {
-				c.mu.Lock()
-				c.wait(s, forTurn)
-				c.mu.Unlock()
-			}
+		case full:
+			s.rests(n, k, n < total)
 			go c.drain()
 			return n, nil
 		}
 	}
-	s.written(n)
-	c.give()
+	s.finish(n)
 	return n, nil
 }
 
-// begin takes the turn, unless it is another's or nothing may be written yet: then wake
-// is called when it may.
-func (s *Stream) begin() (ok bool, err error) {
+// begin takes the turn, and up to n bytes of both windows: k. Without any, wake is called
+// when there may be some; if none are asked for, it does nothing.
+func (s *Stream) begin(n int) (k int, err error) {
 	c := s.conn
-	has := c.try()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case s.gone:
-		err = net.ErrClosed
+		return 0, net.ErrClosed
+	case n == 0:
 	case !s.headed:
 		c.wait(s, forWindow)
-	case !has:
+	case c.busy:
 		c.wait(s, forTurn)
 	default:
-		c.unwait(s)
-		c.mu.Unlock()
-		return true, nil
+		if k = c.allow(s, n); k > 0 {
+			c.unwait(s)
+			c.busy = true
+		}
 	}
-	c.mu.Unlock()
-	if has {
-		c.give()
-		return false, err
-	}
-	if err == nil && c.try() { // it was given back before it was known who waits
-		c.give()
-	}
-	return false, err
+	return k, nil
 }
 
 // lay lays out n bytes in frames.
@@ -207,16 +187,49 @@ func (p *pieces) next(n int) []byte {
 	return b
 }
 
-// written notes that the stream has had its turn.
+// more takes up to n bytes of both windows.
+func (s *Stream) more(n int) int {
+	if n == 0 {
+		return 0
+	}
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.conn.allow(s, n)
+}
+
+// finish ends the stream's turn, in which it has written n bytes.
+func (s *Stream) finish(n int) {
+	c := s.conn
+	c.mu.Lock()
+	s.written(n)
+	c.hand()
+	wakes := c.wakes(forTurn)
+	c.mu.Unlock()
+	call(wakes)
+}
+
+// rests is for a turn that goes on without the stream, until all is sent that it has
+// written: n bytes. It gives back what was not written of its windows, and says whether
+// it has more.
+func (s *Stream) rests(n, unwritten int, more bool) {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.written(n)
+	c.window += int64(unwritten)
+	s.window += int64(unwritten)
+	if more {
+		c.wait(s, forTurn)
+	}
+}
+
+// written notes that the stream has written n bytes. The caller holds the connection's mu.
 func (s *Stream) written(n int) {
 	if n == 0 {
 		return
 	}
-	c := s.conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.since, s.idle = 0, false
-	c.openWay()
+	s.conn.since, s.idle = 0, false
+	s.conn.openWay()
 }
 
 // tryAgain is how often WriteWaiting tries again who opens windows by less than who is

@@ -48,17 +48,28 @@ func (c *Conn) wake(s *Stream, what wait) func() {
 	return s.woken
 }
 
-// wakeAll tells all streams that wait for something that it is there. What a client does
-// often finds nobody to tell who has not written since.
+// wakeAll tells all streams that wait for something that it is there.
 func (c *Conn) wakeAll(what wait) {
-	var wakes []func()
 	c.mu.Lock()
-	if c.untold > 0 {
-		for _, s := range c.streams {
-			wakes = appendWake(wakes, c.wake(s, what))
-		}
-	}
+	wakes := c.wakes(what)
 	c.mu.Unlock()
+	call(wakes)
+}
+
+// wakes is how those are told. What a client does often finds nobody to tell who has not
+// written since. The caller holds mu, and calls them without.
+func (c *Conn) wakes(what wait) []func() {
+	if c.untold == 0 {
+		return nil
+	}
+	var wakes []func()
+	for _, s := range c.streams {
+		wakes = appendWake(wakes, c.wake(s, what))
+	}
+	return wakes
+}
+
+func call(wakes []func()) {
 	for _, wake := range wakes {
 		wake()
 	}

@@ -28,10 +28,8 @@ var errWindow = errors.New("the client has opened a window beyond all bounds")
 func (c *Conn) free() int64 { return c.window - max(min(c.lent, spared), c.needs) }
 
 // allow takes up to n bytes of both windows for a stream; 0: it is woken when there are
-// some.
+// some. The caller holds mu.
 func (c *Conn) allow(s *Stream, n int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	free := c.free()
 	own := c.initial + s.window
 	k := min(int64(n), own, free)
@@ -46,14 +44,6 @@ func (c *Conn) allow(s *Stream, n int) int {
 		c.wait(s, forConnection)
 	}
 	return 0
-}
-
-// allowAgain gives back what was not written.
-func (c *Conn) allowAgain(s *Stream, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.window += int64(n)
-	s.window += int64(n)
 }
 
 // spend takes n bytes of the connection's window for net/http. It waits for them, when it
