@@ -77,6 +77,7 @@ func (s *Server) enter(address string, files int64, f *floods) *session.Refusal 
 		}
 		return addressFull(s.perAddress)
 	}
+	s.direct.Add(1)
 	return nil
 }
 
@@ -103,6 +104,7 @@ func (s *Server) leaveMany(files int64) {
 func (s *Server) goes(nc net.Conn) { s.leave(nc.RemoteAddr().String(), 1) }
 
 func (s *Server) leave(address string, files int64) {
+	s.direct.Add(-1)
 	s.addresses.Go(address)
 	s.leaveMany(files)
 }

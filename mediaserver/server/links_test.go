@@ -53,7 +53,7 @@ func TestEdges(t *testing.T) {
 	// Two for control, one for what is published, and two for the feeds.
 	servertest.Eventually(t, "there are five connections", func() bool { return of.origin.Links() == 5 })
 	// What it is scaled by, and what it costs its origin.
-	for _, want := range []string{"flashpod_edge_connections 3\n", `flashpod_edge_links{state="linked"} 1`, `flashpod_edge_viewers{way="rtmp"} 3`, "flashpod_edge_round_seconds "} {
+	for _, want := range []string{"flashpod_edge_connections 3\n", "flashpod_direct_connections 3\n", `flashpod_edge_links{state="linked"} 1`, `flashpod_edge_viewers{way="rtmp"} 3`, "flashpod_edge_round_seconds "} {
 		servertest.Eventually(t, "metrics of the edge have "+want, func() bool {
 			_, metrics := get(t, "http://"+edges[1].HTTPAddr().String()+"/metrics")
 			return strings.Contains(metrics, want)

@@ -222,6 +222,7 @@ type Server struct {
 	drained    chan struct{}
 	drainAsked func()
 	open       atomic.Int64 // connections
+	direct     atomic.Int64 // of those, the ones that are not an edge's: see web.Source
 	addresses  *budget.Addresses
 	perAddress int               // that each may have, where it is bounded
 	rtcFrom    *budget.Addresses // the same of sessions of WebRTC

@@ -71,6 +71,9 @@ func (s *Server) Budgets() []*budget.Budget { return s.cfg.Budgets.All() }
 // Waiting implements web.Source.
 func (s *Server) Waiting() int { return s.cfg.Budgets.Turns.Waiting() }
 
+// Direct implements web.Source.
+func (s *Server) Direct() int64 { return s.direct.Load() }
+
 // Certificate implements web.Source.
 func (s *Server) Certificate() (web.Certificate, bool) {
 	if s.cert == nil {

@@ -29,6 +29,8 @@ type Source interface {
 	Budgets() []*budget.Budget
 	// Waiting is how many connections wait for their turn.
 	Waiting() int
+	// Direct is how many connections clients have to this server itself, now.
+	Direct() int64
 	// Recordings has one entry per instance. The caller may change the slice.
 	Recordings() []catalogue.Shelf
 	// Instances has one entry for each instance that runs. The caller may change the

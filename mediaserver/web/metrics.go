@@ -61,6 +61,7 @@ type collector struct {
 	leftOut             *prometheus.Desc
 	budgets             [3]*prometheus.Desc // used, max, refused
 	waiting             *prometheus.Desc
+	direct              *prometheus.Desc
 	notAfter            *prometheus.Desc
 	usable              *prometheus.Desc
 	build               prometheus.Metric
@@ -84,6 +85,8 @@ func newCollector(src Source, version string) *collector {
 		},
 		waiting: prometheus.NewDesc("flashpod_turns_waiting",
 			"Connections of clients that have not shown that they may publish, and wait for a processor.", nil, nil),
+		direct: prometheus.NewDesc("flashpod_direct_connections",
+			"Connections of clients to this server itself now, by RTMP, HTTP and WebRTC: without those that edges carry.", nil, nil),
 		notAfter: prometheus.NewDesc("flashpod_certificate_not_after_timestamp_seconds",
 			"When the certificate that RTMPS clients are shown expires; absent when there is none.", nil, nil),
 		usable: prometheus.NewDesc("flashpod_certificate_usable",
@@ -102,7 +105,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.instances {
 		ch <- d
 	}
-	for _, d := range append([]*prometheus.Desc{c.viewers, c.refused, c.refusedPublications, c.leftOut, c.waiting, c.notAfter, c.usable}, c.budgets[:]...) {
+	for _, d := range append([]*prometheus.Desc{c.viewers, c.refused, c.refusedPublications, c.leftOut, c.waiting, c.direct, c.notAfter, c.usable}, c.budgets[:]...) {
 		ch <- d
 	}
 	ch <- c.build.Desc()
@@ -137,6 +140,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.budgets[2], prometheus.CounterValue, float64(b.Refused()), b.Name())
 	}
 	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(c.src.Waiting()))
+	ch <- prometheus.MustNewConstMetric(c.direct, prometheus.GaugeValue, float64(c.src.Direct()))
 	for reason, n := range c.src.Refused() {
 		ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(n), reason)
 	}

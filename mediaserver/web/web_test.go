@@ -63,6 +63,8 @@ func (s *source) Origin() (web.Origin, bool) { return web.Origin{}, false }
 
 func (s *source) Edge() (web.Edge, bool) { return web.Edge{}, false }
 
+func (s *source) Direct() int64 { return 15 }
+
 func (s *source) Certificate() (web.Certificate, bool) {
 	if s.cert == nil {
 		return web.Certificate{}, false
@@ -147,6 +149,7 @@ func TestMetrics(t *testing.T) {
 		`flashpod_budget_max{budget="messages"} 100`,
 		`flashpod_budget_refused_total{budget="messages"} 1`,
 		`flashpod_turns_waiting 14`,
+		`flashpod_direct_connections 15`,
 		`flashpod_build_info{version="v1.2"} 1`,
 		"# TYPE flashpod_connections gauge",
 		"# TYPE flashpod_connections_total counter",
