@@ -3,6 +3,7 @@ package controllers
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,7 +32,9 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.PersistentVolumeClaim{}: ours,
 			&networkingv1.NetworkPolicy{}:   ours,
 			&networkingv1.Ingress{}:         ours,
-			&corev1.Secret{}:                {Label: publishKeys()},
+			// The cluster's own slices have the labels of their Services.
+			&discoveryv1.EndpointSlice{}: {Label: k8slabels.SelectorFromSet(k8slabels.Set{labelName: appName, discoveryv1.LabelManagedBy: FieldManager})},
+			&corev1.Secret{}:             {Label: publishKeys()},
 		},
 	}
 }

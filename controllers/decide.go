@@ -87,6 +87,7 @@ func (p *plan) server(o *observed) error {
 		p.child(secretChild(s, o.console), o.standing.console)
 	}
 	p.links(o)
+	p.leaving(o)
 	p.child(serviceChild(service(a, front(o)), o.service), o.standing.service)
 	p.child(serviceChild(headless(a), o.headless), o.standing.headless)
 	switch want := networkPolicy(a, o.options.Peers); {

@@ -17,6 +17,9 @@
 // is about the ConfigMap with its script. A cluster need not have routes of the
 // Gateway API: routes.go says which kinds it has, and watches those.
 //
+// leaving.go keeps pods that the Service does not lead to any more among its endpoints until
+// their clients have gone.
+//
 // How many edges there are is counted by pure functions (edges_scale.go): what an
 // audience needs now, and what that comes to over time.
 //

@@ -40,6 +40,7 @@ func (w *world) makeEdge(name, address string) {
 	d := read(w, "lobby-edge", &appsv1.Deployment{})
 	pod := &corev1.Pod{ObjectMeta: *d.Spec.Template.ObjectMeta.DeepCopy(), Spec: *d.Spec.Template.Spec.DeepCopy()}
 	pod.Namespace, pod.Name = w.ns, name
+	pod.Spec.NodeName = "node1"
 	w.must(w.Create(ctx, pod))
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
 	pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}

@@ -6,11 +6,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	discoveryv1ac "k8s.io/client-go/applyconfigurations/discovery/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,6 +53,10 @@ func secretChild(want *corev1ac.SecretApplyConfiguration, have *corev1.Secret) c
 
 func serviceChild(want *corev1ac.ServiceApplyConfiguration, have *corev1.Service) child {
 	return newChild("Service", *want.Name, want, have, corev1ac.ExtractService)
+}
+
+func sliceChild(want *discoveryv1ac.EndpointSliceApplyConfiguration, have *discoveryv1.EndpointSlice) child {
+	return newChild("EndpointSlice", *want.Name, want, have, discoveryv1ac.ExtractEndpointSlice)
 }
 
 func policyChild(want *networkingv1ac.NetworkPolicyApplyConfiguration, have *networkingv1.NetworkPolicy) child {

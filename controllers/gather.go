@@ -85,6 +85,8 @@ type observed struct {
 	shards []shard
 	// edges is what is read of edges.
 	edges edgesObserved
+	// leaving is what is read of pods that the Service does not lead to any more.
+	leaving leavingObserved
 	// quiet is how long nobody has been there; -1 when that is not known. asleep is since
 	// when the instance is to be asleep, zero when it is to be awake: see sleepOf.
 	quiet  time.Duration
@@ -142,6 +144,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	o.console = found(read, consoleName(o.instance), &corev1.Secret{}, r.APIReader)
 	o.webCertificate = found(read, webCertificateName(a), &corev1.Secret{}, r.APIReader)
 	r.gatherEdges(o, read)
+	r.gatherSlices(o, read)
 	r.gatherShards(o, read)
 	o.script = found(read, scriptName(o.instance), &corev1.ConfigMap{}, r.APIReader)
 	if err != nil {
@@ -164,6 +167,9 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 	if err := r.countEdges(ctx, o); err != nil {
 		return nil, err
 	}
+	if err := r.gatherLeaving(ctx, o); err != nil {
+		return nil, err
+	}
 	r.gatherScripts(ctx, o)
 	return o, r.gatherCauses(ctx, o)
 }
@@ -179,6 +185,9 @@ func (o *observed) judge() {
 	e := &o.edges
 	e.standing.deployment, e.standing.budget = stands(a, e.deployment), stands(a, e.budget)
 	e.standing.policy, e.standing.link = stands(a, e.policy), stands(a, e.link)
+	for i, slice := range o.leaving.slices {
+		o.leaving.standing[i] = stands(a, slice)
+	}
 	if s.statefulSet != ours {
 		o.pod = nil // of another StatefulSet
 	}

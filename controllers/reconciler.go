@@ -39,6 +39,9 @@ type Reconciler struct {
 	Scripts func(ctx context.Context, address string) (*scriptReport, error)
 	// Edges asks a server how much it has to do. Nil: as its metrics say.
 	Edges func(ctx context.Context, address string) (edgeLoad, error)
+	// Clients asks a media server how many connections clients have to it. Nil: as its
+	// metrics say.
+	Clients func(ctx context.Context, address string) (int64, error)
 	// Usage asks a media server how it is used. Nil: as its metrics say.
 	Usage func(ctx context.Context, address string) (usage, error)
 	// Routes knows which routes the cluster has. Nil: it has none.
@@ -49,6 +52,8 @@ type Reconciler struct {
 	rollout rollout
 	scalers scalers
 	vigils  vigils
+	// farewells are what pods say that a Service has left.
+	farewells farewells
 	// stale are the versions of AppInstances that a status was written to: a
 	// cache that still has one is late, and will send its event.
 	stale sync.Map // of client.ObjectKey: resourceVersion
@@ -74,6 +79,7 @@ type Options struct {
 // +kubebuilder:rbac:groups=media.flashpod.dev,resources=appinstances/finalizers,verbs=update
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
@@ -277,6 +283,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	sooner(wait)
 	sooner(edgesPace(o, p))
 	sooner(sleepTurn(o))
+	sooner(leavingPace(o))
 	var raced *racedError
 	switch {
 	case len(p.giveBack) > 0 && o.applyErr == nil || errors.As(o.applyErr, &raced):

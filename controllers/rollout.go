@@ -152,5 +152,6 @@ func (r *Reconciler) forget(key client.ObjectKey) {
 	r.stale.Delete(key)
 	r.scalers.forget(key)
 	r.vigils.forget(key)
+	r.farewells.all.Delete(key)
 	forgetMetrics(key)
 }

@@ -57,12 +57,19 @@ func children(ns string) []*unstructured.Unstructured {
 		object(head("v1", "Service", "web", labels) + ", spec: {selector: {app.kubernetes.io/name: flashpod}, ports: [{port: 1935}]}}"),
 		object(head("v1", "PersistentVolumeClaim", "data-web-0", lasting) + ", spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}"),
 		object(head("networking.k8s.io/v1", "NetworkPolicy", "web", labels) + ", spec: {podSelector: {matchLabels: {app.kubernetes.io/name: flashpod}}, policyTypes: [Ingress]}}"),
+		object(head("discovery.k8s.io/v1", "EndpointSlice", "web.leaving-ipv4", strings.TrimSuffix(labels, "}")+", kubernetes.io/service-name: web, endpointslice.kubernetes.io/managed-by: flashpod-operator}") +
+			", addressType: IPv4, endpoints: [" + leavingPod("web-0", ns, true) + "]}"),
 		object(head("networking.k8s.io/v1", "Ingress", "web", labels) + ", spec: {rules: " + leads("live.example.org", "web") + "}}"),
 		object(head("gateway.networking.k8s.io/v1", "HTTPRoute", "web", labels) + ", spec: " + routes("live.example.org", "{name: web, port: 80}") + "}"),
 		object(head("gateway.networking.k8s.io/v1", "TCPRoute", "web", labels) + ", spec: {parentRefs: [{name: public, sectionName: rtmp}], rules: [{backendRefs: [{name: web, port: 1935}]}]}}"),
 		object(head("gateway.networking.k8s.io/v1", "TLSRoute", "web", labels) + ", spec: " + routes("live.example.org", "{name: web, port: 443}") + "}"),
 		statefulSet(ns, podSpec),
 	}
+}
+
+// leavingPod is an endpoint that the Service does not lead to any more.
+func leavingPod(name, ns string, terminating bool) string {
+	return fmt.Sprintf("{addresses: [192.0.2.1], conditions: {ready: false, serving: true, terminating: %v}, targetRef: {kind: Pod, name: %s, namespace: %s}}", terminating, name, ns)
 }
 
 // routes is the spec of an HTTPRoute.
@@ -229,7 +236,18 @@ func TestWhatNoWriteOfTheOperatorMayBe(t *testing.T) {
 	meta := func(name string) string {
 		return fmt.Sprintf("{namespace: %s, name: %s, labels: %s}", ns, name, labels)
 	}
+	// slice is an EndpointSlice of a Service.
+	slice := func(name, service, endpoint string) string {
+		return "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {namespace: " + ns + ", name: " + name + ", labels: " + strings.TrimSuffix(labels, "}") +
+			", kubernetes.io/service-name: " + service + ", endpointslice.kubernetes.io/managed-by: flashpod-operator}}, addressType: IPv4, endpoints: [" + endpoint + "]}"
+	}
 	for _, c := range []struct{ name, object, says string }{
+		{"an endpoint of another's Service", slice("bank.leaving-ipv4", "bank", leavingPod("web-0", ns, true)), "for the Service of that"},
+		{"an EndpointSlice by another's name", slice("bank-x7k2p", "web", leavingPod("web-0", ns, true)), "for the Service of that"},
+		{"an endpoint that does not go", slice("web.leaving-ipv4", "web", leavingPod("web-0", ns, false)), "which terminate"},
+		{"an endpoint that is no pod", slice("web.leaving-ipv4", "web", "{addresses: [192.0.2.1], conditions: {ready: false, terminating: true}}"), "pods of its own AppInstance alone"},
+		{"another's pod", slice("web.leaving-ipv4", "web", leavingPod("bank-0", ns, true)), "pods of its own AppInstance alone"},
+		{"a pod of another namespace", slice("web.leaving-ipv4", "web", leavingPod("web-0", "bank", true)), "pods of its own AppInstance alone"},
 		{"the token of an account", "{apiVersion: v1, kind: Secret, metadata: {namespace: " + ns + ", name: t, annotations: {kubernetes.io/service-account.name: default}, labels: " + labels + "}, type: kubernetes.io/service-account-token}", "type kubernetes.io/service-account-token"},
 		{"a right to join", "{apiVersion: v1, kind: Secret, metadata: " + meta("join") + ", type: bootstrap.kubernetes.io/token}", "type bootstrap.kubernetes.io/token"},
 		{"a pod", "{apiVersion: v1, kind: Pod, metadata: " + meta("p") + ", spec: {containers: [{name: a, image: x}]}}", "the operator writes no pods"},

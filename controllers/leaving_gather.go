@@ -1,0 +1,125 @@
+package controllers
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// askLeavingEvery is how often pods that the Service has left are asked whether they have
+// clients.
+const askLeavingEvery = 5 * time.Second
+
+// farewells are what pods have said that the Service has left: of client.ObjectKey, farewell.
+// One instance is reconciled by one goroutine at a time, which alone uses its own.
+type farewells struct{ all sync.Map }
+
+type farewell struct {
+	clients map[string]int64 // by names of pods
+	asked   time.Time
+}
+
+// gatherSlices reads the slices of pods that the Service has left: from the cache alone, since
+// few instances have any. Where it is late, the API server refuses to make one twice.
+func (r *Reconciler) gatherSlices(o *observed, read func(string, client.Object, ...client.Reader) bool) {
+	for i, family := range families {
+		o.leaving.slices[i] = found(read, leavingName(o.instance, family), &discoveryv1.EndpointSlice{}, r.Client)
+	}
+}
+
+// gatherLeaving finds the pods that the Service has left, or is about to leave, and asks those
+// that it has left whether they have clients.
+func (r *Reconciler) gatherLeaving(ctx context.Context, o *observed) error {
+	a := o.instance
+	key, was := client.ObjectKeyFromObject(a), leftBefore(o)
+	if was == nil && !moves(o) {
+		r.farewells.all.Delete(key)
+		return nil
+	}
+	labels := selector(a)
+	if front(o)[labelComponent] == componentOrigin {
+		labels = edgeSelector(a)
+	}
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.InNamespace(a.Namespace), client.MatchingLabels(labels)); err != nil {
+		return fmt.Errorf("list the pods that the Service of %s/%s leads to no more: %w", a.Namespace, a.Name, err)
+	}
+	o.leaving.pods = pods.Items
+	if was == nil || moves(o) {
+		return nil // they have clients, or have had them until now
+	}
+	last, _ := r.farewells.all.Load(key)
+	said, _ := last.(farewell)
+	if since := o.now.Sub(said.asked); since >= askLeavingEvery || since < 0 {
+		said = farewell{r.askClients(ctx, pods.Items), o.now}
+		r.farewells.all.Store(key, said)
+	}
+	o.leaving.clients = said.clients
+	return nil
+}
+
+// askClients asks pods how many clients are connected to them. Those that do not answer are
+// left out.
+func (r *Reconciler) askClients(ctx context.Context, pods []corev1.Pod) map[string]int64 {
+	ctx, cancel := context.WithTimeout(ctx, askAllTime)
+	defer cancel()
+	ask := r.Clients
+	if ask == nil {
+		ask = directClients
+	}
+	var mu sync.Mutex // nothing else is taken, and nobody called, while it is held
+	all := map[string]int64{}
+	var asking sync.WaitGroup
+	places := make(chan struct{}, askAtOnce)
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Status.PodIP == "" {
+			continue
+		}
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			n, err := ask(ctx, pod.Status.PodIP)
+			if err != nil {
+				log.FromContext(ctx).V(1).Info("a pod does not tell whether it has clients", "pod", pod.Name, "err", err.Error())
+				return
+			}
+			mu.Lock()
+			all[pod.Name] = n
+			mu.Unlock()
+		})
+	}
+	asking.Wait()
+	return all
+}
+
+// directClients asks a media server how many connections clients have to it.
+func directClients(ctx context.Context, address string) (n int64, err error) {
+	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { n, err = readDirect(text); return err })
+	return n, err
+}
+
+// readDirect reads that of what a server says, in the text format of Prometheus.
+func readDirect(metrics io.Reader) (int64, error) {
+	lines := bufio.NewScanner(metrics)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "flashpod_direct_connections "); ok {
+			n, err := figureOf("flashpod_direct_connections", value)
+			return int64(n), err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return 0, err
+	}
+	return 0, errors.New("no flashpod_direct_connections")
+}
