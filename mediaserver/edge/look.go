@@ -56,6 +56,17 @@ func (e *Edge) Instance(application, name string) (Instance, bool) {
 // Linked says whether the edge is linked to an instance, or about to be.
 func (e *Edge) Linked(application, name string) bool { return e.linked(application, name) != nil }
 
+// Reaches says whether the link to an instance is there now.
+func (e *Edge) Reaches(application, name string) bool {
+	u := e.linked(application, name)
+	if u == nil {
+		return false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.pipe != nil
+}
+
 func (e *Edge) linked(application, name string) *uplink {
 	e.mu.Lock()
 	defer e.mu.Unlock()

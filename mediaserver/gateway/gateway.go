@@ -47,6 +47,9 @@ type Gateway struct {
 	ctx    context.Context // of those who ask for clients
 	cancel context.CancelFunc
 	runs   sync.WaitGroup
+	// going is closed when nobody may wait any more for an instance that sleeps.
+	going chan struct{}
+	goes  sync.Once
 
 	// Of who waits for an instance that sleeps.
 	http      *http.Client // to whoever wakes
@@ -81,7 +84,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	cfg.Edge.Totals = &edge.Totals{}
 	g := &Gateway{cfg: cfg, log: cfg.Log, file: file{path: cfg.File}, edges: map[origin]*used{},
-		asked: map[wanted]*question{}, askers: budget.NewAddresses(maxAskedBy, nil), sleepers: map[string]*sleeper{}}
+		going: make(chan struct{}), asked: map[wanted]*question{}, askers: budget.NewAddresses(maxAskedBy, nil), sleepers: map[string]*sleeper{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.http = &http.Client{Transport: &http.Transport{MaxConnsPerHost: maxAsking, MaxIdleConnsPerHost: maxAsking, IdleConnTimeout: time.Minute}}
 	if b := cfg.Edge.Budgets; b != nil && b.Waking != nil {
@@ -90,6 +93,10 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	return g, g.begin()
 }
+
+// Dismiss tells clients that wait for instances which sleep to come again: this gateway ends.
+// Who comes now is told so, too.
+func (g *Gateway) Dismiss() { g.goes.Do(func() { close(g.going) }) }
 
 // Close ends all links. Sessions have ended before, or are told to.
 func (g *Gateway) Close() {
@@ -132,9 +139,11 @@ func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer fu
 }
 
 // orAwait has a client wait after all, where it finds no origin: the instance may have gone
-// to sleep since its route was read.
+// to sleep since its route was read. Whoever wakes is asked beside that, before it is certain.
 func (g *Gateway) orAwait(route *routing.Route, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) func(session.ConnectAnswer) {
+	answered := g.askBeside(route, r)
 	return func(a session.ConnectAnswer) {
+		defer answered() // once it waits by itself: who is asked goes on being asked
 		if a.Refusal != nil && a.Refusal.Code == session.RefusedNoAnswer {
 			g.await(route, r, peer, answer)
 			return

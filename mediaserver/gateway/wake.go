@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	askAgain = 500 * time.Millisecond
 	// askTime is how long one such question may take.
 	askTime = 5 * time.Second
+	// askSooner is how long until whoever wakes is asked for an instance that its route does
+	// not know to be asleep, while its origin is looked for.
+	askSooner = time.Second
 	// Of all who may wait, one instance has half, and one address a quarter.
 	perInstance = 2
 	perAddress  = 4
@@ -31,6 +35,7 @@ type sleeper struct {
 	route   *routing.Route
 	cancel  context.CancelFunc // of who asks
 	waiting int                // clients; guarded by Gateway.mu
+	sleeps  atomic.Bool        // it is known to, or was when it was asked for
 	reason  atomic.Pointer[string]
 	// done is closed when there is nothing to wait for any more: refused is nil then, or
 	// why no client is let in.
@@ -40,7 +45,7 @@ type sleeper struct {
 
 // await has a client wait for an instance that sleeps, and hands it over.
 func (g *Gateway) await(route *routing.Route, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
-	s, why := g.enter(route, r.Address)
+	s, why := g.enter(route, r.Address, true)
 	if why != nil {
 		answer(session.ConnectAnswer{Refusal: why})
 		return
@@ -58,13 +63,55 @@ func (g *Gateway) await(route *routing.Route, r session.ConnectRequest, peer ses
 	}()
 }
 
+// askBeside has whoever wakes asked for an instance that a client was handed to, once that has
+// taken a moment and there is no link to it, until the client is answered: the edge lets it in
+// when the origin is there. Where nobody may wait, nobody is asked before it is certain.
+func (g *Gateway) askBeside(route *routing.Route, r session.ConnectRequest) (answered func()) {
+	came := make(chan struct{})
+	timer := time.AfterFunc(askSooner, func() {
+		if g.reaches(route, r.Application, r.Instance) {
+			return
+		}
+		s, why := g.enter(route, r.Address, false)
+		if why != nil {
+			return
+		}
+		defer g.runs.Done() // enter has added it
+		defer g.leave(s, r.Address)
+		select {
+		case <-came:
+		case <-s.done:
+		case <-r.Gone:
+		case <-g.going:
+		case <-g.ctx.Done():
+		}
+	})
+	return sync.OnceFunc(func() {
+		timer.Stop()
+		close(came)
+	})
+}
+
+// reaches says whether there is a link to an instance at one of the origins of a route.
+func (g *Gateway) reaches(route *routing.Route, application, instance string) bool {
+	for _, s := range route.Shards {
+		g.mu.Lock()
+		e := g.edges[originOf(s)]
+		g.mu.Unlock()
+		if e != nil && e.Reaches(application, instance) {
+			return true
+		}
+	}
+	return false
+}
+
 // admit hands a client over that an instance is there for. Names may not lead to its server
 // yet: until then it is tried again.
 func (g *Gateway) admit(r session.ConnectRequest, peer session.Peer, until time.Time, answer func(session.ConnectAnswer)) {
 	route, why := g.find(&r) // it may lead elsewhere by now
 	if why == nil {
 		why = g.hand(route, r, peer, func(a session.ConnectAnswer) {
-			if a.Refusal != nil && a.Refusal.Code == session.RefusedNoAnswer && time.Now().Before(until) && !hasGone(r.Gone) &&
+			if a.Refusal != nil && a.Refusal.Code == session.RefusedNoAnswer && time.Now().Before(until) && !hasGone(r.Gone) && !g.ends() &&
 				g.later(r.Gone, func() { g.admit(r, peer, until, answer) }) {
 				return
 			}
@@ -99,6 +146,7 @@ func (g *Gateway) later(gone <-chan struct{}, what func()) bool {
 		select {
 		case <-again.C:
 		case <-gone: // which ends it
+		case <-g.going:
 		case <-g.ctx.Done():
 		}
 		what()
@@ -122,14 +170,26 @@ func (g *Gateway) wait(s *sleeper, patience time.Duration, gone <-chan struct{})
 			Reason: fmt.Sprintf("The instance was asleep and is not there after %v, since %s: try again", patience, inWords(reason))}
 	case <-gone:
 		return &session.Refusal{Code: session.RefusedAsleep, Reason: "The client has gone"} // which nobody hears
+	case <-g.going:
 	case <-g.ctx.Done():
-		return &session.Refusal{Code: session.RefusedStopping}
 	}
+	return ending()
 }
 
+// ending is what clients are told of a gateway that ends.
+func ending() *session.Refusal {
+	return &session.Refusal{Code: session.RefusedStopping, Reason: "This server is shutting down before the instance is there: connect again"}
+}
+
+// ends says whether the gateway ends.
+func (g *Gateway) ends() bool { return hasGone(g.going) }
+
 // enter takes a place among those who wait, and among what Close waits for, or says why
-// there is none.
-func (g *Gateway) enter(route *routing.Route, address string) (*sleeper, *session.Refusal) {
+// there is none. sleeps says whether the instance is known to be asleep, or not to be there.
+func (g *Gateway) enter(route *routing.Route, address string, sleeps bool) (*sleeper, *session.Refusal) {
+	if g.ends() {
+		return nil, ending()
+	}
 	if g.cfg.WakeURL == "" {
 		return nil, &session.Refusal{Code: session.RefusedAsleep, Reason: "The instance is asleep, and nobody here wakes it"}
 	}
@@ -148,7 +208,7 @@ func (g *Gateway) enter(route *routing.Route, address string) (*sleeper, *sessio
 	case g.closed || full:
 		why := crowded
 		if g.closed {
-			why = &session.Refusal{Code: session.RefusedStopping}
+			why = ending()
 		}
 		g.mu.Unlock()
 		g.places.Give(1)
@@ -159,6 +219,9 @@ func (g *Gateway) enter(route *routing.Route, address string) (*sleeper, *sessio
 		s = &sleeper{route: route, cancel: cancel, done: make(chan struct{})}
 		g.sleepers[route.Name] = s
 		g.runs.Go(func() { g.rouse(ctx, s) })
+	}
+	if sleeps {
+		g.tellSleeps(s)
 	}
 	s.waiting++
 	g.runs.Add(1)
@@ -186,10 +249,16 @@ func (g *Gateway) forget(s *sleeper) {
 	}
 }
 
+// tellSleeps has the log told once that an instance sleeps for which a client has come.
+func (g *Gateway) tellSleeps(s *sleeper) {
+	if !s.sleeps.Swap(true) {
+		g.log.Info("a client has come for an instance that sleeps: it is being woken", "route", s.route.Name)
+	}
+}
+
 // rouse asks for an instance to be woken until it is there, or will not be.
 func (g *Gateway) rouse(ctx context.Context, s *sleeper) {
 	log := g.log.With("route", s.route.Name)
-	log.Info("a client has come for an instance that sleeps: it is being woken")
 	began, told := time.Now(), false
 	for ctx.Err() == nil {
 		a, err := g.ask(ctx, s.route)
@@ -202,8 +271,10 @@ func (g *Gateway) rouse(ctx context.Context, s *sleeper) {
 			told = true
 			s.note(unreachable)
 		case a.State == waking.Awake:
-			log.Info("an instance is awake", "after", time.Since(began).Round(time.Millisecond))
-			g.woken.Add(1)
+			if s.sleeps.Load() { // else its client had to wait for a link alone
+				log.Info("an instance is awake", "after", time.Since(began).Round(time.Millisecond))
+				g.woken.Add(1)
+			}
 			g.finish(s, nil)
 			return
 		case a.State == waking.Refused:
@@ -211,6 +282,7 @@ func (g *Gateway) rouse(ctx context.Context, s *sleeper) {
 			g.finish(s, refusal(a.Reason))
 			return
 		default:
+			g.tellSleeps(s)
 			s.note(a.Reason)
 		}
 		again := time.NewTimer(askAgain)

@@ -169,6 +169,9 @@ func (s *Server) drain() {
 	patience := s.cfg.DrainTimeout
 	if s.ownsNothing() {
 		s.letGo(reason)
+		if s.gateway != nil {
+			s.gateway.Dismiss()
+		}
 		patience = tellTime + lastCall
 	}
 	timeout := time.NewTimer(patience)

@@ -202,6 +202,32 @@ func TestWhoIsNotWoken(t *testing.T) {
 	refused("since whoever wakes it does not answer")
 }
 
+// For an instance that its route does not know to be asleep, whoever wakes is asked while its
+// origin is still looked for, and its client is let in once that is there.
+func TestWakesBeforeItIsCertain(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, sleepKey)
+	key := servertest.WriteFiles(t, t.TempDir(), "gateway", sleepKey)
+	const spec = "{application: chat, instance: lobby, " + anyone + "}"
+	// An address at which nobody else listens meanwhile.
+	pod, stop := runWith(t, Config{LinkKeyFile: key, LinkAddress: "127.73.0.1:0"}, spec)
+	at := pod.LinkAddr().String()
+	routes := strings.Replace(sleepy("wake: {timeout: 60s}"), nowhere, at, 1)
+	g := runGateway(t, Config{WakeURL: k.url, linkWaits: time.Hour}, routes)
+	first := connect(t, g.Server, "chat/lobby").hello()
+	first.conn.Close()
+	servertest.Eventually(t, "nobody is there", func() bool { return pod.Stats()[0].Connections == 0 })
+	stop()
+	c := connect(t, g.Server, "chat/lobby")
+	servertest.Eventually(t, "whoever wakes is asked", func() bool { return k.count("ns/lobby") > 1 && g.gateway.Waiting() == 1 })
+	runWith(t, Config{LinkKeyFile: key, LinkAddress: at}, spec)
+	c.hello() // by the link, whoever wakes says by then
+	servertest.Eventually(t, "nobody waits", func() bool { return g.gateway.Waiting() == 0 })
+	if n := g.log.Count("a client has come for an instance that sleeps"); n != 1 {
+		t.Errorf("the log says %d times that it sleeps", n)
+	}
+}
+
 // Those who wait are bounded, of an address and of all, and who leaves makes room and is
 // asked for no more.
 func TestWhoMayWait(t *testing.T) {
@@ -229,8 +255,14 @@ func TestWhoMayWait(t *testing.T) {
 	if n := g.log.Count("a client has come for an instance that sleeps"); n != 2 {
 		t.Errorf("it was begun to ask %d times", n)
 	}
-	g.stop()
-	four.expect("end") // it comes to another gateway then, and waits there
+	ended := make(chan struct{})
+	go func() { defer close(ended); g.stop() }()
+	info = four.expect("_error NetConnection.Connect.AppShutdown") // it comes to another gateway then, and waits there
+	if said, _ := info.Get("description"); !strings.Contains(fmt.Sprint(said), "connect again") {
+		t.Error(said)
+	}
+	four.expect("close []", "end")
+	<-ended
 	if b.Waking.Used() != 0 {
 		t.Errorf("%d wait at a gateway that has ended", b.Waking.Used())
 	}

@@ -37,7 +37,10 @@ func (s *Session) refusal(to target, why *Refusal) (info *amf.Object, counted st
 	case RefusedByScript:
 		return s.rejection(why), counted
 	case RefusedStopping:
-		code, said = "NetConnection.Connect.AppShutdown", "The instance is stopping."
+		code = "NetConnection.Connect.AppShutdown"
+		if why.Reason == "" {
+			said = "The instance is stopping."
+		}
 	}
 	return amf.NewObject("level", "error", "code", code, "description", said), counted
 }
