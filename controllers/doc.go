@@ -30,9 +30,9 @@
 // the operator must say alike; routes.go, routeview.go, httproute.go and serviceroutes.go are
 // about the Gateway API of others.
 //
-// The package keeps no state but which instances wait for a place, what their edges have
-// said within the last minutes, and since when nobody was there; an operator that is new
-// takes no edge away, and has nobody go to sleep, before it has looked for long enough. It
+// The package keeps no state but which instances wait for a place, what their servers have
+// said within the last minutes, and since when nobody was there, which their status has too;
+// an operator that is new takes no edge away before it has looked for long enough. It
 // asks media servers nothing but how much they have to do, and what their scripts have
 // failed at.
 package controllers

@@ -91,6 +91,8 @@ type observed struct {
 	// when the instance is to be asleep, zero when it is to be awake: see sleepOf.
 	quiet  time.Duration
 	asleep time.Time
+	// idle is what is known of that, and to be written down.
+	idle idle
 	// applyErr says what could not be applied, so that status tells it.
 	applyErr error
 }

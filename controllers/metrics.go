@@ -23,10 +23,14 @@ var (
 		Name: "flashpod_operator_upgrade_failed",
 		Help: "1 for each AppInstance whose server does not serve since an upgrade of the operator has restarted it: no other is restarted meanwhile.",
 	}, []string{"namespace", "name"})
+	sleeping = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "flashpod_operator_sleeping",
+		Help: "1 for each AppInstance that sleeps since nobody was there.",
+	}, []string{"namespace", "name"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(writesTotal, certificateEnd, upgradePending, upgradeFailed)
+	metrics.Registry.MustRegister(writesTotal, certificateEnd, upgradePending, upgradeFailed, sleeping)
 }
 
 // measure sets an instance's gauges.
@@ -46,6 +50,10 @@ func (r *Reconciler) measure(o *observed, p *plan) {
 	if upgradeHasFailed(o, p) {
 		upgradeFailed.With(l).Set(1)
 	}
+	sleeping.DeletePartialMatch(l)
+	if !o.asleep.IsZero() && !o.instance.Spec.Suspend {
+		sleeping.With(l).Set(1)
+	}
 }
 
 // upgradeHasFailed says whether an upgrade has restarted a server that does not
@@ -58,7 +66,7 @@ func upgradeHasFailed(o *observed, p *plan) bool {
 // forgetMetrics drops the gauges of an instance that is gone.
 func forgetMetrics(key client.ObjectKey) {
 	l := prometheus.Labels{"namespace": key.Namespace, "name": key.Name}
-	for _, g := range []*prometheus.GaugeVec{certificateEnd, upgradePending, upgradeFailed} {
+	for _, g := range []*prometheus.GaugeVec{certificateEnd, upgradePending, upgradeFailed, sleeping} {
 		g.DeletePartialMatch(l)
 	}
 }

@@ -23,7 +23,9 @@ import (
 // servers for so long, and wakes when a client calls (package controllers/waker). That it
 // sleeps, and since when, is an annotation of its StatefulSet, written together with the
 // number of pods; which sleep a client has ended is in its status. So an operator that is
-// new knows both, and no two clocks are compared.
+// new knows both, and no two clocks are compared. Since when nobody was there is in its
+// status, too, once it is worth a line: an operator that is new goes on counting, by the
+// clock of the one before, where its servers have counted nobody since.
 
 // annotationAsleep on a StatefulSet is since when it has no pod because nobody was there.
 const annotationAsleep = annotationPrefix + "asleep-since"
@@ -40,8 +42,7 @@ type usage struct {
 	ever float64 // clients and publications since the server started
 }
 
-// vigil is since when nobody was seen at an instance's servers. An operator that is new
-// has seen nobody yet, and begins anew.
+// vigil is since when nobody was seen at an instance's servers.
 type vigil struct {
 	pod   types.UID // of the origin
 	use   usage     // as it was last
@@ -49,13 +50,42 @@ type vigil struct {
 	asked time.Time
 }
 
+// idle is since when nobody was there, as a status has it; the zero value: that is not said.
+type idle struct {
+	since time.Time // whole seconds
+	mark  string    // see markOf
+}
+
+// markOf is what servers have counted of an instance: another pod, or who has come since,
+// makes it another.
+func markOf(pod types.UID, u usage) string { return fmt.Sprintf("%s/%.0f", pod, u.ever) }
+
 // look notes what servers say now. Who has come and gone since the last look, or was there
-// then, may have gone a moment ago.
-func (v *vigil) look(pod types.UID, u usage, now time.Time) {
+// then, may have gone a moment ago. Where there was no look before, or servers were silent at
+// it, it counts what was written down.
+func (v *vigil) look(pod types.UID, u usage, written idle, now time.Time) {
+	if !v.since.IsZero() {
+		written = idle{}
+	}
 	if v.since.IsZero() || v.pod != pod || u.now > 0 || v.use.now > 0 || u.ever > v.use.ever {
 		v.since = now
 	}
+	if u.now == 0 && written.mark == markOf(pod, u) && !written.since.IsZero() && written.since.Before(now) {
+		v.since = written.since
+	}
 	v.pod, v.use, v.asked = pod, u, now
+}
+
+// idle is what is to be written down: that nobody was there at two looks, and since when.
+func (v *vigil) idle(now time.Time, pace time.Duration) idle {
+	if v.since.IsZero() || v.use.now > 0 || now.Sub(v.since) < pace {
+		return idle{}
+	}
+	since := v.since.UTC().Truncate(time.Second)
+	if since.Before(v.since) {
+		since = since.Add(time.Second) // nobody goes to sleep too soon
+	}
+	return idle{since, markOf(v.pod, v.use)}
 }
 
 // silent notes that a server has not said: it may have many.
@@ -98,18 +128,19 @@ func mayAsk(o *observed) bool {
 // countQuiet finds out how long nobody has been there. Servers of an instance that never
 // sleeps are not asked.
 func (r *Reconciler) countQuiet(ctx context.Context, o *observed) error {
-	o.quiet = -1
+	o.quiet, o.idle = -1, idle{}
 	key := client.ObjectKeyFromObject(o.instance)
 	if !mayAsk(o) {
 		r.vigils.forget(key)
 		return nil
 	}
+	o.idle = writtenIdle(o.instance)
 	v, after := r.vigils.of(key), o.instance.Spec.Idle.SuspendAfter.Duration
 	if o.now.Sub(v.asked) >= quietPace(after) || v.asked.After(o.now) || v.quiet(o.now) >= after { // who has just come counts
 		u, err := r.usageOf(ctx, o)
 		switch {
 		case err == nil:
-			v.look(o.pod.UID, u, o.now)
+			v.look(o.pod.UID, u, o.idle, o.now)
 		case errors.Is(err, errSilent):
 			log.FromContext(ctx).V(1).Info("it is not known whether anybody is there", "err", err.Error())
 			v.silent(o.now)
@@ -117,8 +148,18 @@ func (r *Reconciler) countQuiet(ctx context.Context, o *observed) error {
 			return err
 		}
 	}
-	o.quiet = v.quiet(o.now)
+	if o.quiet = v.quiet(o.now); o.quiet >= 0 {
+		o.idle = v.idle(o.now, quietPace(after))
+	}
 	return nil
+}
+
+// writtenIdle is what the status says.
+func writtenIdle(a *v1alpha1.AppInstance) idle {
+	if s := a.Status.Sleep; s != nil && s.IdleSince != nil {
+		return idle{s.IdleSince.Time, s.IdleMark}
+	}
+	return idle{}
 }
 
 // errSilent says that a server does not tell how it is used.
@@ -249,6 +290,8 @@ func sleepStatus(o *observed) *v1alpha1.SleepStatus {
 	}
 	if !o.asleep.IsZero() {
 		s.Since = &metav1.Time{Time: o.asleep}
+	} else if !o.idle.since.IsZero() {
+		s.IdleSince, s.IdleMark = &metav1.Time{Time: o.idle.since}, o.idle.mark
 	}
 	return s
 }

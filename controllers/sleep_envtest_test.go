@@ -157,6 +157,58 @@ func TestSleepAndWake(t *testing.T) {
 	}
 }
 
+// An operator that is new goes on counting where the one before was, but for whom somebody has
+// called meanwhile; and nothing is written from one look to the next.
+func TestIdleOutlivesTheOperator(t *testing.T) {
+	w := newWorld(t)
+	w.gatewayAddress(w.withGateway("*"))
+	var late time.Duration
+	use := usage{ever: 7}
+	another := func() {
+		w.restart()
+		w.r.Usage = func(context.Context, string) (usage, error) { return use, nil }
+		w.r.Now = func() time.Time { return time.Now().Add(gatherFor + late) }
+	}
+	after := func(d time.Duration) { late += d; w.settle() }
+	another()
+	sleeping := func() float64 { return gauge(t, "flashpod_operator_sleeping", w.ns, "lobby") }
+	w.add("{application: a, service: {type: Gateway}, idle: {suspendAfter: 30m}}")
+	w.serve()
+	w.podAddress("lobby-0")
+	w.settle()
+	after(5 * time.Minute)
+	is := w.instance().Status.Sleep
+	if is == nil || is.IdleSince == nil || is.IdleMark == "" {
+		t.Fatalf("%+v", is)
+	}
+	version := w.instance().ResourceVersion
+	after(5 * time.Minute)
+	after(5 * time.Minute)
+	if now := w.instance(); now.ResourceVersion != version {
+		t.Errorf("it is written that nothing is new: %+v", now.Status.Sleep)
+	}
+	use.ever++ // a client that nobody has seen
+	another()
+	after(14 * time.Minute)
+	after(2 * time.Minute) // 31 since the first look
+	if got := w.replicas(); got != "1" {
+		t.Fatalf("somebody was there: %s", got)
+	}
+	another()
+	after(14 * time.Minute)
+	if got := w.replicas(); got != "1" || sleeping() != 0 {
+		t.Fatalf("16 minutes after a client: %s", got)
+	}
+	another()
+	after(15 * time.Minute)
+	if got := w.replicas(); got == "1" {
+		t.Errorf("31 minutes after it, and seen by three operators: %+v", w.instance().Status.Sleep)
+	}
+	if s := w.instance().Status.Sleep; s.Since == nil || s.IdleSince != nil || sleeping() != 1 {
+		t.Errorf("%+v, gauge %v", s, sleeping())
+	}
+}
+
 // A server that does not say how it is used is not sent to sleep, and its edges count.
 func TestWhoIsNotSentToSleep(t *testing.T) {
 	w := newWorld(t)

@@ -148,11 +148,63 @@ func TestVigil(t *testing.T) {
 		if c.silent {
 			v.silent(at)
 		} else {
-			v.look(c.pod, c.use, at)
+			v.look(c.pod, c.use, idle{}, at)
 		}
 		if q := v.quiet(at); q != c.want {
 			t.Errorf("%d: %v, want %v", i, q, c.want)
 		}
+	}
+}
+
+// An operator that is new goes on where the one before was, unless somebody was there since.
+func TestVigilGoesOn(t *testing.T) {
+	now := time.Date(2026, 11, 29, 18, 0, 0, 500e6, time.UTC)
+	before := &vigil{}
+	before.look("a", usage{0, 5}, idle{}, now.Add(-time.Hour))
+	if is := before.idle(now.Add(-time.Hour), time.Second); is != (idle{}) {
+		t.Errorf("one look: %+v", is)
+	}
+	before.look("a", usage{0, 5}, idle{}, now.Add(-time.Minute))
+	written := before.idle(now.Add(-time.Minute), 30*time.Second)
+	if want := now.Add(-time.Hour + 500*time.Millisecond); !written.since.Equal(want) || written.mark != "a/5" {
+		t.Fatalf("%+v, want since %v", written, want)
+	}
+	if is := before.idle(now.Add(-time.Hour+time.Second), 30*time.Second); is != (idle{}) {
+		t.Errorf("two looks at once: %+v", is)
+	}
+	for what, c := range map[string]struct {
+		pod     types.UID
+		use     usage
+		written idle
+		want    time.Duration
+	}{
+		"nobody was there":           {"a", usage{0, 5}, written, time.Hour - 500*time.Millisecond},
+		"somebody is there":          {"a", usage{1, 5}, written, 0},
+		"somebody was there":         {"a", usage{0, 6}, written, 0},
+		"another server":             {"b", usage{0, 5}, written, 0},
+		"nothing is written":         {"a", usage{0, 5}, idle{}, 0},
+		"a clock was ahead":          {"a", usage{0, 5}, idle{now.Add(time.Hour), "a/5"}, 0},
+		"what is written is no time": {"a", usage{0, 5}, idle{mark: "a/5"}, 0},
+	} {
+		v := &vigil{}
+		v.look(c.pod, c.use, c.written, now)
+		if q := v.quiet(now); q != c.want {
+			t.Errorf("%s: quiet for %v, want %v", what, q, c.want)
+		}
+	}
+	v := &vigil{}
+	v.look("a", usage{0, 5}, written, now)
+	if again := v.idle(now, 30*time.Second); again != written {
+		t.Errorf("%+v is written, and was %+v", again, written)
+	}
+	v.silent(now.Add(time.Minute))
+	v.look("a", usage{0, 5}, written, now.Add(2*time.Minute))
+	if q := v.quiet(now.Add(2 * time.Minute)); q != time.Hour+2*time.Minute-500*time.Millisecond {
+		t.Errorf("behind a silence: %v", q)
+	}
+	v.look("a", usage{0, 6}, written, now.Add(3*time.Minute))
+	if q := v.quiet(now.Add(3 * time.Minute)); q != 0 {
+		t.Errorf("who came is not noticed: %v", q)
 	}
 }
 

@@ -136,6 +136,14 @@ type SleepStatus struct {
 	// AppInstance, now or once it has started.
 	// +optional
 	Woken *metav1.Time `json:"woken,omitempty"`
+	// IdleSince is since when nobody has been there; absent while somebody is, or it has
+	// not been for long. An operator that is new counts from then on.
+	// +optional
+	IdleSince *metav1.Time `json:"idleSince,omitempty"`
+	// IdleMark is what the servers had counted then, so that an operator that is new notices
+	// who has come and gone meanwhile.
+	// +optional
+	IdleMark string `json:"idleMark,omitempty"`
 }
 
 // StorageStatus is about the volume.
