@@ -18,7 +18,8 @@
 //
 // The package owns no name, no rule and no shared object, and decides nothing. A link that
 // is lost is made again as long as it has clients, which stay: what they had asked is
-// answered as lost, viewers hear that nobody publishes, and once the origin is there again
+// answered as lost, viewers hear that nobody publishes, publishers that nothing of theirs is
+// published, and once the origin is there again
 // it is asked for each of them anew, in the order in which they came, and for what they had
 // of it. Who may not have that any more is told so.
 package edge

@@ -74,6 +74,7 @@ type publication struct {
 	wrote   atomic.Int64             // when the last message came, in ns since 1970
 	out     atomic.Pointer[outgoing] // nil: there is none; it is set under mu
 	opening stream.Opening           // of who writes
+	gap     gap                      // of who writes
 	done    chan struct{}            // closed when it is over
 	taken   atomic.Pointer[session.Refusal]
 	failed  error // why the recording is not whole; read behind done
@@ -87,6 +88,7 @@ type publication struct {
 	token    string
 	recorded bool // there was a recording, and
 	records  bool // there is
+	cut      bool // the publisher was told that nothing of it gets to the origin
 }
 
 // outgoing is a connection to the origin, over which it is published.
@@ -143,6 +145,14 @@ func (p *publication) happens(b *link.HappenedBody) {
 		if r.RecordingBegan != nil {
 			r.RecordingBegan()
 		}
+	case link.Interrupted: // further up
+		if r.Interrupted != nil {
+			r.Interrupted()
+		}
+	case link.Resumed:
+		if r.Resumed != nil {
+			r.Resumed(session.Gap(b.Gap))
+		}
 	}
 }
 
@@ -194,11 +204,13 @@ func (p *publication) Write(m *rtmp.Message) error {
 	begins := p.opening.See(m)
 	o := p.out.Load()
 	if o == nil || !o.begun && !begins {
+		p.gap.drops(m)
 		return p.isOver()
 	}
 	var err error
 	if !o.begun {
 		o.begun = true
+		p.goesOn(o, m.Timestamp)
 		for _, one := range p.opening.Messages(m.Timestamp) {
 			if err == nil {
 				err = o.write(&one)
@@ -212,6 +224,7 @@ func (p *publication) Write(m *rtmp.Message) error {
 		err = o.conn.Flush()
 	}
 	if err != nil {
+		p.gap.drops(m)
 		select {
 		case <-o.done: // the origin has said why
 		case <-time.After(lastWord):

@@ -24,7 +24,12 @@ func (p *publication) parted(o *outgoing) {
 	p.mu.Lock()
 	was := p.out.CompareAndSwap(o, nil)
 	closing := p.closing
+	tell := was && !closing && !p.over && !p.cut
+	p.cut = p.cut || tell
 	p.mu.Unlock()
+	if tell {
+		p.interrupted()
+	}
 	switch {
 	case !was:
 	case closing:

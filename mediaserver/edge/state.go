@@ -13,11 +13,15 @@ type State struct {
 	Linked int       // to which it is
 	Since  time.Time // when the first of those that are lost was; zero: none is
 	Lost   uint64    // links that have ended while clients used them, since it began
+	// Interrupted is how often publications have lost their way to the origin, and Dropped
+	// how many of their messages of sound and pictures, since it began.
+	Interrupted, Dropped uint64
 }
 
 // State says how the edge's links are.
 func (e *Edge) State() State {
 	is := State{Lost: e.cfg.Totals.Lost()}
+	is.Interrupted, is.Dropped = e.cfg.Totals.Published()
 	for _, u := range e.all() {
 		u.mu.Lock()
 		linked, since := u.pipe != nil, u.lostAt

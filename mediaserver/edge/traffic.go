@@ -15,6 +15,8 @@ type Traffic struct{ Received, Sent uint64 }
 type Totals struct {
 	control, feed, publish, read counts
 	lost                         atomic.Uint64 // links that have ended while clients used them
+	interrupted                  atomic.Uint64 // publications that have lost their way to the origin, each time
+	unpublished                  atomic.Uint64 // messages that were dropped meanwhile, once they are told of
 }
 
 type counts struct{ received, sent atomic.Uint64 }
@@ -46,6 +48,12 @@ func (t *Totals) Traffic() map[link.Purpose]Traffic {
 
 // Lost is how many links have ended while clients used them.
 func (t *Totals) Lost() uint64 { return t.lost.Load() }
+
+// Published is how often publications have lost their way to the origin, and how many
+// messages of sound and pictures were dropped until they had it again.
+func (t *Totals) Published() (interrupted, dropped uint64) {
+	return t.interrupted.Load(), t.unpublished.Load()
+}
 
 // counted is a connection whose bytes are counted.
 type counted struct {

@@ -255,6 +255,7 @@ func (g *Gateway) Routes() (routes, conflicts int) {
 // State says how the links to all origins are.
 func (g *Gateway) State() edge.State {
 	is := edge.State{Lost: g.cfg.Edge.Totals.Lost()}
+	is.Interrupted, is.Dropped = g.cfg.Edge.Totals.Published()
 	for _, e := range g.all() {
 		one := e.State()
 		is.Links, is.Linked = is.Links+one.Links, is.Linked+one.Linked

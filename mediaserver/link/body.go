@@ -235,12 +235,23 @@ const (
 	TakenOver
 	NobodyCame
 	Lost // version 3
+	// Interrupted and Resumed are told by an origin that is an edge itself. One that is older
+	// does not know them, and drops them.
+	Interrupted
+	Resumed
 )
 
 // HappenedBody is an Event.
 type HappenedBody struct {
 	Event   Event    `cbor:"1,keyasint"`
 	Refusal *Refusal `cbor:"2,keyasint,omitempty"`
+	Gap     Gap      `cbor:"3,keyasint,omitzero"` // of Resumed
+}
+
+// Gap is session.Gap.
+type Gap struct {
+	Messages uint64        `cbor:"1,keyasint,omitempty"`
+	Lasts    time.Duration `cbor:"2,keyasint,omitempty"` // ns
 }
 
 // EndBody is how a publication has ended: Reason is why its recording is not whole, and

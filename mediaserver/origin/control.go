@@ -334,6 +334,11 @@ func (c *client) publish(inst session.Instance, r link.Record) error {
 	request.RecordingEnded, request.TakenOver = happened(link.RecordingEnded), happened(link.TakenOver)
 	began := happened(link.RecordingBegan)
 	request.RecordingBegan = func() { began(nil) }
+	interrupted := happened(link.Interrupted)
+	request.Interrupted = func() { interrupted(nil) }
+	request.Resumed = func(g session.Gap) {
+		c.e.pipe.Send(link.Happened, c.n, r.ID, link.HappenedBody{Event: link.Resumed, Gap: link.Gap(g)})
+	}
 	inst.Publish(request, func(a session.PublishAnswer) {
 		answer := link.PublishAnswer{
 			Refusal: link.FromRefusal(a.Refusal), Proved: a.Proved, Recorded: a.Recorded, NotRecorded: link.FromRefusal(a.NotRecorded),

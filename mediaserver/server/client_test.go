@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
@@ -32,6 +33,17 @@ func (c *client) send(name string, txn float64, object amf.Value, args ...amf.Va
 func (c *client) on(id uint32, name string, args ...amf.Value) { c.On(id, name, args...) }
 func (c *client) next() (string, *amf.Object)                  { return c.Next() }
 func (c *client) expect(want ...string) *amf.Object            { return c.Expect(want...) }
+
+// hears expects a status, and how what it says begins.
+func (c *client) hears(code, level, says string) {
+	c.T.Helper()
+	info := c.expect("onStatus " + code)
+	is, _ := info.Get("level")
+	said, _ := info.Get("description")
+	if text, _ := said.(string); is != level || !strings.HasPrefix(text, says) {
+		c.T.Errorf("%s of the level %v says %q, want %s, and %q", code, is, said, level, says)
+	}
+}
 
 func (c *client) hello() *client {
 	c.Hello()

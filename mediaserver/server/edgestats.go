@@ -32,6 +32,7 @@ func (s *Server) Edge() (is web.Edge, ok bool) {
 	links := r.State()
 	is = web.Edge{
 		Connections: s.open.Load(), Feeds: r.Feeds(), Links: links.Links, Linked: links.Linked, Lost: links.Lost,
+		Interrupted: links.Interrupted, Dropped: links.Dropped,
 		Viewers: s.watched.ways(), ViewersTotal: s.watched.total(),
 		Sent: s.sentByRTMP() + s.watched.bytes(), RoundTime: s.fanout.RoundTime(),
 		Taken: map[string]uint64{}, Given: map[string]uint64{},

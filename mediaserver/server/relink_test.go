@@ -270,6 +270,7 @@ func TestPublishersOutliveTheirOrigin(t *testing.T) {
 		v.expect("type 9", "type 9")
 		goes(b)
 		v.expect("onStatus NetStream.Play.UnpublishNotify")
+		p.hears("NetStream.Publish.InsufficientBW", "warning", "The way to the server of cam is lost: what is sent is not published, nor kept, until it is there again.")
 		h264(t, p, 80, key)
 		b.back()
 		v.expect("onStatus NetStream.Play.PublishNotify")
@@ -285,8 +286,16 @@ func TestPublishersOutliveTheirOrigin(t *testing.T) {
 		for _, one := range []*client{v, late} {
 			one.expect("data onMetaData", "type 9", "type 9")
 		}
+		// What was lost is between the picture that was dropped, of 80 ms, and the first that
+		// came through, whichever that was.
+		p.hears("NetStream.Publish.InsufficientBW", "status", "cam is published again: ")
+		p.hears("NetStream.Record.Failed", "warning", "The recording of cam goes on with a hole: ")
 		p.on(1, "closeStream")
-		p.expect("onStatus NetStream.Record.Stop", "onStatus NetStream.Unpublish.Success")
+		p.hears("NetStream.Record.Stop", "status", "Stopped recording cam, which lacks what was lost on its way here (")
+		p.expect("onStatus NetStream.Unpublish.Success")
+		if is := b.edge.edge.State(); is.Interrupted != 1 || is.Dropped < 1 {
+			t.Errorf("the edge has counted %d losses, and %d messages", is.Interrupted, is.Dropped)
+		}
 		recorded, err := os.ReadFile(filepath.Join(b.of.Served()[0].Streams, "cam.flv"))
 		if err != nil || !bytes.Contains(recorded, key) || !bytes.Contains(recorded, laterKey) {
 			t.Errorf("%x, %v", recorded, err)
@@ -314,6 +323,8 @@ func TestRecordingsOfAllGoOnInTheirFile(t *testing.T) {
 			at += 40
 			return v.Heard() >= 2
 		})
+		p.hears("NetStream.Publish.InsufficientBW", "warning", "The way to the server of cam is lost")
+		p.hears("NetStream.Publish.InsufficientBW", "status", "cam is published again: ")
 		p.on(1, "closeStream")
 		p.expect("onStatus NetStream.Unpublish.Success")
 		files, err := filepath.Glob(filepath.Join(b.of.Served()[0].Streams, "cam-*.flv"))
@@ -410,7 +421,7 @@ func TestScriptsOutliveTheirOrigin(t *testing.T) {
 		}
 		leaves.expect("end")
 		barred.expect("onStatus NetStream.Play.Failed", "onStatus NetStream.Play.Stop")
-		mute.expect("onStatus NetStream.Publish.BadName")
+		mute.expect("onStatus NetStream.Publish.InsufficientBW", "onStatus NetStream.Publish.BadName")
 		// It is in again, and so is the edge's next client, which is none that comes back.
 		servertest.Eventually(t, "it is back", func() bool {
 			stays.send("isBack", 11, nil)

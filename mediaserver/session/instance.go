@@ -253,6 +253,18 @@ type PublishRequest struct {
 	// of which was said that there is none: it has all from the first packet on. It
 	// may end by itself, as any other.
 	RecordingBegan func()
+	// Interrupted is called, as answers are, when the way to the instance is lost over which
+	// it is published: what is written is dropped until Resumed is called, which says what
+	// was. An instance in this process calls neither; nil: nobody wants to know.
+	Interrupted func()
+	Resumed     func(Gap)
+}
+
+// Gap is what is known to be missing of what was published: more may be, that was under way
+// when the way to the instance was lost.
+type Gap struct {
+	Messages uint64        // of sound and pictures
+	Lasts    time.Duration // by their times
 }
 
 // PublishAnswer has the publication, or why there is none.

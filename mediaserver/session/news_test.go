@@ -149,3 +149,50 @@ func TestNewsOfARecordingAtOnce(t *testing.T) {
 	hears(v)
 	v.expect("onStatus NetStream.Unpublish.Success")
 }
+
+// A publisher whose way to the instance is lost hears so, and what that has cost when it is
+// published again; one that is recorded, that there is a hole. It is no end of anything.
+func TestPublisherHearsWhatIsLost(t *testing.T) {
+	t.Parallel()
+	v := welcome(t, session.Config{})
+	p := newBinder()
+	r := v.records(p)
+	hears := func(code, level, description string) {
+		t.Helper()
+		info := v.expect("onStatus NetStream." + code)
+		if is, _ := info.Get("level"); is != level {
+			t.Errorf("%s has the level %v, want %s", code, is, level)
+		}
+		if is, _ := info.Get("description"); is != description {
+			t.Errorf("%s says %q, want %q", code, is, description)
+		}
+	}
+	const lost = "The way to the server of cam is lost: what is sent is not published, nor kept, until it is there again."
+	r.Interrupted()
+	hears("Publish.InsufficientBW", "warning", lost)
+	r.Resumed(session.Gap{Messages: 100, Lasts: 42340 * time.Millisecond})
+	hears("Publish.InsufficientBW", "status", "cam is published again: 42.3 s of what was sent are lost.")
+	hears("Record.Failed", "warning", "The recording of cam goes on with a hole: 42.3 s of what was sent are lost.")
+	r.Interrupted()
+	r.Resumed(session.Gap{})
+	hears("Publish.InsufficientBW", "warning", lost)
+	hears("Publish.InsufficientBW", "status", "cam is published again: what was under way is lost.")
+	hears("Record.Failed", "warning", "The recording of cam goes on with a hole: what was under way is lost.")
+	v.on(1, "publish", false)
+	taken(t, p.ended)(nil)
+	hears("Record.Stop", "status", "Stopped recording cam, which lacks what was lost on its way here (42.3 s at least).")
+	hears("Unpublish.Success", "status", "cam is now unpublished.")
+
+	// Of one that has ended by itself nothing is said.
+	p = newBinder()
+	r = v.records(p)
+	r.Interrupted()
+	r.RecordingEnded(&session.Refusal{Code: session.RefusedFailed, Reason: "the file is gone"})
+	r.Resumed(session.Gap{Messages: 1})
+	hears("Publish.InsufficientBW", "warning", lost)
+	hears("Record.Failed", "error", "Recording ended: the file is gone.")
+	hears("Publish.InsufficientBW", "status", "cam is published again: 0.0 s of what was sent are lost.")
+	v.on(1, "publish", false)
+	taken(t, p.ended)(nil)
+	hears("Unpublish.Success", "status", "cam is now unpublished.")
+}

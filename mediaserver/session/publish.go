@@ -19,12 +19,14 @@ type publishing struct {
 	Publication
 	ns      *netStream
 	name    string
-	proved  bool        // its publisher has shown that it may
-	asked   bool        // and wants a recording
-	records bool        // and there is one
-	failed  *Refusal    // why the recording has ended by itself; nil: it has not
-	heard   bool        // it has begun, and its end was not told: its publisher hears of it
-	news    news        // of its recording
+	proved  bool     // its publisher has shown that it may
+	asked   bool     // and wants a recording
+	records bool     // and there is one
+	failed  *Refusal // why the recording has ended by itself; nil: it has not
+	heard   bool     // it has begun, and its end was not told: its publisher hears of it
+	news    news     // of it
+	holed   bool     // the recording lacks what was lost with the way to the instance:
+	lacks   time.Duration
 	over    atomic.Bool // another has the name: its session knows, or will in a turn
 	idle    *idleWatch
 }
@@ -45,9 +47,11 @@ func (ns *netStream) publish(cmd *rtmp.Command) error {
 		return err
 	}
 	p := &publishing{ns: ns, name: request.Name, asked: request.Mode != PublishLive}
-	request.RecordingEnded = func(why *Refusal) { p.recordingIs(why) }
+	request.RecordingEnded = func(why *Refusal) { p.happens(event{kind: recordingOver, why: why}) }
 	request.TakenOver = func(why *Refusal) { p.lostName(why) }
-	request.RecordingBegan = func() { p.recordingIs(nil) }
+	request.RecordingBegan = func() { p.happens(event{kind: recordingBegun}) }
+	request.Interrupted = func() { p.happens(event{kind: wayLost}) }
+	request.Resumed = func(g Gap) { p.happens(event{kind: wayBack, gap: g}) }
 	answer, err := ask(s, func(answer func(PublishAnswer)) {
 		s.inst.Publish(request, answer)
 	}, func(late PublishAnswer) {
@@ -218,7 +222,11 @@ func (p *publishing) tellEnd(err error) {
 	switch {
 	case !p.records || p.failed != nil:
 	case err == nil:
-		said = append(said, ns.status(codeRecordStop, p.name, "Stopped recording %s.", p.name))
+		hole := ""
+		if p.holed {
+			hole = ", which lacks what was lost on its way here (" + seconds(p.lacks) + " at least)"
+		}
+		said = append(said, ns.status(codeRecordStop, p.name, "Stopped recording %s%s.", p.name, hole))
 	case errors.Is(err, errPending):
 		left = ", and its recording not finished yet"
 	default: // the instance is lost, else it had said so

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
@@ -10,33 +11,36 @@ import (
 type code string
 
 const (
-	codePublishStart       code = "NetStream.Publish.Start"
-	codePublishBadName     code = "NetStream.Publish.BadName"
-	codeUnpublishSuccess   code = "NetStream.Unpublish.Success"
-	codePublishIdle        code = "NetStream.Publish.Idle"
-	codeClearSuccess       code = "NetStream.Clear.Success"
-	codeClearFailed        code = "NetStream.Clear.Failed"
-	codeRecordStart        code = "NetStream.Record.Start"
-	codeRecordStop         code = "NetStream.Record.Stop"
-	codeRecordFailed       code = "NetStream.Record.Failed"
-	codeRecordNoAccess     code = "NetStream.Record.NoAccess"
-	codePlayReset          code = "NetStream.Play.Reset"
-	codePlayStart          code = "NetStream.Play.Start"
-	codePlayStop           code = "NetStream.Play.Stop"
-	codePlayComplete       code = "NetStream.Play.Complete"
-	codePlayFailed         code = "NetStream.Play.Failed"
-	codePlayNotFound       code = "NetStream.Play.StreamNotFound"
-	codePlayInvalid        code = "NetStream.Play.FileStructureInvalid"
-	codePlayNoTrack        code = "NetStream.Play.NoSupportedTrackFound"
-	codeTransition         code = "NetStream.Play.Transition"
-	codeTransitionComplete code = "NetStream.Play.TransitionComplete"
-	codePlaySwitch         code = "NetStream.Play.Switch"
-	codePauseNotify        code = "NetStream.Pause.Notify"
-	codeUnpauseNotify      code = "NetStream.Unpause.Notify"
-	codeSeekNotify         code = "NetStream.Seek.Notify"
-	codeSeekFailed         code = "NetStream.Seek.Failed"
-	codeDataStart          code = "NetStream.Data.Start"
-	codeReceiveNotify      code = "NetStream.Receive.Notify"
+	codePublishStart     code = "NetStream.Publish.Start"
+	codePublishBadName   code = "NetStream.Publish.BadName"
+	codeUnpublishSuccess code = "NetStream.Unpublish.Success"
+	codePublishIdle      code = "NetStream.Publish.Idle"
+	// codePublishInsufficientBW is ours: what players hear of a way that does not carry what
+	// it should (NetStream.Play.InsufficientBW), said to a publisher.
+	codePublishInsufficientBW code = "NetStream.Publish.InsufficientBW"
+	codeClearSuccess          code = "NetStream.Clear.Success"
+	codeClearFailed           code = "NetStream.Clear.Failed"
+	codeRecordStart           code = "NetStream.Record.Start"
+	codeRecordStop            code = "NetStream.Record.Stop"
+	codeRecordFailed          code = "NetStream.Record.Failed"
+	codeRecordNoAccess        code = "NetStream.Record.NoAccess"
+	codePlayReset             code = "NetStream.Play.Reset"
+	codePlayStart             code = "NetStream.Play.Start"
+	codePlayStop              code = "NetStream.Play.Stop"
+	codePlayComplete          code = "NetStream.Play.Complete"
+	codePlayFailed            code = "NetStream.Play.Failed"
+	codePlayNotFound          code = "NetStream.Play.StreamNotFound"
+	codePlayInvalid           code = "NetStream.Play.FileStructureInvalid"
+	codePlayNoTrack           code = "NetStream.Play.NoSupportedTrackFound"
+	codeTransition            code = "NetStream.Play.Transition"
+	codeTransitionComplete    code = "NetStream.Play.TransitionComplete"
+	codePlaySwitch            code = "NetStream.Play.Switch"
+	codePauseNotify           code = "NetStream.Pause.Notify"
+	codeUnpauseNotify         code = "NetStream.Unpause.Notify"
+	codeSeekNotify            code = "NetStream.Seek.Notify"
+	codeSeekFailed            code = "NetStream.Seek.Failed"
+	codeDataStart             code = "NetStream.Data.Start"
+	codeReceiveNotify         code = "NetStream.Receive.Notify"
 )
 
 // tell says on the stream's own id how things are with a name: an onStatus of
@@ -49,6 +53,14 @@ func (ns *netStream) tell(c code, name, format string, args ...any) error {
 func (ns *netStream) fail(c code, name, format string, args ...any) error {
 	return ns.session.conn.Send(ns.failure(c, name, format, args...))
 }
+
+// warn says what a name lacks while it goes on: an onStatus of level warning.
+func (ns *netStream) warn(c code, name, format string, args ...any) error {
+	return ns.session.conn.Send(ns.onStatus("warning", c, name, fmt.Sprintf(format, args...)))
+}
+
+// seconds is a time for people.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 // status and failure make what tell and fail send, for callers that send more
 // with it.

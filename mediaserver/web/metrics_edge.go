@@ -15,6 +15,9 @@ type Edge struct {
 	// which it is now. Lost are links that have ended while clients used them, since the start.
 	Links, Linked int
 	Lost          uint64
+	// Interrupted is how often publications have lost their way to the origin, and Dropped
+	// how many messages of sound and pictures until they had it again, since the start.
+	Interrupted, Dropped uint64
 	// Viewers are those who watch now, by way: by RTMP players of live streams alone.
 	Viewers map[string]int
 	// ViewersTotal are those by HTTP since the start.
@@ -32,7 +35,7 @@ type edgeMetrics struct {
 	src Source
 	all []*prometheus.Desc
 
-	connections, linked, lost, feeds, viewers, viewed, sent, round, taken, given *prometheus.Desc
+	connections, linked, lost, interrupted, dropped, feeds, viewers, viewed, sent, round, taken, given *prometheus.Desc
 }
 
 func newEdgeMetrics(src Source) *edgeMetrics {
@@ -45,6 +48,8 @@ func newEdgeMetrics(src Source) *edgeMetrics {
 	m.connections = of("connections", "Connections of clients to this edge now.")
 	m.linked = of("links", "Instances whose link to the origin is there or is lost, now, by state: lost is 0 unless the origin cannot be reached.", "state")
 	m.lost = of("links_lost_total", "Links to the origin that have ended while clients used them, since the start.")
+	m.interrupted = of("publish_interrupted_total", "How often publications at this edge have lost their way to the origin, since the start.")
+	m.dropped = of("publish_dropped_messages_total", "Messages of sound and pictures that publishers here had sent meanwhile, and that are lost: counted when they are published again.")
 	m.feeds = of("feeds", "Live streams that origins feed to this edge now: one each, whatever the number of viewers.")
 	m.viewers = of("viewers", "Who watches at this edge now, by way: rtmp, which are players of live streams, and flv, ws-flv, hls and others by HTTP. A way that nobody comes by is absent.", "way")
 	m.viewed = of("viewers_total", "Viewers by HTTP let in at this edge since the start.")
@@ -78,6 +83,8 @@ func (m *edgeMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.linked, float64(is.Linked), "linked")
 	gauge(m.linked, float64(is.Links-is.Linked), "lost")
 	counter(m.lost, is.Lost)
+	counter(m.interrupted, is.Interrupted)
+	counter(m.dropped, is.Dropped)
 	gauge(m.feeds, float64(is.Feeds))
 	for way, n := range is.Viewers {
 		gauge(m.viewers, float64(n), way)

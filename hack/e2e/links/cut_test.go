@@ -64,7 +64,8 @@ func cutFor(t *testing.T, takes time.Duration) {
 			t.Errorf("%s was told %q", c.name, l.said)
 		}
 	}
-	if told := news.tellsOnly(name, published); len(told) != 0 {
+	told := news.tellsOnly(name, published)
+	if lost := []string{"Publish.InsufficientBW", "Publish.InsufficientBW"}; !oneOf(told, lost) && (takes >= time.Minute || len(told) > 0) {
 		t.Errorf("the publisher at the edge was told %q", told)
 	}
 }

@@ -243,7 +243,7 @@ func recordsOn(t *testing.T, of string) {
 	film.stop()
 	must(t, film.ns.Command("closeStream"))
 	film.hears(0, "Unpublish.Success")
-	if all := film.tellsOnly(of, 2); !oneOf(all, []string{"Record.Stop", "Unpublish.Success"}) {
+	if all := film.tellsOnly(of, 2); !oneOf(all, []string{"Publish.InsufficientBW", "Publish.InsufficientBW", "Record.Failed", "Record.Stop", "Unpublish.Success"}) {
 		t.Errorf("the publisher was told %q", all)
 	}
 	c := connect(t, "player of what was recorded", e)
