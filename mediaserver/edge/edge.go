@@ -50,8 +50,11 @@ type Config struct {
 	// ConnectWaits is how long who connects while there is no link waits for one; default
 	// 10 s.
 	ConnectWaits time.Duration
-	Log          *slog.Logger // nil: none
-	Totals       *Totals      // count what goes over links; nil: those of this edge alone
+	// FileWaits is how long who plays a recording waits for what is not here, while there is
+	// no link; default 30 s.
+	FileWaits time.Duration
+	Log       *slog.Logger // nil: none
+	Totals    *Totals      // count what goes over links; nil: those of this edge alone
 	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
 	// that there is.
 	LinkVersion int
@@ -101,6 +104,9 @@ func New(cfg Config) *Edge {
 	}
 	if cfg.ConnectWaits == 0 {
 		cfg.ConnectWaits = connectWaits
+	}
+	if cfg.FileWaits == 0 {
+		cfg.FileWaits = filmWaits
 	}
 	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}, pieces: cfg.Pieces, indexes: newIndexes(&cfg)}
 	e.locator.e = e

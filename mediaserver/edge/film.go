@@ -12,6 +12,7 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/pieces"
+	"flashpod.dev/flashpod/mediaserver/session"
 )
 
 const (
@@ -22,7 +23,8 @@ const (
 	// filmTries is how often in a row a connection may bring nothing before what is asked of
 	// it is not to be had.
 	filmTries = 6
-	// filmWaits is how long what is asked waits for a link.
+	// filmWaits is how long what is asked waits for a link, where Config does not say; half
+	// as long at least once it is known that there is none.
 	filmWaits = 30 * time.Second
 	// aheadEvery is how many pieces that somebody waits for may go before one that nobody
 	// waits for yet.
@@ -53,6 +55,7 @@ type fileAsk struct {
 	n     int64
 	size  int
 	token string
+	since time.Time // when it was asked
 	done  func([]byte, error)
 }
 
@@ -128,22 +131,60 @@ func (f *film) token() string {
 	return ""
 }
 
-// linked waits for a token while there is no link, and says false when that has taken too
-// long, or the film ends.
+// linked waits for a token while there is no link. Meanwhile it gives up what has waited too
+// long for one, and says false when nothing is left, or the film ends.
 func (f *film) linked() bool {
-	late := time.NewTimer(filmWaits)
-	defer late.Stop()
+	lost := time.Now()
 	for f.token() == "" {
+		next, asked := f.giveUp(lost)
+		if !asked {
+			return false
+		}
+		late := time.NewTimer(time.Until(next))
 		select {
 		case <-f.granted:
 		case <-late.C:
-			return false
 		case <-f.ctx.Done():
+		}
+		late.Stop()
+		if f.ctx.Err() != nil {
 			return false
 		}
 	}
 	return true
 }
+
+// giveUp answers what was asked for so long that it waits for no link any more, that is lost
+// since then, and says when that is so of the next, of which there is one if asked.
+func (f *film) giveUp(lost time.Time) (next time.Time, asked bool) {
+	var late []*fileAsk
+	now := time.Now()
+	f.mu.Lock()
+	for _, from := range []*[]*fileAsk{&f.urgent, &f.ahead} {
+		*from = slices.DeleteFunc(*from, func(a *fileAsk) bool {
+			until := a.since.Add(f.u.e.cfg.FileWaits)
+			if known := lost.Add(f.u.e.cfg.FileWaits / 2); until.Before(known) {
+				until = known
+			}
+			if !until.After(now) {
+				late = append(late, a)
+				return true
+			}
+			if !asked || until.Before(next) {
+				next, asked = until, true
+			}
+			return false
+		})
+	}
+	f.mu.Unlock()
+	for _, a := range late {
+		a.done(nil, errNoWay)
+	}
+	return next, asked
+}
+
+// errNoWay says that what was asked of a file has waited for a link, in vain.
+var errNoWay = fmt.Errorf("%w: %w", session.ErrWay, errLost)
 
 // Fetch implements pieces.Source.
 func (f *film) Fetch(n int64, size int, urgent bool, done func([]byte, error)) {
@@ -163,6 +204,7 @@ func (f *film) index(token string) ([]byte, error) {
 }
 
 func (f *film) ask(a *fileAsk, urgent bool) {
+	a.since = time.Now()
 	f.mu.Lock()
 	if urgent {
 		f.urgent = append(f.urgent, a)
@@ -222,7 +264,9 @@ func (f *film) run() {
 	for tries := 0; !f.rests(); {
 		err := f.ctx.Err()
 		if err == nil && !f.linked() {
-			f.fail(errLost)
+			if f.ctx.Err() != nil {
+				f.fail(errLost)
+			}
 			continue
 		}
 		if err == nil {

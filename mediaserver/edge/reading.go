@@ -8,7 +8,7 @@ import (
 )
 
 // reading is a recorded stream that a client plays. What it has of it while there is no
-// link is what the cache holds; what is missing is waited for, a while.
+// link is what the cache holds; what is missing is waited for, a while, and the session is told.
 type reading struct {
 	c     *remote
 	asked session.PlayRequest
@@ -47,6 +47,16 @@ func (r *reading) has(token string) bool {
 func (r *reading) lost() {
 	r.has("")
 	r.c.u.grantFilm(r.f, r, "")
+	if r.asked.Interrupted != nil && !r.c.hasLeft() {
+		r.asked.Interrupted()
+	}
+}
+
+// goesOn tells the session that the file comes again.
+func (r *reading) goesOn() {
+	if r.asked.Resumed != nil {
+		r.asked.Resumed()
+	}
 }
 
 // resume implements lasting: play is asked anew, and goes on with the same file alone.
@@ -70,6 +80,7 @@ func (r *reading) resume() {
 			why = &session.Refusal{Code: session.RefusedFailed, Reason: "it is recorded anew since"}
 		}
 		if why == nil && r.has(a.Token) && r.c.u.grantFilm(r.f, r, a.Token) {
+			r.goesOn()
 			return nil
 		}
 		r.c.over(q)
@@ -89,8 +100,20 @@ func (r *reading) resume() {
 
 // happens tells the session what the origin says of a file that plays.
 func (r *reading) happens(b *link.HappenedBody) {
-	if b.Event == link.Lost {
+	switch b.Event {
+	case link.Lost:
 		r.end(refusal(b))
+	case link.Interrupted: // further up
+		r.c.u.grantFilm(r.f, r, "")
+		if r.asked.Interrupted != nil {
+			r.asked.Interrupted()
+		}
+	case link.Resumed:
+		r.mu.Lock()
+		token := r.token
+		r.mu.Unlock()
+		r.c.u.grantFilm(r.f, r, token)
+		r.goesOn()
 	}
 }
 

@@ -366,6 +366,10 @@ func (c *client) play(inst session.Instance, r link.Record) error {
 			c.e.pipe.Send(link.Happened, c.n, r.ID, link.HappenedBody{Event: link.Lost, Refusal: link.FromRefusal(why)})
 		}
 	}
+	happened := func(e link.Event) func() {
+		return func() { c.e.pipe.Send(link.Happened, c.n, r.ID, link.HappenedBody{Event: e}) }
+	}
+	request.Interrupted, request.Resumed = happened(link.Interrupted), happened(link.Resumed)
 	inst.Play(request, func(a session.PlayAnswer) {
 		answer := link.PlayAnswer{Refusal: link.FromRefusal(a.Refusal), Audio: a.SampleAccess.Audio, Video: a.SampleAccess.Video}
 		switch {

@@ -45,8 +45,8 @@ func (e *entry) readable(size int) bool {
 }
 
 // want has a piece of a file here soon, and wake called once then, or when it is not to be
-// had; at once, where it is here. nil: nobody waits.
-func (c *Cache) want(f *File, n int64, urgent bool, wake func()) {
+// had, with the reason of its own source; at once, where it is here. nil: nobody waits.
+func (c *Cache) want(f *File, n int64, urgent bool, wake func(error)) {
 	size := f.sizeOf(n)
 	var victim stored
 	begin := false
@@ -55,13 +55,15 @@ func (c *Cache) want(f *File, n int64, urgent bool, wake func()) {
 	switch {
 	case e != nil && e.readable(size):
 		c.mu.Unlock()
-		call(wake)
+		if wake != nil {
+			wake(nil)
+		}
 		return
 	case e != nil && e.state == here && e.busy():
 		// A file that grows has more of it now, and what there was is being written or read.
 		c.mu.Unlock()
 		if wake != nil {
-			time.AfterFunc(soon, wake)
+			time.AfterFunc(soon, func() { wake(nil) })
 		}
 		return
 	case e != nil && e.state == here && e.size >= size: // nobody knows whether it is whole
@@ -76,7 +78,12 @@ func (c *Cache) want(f *File, n int64, urgent bool, wake func()) {
 		e.urgent = e.urgent || urgent
 	}
 	if wake != nil {
-		e.waiting = append(e.waiting, wake)
+		e.waiting = append(e.waiting, func(err error) {
+			if e.from != f {
+				err = nil // it has a source of its own, which is asked then
+			}
+			wake(err)
+		})
 		if e.held == nil {
 			e.held = map[*File]struct{}{}
 		}
@@ -199,7 +206,7 @@ func (c *Cache) begin(e *entry) {
 			return
 		}
 		c.torn(err)
-		c.lost(e) // who has waited asks again
+		c.lost(e, nil) // who has waited asks again
 	}()
 }
 
@@ -220,20 +227,18 @@ func (c *Cache) came(e *entry, b []byte, err error) {
 		c.arrived(e, b)
 		return
 	}
-	// Others that have waited have sources of their own, or hear it from this one.
-	e.from.fails(fmt.Errorf("byte %d of a recording: %w", e.id.n*Size, err))
-	c.lost(e)
+	c.lost(e, fmt.Errorf("byte %d of a recording: %w", e.id.n*Size, err))
 }
 
-// lost forgets a piece that did not come.
-func (c *Cache) lost(e *entry) {
+// lost forgets a piece that did not come, and says why; nil: it is to be asked for again.
+func (c *Cache) lost(e *entry, why error) {
 	c.mu.Lock()
 	waiting := e.waiting
 	e.waiting = nil
 	victim := c.drop(e)
 	c.mu.Unlock()
 	c.remove(victim)
-	call(waiting...)
+	call(waiting, why)
 	c.unpark()
 }
 
@@ -255,7 +260,7 @@ func (c *Cache) arrived(e *entry, b []byte) {
 		victims = c.store(e)
 	}
 	c.mu.Unlock()
-	call(waiting...)
+	call(waiting, nil)
 	c.remove(victims...)
 	c.unpark()
 }
@@ -289,10 +294,8 @@ func (c *Cache) drop(e *entry) (victim stored) {
 	return victim
 }
 
-func call(all ...func()) {
+func call(all []func(error), why error) {
 	for _, one := range all {
-		if one != nil {
-			one()
-		}
+		one(why)
 	}
 }

@@ -31,9 +31,6 @@ type File struct {
 	close  func()
 	last   atomic.Int64 // the piece that was read last; -1: none
 	ahead  atomic.Int64 // pieces that are fetched before it comes to them
-
-	mu  sync.Mutex // nothing else is taken, and nobody called, while it is held
-	err error      // why a piece that it has waited for did not come
 }
 
 // Open is a file of size bytes that is known by a key: as long as that is the same, so are
@@ -52,12 +49,16 @@ func (f *File) Close() { f.close() }
 func (f *File) Size() int64 { return f.size }
 
 // Now implements media.LaterReader.
-func (f *File) Now() io.ReaderAt { return now{f} }
+func (f *File) Now() io.ReaderAt { return &now{File: f} }
+
+// Peek implements media.LaterReader.
+func (f *File) Peek() io.ReaderAt { return &now{File: f, peeks: true} }
 
 // ReadAt implements io.ReaderAt: it waits for what is not here.
 func (f *File) ReadAt(b []byte, at int64) (n int, err error) {
+	r := now{File: f}
 	for {
-		n, err = f.read(b, at)
+		n, err = r.ReadAt(b, at)
 		var not *media.NotYetError
 		if !errors.As(err, &not) {
 			return n, err
@@ -72,15 +73,20 @@ func (f *File) ReadAt(b []byte, at int64) (n int, err error) {
 	}
 }
 
-// now reads what is here.
-type now struct{ *File }
+// now reads what is here. It has failed for good when something has not come that it has
+// waited for.
+type now struct {
+	*File
+	peeks bool // it asks for nothing
 
-// ReadAt implements io.ReaderAt.
-func (r now) ReadAt(b []byte, at int64) (int, error) { return r.read(b, at) }
+	mu  sync.Mutex // nothing else is taken, and nobody called, while it is held
+	err error      // why
+}
 
-// read reads all of b, or what there is before the end of the file, or nothing: then what
-// is missing is fetched.
-func (f *File) read(b []byte, at int64) (n int, err error) {
+// ReadAt implements io.ReaderAt. It reads all of b, or what there is before the end of the
+// file, or nothing: then what is missing is fetched.
+func (r *now) ReadAt(b []byte, at int64) (n int, err error) {
+	f := r.File
 	if at < 0 {
 		return 0, fmt.Errorf("byte %d of a file", at)
 	}
@@ -89,7 +95,7 @@ func (f *File) read(b []byte, at int64) (n int, err error) {
 		piece := place / Size
 		to := min(end, (piece+1)*Size)
 		if !f.c.readPiece(f, piece, b[place-at:to-at], int(place-piece*Size)) {
-			return 0, f.later(piece, (end-1)/Size)
+			return 0, r.later(piece, (end-1)/Size)
 		}
 		place = to
 	}
@@ -104,10 +110,14 @@ func (f *File) read(b []byte, at int64) (n int, err error) {
 }
 
 // later asks for the pieces of a read of which the first is not here.
-func (f *File) later(from, to int64) error {
-	if err := f.failed(); err != nil {
+func (r *now) later(from, to int64) error {
+	if err := r.failed(); err != nil {
 		return err
 	}
+	if r.peeks {
+		return &media.NotYetError{}
+	}
+	f := r.File
 	if f.last.Load() != from {
 		f.c.stats.misses.Add(1)
 		f.touch(from)
@@ -115,7 +125,12 @@ func (f *File) later(from, to int64) error {
 	for n := from; n <= min(to, from+maxWanted); n++ {
 		f.c.want(f, n, true, nil)
 	}
-	return &media.NotYetError{When: func(wake func()) { f.c.want(f, from, true, wake) }}
+	return &media.NotYetError{When: func(wake func()) {
+		f.c.want(f, from, true, func(err error) {
+			r.fails(err)
+			wake()
+		})
+	}}
 }
 
 // goOn has what comes behind a read fetched.
@@ -142,19 +157,19 @@ func (f *File) touch(n int64) {
 	}
 }
 
-// fails notes why a piece that was waited for does not come.
-func (f *File) fails(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err == nil {
-		f.err = err
+// fails notes why a piece that was waited for does not come; nil: it does.
+func (r *now) fails(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
 	}
 }
 
-func (f *File) failed() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
+func (r *now) failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
 }
 
 // sizeOf is how many bytes a piece of the file has.

@@ -103,9 +103,9 @@ type entry struct {
 	in       *pieceList
 	at       *list.Element // nil: in none
 
-	from    *File // whose source fetches it
-	urgent  bool  // somebody waits for it
-	waiting []func()
+	from    *File              // whose source fetches it
+	urgent  bool               // somebody waits for it
+	waiting []func(error)      // are told why it does not come; nil: it is here, or to be asked for again
 	held    map[*File]struct{} // who have waited, and not read yet
 	until   time.Time          // they have for that
 }

@@ -29,6 +29,8 @@ func newFar(of []byte) *far {
 
 func (f *far) Now() io.ReaderAt { return nowOf{f} }
 
+func (f *far) Peek() io.ReaderAt { return peekOf{f} }
+
 func (f *far) ReadAt([]byte, int64) (int, error) { panic("a turn waits") }
 
 // come has a piece come.
@@ -41,6 +43,28 @@ func (f *far) come(n int64) {
 	for _, wake := range waiting {
 		wake()
 	}
+}
+
+// stored has all pieces here, without a word to who waits.
+func (f *far) stored() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n := range f.of.Size()/farPiece + 1 {
+		f.here[n] = true
+	}
+}
+
+type peekOf struct{ *far }
+
+func (f peekOf) ReadAt(b []byte, at int64) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n := at / farPiece; n*farPiece < min(at+int64(len(b)), f.of.Size()); n++ {
+		if !f.here[n] {
+			return 0, &media.NotYetError{}
+		}
+	}
+	return f.of.ReadAt(b, at)
 }
 
 type nowOf struct{ *far }
@@ -91,6 +115,37 @@ func TestBytesThatAreElsewhere(t *testing.T) {
 	if got := whole(file); !slices.Equal(got, want) {
 		t.Errorf("%d messages, want %d", len(got), len(want))
 	}
+}
+
+// TestSeekBesideWhatIsAskedFor seeks on while nothing comes of what was asked for: so much is
+// asked for and no more, a run that waits says so, and what is here is sent at once.
+func TestSeekBesideWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	f := tenSeconds(t)
+	file, d, end := f.open(), newFar(f.bytes), make(chan Result, 1)
+	waits := make(chan int, 1000)
+	file.Bytes = d
+	pb := Open(file, &played{}, Options{
+		Buffer: time.Minute, OnEnd: func(_ *Playback, r Result) { end <- r },
+		OnWait: func(_ *Playback, run int) { waits <- run },
+	})
+	defer pb.Close()
+	for n := range 3 * maxAsked {
+		for run := pb.Run(time.Duration(n) * time.Second); <-waits != run; {
+		}
+		if now, waits := pb.Waits(); !waits || now != n+1 {
+			t.Errorf("run %d waits: %v, want %d", now, waits, n+1)
+		}
+	}
+	if n := len(d.asked); n != maxAsked {
+		t.Errorf("%d pieces were asked for, want %d", n, maxAsked)
+	}
+	d.stored()
+	run := pb.Run(0)
+	if r := <-end; r.Err != nil || r.Run != run || r.Duration < 9*time.Second {
+		t.Errorf("%+v", r)
+	}
+	d.come(0) // and what comes late does no harm
 }
 
 // TestWhoWaitsHasNoPlace has far more playbacks than there are places wait for another

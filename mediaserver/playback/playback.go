@@ -45,8 +45,12 @@ type Options struct {
 	Takes tracks.Takes
 	// OnEnd is called when everything was sent or something failed, with the
 	// number of the run that ended: once, from any goroutine and with no lock
-	// held. It must not wait. A run that was halted does not end.
+	// held. It must not wait. A run that was halted does not end, and a Snapshot only
+	// where it failed.
 	OnEnd func(*Playback, Result)
+	// OnWait is called, as OnEnd is, when what a run is to send next is not here and was
+	// asked for: each time, which may be often.
+	OnWait func(p *Playback, run int)
 	// OnSpared is called, as OnEnd is, when something of the file is not sent
 	// because the client does not take it, with what that is: once for all runs.
 	OnSpared func(tracks.Spared)
@@ -76,14 +80,17 @@ type Playback struct {
 	opts  Options
 	conn  Conn
 	file  *File
-	bytes io.ReaderAt // of the file: what turns read, which wait for no other server
+	bytes io.ReaderAt // of the file: what turns of this run read, which wait for no other server
 	queue *Queue
 
 	waits atomic.Bool // the connection tells when there is room
-	// awaits says that bytes are on their way: until they are here nothing else is asked
-	// for, wherever the client seeks to.
-	awaits atomic.Bool
-	place  place // among the playbacks that have turns; guarded by Workers.mu
+	// awaits is the run whose bytes are on their way; 0: that of none. Until they are here it
+	// asks for nothing else. asked is for how many it has been asked that are not here, those
+	// of runs before among them: there are maxAsked at most, wherever the client seeks to.
+	awaits atomic.Int64
+	asked  atomic.Int32
+	full   atomic.Bool // the run has come to what it does not ask for, since so much is
+	place  place       // among the playbacks that have turns; guarded by Workers.mu
 
 	// mu is held while the connection is asked and sent to, and while a place is
 	// taken: the connection's locks and Workers.mu may be taken under it. It is
@@ -200,8 +207,8 @@ func (p *Playback) Run(at time.Duration) int {
 }
 
 // Snapshot sends one picture, for a client that seeks while it pauses. It is a
-// run whose end is not told.
-func (p *Playback) Snapshot(at time.Duration) { p.begin(at, true, true) }
+// run whose end is not told, unless it fails, and whose number it returns.
+func (p *Playback) Snapshot(at time.Duration) int { return p.begin(at, true, true) }
 
 func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 	p.mu.Lock()
@@ -212,6 +219,8 @@ func (p *Playback) begin(at time.Duration, single, quiet bool) int {
 // beginLocked is begin for callers that hold mu.
 func (p *Playback) beginLocked(at time.Duration, single, quiet bool) int {
 	p.part.breakOff(p.conn)
+	p.full.Store(false)
+	p.bytes = here(p.file.Bytes) // whatever has not come for a run before
 	end := p.file.Duration()
 	from := fileTime(min(at, end+time.Millisecond))
 	p.run++

@@ -73,7 +73,8 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	p.mu.Lock()
 	over, err := p.send(w)
 	r := Result{Run: p.run, Err: err, Duration: (p.last - p.base).Duration(), Bytes: p.sent}
-	tell := over && !p.quiet && p.opts.OnEnd != nil
+	tell := over && (!p.quiet || err != nil) && p.opts.OnEnd != nil
+	waits := !over && p.running && p.opts.OnWait != nil && p.hinders()
 	spared := p.chosen.toTell()
 	if over {
 		p.part.breakOff(p.conn)
@@ -97,6 +98,9 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 	if spared != (tracks.Spared{}) && p.opts.OnSpared != nil {
 		p.opts.OnSpared(spared)
 	}
+	if waits {
+		p.opts.OnWait(p, r.Run)
+	}
 	if tell {
 		p.opts.OnEnd(p, r)
 	}
@@ -107,11 +111,11 @@ func (p *Playback) work(w *worker) (next *Playback, memory *worker) {
 // stream is over. The caller holds mu, which send gives up while it reads.
 func (p *Playback) send(w *worker) (over bool, err error) {
 	for range piecesPerTurn {
-		if !p.running || p.awaits.Load() || !p.hasRoom() {
+		if !p.running || p.hinders() || !p.hasRoom() {
 			return false, nil
 		}
 		p.giveBack()
-		from := piece{run: p.run, at: p.at, preamble: p.preamble, part: p.part.message.Left() > 0, from: p.part.from, left: p.part.message.Left()}
+		from := piece{run: p.run, file: p.from(), at: p.at, preamble: p.preamble, part: p.part.message.Left() > 0, from: p.part.from, left: p.part.message.Left()}
 		from.size = p.pay(p.pieceSize(time.Now()))
 		if !p.read(w, &from) {
 			p.giveBack()
@@ -142,7 +146,8 @@ func (p *Playback) send(w *worker) (over bool, err error) {
 // piece is a part of the file: where it is, and what was read there. Its frames
 // are in the worker's batch.
 type piece struct {
-	run      int // that it is for
+	run      int         // that it is for
+	file     io.ReaderAt // that it is read from
 	at       cursor
 	preamble bool // with what introduces the media
 	size     int  // bytes
@@ -171,32 +176,32 @@ func (p *Playback) readFile(w *worker, r *piece) {
 	w.taken = false
 	b := w.batch
 	if p.chosen != nil && !p.chosen.surveyed {
-		if r.err = p.chosen.survey(p.file, p.bytes, p.opts.Takes); r.err != nil {
+		if r.err = p.chosen.survey(p.file, r.file, p.opts.Takes); r.err != nil {
 			return
 		}
 	}
 	if r.preamble {
-		if r.headers, r.err = p.file.Headers(p.bytes, r.at.Position); r.err != nil {
+		if r.headers, r.err = p.file.Headers(r.file, r.at.Position); r.err != nil {
 			return
 		}
 	}
 	b.Buf = b.Buf[:cap(b.Buf)][:r.size]
 	if r.part {
-		r.readPart(p.bytes, b)
+		r.readPart(r.file, b)
 		return
 	}
 	if p.opts.DataOnly {
 		if file, ok := p.file.File.(media.DataFile); ok {
-			r.after.Position, r.err = file.Data(p.bytes, r.at.Position, b)
+			r.after.Position, r.err = file.Data(r.file, r.at.Position, b)
 		} else {
 			b.Reset()
 			r.err = io.EOF
 		}
 		return
 	}
-	r.after.Position, r.err = p.file.Read(p.bytes, r.at.Position, b)
+	r.after.Position, r.err = p.file.Read(r.file, r.at.Position, b)
 	if p.chosen != nil && r.err == nil {
-		r.after, r.err = p.chosen.takeLarge(w, p.bytes, p.opts.Takes, r.at, r.after)
+		r.after, r.err = p.chosen.takeLarge(w, r.file, p.opts.Takes, r.at, r.after)
 	}
 }
 

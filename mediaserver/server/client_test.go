@@ -37,7 +37,26 @@ func (c *client) expect(want ...string) *amf.Object            { return c.Expect
 // hears expects a status, and how what it says begins.
 func (c *client) hears(code, level, says string) {
 	c.T.Helper()
-	info := c.expect("onStatus " + code)
+	c.saysOf(c.expect("onStatus "+code), code, level, says)
+}
+
+// hearsOf is hears for one that comes among pictures and other statuses.
+func (c *client) hearsOf(code, level, says string) {
+	c.T.Helper()
+	for {
+		w, info := c.next()
+		switch w {
+		case "onStatus " + code:
+			c.saysOf(info, code, level, says)
+			return
+		case "end":
+			c.T.Fatalf("it ends without %s", code)
+		}
+	}
+}
+
+func (c *client) saysOf(info *amf.Object, code, level, says string) {
+	c.T.Helper()
 	is, _ := info.Get("level")
 	said, _ := info.Get("description")
 	if text, _ := said.(string); is != level || !strings.HasPrefix(text, says) {

@@ -32,7 +32,7 @@ func (s *Server) beginRoutes() error {
 	if s.pieces, err = s.beginCache(); err != nil {
 		return err
 	}
-	common := edge.Config{Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, ConnectWaits: s.cfg.linkWaits}
+	common := edge.Config{Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, ConnectWaits: s.cfg.linkWaits, FileWaits: s.cfg.fileWaits}
 	if s.gateway, err = gateway.New(gateway.Config{File: s.cfg.Routes, WakeURL: s.cfg.WakeURL, Fanout: s.fanout, Log: s.log, Edge: common}); err != nil {
 		s.gateway = nil
 		return fmt.Errorf("gateway: %w", err)

@@ -149,9 +149,10 @@ type Config struct {
 	// viewerIdle is how long a viewer by HTTP may make no request before it has gone; 0: the
 	// default.
 	viewerIdle time.Duration
-	// linkWaits is how long who connects to an edge waits for a link, and linkVersion the
-	// newest version of it that is spoken; 0: the default.
+	// linkWaits is how long who connects to an edge waits for a link, fileWaits who plays a
+	// recording there, and linkVersion the newest version of it that is spoken; 0: the default.
 	linkWaits   time.Duration
+	fileWaits   time.Duration
 	linkVersion int
 	// handshakeTime is what clients by TLS have to say what they speak; 0: the default.
 	handshakeTime time.Duration

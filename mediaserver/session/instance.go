@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"net/url"
 	"time"
 
@@ -334,7 +335,12 @@ type PlayRequest struct {
 	NobodyCame func()
 	// Lost is called, at most once and as answers are, when what plays was refused to the
 	// client since: it is to be sent nothing more of it, and gives it back as ever.
-	Lost        func(*Refusal)
+	Lost func(*Refusal)
+	// Interrupted is called, as answers are, when the way to the instance is lost from which
+	// a recorded stream comes: what is not here of it is waited for, a while, unless Resumed
+	// is called. Nil: nobody wants to know.
+	Interrupted func()
+	Resumed     func()
 	Credentials Credentials
 }
 
@@ -346,7 +352,13 @@ type PlayAnswer struct {
 	File         *playback.File
 	SampleAccess SampleAccess
 	Refusal      *Refusal // nil: none
+
+	way *way // of the session's: on which it comes
 }
+
+// ErrWay says that bytes of a recorded stream have not come because the way to the instance
+// is lost, and was not there again in time.
+var ErrWay = errors.New("the way to the server that has it is lost")
 
 // SharedObjectRequest is a client's message about a shared object.
 type SharedObjectRequest struct {

@@ -119,5 +119,5 @@ func (ns *netStream) notPlayed(err error) *rtmp.Message {
 		return ns.noTrack(ns.name, spared.Spared)
 	}
 	ns.session.log.Error("playback failed", "stream", ns.name, "err", err)
-	return ns.failure(codePlayFailed, ns.name, "Failed to play %s: the file cannot be read.", ns.name)
+	return ns.failure(codePlayFailed, ns.name, "Failed to play %s: %s.", ns.name, unreadable(err))
 }

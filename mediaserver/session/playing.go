@@ -64,6 +64,12 @@ func (ns *netStream) ask(it item, nobodyCame func()) (answer PlayAnswer, ok bool
 	s := ns.session
 	request := PlayRequest{Client: s.client, Name: it.name, From: it.from, MustExist: nobodyCame == nil, Credentials: s.credentials(it.query)}
 	request.Lost = func(why *Refusal) { s.turns.post(func() { ns.lost(it.name, why) }) }
+	way := &way{}
+	request.Interrupted = func() {
+		way.lost.Store(true)
+		s.turns.post(func() { ns.interrupted(way) })
+	}
+	request.Resumed = func() { way.lost.Store(false) }
 	if !it.bounded() && !it.data { // a picture, a few seconds or cue points are of what there is
 		request.NobodyCame = nobodyCame
 	}
@@ -71,6 +77,7 @@ func (ns *netStream) ask(it item, nobodyCame func()) (answer PlayAnswer, ok bool
 	if errors.Is(err, errPending) {
 		return PlayAnswer{Refusal: s.noAnswer()}, true
 	}
+	answer.way = way
 	return answer, err == nil
 }
 

@@ -23,6 +23,9 @@ type recorded struct {
 	began      time.Time // when
 	generation int       // of its runs: an end that comes late is known by it
 	change     *change   // what takes its place soon
+	way        *way      // on which it comes
+	toldWait   int       // the run of which the client was told last that it waits
+	sought     int       // the run that the client has sought to
 }
 
 // change is a recorded stream that waits for the one that plays to come to its
@@ -31,11 +34,12 @@ type change struct {
 	name     string
 	playback *playback.Playback
 	at       media.Position
+	way      *way
 }
 
 func (ns *netStream) startRecorded(answer PlayAnswer, it item) *recorded {
-	r := &recorded{ns: ns, access: answer.SampleAccess}
-	r.playback = r.open(answer.File, it, ns.timeline)
+	r := &recorded{ns: ns, access: answer.SampleAccess, way: answer.way}
+	r.playback = r.open(answer, it, ns.timeline)
 	r.receive(ns.wanted)
 	if it.resume > 0 {
 		r.playback.Stand(it.start) // it begins there, and goes on further behind
@@ -49,18 +53,23 @@ func (ns *netStream) startRecorded(answer PlayAnswer, it item) *recorded {
 }
 
 // open prepares to play a file.
-func (r *recorded) open(file *playback.File, it item, from timeline) *playback.Playback {
-	ns := r.ns
+func (r *recorded) open(answer PlayAnswer, it item, from timeline) *playback.Playback {
+	ns, way := r.ns, answer.way
 	var zero media.Timestamp
 	if from.continues {
 		zero = from.reached
 	}
-	return playback.Open(file, ns.session.conn, playback.Options{
+	return playback.Open(answer.File, ns.session.conn, playback.Options{
 		StreamID: ns.id, From: zero,
 		Length: it.length, Picture: it.picture, DataOnly: it.data, Buffer: ns.buffer,
 		Takes: ns.takes(it),
 		OnEnd: func(p *playback.Playback, how playback.Result) {
 			ns.session.turns.post(func() { r.ended(p, how) })
+		},
+		OnWait: func(p *playback.Playback, run int) {
+			if way.lost.Load() {
+				ns.session.turns.post(func() { r.waits(p, run) })
+			}
 		},
 		OnSpared: func(is tracks.Spared) {
 			ns.session.turns.post(func() { r.spared(it.name, is) })
@@ -72,6 +81,7 @@ func (r *recorded) open(file *playback.File, it item, from timeline) *playback.P
 // meanwhile.
 func (r *recorded) ended(p *playback.Playback, how playback.Result) {
 	ns := r.ns
+	r.notSought(p, how)
 	if ns.playing != r || r.playback != p || !r.running || r.generation != how.Run {
 		return
 	}
@@ -148,10 +158,11 @@ func (r *recorded) resume(at float64) {
 
 func (r *recorded) seek(at float64) {
 	if r.ns.paused {
-		r.playback.Snapshot(r.fileTime(at))
+		r.sought = r.playback.Snapshot(r.fileTime(at))
 		return
 	}
 	r.run(r.fileTime(at))
+	r.sought = r.generation
 }
 
 // fileTime turns a client's time in ms into the file's: the client's counts from
@@ -176,10 +187,10 @@ func (r *recorded) goOver(to PlayAnswer, it item, aligned bool, offset float64) 
 		return false, nil
 	}
 	ns := r.ns
-	next := r.open(to.File, it, timeline{})
+	next := r.open(to, it, timeline{})
 	if !r.running {
 		return true, ns.accepted(it, func() error {
-			r.change = &change{name: it.name, playback: next}
+			r.change = &change{name: it.name, playback: next, way: to.way}
 			return r.changeOver(false)
 		})
 	}
@@ -189,7 +200,7 @@ func (r *recorded) goOver(to PlayAnswer, it item, aligned bool, offset float64) 
 		return true, ns.fail(codePlayFailed, it.name, "Cannot switch to %s: it has no keyframe after the place that plays.", it.name)
 	}
 	r.dropChange()
-	r.change = &change{it.name, next, at}
+	r.change = &change{it.name, next, at, to.way}
 	return true, ns.accepted(it, func() error { return nil })
 }
 
@@ -199,7 +210,8 @@ func (r *recorded) changeOver(run bool) error {
 	ns, c, was := r.ns, r.change, r.playback
 	r.change = nil
 	done := ns.playStatus(codeTransitionComplete, c.name)
-	ns.name, r.playback = c.name, c.playback
+	ns.name, r.playback, r.way = c.name, c.playback, c.way
+	r.toldWait, r.sought = 0, 0
 	r.playback.SetBuffer(ns.buffer)
 	r.receive(ns.wanted)
 	err := ns.session.conn.Send(done)

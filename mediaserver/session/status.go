@@ -26,6 +26,7 @@ const (
 	codeRecordNoAccess        code = "NetStream.Record.NoAccess"
 	codePlayReset             code = "NetStream.Play.Reset"
 	codePlayStart             code = "NetStream.Play.Start"
+	codePlayInsufficientBW    code = "NetStream.Play.InsufficientBW"
 	codePlayStop              code = "NetStream.Play.Stop"
 	codePlayComplete          code = "NetStream.Play.Complete"
 	codePlayFailed            code = "NetStream.Play.Failed"

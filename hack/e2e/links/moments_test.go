@@ -176,7 +176,7 @@ func seeksInVain(t *testing.T, of string) {
 	must(t, c.ns.Command("seek", 50000))
 	until(t, "the player hears that it fails", func() bool {
 		all := c.said(told)
-		return slices.Contains(all, "Play.Failed") || slices.Contains(all, "Seek.Failed")
+		return slices.Contains(all, "Play.InsufficientBW") && slices.Contains(all, "Seek.Failed") && slices.Contains(all, "Play.Failed")
 	})
 	figure(of, c.name, "", "failed after "+ms(time.Since(asked)), "", said(c.said(0)))
 	e.line.mend()
