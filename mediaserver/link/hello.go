@@ -10,9 +10,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -121,13 +123,21 @@ func Dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	return c, nil
 }
 
+// hungUp says whether the other end has ended a handshake as a server does that knows no
+// links, at its port of RTMP or HTTP.
+func hungUp(err error) bool {
+	return errors.As(err, new(tls.RecordHeaderError)) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
 func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 	if _, err := nc.Write([]byte(Preface)); err != nil {
 		return nil, err
 	}
 	// The key proves who the other end is, not a certificate.
 	t := tls.Client(nc, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}) //nolint:gosec // see above
-	if err := t.HandshakeContext(ctx); err != nil {
+	if err := t.HandshakeContext(ctx); hungUp(err) {
+		return nil, fmt.Errorf("%w: does it take links there? It needs --link-key-file, and takes them at its --link-address alone where it has one", err)
+	} else if err != nil {
 		return nil, err
 	}
 	ours, err := proofs(t, keys)

@@ -150,6 +150,8 @@ func checkVersion(v byte) error {
 		return nil
 	case v == 6 || v == 8 || v == 9:
 		return ErrEncrypted
+	case v == 'F': // with which a link begins, and no method of HTTP
+		return fmt.Errorf("%w: the first byte is %q, as of an edge (links need --link-key-file here, and go to --link-address alone where that is set)", ErrNotRTMP, v)
 	case v >= ' ':
 		return fmt.Errorf("%w: the first byte is %q (HTTP has another port)", ErrNotRTMP, v)
 	}
