@@ -1041,6 +1041,9 @@ declare class AudioPublisher {
     announce(): void;
     stop(): void;
     private sound;
+    private encodes;
+    /** Makes up for what was lost before a piece of sound: so many microseconds, half a second at a time. */
+    private silence;
     private configure;
     private encoded;
 }
@@ -1203,10 +1206,14 @@ declare class SoundTimes {
     private readonly pieces;
     private given;
     private taken;
+    /** How much silence belongs in front of what was heard at a time, for players that stop at a gap. */
+    missing(heard: number): number;
     /** Sees what the encoder is given. */
     give(heard: number, duration: number): void;
     /** When the next was heard that it has made, of a duration. */
     take(duration: number): number;
+    /** When what comes next is heard, if nothing is lost; NaN: nothing has come. */
+    private get next();
 }
 
 /** Where pictures and sound to be published come from: a track, read frame by frame in whichever way the browser has. */

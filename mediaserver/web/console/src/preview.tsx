@@ -6,8 +6,9 @@ import type { Place } from "./types.ts";
 const kind = "application/vnd.apple.mpegurl";
 /** Milliseconds until it is looked for anew. */
 const between = 2000;
-/** Failures in a row after which it says that it cannot. */
+/** Failures in a row after which it says that it cannot, and milliseconds until it is looked for then: a machine may be slow for a while. */
 const enough = 5;
+const later = 10_000;
 
 export function Preview({ place, name }: { place: Place; name: string }) {
   const video = useRef<HTMLVideoElement>(null);
@@ -24,9 +25,9 @@ export function Preview({ place, name }: { place: Place; name: string }) {
     let timer: ReturnType<typeof setTimeout>;
     let over = false;
     let failures = 0;
-    const again = (): void => {
+    const again = (after = between): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => void look(), between);
+      timer = setTimeout(() => void look(), after);
     };
     const look = async (): Promise<void> => {
       try {
@@ -51,11 +52,9 @@ export function Preview({ place, name }: { place: Place; name: string }) {
         say("");
       },
       error: () => {
-        if (++failures < enough) {
-          again();
-          return;
-        }
-        say(`This browser cannot play it: ${v.error?.message || "it does not say why"}.`);
+        const fails = ++failures >= enough;
+        if (fails) say(`This browser cannot play it: ${v.error?.message || "it does not say why"}.`);
+        again(fails ? later : between);
       },
       ended: () => {
         say("The stream has ended.");

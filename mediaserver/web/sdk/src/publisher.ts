@@ -304,10 +304,29 @@ export class AudioPublisher {
         .finally(() => (this.configuring = false));
     } else if (!this.over && shape === this.shape && this.encoder?.state === "configured" && this.owner.waiting() < 4 << 20) {
       this.clock.see(data.timestamp);
-      this.times.give(data.timestamp, data.duration);
-      this.encoder.encode(data);
+      this.silence(data, this.times.missing(data.timestamp));
+      this.encodes(data);
     }
     data.close();
+  }
+
+  private encodes(data: AudioData): void {
+    this.times.give(data.timestamp, data.duration);
+    this.encoder!.encode(data);
+  }
+
+  /** Makes up for what was lost before a piece of sound: so many microseconds, half a second at a time. */
+  private silence({ timestamp, sampleRate, numberOfChannels }: AudioData, missing: number): void {
+    for (let left = Math.round((missing * sampleRate) / 1e6); left > 0; ) {
+      const numberOfFrames = Math.min(left, sampleRate >> 1);
+      const none = new AudioData({
+        format: "f32-planar", sampleRate, numberOfChannels, numberOfFrames,
+        timestamp: timestamp - (left * 1e6) / sampleRate, data: new Float32Array(numberOfFrames * numberOfChannels),
+      });
+      this.encodes(none);
+      none.close();
+      left -= numberOfFrames;
+    }
   }
 
   private async configure(sampleRate: number, numberOfChannels: number): Promise<void> {

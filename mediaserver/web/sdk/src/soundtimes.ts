@@ -1,5 +1,7 @@
 /** Microseconds that a piece of sound may be off its place, as clocks are, before something was lost in front of it. */
 const lost = 40_000;
+/** Microseconds that are made up for by silence at most: whoever was away for longer was not heard, and viewers leap over it. */
+const most = 10e6;
 
 /**
  * When encoded sound was heard. An encoder counts samples from the first on, whatever pieces say of their times: where some were lost
@@ -11,10 +13,15 @@ export class SoundTimes {
   private given = 0;
   private taken = 0;
 
+  /** How much silence belongs in front of what was heard at a time, for players that stop at a gap. */
+  missing(heard: number): number {
+    const gap = heard - this.next;
+    return gap > lost && gap < most ? gap : 0;
+  }
+
   /** Sees what the encoder is given. */
   give(heard: number, duration: number): void {
-    const last = this.pieces.at(-1);
-    if (!last || Math.abs(last.heard + this.given - last.from - heard) > lost) this.pieces.push({ from: this.given, heard });
+    if (this.pieces.length === 0 || Math.abs(this.next - heard) > lost) this.pieces.push({ from: this.given, heard });
     this.given += duration;
   }
 
@@ -24,5 +31,11 @@ export class SoundTimes {
     while (pieces.length > 1 && pieces[1]!.from <= taken) pieces.shift();
     this.taken += duration;
     return pieces[0]!.heard + taken - pieces[0]!.from;
+  }
+
+  /** When what comes next is heard, if nothing is lost; NaN: nothing has come. */
+  private get next(): number {
+    const last = this.pieces.at(-1);
+    return last ? last.heard + this.given - last.from : NaN;
   }
 }

@@ -224,7 +224,7 @@ test("data comes when the picture does, and a stream goes on in another video", 
   await v.close();
 });
 
-test("sound that a slow machine loses before it is encoded is a gap, and what follows goes with its pictures", async () => {
+test("sound that a slow machine loses before it is encoded is silence, and what follows goes with its pictures", async () => {
   const [p, v] = [await all.open(), await all.open()];
   await p.evaluate(() => {
     // Four seconds of sound do not come.

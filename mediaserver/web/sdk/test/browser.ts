@@ -5,22 +5,27 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 
+/** Milliseconds that a slow machine may take for one thing. */
+const patience = 120_000;
+
 /** What pages draw and look at, for pages of others, too. */
 export const tools = `
-// Four bars, and below them a number in white and black: tenths of a second.
+// Four bars, and below them a number in white and black: tenths of a second, which begins again after nearly two hours.
 const colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]];
 globalThis.draw = (context, tenths) => {
   colours.forEach((c, i) => { context.fillStyle = "rgb(" + c + ")"; context.fillRect(80 * i, 0, 80, 180); });
-  for (let bit = 0; bit < 10; bit++) { context.fillStyle = tenths >> bit & 1 ? "white" : "black"; context.fillRect(32 * bit, 180, 32, 60); }
+  for (let bit = 0; bit < 16; bit++) { context.fillStyle = tenths >> bit & 1 ? "white" : "black"; context.fillRect(20 * bit, 180, 20, 60); }
 };
 // What a picture shows: whether its bars are right, and the number; undefined: there is none.
 globalThis.look = (picture) => {
-  const context = new OffscreenCanvas(320, 240).getContext("2d", { willReadFrequently: true });
+  const context = (globalThis.looking ??= new OffscreenCanvas(320, 240).getContext("2d", { willReadFrequently: true }));
+  context.clearRect(0, 0, 320, 240);
   context.drawImage(picture, 0, 0, 320, 240);
-  const at = (x, y) => [...context.getImageData(x, y, 1, 1).data];
+  const { data } = context.getImageData(0, 0, 320, 240);
+  const at = (x, y) => [...data.subarray(4 * (320 * y + x), 4 * (320 * y + x) + 4)];
   const bars = colours.map((c, i) => at(80 * i + 40, 90).slice(0, 3).every((v, k) => Math.abs(v - c[k]) < 60));
   let tenths = 0;
-  for (let bit = 0; bit < 10; bit++) if (at(32 * bit + 16, 210)[0] > 127) tenths |= 1 << bit;
+  for (let bit = 0; bit < 16; bit++) if (at(20 * bit + 10, 210)[0] > 127) tenths |= 1 << bit;
   return bars.every(Boolean) ? tenths : undefined;
 };
 globalThis.until = async (what, test) => {
@@ -54,8 +59,12 @@ export interface Pages {
   /** The same by a name that is no localhost's. */
   insecure: string;
   browser: Browser;
+  /** What all of them have said in their consoles, and their errors. */
+  said: string[];
   /** A page, whose errors fail the test at its end. */
   open(origin?: string): Promise<Page>;
+  /** A page of somebody else's. */
+  blank(): Promise<Page>;
   /** Ends it all, and throws what pages have complained of. */
   close(): Promise<void>;
 }
@@ -75,13 +84,23 @@ export async function pages(args: string[] = [], rule = ""): Promise<Pages> {
     args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--host-resolver-rules=MAP insecure.test 127.0.0.1${rule && `,${rule}`}`, ...args],
   });
   const errors: string[] = [];
+  const said: string[] = [];
+  const blank = async (): Promise<Page> => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(patience);
+    page.on("pageerror", (e) => said.push(`${page.url()}: ${String(e)}`));
+    page.on("console", (m) => said.push(`${page.url()}: ${m.type()}: ${m.text()} ${m.location().url}`));
+    page.on("crash", () => said.push(`${page.url()}: crashed`));
+    return page;
+  };
   return {
     origin,
     insecure,
     browser,
+    said,
+    blank,
     open: async (at = origin) => {
-      const page = await browser.newPage();
-      page.setDefaultTimeout(120_000);
+      const page = await blank();
       page.on("pageerror", (e) => errors.push(e.stack ?? String(e)));
       page.on("console", (m) => m.type() === "error" && !m.text().includes("favicon") && errors.push(m.text()));
       await page.goto(at);

@@ -170,7 +170,13 @@ test("sound that is seconds behind pictures is no stream that begins anew, and o
 
 test("sound has the time at which it was heard, whatever was lost before an encoder that counts samples", () => {
   const times = new SoundTimes();
-  for (let at = 0; at < 100_000; at += 10_000) times.give(1_000_000 + at + (at % 3) * 1000, 10_000); // a clock is never exact
+  for (let at = 0; at < 100_000; at += 10_000) {
+    const heard = 1_000_000 + at + (at % 3) * 1000; // a clock is never exact
+    assert.equal(times.missing(heard), 0);
+    times.give(heard, 10_000);
+  }
+  assert.equal(times.missing(4_000_000), 2_900_000);
+  assert.equal(times.missing(400_000_000), 0); // nobody waits for that
   times.give(4_000_000, 10_000);
   times.give(4_010_000, 10_000);
   assert.deepEqual(Array.from({ length: 6 }, () => times.take(20_000)), [1_000_000, 1_020_000, 1_040_000, 1_060_000, 1_080_000, 4_000_000]);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pages, type Pages } from "./browser.ts";
 import { serve, type Server } from "./server.ts";
+import { Steps } from "./steps.ts";
 import { chat, consoleSees, join_, publish, script, seekFile, seekRecording, watchFLV, watchPage, type Room } from "./whole.ts";
 
 let all: Pages;
@@ -31,22 +32,28 @@ after(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-test("two pages chat, one publishes, the other watches in every way and seeks in the recording, and the console sees it", async () => {
+test("two pages chat, one publishes, the other watches in every way and seeks in the recording, and the console sees it", async (t) => {
+  const steps = new Steps(all, () => server?.log ?? []);
   const [anna, ben] = [await all.open(), await all.open()];
-  await join_(anna, room, "Anna");
-  await join_(ben, room, "Ben");
-  await chat(anna, ben, "Anna", "Flash is back");
-  await publish(anna, room, "cam");
-  for (const way of room.ways) await watchPage(all, room, "cam", way);
-  for (const scheme of ["http", "ws"] as const) await watchFLV(all, room, "cam", scheme);
-  await consoleSees(all, room, "cam", "Flash is back", async () => {
-    await chat(ben, anna, "Ben", "I see you");
-    return "I see you";
-  });
-  await anna.evaluate(async () => {
-    await until("some seconds", () => performance.now() - globalThis.began > 7000);
-    await ns.publish(false);
-  });
-  await seekRecording(ben, "cam");
-  await seekFile(all, room, "cam");
+  await steps.do("Anna joins", () => join_(anna, room, "Anna"));
+  await steps.do("Ben joins", () => join_(ben, room, "Ben"));
+  await steps.do("they chat", () => chat(anna, ben, "Anna", "Flash is back"));
+  await steps.do("Anna publishes", () => publish(anna, room, "cam"));
+  for (const way of room.ways) await steps.do(`a page watches by ${way}`, () => watchPage(all, room, "cam", way));
+  for (const scheme of ["http", "ws"] as const) await steps.do(`a page watches FLV by ${scheme}`, () => watchFLV(all, room, "cam", scheme));
+  await steps.do("the console", () =>
+    consoleSees(all, room, "cam", "Flash is back", async () => {
+      await chat(ben, anna, "Ben", "I see you");
+      return "I see you";
+    }),
+  );
+  await steps.do("Anna ends", () =>
+    anna.evaluate(async () => {
+      await until("some seconds", () => performance.now() - globalThis.began > 7000);
+      await ns.publish(false);
+    }),
+  );
+  await steps.do("Ben seeks in the recording", () => seekRecording(ben, "cam"));
+  await steps.do("a page seeks in the file", () => seekFile(all, room, "cam"));
+  t.diagnostic(steps.times);
 });
