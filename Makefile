@@ -273,7 +273,7 @@ deploy: image ## build the images, give them to the cluster, install the operato
 	@before=$$($(CLUSTER) kubectl get deployment --namespace flashpod-system --output name 2>/dev/null || true); \
 	$(CLUSTER) kubectl apply -k config/default; \
 	if [[ -n $$before ]]; then $(CLUSTER) kubectl rollout restart --namespace flashpod-system $$before; fi; \
-	$(CLUSTER) kubectl rollout status deployment --namespace flashpod-system --timeout 60s
+	$(CLUSTER) kubectl rollout status deployment --namespace flashpod-system --timeout 180s
 
 .PHONY: cluster-down
 cluster-down: ## end the cluster and leave nothing behind

@@ -26,7 +26,7 @@ func TestWebByTheGateway(t *testing.T) {
 	w.waitReason("stage", "False GatewayAPIMissing")
 	url := "rtmp://" + w.address("stage") + "/live/stage"
 	until(t, patience, "RTMP, which waits for no Gateway", func() bool { return reached(url) })
-	publish(t, url+"/cam", "120")
+	publish(t, url+"/cam", lasting)
 
 	files, err := gatewayapi.Files(gatewayapi.HTTPRoutes)
 	if err != nil {
@@ -34,7 +34,7 @@ func TestWebByTheGateway(t *testing.T) {
 	}
 	w.kubectl("apply", "--server-side", "-f", files[0])
 	t.Cleanup(func() { w.kubectl("delete", "-f", files[0]) })
-	w.kubectl("wait", "crd", "httproutes.gateway.networking.k8s.io", "--for=condition=Established", "--timeout=60s")
+	w.kubectl("wait", "crd", "httproutes.gateway.networking.k8s.io", "--for=condition=Established", "--timeout=2m")
 	w.kubectl("annotate", "appinstance", "stage", "example.org/look=now") // or within a minute
 	w.waitReason("stage", "False RoutePending")
 	route := &gatewayv1.HTTPRoute{}

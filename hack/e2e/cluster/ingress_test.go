@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +30,18 @@ type ingressController struct{ plain, secure string } // host:port
 // playIngress starts one for an Ingress. backendOf is where a Service's port is, and
 // certificateOf has a Secret's entries.
 func playIngress(t *testing.T, in *networkingv1.Ingress, backendOf func(service, port string) string, certificateOf func(secret string) (cert, key []byte)) ingressController {
+	t.Helper()
+	for range 5 { // a port may be taken before nginx has it
+		if c, ok := tryIngress(t, in, backendOf, certificateOf); ok {
+			return c
+		}
+	}
+	t.Fatal("nginx does not start")
+	return ingressController{}
+}
+
+// tryIngress is playIngress; false: nginx has ended at once, and its log says why.
+func tryIngress(t *testing.T, in *networkingv1.Ingress, backendOf func(service, port string) string, certificateOf func(secret string) (cert, key []byte)) (ingressController, bool) {
 	t.Helper()
 	c := ingressController{freePort(t), freePort(t)}
 	dir := t.TempDir()
@@ -77,26 +88,24 @@ http {
 	map $http_upgrade $web_connection { default upgrade; "" ""; }
 %[2]s}
 `, dir, servers.String()))
-	cmd := exec.Command("nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	nginx := run(t, "nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
 		if t.Failed() {
 			said, _ := os.ReadFile(filepath.Join(dir, "error.log"))
 			t.Logf("nginx:\n%s", said)
 		}
 	})
-	until(t, patience, "nginx to listen", func() bool {
-		nc, err := net.Dial("tcp", c.secure)
-		if err == nil {
-			nc.Close()
-		}
-		return err == nil
-	})
-	return c
+	until(t, patience, "nginx to listen", func() bool { return !nginx.runs() || answers(c.secure) })
+	return c, nginx.runs()
+}
+
+// answers says whether something listens at an address.
+func answers(address string) bool {
+	nc, err := net.Dial("tcp", address)
+	if err == nil {
+		nc.Close()
+	}
+	return err == nil
 }
 
 func freePort(t *testing.T) string {
@@ -146,9 +155,7 @@ func throughIngress(t *testing.T, c ingressController, cert []byte, webURL strin
 		return answer.StatusCode == http.StatusOK
 	})
 	host := strings.TrimPrefix(origin, "https://")
-	if n := pictures(t, "https://"+c.secure+path+"/cam/index.m3u8", "-headers", "Host: "+host+"\r\n", "-read_intervals", "%+3"); n < 50 {
-		t.Errorf("%d pictures in 3 s of HLS", n)
-	}
+	plays(t, "https://"+c.secure+path+"/cam/index.m3u8", 25, "-headers", "Host: "+host+"\r\n", "-read_intervals", "%+3")
 	answer, err := browser.Get("http://other.example.com" + path + "/cam/index.m3u8")
 	if err != nil {
 		t.Fatal(err)
@@ -223,8 +230,8 @@ func TestWebByTheIngress(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	url := w.ready("stage", patience)
-	publish(t, url+"/cam", "90")
+	url := w.ready("stage")
+	publish(t, url+"/cam", lasting)
 
 	in := &networkingv1.Ingress{}
 	if err := json.Unmarshal([]byte(w.kubectl("get", "ingress", "stage", "-o", "json")), in); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // atOnce is how long an answer may take where nothing is in the way. What the
 // network drops is not answered at all.
-const atOnce = 5 * time.Second
+const atOnce = 20 * time.Second
 
 // The operator's NetworkPolicy on a node that enforces it: RTMP is for all, the
 // control port for the operator, Prometheus, and the instance's own namespace.
@@ -26,10 +26,10 @@ func TestNetworkPolicy(t *testing.T) {
 		"spec: {application: guarded, access: {publish: {mode: Anyone}}}"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	url := w.ready("guarded", soon)
+	url := w.ready("guarded")
 	address := w.kubectl("get", "pod", "guarded-0", "-o", "jsonpath={.status.podIP}")
 	control := "http://" + address + ":8080"
-	publish(t, url+"/cam", "120")
+	publish(t, url+"/cam", lasting)
 
 	stranger := elsewhere.client("stranger", "app: stranger")
 	prometheus := elsewhere.client("prometheus", "app.kubernetes.io/name: prometheus")
@@ -61,7 +61,7 @@ func TestNetworkPolicy(t *testing.T) {
 	// by any policy, so it is another user's.
 	outside := run(t, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
 		"ffprobe", "-v", "error", "-read_intervals", "%+1", "-show_entries", "stream=codec_name", url+"/cam")
-	<-outside.done
+	outside.wait()
 	if outside.err != nil {
 		t.Errorf("a client outside of the cluster cannot play: %v\n%s", outside.err, outside.out.String())
 	}
@@ -120,7 +120,7 @@ spec:
 		w.t.Fatalf("client %s: %v\n%s", name, err, out)
 	}
 	w.t.Cleanup(func() { w.try("delete", "pod,configmap", name, "--wait=false") })
-	w.kubectl("wait", "pod", name, "--for=jsonpath={.status.phase}=Running", "--timeout=60s")
+	w.kubectl("wait", "pod", name, "--for=jsonpath={.status.phase}=Running", "--timeout=2m")
 	return client{w, name}
 }
 

@@ -17,14 +17,14 @@ func TestSampleChannel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "e2e-channel")
 	w.kubectl("apply", "-k", "../../../config/samples/applications/channel")
-	url := w.ready("channel", patience)
+	url := w.ready("channel")
 	film := publish(t, url+"/other?key="+w.key("channel"), "2")
-	<-film.done
+	film.wait()
 	if film.err == nil {
 		t.Error("a film that the schedule does not name is published")
 	}
 	film = publish(t, url+"/opening?key="+w.key("channel"), "4")
-	<-film.done
+	film.wait()
 	if film.err != nil {
 		t.Fatal(film.text())
 	}
@@ -47,7 +47,7 @@ func TestSampleGate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "e2e-gate")
 	w.kubectl("apply", "-k", "../../../config/samples/applications/gate")
-	url := w.ready("door", patience)
+	url := w.ready("door")
 	if got := call(t, url, `"anna's"`, "whoAmI"); !strings.Contains(got, "the backend does not answer") {
 		t.Errorf("without a backend anna is told %s", got)
 	}

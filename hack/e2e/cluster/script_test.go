@@ -71,7 +71,7 @@ func TestScript(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "e2e-script")
 	w.kubectl("apply", "-k", "../../../config/samples/applications/chatRoom")
-	url := w.ready("lobby", patience)
+	url := w.ready("lobby")
 	seen := watches(t, url, `"anna"`)
 	seen("") // she is in
 	if got := call(t, url, `"ben"`, "say", `"hello"`); got != "true" {
@@ -106,7 +106,7 @@ func (w *world) anotherPod(name string) {
 		now := w.try("get", "pod", name+"-0", "-o", `jsonpath={.metadata.uid} {.status.conditions[?(@.type=="Ready")].status}`)
 		return strings.HasSuffix(now, "True") && !strings.HasPrefix(now, uid)
 	})
-	w.ready(name, patience)
+	w.ready(name)
 }
 
 func (w *world) editsOfAScript(url string) {

@@ -19,7 +19,7 @@ func (w *world) operator(replicas int) {
 		return len(pods) == replicas
 	})
 	if replicas > 0 {
-		w.kubectl("rollout", "status", "deployment", "flashpod-operator", "--namespace", "flashpod-system", "--timeout=60s")
+		w.kubectl("rollout", "status", "deployment", "flashpod-operator", "--namespace", "flashpod-system", "--timeout=2m")
 	}
 }
 
@@ -40,13 +40,13 @@ func TestUpgradeFromTheOperatorBefore(t *testing.T) {
 	}
 	pods := map[string]string{}
 	for _, name := range names {
-		w.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=1", "statefulset", name, "--timeout=60s")
+		w.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=1", "statefulset", name, "--timeout=2m")
 		pods[name] = w.kubectl("get", "pod", name+"-0", "-o", "jsonpath={.metadata.uid}")
 	}
 	old := "rtmp://" + w.address("one") + "/archive/main"
 	until(t, patience, "the server to be reached", func() bool { return reached(old) })
 	film := publish(t, old+"/show?key=old-key-of-", "5")
-	<-film.done
+	film.wait()
 	if film.err != nil {
 		t.Fatalf("publish: %v\n%s", film.err, film.out.String())
 	}
@@ -79,7 +79,7 @@ func TestUpgradeFromTheOperatorBefore(t *testing.T) {
 		t.Errorf("%d pictures of %d are left", after, before)
 	}
 	again := publish(t, old+"/more?key=old-key-of-", "1")
-	<-again.done
+	again.wait()
 	if again.err != nil {
 		t.Errorf("the key before is not good any more: %v\n%s", again.err, again.out.String())
 	}

@@ -21,7 +21,7 @@ func TestWebRTCByItsOwnService(t *testing.T) {
 		"spec: {application: live, access: {publish: {mode: Anyone}}, web: {webrtc: {port: 3478}}}"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	w.ready("near", patience)
+	w.ready("near")
 	at := w.kubectl("get", "service", "near-webrtc", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}:{.spec.ports[*].port} {.spec.ports[*].protocol}")
 	if at != w.address("near-webrtc")+":3478 UDP" {
 		t.Errorf("the Service is at %s", at)
@@ -34,7 +34,7 @@ func TestWebRTCByItsOwnService(t *testing.T) {
 	})
 	url := w.kubectl("get", "appinstance", "near", "-o", "jsonpath={.status.url}")
 	web := w.kubectl("get", "appinstance", "near", "-o", "jsonpath={.status.webURL}")
-	publish(t, url+"/cam", "300")
+	publish(t, url+"/cam", lasting)
 	var v *watcher
 	said := ""
 	until(t, patience, "an answer", func() bool {
@@ -45,7 +45,14 @@ func TestWebRTCByItsOwnService(t *testing.T) {
 		t.Errorf("the answer names other addresses than the Service's:\n%s", said)
 	}
 	const enough = 200 // some seconds of pictures
-	until(t, patience, "packets of pictures", func() bool { return v.packets.Load() >= enough })
+	until(t, patience, "packets of pictures", func() bool {
+		if v.pc.ConnectionState() == pion.PeerConnectionStateFailed { // a machine that stands still for long
+			if again, _ := watchRTC(t, strings.Replace(web, "/live/", "/-/whep/live/", 1)+"/cam"); again != nil {
+				v = again
+			}
+		}
+		return v.packets.Load() >= enough
+	})
 	pair, err := v.pc.GetReceivers()[0].Transport().ICETransport().GetSelectedCandidatePair()
 	if err != nil || pair == nil || pair.Remote.Address != w.address("near-webrtc") || pair.Remote.Port != 3478 || pair.Remote.Protocol != pion.ICEProtocolUDP {
 		t.Errorf("they come by %v: %v", pair, err)

@@ -4,7 +4,7 @@ package cluster
 
 import (
 	"encoding/json"
-	"net"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +17,16 @@ import (
 // All that browsers do in a room, through its Ingress and in a real one: two pages chat
 // through a shared object and a script, one publishes, the other watches in every way and
 // seeks in the recording, and the console sees it.
+//
+// It is not run beside others: the browser encodes and decodes by software.
 func TestWholeByTheIngress(t *testing.T) {
-	t.Parallel()
 	const host, root = "live.example.com", "../../.."
+	failed := ""
+	t.Cleanup(func() { // behind all that others say at the end
+		if failed != "" {
+			t.Error(failed)
+		}
+	})
 	w := newWorld(t, "e2e-whole")
 	var script []byte
 	for _, file := range []string{"config/samples/applications/chatRoom/main.asc", "mediaserver/web/sdk/test/whole.asc"} {
@@ -40,22 +47,13 @@ func TestWholeByTheIngress(t *testing.T) {
 		"web: {hostname: " + host + ", ingressClassName: nginx, tls: {secretName: live-tls}, allowedOrigins: ['*']}}"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	w.ready("lobby", patience)
+	w.ready("lobby")
 	in := &networkingv1.Ingress{}
 	if err := json.Unmarshal([]byte(w.kubectl("get", "ingress", "lobby", "-o", "json")), in); err != nil {
 		t.Fatal(err)
 	}
 	c := playIngress(t, in, w.servicePort, func(string) (_, _ []byte) { return cert, key })
-	control := freePort(t)
-	_, port, _ := net.SplitHostPort(control)
-	run(t, "kubectl", "--namespace", w.ns, "port-forward", "lobby-0", port+":8080")
-	until(t, patience, "the console", func() bool {
-		nc, err := net.Dial("tcp", control)
-		if err == nil {
-			nc.Close()
-		}
-		return err == nil
-	})
+	control := w.forward("lobby-0", "8080")
 
 	room, err := json.Marshal(map[string]any{
 		"web": "https://" + host, "path": "chatRoom/lobby", "key": "", "ways": []string{"rtmp", "hls"},
@@ -73,6 +71,20 @@ func TestWholeByTheIngress(t *testing.T) {
 	cmd.Env = append(os.Environ(), "ROOM="+string(room))
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "pass 1") {
-		t.Errorf("%v\n%s", err, out)
+		failed = why(string(out), err)
+		t.FailNow()
 	}
+	_, times, _ := strings.Cut(string(out), "\u2139 Anna joins")
+	times, _, _ = strings.Cut(times, "\n")
+	t.Logf("Anna joins%s", times)
+}
+
+// why is what the runner of page tests says in the end of those that failed, at most forty lines.
+func why(out string, err error) string {
+	const end = "failing tests:"
+	if at := strings.LastIndex(out, end); at >= 0 {
+		out = out[at+len(end):]
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return fmt.Sprintf("%v\n%s", err, strings.Join(lines[:min(len(lines), 40)], "\n"))
 }
