@@ -1242,6 +1242,8 @@ declare class StatusError extends Error {
     constructor(
     /** All that the server said. */
     info: StatusInfo);
+    /** Why, for people: what a script says of it, or else the server. */
+    get reason(): string;
     /** The code alone: "NetConnection.Connect.Rejected". */
     get code(): string;
 }

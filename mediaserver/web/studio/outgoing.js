@@ -44,8 +44,7 @@ export class Outgoing {
       await this.ns.publish(this.name, type);
       if (type === "record") this.type = "append"; // what has been recorded so far is not to be lost
     } catch (e) {
-      const { application, description } = e.info ?? {};
-      this.#over((typeof application === "string" && application) || description || e.message, e.code ?? "");
+      this.#over(e.reason ?? e.message, e.code ?? "");
     }
   }
 

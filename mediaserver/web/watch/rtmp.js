@@ -58,7 +58,7 @@ export const byRTMP = {
     ns.attachDisplay(video);
     nc.connect(instanceURL)
       .then(() => ns.play(stream.name))
-      .catch((e) => fails(e.message));
+      .catch((e) => fails(e.reason ?? e.message));
 
     return {
       stop() {

@@ -16,12 +16,23 @@ export class StatusError extends Error {
     /** All that the server said. */
     readonly info: StatusInfo,
   ) {
-    super(info.description ? `${info.code}: ${info.description}` : info.code);
+    const words = saidByScript(info);
+    super(`${info.code}${info.description ? `: ${info.description}` : ""}${words ? ` ${words}` : ""}`);
+  }
+  /** Why, for people: what a script says of it, or else the server. */
+  get reason(): string {
+    return saidByScript(this.info) || this.info.description || this.info.code;
   }
   /** The code alone: "NetConnection.Connect.Rejected". */
   get code(): string {
     return this.info.code;
   }
+}
+
+/** What application.rejectConnection was given: a text, or, as most scripts have it, an object with one as message. */
+function saidByScript({ application }: StatusInfo): string {
+  const { message } = (typeof application === "object" && application !== null ? application : { message: application }) as { message?: unknown };
+  return typeof message === "string" ? message : "";
 }
 
 /** Makes a status of this side's own. */

@@ -121,6 +121,8 @@ test("a script's rejection has what the script says, and is final", async () => 
     assert(e instanceof StatusError);
     assert.equal(e.code, "NetConnection.Connect.Rejected");
     assert.deepEqual(e.info.application, { message: "not you", n: 7 });
+    assert.equal(e.reason, "not you");
+    assert.match(e.message, /^NetConnection\.Connect\.Rejected: .* not you$/);
     return true;
   });
   assert.deepEqual(said.map((i) => i.code), ["NetConnection.Connect.Rejected", "NetConnection.Connect.Closed"]);

@@ -33,7 +33,7 @@ before(async () => {
   const microphone = film("microphone.wav", blue, "-map", "1");
   const manifest = join(folder, "room.yaml");
   writeFileSync(manifest, "apiVersion: media.flashpod.dev/v1alpha1\nkind: AppInstance\nmetadata: {name: room}\nspec: {application: keyed, recording: {mode: 'Off'}}\n");
-  server = await serve({ "tv/notes.txt": "", "no/main.asc": "application.onConnect = function (c) { this.rejectConnection(c, 'not today'); };" }, 0, ["-f", manifest, "--data", join(folder, "data")]);
+  server = await serve({ "tv/notes.txt": "", "no/main.asc": "application.onConnect = function (c) { this.rejectConnection(c, {message: 'not today'}); };" }, 0, ["-f", manifest, "--data", join(folder, "data")]);
   key = readFileSync(join(folder, "data/keyed/keys/room.key"), "utf8").trim();
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
