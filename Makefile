@@ -158,7 +158,7 @@ test-clients: bin/flashpod ## publish and play with ffmpeg, rtmpdump, GStreamer,
 		exit $$code; \
 	fi; \
 	echo "running the tests with real RTMP clients"; \
-	go test -tags clients -count 1 -timeout 20m -run '^TestSpending$$' ./mediaserver/server; \
+	go test -tags clients -count 1 -timeout 40m -run '^TestSpending$$' ./mediaserver/server; \
 	skip='^TestOBS$$'; if ! unshare --mount $$([[ $$EUID -eq 0 ]] || echo --user --map-root-user) mount -t tmpfs tmpfs /mnt 2>/dev/null; then \
 		echo "left out: the tests of a full disk, because mounting a small one needs root or user namespaces" | tee -a $(LEFT_OUT); \
 		skip="$$skip|^(TestFullDisk|TestDiskThatIsNotWritable)$$"; \

@@ -4,6 +4,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -31,25 +32,29 @@ func crowdTrials() []trial {
 			name:    fmt.Sprintf("Calls without end whose answers are read, from %d addresses.", crowdAddresses),
 			bound:   "half of the processors, in turns; the address that has worked least is next",
 			notices: "nothing", memory: 96 << 20,
-			send: sendFromEverywhere,
+			least: load{Sent: 2 << 20, Came: 512 << 10, Served: crowdAddresses},
+			send:  sendFromEverywhere,
 		},
 		{
 			name:    fmt.Sprintf("%d players of one address, that come, play what is live, and leave, again and again.", spendingPlayers),
 			bound:   "spec.limits.maxConnectionsPerAddress; half of the processors, in turns, until they play",
 			notices: "nothing", memory: 96 << 20,
-			send: sendPlayers,
+			least: load{Served: spendingPlayers},
+			send:  sendPlayers,
 		},
 		{
 			name:    "Without a key (access.publish.mode Anyone): pings and calls without end by 2 who publish.",
 			bound:   "half of the processors, in turns, for all that is no media; media as fast as its network brings it",
 			notices: "nothing", memory: 96 << 20, anyone: true,
-			send: sendAsPublishers,
+			least: load{Sent: 512 << 10, Came: 256 << 10, Served: 2},
+			send:  sendAsPublishers,
 		},
 		{
 			name:    fmt.Sprintf("Connects that name an instance of their own each, from %d addresses, and leave, again and again; and %d that stay.", crowdAddresses, roomsKept),
 			bound:   "spec.limits.maxInstances, of which an address has a quarter; a budget of the process; who has left makes room",
 			notices: "nothing", memory: 64 << 20, kept: 16 << 20,
-			send: sendNames,
+			least: load{Served: roomsKept + crowdAddresses},
+			send:  sendNames,
 		},
 	}
 }
@@ -72,7 +77,9 @@ func sendFromEverywhere(s *stranger) {
 		from <- fmt.Sprintf("127.0.7.%d", 1+n)
 	}
 	s.crowd(cap(from), func() error {
-		nc, err := s.letInFrom(<-from)
+		own := <-from
+		defer func() { from <- own }()
+		nc, err := s.letInFrom(own)
 		if err != nil {
 			return err
 		}
@@ -102,8 +109,9 @@ func sendPlayers(s *stranger) {
 			return nil
 		})
 		if seen < 10 {
-			return fmt.Errorf("a player of %d pictures: %w", seen, err)
+			return fmt.Errorf("a player of %d pictures: %w", seen, cmp.Or(err, io.EOF))
 		}
+		s.served.Add(1)
 		return nil
 	})
 }
@@ -111,7 +119,7 @@ func sendPlayers(s *stranger) {
 func sendAsPublishers(s *stranger) {
 	ping := rtmp.AppendChunks(nil, rtmp.UserControl(rtmp.EventPingRequest, 1), 128)
 	flood := bytes.Repeat(slices.Concat(ping, chunks(0, "noSuchMethod", nil, "x")), 500)
-	names := make(chan string, 2)
+	names := make(chan string, 2) // one is of whoever has taken it
 	names <- "own1"
 	names <- "own2"
 	s.crowd(cap(names), func() error {
@@ -120,17 +128,19 @@ func sendAsPublishers(s *stranger) {
 			return err
 		}
 		defer nc.Close()
-		pour(nc, slices.Concat(chunks(0, "createStream", nil), chunks(1, "publish", nil, <-names, "live")))
+		own := <-names
+		defer func() { names <- own }()
+		pour(nc, slices.Concat(chunks(0, "createStream", nil), chunks(1, "publish", nil, own, "live")))
 		return s.sendUnread(nc, flood)
 	})
 }
 
 func sendNames(s *stranger) {
 	for n := range roomsKept {
-		if _, err := s.letInto(strangersAddress, fmt.Sprint("app/kept", n)); err != nil {
-			s.failed(err)
-			return
-		}
+		s.insists(func() error {
+			_, err := s.letInto(strangersAddress, fmt.Sprint("app/kept", n))
+			return err
+		})
 	}
 	var last atomic.Int64
 	from := make(chan string, crowdAddresses)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ func fileTrials() []trial {
 			name:    "Questions about names that are not there (play, getStreamLength) in a folder of 20,000 recordings, 100 at once on each of 5 connections, and lists of one recording by HTTP.",
 			bound:   "an index of the folder that is kept up to date; half of the processors, one question of each connection at once",
 			notices: "nothing", memory: 64 << 20, files: manyRecordings,
+			least:   load{Sent: 512 << 10, Came: 128 << 10, Served: 10},
 			prepare: prepareMany, send: sendMissing,
 		},
 		{
@@ -36,12 +38,14 @@ func fileTrials() []trial {
 			bound:   "what was read stays known: only what came after it is read",
 			notices: "nothing", memory: 128 << 20,
 			prepare: func(folder string) error { return prepareTags(filepath.Join(folder, "growing.flv"), soundTag, 1e6) },
+			least:   load{Sent: 512 << 10, Came: 32 << 10, Served: 5},
 			send:    sendGrowing,
 		},
 		{
 			name:    "Files that lie, asked for and played by 16 connections: 8 lists of 500,000 descriptors, 8,388,608 samples in a run, two tracks of 4,194,304, two of 900,000 that are true, a hole of 2 GB as a table, 200,000 fragments, a pipe.",
 			bound:   "102 MB of indexes, half of them for a file, built once for all who ask; half of the processors; 64 descriptors",
 			notices: "nothing: what costs too much is refused, at once from then on", memory: 192 << 20, kept: 48 << 20,
+			least:   load{Sent: 256 << 10, Came: 64 << 10, Served: 16},
 			prepare: prepareLies, send: sendLies,
 		},
 		{
@@ -49,6 +53,7 @@ func fileTrials() []trial {
 			bound:   "64 MB of samples that are being read; pieces as the socket takes them",
 			notices: "nothing", memory: 96 << 20,
 			prepare: func(folder string) error { return prepareLarge(filepath.Join(folder, "large.mp4")) },
+			least:   load{Served: 40},
 			send:    sendLarge,
 		},
 		{
@@ -56,6 +61,7 @@ func fileTrials() []trial {
 			bound:   "half of the processors, in turns; a script tag counts as what it is",
 			notices: "nothing", memory: 128 << 20, kept: 32 << 20,
 			prepare: func(folder string) error { return prepareTags(filepath.Join(folder, "scripts.flv"), scriptTag, 1e6) },
+			least:   load{Came: 8 << 10, Served: 1},
 			send:    sendScripts,
 		},
 	}
@@ -67,7 +73,8 @@ func keyTrials() []trial {
 		name:    "With a key: recordings of names 120 levels deep without a packet, and recordings of one packet, one after another on 2 connections.",
 		bound:   "8 levels; folders come with the first packet, and go; spec.recording.maxFiles and maxTotalSize",
 		notices: "nothing: Record.NoAccess or Record.Failed", memory: 64 << 20,
-		send: sendTiny,
+		least: load{Served: 10},
+		send:  sendTiny, after: func(s *stranger) { s.failed(s.looksThrough()) },
 	}}
 }
 
@@ -129,7 +136,7 @@ func (s *stranger) ask(questions []byte) error {
 	go func() { _, _ = io.Copy(io.Discard, nc) }()
 	for s.goes() {
 		if _, err := nc.Write(questions); err != nil {
-			break
+			return err
 		}
 	}
 	return nil
@@ -171,7 +178,7 @@ func sendLies(s *stranger) {
 			for n, name := range lies {
 				pour(nc, chunks(0, "getStreamLength", nil, name))
 				if _, err := nc.Write(chunks(uint32(n+1), "play", nil, name, 0.0)); err != nil {
-					return nil
+					return err
 				}
 			}
 		}
@@ -181,27 +188,30 @@ func sendLies(s *stranger) {
 
 func sendLarge(s *stranger) {
 	for range 40 {
-		nc, err := s.letIn()
-		if err != nil {
-			s.failed(err)
-			return
-		}
-		pour(nc, chunks(1, "play", nil, "mp4:large.mp4", 0.0))
+		s.insists(func() error {
+			nc, err := s.letIn()
+			if err == nil {
+				pour(nc, chunks(1, "play", nil, "mp4:large.mp4", 0.0))
+			}
+			return err
+		})
 	}
 	s.hold()
 }
 
 func sendScripts(s *stranger) {
-	nc, err := s.letIn()
-	if err != nil {
-		s.failed(err)
-		return
-	}
-	go func() { _, _ = io.Copy(io.Discard, nc) }()
-	for n := range uint32(64) {
-		pour(nc, chunks(n+1, "play", nil, "scripts", 0.0, -1.0, 3.0))
-	}
-	s.hold()
+	s.crowd(1, func() error {
+		nc, err := s.letIn()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		for n := range uint32(64) {
+			pour(nc, chunks(n+1, "play", nil, "scripts", 0.0, -1.0, 3.0))
+		}
+		_, err = io.Copy(io.Discard, nc) // until it is closed
+		return err
+	})
 }
 
 // sendTiny has a key.
@@ -210,13 +220,9 @@ func sendTiny(s *stranger) {
 	publish := func(out *rtmp.NetStream, name string) bool {
 		return out.Publish(s.ctx, name+"?key="+spendingKey, "record") == nil
 	}
-	worker := 0
-	var mu sync.Mutex
+	var worker atomic.Int64
 	s.crowd(2, func() error {
-		mu.Lock()
-		worker++
-		me := worker
-		mu.Unlock()
+		me := worker.Add(1)
 		conn, _, err := s.shake()
 		if err != nil {
 			return err
@@ -224,7 +230,7 @@ func sendTiny(s *stranger) {
 		c := rtmp.NewNetConnection(conn)
 		defer c.Close()
 		if _, err := c.Connect(s.ctx, amf.NewObject("app", "app/one")); err != nil {
-			return nil // it finds no place
+			return err
 		}
 		out, err := c.CreateStream(s.ctx)
 		if err != nil {
@@ -237,12 +243,12 @@ func sendTiny(s *stranger) {
 			if !publish(out, fmt.Sprintf("tiny/w%d-%d", me, n)) {
 				return nil
 			}
+			s.served.Add(1)
 			_ = out.Send(s.ctx, &rtmp.Message{Type: rtmp.TypeAudio, Payload: soundTag[1:]})
 			_ = out.Unpublish(s.ctx)
 		}
 		return nil
 	})
-	s.failed(s.looksThrough())
 }
 
 // looksThrough says what there should not be among the recordings.
@@ -251,6 +257,9 @@ func (s *stranger) looksThrough() error {
 	err := filepath.WalkDir(s.Folder, func(path string, _ fs.DirEntry, err error) error {
 		entries++
 		deepest = max(deepest, strings.Count(strings.TrimPrefix(path, s.Folder), "/"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it has gone meanwhile
+		}
 		return err
 	})
 	if err == nil && (entries > 120 || deepest > 3) {

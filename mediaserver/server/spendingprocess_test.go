@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,7 +58,7 @@ func TestSpendingProcess(t *testing.T) {
 	heard := bufio.NewScanner(os.Stdin)
 	switch role {
 	case "server":
-		serveSpending(t, args)
+		serveSpending(t, args, heard)
 	case "strangers":
 		beStrangers(t, args, heard)
 		os.Exit(0) // what it has open goes with it
@@ -102,7 +103,7 @@ func startProcess(t *testing.T, role string, args roleArgs, by ...string) *proce
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := append(by, os.Args[0], "-test.run=^TestSpendingProcess$", "-test.timeout=5m")
+	words := append(by, os.Args[0], "-test.run=^TestSpendingProcess$", "-test.timeout=20m")
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Env = append(os.Environ(), spendingRole+"="+role, spendingArgs+"="+string(told))
 	cmd.Stderr = os.Stderr
@@ -169,8 +170,9 @@ func (p *process) end() {
 	})
 }
 
-// serveSpending is the server: it serves until its standard input ends.
-func serveSpending(t *testing.T, args roleArgs) {
+// serveSpending is the server: it serves until its standard input ends, and gives memory
+// back when it is told to.
+func serveSpending(t *testing.T, args roleArgs, heard *bufio.Scanner) {
 	key := filepath.Join(args.Folder, "key")
 	if err := os.WriteFile(key, []byte(spendingKey), 0o600); err != nil {
 		t.Fatal(err)
@@ -194,7 +196,10 @@ func serveSpending(t *testing.T, args roleArgs) {
 	sayWith("serves", serves{
 		s.RTMPAddr().String(), s.HTTPAddr().String(), s.WebAddr().String(), s.WebRTCAddr().String(), s.RTMPSAddr().String(), s.Served()[0].Streams,
 	})
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for heard.Scan() {
+		debug.FreeOSMemory()
+		sayWith("collected", nil)
+	}
 	stop()
 	r.Close() // now its writer ends
 	lines.Close(time.Minute)
@@ -255,6 +260,28 @@ func (c *child) processor(t *testing.T) time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// starved is how long its threads could have worked, and others did: 0 where the kernel
+// does not say.
+func (c *child) starved(t *testing.T) (sum time.Duration) {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", c.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range threads {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		var worked, waited time.Duration // in ns
+		if _, err := fmt.Sscan(string(b), &worked, &waited); err != nil {
+			t.Fatalf("%s says %q: %v", file, b, err)
+		}
+		sum += waited
+	}
+	return sum
 }
 
 func (c *child) proc(t *testing.T, file string) string {

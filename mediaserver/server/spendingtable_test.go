@@ -17,10 +17,15 @@ key that come and go. It fails when the server takes more memory than the bound 
 later than 20 ms, when a publisher with the key is let in after more than a second, or when the server has 16 MB more than before ten seconds after the
 strangers have left, beside indexes of files (32 and 48 MB in the rows that ask for large ones), which are kept so that they are not read again, and
 instances, which stay loaded for a while (16 MB in the row that has them start). These times are those of a machine that has nothing else to do: ` + "`-quiet-spending`" + ` asks
-for them, and the run that writes this table. On any other machine, pictures may be a second late, publishers ten, and the memory a minute.
+for them, and the run that writes this table. On any other machine, pictures may be a second late and publishers ten, or half of that for each time that the
+machine is slower: what is noticed of a server beside it that no stranger comes to, and how long the server's threads wait for a processor, say by how much. The
+memory is to be back when the server's runtime is told to give it back.
+
+A stranger whom the server ends, or has no place for, comes again. A row goes on until the strangers have sent, read and been served as much as makes it one,
+and fails when that is not so after two minutes: a server that refuses everything spends nothing, too.
 
 Server, strangers, and those who watch are processes of their own, on one machine (this table: one with two cores). Strangers run at the lowest priority
-(nice 19): they have machines of their own in life, and what is measured is what the server does with what they send, not what their sending costs. The
+(nice 19; nice 10 on a machine that has other work, which would leave them nothing): they have machines of their own in life, and what is measured is what the server does with what they send, not what their sending costs. The
 server may use all cores, and those who watch have the server's priority. A row may try three times. Memory is what the process has of its own (RssAnon),
 looked at every 20 ms.
 

@@ -15,11 +15,15 @@ import (
 
 	"flashpod.dev/flashpod/mediaserver/media"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 const (
 	pictureEvery = 20 * time.Millisecond
 	pictureBytes = 2000
+	// watchedFor is how long watching may take: a trial, and as long again before it and
+	// after it.
+	watchedFor = 3*servertest.Patience + floodFor
 )
 
 // didSee is what those who watch have seen.
@@ -45,7 +49,7 @@ func (d *didSee) judge(t *testing.T) (median, p99, letIn time.Duration) {
 // watchSpending is the process that watches: it publishes a stream with the key and
 // plays it, and lets one publisher after another come and go.
 func watchSpending(t *testing.T, args roleArgs, heard *bufio.Scanner) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), watchedFor)
 	defer cancel()
 	l := beside(t, ctx, args.RTMP)
 	sayWith("ready", nil)
@@ -74,7 +78,9 @@ func comeAndGo(ctx, stopped context.Context, address string) (letIn []time.Durat
 	for n := 0; ; n++ {
 		name := fmt.Sprint("other", n)
 		began := time.Now()
-		c, err := publishOther(ctx, address, name)
+		one, cancel := context.WithTimeout(ctx, servertest.Patience)
+		c, err := publishOther(one, address, name)
+		cancel()
 		letIn = append(letIn, time.Since(began))
 		if err != nil {
 			return letIn, fmt.Sprintf("publisher %s was not let in: %v.", name, err)

@@ -4,6 +4,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -29,36 +30,42 @@ func webTrials() []trial {
 			name:    "Wrong tokens for the console, and events and media without a session, on 20 connections, again and again.",
 			bound:   "after three of an address, answers take 250 ms and twice as long for each, to 8 s; 256 places, half of them for an address",
 			notices: "nothing", memory: 48 << 20,
-			send: sendWrongTokens,
+			least: load{Sent: 128 << 10, Served: 60},
+			send:  sendWrongTokens,
 		},
 		{
 			name:    "Offers of WebRTC that are none, on 20 connections: 64 KB of noise, of attributes, of candidates, of payload types, of sections; and bodies without end.",
 			bound:   "64 KB a body; 128 payload types; half of the processors, in turns",
 			notices: "nothing: 400, 413 or 422, and the reason", memory: 96 << 20,
-			send: sendOffers,
+			least: load{Sent: 1 << 20, Served: 30},
+			send:  sendOffers,
 		},
 		{
 			name:    "Packets to the UDP port of WebRTC without end, from 8 sockets: noise, media, and questions of ICE with other names each.",
 			bound:   "the first bytes say whose a packet is; 4 MB that wait in the kernel",
 			notices: "nothing", memory: 48 << 20,
-			send: sendPackets,
+			least: load{Sent: 4 << 20},
+			send:  sendPackets,
 		},
 		{
 			name:    "Connections of ICE to the port of pages, 100 at once, again and again: of names that nobody has, halves of frames, and frames that are too long.",
 			bound:   "places as all connections have; 10 s and 512 bytes for the first frame",
 			notices: "nothing: closed", memory: 64 << 20,
-			send: sendICE,
+			least: load{Sent: 48 << 10, Served: 100},
+			send:  sendICE,
 		},
 		{
 			name:    "Handshakes of TLS that do not end: 190 connections that say nothing, half of a hello, or a hello and no more, and 4 that do so again and again.",
 			bound:   "10 s; places as all connections have; half of the processors, in turns",
 			notices: "nothing", memory: 64 << 20,
-			send: sendHellos,
+			least: load{Sent: 16 << 10, Served: 20},
+			send:  sendHellos,
 		},
 		{
 			name:    "40 films of 1,000,000 packets asked for as MP4, on 16 connections that read nothing of them.",
 			bound:   "96 MB of heads, 102 MB of indexes; what is asked for again is made once; half of the processors, in turns",
 			notices: "nothing: who finds no room is told to come later", memory: 384 << 20, kept: 208 << 20,
+			least:   load{Served: 1},
 			prepare: prepareFilms, send: sendFilms,
 		},
 	}
@@ -72,7 +79,10 @@ func (s *stranger) request(to, text string) error {
 	}
 	defer nc.Close()
 	pour(nc, []byte(text))
-	_, _ = io.Copy(io.Discard, nc) // until it is closed, by either
+	if n, err := io.Copy(io.Discard, nc); n == 0 { // until it is closed, by either
+		return cmp.Or(err, io.EOF)
+	}
+	s.served.Add(1)
 	return nil
 }
 
@@ -147,6 +157,7 @@ func sendPackets(s *stranger) {
 				if s.sent.Add(uint64(sent)); err != nil {
 					return nil // the kernel has no room, which is as good
 				}
+				s.served.Add(1)
 			}
 		}
 		return nil
@@ -174,6 +185,7 @@ func sendICE(s *stranger) {
 		pour(nc, first)
 		_ = nc.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // those that wait are left
 		_, _ = io.Copy(io.Discard, nc)
+		s.served.Add(1)
 		return nil
 	})
 }
@@ -196,12 +208,13 @@ func sendHellos(s *stranger) {
 	whole := clientHello()
 	firsts := [][]byte{nil, whole[:len(whole)/2], whole}
 	for n := range 190 {
-		nc, err := s.dialTo(s.TLS)
-		if err != nil {
-			s.failed(err)
-			return
-		}
-		pour(nc, firsts[n%len(firsts)])
+		s.insists(func() error {
+			nc, err := s.dialTo(s.TLS)
+			if err == nil {
+				pour(nc, firsts[n%len(firsts)])
+			}
+			return err
+		})
 	}
 	s.crowd(4, func() error {
 		nc, err := s.dialTo(s.TLS)
@@ -211,6 +224,9 @@ func sendHellos(s *stranger) {
 		defer nc.Close()
 		pour(nc, whole)
 		_, err = io.ReadFull(nc, make([]byte, 300)) // some of what the server has signed
+		if err == nil {
+			s.served.Add(1)
+		}
 		return err
 	})
 }
@@ -249,7 +265,11 @@ func sendFilms(s *stranger) {
 		if _, err := io.ReadFull(nc, status); err != nil {
 			return err
 		}
-		if got := string(status[9:]); got != "200" && got != "503" {
+		switch string(status[9:]) {
+		case "200":
+			s.served.Add(1)
+		case "503":
+		default:
 			return fmt.Errorf("a film is answered with %s", status)
 		}
 		return nil
