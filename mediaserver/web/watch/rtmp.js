@@ -4,8 +4,9 @@ import { NetConnection, NetStream } from "../sdk/flashpod.js";
 
 /** Milliseconds without pictures or sound after which a stream counts as one that nobody publishes. */
 const silence = 2500;
-/** Milliseconds in which the browser is to show something of what comes. */
+/** Milliseconds in which the browser is to show something of what comes; where no other way is wanted, a slow one has longer. */
 const patience = 8000;
+const longPatience = 30_000;
 
 /** @type {import("./watch.js").Way} */
 export const byRTMP = {
@@ -23,7 +24,7 @@ export const byRTMP = {
     }
     const watch = setInterval(() => {
       if (heard === 0 && nc.connected && !over) say.nobody();
-      if (heard !== 0 && video.readyState < 2 && performance.now() - heard > patience) fails(note || "the browser shows nothing of it");
+      if (heard !== 0 && video.readyState < 2 && performance.now() - heard > (stream.alone ? longPatience : patience)) fails(note || "the browser shows nothing of it");
     }, silence);
 
     nc.on("netStatus", (info) => {
