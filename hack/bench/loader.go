@@ -35,7 +35,7 @@ type player struct {
 	parse *parser
 	hear  func(*player, message) // nil: it does not listen
 	send  func(b []byte) error   // by TLS; nil: to its socket
-	pulse func() error           // says that it lives, now and then; nil: it need not
+	pulse func() error           // says what clients of HTTP/2 do now and then; nil: it speaks something else
 
 	got, acked uint64 // bytes
 	base       uint64 // got, when a measurement began
@@ -224,7 +224,7 @@ func (l *loader) read(p *player) error {
 func (l *loader) heard(p *player, b []byte, listens bool) error {
 	l.now = clock()
 	p.got += uint64(len(b))
-	if p.pulse != nil && p.got-p.acked >= ackEvery {
+	if p.pulse != nil && p.got-p.acked >= openEvery {
 		p.acked = p.got
 		return p.pulse()
 	}
