@@ -1,10 +1,9 @@
 /** HLS as the browser itself plays it. */
+import { between, refusal } from "./ways.js";
 
 const kind = "application/vnd.apple.mpegurl";
-/** Milliseconds after which it is looked for anew: a random time between. */
-const between = () => 2000 + Math.random() * 2000;
 
-/** @type {import("./watch.js").Way} */
+/** @type {import("./ways.js").Way} */
 export const byHLS = {
   name: "hls",
   title: "HLS",
@@ -14,8 +13,7 @@ export const byHLS = {
     let timer = 0;
     let tries = 0;
     let begun = false; // live; what ends has a length, as if it were a recording
-    const said = /\?.*/.exec(stream.name)?.[0] ?? "";
-    const url = `/${stream.path.split("/").map(encodeURIComponent).join("/")}/index.m3u8${said}`;
+    const url = stream.address("/index.m3u8");
 
     async function look() {
       try {
@@ -26,7 +24,7 @@ export const byHLS = {
           video.src = url;
           return;
         }
-        const reason = (await answer.text()).trim();
+        const reason = await refusal(answer);
         if (over) return;
         if (answer.status === 403 || answer.status === 415) {
           say.failed(reason);
@@ -73,8 +71,8 @@ export const byHLS = {
         video.load();
       },
       now() {
-        const { seekable } = video;
-        return { live: live(), behind: seekable.length > 0 ? Math.max(0, seekable.end(seekable.length - 1) - video.currentTime) : undefined };
+        const ranges = video.seekable.length > 0 ? video.seekable : video.buffered; // Chromium has none of a live stream to seek in
+        return { live: live(), behind: ranges.length > 0 ? Math.max(0, ranges.end(ranges.length - 1) - video.currentTime) : undefined };
       },
     };
   },

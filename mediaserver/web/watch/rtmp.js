@@ -8,7 +8,7 @@ const silence = 2500;
 const patience = 8000;
 const longPatience = 30_000;
 
-/** @type {import("./watch.js").Way} */
+/** @type {import("./ways.js").Way} */
 export const byRTMP = {
   name: "rtmp",
   title: "RTMP in a WebSocket",

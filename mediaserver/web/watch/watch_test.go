@@ -80,7 +80,7 @@ func TestPage(t *testing.T) {
 // All that the page names is there, and nothing else.
 func TestParts(t *testing.T) {
 	at := serve(t)
-	for name, want := range map[string]string{"watch.js": "import", "rtmp.js": "NetStream", "hls.js": "mpegurl", "watch.css": "embedded", "base.css": "prefers-color-scheme"} {
+	for name, want := range map[string]string{"watch.js": "import", "ways.js": "playBy", "rtmp.js": "NetStream", "hls.js": "mpegurl", "watch.css": "embedded", "base.css": "prefers-color-scheme"} {
 		got, body := ask(t, http.MethodGet, at+name, "")
 		if got.status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, without %q", name, got.status, want)

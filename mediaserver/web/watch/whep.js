@@ -5,7 +5,7 @@ const between = () => 2000 + Math.random() * 2000;
 /** Milliseconds in which media is to come by UDP: where no packet gets through, another way does. */
 const patience = 6000;
 
-/** @type {import("./watch.js").Way} */
+/** @type {import("./ways.js").Way} */
 export const byWHEP = {
   name: "whep",
   title: "WebRTC",

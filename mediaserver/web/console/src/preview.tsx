@@ -1,78 +1,53 @@
-/** A look at a live stream: HLS, as the browser itself plays it. */
+/** A look at a live stream: FLV by Media Source Extensions, or HLS as the browser itself plays it, as the page for viewers chooses. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { byHLS } from "../../watch/hls.js";
+import { playBy } from "../../watch/ways.js";
 import * as api from "./api.ts";
+import { byFLV } from "./flv.ts";
 import type { Place } from "./types.ts";
 
-const kind = "application/vnd.apple.mpegurl";
-/** Milliseconds until it is looked for anew. */
-const between = 2000;
-/** Failures in a row after which it says that it cannot, and milliseconds until it is looked for then: a machine may be slow for a while. */
-const enough = 5;
-const later = 10_000;
+/** Milliseconds after which it is said anew how it plays. */
+const each = 500;
 
 export function Preview({ place, name }: { place: Place; name: string }) {
   const video = useRef<HTMLVideoElement>(null);
   const [text, say] = useState("Looking for the picture…");
-  const [behind, setBehind] = useState<number>();
+  const [facts, tell] = useState("");
 
   useEffect(() => {
     const v = video.current!;
-    if (v.canPlayType(kind) === "") {
-      say("This browser does not play HLS by itself. Chrome and Edge from 142 on, and Safari do; the stream's own page plays in every browser.");
+    const ways = [byFLV, byHLS].filter((way) => way.can());
+    if (ways.length === 0) {
+      say("This browser can play neither Media Source Extensions nor HLS.");
       return undefined;
     }
-    const address = api.media(place, name, "/index.m3u8");
-    let timer: ReturnType<typeof setTimeout>;
-    let over = false;
-    let failures = 0;
-    const again = (after = between): void => {
-      clearTimeout(timer);
-      timer = setTimeout(() => void look(), after);
+    let seen = false;
+    const waits = (what: string): void => say(what.replaceAll("\n", " "));
+    const stream = { address: (form: string) => api.media(place, name, form as ".flv" | "/index.m3u8") };
+    const playing = playBy(ways, stream, v, {
+      nobody: () => say(seen ? "The stream has ended." : "Nobody publishes this stream now."),
+      waiting: waits,
+      next: () => say("Looking for the picture…"),
+      failed: (reasons) => waits(`It cannot be shown here. ${reasons.join(" ")}`),
+    });
+    const shows = (): void => {
+      seen = true;
+      say("");
     };
-    const look = async (): Promise<void> => {
-      try {
-        // A video element does not say why it fails; the server does.
-        const answer = await fetch(address, { cache: "no-store" });
-        const reason = answer.ok ? "" : (await answer.text()).trim();
-        if (over) return;
-        if (answer.ok) {
-          v.src = address;
-          await v.play().catch(() => {}); // a failure is an error event, too
-          return;
-        }
-        say(readable(reason));
-      } catch {
-        if (!over) say("The server cannot be reached.");
-      }
-      if (!over) again();
-    };
-    const listeners: Record<string, () => void> = {
-      playing: () => {
-        failures = 0;
-        say("");
-      },
-      error: () => {
-        const fails = ++failures >= enough;
-        if (fails) say(`This browser cannot play it: ${v.error?.message || "it does not say why"}.`);
-        again(fails ? later : between);
-      },
-      ended: () => {
-        say("The stream has ended.");
-        again();
-      },
-      timeupdate: () => {
-        const { buffered } = v;
-        setBehind(buffered.length > 0 ? Math.max(0, buffered.end(buffered.length - 1) - v.currentTime) : undefined);
-      },
-    };
-    for (const [of, f] of Object.entries(listeners)) v.addEventListener(of, f);
-    void look();
+    // A failure is an error event, too.
+    const begins = (): void => void v.play().catch(() => {});
+    v.addEventListener("playing", shows);
+    v.addEventListener("loadeddata", begins);
+    const clock = setInterval(() => {
+      const now = playing.now();
+      const behind = now?.behind === undefined ? "" : `; ${now.behind.toFixed(1)} s behind what has come`;
+      tell(`By ${playing.way()?.title}, without sound at first${behind}.${now?.note ? ` ${now.note}` : ""}`);
+    }, each);
     return () => {
-      over = true;
-      clearTimeout(timer);
-      for (const [of, f] of Object.entries(listeners)) v.removeEventListener(of, f);
-      v.removeAttribute("src");
-      v.load();
+      clearInterval(clock);
+      v.removeEventListener("playing", shows);
+      v.removeEventListener("loadeddata", begins);
+      playing.stop();
     };
   }, [place.application, place.instance, name]);
 
@@ -82,16 +57,7 @@ export function Preview({ place, name }: { place: Place; name: string }) {
         <video ref={video} controls muted playsInline aria-label={`Live picture of ${name}`} />
         <p role="status">{text}</p>
       </div>
-      <p class="quiet">{text === "" ? `By HLS, without sound at first${behind === undefined ? "" : `; ${behind.toFixed(1)} s behind what has come`}.` : ""}</p>
+      <p class="quiet">{text === "" ? facts : ""}</p>
     </div>
   );
-}
-
-/** The reason in a refusal, which is JSON or text. */
-export function readable(text: string): string {
-  try {
-    return (JSON.parse(text) as { error: string }).error;
-  } catch {
-    return text || "The server does not say why it refuses.";
-  }
 }

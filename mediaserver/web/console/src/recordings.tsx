@@ -1,11 +1,11 @@
 /** Recorded streams of an instance: to play, to take home, to delete. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { refusal } from "../../watch/ways.js";
 import * as api from "./api.ts";
 import { Dialog, useActs } from "./acts.tsx";
 import { key } from "./feed.ts";
 import { bytes, date, length } from "./format.ts";
 import { Empty } from "./parts.tsx";
-import { readable } from "./preview.tsx";
 import { Table, type Column } from "./table.tsx";
 import type { Place, Recording } from "./types.ts";
 
@@ -114,7 +114,7 @@ function Player({ place, recording, close }: { place: Place; recording: Recordin
   const failed = async (): Promise<void> => {
     try {
       const answer = await fetch(ways[1]!, { cache: "no-store" });
-      setError(answer.ok ? "This browser cannot play it. Download it, and play it with a player of yours." : readable((await answer.text()).trim()));
+      setError(answer.ok ? "This browser cannot play it. Download it, and play it with a player of yours." : await refusal(answer));
     } catch {
       setError("The server cannot be reached.");
     }

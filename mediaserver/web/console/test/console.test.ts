@@ -99,12 +99,16 @@ test("a stream is seen with what it is made of, and its picture", async () => {
   }
   await page.getByRole("button", { name: "Watch cam" }).click();
   await showsBlue(page);
-  await page.getByText(/s behind what has come/).waitFor();
+  await page.getByText(/^By FLV, .* s behind what has come/).waitFor();
   await isFine(page, "a preview");
   const address = await page.getByRole("link", { name: "Page for viewers" }).getAttribute("href");
   assert.equal(address, `http://${server.web}/-/watch/tv/studio/cam`);
   await page.getByRole("button", { name: "Stop watching" }).click();
   assert.equal(await page.locator("video").count(), 0);
+  await page.evaluate(() => ["MediaSource", "ManagedMediaSource"].forEach((name) => Reflect.deleteProperty(globalThis, name)));
+  await page.getByRole("button", { name: "Watch cam" }).click();
+  await showsBlue(page);
+  await page.getByText(/^By HLS/).waitFor();
 
   const gone = once(publisher, "exit");
   publisher.kill("SIGTERM");

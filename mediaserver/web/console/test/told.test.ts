@@ -60,10 +60,13 @@ test("why there are no events is said, and that there are some again", async () 
 test("a picture that cannot be shown says why", async () => {
   const { page, end } = await inside(all, "viewer", "#/live/concert/streams");
   await page.getByRole("button", { name: "Watch radio" }).click();
-  await says(page, ".preview [role=status]", "there is nothing at /-/console/media/live/concert/radio/index.m3u8");
-  await page.evaluate(() => (HTMLMediaElement.prototype.canPlayType = () => ""));
+  await says(page, ".preview [role=status]", "Nobody publishes this stream now.");
+  await page.evaluate(() => {
+    HTMLMediaElement.prototype.canPlayType = () => "";
+    for (const name of ["MediaSource", "ManagedMediaSource"]) Reflect.deleteProperty(globalThis, name);
+  });
   await page.getByRole("button", { name: "Watch stage" }).click();
-  await says(page, ".preview [role=status]", "This browser does not play HLS by itself.");
+  await says(page, ".preview [role=status]", "This browser can play neither Media Source Extensions nor HLS.");
   await page.evaluate(() => (location.hash = "#/live/concert/recordings"));
   await page.getByRole("button", { name: "Play soundcheck" }).click();
   await says(page, "dialog [role=status]", "there is nothing at /-/console/media/live/concert/soundcheck/index.m3u8");

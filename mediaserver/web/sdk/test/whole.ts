@@ -193,10 +193,10 @@ export async function consoleSees(all: Pages, room: Room, name: string, said: st
   await sees(".stream h2", name);
   await sees(".facts > div", "H.264, 320 × 240");
   await page.getByRole("button", { name: `Watch ${name}` }).click();
-  await sees(".facts > div", /Viewers[1-9]/); // by HLS; whoever watched by it before may count for half a minute
+  await sees(".facts > div", /Viewers[1-9]/); // by FLV; whoever watched by HLS before may count for half a minute
   await go(`#/${room.path}/clients`);
   await sees("tr", `publishes ${name}`);
-  await sees("tr", `watches ${name} by hls`);
+  await sees("tr", `watches ${name} by flv`);
   await go(`#/${room.path}/objects`);
   await page.getByRole("link", { name: "wall" }).click();
   await sees(".slots tr", said);
