@@ -153,8 +153,9 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.ConsoleTokens, "console-tokens", "", "folder with the tokens of the console at --http-address, in the files admin and viewer; read again when they change, and may come later (default: console in --data, with tokens that are made)")
 	f.StringVar(&s.cfg.WebAddress, "web-address", "", "where web pages and HTTP players connect, such as 127.0.0.1:8088: HLS, HTTP-FLV, recordings as MP4, and RTMP in a WebSocket; port 0 takes any free port (default: 127.0.0.1:8088 where a manifest has spec.web, else nowhere; empty: nowhere)")
 	f.StringVar(&s.cfg.WebRTCAddress, "webrtc-address", "", "UDP port of WebRTC (WHIP and WHEP at --web-address), such as 0.0.0.0:8088; off: nowhere (default: that of --web-address, where there is one)")
-	f.BoolVar(&s.webRTCByTCP, "webrtc-tcp", true, "whether clients whose networks let no UDP through may send by TCP to the same number, which they are to reach by connecting, and not through a proxy of HTTP; with --webrtc-advertise-file only where it is said")
+	f.BoolVar(&s.webRTCByTCP, "webrtc-tcp", true, "whether clients whose networks let no UDP through may send by TCP to the same number, which they are to reach by connecting, and not through a proxy of HTTP; with --webrtc-advertise-file or --webrtc-relay-address only where it is said")
 	f.StringVar(&s.cfg.WebRTCAdvertise, "webrtc-advertise-file", "", "file with the addresses or names under which clients reach --webrtc-address, one a line, each with a port where it is another; read for each of them (default: those of this machine)")
+	f.StringVar(&s.cfg.WebRTCRelay, "webrtc-relay-address", "", "where clients reach several servers under one address of WebRTC, behind a load balancer of UDP: the address of this server alone at which the others reach its port (ADDRESS:PORT where that is another number) and that of --web-address; all have one --link-key-file (default: clients reach this server alone)")
 	f.StringArrayVar(&s.cfg.WebOrigins, "web-origin", nil, "pages that may use all at --web-address beside those from this server's addresses and those of a manifest's spec.web, such as https://example.org, or * for all; may be repeated")
 	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server that takes links at rtmp://HOST[:PORT] or HOST:PORT: serve its instances, and none of one's own, with its --link-key-file")
 	f.StringVar(&s.cfg.LinkKeyFile, "link-key-file", "", "file or folder of keys, one a line, that an origin and its edges have in common; edges may link to a server that has one, which makes it where it is missing; read again when it changes")
@@ -199,7 +200,7 @@ func (s *serving) run(cmd *cobra.Command) error {
 	if !cmd.Flags().Changed("web-address") && slices.ContainsFunc(docs, hasWeb) {
 		s.cfg.WebAddress = defaultWeb
 	}
-	s.cfg.NoWebRTCTCP = !s.webRTCByTCP || s.cfg.WebRTCAdvertise != "" && !cmd.Flags().Changed("webrtc-tcp")
+	s.cfg.NoWebRTCTCP = !s.webRTCByTCP || (s.cfg.WebRTCAdvertise != "" || s.cfg.WebRTCRelay != "") && !cmd.Flags().Changed("webrtc-tcp")
 	if s.rtmpe {
 		s.cfg.ScriptSecureAs = "rtmpe"
 	}

@@ -37,6 +37,10 @@ func (s *Server) Edge() (is web.Edge, ok bool) {
 		Sent: s.sentByRTMP() + s.watched.bytes(), RoundTime: s.fanout.RoundTime(),
 		Taken: map[string]uint64{}, Given: map[string]uint64{},
 	}
+	if s.cfg.WebRTCRelay != "" && s.public.udp != nil {
+		passed := s.public.udp.Passed()
+		is.Passed = map[string]uint64{"edge": passed.Passed, "client": passed.Answered}
+	}
 	rtmp := r.Players()
 	for way, n := range is.Viewers {
 		if outlet.Way(way).Plays() {

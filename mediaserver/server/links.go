@@ -29,6 +29,8 @@ func (s *Server) beginLinks() error {
 		return errors.New("an edge shows its origin a key: set --link-key-file to a copy of the origin's")
 	case s.cfg.LinkAddress != "" && s.cfg.LinkKeyFile == "":
 		return errors.New("edges show a key at --link-address: set --link-key-file, which is made where it is missing")
+	case s.cfg.WebRTCRelay != "" && s.cfg.LinkKeyFile == "":
+		return errors.New("servers that share an address of WebRTC (--webrtc-relay-address) know one another by a key: set --link-key-file")
 	case s.cfg.LinkKeyFile == "":
 		return nil
 	}

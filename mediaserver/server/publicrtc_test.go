@@ -52,12 +52,12 @@ type rtcClient struct {
 }
 
 // offerRTC posts an offer, and takes the answer if there is one.
-func offerRTC(t *testing.T, s *Server, path, key string, prepare func(pc *pion.PeerConnection), by ...pion.NetworkType) (c *rtcClient, status int, said string) {
+func offerRTC(t *testing.T, s *Server, path, key string, prepare func(pc *pion.PeerConnection), by ...func(*pion.SettingEngine)) (c *rtcClient, status int, said string) {
 	t.Helper()
 	var settings pion.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
-	if len(by) > 0 {
-		settings.SetNetworkTypes(by)
+	for _, set := range by {
+		set(&settings)
 	}
 	pc, err := pion.NewAPI(pion.WithSettingEngine(settings)).NewPeerConnection(pion.Configuration{})
 	if err != nil {
@@ -116,6 +116,9 @@ func (c *rtcClient) end(s *Server) (status int) {
 	return status
 }
 
+// overTCP has a client connect.
+func overTCP(s *pion.SettingEngine) { s.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeTCP4}) }
+
 // rtcPublisher publishes pictures of H.264 and sound.
 type rtcPublisher struct {
 	*rtcClient
@@ -123,7 +126,7 @@ type rtcPublisher struct {
 	asked        chan struct{} // for keyframes
 }
 
-func publishRTC(t *testing.T, s *Server, path, key string, by ...pion.NetworkType) (p *rtcPublisher, status int, said string) {
+func publishRTC(t *testing.T, s *Server, path, key string, by ...func(*pion.SettingEngine)) (p *rtcPublisher, status int, said string) {
 	t.Helper()
 	p = &rtcPublisher{asked: make(chan struct{}, 100)}
 	p.rtcClient, status, said = offerRTC(t, s, path, key, func(pc *pion.PeerConnection) {
@@ -195,7 +198,7 @@ type rtcViewer struct {
 	sounds   chan []byte
 }
 
-func watchRTC(t *testing.T, s *Server, path string, by ...pion.NetworkType) (v *rtcViewer, status int, said string) {
+func watchRTC(t *testing.T, s *Server, path string, by ...func(*pion.SettingEngine)) (v *rtcViewer, status int, said string) {
 	t.Helper()
 	v = &rtcViewer{pictures: make(chan []byte, 1000), sounds: make(chan []byte, 1000)}
 	v.rtcClient, status, said = offerRTC(t, s, path, "", func(pc *pion.PeerConnection) {
@@ -367,7 +370,7 @@ func TestWebRTCByTCP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, stop := runWith(t, c, open)
-			p, status, said := publishRTC(t, s, "/-/whip/app/one/cam", "", pion.NetworkTypeTCP4)
+			p, status, said := publishRTC(t, s, "/-/whip/app/one/cam", "", overTCP)
 			if status != http.StatusCreated {
 				t.Fatalf("%d %s", status, said)
 			}
@@ -378,7 +381,7 @@ func TestWebRTCByTCP(t *testing.T) {
 			p.connected()
 			live := s.running("app", "one").Live("cam")
 			p.showUntil("the stream has a picture", func() bool { return live.Newest() > 0 })
-			v, status, said := watchRTC(t, s, "/-/whep/app/one/cam", pion.NetworkTypeTCP4)
+			v, status, said := watchRTC(t, s, "/-/whep/app/one/cam", overTCP)
 			if status != http.StatusCreated {
 				t.Fatalf("%d %s", status, said)
 			}

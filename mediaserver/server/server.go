@@ -45,6 +45,10 @@ type Config struct {
 	// the same port, where there is a WebAddress; WebRTCOff: nowhere. WebRTCAdvertise
 	// is a file with the addresses under which clients reach it, see webrtc.Options.
 	WebRTCAddress, WebRTCAdvertise string
+	// WebRTCRelay is the address of this server's own, with or without the port of WebRTC, at
+	// which others with the same link key reach it, where clients reach all of them under one
+	// address, see webrtc.Among; "": clients reach this server alone.
+	WebRTCRelay string
 	// NoWebRTCTCP has clients of WebRTC that cannot send UDP find no port of TCP, which is
 	// of the same number: there it is not reached by connecting to it.
 	NoWebRTCTCP bool
@@ -161,6 +165,8 @@ type Config struct {
 	// rtcConnect is what a client of WebRTC has from its offer to its first packet; 0: the
 	// default.
 	rtcConnect time.Duration
+	// rtcSilence is how long such a client that is connected may send nothing; 0: the default.
+	rtcSilence time.Duration
 	hosts      string    // the file with this machine's own names; default: hostsFile
 	started    time.Time // when it has, for publishers that were lost then; default: now
 }

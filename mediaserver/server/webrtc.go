@@ -2,11 +2,13 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -51,7 +53,11 @@ func (s *Server) listenWebRTC() error {
 // for clients whose networks let no UDP through. Where that is the web's own, what comes
 // there is told apart: see iceOrWeb.
 func (s *Server) listenWebRTCAt(address string) error {
-	port, err := webrtc.Listen(address)
+	among, err := s.among()
+	if err != nil {
+		return err
+	}
+	port, err := webrtc.Listen(address, among)
 	if err != nil {
 		return listenError("WebRTC (UDP)", "--webrtc-address", address, err)
 	}
@@ -69,6 +75,26 @@ func (s *Server) listenWebRTCAt(address string) error {
 	}
 	s.public.udp, s.public.tcpAt, s.public.tcp = port, tcpAt, ln
 	return nil
+}
+
+// among is what this server has in common with others behind one address of WebRTC; nil: the
+// address is its own.
+func (s *Server) among() (*webrtc.Among, error) {
+	if s.cfg.WebRTCRelay == "" {
+		return nil, nil
+	}
+	at, err := netip.ParseAddrPort(s.cfg.WebRTCRelay)
+	if err != nil {
+		host, err := netip.ParseAddr(strings.Trim(s.cfg.WebRTCRelay, "[]"))
+		if err != nil {
+			return nil, fmt.Errorf("--webrtc-relay-address %q is no address, such as 10.0.0.7 or [fd00::7]:8088: the others reach this server there", s.cfg.WebRTCRelay)
+		}
+		at = netip.AddrPortFrom(host, 0)
+	}
+	if at.Addr().IsUnspecified() || at.Addr().Zone() != "" {
+		return nil, fmt.Errorf("--webrtc-relay-address %s: it is to be the one address at which the others reach this server", s.cfg.WebRTCRelay)
+	}
+	return &webrtc.Among{Address: at, Web: uint16(s.public.listener.Addr().(*net.TCPAddr).Port), Keys: s.linkKeys.now}, nil
 }
 
 // serveWebRTCByTCP takes connections of WebRTC until their port is closed. They are counted
@@ -191,7 +217,7 @@ func (s *Server) serveWebRTC() bool {
 			at := s.place(path)
 			return at.Application, at.Instance, at.Stream
 		},
-		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle, ConnectTimeout: s.cfg.rtcConnect,
+		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle, ConnectTimeout: s.cfg.rtcConnect, Silence: s.cfg.rtcSilence,
 	})
 	if p.tcp != nil {
 		go s.serveWebRTCByTCP()

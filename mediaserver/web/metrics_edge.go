@@ -28,6 +28,9 @@ type Edge struct {
 	RoundTime time.Duration
 	// Taken and Given are the bytes that came over links and went, by purpose.
 	Taken, Given map[string]uint64
+	// Passed are packets of WebRTC passed on, by to whom: the edge that has the session, its
+	// client. None where edges have addresses of their own.
+	Passed map[string]uint64
 }
 
 // edgeMetrics are those of an edge, or a gateway: there are none of another server.
@@ -35,7 +38,7 @@ type edgeMetrics struct {
 	src Source
 	all []*prometheus.Desc
 
-	connections, linked, lost, interrupted, dropped, feeds, viewers, viewed, sent, round, taken, given *prometheus.Desc
+	connections, linked, lost, interrupted, dropped, feeds, viewers, viewed, sent, round, taken, given, passed *prometheus.Desc
 }
 
 func newEdgeMetrics(src Source) *edgeMetrics {
@@ -57,6 +60,7 @@ func newEdgeMetrics(src Source) *edgeMetrics {
 	m.round = of("round_seconds", "The longest that it took within the last seconds to write what was new of a stream to all of its players.")
 	m.taken = of("origin_received_bytes_total", "Bytes received from the origin, by purpose: control, feed (live streams), publish, read (recordings).", "purpose")
 	m.given = of("origin_sent_bytes_total", "Bytes sent to the origin, by purpose.", "purpose")
+	m.passed = of("webrtc_passed_packets_total", "Packets of WebRTC of other edges' sessions that this edge passed on, by to whom: edge, which has the session, or client.", "to")
 	return m
 }
 
@@ -97,5 +101,8 @@ func (m *edgeMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for purpose, n := range is.Given {
 		counter(m.given, n, purpose)
+	}
+	for to, n := range is.Passed {
+		counter(m.passed, n, to)
 	}
 }

@@ -9,6 +9,10 @@
 // sends nothing to an address that has not proved that it has the session's password,
 // and looks at no candidate of a client's.
 //
+// Where several servers are behind one address, packets of a client may come to another than
+// the one that answered it: package relay hands them over, before ICE sees them, and a request
+// about a session that is another's goes there by HTTP ([Among]).
+//
 // A viewer is a goroutine with a reader of the stream's log. It begins at the newest
 // keyframe, whose successors it shows faster than they were, and is live from then on.
 // Nothing is transcoded: what WebRTC has no form for is left out, and the answer says

@@ -29,7 +29,7 @@ func FuzzOffer(f *testing.F) {
 	f.Add([]byte(chromiumOffer), uint8(0))
 	f.Add([]byte(chromiumOffer), uint8(3))
 	f.Add([]byte("v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 0 RTP/AVP 300 -1\r\n"), uint8(1))
-	port, err := Listen("127.0.0.1:0")
+	port, err := Listen("127.0.0.1:0", nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -54,6 +54,10 @@ type Options struct {
 	// ConnectTimeout is how long a client may take from its offer to the first bytes
 	// by UDP that are its own; default 10 s.
 	ConnectTimeout time.Duration
+	// Silence is how long nothing may come from a client that is connected until it counts as
+	// gone, more than 5 s; default 15 s: browsers ask for consent every five seconds
+	// [RFC 7675 §5.1].
+	Silence time.Duration
 	// PublisherIdle is how long a publisher may send no picture and no sound; default
 	// 30 s.
 	PublisherIdle time.Duration
@@ -62,6 +66,7 @@ type Options struct {
 const (
 	defaultConnect = 10 * time.Second
 	defaultIdle    = 30 * time.Second
+	defaultSilence = 15 * time.Second
 	// requestTime bounds what a request waits for: a stream that has just begun, an
 	// instance that starts.
 	requestTime = 30 * time.Second
@@ -87,6 +92,9 @@ func New(house outlet.House, opts Options) *Handler {
 	}
 	if opts.ConnectTimeout == 0 {
 		opts.ConnectTimeout = defaultConnect
+	}
+	if opts.Silence == 0 {
+		opts.Silence = defaultSilence
 	}
 	if opts.PublisherIdle == 0 {
 		opts.PublisherIdle = defaultIdle
@@ -156,6 +164,15 @@ type begin func(r *http.Request, path string, o *offer) (p *peer, answer string,
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, at string, begin begin) {
 	var err error
+	if r.Method == http.MethodPatch || r.Method == http.MethodDelete {
+		if other, ok := h.elsewhere(at); ok {
+			err = h.passOn(w, r, other)
+			if err != nil {
+				refuse(w, err)
+			}
+			return
+		}
+	}
 	switch r.Method {
 	case http.MethodPost:
 		err = h.answer(w, r, at, begin)
@@ -199,7 +216,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, begi
 	head.Set("Content-Type", "application/sdp")
 	head.Set("Cache-Control", "no-store")
 	head.Set("Location", r.URL.EscapedPath()+"/"+p.id)
-	head.Set("ETag", `"`+p.id[:8]+`"`)
+	head.Set("ETag", `"`+p.mark+`"`)
 	if len(left) > 0 {
 		head.Set(LeftOut, strings.Join(left, "; "))
 	}
@@ -252,7 +269,7 @@ func (h *Handler) trickle(w http.ResponseWriter, r *http.Request, at string) err
 			return outlet.Refuse(http.StatusUnprocessableEntity, "ICE is not restarted here: begin another session")
 		}
 	}
-	if tag := r.Header.Get("If-Match"); tag != "" && tag != "*" && tag != `"`+p.id[:8]+`"` {
+	if tag := r.Header.Get("If-Match"); tag != "" && tag != "*" && tag != `"`+p.mark+`"` {
 		return outlet.Refuse(http.StatusPreconditionFailed, "these candidates are of another session")
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -24,11 +24,10 @@ const (
 	// SessionMemory is what a session may take, in bytes: its transport, and packets
 	// that are kept to be sent, or put in order, once more.
 	SessionMemory = 1 << 20
-	// disconnectTime and failTime are how long nothing comes from a client until it
-	// counts as gone: browsers ask for consent every five seconds [RFC 7675 §5.1].
-	disconnectTime = 10 * time.Second
-	failTime       = 5 * time.Second
-	keepAlive      = 2 * time.Second
+	// failTime is how long, of the time that nothing comes from a client until it counts as
+	// gone, ICE takes to be sure.
+	failTime  = 5 * time.Second
+	keepAlive = 2 * time.Second
 	// receiveMTU bounds the packets that are read, in bytes.
 	receiveMTU = 1500
 )
@@ -40,6 +39,7 @@ type peer struct {
 	path    string       // APPLICATION/INSTANCE/NAME, as its address has it
 	ufrag   string       // of the client
 	user    string       // our own
+	mark    string       // of its id, which is a secret: what logs and entity tags show
 	tcp     atomic.Int32 // connections that it has
 	watches bool
 	log     *slog.Logger
@@ -68,10 +68,13 @@ func (h *Handler) newPeer(r *http.Request, path string, watches bool) (*peer, er
 		return nil, outlet.Refuse(http.StatusServiceUnavailable, "limit reached: there are as many sessions of WebRTC as the server has memory for")
 	}
 	p := &peer{
-		h: h, id: newID(), user: rand.Text()[:12], path: path, watches: watches, turn: h.opts.Turns.For(r.RemoteAddr), connected: make(chan struct{}), ended: make(chan struct{}),
+		h: h, id: newID(), user: rand.Text()[:12], mark: rand.Text()[:8], path: path, watches: watches, turn: h.opts.Turns.For(r.RemoteAddr), connected: make(chan struct{}), ended: make(chan struct{}),
 		leave: func() { h.opts.Budget.Give(SessionMemory); leave() },
 	}
-	p.log = h.opts.Log.With("session", p.id[:8], "address", r.RemoteAddr)
+	if among := h.opts.Port.socket.relay; among != nil {
+		p.id, p.user = among.SessionName(), among.Name()
+	}
+	p.log = h.opts.Log.With("session", p.mark, "address", r.RemoteAddr)
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	return p, nil
 }
@@ -88,10 +91,11 @@ func (p *peer) connect(codecs *pion.MediaEngine, interceptors *interceptor.Regis
 		networks = append(networks, pion.NetworkTypeTCP4, pion.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)
-	s.SetICECredentials(p.user, rand.Text())
+	password := rand.Text()
+	s.SetICECredentials(p.user, password)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
-	s.SetICETimeouts(disconnectTime, failTime, keepAlive)
+	s.SetICETimeouts(p.h.opts.Silence-failTime, failTime, keepAlive)
 	s.DisableActiveTCP(true)
 	s.SetReceiveMTU(receiveMTU)
 	s.SetDTLSConnectContextMaker(func() (context.Context, func()) {
@@ -106,6 +110,9 @@ func (p *peer) connect(codecs *pion.MediaEngine, interceptors *interceptor.Regis
 	api := pion.NewAPI(pion.WithMediaEngine(codecs), pion.WithInterceptorRegistry(interceptors), pion.WithSettingEngine(s))
 	if p.pc, err = api.NewPeerConnection(pion.Configuration{}); err != nil {
 		return err
+	}
+	if among := p.h.opts.Port.socket.relay; among != nil {
+		among.Enter(p.user, password)
 	}
 	p.pc.OnConnectionStateChange(func(state pion.PeerConnectionState) {
 		switch state {
@@ -176,7 +183,7 @@ func (p *peer) run(do func(context.Context) error, finish func()) error {
 		began := time.Now()
 		why := p.last(do)
 		p.end(why)
-		if err := p.pc.GracefulClose(); err != nil {
+		if err := p.close(); err != nil {
 			p.log.Debug("close", "err", err)
 		}
 		p.log.Info("WebRTC session has ended", "path", p.path, "seconds", int(time.Since(began).Seconds()), "because", context.Cause(p.ctx))
@@ -205,7 +212,16 @@ func (p *peer) end(why error) { p.cancel(why) }
 func (p *peer) abandon() {
 	p.end(errGone)
 	if p.pc != nil {
-		_ = p.pc.GracefulClose() // nothing has gone through it
+		_ = p.close() // nothing has gone through it
 	}
 	p.leave()
+}
+
+// close ends the connection. Then packets for it are nobody's.
+func (p *peer) close() error {
+	err := p.pc.GracefulClose()
+	if among := p.h.opts.Port.socket.relay; among != nil {
+		among.Leave(p.user)
+	}
+	return err
 }

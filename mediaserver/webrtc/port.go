@@ -11,6 +11,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
+
+	"flashpod.dev/flashpod/mediaserver/webrtc/relay"
 )
 
 // Port is the UDP port through which all sessions go. Whose a packet is, the ICE
@@ -25,8 +27,20 @@ type Port struct {
 // second of many viewers.
 const socketBuffer = 4 << 20
 
-// Listen opens the port, host:port.
-func Listen(address string) (*Port, error) {
+// Among is what a server has in common with others that clients reach under one address: see
+// package relay.
+type Among struct {
+	// Address is where the others reach this server's port: an address that is its own, and
+	// the port, 0 for the one that is listened on. Web is its port of HTTP at that address.
+	Address netip.AddrPort
+	Web     uint16
+	// Keys are those that all have, as relay.Options has them.
+	Keys func() [][]byte
+}
+
+// Listen opens the port, host:port. Whose address clients send to is this server's alone
+// where among is nil.
+func Listen(address string, among *Among) (*Port, error) {
 	pc, err := new(net.ListenConfig).ListenPacket(context.Background(), "udp", address)
 	if err != nil {
 		return nil, err
@@ -39,6 +53,16 @@ func Listen(address string) (*Port, error) {
 	_ = udp.SetReadBuffer(socketBuffer)
 	_ = udp.SetWriteBuffer(socketBuffer)
 	p := &Port{socket: &socket{UDPConn: udp}, address: udp.LocalAddr().(*net.UDPAddr)}
+	if among != nil {
+		at := among.Address
+		if at.Port() == 0 {
+			at = netip.AddrPortFrom(at.Addr(), uint16(p.address.Port))
+		}
+		p.socket.relay = relay.New(relay.Options{Address: at, Web: among.Web, Keys: among.Keys, Send: func(b []byte, to netip.AddrPort) error {
+			_, err := udp.WriteToUDPAddrPort(b, to)
+			return err
+		}})
+	}
 	p.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: silent{}, UDPConn: p.socket})
 	return p, nil
 }
@@ -49,6 +73,15 @@ func (p *Port) Addr() *net.UDPAddr { return p.address }
 // Dropped is how many packets were no session's by their first bytes.
 func (p *Port) Dropped() uint64 { return p.socket.dropped.Load() }
 
+// Passed are the packets that went to other servers' sessions and came from them; none where
+// the address is this server's alone.
+func (p *Port) Passed() relay.Counts {
+	if p.socket.relay == nil {
+		return relay.Counts{}
+	}
+	return p.socket.relay.Counts()
+}
+
 // Close ends the port, and all that still goes through it.
 func (p *Port) Close() { _ = p.mux.Close() }
 
@@ -56,6 +89,7 @@ func (p *Port) Close() { _ = p.mux.Close() }
 // anything is made of it.
 type socket struct {
 	*net.UDPConn
+	relay   *relay.Relay // nil: all packets are this server's
 	dropped atomic.Uint64
 	closing sync.Once
 }
@@ -66,6 +100,13 @@ func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 		n, from, err := s.ReadFromUDPAddrPort(b)
 		if err != nil {
 			return n, from, err
+		}
+		if r := s.relay; r != nil && (relay.Wrapped(b[:n]) || plausible(b[:n])) {
+			packet, as, mine := r.In(b[:n], from)
+			if !mine {
+				continue
+			}
+			n, from = copy(b, packet), as
 		}
 		if plausible(b[:n]) {
 			return n, from, nil
@@ -82,7 +123,19 @@ func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter.
 func (s *socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if s.relay != nil {
+		return s.relay.Write(b, to)
+	}
 	return s.WriteToUDPAddrPort(b, to)
+}
+
+// WriteTo implements net.PacketConn.
+func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
+	udp, ok := to.(*net.UDPAddr)
+	if !ok {
+		return 0, fmt.Errorf("%v is no address of UDP", to)
+	}
+	return s.WriteToAddrPort(b, udp.AddrPort())
 }
 
 // Close implements net.PacketConn; it may be called more than once.

@@ -37,7 +37,7 @@ type site struct {
 
 func newSite(t testing.TB, opts Options) *site {
 	t.Helper()
-	port, err := Listen("127.0.0.1:0")
+	port, err := Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

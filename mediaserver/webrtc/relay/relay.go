@@ -89,7 +89,7 @@ func (r *Relay) In(b []byte, from netip.AddrPort) (packet []byte, as netip.AddrP
 	if isRequest(b) {
 		return r.request(path{client: from}, b)
 	}
-	if as, ok := r.known(path{client: from}, b); ok {
+	if as, ok := r.known(path{client: from}); ok {
 		return b, as, true
 	}
 	if to, ok := r.passedTo(from); ok {
@@ -114,7 +114,7 @@ func (r *Relay) wrapped(b []byte) (packet []byte, as netip.AddrPort, mine bool) 
 	case isRequest(w.packet):
 		return r.request(path{via: w.sender, client: w.client}, w.packet)
 	default:
-		if as, ok := r.known(path{via: w.sender, client: w.client}, w.packet); ok {
+		if as, ok := r.known(path{via: w.sender, client: w.client}); ok {
 			return w.packet, as, true
 		}
 	}
@@ -140,7 +140,7 @@ func (r *Relay) request(p path, b []byte) (packet []byte, as netip.AddrPort, min
 		}
 		r.refused.Add(1)
 		return nil, netip.AddrPort{}, false
-	case w == nil || w.of != s:
+	case w == nil || w.of != s || s.lost(w, r.opts.Now()):
 		if !authentic(b, s.password) {
 			r.refused.Add(1)
 			return nil, netip.AddrPort{}, false
@@ -154,7 +154,7 @@ func (r *Relay) request(p path, b []byte) (packet []byte, as netip.AddrPort, min
 }
 
 // known is the alias of a client whose packet, which is no request, has come by a way.
-func (r *Relay) known(p path, b []byte) (as netip.AddrPort, ok bool) {
+func (r *Relay) known(p path) (as netip.AddrPort, ok bool) {
 	r.mu.RLock()
 	w := r.byPath[p]
 	if w != nil {
@@ -165,9 +165,6 @@ func (r *Relay) known(p path, b []byte) (as netip.AddrPort, ok bool) {
 		return as, false
 	}
 	w.heard.Store(r.opts.Now().UnixNano())
-	if s := w.of; b[0] > 3 && s.used.Load() != w { // no STUN
-		s.used.Store(w)
-	}
 	return as, true
 }
 
@@ -181,6 +178,9 @@ func (r *Relay) Write(b []byte, to netip.AddrPort) (int, error) {
 		p = w.path
 	}
 	r.mu.RUnlock()
+	if w != nil && len(b) > 0 && b[0] > 3 && w.of.used.Load() != w { // no STUN
+		w.of.used.Store(w)
+	}
 	var err error
 	switch {
 	case w == nil:

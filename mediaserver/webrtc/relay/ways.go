@@ -38,7 +38,14 @@ type way struct {
 type session struct {
 	user, password string
 	ways           []*way              // guarded by Relay.mu
-	used           atomic.Pointer[way] // by which media comes; nil: none has
+	used           atomic.Pointer[way] // by which the ICE agent sends media; nil: it has sent none
+}
+
+// lost says whether a client who has shown the password by a way, or is about to by one that
+// is not there yet, is no longer where media goes to.
+func (s *session) lost(by *way, now time.Time) bool {
+	used := s.used.Load()
+	return used != nil && used != by && now.Sub(time.Unix(0, used.heard.Load())) > silence
 }
 
 // Enter says that there is a session of this user name, which Name has made, until Leave.
@@ -75,17 +82,17 @@ func (r *Relay) adopt(s *session, p path) (*way, netip.AddrPort) {
 		delete(r.passes, p.client)
 	}
 	if w := r.byPath[p]; w != nil {
-		if w.of == s {
+		if w.of == s && !s.lost(w, now) {
 			return w, w.as
 		}
-		r.drop(w) // the address is another client's now
+		r.drop(w) // the address is another client's now, or the way is about to be that of media
 	}
 	for _, w := range s.ways {
 		if w.client == p.client { // it was handed to another server
 			return r.move(w, p)
 		}
 	}
-	if w := s.used.Load(); w != nil && now.Sub(time.Unix(0, w.heard.Load())) > silence {
+	if w := s.used.Load(); s.lost(nil, now) && r.byAlias[w.as] == w { // it has not been dropped since
 		return r.move(w, p)
 	}
 	if len(s.ways) >= maxWays {
