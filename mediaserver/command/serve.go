@@ -160,6 +160,7 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.edgeOf, "edge-of", "", "be an edge of the server that takes links at rtmp://HOST[:PORT] or HOST:PORT: serve its instances, and none of one's own, with its --link-key-file")
 	f.StringVar(&s.cfg.LinkKeyFile, "link-key-file", "", "file or folder of keys, one a line, that an origin and its edges have in common; edges may link to a server that has one, which makes it where it is missing; read again when it changes")
 	f.StringVar(&s.cfg.LinkAddress, "link-address", "", "where edges link, and nobody else connects, such as 10.0.0.1:1937 (default: at --rtmp-address)")
+	f.StringVar(&s.cfg.LeaveFile, "leave-file", "", "file with a time such as 2m while the address of this server leads new clients elsewhere, as to its edges: those that are here, and follow a ReconnectRequest, are asked to connect again, in half of it; read every second, and may be missing")
 	f.StringSliceVar(&s.cfg.EdgeMayReach, "edge-may-reach", nil, "HOST[:PORT][=LINKHOST:PORT],… that clients of an edge may name themselves, rtmp://EDGE/?rtmp://HOST/APPLICATION/INSTANCE, beside its own origin; behind = is where links are taken, if elsewhere (default: none)")
 	s.keeping.addTo(f, "an edge")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")

@@ -69,6 +69,10 @@ type Config struct {
 	// where it is missing. They let them in at LinkAddress alone, or, where that is empty,
 	// at RTMPAddress; an edge lets in others at LinkAddress alone.
 	EdgeOf, LinkKeyFile, LinkAddress string
+	// LeaveFile is a file with a time such as 2m while new clients of this server's address
+	// come to other servers, such as edges of it: those that are here are asked to connect
+	// again, in the course of half of it. Empty: nobody ever is.
+	LeaveFile string
 	// Routes is a file by which this server is a gateway to the origins that it names, see
 	// routing.File, and serves no instances of its own; empty: it is none.
 	Routes string
@@ -432,6 +436,7 @@ func (s *Server) Run(ctx context.Context) error {
 	tidying.Go(func() { (&tidy{}).run(background) })
 	tidying.Go(func() { s.watchScripts(background) })
 	tidying.Go(func() { s.watchRoutes(background) })
+	tidying.Go(s.watchLeave(background))
 	defer tidying.Wait()
 	defer end()
 	failed := make(chan error, 6)
