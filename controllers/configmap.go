@@ -114,13 +114,16 @@ func documentHash(doc string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func configMap(a *v1alpha1.AppInstance, doc, edge string, addresses []string) *corev1ac.ConfigMapApplyConfiguration {
+func configMap(a *v1alpha1.AppInstance, doc, edge, leave string, addresses []string) *corev1ac.ConfigMapApplyConfiguration {
 	c := corev1ac.ConfigMap(configName(a), a.Namespace).
 		WithLabels(labels(a)).
 		WithOwnerReferences(owner(a)).
 		WithData(map[string]string{documentFile: doc})
 	if edge != "" {
 		c.WithData(map[string]string{edgeFile: edge})
+	}
+	if leave != "" {
+		c.WithData(map[string]string{leaveFile: leave})
 	}
 	if len(addresses) > 0 {
 		c.WithData(map[string]string{addressesFile: strings.Join(addresses, "\n") + "\n"})

@@ -114,7 +114,7 @@ func (p *plan) server(o *observed) error {
 			return err
 		}
 	}
-	p.child(configMapChild(configMap(a, doc, edge, webRTCAddresses(o)), o.configMap), o.standing.configMap)
+	p.child(configMapChild(configMap(a, doc, edge, leavingWithin(o), webRTCAddresses(o)), o.configMap), o.standing.configMap)
 	if o.standing.statefulSet == absent && (p.blocked.reason != "" || len(p.conflicts) > 0 || len(p.awaited) > 0) {
 		// A pod would mount or run as what is not ours. A StatefulSet that is
 		// there mounts what it was made with.

@@ -17,7 +17,10 @@ import (
 )
 
 const (
-	edgeFile   = "edge.yaml" // entry of the ConfigMap with what edges are told
+	edgeFile = "edge.yaml" // entry of the ConfigMap with what edges are told
+	// leaveFile is the entry with the time in which clients of the origin itself are to go to
+	// edges, while the Service leads there: see leavingWithin.
+	leaveFile  = "leave"
 	volumeLink = "link"
 	pathLink   = "/run/secrets/link"
 
@@ -213,6 +216,9 @@ func linkArgs(c *corev1ac.ContainerApplyConfiguration, a *v1alpha1.AppInstance) 
 		keys = pathLink
 	}
 	c.WithArgs("--link-address", fmt.Sprintf(":%d", linkPort), "--link-key-file", keys)
+	if a.Spec.Edges != nil && a.Spec.Image == "" { // an image of the user's own may not know the flag
+		c.WithArgs("--leave-file", pathConfig+"/"+leaveFile)
+	}
 	c.WithPorts(corev1ac.ContainerPort().WithName(portLink).WithContainerPort(linkPort).WithProtocol(corev1.ProtocolTCP))
 	c.WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))
 }

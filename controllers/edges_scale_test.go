@@ -137,6 +137,9 @@ func TestReadLoad(t *testing.T) {
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Host = "localhost"
 	handler.ServeHTTP(answer, request)
+	if n, err := readDirect(strings.NewReader(answer.Body.String())); err != nil || n != 17 {
+		t.Errorf("%d clients of its own, %v", n, err)
+	}
 	load, err := readLoad(answer.Body)
 	if want := (edgeLoad{connections: 1234567, sentBytes: 1 << 50, roundTime: 12 * time.Millisecond}); err != nil || load != want {
 		t.Errorf("%+v, %v", load, err)

@@ -50,6 +50,7 @@ func TestEdgesFollowTheSpec(t *testing.T) {
 		{"{application: a, edges: {}}", "NetworkPolicy lobby", "port: link"},
 		{"{application: a, edges: {}}", "Service lobby-origin", "port: 1937"},
 		{"{application: a, edges: {}}", "StatefulSet lobby", "- --link-address"},
+		{"{application: a, edges: {}}", "StatefulSet lobby", "- --leave-file\n        - /etc/flashpod/leave\n"},
 		{"{application: a, edges: {}}", "StatefulSet lobby", "secretName: lobby-link"},
 		{"{application: a, edges: {}}", "Secret lobby-link", "keys: " + base64.StdEncoding.EncodeToString([]byte("fresh link key\n"))},
 		{"{application: a, edges: {replicas: 3}}", "Service lobby", "app.kubernetes.io/component: origin"},

@@ -33,7 +33,7 @@ func takenOver(a *v1alpha1.AppInstance, o client.Object) bool {
 		return true
 	case *corev1.ConfigMap:
 		entries := len(o.Data) + len(o.BinaryData)
-		for _, own := range []string{addressesFile, edgeFile} {
+		for _, own := range []string{addressesFile, edgeFile, leaveFile} {
 			if _, ours := o.Data[own]; ours {
 				entries--
 			}

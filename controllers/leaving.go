@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -209,6 +210,16 @@ func addressOf(pod *corev1.Pod, family discoveryv1.AddressType) string {
 		}
 	}
 	return ""
+}
+
+// leavingWithin is what the origin is told while the Service leads to edges: the time that its
+// own clients have to go there, of whom it asks those that follow a ReconnectRequest to
+// connect again. "": they may stay.
+func leavingWithin(o *observed) string {
+	if front(o)[labelComponent] != componentEdge {
+		return ""
+	}
+	return fmt.Sprintf("%ds\n", drainSeconds(o.instance))
 }
 
 // leavingPace is how long until pods that the Service has left are looked at again; 0: there

@@ -156,6 +156,17 @@ func TestLeavingSlice(t *testing.T) {
 	}
 }
 
+// The origin is told to have its own clients go while the Service leads to edges.
+func TestTheOriginIsTold(t *testing.T) {
+	for edges, want := range map[int32]bool{0: false, 2: true} {
+		o := withSecrets(observe(t, "{application: a, drain: {timeout: 90s}, edges: {replicas: 2}}"))
+		edgesServe(o, edges)
+		if got := text(t, children(t, o)["ConfigMap lobby-config"]); strings.Contains(got, "leave: |\n    90s\n") != want {
+			t.Errorf("with %d edges:\n%s", edges, got)
+		}
+	}
+}
+
 // A server's metrics say how many clients it has itself.
 func TestReadDirect(t *testing.T) {
 	for _, c := range []struct {

@@ -60,8 +60,8 @@ func poke(o *observed, pod *corev1.Pod) string {
 	}
 	sum := sha256.New()
 	late := false
-	var told *corev1.ConfigMap // where clients send media
-	if webRTC(o.instance) != nil {
+	var told *corev1.ConfigMap // where clients send media, and whether they are to leave
+	if webRTC(o.instance) != nil || o.instance.Spec.Edges != nil {
 		told = o.configMap
 	}
 	for _, s := range []client.Object{optional(told), optional(o.secret), optional(o.certificate), optional(o.console), optional(o.edges.link), optional(o.script)} {
