@@ -1,12 +1,14 @@
 package script_test
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/budget"
 	"flashpod.dev/flashpod/mediaserver/script"
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
@@ -210,11 +212,11 @@ func TestConnectWhileTheScriptIsLoadedAnew(t *testing.T) {
 func TestLoadable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ main, lib, want string }{
-		"all of it":                  {`load("lib.asc"); load(some + "thing"); load("netservices.asc"); load("none.asc"); nothing.there`, "var a = 1", ""},
+		"all of it":                  {`load("lib.asc"); load("netservices.asc"); function f() { load(some + "thing"); load("none.asc"); nothing.there }`, "var a = 1", ""},
 		"the first file":             {"var a = 1;\nvar b = ;", "", "main.asc:2"},
 		"one that is loaded":         {`load("lib.asc")`, "\n\nfunction (", "lib.asc:3"},
 		"what is not to be had here": {"\nx = <xml/>", "", "main.asc:2"},
-		"two that load one another":  {`load("lib.asc")`, `load("main.asc")`, ""},
+		"two that load one another":  {`load("lib.asc")`, `if (!getGlobal().once) { once = true; load("main.asc") }`, ""},
 	} {
 		err := script.Loadable(script.Config{Application: "app", Files: files("main.asc", c.main, "lib.asc", c.lib)})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -225,5 +227,60 @@ func TestLoadable(t *testing.T) {
 		if err := script.Loadable(script.Config{Application: "app", Files: in}); err == nil {
 			t.Errorf("%s can be loaded", name)
 		}
+	}
+}
+
+// TestTrial tells a script that fails whatever is around it from one of which that is not
+// known: what is outside of it hears of neither.
+func TestTrial(t *testing.T) {
+	t.Parallel()
+	const thrown = "main.asc:2"
+	for name, c := range map[string]struct{ main, want string }{
+		"what is not there":                   {"var a = 1;\nnothing.there", thrown},
+		"a class that is not there":           {"\nvar a = new Nothing()", thrown},
+		"in a file that it loads":             {"\nload('lib.asc')", "lib.asc:1"},
+		"behind what it only defines":         {"application.onConnect = function(c) { return nothing.there }; Client.prototype.f = function() {}; trace(application.name); application.registerClass('a', function() {});\nnothing.there", thrown},
+		"it does not end":                     {"\nfor (;;) ;", "main.asc"},
+		"nothing":                             {"application.onAppStart = function() { nothing.there }", ""},
+		"behind a stream":                     {"var s = Stream.get('tv');\nnothing.there", ""},
+		"behind an object":                    {"SharedObject.get('o', true);\nnothing.there", ""},
+		"behind one that it has caught":       {"try { new File('x').open('text', 'write') } catch (e) {}\nnothing.there", ""},
+		"behind a timer":                      {"setInterval(function() {}, 1);\nnothing.there", ""},
+		"behind a question to another server": {"var l = new LoadVars(); l.load('http://127.0.0.1/');\nnothing.there", ""},
+		"behind a file that asks for some":    {"load('streams.asc');\nnothing.there", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var limits engine.Limits
+			if name == "it does not end" {
+				limits.Time = 10 * time.Millisecond
+			}
+			err := script.Loadable(script.Config{
+				Application: "app", Limits: limits,
+				Files: files("main.asc", c.main, "lib.asc", "nothing.there", "streams.asc", "Stream.get('radio')"),
+			})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestTrialIsPaid has nothing said of a script that nobody pays for.
+func TestTrialIsPaid(t *testing.T) {
+	t.Parallel()
+	b := budget.New("scripts", 64<<20)
+	cfg := script.Config{Application: "app", Files: files("main.asc", "nothing.there")}
+	cfg.Limits.Pays = b
+	if err := script.Loadable(cfg); err == nil || errors.Is(err, script.ErrUnpaid) {
+		t.Errorf("with memory: %v", err)
+	}
+	if n := b.Used(); n != 0 {
+		t.Errorf("%d bytes are not given back", n)
+	}
+	for b.Take(1 << 10) { //nolint:revive // until nothing is left
+	}
+	if err := script.Loadable(cfg); !errors.Is(err, script.ErrUnpaid) {
+		t.Errorf("without memory: %v", err)
 	}
 }

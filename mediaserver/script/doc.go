@@ -16,7 +16,8 @@
 // next one wait, from a second to a minute; who connects meanwhile is told why. A
 // script that cannot be loaded is no death: clients are rejected with what is wrong,
 // until Reload. New files that cannot be loaded (Loadable) leave a world that runs as it
-// was; when they can, it ends, and connects that have come since they were seen wait for
+// was: what they say outside of functions is tried first, in a runtime of its own, as far as
+// it asks for nothing outside of itself (trial.go). When they can, it ends, and connects that have come since they were seen wait for
 // the next.
 //
 // Everything that a script sees is defined here, a class a file; libraries.go lists

@@ -9,12 +9,32 @@ import (
 	"flashpod.dev/flashpod/mediaserver/script/engine"
 )
 
-// Loadable says why a script cannot be loaded, as far as its files show without being
-// run: that it begins with, and those that they load by a name that stands there. What
-// such a script does when it is run is not known before it is.
+// Loadable says why a script cannot be loaded, as far as its files show: that it begins
+// with, and those that they load by a name that stands there. Where they are in order, it is
+// tried as well (trial.go): a script that fails before it has asked for anything outside of
+// itself would fail so each time. What one does that has is not known before it is run.
+//
+// Config.Limits.Pays and Config.Turn pay, as for a script that runs; where no memory is left,
+// ErrUnpaid says that nothing is known.
 func Loadable(cfg Config) error {
 	cfg.fill()
-	in, main, ok, err := openFolders(&cfg)
+	pays := &payer{Payer: cfg.Limits.Pays}
+	if cfg.Limits.Pays != nil {
+		cfg.Limits.Pays = pays
+	}
+	err := readable(&cfg)
+	if err == nil {
+		err = trial(cfg)
+	}
+	if pays.refused.Load() {
+		return ErrUnpaid
+	}
+	return err
+}
+
+// readable says what is wrong with a script's files.
+func readable(cfg *Config) error {
+	in, main, ok, err := openFolders(cfg)
 	if err == nil && !ok {
 		err = errNoMain
 	}
@@ -22,7 +42,12 @@ func Loadable(cfg Config) error {
 		return err
 	}
 	limits := cfg.Limits
-	limits.Turn, limits.Pays = nil, nil
+	if limits.Turn = nil; cfg.Turn != nil {
+		turn := cfg.Turn()
+		limits.Turn = turn
+		turn.Begin(nil)
+		defer turn.End()
+	}
 	rt, err := engine.New(limits)
 	if err != nil {
 		return err

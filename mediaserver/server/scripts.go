@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -31,6 +32,7 @@ type program struct {
 	log         *slog.Logger
 
 	watched fingerprint // the watcher's
+	unpaid  bool        // the watcher's: what there is was not tried yet, for want of memory
 
 	mu    sync.Mutex // nothing else is taken while it is held
 	hosts map[string]*script.Host
@@ -106,9 +108,8 @@ func (p *program) make(name string, memory *budget.Budget, log *slog.Logger) fun
 		return nil
 	}
 	return func(i script.Instance) instance.Script {
-		cfg := p.config
-		cfg.Turn = func() script.Turn { return p.server.cfg.Budgets.Turns.For("") }
-		cfg.Name, cfg.Log, cfg.Limits.Pays = name, p.server.scriptLog(log, p.application, name), memory
+		cfg := p.paid(p.config, memory)
+		cfg.Name, cfg.Log = name, p.server.scriptLog(log, p.application, name)
 		cfg.Instance = &reporting{Instance: i, program: p, name: name}
 		h := script.New(cfg)
 		p.mu.Lock()
@@ -211,16 +212,28 @@ func (s *Server) watchScripts(ctx context.Context) {
 // main script has gone, or cannot be loaded, runs on as it was.
 func (p *program) look(before fingerprint) (now fingerprint) {
 	now = p.fingerprint()
-	if now == p.watched || now != before {
+	if now == p.watched && !p.unpaid || now != before {
 		return now
 	}
-	p.watched = now
+	again := now == p.watched && p.unpaid
+	p.watched, p.unpaid = now, false
 	if _, ok, err := script.Find(p.config.Files, p.application); err != nil || !ok {
 		p.log.Warn("the script's files have changed, and there is no main script any more: the one that runs goes on", "err", err)
 		return now
 	}
-	p.reload(script.Loadable(p.config))
+	bad := script.Loadable(p.paid(p.config, p.server.cfg.Budgets.ScriptMemory))
+	if p.unpaid = errors.Is(bad, script.ErrUnpaid); p.unpaid && again {
+		return now // as it was told
+	}
+	p.reload(bad)
 	return now
+}
+
+// paid has a script computed in turns with all others, and its memory paid for.
+func (p *program) paid(cfg script.Config, memory *budget.Budget) script.Config {
+	cfg.Turn = func() script.Turn { return p.server.cfg.Budgets.Turns.For("") }
+	cfg.Limits.Pays = memory
+	return cfg
 }
 
 // scriptLimits are those of a manifest.

@@ -133,7 +133,17 @@ func TestScriptsAreLoadedAnew(t *testing.T) {
 	connect(t, s, "app/room", "pageUrl", "22").hello()
 	plays(t, stays, "none") // is answered: the client is there
 
-	servertest.WriteFiles(t, folder, "app/main.asc", "\nnothing.there") // which shows when it is run
+	servertest.WriteFiles(t, folder, "app/main.asc", "\n\nvar a = 1; nothing.there") // which shows when it is run
+	look()
+	servertest.Eventually(t, "it is told that the script fails, and the one before runs", func() bool {
+		r := servertest.AskFor[web.ScriptReport](t, base+"/script-errors?limit=1")
+		return r.Failed != nil && r.Failed.Stale && !r.Failed.Fatal && r.Failed.Line == 3 && strings.Contains(r.Failed.Message, "goes on as it was")
+	})
+	connect(t, s, "app/room", "pageUrl", "22").hello()
+	plays(t, stays, "none")
+
+	// What a script does outside of itself is not tried: this one fails when it is run.
+	servertest.WriteFiles(t, folder, "app/main.asc", "SharedObject.get('seen');\nnothing.there")
 	look()
 	stays.Until("onStatus NetConnection.Connect.AppShutdown")
 	servertest.Eventually(t, "it is told that the script does not run", func() bool {

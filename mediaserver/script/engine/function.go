@@ -101,6 +101,10 @@ func (r *Runtime) makeFunction(name string, length int, f Func) jsv {
 	return v
 }
 
+// OnCall has f asked before each call of a Func from now on, by the function's name, of a class's that of the method, the property or
+// the class: what it returns is thrown in place of the call; nil: the call goes on.
+func (r *Runtime) OnCall(f func(name string) error) { r.onCall = f }
+
 // onFunction is called by the engine for what makeFunction made.
 func onFunction(_ *libc.TLS, ctx uintptr, this jsv, argc int32, argv uintptr, _ int32, data uintptr) jsv {
 	r := contextOf(ctx)
@@ -147,6 +151,11 @@ func (r *Runtime) ordinary(f *function, this jsv, argc int32, argv uintptr) jsv 
 // invoke calls a Func, between the engine that called and what the Func asks of the engine.
 func (r *Runtime) invoke(f *function, c *Call, this jsv, argc int32, argv uintptr) (result jsv) {
 	r.inside(f.name, func() error {
+		if r.onCall != nil {
+			if err := r.onCall(f.name); err != nil {
+				return err
+			}
+		}
 		err := r.fillCall(c, this, argc, argv)
 		if err != nil {
 			return err

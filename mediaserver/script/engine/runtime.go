@@ -40,6 +40,7 @@ type Runtime struct {
 
 	slots   slots      // what the script's objects refer to in Go
 	methods []function // of classes, by the number that the engine calls them by
+	onCall  func(name string) error
 	guarded []guarded
 	// compilePattern is how the engine reads a regular expression.
 	compilePattern func(tls *libc.TLS, ctx uintptr, pattern, flags jsv) jsv
