@@ -50,6 +50,8 @@ export const byHLS = {
         say.failed(video.error?.message || "the browser could not play it by HLS");
         return;
       }
+      // Of a stream that has ended it is told so already.
+      if (begun || video.currentTime === 0) say.waiting("The picture does not come.\nThis page tries again.");
       clearTimeout(timer);
       timer = setTimeout(look, between());
     }
