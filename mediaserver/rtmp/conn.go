@@ -147,6 +147,10 @@ func newConn(nc net.Conn, cfg Config, client bool) *Conn {
 	return c
 }
 
+// Waits says whether Serve waits for the peer to send something. It does not while something
+// that came waits for the peer's turn.
+func (c *Conn) Waits() bool { return c.gate.waits.Load() }
+
 // Secure says whether the connection is encrypted: rtmps.
 func (c *Conn) Secure() bool {
 	_, tls := c.nc.(interface{ ConnectionState() tls.ConnectionState })

@@ -14,14 +14,20 @@ import (
 
 const protocolVersion = 3
 
+// turnMatters is how long a wait for a turn is that moves the deadline of a handshake.
+const turnMatters = 100 * time.Millisecond
+
 // Handshake exchanges the handshake that everything else comes after [SPEC
 // §5.2]. It fails with ErrNoData, ErrNotRTMP, ErrEncrypted, ErrPolicyRequest, or an error
 // of the network.
 //
+// HandshakeTimeout is the peer's: what it has sent may wait for its turn as well.
+//
 // A client that signs its half (see digest.go) is answered in kind, any other
 // with the simple form.
 func (c *Conn) Handshake() error {
-	if err := c.nc.SetDeadline(time.Now().Add(c.cfg.HandshakeTimeout)); err != nil {
+	c.deadline = time.Now().Add(c.cfg.HandshakeTimeout)
+	if err := c.nc.SetDeadline(c.deadline); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
 	defer c.gate.Leave()
@@ -32,7 +38,8 @@ func (c *Conn) Handshake() error {
 	if err := shake(); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
-	return c.nc.SetDeadline(time.Time{})
+	c.deadline = time.Time{}
+	return c.nc.SetDeadline(c.deadline)
 }
 
 // counted reads from the connection for the handshake: what there is, whatever is
@@ -52,7 +59,14 @@ func (r *counted) Read(b []byte) (int, error) {
 	if len(r.some) == 0 {
 		r.c.gate.Leave()
 		n, err := r.c.nc.Read(r.room[:r.left])
+		came := time.Now()
 		r.c.gate.Enter()
+		if waited := time.Since(came); waited > turnMatters {
+			r.c.deadline = r.c.deadline.Add(waited)
+			if err := r.c.nc.SetDeadline(r.c.deadline); err != nil {
+				return 0, err
+			}
+		}
 		r.c.received.Add(uint64(n))
 		r.some, r.left = r.room[:n], r.left-n
 		if n == 0 {

@@ -171,6 +171,7 @@ func (in *input) readWaiting() (int, error) {
 // only then, and gives it back when there was nothing. A peer that takes turns has
 // none while it is waited for, and reads when it has one again.
 func (in *input) readable(fd uintptr) bool {
+	in.gate.waits.Store(false)
 	if in.waited {
 		return true
 	}
@@ -189,7 +190,9 @@ func (in *input) readable(fd uintptr) bool {
 		if empty {
 			in.release()
 		}
-		if !in.gate.open() {
+		if in.gate.open() {
+			in.gate.waits.Store(true)
+		} else {
 			in.gate.Leave()
 			in.waited = true
 		}

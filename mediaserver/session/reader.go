@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
@@ -21,16 +24,49 @@ var errTooMuch = errors.New("too much was sent before connect was answered")
 type reader struct {
 	s           *Session
 	unconnected *time.Timer // ends a connection that sends no connect; nil: it has
-	asked       bool        // connect has come
+	came        atomic.Bool // connect has
+	asked       bool        // the same, for the goroutine of Serve
 	publishes   bool        // and a publish
 }
 
 // connects ends the wait for connect, and forgets the timer, which would stay as long as
 // the client does.
 func (r *reader) connects() {
+	r.came.Store(true)
 	if r.unconnected != nil {
 		r.unconnected.Stop()
 		r.unconnected = nil
+	}
+}
+
+// maxLate is how often a client is waited for whose connect may be among what waits for
+// its turn.
+const maxLate = 4
+
+// late ends a connection from which no connect has come for long. A client that has sent
+// something which nobody has looked at yet is not to blame: the server is busy. It is waited
+// for a few times more, and told why when that is in vain.
+func (r *reader) late(log *slog.Logger, times int) {
+	s := r.s
+	switch {
+	case r.came.Load() || s.closed():
+	case s.conn.Waits():
+		log.Warn("closed: no connect command came", "within", time.Duration(times)*s.cfg.ConnectTimeout)
+		s.Close()
+	case times < maxLate:
+		time.AfterFunc(s.cfg.ConnectTimeout, func() { r.late(log, times+1) })
+	default:
+		if s.leaving.Swap(true) {
+			return
+		}
+		const why = "The server is too busy: try again."
+		log.Warn("connect refused", "code", "NetConnection.Connect.Failed", "reason", why)
+		s.cfg.Refused("the server was too busy")
+		// A client counts its commands from connect on.
+		info := amf.NewObject("level", "error", "code", "NetConnection.Connect.Failed", "description", why)
+		_ = s.conn.SendCommand(0, "_error", 1, nil, info)
+		_ = s.conn.SendCommand(0, "close", 0, nil)
+		s.hangUp(lingerFor)
 	}
 }
 

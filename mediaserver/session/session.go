@@ -35,7 +35,8 @@ type Config struct {
 	// so; default 30 s.
 	PublisherIdle time.Duration
 	// ConnectTimeout is how long a client may take from the handshake to its
-	// connect; default 15 s.
+	// connect; default 15 s. Where what it has sent waits for its turn, it has as long again,
+	// a few times.
 	ConnectTimeout time.Duration
 	// PendingTimeout is how long a connect, publish or play may wait for the
 	// instance's answer; default 30 s.
@@ -213,10 +214,7 @@ func (s *Session) Serve() {
 	}
 	r := reader{s: s}
 	// Once connect has come, silence is a matter of pings, not of this timer.
-	r.unconnected = time.AfterFunc(s.cfg.ConnectTimeout, func() {
-		log.Warn("closed: no connect command came", "within", s.cfg.ConnectTimeout)
-		s.Close()
-	})
+	r.unconnected = time.AfterFunc(s.cfg.ConnectTimeout, func() { r.late(log, 1) })
 	started := time.Now()
 	err := s.conn.Serve(r.handle)
 	s.gone()
