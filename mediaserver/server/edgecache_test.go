@@ -49,7 +49,8 @@ func seen(at media.Timestamp, b []byte) string {
 	return fmt.Sprintf("%d %x", at, h.Sum64())
 }
 
-// playAll plays a recorded stream to its end, ahead of time, and returns its pictures.
+// playAll plays a recorded stream to its end, ahead of time, and returns its pictures, and
+// how it ended: the status that said so, or all that was said before the connection ended.
 func playAll(t *testing.T, s *Server, name string, from int) (all []string, why string) {
 	t.Helper()
 	conn := servertest.Dial(t, s.RTMPAddr())
@@ -66,7 +67,8 @@ func playAll(t *testing.T, s *Server, name string, from int) (all []string, why 
 	}
 	late := time.AfterFunc(4*servertest.Patience, func() { conn.Close() })
 	defer late.Stop()
-	_ = conn.Serve(func(m *rtmp.Message) error {
+	var said []string
+	err := conn.Serve(func(m *rtmp.Message) error {
 		if m.Type == rtmp.TypeVideo && len(m.Payload) > 10 && m.Payload[1] == 1 {
 			all = append(all, seen(m.Timestamp, m.Payload))
 		}
@@ -74,9 +76,15 @@ func playAll(t *testing.T, s *Server, name string, from int) (all []string, why 
 		case "onStatus NetStream.Play.Stop", "onStatus NetStream.Play.Failed", "onStatus NetStream.Play.StreamNotFound":
 			why = word
 			return io.EOF
+		case "":
+		default:
+			said = append(said, word)
 		}
 		return nil
 	})
+	if why == "" {
+		why = fmt.Sprintf("no status: %v after %q", err, said)
+	}
 	return all, why
 }
 
