@@ -103,7 +103,7 @@ func front(o *observed) map[string]string {
 
 // leadsToEdges says whether the Service that is there leads to edges.
 func leadsToEdges(o *observed) bool {
-	for _, s := range []*corev1.Service{o.service, o.internal} {
+	for _, s := range []*corev1.Service{o.service, o.internal, o.webRTC} {
 		if s != nil && s.Spec.Selector[labelComponent] == componentEdge && standingOf(o.instance, s) == ours {
 			return true
 		}

@@ -40,6 +40,9 @@ func edgesPolicy(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPo
 	for _, name := range names {
 		media.WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(name)))
 	}
+	if webRTC(a) != nil { // what edges pass on to one another comes here, too: they know it by a key
+		media.WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolUDP).WithPort(intstr.FromString(portWebRTC)))
+	}
 	return networkingv1ac.NetworkPolicy(edgesPolicyName(a), a.Namespace).
 		WithLabels(edgeLabels(a)).
 		WithOwnerReferences(owner(a)).

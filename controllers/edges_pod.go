@@ -122,13 +122,22 @@ func edgePod(a *v1alpha1.AppInstance, image, account, doc string, openShift bool
 		spec.WithVolumes(corev1ac.Volume().WithName(volumeCache).WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(cacheLimit(size))))
 	}
 	spec.WithVolumes(
-		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(configName(a)).
-			WithItems(corev1ac.KeyToPath().WithKey(edgeFile).WithPath(edgeFile))),
+		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(edgeConfig(a)),
 		linkVolume(a))
 	if a.Spec.TLS != nil {
 		spec.WithVolumes(tlsVolume(a.Spec.TLS))
 	}
 	return t, nil
+}
+
+// edgeConfig is what an edge has of the ConfigMap. Where clients send media need not be in it
+// yet when the edge begins, and an entry that is named has to be.
+func edgeConfig(a *v1alpha1.AppInstance) *corev1ac.ConfigMapVolumeSourceApplyConfiguration {
+	source := corev1ac.ConfigMapVolumeSource().WithName(configName(a))
+	if webRTC(a) == nil {
+		source.WithItems(corev1ac.KeyToPath().WithKey(edgeFile).WithPath(edgeFile))
+	}
+	return source
 }
 
 // edgeContainer is an edge, where that of the origin is given.
@@ -160,10 +169,16 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 		c.WithPorts(corev1ac.ContainerPort().WithName(portRTMPS).WithContainerPort(rtmpsPort).WithProtocol(corev1.ProtocolTCP))
 	}
 	if a.Spec.Web != nil {
-		args = append(args, "--web-address", fmt.Sprintf(":%d", webPort), "--webrtc-address", "off")
+		args = append(args, "--web-address", fmt.Sprintf(":%d", webPort))
 		c.WithPorts(corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
 	}
-	c.Args = args
+	c.Args, c.Env = args, nil
+	switch {
+	case webRTC(a) != nil:
+		webRTCArgs(&c, a)
+	case a.Spec.Web != nil:
+		c.WithArgs("--webrtc-address", "off")
+	}
 	want := a.Spec.Resources
 	if r := a.Spec.Edges.Resources; r != nil {
 		want = *r

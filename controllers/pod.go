@@ -134,11 +134,7 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 		args = append(args, "--web-address", fmt.Sprintf(":%d", webPort))
 		ports = append(ports, corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
 	}
-	switch {
-	case webRTC(a) != nil:
-		args = append(args, "--webrtc-address", fmt.Sprintf(":%d", webRTCPort), "--webrtc-advertise-file", pathConfig+"/"+addressesFile)
-		ports = append(ports, corev1ac.ContainerPort().WithName(portWebRTC).WithContainerPort(webRTCPort).WithProtocol(corev1.ProtocolUDP))
-	case a.Spec.Web != nil && a.Spec.Image == "":
+	if webRTC(a) == nil && a.Spec.Web != nil && a.Spec.Image == "" {
 		// Pages would try the pod's own address first. An image of the user's own may
 		// not know the flag.
 		args = append(args, "--webrtc-address", "off")
@@ -161,6 +157,9 @@ func container(a *v1alpha1.AppInstance, image string) *corev1ac.ContainerApplyCo
 			WithAllowPrivilegeEscalation(false).
 			WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
+	if webRTC(a) != nil {
+		webRTCArgs(c, a)
+	}
 	if takesLinks(a) {
 		linkArgs(c, a)
 	}

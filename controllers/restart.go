@@ -59,7 +59,7 @@ func (p *plan) causes(o *observed, was, want *corev1ac.PodTemplateSpecApplyConfi
 	}
 	if byGateway(old) != byGateway(now) {
 		add("spec.service")
-	} else if hasPort(old, portLink) != hasPort(now, portLink) {
+	} else if hasPort(old, portLink) != hasPort(now, portLink) || hasPort(old, portWebRTC) == hasPort(now, portWebRTC) && !reflect.DeepEqual(old["env"], now["env"]) {
 		add("spec.edges")
 	}
 	if hasPort(old, portWeb) != hasPort(now, portWeb) || hasPort(old, portWebRTC) != hasPort(now, portWebRTC) {

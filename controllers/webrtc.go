@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 const (
 	portWebRTC = "webrtc"
 	webRTCPort = 8088 // of the container, UDP
+	envPodIP   = "POD_IP"
 
 	// addressesFile is the entry of the pod's ConfigMap with what clients are told to
 	// send media to, one a line. The server reads it for each of them: an address that
@@ -30,22 +32,39 @@ func webRTC(a *v1alpha1.AppInstance) *v1alpha1.WebRTC {
 	return a.Spec.Web.WebRTC
 }
 
-// webRTCService is what media over UDP is sent to; nil when there is none. It has no
-// port of TCP: see v1alpha1.WebRTC.
-func webRTCService(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration {
+// webRTCArgs has a server take WebRTC's packets. One of several behind the Service, as origin
+// and edges are, whose packets come to any of them, passes on those of the others' sessions:
+// it says by its own address which are its.
+func webRTCArgs(c *corev1ac.ContainerApplyConfiguration, a *v1alpha1.AppInstance) {
+	c.WithArgs("--webrtc-address", fmt.Sprintf(":%d", webRTCPort), "--webrtc-advertise-file", pathConfig+"/"+addressesFile)
+	c.WithPorts(corev1ac.ContainerPort().WithName(portWebRTC).WithContainerPort(webRTCPort).WithProtocol(corev1.ProtocolUDP))
+	if a.Spec.Edges != nil {
+		c.WithArgs("--webrtc-relay-address", "$("+envPodIP+")")
+		c.WithEnv(corev1ac.EnvVar().WithName(envPodIP).WithValueFrom(corev1ac.EnvVarSource().
+			WithFieldRef(corev1ac.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("status.podIP"))))
+	}
+}
+
+// webRTCService is what media over UDP is sent to, pods with the labels of front; nil when
+// there is none. It has no port of TCP: see v1alpha1.WebRTC.
+func webRTCService(a *v1alpha1.AppInstance, front map[string]string) *corev1ac.ServiceApplyConfiguration {
 	rtc, like := webRTC(a), a.Spec.Service
 	if rtc == nil {
 		return nil
 	}
 	spec := corev1ac.ServiceSpec().
 		WithType(rtc.ServiceType).
-		WithSelector(selector(a)).
+		WithSelector(front).
 		WithExternalTrafficPolicy(like.ExternalTrafficPolicy).
 		WithPorts(corev1ac.ServicePort().
 			WithName(portWebRTC).
 			WithProtocol(corev1.ProtocolUDP).
 			WithPort(rtc.Port).
 			WithTargetPort(intstr.FromString(portWebRTC)))
+	if rtc.ServiceType == corev1.ServiceTypeNodePort && a.Spec.Edges != nil {
+		// Clients are told one node, which need not be that of an edge.
+		spec.WithExternalTrafficPolicy(corev1.ServiceExternalTrafficPolicyCluster)
+	}
 	if rtc.ServiceType == corev1.ServiceTypeLoadBalancer {
 		spec.WithLoadBalancerSourceRanges(like.LoadBalancerSourceRanges...)
 		if like.LoadBalancerClass != nil {
@@ -69,7 +88,7 @@ func webRTCService(a *v1alpha1.AppInstance) *corev1ac.ServiceApplyConfiguration 
 // webRTC plans the Service of WebRTC. The class of a load balancer cannot be changed:
 // one of another class is made again.
 func (p *plan) webRTC(o *observed) {
-	want := webRTCService(o.instance)
+	want := webRTCService(o.instance, front(o))
 	if o.standing.webRTC == ours && (want == nil || otherClass(want, o.webRTC)) {
 		p.remove = append(p.remove, removal{kind: "Service", object: o.webRTC})
 		return

@@ -94,3 +94,47 @@ func TestWebRTCComesAndGoes(t *testing.T) {
 		t.Error("no event says why it restarts")
 	}
 }
+
+// Media goes where the Service of the web does: to edges while one is ready, back to the
+// origin before they go; and the API server takes all of it as it is.
+func TestWebRTCGoesToEdges(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	w.add("{application: a, web: {webrtc: {}}, edges: {replicas: 2}}")
+	w.serve()
+	w.settle()
+	leadsTo := func(component string) {
+		t.Helper()
+		for _, name := range []string{"lobby", "lobby-webrtc"} {
+			if got := read(w, name, &corev1.Service{}).Spec.Selector[labelComponent]; got != component {
+				t.Errorf("%s leads to the %s, want the %s", name, got, component)
+			}
+		}
+	}
+	leadsTo("origin")
+	s := read(w, "lobby-webrtc", &corev1.Service{})
+	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "203.0.113.20"}}
+	w.must(w.Status().Update(ctx, s))
+	w.observeEdges(1)
+	w.settle()
+	leadsTo("edge")
+	d := read(w, "lobby-edge", &appsv1.Deployment{}).Spec.Template.Spec
+	if from := d.Containers[0].Env[0].ValueFrom; from == nil || from.FieldRef == nil || from.FieldRef.FieldPath != "status.podIP" {
+		t.Errorf("edges do not know their addresses: %+v", d.Containers[0].Env)
+	}
+	if told := read(w, "lobby-config", &corev1.ConfigMap{}).Data["webrtc-addresses"]; told != "203.0.113.20:443\n" || len(d.Volumes[1].ConfigMap.Items) > 0 {
+		t.Errorf("edges are told %q: %+v", told, d.Volumes)
+	}
+	*w.writes = 0
+	w.reconcile()
+	if *w.writes != 0 {
+		t.Errorf("%d writes where nothing had changed", *w.writes)
+	}
+	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Edges = nil })
+	w.settle()
+	leadsTo("origin")
+	err := w.Get(ctx, client.ObjectKey{Namespace: w.ns, Name: "lobby-edge"}, &appsv1.Deployment{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("the edges are there: %v", err)
+	}
+}

@@ -43,6 +43,42 @@ func TestWebRTCFollowsTheSpec(t *testing.T) {
 	}
 }
 
+// Beside edges, the Service of WebRTC leads where that of the web does, and origin and edges
+// pass on what is another's.
+func TestWebRTCOfEdges(t *testing.T) {
+	const spec = "{application: a, web: {webrtc: {}}, edges: {replicas: 2}}"
+	o := edged(t, spec, 2, 1)
+	for child, want := range map[string][]string{
+		"Deployment lobby-edge":    {"- --webrtc-address\n", "- :8088\n", "- --webrtc-advertise-file\n", "- --webrtc-relay-address\n", "- $(POD_IP)\n", "fieldPath: status.podIP", "name: webrtc\n", "protocol: UDP"},
+		"StatefulSet lobby":        {"- --webrtc-relay-address\n", "- $(POD_IP)\n", "fieldPath: status.podIP"},
+		"Service lobby-webrtc":     {"app.kubernetes.io/component: edge\n", "externalTrafficPolicy: Local"},
+		"NetworkPolicy lobby.edge": {"port: webrtc\n", "protocol: UDP"},
+	} {
+		got := text(t, children(t, o)[child])
+		for _, one := range want {
+			if !strings.Contains(got, one) {
+				t.Errorf("%s lacks %q:\n%s", child, one, got)
+			}
+		}
+	}
+	if d := text(t, children(t, o)["Deployment lobby-edge"]); strings.Contains(d, "\"off\"") || strings.Contains(d, "key: edge.yaml") {
+		t.Errorf("edges have no WebRTC, or do not hear where it is:\n%s", d)
+	}
+	if s := text(t, children(t, edged(t, spec, 2, 0))["Service lobby-webrtc"]); !strings.Contains(s, "app.kubernetes.io/component: origin\n") {
+		t.Errorf("before an edge is ready, the Service is\n%s", s)
+	}
+	if s := text(t, children(t, edged(t, "{application: a, web: {webrtc: {serviceType: NodePort}}, edges: {replicas: 2}}", 2, 2))["Service lobby-webrtc"]); !strings.Contains(s, "externalTrafficPolicy: Cluster\n") {
+		t.Errorf("one node leads to no edge elsewhere:\n%s", s)
+	}
+	for _, alone := range []string{"{application: a, web: {webrtc: {}}}", "{application: a, web: {}, edges: {replicas: 2}}"} {
+		for name, child := range children(t, observe(t, alone)) {
+			if got := text(t, child); strings.Contains(got, "relay") || strings.Contains(got, "POD_IP") {
+				t.Errorf("%s: %s passes something on:\n%s", alone, name, got)
+			}
+		}
+	}
+}
+
 // Clients are told where the Service is, or what the manifest says of it.
 func TestWhereMediaIsSent(t *testing.T) {
 	balanced := corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Port: 443, NodePort: 30001}}}

@@ -64,7 +64,7 @@ func (a *AppInstance) Validate() field.ErrorList {
 	}
 	errs = append(errs, s.Service.validate(spec.Child("service"))...)
 	if s.Edges != nil {
-		errs = append(errs, s.Edges.validate(spec.Child("edges"), s)...)
+		errs = append(errs, s.Edges.validate(spec.Child("edges"))...)
 	}
 	errs = append(errs, s.Drain.validate(spec.Child("drain"))...)
 	if s.Console != nil {

@@ -18,13 +18,10 @@ const (
 // on no node.
 var minCache, maxCache = resource.MustParse("64Mi"), resource.MustParse("64Ti")
 
-func (e *Edges) validate(path *field.Path, s *AppInstanceSpec) field.ErrorList {
+func (e *Edges) validate(path *field.Path) field.ErrorList {
 	errs := within(path.Child("replicas"), e.Replicas, 0, maxEdges)
 	if e.Resources != nil {
 		errs = append(errs, resources(path.Child("resources"), e.Resources)...)
-	}
-	if s.Web != nil && s.Web.WebRTC != nil {
-		errs = append(errs, field.Invalid(path, "", edgesWithoutWebRTC))
 	}
 	if c := e.Cache; c != nil && c.Size != nil && !c.Size.IsZero() && (c.Size.Cmp(minCache) < 0 || c.Size.Cmp(maxCache) > 0) {
 		errs = append(errs, field.Invalid(path.Child("cache", "size"), c.Size.String(),
@@ -35,8 +32,6 @@ func (e *Edges) validate(path *field.Path, s *AppInstanceSpec) field.ErrorList {
 	}
 	return errs
 }
-
-const edgesWithoutWebRTC = "must be left out beside spec.web.webrtc: media of WebRTC reaches one pod alone, which is the origin's"
 
 func (a *EdgesAutoscaling) validate(path *field.Path) field.ErrorList {
 	errs := within(path.Child("minReplicas"), a.MinReplicas, 0, maxEdges)
