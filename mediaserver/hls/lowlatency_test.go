@@ -3,6 +3,8 @@ package hls
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +46,72 @@ func TestLowLatency(t *testing.T) {
 			s.follow(t, media, p, rest)
 		})
 	}
+}
+
+// The first viewer of a stream that has begun is answered when there is what players can
+// begin with: two segments, but where a page's script plays, or no second one comes.
+func TestFirstViewer(t *testing.T) {
+	t.Parallel()
+	one, rest := split(messages(t, encode(t, pictures+" -t 10 "+avc)), 2400)
+	begin := func(t *testing.T, opts Options) *site {
+		t.Helper()
+		s := newSite(t, opts)
+		s.handler.secondWait = time.Hour
+		s.watch(t)
+		s.publish(t, one)
+		s.must(t, "index.m3u8")
+		return s
+	}
+	segments := func(t *testing.T, text string, want int) {
+		t.Helper()
+		if p := checkMedia(t, text); len(p.segments) != want {
+			t.Errorf("%d segments are listed, want %d:\n%s", len(p.segments), want, text)
+		}
+	}
+	t.Run("waits for two", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t, Options{})
+		answer := make(chan string)
+		go func() {
+			_, body := s.get(t, "v0.m3u8")
+			answer <- body
+		}()
+		for s.handler.waiting.Used() == 0 {
+			select {
+			case body := <-answer:
+				t.Fatalf("it is answered with\n%s", body)
+			default:
+				runtime.Gosched()
+			}
+		}
+		second, _ := split(rest, 4400)
+		s.publish(t, second)
+		segments(t, <-answer, 2)
+	})
+	t.Run("a script", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t, Options{})
+		r := httptest.NewRequest(http.MethodGet, "/app/room/cam/v0.m3u8", nil)
+		r.Header.Set("Sec-Fetch-Dest", "empty")
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		segments(t, w.Body.String(), 1)
+	})
+	t.Run("no room to wait", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t, Options{MaxWaiting: 1})
+		if !s.handler.waiting.Take(1) {
+			t.Fatal("something waits")
+		}
+		defer s.handler.waiting.Give(1)
+		segments(t, s.must(t, "v0.m3u8"), 1)
+	})
+	t.Run("no second one", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t, Options{})
+		s.handler.secondWait = time.Millisecond
+		segments(t, s.must(t, "v0.m3u8"), 1)
+	})
 }
 
 // follow asks for part after part, and publishes what brings it only when it is asked

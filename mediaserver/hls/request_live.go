@@ -85,7 +85,7 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 		if err := h.wait(r, l, 3*max(target, time.Second), late, is); err != nil {
 			return err
 		}
-	} else if err := h.wait(r, l, firstWait, notYet, l.ready); err != nil {
+	} else if err := h.waitToBegin(r, l, notYet); err != nil {
 		return err
 	}
 	found := false
@@ -102,6 +102,30 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 	}
 	return sendPlaylist(w, r, text)
 }
+
+// enough is how many segments a player needs to begin with. Chromium's own ends for good
+// with the error of a parser where a live playlist has a single one.
+const enough = 2
+
+// waitToBegin is wait until there is what a player begins with. Where the second segment
+// does not come in time, or there is no room to wait for it, the first one must do.
+func (h *Handler) waitToBegin(r *http.Request, l *live, notYet string) error {
+	few := l.ready
+	if !fromScript(r) {
+		few = func() bool { return l.ready() && (l.ended || len(l.segments)-l.first >= enough) }
+	}
+	err := h.wait(r, l, h.secondWait, notYet, few)
+	var late *outlet.Refusal
+	if errors.As(err, &late) {
+		return h.wait(r, l, firstWait, notYet, l.ready)
+	}
+	return err
+}
+
+// fromScript says whether a player that is a script of a page asks, as hls.js is: it plays
+// the parts of a single segment, and is to have them at once. A browser says so to what it
+// trusts (https, localhost), and never of what its own player asks for.
+func fromScript(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Dest") == "empty" }
 
 // blockUntil reads _HLS_msn and _HLS_part; -1 where they are not given.
 func blockUntil(q url.Values) (msn int64, part int, err error) {

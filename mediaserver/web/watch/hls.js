@@ -3,6 +3,12 @@ import { between, refusal } from "./ways.js";
 
 const kind = "application/vnd.apple.mpegurl";
 
+/** An address with what a playlist of it knows its viewer by: asked for again, it is the same viewer's. */
+function known(url, playlist) {
+  const viewer = /[?&]viewer=(\w+)/.exec(playlist)?.[1];
+  return viewer === undefined || url.includes("viewer=") ? url : `${url}${url.includes("?") ? "&" : "?"}viewer=${viewer}`;
+}
+
 /** @type {import("./ways.js").Way} */
 export const byHLS = {
   name: "hls",
@@ -13,25 +19,26 @@ export const byHLS = {
     let timer = 0;
     let tries = 0;
     let begun = false; // live; what ends has a length, as if it were a recording
-    const url = stream.address("/index.m3u8");
+    let url = stream.address("/index.m3u8");
 
     async function look() {
       try {
         const answer = await fetch(url, { cache: "no-store" });
         if (over) return;
+        const said = answer.ok ? await answer.text() : await refusal(answer);
+        if (over) return;
         if (answer.ok) {
           tries++;
+          url = known(url, said);
           video.src = url;
           return;
         }
-        const reason = await refusal(answer);
-        if (over) return;
         if (answer.status === 403 || answer.status === 415) {
-          say.failed(reason);
+          say.failed(said);
           return;
         }
         if (answer.status === 404) say.nobody();
-        else say.waiting(reason);
+        else say.waiting(said);
       } catch {
         if (!over) say.waiting("The server cannot be reached.\nThis page tries again.");
       }
