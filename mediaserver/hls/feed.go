@@ -2,6 +2,7 @@ package hls
 
 import (
 	"bytes"
+	"errors"
 
 	"flashpod.dev/flashpod/mediaserver/fmp4"
 	"flashpod.dev/flashpod/mediaserver/media/payload"
@@ -64,6 +65,9 @@ func (f *feed) describe() error {
 	if !f.came && describesItself(f.codec) {
 		return nil
 	}
+	if f.codec == payload.MP3 && !f.video {
+		return errMP3
+	}
 	t, err := fmp4.NewTrack(f.video, f.codec, f.config, f.first)
 	if err != nil {
 		return err
@@ -78,10 +82,14 @@ func (f *feed) describe() error {
 	return nil
 }
 
+// errMP3 says why sound in MP3 is left out, though fragmented MP4 does hold it: hls.js and
+// Chromium's own player fail where a playlist has it.
+var errMP3 = errors.New("MP3: browsers play nothing of a playlist that has it, pictures neither; play it as FLV, or a recording as MP4")
+
 // describesItself says whether a codec's frames are needed to know a track.
 func describesItself(codec payload.FourCC) bool {
 	switch codec {
-	case payload.VP9, payload.MP3, payload.AC3, payload.EAC3:
+	case payload.VP9, payload.AC3, payload.EAC3:
 		return true
 	}
 	return false

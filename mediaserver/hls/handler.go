@@ -155,6 +155,7 @@ func refuse(w http.ResponseWriter, err error) {
 		outlet.Status{Err: errGone, Status: http.StatusNotFound},
 		outlet.Status{Err: fmp4.ErrCodec, Status: http.StatusUnsupportedMediaType},
 		outlet.Status{Err: fmp4.ErrConfig, Status: http.StatusUnsupportedMediaType},
+		outlet.Status{Err: errMP3, Status: http.StatusUnsupportedMediaType},
 		outlet.Status{Err: errNothing, Status: http.StatusUnsupportedMediaType})
 }
 
@@ -253,8 +254,16 @@ const (
 	sendTime = 30 * time.Second
 )
 
-// sendPlaylist sends a playlist whose addresses have what the request's own had.
-func sendPlaylist(w http.ResponseWriter, r *http.Request, text string) error {
+// leftOut is the header of a playlist that says what of a stream its players do not get, and
+// why, as that of other ways does.
+const leftOut = "Flashpod-Left-Out"
+
+// sendPlaylist sends a playlist whose addresses have what the request's own had. left is what
+// it does not have of the stream.
+func sendPlaylist(w http.ResponseWriter, r *http.Request, text, left string) error {
+	if left != "" {
+		w.Header().Set(leftOut, left)
+	}
 	return send(w, r, mimePlaylist, "no-cache", []byte(withSuffix(text, suffix(r.URL.Query()))))
 }
 

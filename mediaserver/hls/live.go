@@ -436,6 +436,17 @@ func (l *live) ids() []int {
 	return slices.Sorted(maps.Keys(l.segments[len(l.segments)-1].variants))
 }
 
+// left is what no variant of the newest segment has, in words; "": nothing. The caller holds
+// l.mu.
+func (l *live) left() string {
+	if len(l.segments) > 0 {
+		for _, v := range l.segments[len(l.segments)-1].variants {
+			return v.init.left
+		}
+	}
+	return ""
+}
+
 // find is a segment by its number; nil: it is not there. The caller holds l.mu.
 func (l *live) find(number int64) *segment {
 	if l.open != nil && l.open.cut.Number == number {

@@ -23,7 +23,6 @@ var liveCases = map[string]struct {
 	"HEVC and AAC":              {pictures + " " + tone + " -t 10 -c:v libx265 -x265-params keyint=60:min-keyint=60:scenecut=0:log-level=none -tag:v hvc1 -pix_fmt yuv420p " + aac, "hvc1.1.6.L60.90,mp4a.40.2", 300},
 	"AV1 and Opus":              {pictures + " " + tone + " -t 10 -c:v libsvtav1 -preset 12 -g 60 -pix_fmt yuv420p -c:a libopus", "av01.0.00M.08,opus", 300},
 	"VP9 and Opus":              {pictures + " " + tone + " -t 10 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 60 -pix_fmt yuv420p -c:a libopus", "vp09.00.", 300},
-	"H.264 and MP3":             {pictures + " " + tone + " -t 10 " + avc + " -c:a libmp3lame", ",mp4a.40.34", 300},
 	"H.264 and FLAC":            {pictures + " " + tone + " -t 10 " + avc + " -c:a flac", ",fLaC", 300},
 	"H.264 and AC-3":            {pictures + " " + tone + " -t 10 " + avc + " -c:a ac3", ",ac-3", 300},
 	"H.264 and E-AC-3":          {pictures + " " + tone + " -t 10 " + avc + " -c:a eac3", ",ec-3", 300},

@@ -78,12 +78,12 @@ func (h *Handler) serveRecording(w http.ResponseWriter, r *http.Request, rec rec
 	t := made.Value.(*tape)
 	switch {
 	case f.index:
-		return sendPlaylist(w, r, t.index())
+		return sendPlaylist(w, r, t.index(), t.left())
 	case f.playlist:
 		if t.inits[0][f.variant] == nil {
 			return errGone
 		}
-		return sendPlaylist(w, r, t.media(f.variant))
+		return sendPlaylist(w, r, t.media(f.variant), t.left())
 	case f.init != "":
 		for _, inits := range t.inits {
 			if n := inits[f.variant]; n != nil && n.name == f.init {
@@ -224,6 +224,15 @@ func (t *tape) learn(m *madePiece) {
 	if n := len(t.inits); n == 0 || !maps.EqualFunc(t.inits[n-1], inits, same) {
 		t.inits = append(t.inits, inits)
 	}
+}
+
+// left is what no variant has of the tracks that the recording begins with, in words; "":
+// nothing.
+func (t *tape) left() string {
+	for _, n := range t.inits[0] {
+		return n.left
+	}
+	return ""
 }
 
 // pieceMaker collects what a segmenter makes of one segment.

@@ -85,21 +85,58 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// A file of MP3 plays as others do.
-func TestRecordingOfMP3(t *testing.T) {
+// What players of HLS in browsers fail with, or MP4 cannot hold, is left out, live and
+// recorded, and playlists say so; where nothing remains, it is refused, and says why.
+func TestLeftOut(t *testing.T) {
 	t.Parallel()
-	s := ofRecording(t, encode(t, tone+" -t 10 -c:a libmp3lame -f mp3"))
-	index := s.must(t, "index.m3u8")
-	if !strings.Contains(index, `CODECS="mp4a.40.34"`) {
-		t.Errorf("variants are\n%s", index)
+	beside := func(args string, old *rtmp.Message) []*rtmp.Message {
+		all := messages(t, encode(t, args))
+		for at := range 200 {
+			all = append(all, &rtmp.Message{Type: old.Type, Timestamp: uint32Time(50 * at), Payload: old.Payload})
+		}
+		sortByTime(all)
+		return all
 	}
-	if p := checkMedia(t, s.must(t, checkIndex(t, index)[0])); len(p.segments) != 3 {
-		t.Errorf("it has %d segments", len(p.segments))
+	for name, c := range map[string]struct {
+		all           []*rtmp.Message
+		codecs, words string
+	}{
+		"MP3 beside H.264":          {messages(t, encode(t, pictures+" "+tone+" -t 10 "+avc+" -c:a libmp3lame")), `CODECS="avc1.64000b"`, "sound of track 0: MP3"},
+		"Sorenson H.263 beside AAC": {beside(tone+" -t 10 "+aac, &rtmp.Message{Type: rtmp.TypeVideo, Payload: []byte("\x12picture")}), `CODECS="mp4a.40.2"`, "pictures of track 0: players of MP4 do not know the codec Sorenson H.263"},
+		"nothing":                   {messages(t, encode(t, pictures+" "+tone+" -t 10 "+avc+" "+aac)), `CODECS="avc1.64000b,mp4a.40.2"`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			live := newSite(t, Options{})
+			live.watch(t)
+			live.publish(t, c.all)
+			live.publisher.Close()
+			for _, s := range []*site{live, ofRecording(t, record(t, c.all))} {
+				index := s.must(t, "index.m3u8")
+				if !strings.Contains(index, c.codecs) {
+					t.Errorf("variants are\n%s", index)
+				}
+				for _, file := range []string{"index.m3u8", checkIndex(t, index)[0]} {
+					answer, err := http.Get(s.url + file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					answer.Body.Close()
+					left := answer.Header.Get(leftOut)
+					if !strings.Contains(left, c.words) || (left == "") != (c.words == "") {
+						t.Errorf("%s: %q is left out, want %q", file, left, c.words)
+					}
+				}
+			}
+		})
 	}
-	packets, _ := probe(t, s.url+"index.m3u8")
-	if n := len(packets["audio"]); n < 380 || n > 390 {
-		t.Errorf("%d packets", n)
-	}
+	t.Run("MP3 alone", func(t *testing.T) {
+		t.Parallel()
+		s := ofRecording(t, encode(t, tone+" -t 10 -c:a libmp3lame -f mp3"))
+		if status, body := s.get(t, "index.m3u8"); status != http.StatusUnsupportedMediaType || !strings.Contains(body, "MP3") {
+			t.Errorf("%d %s", status, body)
+		}
+	})
 }
 
 // A player seeks: the segment that it needs is enough, and begins when its name says.

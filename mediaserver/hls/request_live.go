@@ -48,9 +48,9 @@ func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, l *live, f f
 		if err := h.wait(r, l, firstWait, notYet, l.ready); err != nil {
 			return err
 		}
-		text := l.index()
+		text, left := l.index(), l.left()
 		l.mu.Unlock()
-		return sendPlaylist(w, r, text)
+		return sendPlaylist(w, r, text, left)
 	case f.playlist:
 		return h.serveMedia(w, r, l, f.variant, notYet)
 	case f.init != "":
@@ -96,11 +96,12 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 	if found {
 		text = l.media(playlistOf{id, skips})
 	}
+	left := l.left()
 	l.mu.Unlock()
 	if !found {
 		return errGone
 	}
-	return sendPlaylist(w, r, text)
+	return sendPlaylist(w, r, text, left)
 }
 
 // enough is how many segments a player needs to begin with. Chromium's own ends for good

@@ -59,6 +59,7 @@ type initSegment struct {
 	hears         bool  // there is sound, and of it
 	sound         uint8 // the track
 	channels      int
+	left          string // what of the stream no variant has, and why; "": nothing
 }
 
 // sink is told what a segmenter has made. Variants have the numbers of their video
@@ -101,6 +102,7 @@ type segmenter struct {
 	partAt  int64           // of the part, ms
 	number  uint32          // of the part in its segment
 	refused error           // why a track is left out
+	left    string          // which are, and why, in words
 }
 
 // message takes the next message of a stream, which may be a cut. It fails where no
@@ -364,11 +366,12 @@ func (s *segmenter) open() error {
 	if s.opened {
 		return nil
 	}
-	s.refused = nil
+	s.refused, s.left = nil, ""
 	known := 0
 	s.all(func(f *feed) {
 		if err := f.describe(); err != nil {
 			s.refused = fmt.Errorf("track %d: %w", f.id, err)
+			s.leave(f, err)
 		}
 		if f.track == nil {
 			f.clear()
@@ -385,6 +388,18 @@ func (s *segmenter) open() error {
 		return s.refused
 	}
 	return errNothing
+}
+
+// leave notes that a track is left out, and why.
+func (s *segmenter) leave(f *feed, err error) {
+	kind := "sound"
+	if f.video {
+		kind = "pictures"
+	}
+	if s.left != "" {
+		s.left += "; "
+	}
+	s.left += fmt.Sprintf("%s of track %d: %v", kind, f.id, err)
 }
 
 // sound is the track of sound that goes with the pictures: the first that is known.
@@ -405,22 +420,22 @@ func (s *segmenter) variants() map[int]*initSegment {
 		if f.track == nil {
 			continue
 		}
-		inits[int(f.id)] = newInit(f, sound)
+		inits[int(f.id)] = s.newInit(f, sound)
 	}
 	if len(inits) == 0 && sound != nil {
-		inits[audioOnly] = newInit(nil, sound)
+		inits[audioOnly] = s.newInit(nil, sound)
 	}
 	for _, f := range s.audio {
 		if f.track != nil && f != sound {
-			inits[rendition(f.id)] = newInit(nil, f)
+			inits[rendition(f.id)] = s.newInit(nil, f)
 		}
 	}
 	return inits
 }
 
 // newInit makes the initialization segment of pictures and sound; nil: there are none.
-func newInit(pictures, sound *feed) *initSegment {
-	n := &initSegment{}
+func (s *segmenter) newInit(pictures, sound *feed) *initSegment {
+	n := &initSegment{left: s.left}
 	var tracks []*fmp4.Track
 	if pictures != nil {
 		tracks = append(tracks, pictures.track)
