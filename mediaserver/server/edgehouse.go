@@ -69,14 +69,32 @@ func (h edgeHouse) Recording(r *http.Request, way outlet.Way, path string) (*out
 	}, nil
 }
 
+// serves says whether this edge serves what is at a path: it fails with ErrNotFound where it
+// does not, and where the origin cannot say whose that is.
+func (h edgeHouse) serves(ctx context.Context, path string) error {
+	if len(h.s.docs) == 0 {
+		return nil
+	}
+	at, err := h.at(ctx, path)
+	if err == nil && h.s.notServed(at.Application, at.Instance) != nil {
+		err = outlet.ErrNotFound
+	}
+	return err
+}
+
 // request is one for what is at a path.
 func (h edgeHouse) request(r *http.Request, way outlet.Way, path string) (*webRequest, error) {
 	v := &webRequest{server: h.s, r: r, way: way, at: there(h), name: path, operator: outlet.IsOperator(r.Context()), release: func() {}}
-	if !way.Requests() {
-		return v, nil
+	if way.Requests() {
+		var err error
+		if v.sitting, err = h.s.sittings.find(v); err != nil {
+			return nil, v.refused(err)
+		}
 	}
-	var err error
-	if v.sitting, err = h.s.sittings.find(v); err != nil {
+	if v.sitting != nil {
+		return v, nil // it was let in, and goes on while the origin is away
+	}
+	if err := h.serves(r.Context(), path); err != nil {
 		return nil, v.refused(err)
 	}
 	return v, nil

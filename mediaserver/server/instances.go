@@ -196,11 +196,7 @@ func (s *Server) Connect(r session.ConnectRequest, peer session.Peer, answer fun
 		s.connectFar(r, peer, answer)
 		return
 	case s.edge != nil:
-		if why := s.notServed(r); why != nil {
-			answer(session.ConnectAnswer{Refusal: why})
-			return
-		}
-		s.edge.Connect(r, peer, answer)
+		onward{s}.Connect(r, peer, answer)
 		return
 	case s.gateway != nil:
 		s.gateway.Connect(r, peer, answer)

@@ -57,7 +57,7 @@ func (s *Server) beginLinks() error {
 		if s.cfg.LinkAddress == "" {
 			return nil
 		}
-		of.Directory, of.House, of.Locate, of.Holds = s.edge, edgeHouse{s}, s.locateFar, nil // of edges of this edge
+		of.Directory, of.House, of.Locate, of.Holds = onward{s}, edgeHouse{s}, s.locateFar, nil // of edges of this edge
 	}
 	s.origin, err = origin.New(of)
 	return err
@@ -191,20 +191,34 @@ func (s *Server) endLinks() {
 	s.endCache()
 }
 
+// onward is the way to the origin of an edge, for its own clients and those of edges behind
+// it: what the edge does not serve, they do not get either.
+type onward struct{ s *Server }
+
+// Connect implements session.Directory.
+func (o onward) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	if why := o.s.notServed(r.Application, r.Instance); why != nil {
+		answer(session.ConnectAnswer{Refusal: why})
+		return
+	}
+	o.s.edge.Connect(r, peer, answer)
+}
+
 // notServed says why an edge does not ask its origin for an instance; nil: it does. An
 // edge without a document asks for any; one with documents spares the origin those that no
-// document is about, with the answer that the origin would give.
-func (s *Server) notServed(r session.ConnectRequest) *session.Refusal {
+// document is about, with the answer that the origin would give. Whoever lets clients or
+// viewers in at an edge asks this first, by whatever way they come.
+func (s *Server) notServed(application, name string) *session.Refusal {
 	if len(s.docs) == 0 {
 		return nil
 	}
 	code := session.RefusedNoApplication
 	for i := range s.docs {
 		spec := &s.docs[i].Spec
-		if spec.Suspend || spec.Application != r.Application {
+		if spec.Suspend || spec.Application != application {
 			continue
 		}
-		if spec.OnDemandInstances || spec.Instance == r.Instance {
+		if spec.OnDemandInstances || spec.Instance == name {
 			return nil
 		}
 		code = session.RefusedNoInstance
