@@ -162,6 +162,7 @@ func (oneEdge) Refused() map[string]uint64           { return nil }
 func (oneEdge) LeftOut() map[string]uint64           { return nil }
 func (oneEdge) Budgets() []*budget.Budget            { return nil }
 func (oneEdge) Waiting() int                         { return 0 }
+func (oneEdge) Direct() int64                        { return 17 }
 func (oneEdge) Origin() (web.Origin, bool)           { return web.Origin{}, false }
 func (oneEdge) Certificate() (web.Certificate, bool) { return web.Certificate{}, false }
 
