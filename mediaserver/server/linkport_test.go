@@ -85,6 +85,7 @@ func TestStrangersAtTheLinkPort(t *testing.T) {
 	})
 	silent.Close()
 	servertest.Eventually(t, "they are again", func() bool { return shows(t, of.LinkAddr(), oldKey) == nil })
+	servertest.Eventually(t, "the place of that one is free, too: the edge's link alone is left", func() bool { return of.open.Load() == 1 })
 	p.on(1, "publish", "cam", "live")
 	p.expect("event 0", "onStatus NetStream.Publish.Start")
 }
