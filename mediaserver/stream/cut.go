@@ -29,6 +29,8 @@ const (
 	// cutJump is how much a timestamp may go back, or forward past all this, until it
 	// is another clock's.
 	cutJump = 3 * time.Second
+	// kindsApart is how far the first frame of a kind may lie behind a cut.
+	kindsApart = 10 * time.Second
 	// settled is how long behind a cut a first frame of a kind is no surprise.
 	settled = 250 * time.Millisecond
 )
@@ -72,7 +74,29 @@ type cutter struct {
 	newest  Cut           // Number is 0 before the first
 	anew    bool          // what comes next does not go on
 	first   Cut           // of the epoch
+	latest  latest        // of the epoch
 	place   *cutPlace     // where readers may begin; nil: at the next one
+}
+
+// latest is when the newest frames of sound and of pictures were published; nil: there are
+// none. Either may lie seconds behind the other, where an encoder is late with it.
+type latest struct{ sound, pictures *media.Timestamp }
+
+// goesBack says whether a frame of a kind is another clock's than those before it. It is
+// the newest of its kind then.
+func (l *latest) goesBack(video bool, at, cut media.Timestamp) bool {
+	of := &l.sound
+	if video {
+		of = &l.pictures
+	}
+	least := cut - media.Timestamp(kindsApart.Milliseconds())
+	if *of == nil {
+		*of = new(media.Timestamp)
+	} else {
+		least = **of - media.Timestamp(cutJump.Milliseconds())
+	}
+	**of = at
+	return at.Sub(least) < 0
 }
 
 // cutPlace is a cut where decoding may begin. It keeps nothing of the log: as a rule,
@@ -122,10 +146,11 @@ func (c *cutter) next(video, key bool, at media.Timestamp, now time.Time) (cut C
 	if video {
 		late = latePicture
 	}
-	if length < -cutJump || length > most+cutJump {
+	back := c.latest.goesBack(video, at, c.newest.Time)
+	if back || length > most+cutJump {
 		c.anew = true
 	}
-	forced := length >= most+late || length < -cutJump
+	forced := length >= most+late || back
 	switch {
 	case key && c.anew && (length >= anewCut || length < 0):
 	case key && length >= enough:
@@ -149,7 +174,7 @@ func ceiling(d time.Duration) time.Duration {
 
 func (c *cutter) cut(cut Cut) Cut {
 	if c.newest.Number == 0 || c.anew {
-		c.first = cut
+		c.first, c.latest = cut, latest{}
 	}
 	c.newest, c.anew = cut, false
 	return cut

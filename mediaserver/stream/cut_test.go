@@ -176,3 +176,32 @@ func TestCutsAreFarEnoughApart(t *testing.T) {
 		t.Errorf("in two seconds it is cut at %v", times(got))
 	}
 }
+
+// Sound that an encoder sends seconds behind its pictures, with the times that it has, is
+// no other clock: it does not cut.
+func TestLateSoundDoesNotCut(t *testing.T) {
+	t.Parallel()
+	s, p := publish(t, newFanout(t), "a")
+	r := s.NewCutReader()
+	defer r.Close()
+	write(t, p, rtmp.TypeAudio, 0, sound(0))
+	for at := media.Timestamp(0); at < 12000; at += 40 {
+		if at%1000 == 0 {
+			write(t, p, rtmp.TypeVideo, at, key(0))
+		} else {
+			write(t, p, rtmp.TypeVideo, at, inter(0))
+		}
+		if at >= 5000 {
+			write(t, p, rtmp.TypeAudio, at-5000, sound(0))
+		}
+	}
+	all := cuts(t, r)
+	if len(all) < 5 || len(all) > 8 {
+		t.Errorf("twelve seconds are cut at %v", times(all))
+	}
+	for _, cut := range all[1:] { // with the first, the pictures come to the sound
+		if cut.Epoch != all[1].Epoch {
+			t.Errorf("the stream begins anew at %+v", cut)
+		}
+	}
+}
