@@ -174,7 +174,7 @@ export async function seekFile(all: Pages, room: Room, name: string): Promise<vo
       });
       for (const at of [4.2, 1.2]) {
         video.currentTime = at;
-        await until(`${at} s`, () => !video.seeking && Math.abs((look(video) ?? Infinity) / 10 - at) < off);
+        await until(`${at} s`, () => !video.seeking && (look(video) ?? Infinity) / 10 - at < 0.9 && at - look(video)! / 10 < 2 * off);
       }
     },
     { url: `${room.web}/${room.path}/${name}.mp4`, off },
