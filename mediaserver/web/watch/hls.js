@@ -57,8 +57,6 @@ export const byHLS = {
         say.failed(video.error?.message || "the browser could not play it by HLS");
         return;
       }
-      // Of a stream that has ended it is told so already.
-      if (begun || video.currentTime === 0) say.waiting("The picture does not come.\nThis page tries again.");
       clearTimeout(timer);
       timer = setTimeout(look, between());
     }
@@ -66,6 +64,15 @@ export const byHLS = {
       tries = 0;
       begun ||= live();
     }
+    // A player may stand at the end of a stream without a word.
+    let at = -1;
+    const watch = setInterval(async () => {
+      const stands = begun && !video.paused && video.currentTime === at;
+      at = video.currentTime;
+      if (!stands) return;
+      const answer = await fetch(url, { cache: "no-store" }).catch(() => undefined);
+      if (answer?.status === 404 && !over) ended();
+    }, 2 * between());
     const listeners = { error, playing, ended };
     const live = () => !Number.isFinite(video.duration);
     for (const [name, f] of Object.entries(listeners)) video.addEventListener(name, f);
@@ -75,6 +82,7 @@ export const byHLS = {
       stop() {
         over = true;
         clearTimeout(timer);
+        clearInterval(watch);
         for (const [name, f] of Object.entries(listeners)) video.removeEventListener(name, f);
         video.removeAttribute("src");
         video.load();
