@@ -44,10 +44,10 @@ func newBalancer(t *testing.T, hides bool) *balancer {
 	b := &balancer{t: t, front: front, hides: hides, flows: map[flow]*net.UDPConn{}}
 	b.done.Go(b.serve)
 	t.Cleanup(func() {
-		front.Close()
+		_ = front.Close()
 		b.mu.Lock()
 		for _, conn := range b.flows {
-			conn.Close()
+			_ = conn.Close()
 		}
 		b.mu.Unlock()
 		b.done.Wait()
