@@ -40,8 +40,8 @@ type Handler struct {
 	opts    Options
 	waiting *budget.Budget
 	cache   *disk.Cache
-	// secondWait is how long a player waits for the second segment, with which it begins.
-	secondWait time.Duration
+	// beginWait is how long a player waits for as many segments as it begins with.
+	beginWait time.Duration
 
 	mu     sync.Mutex // live.mu is taken alone, after it
 	live   map[*stream.Stream]*live
@@ -63,7 +63,7 @@ func New(house outlet.House, opts Options) *Handler {
 	return &Handler{
 		house: house, opts: opts, live: map[*stream.Stream]*live{},
 		waiting: budget.New("waiting HLS requests", int64(opts.MaxWaiting)), cache: disk.NewCache(opts.Budget, maxCached, 0),
-		secondWait: firstWait,
+		beginWait: firstWait,
 	}
 }
 

@@ -36,7 +36,7 @@ func TestLowLatency(t *testing.T) {
 			all := messages(t, encode(t, args))
 			s := newSite(t, Options{})
 			s.watch(t)
-			first, rest := split(all, 4200)
+			first, rest := split(all, 6200)
 			s.publish(t, first)
 			media := checkIndex(t, s.must(t, "index.m3u8"))[0]
 			p := checkMedia(t, s.must(t, media))
@@ -49,14 +49,14 @@ func TestLowLatency(t *testing.T) {
 }
 
 // The first viewer of a stream that has begun is answered when there is what players can
-// begin with: two segments, but where a page's script plays, or no second one comes.
+// begin with: three segments, but where a page's script plays, or no more come.
 func TestFirstViewer(t *testing.T) {
 	t.Parallel()
 	one, rest := split(messages(t, encode(t, pictures+" -t 10 "+avc)), 2400)
 	begin := func(t *testing.T, opts Options) *site {
 		t.Helper()
 		s := newSite(t, opts)
-		s.handler.secondWait = time.Hour
+		s.handler.beginWait = time.Hour
 		s.watch(t)
 		s.publish(t, one)
 		s.must(t, "index.m3u8")
@@ -68,7 +68,7 @@ func TestFirstViewer(t *testing.T) {
 			t.Errorf("%d segments are listed, want %d:\n%s", len(p.segments), want, text)
 		}
 	}
-	t.Run("waits for two", func(t *testing.T) {
+	t.Run("waits for three", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t, Options{})
 		answer := make(chan string)
@@ -84,9 +84,9 @@ func TestFirstViewer(t *testing.T) {
 				runtime.Gosched()
 			}
 		}
-		second, _ := split(rest, 4400)
-		s.publish(t, second)
-		segments(t, <-answer, 2)
+		more, _ := split(rest, 6400)
+		s.publish(t, more)
+		segments(t, <-answer, 3)
 	})
 	t.Run("a script", func(t *testing.T) {
 		t.Parallel()
@@ -106,10 +106,10 @@ func TestFirstViewer(t *testing.T) {
 		defer s.handler.waiting.Give(1)
 		segments(t, s.must(t, "v0.m3u8"), 1)
 	})
-	t.Run("no second one", func(t *testing.T) {
+	t.Run("no more", func(t *testing.T) {
 		t.Parallel()
 		s := begin(t, Options{})
-		s.handler.secondWait = time.Millisecond
+		s.handler.beginWait = time.Millisecond
 		segments(t, s.must(t, "v0.m3u8"), 1)
 	})
 }
@@ -119,7 +119,7 @@ func TestFirstViewer(t *testing.T) {
 func (s *site) follow(t *testing.T, media string, p playlist, rest []*rtmp.Message) {
 	t.Helper()
 	got := map[string]string{} // parts, by their names
-	for step := 4700; !p.ended; step += 500 {
+	for step := 6700; !p.ended; step += 500 {
 		number, part := p.sequence+int64(len(p.segments)), len(p.open)
 		playlists, hinted := make(chan string), make(chan string)
 		go func() { playlists <- s.must(t, fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", media, number, part)) }()

@@ -105,17 +105,18 @@ func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request, l *live, id
 }
 
 // enough is how many segments a player needs to begin with. Chromium's own ends for good
-// with the error of a parser where a live playlist has a single one.
-const enough = 2
+// with the error of a parser where a live playlist has a single one, and with two as soon
+// as it has asked for it again.
+const enough = 3
 
-// waitToBegin is wait until there is what a player begins with. Where the second segment
-// does not come in time, or there is no room to wait for it, the first one must do.
+// waitToBegin is wait until there is what a player begins with. Where so many do not come
+// in time, or there is no room to wait for them, those that are there must do.
 func (h *Handler) waitToBegin(r *http.Request, l *live, notYet string) error {
 	few := l.ready
 	if !fromScript(r) {
 		few = func() bool { return l.ready() && (l.ended || len(l.segments)-l.first >= enough) }
 	}
-	err := h.wait(r, l, h.secondWait, notYet, few)
+	err := h.wait(r, l, h.beginWait, notYet, few)
 	var late *outlet.Refusal
 	if errors.As(err, &late) {
 		return h.wait(r, l, firstWait, notYet, l.ready)
