@@ -77,6 +77,8 @@ func (e *Edge) Watch(ctx context.Context, r Request) (*Viewing, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case at.Undefined:
+		return nil, outlet.NotDefined(at.Application)
 	case !at.Known:
 		return nil, outlet.ErrNotFound
 	}

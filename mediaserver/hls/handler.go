@@ -102,7 +102,7 @@ func Match(urlPath string) (name, file string, ok bool) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, base, ok := Match(r.URL.Path)
 	if !ok {
-		http.NotFound(w, r)
+		http.Error(w, fmt.Sprintf("nothing is at %.100q: a stream is at /APPLICATION/INSTANCE/NAME.flv and at /APPLICATION/INSTANCE/NAME/index.m3u8, and a recording at /APPLICATION/INSTANCE/NAME.mp4, too", r.URL.Path), http.StatusNotFound)
 		return
 	}
 	if outlet.ReadOnly(w, r, "playlists and segments") {

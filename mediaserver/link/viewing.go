@@ -37,6 +37,8 @@ type LocateAnswer struct {
 	// Holding is the answer to LocateBody.Held; nil: the origin cannot say, or does not
 	// know the question.
 	Holding *bool `cbor:"6,keyasint,omitempty"`
+	// Undefined says that the origin has no application of this name at all.
+	Undefined bool `cbor:"7,keyasint,omitempty"`
 }
 
 // WatchBody is a viewer's request for a stream.

@@ -3,6 +3,7 @@ package outlet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -74,6 +75,12 @@ type Recording struct {
 	// Of is whose disk is read: files of the same wait for one another.
 	Of string
 	*Viewing
+}
+
+// NotDefined refuses what is in an application that there is not, so that nobody waits for
+// a publisher there.
+func NotDefined(application string) *Refusal {
+	return Refuse(http.StatusNotFound, fmt.Sprintf("application %.100q is not defined", application))
 }
 
 // ErrNotFound says that there is no such stream.

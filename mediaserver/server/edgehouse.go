@@ -281,6 +281,7 @@ func (s *Server) locate(path string) link.LocateAnswer {
 	at := house{s}.place(path)
 	i, _ := house{s}.locate(path)
 	a := link.LocateAnswer{Application: at.Application, Instance: at.Instance, Name: at.Stream, Known: i != nil || s.onDemand[at.Application] != nil}
+	a.Undefined = i == nil && !s.defines(at.Application)
 	a.Pages = s.originsAt("/" + path).List()
 	return a
 }

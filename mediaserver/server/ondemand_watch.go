@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
+	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/mediaserver/instance"
 	"flashpod.dev/flashpod/mediaserver/outlet"
 	"flashpod.dev/flashpod/mediaserver/recording"
@@ -67,11 +69,19 @@ func (h house) find(r *http.Request, path string) (i *instance.Instance, name st
 			return nil, "", nil, err
 		}
 	}
+	if i == nil && !h.s.defines(app) {
+		return nil, "", nil, outlet.NotDefined(app)
+	}
 	if i == nil {
 		return nil, "", nil, outlet.ErrNotFound
 	}
 	i, release, err = h.s.hold(r, i)
 	return i, name, release, err
+}
+
+// defines says whether there is such an application, of which an instance may run or not.
+func (s *Server) defines(app string) bool {
+	return s.onDemand[app] != nil || slices.ContainsFunc(s.docs, func(d v1alpha1.AppInstance) bool { return d.Spec.Application == app })
 }
 
 // choose is the room that a path begins with which is not loaded, and the name of a stream

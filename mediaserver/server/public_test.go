@@ -114,6 +114,24 @@ func page(t *testing.T, s *Server, path, origin string) (status int, header http
 	return answer.StatusCode, answer.Header, string(b)
 }
 
+// What is not there is answered with where things are, or with what there is not.
+func TestNothingThere(t *testing.T) {
+	t.Parallel()
+	s, _ := runWith(t, Config{WebAddress: anyAddress}, open)
+	for at, want := range map[string]string{
+		"/live":                    "/APPLICATION/INSTANCE/NAME",
+		"/live/film":               "/APPLICATION/INSTANCE/NAME",
+		"/-/sdk/":                  "flashpod.js",
+		"/none/one/cam/index.m3u8": `application "none" is not defined`,
+		"/none/one/cam.flv":        `application "none" is not defined`,
+		"/app/none/cam/index.m3u8": "no such stream",
+	} {
+		if status, _, said := page(t, s, at, ""); status != http.StatusNotFound || !strings.Contains(said, want) {
+			t.Errorf("%s: %d %s, want %s", at, status, said, want)
+		}
+	}
+}
+
 // Pages of other origins are let in by name.
 func TestOrigins(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,7 @@ func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[path.Base(r.URL.Path)]
 		if !ok {
-			http.NotFound(w, r)
+			http.Error(w, "the client for web pages is flashpod.js here, an ES module, and its types are flashpod.d.ts", http.StatusNotFound)
 			return
 		}
 		h := w.Header()
