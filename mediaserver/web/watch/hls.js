@@ -1,5 +1,5 @@
 /** HLS as the browser itself plays it. */
-import { between, refusal } from "./ways.js";
+import { between, notDefined, refusal } from "./ways.js";
 
 const kind = "application/vnd.apple.mpegurl";
 
@@ -19,7 +19,11 @@ export const byHLS = {
     let timer = 0;
     let tries = 0;
     let begun = false; // live; what ends has a length, as if it were a recording
-    let url = stream.address("/index.m3u8");
+    const place = stream.address("/index.m3u8");
+    let url = place;
+    let note = "";
+    let end = 0; // s: of what has come
+    let grown = 0; // ms, by performance.now: when that was so first
 
     async function look() {
       try {
@@ -30,10 +34,12 @@ export const byHLS = {
         if (answer.ok) {
           tries++;
           url = known(url, said);
+          note = answer.headers.get("Flashpod-Left-Out") ?? "";
+          end = 0;
           video.src = url;
           return;
         }
-        if (answer.status === 403 || answer.status === 415) {
+        if (answer.status === 403 || answer.status === 415 || notDefined(answer, said)) {
           say.failed(said);
           return;
         }
@@ -48,6 +54,7 @@ export const byHLS = {
     function ended() {
       if (!begun) return;
       begun = false;
+      url = place; // who has watched a stream may see its end again, and is to see the next one
       say.nobody();
       clearTimeout(timer);
       timer = setTimeout(look, between());
@@ -70,9 +77,18 @@ export const byHLS = {
       const stands = begun && !video.paused && video.currentTime === at;
       at = video.currentTime;
       if (!stands) return;
-      const answer = await fetch(url, { cache: "no-store" }).catch(() => undefined);
+      const answer = await fetch(place, { cache: "no-store" }).catch(() => undefined);
       if (answer?.status === 404 && !over) ended();
     }, 2 * between());
+    /** Seconds from what is newest. Chromium does not say how far one could seek; its newest segment was complete when it came. */
+    function behind() {
+      const { seekable, buffered, currentTime } = video;
+      if (seekable.length > 0) return Math.max(0, seekable.end(seekable.length - 1) - currentTime);
+      if (buffered.length === 0) return undefined;
+      const newest = buffered.end(buffered.length - 1);
+      if (newest !== end) [end, grown] = [newest, performance.now()];
+      return Math.max(0, end - currentTime + (performance.now() - grown) / 1000);
+    }
     const listeners = { error, playing, ended };
     const live = () => !Number.isFinite(video.duration);
     for (const [name, f] of Object.entries(listeners)) video.addEventListener(name, f);
@@ -87,10 +103,7 @@ export const byHLS = {
         video.removeAttribute("src");
         video.load();
       },
-      now() {
-        const ranges = video.seekable.length > 0 ? video.seekable : video.buffered; // Chromium has none of a live stream to seek in
-        return { live: live(), behind: ranges.length > 0 ? Math.max(0, ranges.end(ranges.length - 1) - video.currentTime) : undefined };
-      },
+      now: () => ({ live: live(), behind: behind(), note }),
     };
   },
 };

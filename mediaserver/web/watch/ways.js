@@ -37,6 +37,9 @@
 /** How long, in milliseconds, until something is tried anew: pages that were opened together do not come together. */
 export const between = () => 2000 + Math.random() * 2000;
 
+/** Whether a server has no application of a stream's name: there is no publisher to be waited for then. */
+export const notDefined = (answer, reason) => answer.status === 404 && reason.includes("is not defined");
+
 /**
  * Plays a stream by one way after another, until one does.
  *

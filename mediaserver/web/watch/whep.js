@@ -1,9 +1,25 @@
 /** WebRTC, which WHEP begins: the way with the least delay, for streams that are live and of which it leaves nothing out. */
+import { notDefined } from "./ways.js";
 
 /** Milliseconds after which it is tried anew: a random time between. */
 const between = () => 2000 + Math.random() * 2000;
 /** Milliseconds in which media is to come by UDP: where no packet gets through, another way does. */
 const patience = 6000;
+
+/**
+ * How long, in seconds, pictures (or else sound) are on their way and wait in the browser, since it was asked last: half a round trip
+ * of the network, and what the jitter buffer held them.
+ */
+async function delay(pc, last) {
+  const stats = [...(await pc.getStats()).values()];
+  const media = stats.filter((s) => s.type === "inbound-rtp" && s.jitterBufferEmittedCount > 0);
+  const of = media.find((s) => s.kind === "video") ?? media[0];
+  const pair = stats.find((s) => s.type === "candidate-pair" && s.nominated && s.currentRoundTripTime !== undefined);
+  if (of === undefined || pair === undefined) return undefined;
+  const [held, count] = last.id === of.id ? [of.jitterBufferDelay - last.held, of.jitterBufferEmittedCount - last.count] : [of.jitterBufferDelay, of.jitterBufferEmittedCount];
+  Object.assign(last, { id: of.id, held: of.jitterBufferDelay, count: of.jitterBufferEmittedCount });
+  return count > 0 ? pair.currentRoundTripTime / 2 + held / count : undefined;
+}
 
 /** @type {import("./ways.js").Way} */
 export const byWHEP = {
@@ -17,6 +33,13 @@ export const byWHEP = {
     /** @type {RTCPeerConnection | undefined} */
     let pc;
     let session = "";
+    let behind; // s
+    const measured = {};
+    const measure = setInterval(async () => {
+      const of = pc;
+      const now = of === undefined ? undefined : await delay(of, measured).catch(() => undefined);
+      behind = of === pc ? (now ?? behind) : undefined;
+    }, 1000);
     const said = /\?.*/.exec(stream.name)?.[0] ?? "";
     const url = `/-/whep/${stream.path.split("/").map(encodeURIComponent).join("/")}${said}`;
 
@@ -72,8 +95,8 @@ export const byWHEP = {
           return;
         }
         if (!answer.ok) {
-          if (answer.status === 404 && stream.alone) later();
-          else fails(answer.status === 404 ? "" : text.trim());
+          if (answer.status === 404 && stream.alone && !notDefined(answer, text)) later();
+          else fails(answer.status === 404 && !stream.alone ? "" : text.trim());
           return;
         }
         session = place;
@@ -94,10 +117,11 @@ export const byWHEP = {
     return {
       stop() {
         over = true;
+        clearInterval(measure);
         end();
         video.srcObject = null;
       },
-      now: () => ({ live: true, behind: undefined, note }),
+      now: () => ({ live: true, behind, note }),
     };
   },
 };

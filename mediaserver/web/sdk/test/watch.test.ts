@@ -43,6 +43,7 @@ test("the page of a stream waits for it, plays it in both ways, and says that it
 
   const other = await open("cam", "?way=hls");
   await says(other, "facts", "by HLS");
+  await says(other, "facts", "s behind");
   await shows(other, blue);
 
   const gone = once(publisher, "exit");
@@ -56,6 +57,15 @@ test("the page of a stream waits for it, plays it in both ways, and says that it
   const again = publish("cam");
   await says(page, "state", "Live");
   again.kill("SIGTERM");
+});
+
+test("nobody is waited for in an application that there is not", async () => {
+  for (const query of ["", "?way=whep", "?way=hls"]) {
+    const page = await browser.newPage();
+    await page.goto(`http://${server.web}/-/watch/none/studio/cam${query}`);
+    await says(page, "message", "is not defined");
+    await page.close();
+  }
 });
 
 test("a way that there is not is named", async () => {

@@ -83,6 +83,7 @@ test("a stream that comes by RTMP is watched by WebRTC", async () => {
   const publisher = publish("cam", "-tune", "zerolatency");
   const page = await open("cam", "?way=whep");
   await says(page, "facts", "by WebRTC");
+  await says(page, "facts", "s behind");
   await isBlue(page);
   publisher.kill("SIGTERM");
   await says(page, "message", "has ended");
