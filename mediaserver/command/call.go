@@ -103,7 +103,9 @@ func parseValues(words []string) (all []amf.Value, err error) {
 func enter(ctx context.Context, raw string, d *door) (*rtmp.NetConnection, error) {
 	u, err := url.Parse(raw)
 	if err == nil {
-		u.Path = strings.TrimRight(u.Path, "/") + "/-" // a stream's name, for who cuts it off
+		if err = nameStream(u); err != nil {
+			return nil, usage(err)
+		}
 		if _, err = rtmp.ParseURL(u.String()); err != nil {
 			err = errors.New(strings.ReplaceAll(err.Error(), u.String(), raw)) // what was typed
 		}
@@ -128,6 +130,21 @@ func enter(ctx context.Context, raw string, d *door) (*rtmp.NetConnection, error
 		return nil, unanswered(fmt.Errorf("connect to %s: %w", to.TCURL(), err))
 	}
 	return nc, nil
+}
+
+// nameStream puts a stream's name into the URL of an application, for who cuts it off.
+func nameStream(u *url.URL) error {
+	if !rtmp.NamesOrigin(u) {
+		u.Path = strings.TrimRight(u.Path, "/") + "/-"
+		return nil
+	}
+	far, err := url.Parse(u.RawQuery)
+	if err != nil {
+		return fmt.Errorf("RTMP URL behind the question mark: %w", err)
+	}
+	far.Path = strings.TrimRight(far.Path, "/") + "/-"
+	u.RawQuery = far.String()
+	return nil
 }
 
 // step bounds one question to the server.

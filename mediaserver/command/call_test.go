@@ -59,6 +59,10 @@ func TestCallCommand(t *testing.T) {
 	if got := must(t, "call", answers(t), "m", "--", "-5"); got != `{"args":[-5],"connect":[],"method":"m"}`+"\n" {
 		t.Errorf("got %s", got)
 	}
+	far := strings.Replace(answers(t), "/app/one", "/?rtmp://origin.example.com/app/one", 1)
+	if got := must(t, "call", far, "m"); got != `{"args":[],"connect":[],"method":"m"}`+"\n" {
+		t.Errorf("got %s of an edge that is told its origin", got)
+	}
 	got = must(t, "call", answers(t), "nothing", "-o", "json")
 	if want := "{\n  \"args\": [],\n  \"connect\": [],\n  \"method\": \"nothing\"\n}\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -228,13 +228,15 @@ func TestParseURL(t *testing.T) {
 		"rtmp://h/live/cam":                 {Host: "h:1935", App: "live", Stream: "cam"},
 		"rtmp://h:1/chat/lobby/cam?key=a&b": {Host: "h:1", App: "chat/lobby", Stream: "cam?key=a&b"},
 		"rtmps://[::1]/live":                {TLS: true, Host: "[::1]:443", App: "live"},
+		"rtmp://e/?rtmp://h/chat/lobby/c?k": {Host: "e:1935", App: "?rtmp://h/chat/lobby", Stream: "c?k"},
+		"rtmps://e:1?rtmp://h:2/chat":       {TLS: true, Host: "e:1", App: "?rtmp://h:2/chat"},
 	} {
 		u, err := ParseURL(raw)
 		if err != nil || *u != want {
 			t.Errorf("%s: %+v, %v", raw, u, err)
 		}
 	}
-	for _, bad := range []string{"http://h/a", "rtmp:///a", "rtmp://h", "rtmp://h/", "::"} {
+	for _, bad := range []string{"http://h/a", "rtmp:///a", "rtmp://h", "rtmp://h/", "::", "rtmp://e/?rtmps://h/a", "rtmp://e/?rtmp://u@h/a", "rtmp://e/?rtmp://h", "rtmp://e/?rtmp://f/?rtmp://h/a"} {
 		if _, err := ParseURL(bad); err == nil {
 			t.Errorf("%s: no error", bad)
 		}

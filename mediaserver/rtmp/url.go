@@ -14,11 +14,12 @@ import (
 )
 
 // URL is an RTMP URL as a client needs its parts:
-// rtmp://host/application/instance/stream?query.
+// rtmp://host/application/instance/stream?query. To an edge that is to reach an origin that
+// its client names, it is rtmp://edge/?rtmp://origin/application/instance/stream?query.
 type URL struct {
 	TLS    bool
 	Host   string // host:port
-	App    string // what connect calls app: application, or application/instance
+	App    string // what connect calls app: application, application/instance, or ?rtmp://origin/ and those
 	Stream string // query included; empty when the URL names none
 }
 
@@ -54,7 +55,9 @@ func ParseURL(raw string) (*URL, error) {
 	if p.Port() == "" {
 		u.Host = net.JoinHostPort(p.Hostname(), port)
 	}
-	u.App = strings.Trim(p.Path, "/")
+	if u.App = strings.Trim(p.Path, "/"); u.App == "" && NamesOrigin(p) {
+		return u, u.beyond(raw, p.RawQuery)
+	}
 	if i := strings.LastIndexByte(u.App, '/'); i >= 0 {
 		u.App, u.Stream = u.App[:i], u.App[i+1:]
 		if p.RawQuery != "" {
@@ -65,6 +68,27 @@ func ParseURL(raw string) (*URL, error) {
 		return nil, fmt.Errorf("RTMP URL %q: names no application", raw)
 	}
 	return u, nil
+}
+
+// NamesOrigin says whether a URL names an origin to an edge: it has no path, and the URL at
+// the origin is its query.
+func NamesOrigin(u *url.URL) bool {
+	scheme, _, is := strings.Cut(u.RawQuery, "://")
+	return is && strings.Trim(u.Path, "/") == "" && strings.HasPrefix(scheme, "rtmp")
+}
+
+// beyond takes application and stream from the URL at the origin that raw names to an edge.
+func (u *URL) beyond(raw, at string) error {
+	p, err := url.Parse(at)
+	if err != nil || p.Scheme != "rtmp" || p.User != nil || NamesOrigin(p) {
+		return fmt.Errorf("RTMP URL %q: an edge is told its origin as rtmp://EDGE/?rtmp://HOST/APPLICATION/INSTANCE, and one alone", raw)
+	}
+	far, err := ParseURL(at)
+	if err != nil {
+		return err
+	}
+	u.App, u.Stream = "?rtmp://"+p.Host+"/"+far.App, far.Stream
+	return nil
 }
 
 // Dial connects to the server of a URL and exchanges handshakes.

@@ -80,6 +80,9 @@ func (w *world) newLink(o *engine.Object, raw string, args []amf.Value) (*link, 
 // query is the application's.
 func farURL(raw string) (*rtmp.URL, error) {
 	path, query, asks := strings.Cut(raw, "?")
+	if strings.HasPrefix(query, "rtmp") { // to an edge, which is told its origin
+		path, asks = raw, false
+	}
 	u, err := rtmp.ParseURL(path)
 	if err != nil {
 		return nil, err
