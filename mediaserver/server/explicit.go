@@ -79,9 +79,20 @@ func (r *reach) close() {
 	}
 }
 
+// isOwn says whether an origin that a client names is that of the edge, unless it is listed.
+// Where that takes links at a port of their own, no client knows it: the host is enough, with
+// RTMP's own port or none.
+func (r *reach) isOwn(far string) bool {
+	if _, listed := r.to[far]; listed {
+		return false
+	}
+	host, _, err := net.SplitHostPort(r.own)
+	return far == r.own || err == nil && far == net.JoinHostPort(host, "1935")
+}
+
 // isFar says whether a client names another origin than that of this edge.
 func (s *Server) isFar(r session.ConnectRequest) bool {
-	return r.Far != "" && (s.reach == nil || r.Far != s.reach.own)
+	return r.Far != "" && (s.reach == nil || !s.reach.isOwn(r.Far))
 }
 
 // connectFar lets a client in that names its origin itself.

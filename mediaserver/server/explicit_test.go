@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
@@ -28,6 +29,14 @@ func TestExplicitOrigin(t *testing.T) {
 		return other.Stats()[0].Connections == 2 && other.Stats()[0].Streams == 1 && of.Stats()[0].Connections == 1
 	})
 
+	connect(t, e, "?rtmp://127.0.0.1/app/one").hello() // where clients come to it, for all they know
+	nc, err := rtmp.Connect(t.Context(), "rtmp://"+e.RTMPAddr().String()+"/?rtmp://"+far+"/elsewhere/one/cam?key=none", rtmp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	servertest.Eventually(t, "they are there, too", func() bool { return other.Stats()[0].Connections == 3 && of.Stats()[0].Connections == 2 })
+
 	for _, c := range []struct {
 		at       *Server
 		app, why string
@@ -45,6 +54,9 @@ func TestExplicitOrigin(t *testing.T) {
 		if !strings.HasPrefix(word, "_error NetConnection.Connect.") || !strings.Contains(fmt.Sprint(info), c.why) {
 			t.Errorf("%s: %s %v", c.app, word, info)
 		}
+	}
+	if _, err := New(Config{Data: t.TempDir(), EdgeMayReach: []string{far}}, nil); err == nil || !strings.Contains(err.Error(), "--edge-of") {
+		t.Errorf("beside no --edge-of: %v", err)
 	}
 	for _, wrong := range []string{"", "a/b", "a=", "u@h"} {
 		if _, err := New(Config{EdgeOf: own, LinkKeyFile: key, EdgeMayReach: []string{wrong}}, nil); err == nil || !strings.Contains(err.Error(), "--edge-may-reach") {

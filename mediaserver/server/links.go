@@ -25,6 +25,8 @@ func (s *Server) beginLinks() error {
 	}
 	isEdge := s.cfg.EdgeOf != ""
 	switch {
+	case !isEdge && len(s.cfg.EdgeMayReach) > 0:
+		return errors.New("--edge-may-reach is for an edge: set --edge-of, or leave it out")
 	case isEdge && s.cfg.LinkKeyFile == "":
 		return errors.New("an edge shows its origin a key: set --link-key-file to a copy of the origin's")
 	case s.cfg.LinkAddress != "" && s.cfg.LinkKeyFile == "":
