@@ -14,9 +14,10 @@ const (
 	// a million who only watch are not to cost it forty cores.
 	trafficEvery = time.Second
 	seldom       = 30 * time.Second
-	// lookedAt is how long a client counts as looked at, and fresh as one that has just
+	// lookedAt is how long a client counts as looked at, so that a script that looks once a
+	// minute has what is a second old each time but the first; and fresh as one that has just
 	// come.
-	lookedAt = 20 * time.Second
+	lookedAt = 65 * time.Second
 	fresh    = 5 * time.Second
 	// wanting is the version of the link from which on an origin says whom it looks at.
 	wanting = 2

@@ -17,8 +17,8 @@ func TestWhoIsTold(t *testing.T) {
 		"only watches":         {time.Minute, time.Hour, time.Second, false},
 		"watches since long":   {time.Hour, time.Hour, 29 * time.Second, false},
 		"was not told of":      {time.Hour, time.Hour, 30 * time.Second, true},
-		"is looked at":         {time.Hour, 19 * time.Second, time.Second, true},
-		"was looked at before": {time.Hour, 21 * time.Second, time.Second, false},
+		"is looked at":         {time.Hour, time.Minute, time.Second, true},
+		"was looked at before": {time.Hour, 66 * time.Second, time.Second, false},
 	} {
 		r := &remote{since: now.Add(-c.came)}
 		r.looked.Store(now.Add(-c.looked).UnixNano())
