@@ -48,7 +48,7 @@ func newEdgeMetrics(src Source) *edgeMetrics {
 		m.all = append(m.all, d)
 		return d
 	}
-	m.connections = of("connections", "Connections of clients to this edge now.")
+	m.connections = of("connections", "Connections of clients to this edge now, those that come by edges behind it included: a sum over a tree of edges counts them twice; flashpod_direct_connections does not.")
 	m.linked = of("links", "Instances whose link to the origin is there or is lost, now, by state: lost is 0 unless the origin cannot be reached.", "state")
 	m.lost = of("links_lost_total", "Links to the origin that have ended while clients used them, since the start.")
 	m.interrupted = of("publish_interrupted_total", "How often publications at this edge have lost their way to the origin, since the start.")
