@@ -2,7 +2,8 @@ package plan
 
 import "math"
 
-// Joins is how long viewers take from dialling to their first picture.
+// Joins is how long viewers take from dialling to being let in. The first picture is a
+// round trip or two later, and the newest keyframe with it, which the edge has.
 type Joins struct {
 	Rate     float64 // at which the origin and the edges let them in while they wait, a second
 	P50, P99 float64 // seconds
