@@ -149,6 +149,9 @@ func (r *Route) complete() error {
 		}
 		seen[s.Origin] = true
 	}
+	if len(r.Shards) > 1 && !r.OnDemandInstances {
+		return errors.New("shards: they need onDemandInstances: the one instance that the route names is at one origin")
+	}
 	return nil
 }
 

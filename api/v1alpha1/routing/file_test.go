@@ -66,6 +66,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"routes: [{name: a, application: a, " + good + "}, {name: a, application: b, " + good + "}]":              "routes[1] a: another has this name",
 		`routes: [{name: a, application: a, origin: "h:1", linkKey: k, shards: [{origin: "h:1", linkKey: k}]}]`:   "leave them out beside it",
 		`routes: [{name: a, application: a, shards: [{origin: "h:1", linkKey: k}, {origin: "h:1", linkKey: k}]}]`: "two shards have it",
+		`routes: [{name: a, application: a, shards: [{origin: "h:1", linkKey: k}, {origin: "h:2", linkKey: k}]}]`: "they need onDemandInstances",
 		"hosts: [Live.example.com]":                                                                               "lower case",
 		"hosts: ['live.example.com:1935']":                                                                        "leave the port out",
 		"hosts: ['a.*.example.com']":                                                                              "it is a name such as",
