@@ -103,6 +103,9 @@ func (s *instancesSource) list(cmd *cobra.Command, _ []string) error {
 		all := []web.Instance{}
 		err := pages(cmd.Context(), c, "/instances?"+query.Encode(), func(p web.InstancePage) string {
 			all = append(all, p.Instances...)
+			if p.Elsewhere != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), p.Elsewhere)
+			}
 			return p.Next
 		})
 		if err != nil {

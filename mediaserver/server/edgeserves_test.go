@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -32,6 +33,9 @@ func TestEdgeServesWhatItsManifestIsAbout(t *testing.T) {
 	}
 	for _, at := range paths {
 		fetched(t, plain, "/live/one"+at, func(status int, _ string) bool { return status == http.StatusOK })
+	}
+	if _, said := servertest.Ask(t, http.MethodGet, "http://"+behind.HTTPAddr().String()+"/instances"); !strings.Contains(said, `"elsewhere":"this is an edge`) && !strings.Contains(said, `"elsewhere": "this is an edge`) {
+		t.Errorf("an edge lists instances as %s", said)
 	}
 	for name, s := range map[string]*Server{"the edge": middle, "an edge behind it": behind} {
 		connect(t, s, "live/one").expect("_error NetConnection.Connect.InvalidApp", "close []", "end")

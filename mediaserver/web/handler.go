@@ -143,7 +143,7 @@ func Handler(src Source, opts Options) http.Handler {
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /script-errors", newDesk("script errors", nil, log).look(scriptErrors(src)))
-	run := instancesHandler(src.Instances, opts.Guesses, log)
+	run := instancesHandler(src, opts.Guesses, log)
 	mux.Handle("/instances", run)
 	mux.Handle("/instances/", run)
 	if opts.Console != nil {

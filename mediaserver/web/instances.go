@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -54,6 +55,8 @@ type Instance struct {
 type InstancePage struct {
 	Instances []Instance `json:"instances"`
 	Next      string     `json:"next,omitempty"`
+	// Elsewhere says where to ask, of a server that has none of its own.
+	Elsewhere string `json:"elsewhere,omitempty"`
 }
 
 // Client is one client in JSON.
@@ -118,8 +121,8 @@ type SharedObjectPage struct {
 //	                                                        what a viewer watches
 //
 // Names are written, and what changes something is heard, as in recordingsHandler.
-func instancesHandler(running func() []Running, guesses *budget.Guesses, log *slog.Logger) http.Handler {
-	h := &instances{desk: newDesk("instances", guesses, log), running: running}
+func instancesHandler(src Source, guesses *budget.Guesses, log *slog.Logger) http.Handler {
+	h := &instances{desk: newDesk("instances", guesses, log), running: src.Instances, edge: src.Edge}
 	const one = "/instances/{application}/{instance}"
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /instances", h.look(h.list))
@@ -136,6 +139,7 @@ func instancesHandler(running func() []Running, guesses *budget.Guesses, log *sl
 type instances struct {
 	*desk
 	running func() []Running
+	edge    func() (Edge, bool)
 }
 
 func (r Running) compare(application, name string) int {
@@ -172,6 +176,9 @@ func (h *instances) list(_ context.Context, r *http.Request) (any, error) {
 	})
 	slices.SortFunc(all, func(a, b Running) int { return a.compare(b.Application(), b.Name()) })
 	page := InstancePage{Instances: []Instance{}}
+	if is, ok := h.edge(); ok {
+		page.Elsewhere = fmt.Sprintf("this is an edge or a gateway, linked to %d instances: they are at their origin, which is to be asked, or the console here", is.Links)
+	}
 	for _, r := range all[:min(limit, len(all))] {
 		page.Instances = append(page.Instances, r.describe())
 	}
