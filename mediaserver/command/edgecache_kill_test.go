@@ -111,4 +111,7 @@ func TestCacheOfAnEdgeIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", size, err)
 		}
 	}
+	if _, err := flashpod(t.Context(), nil, "serve", "--data", t.TempDir(), "--applications", t.TempDir(), "--cache-size", "1Gi"); exitCode(err) != 2 || !strings.Contains(err.Error(), "--edge-of") {
+		t.Errorf("beside no --edge-of: %v", err)
+	}
 }

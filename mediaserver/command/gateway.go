@@ -37,7 +37,7 @@ application and instance a client comes to which server, in YAML:
 
 A host is what stands in the client's URL, and by RTMPS what it calls in the handshake
 of TLS. The most exact host that a route has counts alone: what is not found there is
-nowhere. An instance that a route names comes before one on demand. Of two routes with
+nowhere, also where a route without hosts has it: such a route needs that host, too. An instance that a route names comes before one on demand. Of two routes with
 the same name the older counts, by created or by their order in FILE; the log names the
 other. Instances of shards stay with the one that lists them, or that says, when the
 first client comes, that it has them; others are with the one that hashing gives them.
@@ -47,7 +47,8 @@ the one before in its place. Who is connected stays connected.
 
 By --rtmps-address the gateway serves RTMPS: with the certificate in --tls-folder that
 has the name which the client calls (DIR/ANY/tls.crt and tls.key), or else with that of
---tls-cert-file.`
+--tls-cert-file and --tls-key-file, which is needed beside the folder, for clients that
+call no name.`
 
 const gatewayExample = `  # two servers on this machine, and one address for both: the first two routes of above
   flashpod serve -f lobby.yaml --data a --rtmp-address 127.0.0.1:1936 --http-address 127.0.0.1:8081 --link-key-file lobby.key
@@ -106,7 +107,7 @@ func gatewayCommand(version string) *cobra.Command {
 	f.StringVar(&cfg.RTMPSAddress, "rtmps-address", "", "where clients connect by TLS, such as :443 (default: nowhere)")
 	f.StringVar(&cfg.TLSCertFile, "tls-cert-file", "", "certificate for --rtmps-address, PEM; read again when it changes, and may come later")
 	f.StringVar(&cfg.TLSKeyFile, "tls-key-file", "", "its private key, PEM")
-	f.StringVar(&cfg.TLSFolder, "tls-folder", "", "folder of folders with tls.crt and tls.key, for clients that call the names in them")
+	f.StringVar(&cfg.TLSFolder, "tls-folder", "", "folder of folders with tls.crt and tls.key, for clients that call the names in them; --tls-cert-file is for all others")
 	kept.addTo(f, "the gateway")
 	f.StringVar(&cfg.HTTPAddress, "http-address", "127.0.0.1:8080", "where health, metrics and the console are served; port 0 takes any free port")
 	f.StringVar(&cfg.ConsoleTokens, "console-tokens", "", "folder with the tokens of the console at --http-address, in the files admin and viewer; read again when they change, and may come later (default: nobody is let in)")

@@ -180,6 +180,8 @@ func (s *serving) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case s.edgeOf != "":
+	case cmd.Flags().Changed("cache-dir") || cmd.Flags().Changed("cache-size"):
+		return usage(errors.New("--cache-dir and --cache-size are for an edge: set --edge-of, or leave them out"))
 	case len(s.files) == 0 && s.cfg.Applications == "":
 		return usage(errors.New("nothing to serve: name manifests with -f, or a folder of applications with --applications"))
 	case s.cfg.Data == "" && s.cfg.Applications == "":

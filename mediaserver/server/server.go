@@ -385,7 +385,11 @@ func (s *Server) listenTLS() error {
 		return nil
 	}
 	if s.cfg.TLSCertFile == "" || s.cfg.TLSKeyFile == "" {
-		return errors.New("RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file")
+		why := "RTMPS needs a certificate and its key: set --tls-cert-file and --tls-key-file"
+		if s.cfg.TLSFolder != "" {
+			why += ", for clients that call no name which --tls-folder has"
+		}
+		return errors.New(why)
 	}
 	ln, err := net.Listen("tcp", s.cfg.RTMPSAddress)
 	if err != nil {
