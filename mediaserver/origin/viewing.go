@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/outlet"
@@ -21,6 +22,7 @@ type viewer struct {
 	n      uint64 // on the pipe
 	ctx    context.Context
 	cancel context.CancelFunc
+	left   atomic.Bool // its edge has said that it has gone
 
 	mu      sync.Mutex // nothing else is taken, and nobody called, while it is held
 	gone    bool
@@ -65,7 +67,7 @@ func (e *edge) watch(r link.Record) error {
 		return err
 	}
 	v := &viewer{e: e, n: r.Client}
-	v.ctx, v.cancel = context.WithCancel(context.Background())
+	v.ctx, v.cancel = context.WithCancel(outlet.OfEdge(context.Background(), v.left.Load))
 	e.mu.Lock()
 	_, twice := e.viewers[r.Client]
 	full := len(e.viewers) >= maxClients
@@ -178,6 +180,7 @@ func (v *viewer) grant(of *outlet.Viewing, g *grant) string {
 
 // leave forgets a viewer, and lets go of it.
 func (v *viewer) leave() {
+	v.left.Store(true)
 	v.e.mu.Lock()
 	delete(v.e.viewers, v.n)
 	v.e.mu.Unlock()

@@ -108,3 +108,17 @@ func AsOperator(ctx context.Context) context.Context {
 
 // IsOperator says whether a request is marked so.
 func IsOperator(ctx context.Context) bool { return ctx.Value(operator{}) != nil }
+
+type leaver struct{}
+
+// OfEdge marks requests for a viewer of an edge, which keeps what it is given as long as the
+// viewer is there: left says whether the edge has said that the viewer has gone.
+func OfEdge(ctx context.Context, left func() bool) context.Context {
+	return context.WithValue(ctx, leaver{}, left)
+}
+
+// HasLeft says whether a request was for a viewer of an edge, who has gone from there.
+func HasLeft(ctx context.Context) bool {
+	left, ok := ctx.Value(leaver{}).(func() bool)
+	return ok && left()
+}

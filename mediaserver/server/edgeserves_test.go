@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/servertest"
 )
@@ -51,4 +52,22 @@ func TestEdgeServesWhatItsManifestIsAbout(t *testing.T) {
 			t.Errorf("%s, WHEP: %d %s", name, status, said)
 		}
 	}
+}
+
+// Who has gone from an edge has gone from the servers behind it: one request for a piece of a
+// recording takes no place there longer than at the edge.
+func TestViewersLeaveTheOriginWithTheirEdge(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	film(t, data, "app/streams/one/film")
+	key := filepath.Join(t.TempDir(), "link.key")
+	of, _ := runWith(t, Config{Data: data, LinkKeyFile: key, viewerIdle: time.Hour}, open)
+	middle, _ := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, LinkAddress: anyAddress, viewerIdle: time.Hour})
+	behind, _ := runWith(t, Config{EdgeOf: middle.LinkAddr().String(), LinkKeyFile: key, WebAddress: anyAddress, viewerIdle: time.Millisecond})
+	for _, at := range []string{"/app/one/film.mp4", "/app/one/film/index.m3u8"} {
+		fetched(t, behind, at, func(status int, _ string) bool { return status == http.StatusOK })
+	}
+	servertest.Eventually(t, "they were there, and have gone", func() bool {
+		return metric(t, of, `flashpod_connections{application="app",instance="one"} 0`) && !metric(t, of, `flashpod_viewers_total{application="app",instance="one"} 0`)
+	})
 }

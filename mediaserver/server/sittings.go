@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
@@ -195,27 +196,34 @@ func (t *sittings) add(s *sitting) (was *sitting) {
 	return nil
 }
 
-// sending counts a request's file, and is called when the request is over.
-func (s *sitting) sending(file func()) func() {
+// sending counts the file of a request with such a context, and is called when the request
+// is over.
+func (s *sitting) sending(ctx context.Context, file func()) func() {
+	rest := func() { s.rest(outlet.HasLeft(ctx)) }
 	if s.Live {
-		return func() { file(); s.rest() }
+		return func() { file(); rest() }
 	}
 	s.files.Add(1)
 	return func() {
 		file()
 		s.files.Add(-1)
-		s.rest()
+		rest()
 	}
 }
 
-// rest ends a request.
-func (s *sitting) rest() {
+// rest ends a request. left: the viewer was at an edge, which has waited for another request
+// already, and has said that there was none.
+func (s *sitting) rest(left bool) {
 	t := s.in
 	t.mu.Lock()
 	s.requests--
 	idle := s.requests == 0
 	over := idle && s.over != ""
-	if idle && !over {
+	switch {
+	case idle && !over && left:
+		over = true
+		t.forget(s, s.keys)
+	case idle && !over:
 		s.keep(t.idleOf(s))
 	}
 	t.mu.Unlock()

@@ -80,7 +80,7 @@ func (h house) request(r *http.Request, way outlet.Way, path string) (*webReques
 // leaves ends what has come to nothing: what watch has taken over goes on.
 func (v *webRequest) leaves() {
 	if v.sitting != nil {
-		v.sitting.rest()
+		v.sitting.rest(false)
 	}
 	v.release()
 }
@@ -109,7 +109,7 @@ func (v *webRequest) watch(live bool, file func()) (*outlet.Viewing, error) {
 	if s := v.sitting; s != nil {
 		v.sitting = nil // it rests when the request is over
 		v.seated, v.token = s.webViewer, s.token
-		viewing := outlet.NewViewing(s.ctx, &s.sent, s.token, s.sending(file))
+		viewing := outlet.NewViewing(s.ctx, &s.sent, s.token, s.sending(v.r.Context(), file))
 		viewing.Asked = s.may
 		return viewing, nil
 	}
