@@ -1,12 +1,19 @@
 package controllers
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 const (
@@ -36,6 +43,62 @@ func askServer(ctx context.Context, address, path string, size int64, read func(
 		return fmt.Errorf("%s of the server at %s: %w", path, address, err)
 	}
 	return nil
+}
+
+// askPods asks the servers of pods, several at once. Those that do not answer are left out.
+func askPods[T any](ctx context.Context, pods []corev1.Pod, ask func(ctx context.Context, address string) (T, error)) map[string]T {
+	ctx, cancel := context.WithTimeout(ctx, askAllTime)
+	defer cancel()
+	var mu sync.Mutex // nothing else is taken, and nobody called, while it is held
+	all := map[string]T{}
+	var asking sync.WaitGroup
+	places := make(chan struct{}, askAtOnce)
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Status.PodIP == "" {
+			continue
+		}
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			said, err := ask(ctx, pod.Status.PodIP)
+			if err != nil {
+				log.FromContext(ctx).V(1).Info("a pod does not tell how much it has to do", "pod", pod.Name, "err", err.Error())
+				return
+			}
+			mu.Lock()
+			all[pod.Name] = said
+			mu.Unlock()
+		})
+	}
+	asking.Wait()
+	return all
+}
+
+// figuresOf reads metrics of a server, in the text format of Prometheus: of each that is
+// called so, the sum over its labels. The first of them has to be there.
+func figuresOf(metrics io.Reader, names ...string) (map[string]float64, error) {
+	all := map[string]float64{}
+	lines := bufio.NewScanner(metrics)
+	for lines.Scan() {
+		line := lines.Text()
+		name := line[:max(0, strings.IndexAny(line, "{ "))]
+		if !slices.Contains(names, name) {
+			continue
+		}
+		n, err := figureOf(name, line[strings.LastIndexByte(line, ' ')+1:])
+		if err != nil {
+			return nil, err
+		}
+		all[name] += n
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	if _, ok := all[names[0]]; !ok {
+		return nil, fmt.Errorf("no %s", names[0])
+	}
+	return all, nil
 }
 
 // figureOf reads the value of a metric that counts or measures something.

@@ -1,13 +1,10 @@
 package controllers
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,7 +12,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 const (
@@ -91,38 +87,14 @@ func (r *Reconciler) countEdges(ctx context.Context, o *observed) error {
 	return nil
 }
 
-// askEdges asks all pods that take connections. Those that do not answer are left out.
+// askEdges asks all pods that take connections.
 func (r *Reconciler) askEdges(ctx context.Context, pods []corev1.Pod) map[string]edgeLoad {
-	ctx, cancel := context.WithTimeout(ctx, askAllTime)
-	defer cancel()
 	ask := r.Edges
 	if ask == nil {
 		ask = loadOf
 	}
-	var mu sync.Mutex // nothing else is taken, and nobody called, while it is held
-	all := map[string]edgeLoad{}
-	var asking sync.WaitGroup
-	places := make(chan struct{}, askAtOnce)
-	for i := range pods {
-		pod := &pods[i]
-		if !podReady(pod) || pod.Status.PodIP == "" || pod.DeletionTimestamp != nil {
-			continue
-		}
-		places <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-places }()
-			load, err := ask(ctx, pod.Status.PodIP)
-			if err != nil {
-				log.FromContext(ctx).V(1).Info("an edge does not tell how much it has to do", "pod", pod.Name, "err", err.Error())
-				return
-			}
-			mu.Lock()
-			all[pod.Name] = load
-			mu.Unlock()
-		})
-	}
-	asking.Wait()
-	return all
+	taking := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool { return !podReady(&pod) || pod.DeletionTimestamp != nil })
+	return askPods(ctx, taking, ask)
 }
 
 // loadOf reads the metrics of an edge.
@@ -132,32 +104,11 @@ func loadOf(ctx context.Context, address string) (load edgeLoad, err error) {
 }
 
 // readLoad reads what an edge says, in the text format of Prometheus.
-func readLoad(metrics io.Reader) (load edgeLoad, err error) {
-	seen := false
-	lines := bufio.NewScanner(metrics)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if !strings.HasPrefix(name, "flashpod_edge_") {
-			continue
-		}
-		n, err := figureOf(name, value)
-		if err != nil {
-			return load, err
-		}
-		switch name {
-		case "flashpod_edge_connections":
-			load.connections, seen = int64(n), true
-		case "flashpod_edge_sent_bytes_total":
-			load.sentBytes = uint64(n)
-		case "flashpod_edge_round_seconds":
-			load.roundTime = time.Duration(n * float64(time.Second))
-		}
-	}
-	switch {
-	case lines.Err() != nil:
-		return load, lines.Err()
-	case !seen:
-		return load, errors.New("no flashpod_edge_connections")
-	}
-	return load, nil
+func readLoad(metrics io.Reader) (edgeLoad, error) {
+	const connections, sent, round = "flashpod_edge_connections", "flashpod_edge_sent_bytes_total", "flashpod_edge_round_seconds"
+	all, err := figuresOf(metrics, connections, sent, round)
+	return edgeLoad{
+		connections: int64(all[connections]), sentBytes: uint64(all[sent]),
+		roundTime: time.Duration(all[round] * float64(time.Second)),
+	}, err
 }

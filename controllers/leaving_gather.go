@@ -1,19 +1,15 @@
 package controllers
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // askLeavingEvery is how often pods that the Service has left are asked whether they have
@@ -68,39 +64,12 @@ func (r *Reconciler) gatherLeaving(ctx context.Context, o *observed) error {
 	return nil
 }
 
-// askClients asks pods how many clients are connected to them. Those that do not answer are
-// left out.
+// askClients asks pods how many clients are connected to them.
 func (r *Reconciler) askClients(ctx context.Context, pods []corev1.Pod) map[string]int64 {
-	ctx, cancel := context.WithTimeout(ctx, askAllTime)
-	defer cancel()
-	ask := r.Clients
-	if ask == nil {
-		ask = directClients
+	if r.Clients != nil {
+		return askPods(ctx, pods, r.Clients)
 	}
-	var mu sync.Mutex // nothing else is taken, and nobody called, while it is held
-	all := map[string]int64{}
-	var asking sync.WaitGroup
-	places := make(chan struct{}, askAtOnce)
-	for i := range pods {
-		pod := &pods[i]
-		if pod.Status.PodIP == "" {
-			continue
-		}
-		places <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-places }()
-			n, err := ask(ctx, pod.Status.PodIP)
-			if err != nil {
-				log.FromContext(ctx).V(1).Info("a pod does not tell whether it has clients", "pod", pod.Name, "err", err.Error())
-				return
-			}
-			mu.Lock()
-			all[pod.Name] = n
-			mu.Unlock()
-		})
-	}
-	asking.Wait()
-	return all
+	return askPods(ctx, pods, directClients)
 }
 
 // directClients asks a media server how many connections clients have to it.
@@ -111,15 +80,7 @@ func directClients(ctx context.Context, address string) (n int64, err error) {
 
 // readDirect reads that of what a server says, in the text format of Prometheus.
 func readDirect(metrics io.Reader) (int64, error) {
-	lines := bufio.NewScanner(metrics)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "flashpod_direct_connections "); ok {
-			n, err := figureOf("flashpod_direct_connections", value)
-			return int64(n), err
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return 0, err
-	}
-	return 0, errors.New("no flashpod_direct_connections")
+	const name = "flashpod_direct_connections"
+	all, err := figuresOf(metrics, name)
+	return int64(all[name]), err
 }

@@ -1,13 +1,8 @@
 package controllers
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -72,25 +67,7 @@ func connectedClients(ctx context.Context, address string) (n int, err error) {
 }
 
 func readClients(metrics io.Reader) (int, error) {
-	total, seen := 0.0, false
-	lines := bufio.NewScanner(metrics)
-	for lines.Scan() {
-		rest, ok := strings.CutPrefix(lines.Text(), "flashpod_connections{")
-		if !ok {
-			continue
-		}
-		_, value, _ := strings.Cut(rest, "} ")
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return 0, fmt.Errorf("flashpod_connections: %w", err)
-		}
-		total, seen = total+n, true
-	}
-	switch {
-	case lines.Err() != nil:
-		return 0, lines.Err()
-	case !seen:
-		return 0, errors.New("no flashpod_connections")
-	}
-	return int(total), nil
+	const name = "flashpod_connections"
+	all, err := figuresOf(metrics, name)
+	return int(all[name]), err
 }

@@ -1,12 +1,10 @@
 package controllers
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -212,35 +210,12 @@ func askUsage(ctx context.Context, address string) (u usage, err error) {
 }
 
 // readUsage reads what a media server says, in the text format of Prometheus.
-func readUsage(metrics io.Reader) (u usage, err error) {
-	seen := false
-	lines := bufio.NewScanner(metrics)
-	for lines.Scan() {
-		name, rest, ok := strings.Cut(lines.Text(), "{")
-		into := &u.now
-		switch name {
-		case "flashpod_connections":
-			seen = seen || ok
-		case "flashpod_streams", "flashpod_recordings":
-		case "flashpod_connections_total", "flashpod_publications_total":
-			into = &u.ever
-		default:
-			continue
-		}
-		_, value, _ := strings.Cut(rest, "} ")
-		n, err := figureOf(name, value)
-		if err != nil {
-			return usage{}, err
-		}
-		*into += n
-	}
-	switch {
-	case lines.Err() != nil:
-		return usage{}, lines.Err()
-	case !seen:
-		return usage{}, errors.New("no flashpod_connections")
-	}
-	return u, nil
+func readUsage(metrics io.Reader) (usage, error) {
+	const connections, connected, published = "flashpod_connections", "flashpod_connections_total", "flashpod_publications_total"
+	all, err := figuresOf(metrics, connections, "flashpod_streams", "flashpod_recordings", connected, published)
+	u := usage{ever: all[connected] + all[published]}
+	u.now = all[connections] + all["flashpod_streams"] + all["flashpod_recordings"]
+	return u, err
 }
 
 // asleepSince is since when the StatefulSet that is there sleeps; zero: it does not.

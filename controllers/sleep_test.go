@@ -218,7 +218,7 @@ var usageCases = []struct {
 		"flashpod_connections_total{application=\"a\",instance=\"b\"} 7\nflashpod_publications_total{application=\"a\",instance=\"b\"} 3\n", want: usage{5, 10}},
 	{metrics: "flashpod_connections{application=\"a\",instance=\"b\"} 0\n"},
 	{metrics: "", wrong: "no flashpod_connections"},
-	{metrics: "flashpod_connections 1\n", wrong: "no flashpod_connections"},
+	{metrics: "flashpod_streams{application=\"a\"} 1\n", wrong: "no flashpod_connections"},
 	{metrics: "flashpod_connections{} NaN\n", wrong: "flashpod_connections is \"NaN\""},
 	{metrics: "flashpod_connections{} 0\nflashpod_streams{} -1\n", wrong: "flashpod_streams is"},
 }
