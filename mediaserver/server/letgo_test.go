@@ -2,12 +2,14 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/flv"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 // An edge that goes asks those who follow it to connect again, and serves all on, by RTMP and
@@ -93,6 +95,28 @@ func TestAnEdgeTellsWhoStays(t *testing.T) {
 	}
 	stays.conn.Close()
 	<-ended
+}
+
+// Who publishes by WebRTC hears no status: it is ended then, and the edge with it, instead
+// of being cut off.
+func TestAnEdgeEndsItsPublishersByWebRTC(t *testing.T) {
+	t.Parallel()
+	links := filepath.Join(t.TempDir(), "link.key")
+	of, _ := runWith(t, Config{LinkKeyFile: links}, open)
+	var said servertest.Log
+	e, stop := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: links, WebAddress: anyAddress, DrainTimeout: time.Millisecond, Log: said.Logger(slog.LevelInfo)})
+	p, status, why := publishRTC(t, e, "/-/whip/app/one/cam", "")
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, why)
+	}
+	p.connected()
+	live := of.running("app", "one").Live("cam")
+	p.showUntil("the stream has a picture", func() bool { return live.Newest() > 0 })
+	stop()
+	if said.Count("cut off") > 0 {
+		t.Error(said.String())
+	}
+	servertest.Eventually(t, "the stream is over", func() bool { return !live.Live() })
 }
 
 // One whose clients have all gone does not wait for the timeout, and neither does a gateway:

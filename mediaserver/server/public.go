@@ -235,7 +235,7 @@ func (s *Server) dismissPublic() {
 		s.public.flv.Shutdown()
 	}
 	if s.public.rtc != nil {
-		s.public.rtc.Shutdown()
+		s.public.rtc.Shutdown(s.ownsNothing())
 	}
 }
 

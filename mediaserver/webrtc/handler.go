@@ -109,10 +109,11 @@ func New(house outlet.House, opts Options) *Handler {
 var errClosing = outlet.Refuse(http.StatusServiceUnavailable, "the server is shutting down")
 
 // Shutdown ends the sessions of viewers, and refuses new ones of all. Those of
-// publishers their instances end. It does not wait.
-func (h *Handler) Shutdown() {
+// publishers their instances end, where those end as well: all says that they do not, as
+// when an edge goes. It does not wait.
+func (h *Handler) Shutdown(all bool) {
 	for _, p := range h.close() {
-		if p.watches {
+		if p.watches || all {
 			p.end(errClosing)
 		}
 	}
