@@ -184,22 +184,27 @@ export async function seekFile(all: Pages, room: Room, name: string): Promise<vo
 
 /** The console sees the stream, both who chat, and the wall as it changes. */
 export async function consoleSees(all: Pages, room: Room, name: string, said: string, next: () => Promise<string>): Promise<void> {
-  const page = await all.blank();
-  await page.goto(`${room.console.url}/-/console/#token=${room.console.token}`);
-  const sees = (where: string, text: string | RegExp) => page.locator(where).filter({ hasText: text }).first().waitFor();
-  const go = (hash: string) => page.evaluate((hash) => (location.hash = hash), hash);
-  await sees(".condition", "Ready");
-  await go(`#/${room.path}`);
+  const pages: Page[] = [];
+  const open = async (hash: string): Promise<(where: string, text: string | RegExp) => Promise<void>> => {
+    const page = await all.blank();
+    pages.push(page);
+    await page.goto(`${room.console.url}/-/console/#token=${room.console.token}`);
+    const sees = (where: string, text: string | RegExp) => page.locator(where).filter({ hasText: text }).first().waitFor();
+    await sees(".condition", "Ready");
+    await page.evaluate((hash) => (location.hash = hash), hash);
+    return sees;
+  };
+  let sees = await open(`#/${room.path}`);
   await sees(".stream h2", name);
   await sees(".facts > div", "H.264, 320 × 240");
-  await page.getByRole("button", { name: `Watch ${name}` }).click();
+  await pages[0].getByRole("button", { name: `Watch ${name}` }).click();
   await sees(".facts > div", /Viewers[1-9]/); // by FLV; whoever watched by HLS before may count for half a minute
-  await go(`#/${room.path}/clients`);
+  sees = await open(`#/${room.path}/clients`); // the first page watches on
   await sees("tr", `publishes ${name}`);
   await sees("tr", `watches ${name} by flv`);
-  await go(`#/${room.path}/objects`);
-  await page.getByRole("link", { name: "wall" }).click();
+  sees = await open(`#/${room.path}/objects`);
+  await pages[2].getByRole("link", { name: "wall" }).click();
   await sees(".slots tr", said);
   await sees(".slots tr", await next());
-  await page.close();
+  for (const page of pages) await page.close();
 }
