@@ -244,7 +244,7 @@ func (s *Server) cutOff(since time.Time) {
 	s.cutOpening()
 	s.log.Warn("clients that did not go are cut off", "clients", len(left), "after", time.Since(since).Round(time.Millisecond))
 	for _, one := range left {
-		one.Close()
+		one.Cut()
 	}
 	if s.origin != nil {
 		s.origin.Close()

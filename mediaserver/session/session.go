@@ -235,7 +235,7 @@ func (s *Session) lastWords(ended <-chan struct{}) {
 		return
 	case <-wait.C:
 	}
-	if s.connected.Load() {
+	if s.connected.Load() && !s.leaving.Load() {
 		wait.Reset(s.cfg.LastWords)
 		select {
 		case <-ended:
@@ -249,6 +249,13 @@ func (s *Session) lastWords(ended <-chan struct{}) {
 
 // Close ends the connection at once. It may be called from any goroutine.
 func (s *Session) Close() { s.conn.Close() }
+
+// Cut is Close where nobody waits for the client's last words either: the server ends. It
+// may be called from any goroutine.
+func (s *Session) Cut() {
+	s.Close()
+	s.cancel()
+}
 
 // closed says whether the connection is.
 func (s *Session) closed() bool {
