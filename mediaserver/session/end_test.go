@@ -57,6 +57,56 @@ func testWrongKeyEndsNothing(t *testing.T, w way) {
 	v.expect("1 audio 0")
 }
 
+// mute is an instance that answers no publisher.
+type mute struct {
+	session.Instance
+	asked chan<- struct{}
+}
+
+func (m mute) MayPublish(session.PublishRequest, func(*session.Refusal)) { m.asked <- struct{}{} }
+
+func (m mute) Publish(session.PublishRequest, func(session.PublishAnswer)) { m.asked <- struct{}{} }
+
+type muteHouse struct {
+	*house
+	asked chan struct{}
+}
+
+func (h muteHouse) Connect(r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+	h.house.Connect(r, peer, func(a session.ConnectAnswer) {
+		a.Instance = mute{a.Instance, h.asked}
+		answer(a)
+	})
+}
+
+// A server that ends does not wait for what a client has said last, and the instance does
+// not answer.
+func TestCutWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	h := newHouse(session.Config{LastWords: time.Hour, PendingTimeout: time.Hour})
+	m := muteHouse{h, make(chan struct{}, 2)}
+	h.dir = m
+	h.add(t, open)
+	h.open(t)
+	c := connect(t, h, "app/one")
+	c.send("createStream", 2, nil)
+	c.on(1, "publish", "cam", "live")
+	<-m.asked
+	c.conn.Close()
+	h.mu.Lock()
+	for s := range h.sessions {
+		s.Cut()
+	}
+	h.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { defer close(ended); h.serving.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("it waits on")
+	}
+}
+
 // hasty lets clients in and shuts them down in the same breath.
 type hasty struct{ *house }
 

@@ -241,7 +241,7 @@ func (h *house) close(t testing.TB) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for s := range h.sessions {
-			s.Close()
+			s.Cut()
 		}
 	})
 	h.serving.Wait()
