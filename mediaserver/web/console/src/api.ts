@@ -54,9 +54,10 @@ export interface RecordingPage {
   after?: string;
 }
 
-/** A page of an instance's recordings. */
-export async function recordings(place: Place, after?: string): Promise<RecordingPage> {
-  const query = new URLSearchParams({ instance: `${place.application}/${place.instance}`, limit: "50" });
+/** A page of an instance's recordings, or of those of all: also of instances that do not run. */
+export async function recordings(place?: Place, after?: string): Promise<RecordingPage> {
+  const query = new URLSearchParams({ limit: "50" });
+  if (place) query.set("instance", `${place.application}/${place.instance}`);
   if (after !== undefined) query.set("after", after);
   const page = (await (await ask("GET", `recordings?${query}`)).json()) as { recordings: Recording[]; next?: string };
   const next = page.next === undefined ? null : new URL(page.next, location.href).searchParams.get("after");

@@ -7,6 +7,7 @@ import { bytes, cores, count, duration, plural, publicAddress, rate } from "./fo
 import { Graph, type Line } from "./graph.tsx";
 import { Log } from "./log.tsx";
 import { Empty, Facts, Spark, useSeen } from "./parts.tsx";
+import { Recordings } from "./recordings.tsx";
 import { address } from "./route.ts";
 import { Table, type Column } from "./table.tsx";
 import type { Instance, Server } from "./types.ts";
@@ -41,12 +42,31 @@ export function Overview() {
         <h2 id="instances">Instances</h2>
         {state ? <Instances all={state.instances} more={state.more} /> : <Empty>Waiting for the server…</Empty>}
       </section>
+      <section aria-labelledby="recordings">
+        <h2 id="recordings">Recordings</h2>
+        <Recorded writing={state?.instances.reduce((n, i) => n + i.recordings, 0) ?? 0} />
+      </section>
       <section aria-labelledby="log">
         <h2 id="log">Script log</h2>
         <Log />
       </section>
       {state && <About server={state.server} />}
     </>
+  );
+}
+
+/** What is recorded, once somebody asks: it is read from the disk. */
+function Recorded({ writing }: { writing: number }) {
+  const [shown, show] = useState(false);
+  return shown ? (
+    <Recordings writing={writing} />
+  ) : (
+    <p class="quiet">
+      <button type="button" class="small" onClick={() => show(true)}>
+        Show recordings
+      </button>{" "}
+      of all instances, also of those that do not run now.
+    </p>
   );
 }
 

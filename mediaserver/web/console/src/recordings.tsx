@@ -1,4 +1,4 @@
-/** Recorded streams of an instance: to play, to take home, to delete. */
+/** Recorded streams of an instance, or of all: to play, to take home, to delete. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { refusal } from "../../watch/ways.js";
 import * as api from "./api.ts";
@@ -6,11 +6,15 @@ import { Dialog, useActs } from "./acts.tsx";
 import { key } from "./feed.ts";
 import { bytes, date, length } from "./format.ts";
 import { Empty } from "./parts.tsx";
+import { address } from "./route.ts";
 import { Table, type Column } from "./table.tsx";
 import type { Place, Recording } from "./types.ts";
 
-/** @param writing how many are being written: when that changes, the list has */
-export function Recordings({ place, writing }: { place: Place; writing: number }) {
+/**
+ * @param place undefined: all instances, also those that do not run
+ * @param writing how many are being written: when that changes, the list has
+ */
+export function Recordings({ place, writing }: { place?: Place; writing: number }) {
   const { may, ask } = useActs();
   const [page, setPage] = useState<api.RecordingPage>();
   const [error, setError] = useState<string>();
@@ -34,9 +38,15 @@ export function Recordings({ place, writing }: { place: Place; writing: number }
   const columns: Column<Recording>[] = [
     {
       name: "Recording",
-      sort: (r) => r.name,
+      sort: (r) => (place ? r.name : whole(r)),
       cell: (r) => (
         <>
+          {!place && (
+            <a class="quiet" href={address({ place: r, part: "recordings" })}>
+              {key(r)}/
+            </a>
+          )}
+          <wbr />
           <span class="name">{r.name}</span>
           {r.recording && <span class="badge rec">recording</span>}
         </>
@@ -53,10 +63,10 @@ export function Recordings({ place, writing }: { place: Place; writing: number }
           <button type="button" class="small" onClick={() => play(r)}>
             Play<span class="hidden"> {r.name}</span>
           </button>
-          <a class="button small" href={`${api.media(place, r.name, ".flv")}?download=1`} download>
+          <a class="button small" href={`${api.media(r, r.name, ".flv")}?download=1`} download>
             FLV<span class="hidden"> of {r.name}, download</span>
           </a>
-          <a class="button small" href={`${api.media(place, r.name, ".mp4")}?download=1`} download>
+          <a class="button small" href={`${api.media(r, r.name, ".mp4")}?download=1`} download>
             MP4<span class="hidden"> of {r.name}, download</span>
           </a>
           {may && (
@@ -70,7 +80,7 @@ export function Recordings({ place, writing }: { place: Place; writing: number }
                   text: `The recording${r.seconds === null ? "" : ` of ${length(r.seconds)}`} (${bytes(r.bytes)}) is gone for good.`,
                   verb: "Delete",
                   do: async () => {
-                    await api.removeRecording(place, r.name);
+                    await api.removeRecording(r, r.name);
                     await load();
                   },
                   done: `${r.name} is deleted.`,
@@ -91,7 +101,7 @@ export function Recordings({ place, writing }: { place: Place; writing: number }
           {error}
         </p>
       )}
-      {page ? <Table caption={`Recordings of ${key(place)}`} columns={columns} rows={page.recordings} id={(r) => r.name} empty="Nothing is recorded here." /> : !error && <Empty>Looking…</Empty>}
+      {page ? <Table caption={place ? `Recordings of ${key(place)}` : "Recordings of all instances"} columns={columns} rows={page.recordings} id={whole} empty={place ? "Nothing is recorded here." : "Nothing is recorded."} /> : !error && <Empty>Looking…</Empty>}
       <div class="buttons">
         {page?.after !== undefined && (
           <button type="button" onClick={() => void load(page.after)}>
@@ -102,15 +112,17 @@ export function Recordings({ place, writing }: { place: Place; writing: number }
           Refresh
         </button>
       </div>
-      {played && <Player place={place} recording={played} close={() => play(undefined)} />}
+      {played && <Player recording={played} close={() => play(undefined)} />}
     </>
   );
 }
 
+const whole = (r: Recording): string => `${key(r)}/${r.name}`;
+
 /** Plays a recording: as MP4, or by HLS where that cannot be. */
-function Player({ place, recording, close }: { place: Place; recording: Recording; close: () => void }) {
+function Player({ recording, close }: { recording: Recording; close: () => void }) {
   const [error, setError] = useState<string>();
-  const ways = ([".mp4", "/index.m3u8"] as const).map((how) => api.media(place, recording.name, how));
+  const ways = ([".mp4", "/index.m3u8"] as const).map((how) => api.media(recording, recording.name, how));
   const failed = async (): Promise<void> => {
     try {
       const answer = await fetch(ways[1]!, { cache: "no-store" });

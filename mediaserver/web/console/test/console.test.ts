@@ -174,7 +174,12 @@ test("what a script says, and what fails in it, is seen as it comes", async () =
 
 test("a recording plays, is taken home and deleted", async () => {
   record("film", 6);
-  const page = await open("#/tv/studio/recordings");
+  const page = await open("#/");
+  await page.getByRole("button", { name: "Show recordings" }).click();
+  await page.getByRole("row").filter({ hasText: "tv/studio/film" }).filter({ hasText: "0:06" }).waitFor();
+  await isFine(page, "recordings of all instances");
+  await page.getByRole("link", { name: "tv/studio/" }).click();
+  await page.getByRole("heading", { name: "tv/studio" }).waitFor();
   const row = page.getByRole("row").filter({ hasText: "film" });
   await row.filter({ hasText: "0:06" }).waitFor();
   await row.getByRole("button", { name: "Play film" }).click();
