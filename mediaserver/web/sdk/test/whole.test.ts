@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { pages, type Pages } from "./browser.ts";
 import { serve, type Server } from "./server.ts";
 import { Steps } from "./steps.ts";
-import { chat, consoleSees, join_, publish, script, seekFile, seekRecording, watchFLV, watchPage, type Room } from "./whole.ts";
+import { chat, consoleSees, join_, publish, script, seekFile, seekRecording, watchFLV, watchHLS, watchPage, type Room } from "./whole.ts";
 
 let all: Pages;
 let server: Server | undefined;
@@ -41,6 +41,7 @@ test("two pages chat, one publishes, the other watches in every way and seeks in
   await steps.do("Anna publishes", () => publish(anna, room, "cam"));
   for (const way of room.ways) await steps.do(`a page watches by ${way}`, () => watchPage(all, room, "cam", way));
   for (const scheme of ["http", "ws"] as const) await steps.do(`a page watches FLV by ${scheme}`, () => watchFLV(all, room, "cam", scheme));
+  await steps.do("a page watches by hls.js", () => watchHLS(all, room, "cam", false));
   await steps.do("the console", () =>
     consoleSees(all, room, "cam", "Flash is back", async () => {
       await chat(ben, anna, "Ben", "I see you");
@@ -55,5 +56,6 @@ test("two pages chat, one publishes, the other watches in every way and seeks in
   );
   await steps.do("Ben seeks in the recording", () => seekRecording(ben, "cam"));
   await steps.do("a page seeks in the file", () => seekFile(all, room, "cam"));
+  await steps.do("a page seeks by hls.js", () => watchHLS(all, room, "cam", true));
   t.diagnostic(steps.times);
 });

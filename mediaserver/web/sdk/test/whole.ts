@@ -130,6 +130,40 @@ export async function watchFLV(all: Pages, room: Room, name: string, scheme: "ht
   await page.close();
 }
 
+/** The same by hls.js, by parts and segments of HLS; and of a recording, which is sought in. */
+export async function watchHLS(all: Pages, room: Room, name: string, recorded: boolean): Promise<void> {
+  const page = await all.open();
+  await page.addScriptTag({ path: join(process.env.NODE_PATH!, "hls.js/dist/hls.min.js") });
+  await page.evaluate(
+    async ({ url, recorded, off }) => {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any
+      const Hls = (globalThis as any).Hls;
+      const video = document.querySelector("video")!;
+      video.muted = true;
+      const hls = new Hls({ lowLatencyMode: true });
+      const errors: string[] = [];
+      hls.on(Hls.Events.ERROR, (_: string, e: { fatal: boolean; details: string }) => e.fatal && errors.push(e.details));
+      hls.on(Hls.Events.MANIFEST_PARSED, () => void video.play().catch(() => {}));
+      hls.loadSource(url);
+      hls.attachMedia(video);
+      const none = () => {
+        if (errors.length > 0) throw new Error(errors.join());
+      };
+      const first = await until("a picture", () => (none(), video.videoWidth > 0 ? look(video) : undefined));
+      if (!recorded) await until("another picture", () => (none(), (look(video) ?? 0) > first! + 10));
+      else
+        for (const at of [4.2, 1.2]) {
+          video.pause();
+          video.currentTime = at;
+          await until(`${at} s`, () => (none(), !video.seeking && Math.abs((look(video) ?? Infinity) / 10 - at) < 2 * off));
+        }
+      hls.destroy();
+    },
+    { url: `${room.web}/${room.path}/${name}/index.m3u8`, recorded, off },
+  );
+  await page.close();
+}
+
 /** How far, in seconds, a picture may be from its place: a machine that is slow draws and sends few of them, and each stands until the next. */
 const off = 1.4;
 
