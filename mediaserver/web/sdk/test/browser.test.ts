@@ -148,7 +148,8 @@ for (const display of ["video", "canvas"] as const) {
         if (screen instanceof HTMLVideoElement) {
           seen.length = screen.duration;
           screen.currentTime = 5;
-          await until("5 s", () => ns.time >= 5 && near());
+          // Whoever pauses an element that has not begun yet, or waits for more, stops nothing.
+          await until("5 s", () => ns.time >= 5 && !screen.seeking && !screen.paused && near());
           const count = (code: string) => codes.filter((c) => c === code).length;
           screen.pause();
           await until("a pause", () => ns.paused && count("Pause.Notify") === 2);
