@@ -87,11 +87,22 @@ func TestEdges(t *testing.T) {
 	t.Cleanup(s.figures)
 	// At the origin, as long as that is there.
 	encoder := run(t, "ffmpeg", live(s.url+"/news")...)
-	s.view("origin", s.news, s.url, true)
+	s.view("origin", s.news, s.url, false)
 	s.viewers[0].Plays(t, 25)
+	follows := witness.View(t, "origin, follows", s.news, witness.Place{First: s.url, Again: s.url}, true)
+	follows.Plays(t, 25)
 
 	w.kubectl("scale", "appinstance/show", "--replicas=3")
 	w.edges("show", 3)
+	// The origin's own clients are asked to go where the Service leads, and who does not follow stays.
+	follows.Told(t, "NetConnection.Connect.ReconnectRequest", 1)
+	follows.Returned(t, 1)
+	follows.Plays(t, 25)
+	if saw := follows.Seen(); saw.Lost != 0 || saw.Failed != 0 {
+		t.Errorf("who followed the Service to an edge has lost something: %s", follows)
+	}
+	t.Log(follows)
+	follows.End()
 	s.settle()
 	s.scaleUnderLoad()
 	s.edgeDies()
@@ -101,10 +112,7 @@ func TestEdges(t *testing.T) {
 	if at, key := witness.Sought(t, s.at(0), "film", 6*time.Second); !key || at < 5*time.Second || at > 7*time.Second {
 		t.Errorf("sought at an edge, the recording goes on at %v (a keyframe: %v)", at, key)
 	}
-	// The origin's own clients are asked to go where the Service leads, and who does not follow stays.
-	s.viewers[0].Told(t, "NetConnection.Connect.ReconnectRequest", 1)
-	s.viewers[0].Returned(t, 1)
-	if saw := s.viewers[0].Seen(); !encoder.runs() || saw.Connects-1 > saw.Told("NetConnection.Connect.ReconnectRequest") {
+	if !encoder.runs() || s.viewers[0].Seen().Connects != 1 {
 		t.Errorf("as edges went, the origin's own clients were cut off: %v\n%s\n%s", encoder.err, encoder.out.String(), s.viewers[0])
 	}
 	encoder.text()
