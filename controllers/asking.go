@@ -45,6 +45,12 @@ func askServer(ctx context.Context, address, path string, size int64, read func(
 	return nil
 }
 
+// askMetrics has read make something of the metrics of a pod's server.
+func askMetrics[T any](ctx context.Context, address string, read func(metrics io.Reader) (T, error)) (said T, err error) {
+	err = askServer(ctx, address, pathMetrics, metricsSize, func(metrics io.Reader) error { said, err = read(metrics); return err })
+	return said, err
+}
+
 // askPods asks the servers of pods, several at once. Those that do not answer are left out.
 func askPods[T any](ctx context.Context, pods []corev1.Pod, ask func(ctx context.Context, address string) (T, error)) map[string]T {
 	ctx, cancel := context.WithTimeout(ctx, askAllTime)

@@ -98,9 +98,8 @@ func (r *Reconciler) askEdges(ctx context.Context, pods []corev1.Pod) map[string
 }
 
 // loadOf reads the metrics of an edge.
-func loadOf(ctx context.Context, address string) (load edgeLoad, err error) {
-	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { load, err = readLoad(text); return err })
-	return load, err
+func loadOf(ctx context.Context, address string) (edgeLoad, error) {
+	return askMetrics(ctx, address, readLoad)
 }
 
 // readLoad reads what an edge says, in the text format of Prometheus.

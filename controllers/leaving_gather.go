@@ -73,9 +73,8 @@ func (r *Reconciler) askClients(ctx context.Context, pods []corev1.Pod) map[stri
 }
 
 // directClients asks a media server how many connections clients have to it.
-func directClients(ctx context.Context, address string) (n int64, err error) {
-	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { n, err = readDirect(text); return err })
-	return n, err
+func directClients(ctx context.Context, address string) (int64, error) {
+	return askMetrics(ctx, address, readDirect)
 }
 
 // readDirect reads that of what a server says, in the text format of Prometheus.

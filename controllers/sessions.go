@@ -61,9 +61,8 @@ func scriptErrors(ctx context.Context, address string) (report *scriptReport, er
 }
 
 // connectedClients reads the gauge flashpod_connections of a media server.
-func connectedClients(ctx context.Context, address string) (n int, err error) {
-	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { n, err = readClients(text); return err })
-	return n, err
+func connectedClients(ctx context.Context, address string) (int, error) {
+	return askMetrics(ctx, address, readClients)
 }
 
 func readClients(metrics io.Reader) (int, error) {

@@ -204,9 +204,8 @@ func (r *Reconciler) usageOf(ctx context.Context, o *observed) (u usage, err err
 }
 
 // askUsage reads the metrics of a media server.
-func askUsage(ctx context.Context, address string) (u usage, err error) {
-	err = askServer(ctx, address, pathMetrics, metricsSize, func(text io.Reader) error { u, err = readUsage(text); return err })
-	return u, err
+func askUsage(ctx context.Context, address string) (usage, error) {
+	return askMetrics(ctx, address, readUsage)
 }
 
 // readUsage reads what a media server says, in the text format of Prometheus.

@@ -227,20 +227,16 @@ func (s *Session) Serve() {
 
 // lastWords has what the client said before it went be done, before the session ends.
 func (s *Session) lastWords(ended <-chan struct{}) {
-	defer s.cancel()
-	wait := time.NewTimer(lastConnect)
-	defer wait.Stop()
 	select {
 	case <-ended:
 		return
-	case <-wait.C:
+	case <-time.After(lastConnect):
 	}
 	if s.connected.Load() && !s.leaving.Load() {
-		wait.Reset(s.cfg.LastWords)
 		select {
 		case <-ended:
 			return
-		case <-wait.C:
+		case <-time.After(s.cfg.LastWords):
 		}
 	}
 	s.cancel()
