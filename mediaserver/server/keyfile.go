@@ -38,7 +38,7 @@ func makeKey(path string) error {
 // readKey reads a key as a person or kubelet has written it: what is white
 // around it does not count.
 func readKey(path string) (string, error) {
-	b, err := readSmall(path)
+	b, err := readSmall(path, maxKey, "key")
 	if err != nil {
 		return "", err
 	}
@@ -49,16 +49,16 @@ func readKey(path string) (string, error) {
 	return key, nil
 }
 
-// readSmall reads a file that is no longer than keys are.
-func readSmall(path string) ([]byte, error) {
+// readSmall reads a file that is no longer than most bytes; one that is holds no such thing.
+func readSmall(path string, most int64, thing string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxKey+1))
-	if err == nil && len(text) > maxKey {
-		err = fmt.Errorf("%s is longer than %d bytes: this is no key", path, maxKey)
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s is longer than %d bytes: this is no %s", path, most, thing)
 	}
 	return text, err
 }

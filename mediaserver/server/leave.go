@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -64,15 +62,10 @@ func (s *Server) haveLeave(ctx context.Context, was time.Duration) {
 // readLeave is within which time clients are to leave, as a file says; 0: they are not, or
 // there is no such file.
 func readLeave(path string) (time.Duration, error) {
-	f, err := os.Open(path)
+	b, err := readSmall(path, maxLeave, "time such as 2m")
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
-	if err != nil {
-		return 0, fmt.Errorf("read the file that has clients leave: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxLeave+1))
 	if err != nil {
 		return 0, fmt.Errorf("read the file that has clients leave: %w", err)
 	}
@@ -81,7 +74,7 @@ func readLeave(path string) (time.Duration, error) {
 		return 0, nil
 	}
 	within, err := time.ParseDuration(text)
-	if err != nil || within < 0 || len(b) > maxLeave {
+	if err != nil || within < 0 {
 		return 0, fmt.Errorf("read the file that has clients leave: %s: %.32q is no time such as 2m", path, text)
 	}
 	return within, nil

@@ -94,7 +94,7 @@ func readLinkKeys(path string) ([][]byte, error) {
 	}
 	var all [][]byte
 	for _, file := range files {
-		text, err := readSmall(file)
+		text, err := readSmall(file, maxKey, "key")
 		if err != nil {
 			return nil, err
 		}
