@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -174,6 +175,31 @@ func (l *loader) run(d time.Duration) {
 		l.step(max(1, int(left.Milliseconds())))
 	}
 }
+
+// away has the loader read on a thread of its own, until end, which closes it and
+// says whether it has lost any player.
+func (l *loader) away() (end func() error) {
+	var stop atomic.Bool
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for !stop.Load() {
+			l.step(endsWithin)
+		}
+	}()
+	return func() error {
+		stop.Store(true)
+		<-ended
+		defer l.close()
+		if l.dead > 0 {
+			return fmt.Errorf("%d players lost their connection: %w", l.dead, l.why)
+		}
+		return nil
+	}
+}
+
+// endsWithin is how long a loader that is away may take to end, in ms.
+const endsWithin = 100
 
 // step reads what was received, and waits up to ms when nothing was.
 func (l *loader) step(ms int) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -142,10 +143,12 @@ func (b *bench) edgeCost(n int) (float64, error) {
 const edgesAtOnce = 8
 
 // originPerEdge holds the origin's CPU with edges of one player each against that with as
-// many players by TLS, in turns.
+// many players by TLS, in turns. Those are read each by itself, as edges are: to wake who
+// waits costs the origin more than to encrypt what it is sent, and one loader of all would
+// be awake from the first on.
 func originPerEdge(b *bench) ([]result, error) {
 	var ratios, edges, sealed []float64
-	for range tlsPairs {
+	for range edgePairs {
 		us, err := b.originWith(edgesAtOnce, (*linked).playedByEdge)
 		if err != nil {
 			return nil, err
@@ -167,7 +170,7 @@ func originPerEdge(b *bench) ([]result, error) {
 
 // originWith is an origin's CPU for each of n players of some kind, in µs a second, above
 // that without them.
-func (b *bench) originWith(n int, add func(*linked, *loader) error) (float64, error) {
+func (b *bench) originWith(n int, add func(*linked, *loader) (alone *loader, err error)) (us float64, err error) {
 	cert, key := filepath.Join(b.dir, "tls.crt"), filepath.Join(b.dir, "tls.key")
 	if err := writeCertificate(cert, key); err != nil {
 		return 0, err
@@ -194,8 +197,13 @@ func (b *bench) originWith(n int, add func(*linked, *loader) error) (float64, er
 		return 0, err
 	}
 	for range n {
-		if err := add(l, load); err != nil {
-			return 0, err
+		alone, failed := add(l, load)
+		if failed != nil {
+			return 0, failed
+		}
+		if alone != nil {
+			end := alone.away()
+			defer func() { err = errors.Join(err, end()) }()
 		}
 	}
 	load.run(settle)
@@ -206,18 +214,22 @@ func (b *bench) originWith(n int, add func(*linked, *loader) error) (float64, er
 	return float64((with - without).Microseconds()) / b.window.Seconds() / float64(n), err
 }
 
-func (l *linked) playedByTLS(load *loader) error {
-	return load.addSecure(l.origin.secure, playWords("s", -2000))
+// playedByTLS is a player that is read by itself.
+func (l *linked) playedByTLS(*loader) (alone *loader, err error) {
+	if alone, err = newLoader(l.origin.addr, l.origin.app); err != nil {
+		return nil, err
+	}
+	return alone, alone.addSecure(l.origin.secure, playWords("s", -2000))
 }
 
 // playedByEdge starts an edge beside the clients, with a player.
-func (l *linked) playedByEdge(load *loader) error {
+func (l *linked) playedByEdge(load *loader) (alone *loader, err error) {
 	e, err := l.edge(l.origin, loadCore)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	load.to, load.app = e.addr, e.app
-	return load.open(1, same(playWords("s", -2000)))
+	return nil, load.open(1, same(playWords("s", -2000)))
 }
 
 // proxied is what clients of an edge take that play and say nothing: the origin's CPU, and
