@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,47 +35,6 @@ const (
 	// §4.4.4.9).
 	partsFor = 3
 )
-
-// errRoom says that there is no memory for another stream's segments.
-var errRoom = errors.New("the server has no memory left for the stream's segments")
-
-// piece is what a segment has of a variant.
-type piece struct {
-	init  *initSegment
-	parts []*part
-	size  int64
-}
-
-// segment is a cut of a stream with all its variants. Guarded by live.mu until it has
-// ended, but for its parts, which are immutable.
-type segment struct {
-	cut      stream.Cut
-	paidBy   *budget.Budget // what it costs
-	length   time.Duration  // 0: it has not ended
-	variants map[int]*piece
-}
-
-// cost is what a budget has paid for it.
-func (s *segment) cost() (n int64) {
-	for _, p := range s.variants {
-		n += p.size + partCost*int64(len(p.parts))
-	}
-	return n
-}
-
-// pay has another budget pay for it, if that can.
-func (s *segment) pay(by *budget.Budget) bool {
-	if s.paidBy == by {
-		return true
-	}
-	n := s.cost()
-	if !by.Take(n) {
-		return false
-	}
-	s.paidBy.Give(n)
-	s.paidBy = by
-	return true
-}
 
 // live is a stream that is cut into segments, as long as somebody watches.
 type live struct {
@@ -267,54 +224,6 @@ func (l *live) part(parts map[int]*part, inits map[int]*initSegment) {
 	l.tell()
 }
 
-// room takes n bytes for the open segment, if it must in place of older ones. The caller
-// holds l.mu.
-func (l *live) room(n int64) bool {
-	for !l.open.paidBy.Take(n) {
-		if len(l.segments) <= fewest {
-			return false
-		}
-		l.dropFirst()
-	}
-	return true
-}
-
-func (l *live) dropFirst() {
-	l.segments[0].paidBy.Give(l.segments[0].cost())
-	l.segments = slices.Delete(l.segments, 0, 1)
-	l.first = max(0, l.first-1)
-}
-
-// dropAll gives everything back. The caller holds l.mu.
-func (l *live) dropAll() {
-	for len(l.segments) > 0 {
-		l.dropFirst()
-	}
-	l.dropOpen()
-}
-
-// dropOpen forgets a segment that does not end. The caller holds l.mu.
-func (l *live) dropOpen() {
-	if l.open != nil {
-		l.open.paidBy.Give(l.open.cost())
-		l.open = nil
-	}
-}
-
-// isEmpty says whether there is no segment at all.
-func (l *live) isEmpty() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.segments) == 0
-}
-
-// isOver says whether nothing more comes.
-func (l *live) isOver() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ended
-}
-
 // end implements sink.
 func (l *live) end(length time.Duration) {
 	l.mu.Lock()
@@ -337,48 +246,6 @@ func (l *live) end(length time.Duration) {
 	l.tell()
 }
 
-// passOver has playlists begin with the first segment that they need. The caller holds
-// l.mu.
-func (l *live) passOver() {
-	list := l.segments[l.first:]
-	if l.rules.Window == 0 {
-		l.first += max(len(list)-listed, 0)
-		return
-	}
-	length := time.Duration(0)
-	for _, s := range list {
-		length += s.length
-	}
-	want := max(l.rules.Window, targetsInWindow*l.target)
-	for ; len(list) > fewest && length-list[0].length >= want; list = list[1:] {
-		length -= list[0].length
-		l.first++
-	}
-}
-
-// payForWindow has the budget for windows pay for what is further back than playing
-// needs: where it cannot, the window is shorter. The caller holds l.mu.
-func (l *live) payForWindow() {
-	for i := len(l.segments) - (listed + kept) - 1; i >= 0; {
-		if !l.segments[i].pay(l.windows) {
-			l.dropFirst() // which may be that one
-		}
-		i--
-	}
-}
-
-// nearParts says whether the parts of a segment are as long as they should be.
-func nearParts(s *segment, target time.Duration) bool {
-	for _, v := range s.variants {
-		for _, p := range v.parts[:len(v.parts)-1] {
-			if p.length < minPart(target) || p.length > target {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // close ends it, once. Segments that are being sent are sent to their end.
 func (l *live) close() {
 	l.cancel()
@@ -393,98 +260,3 @@ func (l *live) close() {
 }
 
 var errClosed = errors.New("nobody has watched it any more")
-
-// ready says whether there is something to play.
-func (l *live) ready() bool {
-	return len(l.segments) > 0 && (l.target > 0 || l.ended) && l.err == nil
-}
-
-// await waits until what is asked for under l.mu is so, and returns with that held;
-// or fails, with nothing held, when nothing more comes, or ctx ends.
-func (l *live) await(ctx context.Context, is func() bool) error {
-	for {
-		l.mu.Lock()
-		l.asked = time.Now()
-		if is() {
-			return nil
-		}
-		changed, ended, err := l.changed, l.ended, l.err
-		l.mu.Unlock()
-		switch {
-		case err != nil:
-			return err
-		case ended:
-			return errGone
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// errGone says that what was asked for will not come.
-var errGone = errors.New("there is no such segment, or not any more")
-
-// ids are the variants of the newest segment that has ended, in their order. The
-// caller holds l.mu.
-func (l *live) ids() []int {
-	if len(l.segments) == 0 {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(l.segments[len(l.segments)-1].variants))
-}
-
-// left is what no variant of the newest segment has, in words; "": nothing. The caller holds
-// l.mu.
-func (l *live) left() string {
-	if len(l.segments) > 0 {
-		for _, v := range l.segments[len(l.segments)-1].variants {
-			return v.init.left
-		}
-	}
-	return ""
-}
-
-// find is a segment by its number; nil: it is not there. The caller holds l.mu.
-func (l *live) find(number int64) *segment {
-	if l.open != nil && l.open.cut.Number == number {
-		return l.open
-	}
-	for _, s := range l.segments {
-		if s.cut.Number == number {
-			return s
-		}
-	}
-	return nil
-}
-
-// newest is the number of the newest segment, which may not have ended, and how many
-// parts it has of a variant. The caller holds l.mu.
-func (l *live) newest(id int) (number int64, parts int) {
-	s := l.open
-	if s == nil && len(l.segments) > 0 {
-		s = l.segments[len(l.segments)-1]
-	}
-	if s == nil {
-		return 0, 0
-	}
-	if v := s.variants[id]; v != nil {
-		parts = len(v.parts)
-	}
-	return s.cut.Number, parts
-}
-
-// has says whether a playlist would have a part, or a whole segment where part is -1.
-// The caller holds l.mu.
-func (l *live) has(id int, number int64, part int) bool {
-	newest, parts := l.newest(id)
-	switch {
-	case newest != number:
-		return newest > number
-	case l.open == nil:
-		return true
-	}
-	return part >= 0 && parts > part
-}
