@@ -42,7 +42,7 @@ func FuzzAfter(f *testing.F) {
 
 // FuzzNames holds every name that a file can have to what it stands for.
 func FuzzNames(f *testing.F) {
-	for _, name := range []string{"a", "a.flv", "mp4:a", "mp4:a/b.f4v", "mp3:a.mp3", "a.flv.flv", "flv:a", "a-20260101T000000Z-2", "a/../b", "a.flv.part/x", "\u202e", "a\x85"} {
+	for _, name := range []string{"a", "a.flv", "mp4:a", "mp4:a/b.f4v", "mp3:a.mp3", "a.flv.flv", "flv:a", "a-20260101T000000Z-2", "-20260101T000000Z", "a/../b", "a.flv.part/x", "\u202e", "a\x85"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

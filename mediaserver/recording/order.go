@@ -87,7 +87,7 @@ func cutDated(file string) (stream string, v version, ok bool) {
 		base = base[:i]
 	}
 	at := len(base) - len(dated)
-	if at < 1 || base[at-1] != '-' {
+	if at < 2 || base[at-1] != '-' { // a stream has a name
 		return "", v, false
 	}
 	v.stamp = base[at:]
