@@ -86,18 +86,22 @@ func TestReplicasAreKept(t *testing.T) {
 		out, _ := o.Set(name, v)
 		f.Tell(nil, out)
 	}
-	quiet := func() { // with what is asked for on the way
+	quiet := func(told func(done func())) { // with what is asked for on the way
 		for range 3 {
-			told := make(chan struct{})
-			f.Told(nil, func() { close(told) })
-			<-told
+			is := make(chan struct{})
+			told(func() { close(is) })
+			<-is
 		}
 	}
+	here := func(done func()) { f.Told(nil, done) }
 	join := func(d *direct) *sharedobject.Subscription {
 		s := sharedobject.NewSubscription(f, d, sharedobject.Form{})
 		f.Join(s, []sharedobject.Event{{Type: sharedobject.UseSuccess}, {Type: sharedobject.Clear}}, o.Join(o.Begin()))
-		quiet()
+		quiet(here)
 		u.objects.settle()
+		for _, one := range u.objects.all() {
+			quiet(one.Told) // what who joins has not had, its replica is asked for
+		}
 		return s
 	}
 	const large = 10000
@@ -110,7 +114,7 @@ func TestReplicasAreKept(t *testing.T) {
 	u.objects.lost(u.stays)
 	f.Leave(s)
 	put("b", 10)
-	quiet()
+	quiet(here)
 	if l.changes.Load() != 1 {
 		t.Error("who is cut off was told of a change")
 	}
