@@ -196,10 +196,6 @@ func accept(nc net.Conn, certificate tls.Certificate, keys Keys, version int, ma
 	if err := t.Handshake(); err != nil {
 		return nil, Hello{}, err
 	}
-	ours, err := proofs(t, keys)
-	if err != nil {
-		return nil, Hello{}, err
-	}
 	c := newConn(t)
 	var g greeting
 	if err := c.readHello(&g); err != nil {
@@ -208,6 +204,10 @@ func accept(nc net.Conn, certificate tls.Certificate, keys Keys, version int, ma
 	refuse := func(why error) (*Conn, Hello, error) {
 		_ = c.WriteValue(kindHello, welcome{Refused: why.Error()})
 		return nil, g.Hello, why
+	}
+	ours, err := proofs(t, keys)
+	if err != nil { // what the edge has said is read: else it would see no more than a reset
+		return refuse(err)
 	}
 	proof := answer(ours, append([][]byte{g.Proof}, g.More...))
 	if proof == nil {

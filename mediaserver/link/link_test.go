@@ -95,7 +95,7 @@ func TestHello(t *testing.T) {
 		says         string
 	}{
 		"another key":     {"secret", "other", control, anybody, "another link key"},
-		"no key":          {"secret", "", control, anybody, "EOF"},
+		"no key":          {"secret", "", control, anybody, "refuses the link: there is no link key"},
 		"another purpose": {"secret", "secret", Hello{Purpose: "dance", Edge: "e"}, anybody, `a link for "dance" is not known here`},
 		"not wanted":      {"secret", "secret", control, func(Hello) error { return errors.New("there is no room for an edge") }, "there is no room for an edge"},
 	} {
