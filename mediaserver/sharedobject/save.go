@@ -76,13 +76,15 @@ func lengthOf(root *os.Root, file string) int64 {
 func (s *Store) put(root *os.Root, file, temp string, snapshot *Snapshot, fresh bool) error {
 	dir := path.Dir(file)
 	var err error
-	for range storePlaces { // others may remove the folder, as long as it is empty
+	// Others may remove the folder, as long as it is empty: it is not there then, or it was
+	// when it was to be made and is not when that is looked at.
+	for range storePlaces {
 		if err = root.MkdirAll(dir, 0o755); err == nil {
 			err = write(root, temp, func(w io.Writer) error {
 				return snapshot.writeTo(&paced{to: w, pace: &s.pace, large: snapshot.Size() > Small})
 			})
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
 	}
