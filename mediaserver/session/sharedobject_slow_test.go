@@ -356,13 +356,16 @@ func TestSharedObjectsArePaidFor(t *testing.T) {
 		c.tells("chat", uses())
 	}
 	eventually(t, "both use it", func() bool { return h.Stats()[0].ObjectUses == 2 })
-	const rounds = 200
-	for range rounds { // more than sockets take
+	// Who has room for nothing has some of it waiting, and once that is too much nothing:
+	// what the object is by then it is told when it has.
+	most := int64(0)
+	for n := range int64(200) { // more than sockets take
 		busy.tells("chat", puts(t, "a", strings.Repeat("x", 60000)))
+		eventually(t, "it is answered", func() bool { return heard[sharedobject.Success].Load() == n+1 })
+		most = max(most, pays.Objects.Used())
 	}
-	eventually(t, "all is answered", func() bool { return heard[sharedobject.Success].Load() == rounds })
-	if used := pays.Objects.Used(); used < 100<<10 || used > 1<<20 {
-		t.Errorf("%d bytes are paid for an object, two who use it and what waits for one of them", used)
+	if most < 100<<10 || most > 1<<20 {
+		t.Errorf("%d bytes are paid at most for an object, two who use it and what waits for one of them", most)
 	}
 	if used := pays.Answers.Used(); used == 0 || used > 256<<10 {
 		t.Errorf("%d bytes are paid for what is on its way", used)
