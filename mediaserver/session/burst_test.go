@@ -22,8 +22,8 @@ func testPublisherThatIsFasterThanItsClock(t *testing.T, w way) {
 	other.publish("other", "live")
 	other.key('o', 0)
 	p.key('x', 0)
-	p.settled()
-	other.settled()
+	p.landed()
+	other.landed()
 
 	plain, later, switched := view(t, s), view(t, s), view(t, s)
 	plain.play("cam", -1.0)

@@ -38,10 +38,13 @@ const (
 	overShortPipe way = "over a short pipe" // for what would take too long else
 	overLink      way = "over a link"       // from an edge to an origin
 	overOldLink   way = "over an old link"  // from an edge that is a version behind
+	// whose first connection is for control, and whose third, for what is published second,
+	// is slower than all others.
+	overUnevenLink way = "over an uneven link"
 )
 
 // linkVersion is the newest version that is spoken on a link; 0: any.
-var linkVersion = map[way]int{overLink: 0, overOldLink: 1}
+var linkVersion = map[way]int{overLink: 0, overUnevenLink: 0, overOldLink: 1}
 
 // everyWay runs a test in each way, side by side with all others.
 func everyWay(t *testing.T, test func(*testing.T, way)) {
@@ -124,6 +127,7 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 	}
 	if version, ok := linkVersion[w]; ok {
 		h.link = newLink(t, h, version)
+		h.link.uneven.Store(w == overUnevenLink)
 		h.dir = h.link
 	}
 	for _, p := range places {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -24,12 +25,20 @@ type linked struct {
 	cfg    edge.Config
 	others []*edge.Edge // of the same origin
 	sent   atomic.Int64 // bytes that the origin has sent its edges
+	uneven atomic.Bool  // see overUnevenLink
 }
 
 // counted is an edge's connection, at the origin.
 type counted struct {
 	net.Conn
 	sent *atomic.Int64
+	late time.Duration // how long what comes is on its way
+}
+
+func (c counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	time.Sleep(c.late)
+	return n, err
 }
 
 func (c counted) Write(b []byte) (int, error) {
@@ -54,14 +63,18 @@ func newLink(t testing.TB, far *house, version int) *linked {
 	l.cfg = edge.Config{Origin: ln.Addr().String(), Keys: keys, Fanout: l.fanout, Log: far.cfg.Log, LinkVersion: version}
 	l.Edge = edge.New(l.cfg)
 	l.runs.Go(func() {
-		for {
+		for n := 1; ; n++ {
 			nc, err := ln.Accept()
 			if err != nil {
 				return
 			}
+			late := time.Duration(0)
+			if n == 3 && l.uneven.Load() {
+				late = time.Second
+			}
 			l.runs.Go(func() {
 				if _, err := io.ReadFull(nc, make([]byte, len(link.Preface))); err == nil {
-					_ = o.Serve(counted{nc, &l.sent}) // how it ends is the edge's business
+					_ = o.Serve(counted{nc, &l.sent, late}) // how it ends is the edge's business
 				}
 				nc.Close()
 			})

@@ -349,8 +349,8 @@ func onAir(t *testing.T, w way) (s *house, p, q *viewer) {
 	q.publish("q", "live")
 	p.key('p', 1000)
 	q.key('q', 1000)
-	p.settled()
-	q.settled()
+	p.landed()
+	q.landed()
 	return s, p, q
 }
 
@@ -363,7 +363,13 @@ func playsP(t *testing.T, s *house) *viewer {
 	return v
 }
 
-func TestPlay2SwitchesLiveStreams(t *testing.T) { everyWay(t, testPlay2SwitchesLiveStreams) }
+func TestPlay2SwitchesLiveStreams(t *testing.T) {
+	everyWay(t, testPlay2SwitchesLiveStreams)
+	t.Run(string(overUnevenLink), func(t *testing.T) {
+		t.Parallel()
+		testPlay2SwitchesLiveStreams(t, overUnevenLink)
+	})
+}
 
 func testPlay2SwitchesLiveStreams(t *testing.T, w way) {
 	s, p, q := onAir(t, w)

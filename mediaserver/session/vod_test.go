@@ -200,7 +200,7 @@ func testReceiveOfALiveStream(t *testing.T, w way) {
 	p.publish("cam", "live")
 	p.key('x', 0)
 	p.sound('x', 0)
-	p.settled()
+	p.landed()
 
 	deaf, blind, slow := view(t, s), view(t, s), view(t, s)
 	deaf.on(1, "receiveAudio", false)
