@@ -235,7 +235,7 @@ test-e2e: ## test the whole path on a real one-node cluster (as root)
 
 # Tests of the cluster that are about the media server in it; the others are about the operator, and are not run again when
 # nothing of it has changed.
-IN_PODS := ^(TestPublishWithTheKeyAndPlay|TestRecordingOutlivesPodAndInstance|TestRTMPSWithACertificateFromASecret|TestKeyIsRotated|TestScript|TestWebByTheService|TestWebByTheIngress|TestWebByHTTPS|TestConsoleByPortForward|TestWebRTCByItsOwnService|TestEdges|TestGatewayWakes|TestWholeByTheIngress)$$
+IN_PODS := ^(TestPublishWithTheKeyAndPlay|TestRecordingOutlivesPodAndInstance|TestRTMPSWithACertificateFromASecret|TestKeyIsRotated|TestScript|TestWebByTheService|TestWebByTheIngress|TestWebByHTTPS|TestConsoleByPortForward|TestWebRTCByItsOwnService|TestWebRTCByEdges|TestEdges|TestGatewayWakes|TestWholeByTheIngress)$$
 # The tests run inside the cluster's network, where Services and LoadBalancer addresses are reached.
 .PHONY: run-e2e
 run-e2e: deploy
