@@ -9,8 +9,8 @@
 // a recorded file is read in pieces, over one connection for all who play it, and they are
 // kept (package pieces).
 //
-// Viewers by HTTP are asked about as a whole (Watch): who has come for what, and what the
-// origin grants. Whoever serves HTTP keeps it as long as the viewer is there, also while there
+// Viewers by HTTP and WebRTC are asked about as a whole (Watch): who has come for what, and what
+// the origin grants. Whoever serves HTTP keeps it as long as the viewer is there, also while there
 // is no link: a live stream that has not come back for 15 seconds has ended for them.
 //
 // Of a shared object that clients use there is one replica for all of them, from which they

@@ -53,8 +53,11 @@ type Config struct {
 	// FileWaits is how long who plays a recording waits for what is not here, while there is
 	// no link; default 30 s.
 	FileWaits time.Duration
-	Log       *slog.Logger // nil: none
-	Totals    *Totals      // count what goes over links; nil: those of this edge alone
+	// StreamWaits is how long a live stream that is lost here is waited for by those who watch
+	// it by HTTP and WebRTC; default 15 s, as HLS waits.
+	StreamWaits time.Duration
+	Log         *slog.Logger // nil: none
+	Totals      *Totals      // count what goes over links; nil: those of this edge alone
 	// LinkVersion is the newest version of the link's protocol that is spoken; 0: the newest
 	// that there is.
 	LinkVersion int
@@ -107,6 +110,9 @@ func New(cfg Config) *Edge {
 	}
 	if cfg.FileWaits == 0 {
 		cfg.FileWaits = filmWaits
+	}
+	if cfg.StreamWaits == 0 {
+		cfg.StreamWaits = streamWaits
 	}
 	e := &Edge{cfg: cfg, log: cfg.Log, name: rand.Text()[:12], links: map[place]*uplink{}, pieces: cfg.Pieces, indexes: newIndexes(&cfg)}
 	e.locator.e = e

@@ -10,13 +10,13 @@ import (
 	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
-// Viewers by HTTP outlive a link, as clients do: what is live ends for them when it has not
+// Viewers by HTTP and WebRTC outlive a link, as clients do: what is live ends for them when it has not
 // come back for a while, and what is recorded goes on with what is kept of it. The origin is
 // asked for each of them anew when it is there again.
 
 const (
-	// streamWaits is how long a viewer of a live stream stays that has been lost here, and
-	// may be published still; hls waits as long.
+	// streamWaits is how long a viewer of a live stream stays that has been lost here, and may
+	// be published still, where Config does not say.
 	streamWaits = 15 * time.Second
 	// againEvery is how often an origin is asked for a viewer of a live stream that it has
 	// not, so far.
@@ -129,7 +129,7 @@ func (v *viewer) answeredAgain(a link.WatchAnswer) {
 	since, live := v.again, v.feed != nil
 	u.mu.Unlock()
 	switch {
-	case a.Status == http.StatusNotFound && live && time.Since(since) < streamWaits:
+	case a.Status == http.StatusNotFound && live && time.Since(since) < u.e.cfg.StreamWaits:
 		time.AfterFunc(againEvery, func() { v.retry(since) }) // its publisher may come back, too
 	case a.Status == http.StatusNotFound:
 		v.end(overStream, false)
@@ -154,17 +154,17 @@ func (v *viewer) retry(since time.Time) {
 	v.u.askAnew()
 }
 
-// wait has viewers of a stream go that ends with its publication, where it is lost for too
-// long. It is of who fills the feed.
+// wait has viewers of a stream go who come by one request, where it is lost for too long. It is
+// of who fills the feed.
 func (f *feed) wait(u *uplink) {
 	if f.ctx.Err() != nil {
 		return // nobody has it
 	}
-	f.late = time.AfterFunc(streamWaits, func() {
+	f.late = time.AfterFunc(u.e.cfg.StreamWaits, func() {
 		var all []*viewer
 		u.mu.Lock()
 		for player := range f.plays {
-			if v, is := player.(*viewer); is && f.lost.Load() && outlet.Way(v.ask.Way).Plays() {
+			if v, is := player.(*viewer); is && f.lost.Load() && !outlet.Way(v.ask.Way).Requests() {
 				all = append(all, v)
 			}
 		}

@@ -69,6 +69,8 @@ func feedOne(ctx context.Context, c *link.Conn, s *stream.Stream, lagged bool) (
 		}
 		m, err := r.Next(ctx)
 		switch {
+		case errors.Is(err, io.EOF) && s.Lost():
+			return false, stream.ErrLost // as it is for the edge, which asks again
 		case errors.Is(err, io.EOF):
 			return false, c.WriteValue(link.KindEnd, link.ReasonBody{})
 		case errors.Is(err, stream.ErrLagged):

@@ -135,9 +135,11 @@ type Config struct {
 	// default.
 	viewerIdle time.Duration
 	// linkWaits is how long who connects to an edge waits for a link, fileWaits who plays a
-	// recording there, and linkVersion the newest version of it that is spoken; 0: the default.
+	// recording there, streamWaits who watches a live stream there by HTTP or WebRTC or
+	// publishes by WebRTC, and linkVersion the newest version of it that is spoken; 0: the default.
 	linkWaits   time.Duration
 	fileWaits   time.Duration
+	streamWaits time.Duration
 	linkVersion int
 	// handshakeTime is what clients by TLS have to say what they speak; 0: the default.
 	handshakeTime time.Duration

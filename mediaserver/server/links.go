@@ -48,7 +48,7 @@ func (s *Server) beginLinks() error {
 		to := func(origin string) *edge.Edge {
 			return edge.New(edge.Config{
 				Origin: origin, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
-				ConnectWaits: s.cfg.linkWaits, FileWaits: s.cfg.fileWaits, LinkVersion: s.cfg.linkVersion,
+				ConnectWaits: s.cfg.linkWaits, FileWaits: s.cfg.fileWaits, StreamWaits: s.cfg.streamWaits, LinkVersion: s.cfg.linkVersion,
 			})
 		}
 		s.edge = to(s.cfg.EdgeOf)

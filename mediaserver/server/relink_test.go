@@ -667,7 +667,7 @@ func TestObjectsOutliveTheirOrigin(t *testing.T) {
 // webBroken is an origin and its edge with ports for the web, and a network between them.
 func webBroken(t *testing.T, specs ...string) *broken {
 	t.Helper()
-	return runBrokenWith(t, Config{WebAddress: anyAddress}, Config{WebAddress: anyAddress}, specs...)
+	return runBrokenWith(t, Config{WebAddress: anyAddress}, Config{WebAddress: anyAddress, streamWaits: servertest.Patience}, specs...)
 }
 
 // lose cuts the network of an edge, until it knows, and goes on once it is linked again.

@@ -236,7 +236,7 @@ func (p *Publisher) close(lost error) {
 	for r := range s.readers { // what the next one publishes is not for them
 		r.endHere()
 	}
-	s.ended, s.endedAt = time.Now(), s.newest.Load()
+	s.ended, s.endedAt, s.lost = time.Now(), s.newest.Load(), lost != nil
 	s.forget()
 	s.overAt = s.log.end.Load()
 }

@@ -70,8 +70,17 @@ func (p *Publisher) Skip() {
 
 // Lose is Close where the publication may go on elsewhere: readers of cuts, who would
 // make a whole of what has come, are told ErrLost, and players who end with the publication
-// (Until.Publication) stay for what is published next.
+// (Until.Publication) stay for what is published next. Other readers come to their end, and
+// Stream.Lost says so.
 func (p *Publisher) Lose() { p.close(ErrLost) }
+
+// Lost says whether the publication that has ended last was lost here: it may go on elsewhere,
+// and come back. A reader that has come to its end is told by it what that was.
+func (s *Stream) Lost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
 
 // letGoOfCuts ends readers of cuts for a reason; nil: it does not. The caller holds s.mu.
 func (s *Stream) letGoOfCuts(why error) {

@@ -95,6 +95,7 @@ type Stream struct {
 	cutsAudio bool
 
 	ended           time.Time       // when the last publication ended; zero before the first
+	lost            bool            // by Publisher.Lose
 	endedAt         media.Timestamp // and with which timestamp
 	unpublishNotice position        // of the notice that said so
 	overAt          int64           // the offset behind it, on all lines

@@ -102,12 +102,19 @@ func (v *viewer) play(ctx context.Context) error {
 	v.began, v.beganAt = v.ms, time.Now()
 	r := v.begin()
 	defer func() { r.Close() }()
+	if !v.stream.Live() && !v.stream.Lost() {
+		return errStreamEnded // before the client was connected
+	}
 	for {
 		m, err := r.Next(ctx)
 		switch {
 		case errors.Is(err, stream.ErrLagged):
 			r.Close()
 			r = v.begin()
+			continue
+		case errors.Is(err, io.EOF) && v.stream.Lost():
+			r.Close()
+			r = v.begin() // what waits for what is published next; who has lost it ends who waits too long
 			continue
 		case errors.Is(err, io.EOF):
 			return errStreamEnded
