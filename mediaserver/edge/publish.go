@@ -153,6 +153,10 @@ func (p *publication) happens(b *link.HappenedBody) {
 		if r.Resumed != nil {
 			r.Resumed(session.Gap(b.Gap))
 		}
+	case link.KeyframeWanted:
+		if r.KeyframeWanted != nil {
+			r.KeyframeWanted()
+		}
 	}
 }
 

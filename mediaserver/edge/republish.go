@@ -85,6 +85,9 @@ func (p *publication) reopen(a *link.PublishAnswer) {
 		p.retry()
 		return
 	}
+	if p.asked.KeyframeWanted != nil {
+		p.asked.KeyframeWanted()
+	}
 	p.c.u.log.Info("published again", "stream", p.asked.Name, "client", p.c.body.ID, "recorded", a.Recorded)
 	switch r := &p.asked; {
 	case a.Recorded && !recorded && r.RecordingBegan != nil:

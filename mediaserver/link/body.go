@@ -239,6 +239,7 @@ const (
 	// does not know them, and drops them.
 	Interrupted
 	Resumed
+	KeyframeWanted // as those two
 )
 
 // HappenedBody is an Event.

@@ -336,6 +336,8 @@ func (c *client) publish(inst session.Instance, r link.Record) error {
 	request.RecordingBegan = func() { began(nil) }
 	interrupted := happened(link.Interrupted)
 	request.Interrupted = func() { interrupted(nil) }
+	wanted := happened(link.KeyframeWanted)
+	request.KeyframeWanted = func() { wanted(nil) }
 	request.Resumed = func(g session.Gap) {
 		c.e.pipe.Send(link.Happened, c.n, r.ID, link.HappenedBody{Event: link.Resumed, Gap: link.Gap(g)})
 	}

@@ -218,6 +218,7 @@ func (s *Server) serveWebRTC() bool {
 			return at.Application, at.Instance, at.Stream
 		},
 		Budget: s.cfg.Budgets.WebRTC, Turns: s.cfg.Budgets.Turns, Log: s.log, PublisherIdle: s.cfg.PublisherIdle, ConnectTimeout: s.cfg.rtcConnect, Silence: s.cfg.rtcSilence,
+		InstanceWaits: s.cfg.streamWaits,
 	})
 	if p.tcp != nil {
 		go s.serveWebRTCByTCP()

@@ -259,6 +259,9 @@ type PublishRequest struct {
 	// was. An instance in this process calls neither; nil: nobody wants to know.
 	Interrupted func()
 	Resumed     func(Gap)
+	// KeyframeWanted is called, as answers are, when there is such a way again, or another: what
+	// is published goes on with the next keyframe. nil: the publisher cannot be asked for one.
+	KeyframeWanted func()
 }
 
 // Gap is what is known to be missing of what was published: more may be, that was under way

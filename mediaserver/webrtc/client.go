@@ -8,7 +8,8 @@ import (
 	"flashpod.dev/flashpod/mediaserver/sharedobject"
 )
 
-// A publisher is a client of its instance that hears nothing: it has no NetConnection.
+// A publisher is a client of its instance that hears nothing: it has no NetConnection. It stays
+// when its instance is lost (session.Returner): see way.
 
 var (
 	errDisconnected = errors.New("the instance has disconnected the client")
@@ -47,6 +48,13 @@ func (p *publisher) Bytes() (in, out uint64) { return p.in.Load(), 0 }
 // Traffic implements session.Peer; a message is a packet.
 func (p *publisher) Traffic() session.Traffic {
 	return session.Traffic{In: p.in.Load(), MessagesIn: p.packets.Load()}
+}
+
+// Returned implements session.Returner. What was published goes on by itself.
+func (p *publisher) Returned(a session.ConnectAnswer) {
+	if a.Refusal != nil {
+		p.end(a.Refusal)
+	}
 }
 
 // Shutdown implements session.Peer.

@@ -61,12 +61,16 @@ type Options struct {
 	// PublisherIdle is how long a publisher may send no picture and no sound; default
 	// 30 s.
 	PublisherIdle time.Duration
+	// InstanceWaits is how long a publisher stays whose instance is not reached any more; default
+	// 15 s, as viewers do.
+	InstanceWaits time.Duration
 }
 
 const (
 	defaultConnect = 10 * time.Second
 	defaultIdle    = 30 * time.Second
 	defaultSilence = 15 * time.Second
+	defaultWaits   = 15 * time.Second
 	// requestTime bounds what a request waits for: a stream that has just begun, an
 	// instance that starts.
 	requestTime = 30 * time.Second
@@ -98,6 +102,9 @@ func New(house outlet.House, opts Options) *Handler {
 	}
 	if opts.PublisherIdle == 0 {
 		opts.PublisherIdle = defaultIdle
+	}
+	if opts.InstanceWaits == 0 {
+		opts.InstanceWaits = defaultWaits
 	}
 	if opts.Enter == nil {
 		opts.Enter = func(string) (func(), error) { return func() {}, nil }

@@ -43,6 +43,7 @@ type publisher struct {
 	codec       payload.FourCC      // of its pictures
 	in          atomic.Uint64       // bytes of media
 	packets     atomic.Uint64
+	way         way
 
 	ssrc   atomic.Uint32 // of the pictures; 0: none have come
 	wants  atomic.Bool   // a keyframe
@@ -87,6 +88,7 @@ func (p *publisher) serve(ctx context.Context) error {
 
 // finish ends the publication and leaves the instance, when the connection has ended.
 func (p *publisher) finish() {
+	p.way.end()
 	p.mu.Lock()
 	p.over = true
 	p.mu.Unlock()

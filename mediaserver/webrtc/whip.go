@@ -94,6 +94,7 @@ func (p *publisher) begin(r *http.Request, o *offer, video, audio *codec) (strin
 		},
 		RecordingBegan: func() {},
 	}
+	p.hears(&request)
 	if mode := r.URL.Query().Get("mode"); mode != "" {
 		request.Mode = session.PublishMode(mode)
 	}
