@@ -123,11 +123,15 @@ func (u *uplink) lose(why error) {
 	u.mu.Unlock()
 	u.objects.lost(before)
 	u.loseViewers(why)
+	another := u.said.another(why)
+	if linked {
+		u.said = ""
+	}
 	switch {
 	case linked && len(all) > 0:
 		u.e.cfg.Totals.lost.Add(1)
 		u.log.Warn("the link to the origin has ended: its clients here wait for the next one", "origin", u.e.cfg.Origin, "clients", len(all), "reason", why)
-	case !linked:
+	case !linked && another:
 		u.log.Warn("the origin cannot be reached", "origin", u.e.cfg.Origin, "clients", len(all), "reason", why)
 	}
 	for _, f := range feeds {

@@ -41,18 +41,23 @@ func (e *Edge) State() State {
 }
 
 // Reach has the edge find out whether its origin can be reached, and try until it was: for
-// an edge that is to be ready before its first client comes.
+// an edge that is to be ready before its first client comes. The log says what is in the
+// way, each reason once.
 func (e *Edge) Reach() {
 	e.runs.Go(func() {
 		var wait backoff
+		var said reasons
 		for !e.reached.Load() {
 			select {
 			case <-time.After(wait.next()):
 			case <-e.ctx.Done():
 				return
 			}
-			if c, err := e.dial(link.Hello{Purpose: link.Control}); err == nil {
+			switch c, err := e.dial(link.Hello{Purpose: link.Control}); {
+			case err == nil:
 				c.Close()
+			case e.ctx.Err() == nil && said.another(err):
+				e.log.Warn("the origin cannot be reached", "origin", e.cfg.Origin, "reason", err)
 			}
 		}
 	})
@@ -77,4 +82,14 @@ func (e *Edge) tried(err error) {
 	case e.ctx.Err() == nil:
 		e.why.Store(&err)
 	}
+}
+
+// reasons is why an origin was not reached, time after time.
+type reasons string
+
+// another says whether one is not that of the time before.
+func (r *reasons) another(why error) bool {
+	before := *r
+	*r = reasons(why.Error())
+	return *r != before
 }

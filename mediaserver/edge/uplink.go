@@ -23,6 +23,7 @@ type uplink struct {
 	id    string        // see link.Hello.Link
 	wake  chan struct{} // somebody waits to be asked for
 	alone chan struct{} // the last client has gone
+	said  reasons       // why it was not there; run's
 
 	mu       sync.Mutex // the pipe's may be taken, and nobody is called, while it is held
 	pipe     *link.Pipe // nil: it is not linked

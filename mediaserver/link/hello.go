@@ -85,16 +85,23 @@ type welcome struct {
 	Version int    `cbor:"1,keyasint"`
 	Proof   []byte `cbor:"2,keyasint"`
 	Refused string `cbor:"3,keyasint,omitempty"` // why; "": it is welcome
+	Key     bool   `cbor:"4,keyasint,omitempty"` // the edge's key is why
 }
 
 // ErrKey says that the other end has another key.
 var ErrKey = errors.New("the other end has another link key: give both the same --link-key-file")
 
 // RefusedError is why an origin does not take a connection.
-type RefusedError struct{ Reason string }
+type RefusedError struct {
+	Reason string
+	key    bool
+}
 
 // Error implements error.
 func (e *RefusedError) Error() string { return "the origin refuses the link: " + e.Reason }
+
+// Is says that it is an ErrKey where the key is why.
+func (e *RefusedError) Is(err error) bool { return e.key && err == ErrKey } //nolint:errorlint // what Is is for
 
 // Certificate makes the certificate that an origin shows. It says nothing of anybody.
 func Certificate() (tls.Certificate, error) {
@@ -161,7 +168,7 @@ func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 		return nil, err
 	}
 	if w.Refused != "" {
-		return nil, &RefusedError{w.Refused}
+		return nil, &RefusedError{Reason: w.Refused, key: w.Key}
 	}
 	if !slices.ContainsFunc(ours, func(p proof) bool { return hmac.Equal(w.Proof, p.origin) }) {
 		return nil, ErrKey
@@ -202,7 +209,7 @@ func accept(nc net.Conn, certificate tls.Certificate, keys Keys, version int, ma
 		return nil, g.Hello, err
 	}
 	refuse := func(why error) (*Conn, Hello, error) {
-		_ = c.WriteValue(kindHello, welcome{Refused: why.Error()})
+		_ = c.WriteValue(kindHello, welcome{Refused: why.Error(), Key: errors.Is(why, ErrKey)})
 		return nil, g.Hello, why
 	}
 	ours, err := proofs(t, keys)

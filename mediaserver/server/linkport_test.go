@@ -1,11 +1,13 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -145,6 +147,25 @@ func TestLinkKeysAreReplaced(t *testing.T) {
 	if err := shows(t, of.LinkAddr(), newKey); err != nil {
 		t.Error(err)
 	}
+}
+
+// An edge that has another key says so in its log before anybody comes, once however often
+// it tries, and lets no client wait for what waiting does not mend. It is the origin that
+// finds it out.
+func TestAnEdgeHasAnotherKey(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "link.key")
+	putKey(t, key, oldKey)
+	of, _ := runWith(t, Config{LinkKeyFile: key}, open)
+	key = filepath.Join(t.TempDir(), "link.key")
+	putKey(t, key, newKey)
+	var log servertest.Log
+	edge, _ := runWith(t, Config{EdgeOf: of.RTMPAddr().String(), LinkKeyFile: key, linkWaits: time.Hour, Log: log.Logger(slog.LevelInfo)})
+	servertest.Eventually(t, "the origin has refused it often", func() bool { return of.Refused()["wrong link key"] >= 4 })
+	if n := log.Count("the origin cannot be reached"); n != 1 || log.Count("another link key") != 1 {
+		t.Errorf("the log has %d lines of it: %s", n, log.String())
+	}
+	connect(t, edge, "app/one").expect("_error NetConnection.Connect.Failed", "close []", "end")
 }
 
 // A server whose flags do not fit says which.
