@@ -155,16 +155,21 @@ func (u *uplink) line(c *remote) {
 	}
 }
 
-// tooLate refuses a client for which the origin could not be asked.
+// tooLate refuses a client for which the origin could not be asked. One that is in, and
+// waits for the next link, waits on.
 func (u *uplink) tooLate(c *remote) {
 	u.mu.Lock()
-	c.timer = nil
-	waits := slices.Contains(u.entrants, c)
+	if c.in.Load() || !slices.Contains(u.entrants, c) {
+		u.mu.Unlock()
+		return
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
 	u.entrants = slices.DeleteFunc(u.entrants, func(one *remote) bool { return one == c })
 	u.mu.Unlock()
-	if waits {
-		u.refuse(c, errLost)
-	}
+	u.refuse(c, errLost)
 }
 
 // refuse refuses a client that is not in yet.

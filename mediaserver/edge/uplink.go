@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -138,6 +139,9 @@ func (u *uplink) connect(r session.ConnectRequest, peer session.Peer, answer fun
 		u.e.drop(u)
 		u.e.connect(r, peer, answer)
 	default:
+		if r.Waits != nil {
+			context.AfterFunc(r.Waits, func() { u.tooLate(c) })
+		}
 		rouse(u.wake)
 	}
 }

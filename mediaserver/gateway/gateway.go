@@ -125,10 +125,10 @@ func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer fu
 	route, why := g.find(&r)
 	if why == nil && route.Wake != nil {
 		if route.Wake.Asleep {
-			g.await(route, r, peer, answer)
+			g.await(route, r, peer, time.Now().Add(route.Wake.Timeout.Duration), answer)
 			return
 		}
-		answer = g.orAwait(route, r, peer, answer)
+		answer = g.orAwait(route, &r, peer, answer)
 	}
 	if why == nil {
 		why = g.hand(route, r, peer, answer)
@@ -139,16 +139,29 @@ func (g *Gateway) Connect(r session.ConnectRequest, peer session.Peer, answer fu
 }
 
 // orAwait has a client wait after all, where it finds no origin: the instance may have gone
-// to sleep since its route was read. Whoever wakes is asked beside that, before it is certain.
-func (g *Gateway) orAwait(route *routing.Route, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) func(session.ConnectAnswer) {
-	answered := g.askBeside(route, r)
+// to sleep since its route was read, or start, or be unable to. Whoever wakes is asked beside
+// that, before it is certain, and the client waits no longer than for one that sleeps.
+func (g *Gateway) orAwait(route *routing.Route, r *session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) func(session.ConnectAnswer) {
+	asks, until := *r, time.Now().Add(route.Wake.Timeout.Duration)
+	waits, enough := context.WithDeadline(g.ctx, until)
+	var refused atomic.Pointer[session.Refusal]
+	answered := g.askBeside(route, asks, func(why *session.Refusal) {
+		refused.Store(why)
+		enough()
+	})
+	r.Waits = waits
 	return func(a session.ConnectAnswer) {
+		defer enough()
 		defer answered() // once it waits by itself: who is asked goes on being asked
-		if a.Refusal != nil && a.Refusal.Code == session.RefusedNoAnswer {
-			g.await(route, r, peer, answer)
+		if a.Refusal == nil || a.Refusal.Code != session.RefusedNoAnswer {
+			answer(a)
 			return
 		}
-		answer(a)
+		if why := refused.Load(); why != nil {
+			answer(session.ConnectAnswer{Refusal: why})
+			return
+		}
+		g.await(route, asks, peer, until, answer)
 	}
 }
 

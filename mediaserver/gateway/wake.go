@@ -43,17 +43,16 @@ type sleeper struct {
 	refused *session.Refusal
 }
 
-// await has a client wait for an instance that sleeps, and hands it over.
-func (g *Gateway) await(route *routing.Route, r session.ConnectRequest, peer session.Peer, answer func(session.ConnectAnswer)) {
+// await has a client wait for an instance that sleeps, until a time, and hands it over.
+func (g *Gateway) await(route *routing.Route, r session.ConnectRequest, peer session.Peer, until time.Time, answer func(session.ConnectAnswer)) {
 	s, why := g.enter(route, r.Address, true)
 	if why != nil {
 		answer(session.ConnectAnswer{Refusal: why})
 		return
 	}
-	until := time.Now().Add(route.Wake.Timeout.Duration)
 	go func() {
 		defer g.runs.Done() // enter has added it
-		why := g.wait(s, route.Wake.Timeout.Duration, r.Gone)
+		why := g.wait(s, until, r.Gone)
 		g.leave(s, r.Address)
 		if why != nil {
 			answer(session.ConnectAnswer{Refusal: why})
@@ -65,8 +64,9 @@ func (g *Gateway) await(route *routing.Route, r session.ConnectRequest, peer ses
 
 // askBeside has whoever wakes asked for an instance that a client was handed to, once that has
 // taken a moment and there is no link to it, until the client is answered: the edge lets it in
-// when the origin is there. Where nobody may wait, nobody is asked before it is certain.
-func (g *Gateway) askBeside(route *routing.Route, r session.ConnectRequest) (answered func()) {
+// when the origin is there. refuse is called where it will not be. Where nobody may wait,
+// nobody is asked before it is certain.
+func (g *Gateway) askBeside(route *routing.Route, r session.ConnectRequest, refuse func(why *session.Refusal)) (answered func()) {
 	came := make(chan struct{})
 	timer := time.AfterFunc(askSooner, func() {
 		if g.reaches(route, r.Application, r.Instance) {
@@ -81,6 +81,9 @@ func (g *Gateway) askBeside(route *routing.Route, r session.ConnectRequest) (ans
 		select {
 		case <-came:
 		case <-s.done:
+			if s.refused != nil {
+				refuse(s.refused)
+			}
 		case <-r.Gone:
 		case <-g.going:
 		case <-g.ctx.Done():
@@ -154,9 +157,9 @@ func (g *Gateway) later(gone <-chan struct{}, what func()) bool {
 	return true
 }
 
-// wait waits for an instance, as long as its client does.
-func (g *Gateway) wait(s *sleeper, patience time.Duration, gone <-chan struct{}) *session.Refusal {
-	late := time.NewTimer(patience)
+// wait waits for an instance until a time, as long as its client does.
+func (g *Gateway) wait(s *sleeper, until time.Time, gone <-chan struct{}) *session.Refusal {
+	late := time.NewTimer(time.Until(until))
 	defer late.Stop()
 	select {
 	case <-s.done:
@@ -167,7 +170,7 @@ func (g *Gateway) wait(s *sleeper, patience time.Duration, gone <-chan struct{})
 			reason = *now
 		}
 		return &session.Refusal{Code: session.RefusedAsleep, RetryAfter: askAgain,
-			Reason: fmt.Sprintf("The instance was asleep and is not there after %v, since %s: try again", patience, inWords(reason))}
+			Reason: fmt.Sprintf("The instance was asleep and is not there after %v, since %s: try again", s.route.Wake.Timeout.Duration, inWords(reason))}
 	case <-gone:
 		return &session.Refusal{Code: session.RefusedAsleep, Reason: "The client has gone"} // which nobody hears
 	case <-g.going:

@@ -182,6 +182,18 @@ func TestWhoIsNotWoken(t *testing.T) {
 	if g.log.Count("node7") != 1 {
 		t.Error("the log does not say what the cluster has said")
 	}
+	// One that its route does not know to be asleep, and whose origin is not there: nobody
+	// waits for a link longer than for one that sleeps, or for what does not come.
+	k.says(waking.Answer{State: waking.Waking, Reason: "Starting"})
+	asleep := g
+	g = runGateway(t, Config{WakeURL: k.url, linkWaits: time.Hour}, sleepy("wake: {timeout: 1s}"))
+	refused("is not there after 1s, since its server is starting: try again.")
+	k.says(waking.Answer{State: waking.Refused, Reason: "ImagePullFailed"})
+	g = runGateway(t, Config{WakeURL: k.url, linkWaits: time.Hour}, sleepy("wake: {timeout: 60s}"))
+	refused("does not wake, since its server's image cannot be had")
+	servertest.Eventually(t, "nobody waits", func() bool { return g.gateway.Waiting() == 0 })
+
+	g = asleep
 	g.write(t, sleepy("suspended: true, wake: {asleep: true}"))
 	servertest.Eventually(t, "they count", func() bool { return g.log.Count("msg=routes") == 2 })
 	asked := k.count("ns/lobby")

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"time"
@@ -59,6 +60,9 @@ type ConnectRequest struct {
 	// Gone is closed when nothing more can come from the client, for who has it wait for
 	// long; nil: that is not known.
 	Gone <-chan struct{}
+	// Waits ends when the client is not to wait any longer for who owns its instance, who is
+	// looked for: it is refused with RefusedNoAnswer then. nil: who looks decides.
+	Waits context.Context
 }
 
 // ConnectAnswer has the instance, or why the client is not let in.
