@@ -24,8 +24,24 @@ func edgesStatus(o *observed) *v1alpha1.EdgesStatus {
 	return s
 }
 
-// edgesVerdict is about the edges; none where none are asked for.
+// edgesVerdict is about the edges; none where none are asked for. It says, too, what of the
+// spec does not do what somebody may expect of it.
 func edgesVerdict(o *observed) verdict {
+	v := edgesSeen(o)
+	if v.none() || v.stalled || o.rests() {
+		return v
+	}
+	e := o.instance.Spec.Edges
+	if n := value(e.Replicas); e.Autoscaling != nil && n > 0 {
+		v.message += fmt.Sprintf("; spec.edges.autoscaling says how many, and spec.edges.replicas, %d, which kubectl scale and autoscalers write, is not looked at", n)
+	}
+	if o.instance.Spec.Service.Type == v1alpha1.ServiceTypeGateway && edgesWanted(o) > 0 {
+		v.message += "; they serve clients that come by the Service, in this cluster: those of the gateway are linked to the origin"
+	}
+	return v
+}
+
+func edgesSeen(o *observed) verdict {
 	a, d := o.instance, o.edges.deployment
 	want, ready := edgesWanted(o), edgesReady(o)
 	switch {

@@ -252,6 +252,20 @@ func TestEdgesVerdict(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, s)
 		}
 	}
+	// What is written and does nothing is named, since kubectl scale says that it has scaled.
+	for spec, says := range map[string]string{
+		"{application: a, edges: {replicas: 2, autoscaling: {minReplicas: 1}}}":                "spec.edges.replicas, 2, which kubectl scale and autoscalers write, is not looked at",
+		"{application: a, edges: {replicas: 2}, service: {type: Gateway}}":                     "those of the gateway are linked to the origin",
+		"{application: a, edges: {autoscaling: {minReplicas: 1}}}":                             "",
+		"{application: a, edges: {replicas: 0}, service: {type: Gateway}}":                     "",
+		"{application: a, suspend: true, edges: {replicas: 2, autoscaling: {minReplicas: 1}}}": "",
+	} {
+		o := edged(t, spec, 2, 2)
+		o.judge()
+		if v := edgesVerdict(o); !v.ok() || !strings.Contains(v.message, says) || says == "" && strings.Contains(v.message, ";") {
+			t.Errorf("%s: %+v", spec, v)
+		}
+	}
 	// Edges that are still to come, where the operator counts them, keep nothing from serving.
 	o := edged(t, "{application: a, edges: {autoscaling: {minReplicas: 5}}}", 5, 2)
 	o.judge()
