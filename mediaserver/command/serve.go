@@ -162,6 +162,8 @@ func (s *serving) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.LinkAddress, "link-address", "", "where edges link, and nobody else connects, such as 10.0.0.1:1937 (default: at --rtmp-address)")
 	f.StringVar(&s.cfg.LeaveFile, "leave-file", "", "file with a time such as 2m while the address of this server leads new clients elsewhere, as to its edges: those that are here, and follow a ReconnectRequest, are asked to connect again, in half of it; read every second, and may be missing")
 	f.StringSliceVar(&s.cfg.EdgeMayReach, "edge-may-reach", nil, "HOST[:PORT][=LINKHOST:PORT],… that clients of an edge may name themselves, rtmp://EDGE/?rtmp://HOST/APPLICATION/INSTANCE, beside its own origin; behind = is where links are taken, if elsewhere (default: none)")
+	f.StringVar(&s.cfg.EdgeMayReachFile, "edge-may-reach-file", "", "file with more of them, origins: [{hosts: [HOST[:PORT]], origin: LINKHOST:PORT, linkKey: KEY}], where each may want another key than the edge's own; read every second, and may be missing")
+	f.StringVar(&s.cfg.LinkGuestKeyFile, "link-guest-key-file", "", "file of keys, one a line, that edges of others may show to be let in, and that are for nothing else; read again when it changes, and may be missing")
 	s.keeping.addTo(f, "an edge")
 	f.StringArrayVar(&s.cfg.HTTPNames, "http-host", nil, "name that --http-address is asked under, besides its addresses, localhost and what the hosts file calls this machine; may be repeated")
 	f.StringVar(&s.cfg.DebugAddress, "debug-address", "", "where developers find profiles, goroutines and how far behind the server is: a loopback address, such as 127.0.0.1:6060 (default: nowhere)")

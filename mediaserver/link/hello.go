@@ -156,6 +156,7 @@ func dial(ctx context.Context, nc net.Conn, keys Keys, h Hello) (*Conn, error) {
 		newest = min(h.Newest, version)
 	}
 	g := greeting{Hello: h, Version: newest, Oldest: oldest, Proof: ours[0].edge}
+	ours = ours[:min(len(ours), MaxKeys)]
 	for _, p := range ours[1:] {
 		g.More = append(g.More, p.edge)
 	}

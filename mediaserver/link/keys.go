@@ -21,8 +21,12 @@ func FixedKeys(keys ...string) Keys {
 	return func() [][]byte { return all }
 }
 
-// MaxKeys is how many keys an end has at most; those behind do not count.
-const MaxKeys = 8
+const (
+	// MaxKeys is how many keys an edge shows at most; those behind do not count.
+	MaxKeys = 8
+	// MaxTaken is how many an origin takes: its own, and those of edges of others.
+	MaxTaken = 72
+)
 
 // proof is what both ends say of one key on one connection.
 type proof struct{ edge, origin []byte }
@@ -46,7 +50,7 @@ func proofs(t *tls.Conn, keys Keys) ([]proof, error) {
 		return h.Sum(nil)
 	}
 	var out []proof
-	for _, key := range all[:min(len(all), MaxKeys)] {
+	for _, key := range all[:min(len(all), MaxTaken)] {
 		out = append(out, proof{of(key, "edge"), of(key, "origin")})
 	}
 	return out, nil

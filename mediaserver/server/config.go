@@ -60,6 +60,12 @@ type Config struct {
 	// themselves: HOST[:PORT] as they do, and =HOST:PORT behind it where links are taken
 	// elsewhere.
 	EdgeMayReach []string
+	// EdgeMayReachFile has more of them, each with the key that it wants to be shown, see
+	// routing.Reach; read again when it changes, and may be missing. Empty: there are none.
+	EdgeMayReachFile string
+	// LinkGuestKeyFile has keys, one a line, by which edges of others are let in that are not
+	// handed LinkKeyFile; read again when it changes, and may be missing. Empty: none are.
+	LinkGuestKeyFile string
 	// CacheDir is where an edge keeps pieces of recordings, up to CacheSize bytes; empty: in
 	// the first folder within CacheUnder that no other edge has, or, where that is empty or
 	// cannot be used, in memory alone, as with a size of 0.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/session"
@@ -13,19 +14,44 @@ import (
 // reach is where an edge goes for clients that name an origin themselves, as Flash Media
 // Server has it: rtmp://edge/?rtmp://origin/application/instance.
 type reach struct {
-	own  string            // its own origin
-	to   map[string]string // where others take links, by how clients name them
-	edge func(origin string) *edge.Edge
+	own    string         // its own origin
+	ownWay way            // the same, as a file has it
+	fixed  map[string]way // where others take links, by how clients name them
+	edge   func(origin string, keys func() [][]byte) *edge.Edge
+	// listed are those of a file, which change; nil: there is none, or it was not read yet.
+	listed atomic.Pointer[map[string]way]
 
-	mu     sync.Mutex // nothing else is taken while it is held
-	edges  map[string]*edge.Edge
+	mu     sync.Mutex          // nothing else is taken while it is held
+	edges  map[string]*reached // by where they link
 	closed bool
+}
+
+// way is how an origin is reached.
+type way struct{ origin, keys string } // keys are divided by what is white; "": the edge's own
+
+// reached is the edge of an origin, and the keys that it shows there as they are now.
+type reached struct {
+	*edge.Edge
+	keys atomic.Pointer[[][]byte] // nil: the edge's own
+}
+
+// show has links that begin from now on show those keys.
+func (e *reached) show(keys string) {
+	var all [][]byte
+	for key := range strings.FieldsSeq(keys) {
+		all = append(all, []byte(key))
+	}
+	if all == nil {
+		e.keys.Store(nil)
+		return
+	}
+	e.keys.Store(&all)
 }
 
 // newReach reads what an edge may reach beside its own origin: HOST[:PORT], or
 // HOST[:PORT]=LINKS where the origin takes links elsewhere than clients connect.
-func newReach(own string, others []string, make func(string) *edge.Edge) (*reach, error) {
-	r := &reach{own: withPort(own), to: map[string]string{}, edge: make, edges: map[string]*edge.Edge{}}
+func newReach(own string, others []string, make func(origin string, keys func() [][]byte) *edge.Edge) (*reach, error) {
+	r := &reach{own: withPort(own), ownWay: way{origin: strings.ToLower(own)}, fixed: map[string]way{}, edge: make, edges: map[string]*reached{}}
 	for _, one := range others {
 		name, links, apart := strings.Cut(one, "=")
 		if !apart {
@@ -36,7 +62,7 @@ func newReach(own string, others []string, make func(string) *edge.Edge) (*reach
 				return nil, fmt.Errorf("--edge-may-reach %q: it is HOST[:PORT] as clients name it, and behind = where it takes links, if elsewhere", one)
 			}
 		}
-		r.to[withPort(name)] = withPort(links)
+		r.fixed[withPort(name)] = way{origin: withPort(links)}
 	}
 	return r, nil
 }
@@ -49,23 +75,66 @@ func withPort(address string) string {
 	return strings.ToLower(address)
 }
 
+// lookUp is how the origin is reached that a client names.
+func (r *reach) lookUp(far string) (to way, ok bool) {
+	if to, ok = r.fixed[far]; ok {
+		return to, true
+	}
+	if listed := r.listed.Load(); listed != nil {
+		to, ok = (*listed)[far]
+	}
+	return to, ok
+}
+
 // find is the edge of an origin that a client names, or why there is none.
 func (r *reach) find(far string) (*edge.Edge, *session.Refusal) {
-	links, ok := r.to[far]
-	if !ok {
-		return nil, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("This edge does not reach %q: its operator has not listed it (--edge-may-reach)", session.Printable(far))}
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// Under the lock, so that none is made again that retain has ended.
+	to, ok := r.lookUp(far)
+	if !ok {
+		return nil, &session.Refusal{Code: session.RefusedNoHost, Reason: fmt.Sprintf("This edge does not reach %q: its operator has not listed it (--edge-may-reach, or spec.edges.mayReach)", session.Printable(far))}
+	}
 	if r.closed {
 		return nil, &session.Refusal{Code: session.RefusedStopping}
 	}
-	e := r.edges[links]
+	e := r.edges[to.origin]
 	if e == nil {
-		e = r.edge(links)
-		r.edges[links] = e
+		e = &reached{}
+		e.show(to.keys)
+		e.Edge = r.edge(to.origin, func() [][]byte {
+			if keys := e.keys.Load(); keys != nil {
+				return *keys
+			}
+			return nil
+		})
+		r.edges[to.origin] = e
 	}
-	return e, nil
+	return e.Edge, nil
+}
+
+// retain takes what a file lists, and returns the edges of origins that are not listed any
+// more: who closes them ends their clients.
+func (r *reach) retain(listed map[string]way) (gone []*edge.Edge) {
+	keys := map[string]string{} // by origins
+	for _, all := range []map[string]way{r.fixed, listed} {
+		for _, to := range all {
+			keys[to.origin] = to.keys
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed.Store(&listed)
+	for origin, e := range r.edges {
+		shown, ok := keys[origin]
+		if ok {
+			e.show(shown)
+			continue
+		}
+		gone = append(gone, e.Edge)
+		delete(r.edges, origin)
+	}
+	return gone
 }
 
 // close ends the links to others.
@@ -79,12 +148,12 @@ func (r *reach) close() {
 	}
 }
 
-// isOwn says whether an origin that a client names is that of the edge, unless it is listed.
-// Where that takes links at a port of their own, no client knows it: the host is enough, with
-// RTMP's own port or none.
+// isOwn says whether an origin that a client names is that of the edge, unless it is listed
+// as another. Where that takes links at a port of their own, no client knows it: the host is
+// enough, with RTMP's own port or none.
 func (r *reach) isOwn(far string) bool {
-	if _, listed := r.to[far]; listed {
-		return false
+	if to, listed := r.lookUp(far); listed {
+		return to == r.ownWay
 	}
 	host, _, err := net.SplitHostPort(r.own)
 	return far == r.own || err == nil && far == net.JoinHostPort(host, "1935")

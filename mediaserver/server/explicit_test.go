@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -61,6 +63,98 @@ func TestExplicitOrigin(t *testing.T) {
 	for _, wrong := range []string{"", "a/b", "a=", "u@h"} {
 		if _, err := New(Config{EdgeOf: own, LinkKeyFile: key, EdgeMayReach: []string{wrong}}, nil); err == nil || !strings.Contains(err.Error(), "--edge-may-reach") {
 			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
+
+// A file lists origins that clients of an edge may name, each with a key of its own, which
+// that origin takes for nothing else. Both change while servers run; who is at an origin that
+// is not listed any more is ended.
+func TestExplicitOriginsOfAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	guests, list := filepath.Join(dir, "guests"), filepath.Join(dir, "reach.yaml")
+	write := func(file, text string) {
+		t.Helper()
+		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ownKey, otherKey := filepath.Join(dir, "own.key"), filepath.Join(dir, "other.key")
+	var atOrigin, atEdge servertest.Log
+	of, _ := runWith(t, Config{LinkKeyFile: ownKey}, open)
+	other, _ := runWith(t, Config{LinkKeyFile: otherKey, LinkAddress: anyAddress, LinkGuestKeyFile: guests, Log: atOrigin.Logger(slog.LevelInfo)}, "{application: elsewhere, instance: one, access: {publish: {mode: Anyone}}}")
+	own, far := of.RTMPAddr().String(), other.LinkAddr().String()
+	e, _ := runWith(t, Config{EdgeOf: own, LinkKeyFile: ownKey, EdgeMayReachFile: list, Log: atEdge.Logger(slog.LevelInfo)})
+
+	refused := func(app, why string) {
+		t.Helper()
+		client := connect(t, e, app)
+		if word, info := client.next(); !strings.HasPrefix(word, "_error NetConnection.Connect.") || !strings.Contains(fmt.Sprint(info), why) {
+			t.Errorf("%s: %s %v", app, word, info)
+		}
+	}
+	const there, mine = "?rtmp://media.example.com/elsewhere/one", "?rtmp://Mine.example.com:1936/app/one"
+	refused(there, "does not reach")
+	write(guests, "a-key-for-edges-of-others-1\n")
+	servertest.Eventually(t, "the origin takes it", func() bool { return atOrigin.Count("the keys of edges of others have changed") == 1 })
+	row := func(key string) string {
+		return fmt.Sprintf("origins:\n- {hosts: [media.example.com], origin: %q, linkKey: %q}\n- {hosts: [\"mine.example.com:1936\"], origin: %q}\n", far, key, own)
+	}
+	listed := func(n int) {
+		t.Helper()
+		servertest.Eventually(t, "they are listed", func() bool { return atEdge.Count(`msg="origins that clients may name"`) == n })
+	}
+	write(list, row("a-key-for-edges-of-others-1"))
+	listed(1)
+	p := connect(t, e, there).hello()
+	p.on(1, "publish", "cam", "live")
+	p.expect("event 0", "onStatus NetStream.Publish.Start")
+	connect(t, e, mine).hello()
+	servertest.Eventually(t, "they are there", func() bool {
+		return other.Stats()[0].Connections == 1 && of.Stats()[0].Connections == 1
+	})
+
+	write(list, "origins: [{colour: red}]")
+	servertest.Eventually(t, "it says what is wrong", func() bool { return atEdge.Count(`unknown field \"colour\"`) == 1 })
+	connect(t, e, there).hello()
+
+	// Another key, and who is there stays.
+	write(guests, "a-key-for-edges-of-others-2\n")
+	servertest.Eventually(t, "the origin takes it", func() bool { return atOrigin.Count("the keys of edges of others have changed") == 2 })
+	write(list, row("a-key-for-edges-of-others-2"))
+	listed(2)
+	p.on(1, "closeStream")
+	p.expect("onStatus NetStream.Unpublish.Success")
+
+	// It may not be named any more.
+	write(list, strings.Split(row(""), "\n- {hosts: [media")[0]+" []")
+	listed(3)
+	for word, _ := p.next(); word != "end"; {
+		word, _ = p.next()
+	}
+	refused(there, "does not reach")
+	servertest.Eventually(t, "nobody is there", func() bool { return other.Stats()[0].Connections == 0 })
+	refused(mine, "does not reach")
+
+	// The key of edges of others is none of its own.
+	stranger, _ := runWith(t, Config{EdgeOf: own, LinkKeyFile: ownKey, EdgeMayReach: []string{"media.example.com=" + far}})
+	connect(t, stranger, there).expect("_error NetConnection.Connect.Failed")
+
+	for want, cfg := range map[string]Config{
+		"--edge-may-reach-file is for an edge": {EdgeMayReachFile: list},
+		"set --link-key-file":                  {LinkGuestKeyFile: guests},
+		"--link-address":                       {EdgeOf: own, LinkKeyFile: ownKey, LinkGuestKeyFile: guests},
+	} {
+		cfg.Data = dir
+		if cfg.EdgeOf != "" {
+			cfg.Data = ""
+		}
+		if _, err := New(cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

@@ -28,24 +28,59 @@ const minLinkKey = 16
 // One goroutine, that of looks, is the owner; links take what it found.
 type linkKeys struct {
 	path  string
+	read  func(path string) ([][]byte, error)
+	whose string // what the log calls them
 	log   *slog.Logger
 	looks *looks
 
-	keys atomic.Pointer[[][]byte] // never none; written by the owner
+	keys atomic.Pointer[[][]byte] // never none, but of guests; written by the owner
 
 	failed atomic.Pointer[string] // why the files could not be used; nil: they were; written by the owner
 }
 
 // openLinkKeys reads the keys for the first time. close ends it.
 func openLinkKeys(path string, clock clock, log *slog.Logger) (*linkKeys, error) {
-	k := &linkKeys{path: path, log: log}
-	keys, err := readLinkKeys(path)
+	k := &linkKeys{path: path, read: readLinkKeys, whose: "link keys", log: log}
+	keys, err := k.read(path)
 	if err != nil {
 		return nil, err
 	}
+	k.begin(keys, clock)
+	return k, nil
+}
+
+// maxGuestKeys is how many keys edges of others may show.
+const maxGuestKeys = link.MaxTaken - link.MaxKeys
+
+// openGuestKeys is openLinkKeys of keys that edges of others show: there may be none, and no
+// file, until later. What is wrong with it at first is told in the log, as it is later on.
+func openGuestKeys(path string, clock clock, log *slog.Logger) *linkKeys {
+	read := func(path string) ([][]byte, error) {
+		keys, err := readKeys(path, maxGuestKeys)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return keys, err
+	}
+	k := &linkKeys{path: path, read: read, whose: "keys of edges of others", log: log}
+	k.keys.Store(&[][]byte{})
+	k.look()
+	k.begin(k.now(), clock)
+	return k
+}
+
+func (k *linkKeys) begin(keys [][]byte, clock clock) {
 	k.keys.Store(&keys)
 	k.looks = beginLooks(clock, k.look, nil)
-	return k, nil
+}
+
+// takenKeys are those by which edges are let in: the server's own, and those of edges of
+// others, which it shows to nobody.
+func (s *Server) takenKeys() [][]byte {
+	if s.guestKeys == nil {
+		return s.linkKeys.now()
+	}
+	return slices.Concat(s.linkKeys.now(), s.guestKeys.now())
 }
 
 // close ends the looks at the files.
@@ -64,11 +99,11 @@ func (k *linkKeys) failure() string {
 
 // look reads the files, and takes what they hold when that has changed.
 func (k *linkKeys) look() {
-	keys, err := readLinkKeys(k.path)
+	keys, err := k.read(k.path)
 	if err != nil {
 		if why := err.Error(); why != k.failure() {
 			k.failed.Store(&why)
-			k.log.Error("the link keys cannot be read again: those before stay", "err", err)
+			k.log.Error("the "+k.whose+" cannot be read again: those before stay", "err", err)
 		}
 		return
 	}
@@ -77,11 +112,20 @@ func (k *linkKeys) look() {
 		return
 	}
 	k.keys.Store(&keys)
-	k.log.Info("the link keys have changed: links that begin now show the first", "file", k.path, "keys", len(keys))
+	k.log.Info("the "+k.whose+" have changed: they count for links that begin now", "file", k.path, "keys", len(keys))
 }
 
-// readLinkKeys reads keys as a person or kubelet has written them.
+// readLinkKeys reads the keys of a server, of which there is one at least.
 func readLinkKeys(path string) ([][]byte, error) {
+	all, err := readKeys(path, link.MaxKeys)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s is empty: it has a key on each line", path)
+	}
+	return all, err
+}
+
+// readKeys reads so many keys at most, as a person or kubelet has written them.
+func readKeys(path string, most int) ([][]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -94,7 +138,7 @@ func readLinkKeys(path string) ([][]byte, error) {
 	}
 	var all [][]byte
 	for _, file := range files {
-		text, err := readSmall(file, maxKey, "key")
+		text, err := readSmall(file, int64(most)*maxKey/link.MaxKeys, "key")
 		if err != nil {
 			return nil, err
 		}
@@ -111,11 +155,8 @@ func readLinkKeys(path string) ([][]byte, error) {
 			}
 		}
 	}
-	switch {
-	case len(all) == 0:
-		return nil, fmt.Errorf("%s is empty: it has a key on each line", path)
-	case len(all) > link.MaxKeys:
-		return nil, fmt.Errorf("%s has %d keys, and may have %d: remove those that nobody shows any more", path, len(all), link.MaxKeys)
+	if len(all) > most {
+		return nil, fmt.Errorf("%s has %d keys, and may have %d: remove those that nobody shows any more", path, len(all), most)
 	}
 	return all, nil
 }
@@ -154,6 +195,9 @@ func (s *Server) openLinks(isOrigin bool) error {
 		return fmt.Errorf("link key: %w: copy it from the origin, which has made it", err)
 	case err != nil:
 		return fmt.Errorf("link key: %w", err)
+	}
+	if s.cfg.LinkGuestKeyFile != "" {
+		s.guestKeys = openGuestKeys(s.cfg.LinkGuestKeyFile, s.cfg.clock, s.log)
 	}
 	return nil
 }

@@ -27,6 +27,12 @@ func (s *Server) beginLinks() error {
 	switch {
 	case !isEdge && len(s.cfg.EdgeMayReach) > 0:
 		return errors.New("--edge-may-reach is for an edge: set --edge-of, or leave it out")
+	case !isEdge && s.cfg.EdgeMayReachFile != "":
+		return errors.New("--edge-may-reach-file is for an edge: set --edge-of, or leave it out")
+	case s.cfg.LinkGuestKeyFile != "" && s.cfg.LinkKeyFile == "":
+		return errors.New("--link-guest-key-file is beside the keys of one's own edges: set --link-key-file, which is made where it is missing")
+	case isEdge && s.cfg.LinkGuestKeyFile != "" && s.cfg.LinkAddress == "":
+		return errors.New("--link-guest-key-file is for who takes links: an edge does at its --link-address, so set that, or leave it out")
 	case isEdge && s.cfg.LinkKeyFile == "":
 		return errors.New("an edge shows its origin a key: set --link-key-file to a copy of the origin's")
 	case s.cfg.LinkAddress != "" && s.cfg.LinkKeyFile == "":
@@ -39,22 +45,31 @@ func (s *Server) beginLinks() error {
 	if err := s.openLinks(!isEdge); err != nil {
 		return err
 	}
-	of := origin.Config{Directory: s, Memory: s.cfg.Budgets.Links, Keys: s.linkKeys.now, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, Holds: s.holds, LinkVersion: s.cfg.linkVersion}
+	of := origin.Config{Directory: s, Memory: s.cfg.Budgets.Links, Keys: s.takenKeys, Log: s.log, Delivery: delivery, House: house{s}, Locate: s.locate, Holds: s.holds, LinkVersion: s.cfg.linkVersion}
 	var err error
 	if isEdge {
 		if s.pieces, err = s.beginCache(); err != nil {
 			return err
 		}
-		to := func(origin string) *edge.Edge {
+		to := func(origin string, keys func() [][]byte) *edge.Edge {
+			shown := func() [][]byte {
+				if others := keys(); others != nil {
+					return others
+				}
+				return s.linkKeys.now()
+			}
 			return edge.New(edge.Config{
-				Origin: origin, Keys: s.linkKeys.now, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
+				Origin: origin, Keys: shown, Fanout: s.fanout, Pieces: s.pieces, Turns: s.turns, Budgets: s.cfg.Budgets, Log: s.log,
 				ConnectWaits: s.cfg.linkWaits, FileWaits: s.cfg.fileWaits, StreamWaits: s.cfg.streamWaits, LinkVersion: s.cfg.linkVersion,
 			})
 		}
-		s.edge = to(s.cfg.EdgeOf)
+		s.edge = to(s.cfg.EdgeOf, func() [][]byte { return nil })
 		s.edge.Reach()
 		if s.reach, err = newReach(s.cfg.EdgeOf, s.cfg.EdgeMayReach, to); err != nil {
 			return err
+		}
+		if s.cfg.EdgeMayReachFile != "" {
+			s.reachFile = openReachFile(s.cfg.EdgeMayReachFile, s.reach, s.cfg.clock, s.log)
 		}
 		if s.cfg.LinkAddress == "" {
 			return nil

@@ -56,7 +56,11 @@ type Server struct {
 	reach  *reach         // where else an edge goes; nil: it is none
 	// linkKeys are those of either; nil: it is neither.
 	linkKeys *linkKeys
-	links    net.Listener // of links alone; nil: they come to that of RTMP
+	// guestKeys are those of edges of others, and reachFile lists origins that an edge's
+	// clients may name; nil: there is no such file.
+	guestKeys *linkKeys
+	reachFile *reachFile
+	links     net.Listener // of links alone; nil: they come to that of RTMP
 	// gateway is the directory of a server that is one; nil: it is none.
 	gateway *gateway.Gateway
 	// pieces is the cache of an edge, whose folder unlockCache gives back.
@@ -214,8 +218,13 @@ func (s *Server) close(ctx context.Context) {
 	if s.cert != nil {
 		all.Go(func() { s.cert.close(ctx) })
 	}
-	if s.linkKeys != nil {
-		all.Go(func() { s.linkKeys.close(ctx) })
+	for _, k := range []*linkKeys{s.linkKeys, s.guestKeys} {
+		if k != nil {
+			all.Go(func() { k.close(ctx) })
+		}
+	}
+	if s.reachFile != nil {
+		all.Go(func() { s.reachFile.close(ctx) })
 	}
 	if s.certs != nil {
 		all.Go(func() { s.certs.close(ctx) })
