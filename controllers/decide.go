@@ -86,7 +86,9 @@ func (p *plan) server(o *observed) error {
 	if s := consoleSecret(a, o.console, o.freshTokens); s != nil {
 		p.child(secretChild(s, o.console), o.standing.console)
 	}
-	p.links(o)
+	if err := p.links(o); err != nil {
+		return err
+	}
 	p.leaving(o)
 	p.child(serviceChild(service(a, front(o)), o.service), o.standing.service)
 	p.child(serviceChild(headless(a), o.headless), o.standing.headless)

@@ -46,9 +46,11 @@ type edgesObserved struct {
 	budget     *policyv1.PodDisruptionBudget
 	policy     *networkingv1.NetworkPolicy
 	link       *corev1.Secret
-	pods       []corev1.Pod // of edges, where some must be chosen from
+	reach      *corev1.Secret // what edges of this and of others are told: see reachSecret
+	reachable  []reachable    // those of spec.edges.mayReach, in its order
+	pods       []corev1.Pod   // of edges, where some must be chosen from
 
-	standing struct{ deployment, budget, policy, link standing }
+	standing struct{ deployment, budget, policy, link, reach standing }
 
 	freshKey string // for links, where one is made
 	// counted is how many edges the autoscaler wants; nil: it is not asked.
@@ -113,11 +115,20 @@ func leadsToEdges(o *observed) bool {
 
 // links plans what links need at the origin. The Secret stays where spec.edges goes, and
 // goes with its AppInstance: the operator may delete no Secrets.
-func (p *plan) links(o *observed) {
-	if s := linkSecret(o.instance, o.edges.link, o.edges.freshKey, o.now); s != nil {
+func (p *plan) links(o *observed) error {
+	s := linkSecret(o.instance, o.edges.link, o.edges.freshKey, o.now)
+	if s != nil {
 		linkOfGateway(s, o.gateway)
 		p.child(secretChild(s, o.edges.link), o.edges.standing.link)
 	}
+	reach, err := reachSecret(o, s)
+	if err != nil {
+		return err
+	}
+	if reach != nil {
+		p.child(secretChild(reach, o.edges.reach), o.edges.standing.reach)
+	}
+	return nil
 }
 
 // edges plans the edges, when the rest is planned: they are the last to be made, and go

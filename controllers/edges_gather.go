@@ -44,6 +44,7 @@ func (r *Reconciler) gatherEdges(o *observed, read func(string, client.Object, .
 		e.freshKey = freshLinkKey()
 		e.link = found(read, linkName(a), &corev1.Secret{}, r.APIReader)
 	}
+	r.gatherReach(o, read)
 }
 
 // countEdges has the autoscaler decide, and looks at the pods where it, or a choice among

@@ -9,12 +9,13 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// linkRule opens the origin's port of links to the edges of this AppInstance, and to the
-// gateway where it is behind that.
+// linkRule opens the origin's port of links to the edges of this AppInstance, to those of
+// others that it lets in, and to the gateway where it is behind that.
 func linkRule(a *v1alpha1.AppInstance, peers Peers) *networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration {
 	rule := networkingv1ac.NetworkPolicyIngressRule().
 		WithPorts(networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromString(portLink))).
 		WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(podsWith(edgeSelector(a))))
+	rule.WithFrom(guestPeers(a)...)
 	if behindGateway(a) && peers.OperatorNamespace != "" {
 		rule.WithFrom(networkingv1ac.NetworkPolicyPeer().
 			WithNamespaceSelector(podsWith(map[string]string{labelNamespace: peers.OperatorNamespace})).

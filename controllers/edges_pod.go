@@ -127,6 +127,9 @@ func edgePod(a *v1alpha1.AppInstance, image, account, doc string, openShift bool
 	if a.Spec.TLS != nil {
 		spec.WithVolumes(tlsVolume(a.Spec.TLS))
 	}
+	if mayReach(a) {
+		spec.WithVolumes(reachVolume(a, entryOrigins))
+	}
 	return t, nil
 }
 
@@ -173,6 +176,9 @@ func edgeContainer(a *v1alpha1.AppInstance, like *corev1ac.ContainerApplyConfigu
 		c.WithPorts(corev1ac.ContainerPort().WithName(portWeb).WithContainerPort(webPort).WithProtocol(corev1.ProtocolTCP))
 	}
 	c.Args, c.Env = args, nil
+	if mayReach(a) {
+		reachArgs(&c, "--edge-may-reach-file", entryOrigins)
+	}
 	switch {
 	case webRTC(a) != nil:
 		webRTCArgs(&c, a)
@@ -233,6 +239,9 @@ func linkArgs(c *corev1ac.ContainerApplyConfiguration, a *v1alpha1.AppInstance) 
 	c.WithArgs("--link-address", fmt.Sprintf(":%d", linkPort), "--link-key-file", keys)
 	if a.Spec.Edges != nil && a.Spec.Image == "" { // an image of the user's own may not know the flag
 		c.WithArgs("--leave-file", pathConfig+"/"+leaveFile)
+	}
+	if hasGuests(a) {
+		reachArgs(c, "--link-guest-key-file", entryGuests)
 	}
 	c.WithPorts(corev1ac.ContainerPort().WithName(portLink).WithContainerPort(linkPort).WithProtocol(corev1.ProtocolTCP))
 	c.WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeLink).WithMountPath(pathLink).WithReadOnly(true))

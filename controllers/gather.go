@@ -186,7 +186,7 @@ func (o *observed) judge() {
 	o.byService.tcpStanding, o.byService.tlsStanding = stands(a, o.byService.tcp), stands(a, o.byService.tls)
 	e := &o.edges
 	e.standing.deployment, e.standing.budget = stands(a, e.deployment), stands(a, e.budget)
-	e.standing.policy, e.standing.link = stands(a, e.policy), stands(a, e.link)
+	e.standing.policy, e.standing.link, e.standing.reach = stands(a, e.policy), stands(a, e.link), stands(a, e.reach)
 	for i, slice := range o.leaving.slices {
 		o.leaving.standing[i] = stands(a, slice)
 	}

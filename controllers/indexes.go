@@ -20,7 +20,7 @@ const (
 
 // indexes are by what AppInstances are found in the cache: a list of all of them, for each
 // of them, would cost the square of their number.
-var indexes = map[string]client.IndexerFunc{indexSecrets: secretsOf, indexScripts: scriptsOf, indexPaths: pathsOf}
+var indexes = map[string]client.IndexerFunc{indexSecrets: secretsOf, indexScripts: scriptsOf, indexPaths: pathsOf, indexReach: reachesOf}
 
 // secretsOf are the names of the Secrets that an AppInstance uses.
 func secretsOf(o client.Object) (names []string) {
@@ -34,6 +34,9 @@ func secretsOf(o client.Object) (names []string) {
 		if name != "" {
 			names = append(names, name)
 		}
+	}
+	for _, other := range reachesOf(a) { // whose key theirs is made of
+		names = append(names, other+"-link")
 	}
 	return names
 }

@@ -228,6 +228,9 @@ func volumes(a *v1alpha1.AppInstance) []*corev1ac.VolumeApplyConfiguration {
 	case takesLinks(a):
 		all = append(all, linkVolume(a))
 	}
+	if hasGuests(a) {
+		all = append(all, reachVolume(a, entryGuests))
+	}
 	return all
 }
 

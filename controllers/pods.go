@@ -64,7 +64,7 @@ func poke(o *observed, pod *corev1.Pod) string {
 	if webRTC(o.instance) != nil || o.instance.Spec.Edges != nil {
 		told = o.configMap
 	}
-	for _, s := range []client.Object{optional(told), optional(o.secret), optional(o.certificate), optional(o.console), optional(o.edges.link), optional(o.script)} {
+	for _, s := range []client.Object{optional(told), optional(o.secret), optional(o.certificate), optional(o.console), optional(o.edges.link), optional(o.edges.reach), optional(o.script)} {
 		if s == nil {
 			continue
 		}

@@ -185,6 +185,9 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Secret" && name == linkName(o.instance):
 		o.edges.link, err = fresh[corev1.Secret](now)
 		o.edges.standing.link = ours
+	case kind == "Secret" && name == reachName(o.instance):
+		o.edges.reach, err = fresh[corev1.Secret](now)
+		o.edges.standing.reach = ours
 	case kind == "PersistentVolumeClaim" && name == claimName(o.instance):
 		o.claim, err = fresh[corev1.PersistentVolumeClaim](now)
 		o.standing.claim = ours

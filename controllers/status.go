@@ -31,7 +31,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 	}
 
 	s.Origin, s.Shards = originStatus(o), shardsStatus(o)
-	edges := edgesVerdict(o)
+	edges, reach := edgesVerdict(o), reachVerdict(o)
 	s.Edges = edgesStatus(o)
 	s.Sleep = sleepStatus(o)
 	sleeping := sleepVerdict(o)
@@ -47,7 +47,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		suspended = good("Suspended", "spec.suspend is true: no server runs; address, key and recordings stay")
 	}
 	name := nameVerdict(o, p)
-	sum := ready(o, s.URL, suspended, sleeping, name, origin, storage, byService, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges))
+	sum := ready(o, s.URL, suspended, sleeping, name, origin, storage, byService, service, key, certificate, script, route, webCertificate, rtc, edgesNeeded(o, edges), reach)
 	var reconciling, stuck verdict
 	switch {
 	case sum.ok():
@@ -64,6 +64,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionRouteConflict, conflictVerdict(o)},
 		{v1alpha1.ConditionOriginReady, origin},
 		{v1alpha1.ConditionEdgesReady, edges},
+		{v1alpha1.ConditionReachReady, reach},
 		{v1alpha1.ConditionStorageReady, storage},
 		{v1alpha1.ConditionServiceReady, service},
 		{v1alpha1.ConditionPublishKeyReady, key},

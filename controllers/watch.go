@@ -67,6 +67,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(m).
 		For(&v1alpha1.AppInstance{}).
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})). // a status claims nothing
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.reachers), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.StatefulSet{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&policyv1.PodDisruptionBudget{}).
@@ -83,6 +84,7 @@ func (r *Reconciler) SetupWithManager(m ctrl.Manager) error {
 		WatchesRawSource(source.Kind[client.Object](certificates, tls, bySecret)).
 		WatchesRawSource(source.Kind[client.Object](certificates, scripts, byScript)).
 		WatchesRawSource(source.Kind[client.Object](own, tokens, byOwner)).
+		WatchesRawSource(source.Kind[client.Object](own, tokens, bySecret)).
 		WatchesRawSource(source.Channel(r.Routes.changes, byOwner)).
 		WithOptions(controller.Options{EnableWarmup: &warm, ReconciliationTimeout: time.Minute, MaxConcurrentReconciles: 4}).
 		Complete(r)

@@ -35,6 +35,22 @@ type Edges struct {
 	// a popular one leaves the origin once.
 	// +optional
 	Cache *EdgesCache `json:"cache,omitempty"`
+	// MayReach are other AppInstances of this namespace that clients of the edges may name as
+	// their origin, rtmp://EDGE/?rtmp://NAME/APPLICATION/INSTANCE. Each has to let these edges
+	// in (spec.edges.allowFrom there). Default: none.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(a, !has(a.hosts) || a.hosts.all(h, self.exists_one(b, has(b.hosts) && b.hosts.exists(o, o.lowerAscii() == h.lowerAscii()))))",message="has a host of two AppInstances, and it leads to one alone: leave it out of the other"
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	MayReach []EdgesReach `json:"mayReach,omitempty"`
+	// AllowFrom are other AppInstances of this namespace whose edges may reach this one's
+	// origin for clients that name it (spec.edges.mayReach there). Default: none.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	AllowFrom []EdgesFrom `json:"allowFrom,omitempty"`
 }
 
 // EdgesCache is what an edge keeps of recordings.

@@ -30,7 +30,7 @@ func (e *Edges) validate(path *field.Path) field.ErrorList {
 	if e.Autoscaling != nil {
 		errs = append(errs, e.Autoscaling.validate(path.Child("autoscaling"))...)
 	}
-	return errs
+	return append(errs, e.validateReach(path)...)
 }
 
 func (a *EdgesAutoscaling) validate(path *field.Path) field.ErrorList {

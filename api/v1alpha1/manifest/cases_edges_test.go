@@ -50,6 +50,14 @@ func edgesCases() []verdict {
 		{"an event of more than a day, daily", event("from: '2026-12-30T20:00:00Z', until: '2026-12-31T20:30:00Z', repeat: Daily, minReplicas: 2"), "must be at most a day after from", "must be at most a day after from"},
 		{"an event of more than a week, weekly", event("from: '2026-12-20T20:00:00Z', until: '2026-12-31T20:30:00Z', repeat: Weekly, minReplicas: 2"), "must be at most a week after from", "must be at most a week after from"},
 		{"an event now and then", event("from: '2026-12-30T20:00:00Z', until: '2026-12-31T20:30:00Z', repeat: Sometimes, minReplicas: 2"), "schedule[0].repeat: Unsupported value", "schedule[0].repeat: Unsupported value"},
+		{"edges that reach others", edges("mayReach: [{name: bar}, {name: lobby, hosts: [media.example.com, 'media.example.com:1936', '[2001:db8::1]']}], allowFrom: [{name: bar}]"), "", ""},
+		{"edges that reach nobody", edges("mayReach: [{hosts: [a]}]"), "spec.edges.mayReach[0].name: Required value", "spec.edges.mayReach[0].name: Required value"},
+		{"edges that reach no name", edges("mayReach: [{name: a.b}]"), "spec.edges.mayReach[0].name: Invalid value: \"a.b\": must be the name of an AppInstance", "must be the name of an AppInstance"},
+		{"edges that reach a URL", edges("mayReach: [{name: b, hosts: ['rtmp://b']}]"), "spec.edges.mayReach[0].hosts[0]: Invalid value: \"rtmp://b\": must be HOST or HOST:PORT", "must be HOST or HOST:PORT"},
+		{"edges that reach one twice", edges("mayReach: [{name: b}, {name: b}]"), "spec.edges.mayReach[1]: Duplicate value", "spec.edges.mayReach[1]: Duplicate value"},
+		{"edges with a host of two", edges("mayReach: [{name: b, hosts: [h]}, {name: c, hosts: [H]}]"), "spec.edges.mayReach[1].hosts[0]: Invalid value: \"H\": leads to one AppInstance alone", "has a host of two AppInstances"},
+		{"edges of everybody", edges("allowFrom: [{name: '*'}]"), "spec.edges.allowFrom[0].name: Invalid value: \"*\": must be the name of an AppInstance", "must be the name of an AppInstance"},
+		{"edges let in twice", edges("allowFrom: [{name: b}, {name: b}]"), "spec.edges.allowFrom[1]: Duplicate value", "spec.edges.allowFrom[1]: Duplicate value"},
 		{"too many events", scaling("schedule: [" + strings.Repeat("{from: '2026-12-31T20:00:00Z', until: '2026-12-31T21:00:00Z', minReplicas: 2}, ", 65) + "]"), "spec.edges.autoscaling.schedule: Too many", "spec.edges.autoscaling.schedule: Too many"},
 	}
 }
