@@ -43,7 +43,7 @@ other. Instances of shards stay with the one that lists them, or that says, when
 first client comes, that it has them; others are with the one that hashing gives them.
 
 FILE is read again when it changes, and the keys that it names; one that is wrong leaves
-the one before in its place. Who is connected stays connected.
+the one before in its place. A key that is missing costs its own origin alone. Who is connected stays connected.
 
 By --rtmps-address the gateway serves RTMPS: with the certificate in --tls-folder that
 has the name which the client calls (DIR/ANY/tls.crt and tls.key), or else with that of

@@ -8,7 +8,8 @@
 // when its first client comes, and one that none has falls to one of them by its name.
 //
 // Routes are a file that others change while the gateway runs, as keys and certificates
-// are; one that is wrong leaves the one before in its place. Who is connected stays with
+// are; one that is wrong leaves the one before in its place, and a key that is wrong costs its
+// own origin alone. Who is connected stays with
 // the origin that it has, wherever its route leads by then.
 //
 // A route may say that its instance is asleep. Who comes for that waits, with his handshake

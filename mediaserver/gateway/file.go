@@ -19,6 +19,7 @@ type routes struct {
 	table     *routing.Table
 	byName    map[string]*routing.Route
 	conflicts int // routes that have lost something to another
+	keyless   int // routes with a link key that cannot be used
 }
 
 // file is the file of routes as Look has seen it.
@@ -80,21 +81,13 @@ func (g *Gateway) load() error {
 	if err != nil {
 		return fmt.Errorf("read routes %s: %w", g.file.path, err)
 	}
-	var keys []string
-	for i := range parsed.Routes {
-		for n := range parsed.Routes[i].Shards {
-			s := &parsed.Routes[i].Shards[n]
-			if s.LinkKeyFile != "" {
-				keys = append(keys, s.LinkKeyFile)
-			}
-			if err := g.key(s); err != nil {
-				return fmt.Errorf("route %s: link key: %w", parsed.Routes[i].Name, err)
-			}
-		}
+	keys, keyless, err := g.readKeys(parsed)
+	if err != nil {
+		return err
 	}
 	seen := g.sum(text, keys)
 	table, lost := routing.Make(parsed.Claims(), parsed.Hosts...)
-	is := &routes{table: table, byName: make(map[string]*routing.Route, len(parsed.Routes))}
+	is := &routes{table: table, byName: make(map[string]*routing.Route, len(parsed.Routes)), keyless: keyless}
 	for i := range parsed.Routes {
 		is.byName[parsed.Routes[i].Name] = &parsed.Routes[i]
 	}
@@ -106,8 +99,56 @@ func (g *Gateway) load() error {
 	is.conflicts = len(losers)
 	g.file.seen, g.file.keys, g.file.failed = seen, keys, ""
 	g.routes.Store(is)
-	g.log.Info("routes", "file", g.file.path, "routes", len(is.byName), "conflicts", is.conflicts)
+	g.log.Info("routes", "file", g.file.path, "routes", len(is.byName), "conflicts", is.conflicts, "keyless", is.keyless)
 	return nil
+}
+
+// readKeys reads the keys of a parsed file's routes, and says which files have them. One of a
+// file that cannot be used costs its own origin alone: the key before stays, or there is none,
+// and nobody is let through until it comes. Of how many routes that is so it says, too. A key
+// that stands in the file of routes itself is wrong with that.
+func (g *Gateway) readKeys(parsed *routing.File) (files []string, keyless int, err error) {
+	for i := range parsed.Routes {
+		r, failed := &parsed.Routes[i], false
+		for n := range r.Shards {
+			s := &r.Shards[n]
+			if s.LinkKeyFile != "" {
+				files = append(files, s.LinkKeyFile)
+			}
+			err := g.key(s)
+			if err == nil {
+				continue
+			}
+			if s.LinkKeyFile == "" {
+				return nil, 0, fmt.Errorf("route %s: link key: %w", r.Name, err)
+			}
+			failed = true
+			s.LinkKey = g.keyBefore(r.Name, s)
+			what := "nobody is let through to an origin: its link key cannot be used"
+			if s.LinkKey != "" {
+				what = "a link key cannot be used: the one before stays"
+			}
+			g.log.Error(what, "route", r.Name, "origin", s.Origin, "err", err, "way out", "correct the key; it is read again every second")
+		}
+		if failed {
+			keyless++
+		}
+	}
+	return files, keyless, nil
+}
+
+// keyBefore is the key that was in a file whose content cannot be used any more; "": none was.
+func (g *Gateway) keyBefore(route string, s *routing.Shard) string {
+	before := g.routes.Load()
+	if before == nil || before.byName[route] == nil {
+		return ""
+	}
+	for _, was := range before.byName[route].Shards {
+		if was.Origin == s.Origin && was.LinkKeyFile == s.LinkKeyFile {
+			return was.LinkKey
+		}
+	}
+	return ""
 }
 
 // sum is of what files hold: the text of the file of routes, and those with keys. One that

@@ -226,8 +226,12 @@ func (g *Gateway) find(r *session.ConnectRequest) (*routing.Route, *session.Refu
 		return nil, &session.Refusal{Code: session.RefusedNoInstance}
 	}
 	route := all.byName[c.Name]
-	if route.Suspended {
+	switch {
+	case route.Suspended:
 		return nil, suspended()
+	case !sharded(route, r.Instance) && route.To(r.Instance).LinkKey == "":
+		// One of several origins is as one that is away: see among.
+		return nil, &session.Refusal{Code: session.RefusedNoAnswer, Reason: "This gateway has no key yet that the server of this instance takes: try again"}
 	}
 	return route, nil
 }
@@ -263,6 +267,14 @@ func (g *Gateway) Routes() (routes, conflicts int) {
 		routes, conflicts = len(all.byName), all.conflicts
 	}
 	return routes, conflicts
+}
+
+// Keyless is how many routes have a link key that cannot be used.
+func (g *Gateway) Keyless() int {
+	if all := g.routes.Load(); all != nil {
+		return all.keyless
+	}
+	return 0
 }
 
 // State says how the links to all origins are.

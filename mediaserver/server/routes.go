@@ -78,6 +78,7 @@ func (s *Server) routesMetrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		gauge("flashpod_gateway_routes", "Routes that the gateway has.", func() int { n, _ := s.gateway.Routes(); return n }),
 		gauge("flashpod_gateway_route_conflicts", "Routes that have lost a name to another.", func() int { _, n := s.gateway.Routes(); return n }),
+		gauge("flashpod_gateway_keyless_routes", "Routes with a link key that cannot be used: they go on with the one before, or serve nobody.", s.gateway.Keyless),
 		gauge("flashpod_gateway_asked", "Instances that all origins of an application are asked for now.", s.gateway.Asked),
 		gauge("flashpod_gateway_waiting", "Clients that wait for an instance which sleeps, now.", s.gateway.Waiting),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "flashpod_gateway_woken_total", Help: "How often an instance was there that clients had waited for."},

@@ -162,6 +162,46 @@ func TestRoutesChange(t *testing.T) {
 	}
 }
 
+// A key that is missing costs its own route alone, until it comes; one that goes bad leaves
+// the one before in its place.
+func TestRouteWithoutItsKey(t *testing.T) {
+	t.Parallel()
+	_, toOne := runOrigin(t, "{application: app, instance: one, "+anyone+"}")
+	key := filepath.Join(t.TempDir(), "link.key")
+	two, _ := runWith(t, Config{LinkKeyFile: key}, "{application: app, instance: two, "+anyone+"}")
+	copied := filepath.Join(t.TempDir(), "two.key")
+	g := runGateway(t, Config{}, fmt.Sprintf("routes: [{name: one, application: app, instance: one, %s}, {name: two, application: app, instance: two, origin: %q, linkKeyFile: %q}]", toOne, two.RTMPAddr(), copied))
+	connect(t, g.Server, "app/one").hello()
+	info := connect(t, g.Server, "app/two").expect("_error NetConnection.Connect.Failed")
+	if said, _ := info.Get("description"); !strings.Contains(fmt.Sprint(said), "no key yet") {
+		t.Error(said)
+	}
+	servertest.Eventually(t, "it is said which", func() bool {
+		return g.log.Count("nobody is let through to an origin") == 1 && g.log.Count("route=two") == 1 && metric(t, g.Server, "flashpod_gateway_keyless_routes 1")
+	})
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(copied+".new", text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(copied+".new", copied); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(text)
+	servertest.Eventually(t, "it is read", func() bool { return metric(t, g.Server, "flashpod_gateway_keyless_routes 0") })
+	connect(t, g.Server, "app/two").hello()
+	put([]byte("short"))
+	servertest.Eventually(t, "the one before stays", func() bool {
+		return g.log.Count("a link key cannot be used: the one before stays") == 1 && metric(t, g.Server, "flashpod_gateway_keyless_routes 1")
+	})
+	connect(t, g.Server, "app/two").hello()
+}
+
 // A gateway without routes is not ready, and says so; one that it cannot read ends it.
 func TestRoutesComeLater(t *testing.T) {
 	t.Parallel()
