@@ -69,7 +69,7 @@ func askPods[T any](ctx context.Context, pods []corev1.Pod, ask func(ctx context
 			defer func() { <-places }()
 			said, err := ask(ctx, pod.Status.PodIP)
 			if err != nil {
-				log.FromContext(ctx).V(1).Info("a pod does not tell how much it has to do", "pod", pod.Name, "err", err.Error())
+				log.FromContext(ctx).V(1).Info("a pod does not say what it was asked", "pod", pod.Name, "err", err.Error())
 				return
 			}
 			mu.Lock()

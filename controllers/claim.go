@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -29,15 +30,10 @@ func requestStorage(size resource.Quantity) *corev1ac.VolumeResourceRequirements
 	return corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: size})
 }
 
-// claim is the volume's claim. The operator makes it before the StatefulSet, so
+// claim is that of an origin's volume. The operator makes it before the StatefulSet, so
 // that it is ours by the same rule as everything else and has the labels of what
 // outlives its instance. One that is there grows, as far as its class lets it.
-func claim(o *observed) *corev1ac.PersistentVolumeClaimApplyConfiguration {
-	return claimAs(o.instance, claimName(o.instance), o.claim)
-}
-
-// claimAs is one of a name.
-func claimAs(a *v1alpha1.AppInstance, name string, have *corev1.PersistentVolumeClaim) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+func claim(a *v1alpha1.AppInstance, name string, have *corev1.PersistentVolumeClaim) *corev1ac.PersistentVolumeClaimApplyConfiguration {
 	c := corev1ac.PersistentVolumeClaim(name, a.Namespace).
 		WithLabels(lastingLabels(a)).
 		WithAnnotations(lastingAnnotations())
@@ -81,9 +77,7 @@ func canBecome(c *corev1.PersistentVolumeClaim, size resource.Quantity) bool {
 
 // standingOfClaim is that of a child, but a claim that the StatefulSet's
 // controller made or owns is ours too.
-func standingOfClaim(o *observed) standing { return standingOfClaimAs(o, o.claim) }
-
-func standingOfClaimAs(o *observed, c *corev1.PersistentVolumeClaim) standing {
+func standingOfClaim(o *observed, c *corev1.PersistentVolumeClaim) standing {
 	a := o.instance
 	if c == nil {
 		return absent
@@ -107,27 +101,52 @@ func standingOfClaimAs(o *observed, c *corev1.PersistentVolumeClaim) standing {
 // neverBound says whether a claim of ours was made for a class that the spec does
 // not ask for any more, and has no volume yet: another can take its place. One
 // that is being restored into stays.
-func neverBound(o *observed) bool {
-	c := o.claim
-	if c == nil || c.Status.Phase != corev1.ClaimPending || c.Spec.VolumeName != "" || standingOfClaim(o) != ours ||
+func neverBound(o *observed, c *corev1.PersistentVolumeClaim) bool {
+	if c == nil || c.Status.Phase != corev1.ClaimPending || c.Spec.VolumeName != "" || standingOfClaim(o, c) != ours ||
 		c.Spec.DataSource != nil || c.Spec.DataSourceRef != nil || c.Spec.Selector != nil {
 		return false
 	}
-	asked, known := askedClass(o)
+	asked, known := askedClass(o, c)
 	want := o.instance.Spec.Storage.StorageClassName
 	return known && (asked == nil) != (want == nil) || known && asked != nil && want != nil && *asked != *want
 }
 
 // askedClass is the storage class that the operator has asked for, nil for the
 // cluster's default; not known of a claim that it did not make.
-func askedClass(o *observed) (class *string, known bool) {
-	if owned, err := corev1ac.ExtractPersistentVolumeClaim(o.claim, FieldManager); err == nil && owned.Spec != nil && owned.Spec.AccessModes != nil {
+func askedClass(o *observed, c *corev1.PersistentVolumeClaim) (class *string, known bool) {
+	if owned, err := corev1ac.ExtractPersistentVolumeClaim(c, FieldManager); err == nil && owned.Spec != nil && owned.Spec.AccessModes != nil {
 		return owned.Spec.StorageClassName, true
 	}
 	if t := templateOf(o.statefulSet); t != nil && t.Spec != nil {
 		return t.Spec.StorageClassName, true
 	}
 	return nil, false
+}
+
+// claimCalled is the claim of an origin, by its name; nil: there is none.
+func (o *observed) claimCalled(name string) *corev1.PersistentVolumeClaim {
+	for _, s := range o.origins() {
+		if s.claimName == name {
+			return s.claim
+		}
+	}
+	return nil
+}
+
+// takeClaim notes what the claim of an origin is now.
+func (o *observed) takeClaim(name string, now *corev1.PersistentVolumeClaim) {
+	if o.storageClass == nil {
+		o.storageClass = &storagev1.StorageClass{} // not looked at yet
+	}
+	if name == claimName(o.instance) {
+		o.claim, o.standing.claim = now, ours
+		return
+	}
+	for i := range o.shards {
+		if name == shardClaim(o.instance, i+1) {
+			o.shards[i].claim, o.shards[i].standing = now, ours
+		}
+	}
 }
 
 // leftover are the claims of replicas that the instance does not have: a user has

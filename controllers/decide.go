@@ -144,23 +144,25 @@ func (p *plan) child(c child, s standing) {
 	}
 }
 
-// volume plans the claim. It returns true when a claim without a volume gives
+// volume plans the claims, one for each origin. It returns true when a claim without a volume gives
 // way to one of another class: the StatefulSet, whose template names the old
 // class and cannot be changed, is made again around the pod.
 func (p *plan) volume(o *observed) bool {
-	switch s := o.standing.claim; {
-	case s == foreign: // made by hand or restored: it is mounted as it is
-	case neverBound(o):
-		if o.standing.statefulSet == ours {
-			p.remove = append(p.remove, removal{kind: "StatefulSet", object: o.statefulSet, orphan: true})
+	var gives []removal
+	for _, s := range o.origins() {
+		switch {
+		case s.standing == foreign: // made by hand or restored: it is mounted as it is
+		case neverBound(o, s.claim):
+			gives = append(gives, removal{kind: "PersistentVolumeClaim", object: s.claim})
+		default:
+			p.child(claimChild(claim(o.instance, s.claimName, s.claim), s.claim), s.standing)
 		}
-		p.remove = append(p.remove, removal{kind: "PersistentVolumeClaim", object: o.claim})
-		return true
-	default:
-		p.child(claimChild(claim(o), o.claim), s)
 	}
-	p.shardVolumes(o)
-	return false
+	if len(gives) > 0 && o.standing.statefulSet == ours {
+		p.remove = append(p.remove, removal{kind: "StatefulSet", object: o.statefulSet, orphan: true})
+	}
+	p.remove = append(p.remove, gives...)
+	return len(gives) > 0
 }
 
 // template is the pod's, and the document that it serves. While an upgrade

@@ -42,7 +42,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, a *v1alpha1.AppInstance, o
 		r.stale.Store(client.ObjectKeyFromObject(a), old.ResourceVersion)
 	}
 	r.tell(a, old.Status)
-	r.tellScript(a, old.Status.Script)
+	r.tellScript(a, old.Status)
 	if o.applyErr != nil && !sameSum(old.Status, status) {
 		log.FromContext(ctx).Error(o.applyErr, "cannot make what belongs to the instance")
 	}
@@ -89,9 +89,13 @@ var warns = map[string]bool{"CertificateExpiring": true, "KeyShort": true, "Roll
 // tell makes an event of each turn of these conditions.
 func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus) {
 	stuck := meta.FindStatusCondition(a.Status.Conditions, v1alpha1.ConditionStalled)
+	byShard := r.tellShards(a, was, stuck)
 	for _, kind := range told {
 		now, before := meta.FindStatusCondition(a.Status.Conditions, kind), meta.FindStatusCondition(was.Conditions, kind)
 		if now == nil || before != nil && before.Status == now.Status && before.Reason == now.Reason {
+			continue
+		}
+		if kind == v1alpha1.ConditionOriginReady && byShard[now.Reason] {
 			continue
 		}
 		level := corev1.EventTypeNormal
@@ -105,13 +109,61 @@ func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatu
 	}
 }
 
-// tellScript makes an event of a script's errors that are new.
-func (r *Reconciler) tellScript(a *v1alpha1.AppInstance, was *v1alpha1.ScriptStatus) {
-	now := a.Status.Script
-	if now == nil || now.LastError == "" || was != nil && *was == *now {
-		return
+// tellShards makes an event of each turn of one of several origins. It returns the reasons that
+// were told.
+func (r *Reconciler) tellShards(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus, stuck *metav1.Condition) (reasons map[string]bool) {
+	reasons = map[string]bool{}
+	before := map[string]v1alpha1.ShardStatus{}
+	for _, s := range was.Shards {
+		before[s.Name] = s
 	}
-	r.Events.Eventf(a, nil, corev1.EventTypeWarning, "ScriptError", "Reconcile", "%s (%d script errors since the server started)", short(now.LastError, maxNote), now.Errors)
+	for _, now := range a.Status.Shards {
+		old, known := before[now.Name]
+		reason, message, level := now.Reason, now.Message, corev1.EventTypeNormal
+		if reason == "" {
+			reason, message = "Ready", fmt.Sprintf("pod %s takes connections", now.Name)
+		}
+		if stuck != nil && stuck.Reason == reason {
+			level = corev1.EventTypeWarning
+		}
+		switch {
+		case known && old.Reason == now.Reason, !known && level == corev1.EventTypeNormal && !now.Ready, now.Reason == "" && !now.Ready:
+			continue // it has not turned; nothing is ready at the very beginning; it rests
+		}
+		reasons[reason] = true
+		r.Events.Eventf(a, nil, level, reason, "Reconcile", "%s: %s", now.Name, short(message, maxNote))
+	}
+	return reasons
+}
+
+// tellScript makes an event of a script's errors that are new, at all origins.
+func (r *Reconciler) tellScript(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus) {
+	type said struct{ now, before *v1alpha1.ScriptStatus }
+	all := []said{{a.Status.Script, was.Script}}
+	if len(a.Status.Shards) > 0 {
+		all = nil
+		before := map[string]*v1alpha1.ScriptStatus{}
+		for _, s := range was.Shards {
+			before[s.Name] = s.Script
+		}
+		for _, s := range a.Status.Shards {
+			now := s.Script.DeepCopy()
+			if now != nil && now.LastError != "" {
+				now.LastError = s.Name + ": " + now.LastError
+			}
+			all = append(all, said{now, before[s.Name]})
+		}
+	}
+	var texts []string
+	for _, s := range all {
+		if s.now == nil || s.now.LastError == "" || s.before != nil && s.before.Errors == s.now.Errors && strings.HasSuffix(s.now.LastError, s.before.LastError) {
+			continue
+		}
+		texts = append(texts, s.now.LastError)
+	}
+	if len(texts) > 0 {
+		r.Events.Eventf(a, nil, corev1.EventTypeWarning, "ScriptError", "Reconcile", "%s (%d script errors since the server started)", joined(texts, maxNote), a.Status.Script.Errors)
+	}
 }
 
 // tellRestart says why a pod that runs is replaced.
@@ -120,7 +172,7 @@ func (r *Reconciler) tellRestart(o *observed, p *plan, c child) {
 	case c.kind == "Secret" && c.name == keyName(o.instance) && c.have == nil && o.statefulSet != nil:
 		r.Events.Eventf(o.instance, nil, corev1.EventTypeWarning, "KeyRenewed", "Reconcile",
 			"Secret %s was not there any more: another key was made, and encoders need it (the key before is valid for %s)", c.name, previousKeyFor(o.instance))
-	case c.kind != "StatefulSet" || o.pod == nil || o.rests():
+	case c.kind != "StatefulSet" || len(o.originPods()) == 0 || o.rests():
 	case p.freed:
 		r.Events.Eventf(o.instance, nil, corev1.EventTypeNormal, "Replacing", "Reconcile", "pod %s is not ready and of an old revision: another takes its place", o.pod.Name)
 	case len(p.restart) > 0:
@@ -128,8 +180,16 @@ func (r *Reconciler) tellRestart(o *observed, p *plan, c child) {
 		if reflect.DeepEqual(p.restart, []string{upgraded}) {
 			why = upgraded
 		}
-		r.Events.Eventf(o.instance, nil, corev1.EventTypeNormal, "Restarting", "Reconcile", "pod %s restarts because %s", o.pod.Name, why)
+		r.Events.Eventf(o.instance, nil, corev1.EventTypeNormal, "Restarting", "Reconcile", "%s because %s", restarts(o), why)
 	}
+}
+
+// restarts says which pods restart.
+func restarts(o *observed) string {
+	if last := len(o.shards); last > 0 {
+		return fmt.Sprintf("pods %s to %s restart, the last one first,", shardPod(o.instance, 0), shardPod(o.instance, last))
+	}
+	return fmt.Sprintf("pod %s restarts", podName(o.instance))
 }
 
 func previousKeyFor(a *v1alpha1.AppInstance) time.Duration {

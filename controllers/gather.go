@@ -78,9 +78,9 @@ type observed struct {
 	stopped string
 	// sessions is how many clients are connected; -1 when the server was not asked.
 	sessions int
-	// scripts is what the media server says of errors of its scripts; nil when it was
-	// not asked, or did not answer.
-	scripts *scriptReport
+	// scripts is what media servers say of errors of their scripts, by their pods. One that
+	// was not asked, or did not answer, is absent.
+	scripts map[string]*scriptReport
 	// shards are the origins beside the first.
 	shards []shard
 	// edges is what is read of edges.
@@ -179,7 +179,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 // judge says what everything is to the instance.
 func (o *observed) judge() {
 	a, s := o.instance, &o.standing
-	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o), stands(a, o.service)
+	s.statefulSet, s.claim, s.service = stands(a, o.statefulSet), standingOfClaim(o, o.claim), stands(a, o.service)
 	s.headless, s.configMap, s.serviceAccount = stands(a, o.headless), stands(a, o.configMap), stands(a, o.serviceAccount)
 	s.networkPolicy, s.ingress, s.secret = stands(a, o.networkPolicy), stands(a, o.ingress), stands(a, o.secret)
 	s.internal, s.route, s.console, s.webRTC = stands(a, o.internal), stands(a, o.route), stands(a, o.console), stands(a, o.webRTC)
@@ -205,17 +205,17 @@ func (r *Reconciler) gatherCauses(ctx context.Context, o *observed) error {
 		return fmt.Errorf("list claims of %s/%s: %w", a.Namespace, a.Name, err)
 	}
 	o.claims = claims.Items
-	if c := o.claim; c != nil && c.Status.Phase == corev1.ClaimPending && c.Spec.StorageClassName != nil && *c.Spec.StorageClassName != "" {
+	if name := o.pendingClass(); name != "" {
 		class := &storagev1.StorageClass{}
-		err := r.APIReader.Get(ctx, client.ObjectKey{Name: *c.Spec.StorageClassName}, class)
+		err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, class)
 		if err == nil || apierrors.IsForbidden(err) { // an operator of some namespaces may not look
 			o.storageClass = class
 		} else if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("read StorageClass %s: %w", *c.Spec.StorageClassName, err)
+			return fmt.Errorf("read StorageClass %s: %w", name, err)
 		}
 	}
 	set := o.statefulSet
-	if o.pod != nil || set == nil || o.standing.statefulSet != ours || o.rests() || set.Status.ObservedGeneration < set.Generation {
+	if len(o.originPods()) == len(o.origins()) || set == nil || o.standing.statefulSet != ours || o.rests() || set.Status.ObservedGeneration < set.Generation {
 		return nil
 	}
 	var events corev1.EventList

@@ -23,10 +23,13 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
-// serves says whether a pod of the StatefulSet's newest revision takes
+// serves says whether the first origin's pod is of the StatefulSet's newest revision and takes
 // connections.
-func serves(o *observed) bool {
-	set, pod := o.statefulSet, o.pod
+func serves(o *observed) bool { return servesAs(o, o.pod) }
+
+// servesAs is serves for the pod of one of several origins.
+func servesAs(o *observed, pod *corev1.Pod) bool {
+	set := o.statefulSet
 	return o.standing.statefulSet == ours && set.Status.ObservedGeneration >= set.Generation &&
 		pod != nil && pod.DeletionTimestamp == nil && podReady(pod) && revision(pod) == set.Status.UpdateRevision
 }
@@ -39,11 +42,7 @@ type poked struct {
 
 // pokes are the pods of origins that have not seen their Secrets as they are.
 func pokes(o *observed) (all []poked) {
-	pods := []*corev1.Pod{o.pod}
-	for _, s := range o.shards {
-		pods = append(pods, s.pod)
-	}
-	for _, pod := range pods {
+	for _, pod := range o.originPods() {
 		if value := poke(o, pod); value != "" {
 			all = append(all, poked{pod, value})
 		}

@@ -10,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -188,11 +187,10 @@ func (o *observed) take(kind, name string, now *unstructured.Unstructured) error
 	case kind == "Secret" && name == reachName(o.instance):
 		o.edges.reach, err = fresh[corev1.Secret](now)
 		o.edges.standing.reach = ours
-	case kind == "PersistentVolumeClaim" && name == claimName(o.instance):
-		o.claim, err = fresh[corev1.PersistentVolumeClaim](now)
-		o.standing.claim = ours
-		if o.storageClass == nil {
-			o.storageClass = &storagev1.StorageClass{} // not looked at yet
+	case kind == "PersistentVolumeClaim":
+		var claim *corev1.PersistentVolumeClaim
+		if claim, err = fresh[corev1.PersistentVolumeClaim](now); err == nil {
+			o.takeClaim(name, claim)
 		}
 	case kind == "Service" && name == serviceName(o.instance):
 		o.service, err = fresh[corev1.Service](now)
@@ -296,11 +294,16 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	case o.applyErr != nil:
 		sooner(backOff(o, o.now))
 	}
-	if len(p.conflicts) > 0 || o.standing.claim == foreign || p.blocked.reason != "" || p.upgrade.held() || !unmarked(o).none() || ownSecret(o.instance) {
+	if len(p.conflicts) > 0 || p.blocked.reason != "" || p.upgrade.held() || !unmarked(o).none() || ownSecret(o.instance) {
 		sooner(lookAgain)
 	}
-	if o.standing.claim == foreign && o.claim.Status.Phase != "Bound" || o.standing.claim == leaving {
-		sooner(lookSoon)
+	for _, s := range o.origins() {
+		if s.standing == foreign {
+			sooner(lookAgain)
+		}
+		if s.standing == foreign && s.claim.Status.Phase != corev1.ClaimBound || s.standing == leaving {
+			sooner(lookSoon)
+		}
 	}
 	if p.upgrade.wait.reason == "WaitsForIdle" {
 		sooner(idleEvery)
@@ -308,7 +311,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	if o.instance.Spec.Script != nil && !o.rests() {
 		sooner(scriptPace(o))
 	}
-	if o.standing.statefulSet == ours && o.pod == nil && !o.rests() {
+	if o.standing.statefulSet == ours && len(o.originPods()) < len(o.origins()) && !o.rests() {
 		sooner(lookSoon)
 	}
 	for _, ref := range references(o) {

@@ -8,10 +8,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"flashpod.dev/flashpod/api/v1alpha1"
@@ -57,7 +57,7 @@ func (o *observed) scriptHash() string {
 		return ""
 	}
 	if o.script == nil { // which is told, and restarts nothing
-		return o.scriptBefore()
+		return o.hashBefore()
 	}
 	files, _ := s.ConfigMap.Files(scriptKeys(o.script))
 	sum := sha256.New()
@@ -73,8 +73,8 @@ func (o *observed) scriptHash() string {
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-// scriptBefore is the hash that the pod template has now.
-func (o *observed) scriptBefore() string {
+// hashBefore is the hash that the pod template has now.
+func (o *observed) hashBefore() string {
 	if o.statefulSet == nil {
 		return ""
 	}
@@ -109,7 +109,7 @@ func scriptWaits(o *observed) bool {
 	})
 }
 
-// scriptVerdict is about the ConfigMap with the script, and what the server says of
+// scriptVerdict is about the ConfigMap with the script, and what servers say of
 // it; none without.
 func scriptVerdict(o *observed) verdict {
 	s := o.instance.Spec.Script
@@ -146,10 +146,11 @@ type scriptReport struct {
 }
 
 type scriptError struct {
-	Message string `json:"message"`
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Call    string `json:"call"`
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+	File    string    `json:"file"`
+	Line    int       `json:"line"`
+	Call    string    `json:"call"`
 	// Stale: changed files cannot be loaded, and the script goes on as it was before; a
 	// pod that starts anew has none.
 	Stale bool `json:"stale"`
@@ -183,46 +184,105 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, "?"))
 }
 
-// newest is the last error of a script; nil when none is known.
-func (o *observed) newest() *scriptError {
-	if o.scripts == nil || len(o.scripts.Errors) == 0 {
+// scriptOf is what status says of the script at an origin. What its server did not say now
+// stays as it was; nil where it has said nothing yet.
+func scriptOf(o *observed, s shard) *v1alpha1.ScriptStatus {
+	if o.instance.Spec.Script == nil {
 		return nil
 	}
-	return &o.scripts.Errors[0]
+	said := o.scripts[s.name]
+	if said == nil {
+		return scriptBefore(o.instance, s.name)
+	}
+	is := &v1alpha1.ScriptStatus{Errors: said.Total}
+	if len(said.Errors) > 0 {
+		is.LastError = said.Errors[0].String()
+	}
+	switch f := said.Failed; {
+	case f == nil:
+	case f.Stale:
+		is.Failed = f.String()
+	default:
+		is.Failed = "the script does not run: " + f.String()
+	}
+	return is
 }
 
-// scriptFailure is about a script that cannot be loaded, or has died, and one that goes
-// on although its files cannot be loaded any more. What the server
-// did not say now stays as it was.
+// scriptBefore is what status says of the script at an origin's pod now.
+func scriptBefore(a *v1alpha1.AppInstance, pod string) *v1alpha1.ScriptStatus {
+	for _, s := range a.Status.Shards {
+		if s.Name == pod {
+			return s.Script
+		}
+	}
+	if pod == podName(a) && !sharded(a) {
+		return a.Status.Script
+	}
+	return nil
+}
+
+// scriptFailure is about scripts that cannot be loaded, or have died, and those that go
+// on although their files cannot be loaded any more, by their origins where there are several.
 func scriptFailure(o *observed) verdict {
-	const reason = "ScriptFailed"
-	switch now := meta.FindStatusCondition(o.instance.Status.Conditions, v1alpha1.ConditionScriptReady); {
-	case o.scripts == nil && now != nil && now.Reason == reason && serves(o):
-		return stalled(reason, now.Message)
-	case o.scripts == nil || o.scripts.Failed == nil:
+	var all []string
+	for _, s := range o.origins() {
+		is := scriptOf(o, s)
+		if is == nil || is.Failed == "" || o.scripts[s.name] == nil && !servesAs(o, s.pod) {
+			continue
+		}
+		all = append(all, s.of(o, is.Failed))
+	}
+	if len(all) == 0 {
 		return verdict{}
 	}
-	if o.scripts.Failed.Stale {
-		return stalled(reason, o.scripts.Failed.String())
-	}
-	return stalled(reason, "the script does not run: "+o.scripts.Failed.String())
+	return stalled("ScriptFailed", joined(all, maxMessage))
 }
 
-// scriptStatus is what status says of a script's errors. What the server did not say
-// now stays as it was.
+// of is what is said of one of several origins.
+func (s shard) of(o *observed, text string) string {
+	if !sharded(o.instance) {
+		return text
+	}
+	return s.name + ": " + text
+}
+
+// joined is all of several texts, each with its share of so many bytes.
+func joined(all []string, most int) string {
+	const between = "; "
+	for i := range all {
+		all[i] = short(all[i], max(most/len(all)-len(between)-len(" …"), 0))
+	}
+	return strings.Join(all, between)
+}
+
+// scriptStatus is what status says of a script's errors, at all origins together.
 func scriptStatus(o *observed) *v1alpha1.ScriptStatus {
 	if o.instance.Spec.Script == nil {
 		return nil
 	}
-	before := o.instance.Status.Script
-	if o.scripts == nil {
-		return before
+	all := o.origins()
+	if len(all) == 1 {
+		return scriptOf(o, all[0])
 	}
-	s := &v1alpha1.ScriptStatus{Errors: o.scripts.Total}
-	if e := o.newest(); e != nil {
-		s.LastError = e.String()
+	var sum v1alpha1.ScriptStatus
+	if was := o.instance.Status.Script; was != nil {
+		sum.LastError = was.LastError
 	}
-	return s
+	var last time.Time
+	known := false
+	for _, s := range all {
+		if is := scriptOf(o, s); is != nil {
+			known = true
+			sum.Errors += is.Errors
+		}
+		if said := o.scripts[s.name]; said != nil && len(said.Errors) > 0 && !said.Errors[0].Time.Before(last) {
+			last, sum.LastError = said.Errors[0].Time, s.of(o, said.Errors[0].String())
+		}
+	}
+	if !known {
+		return o.instance.Status.Script
+	}
+	return &sum
 }
 
 // readScriptReport takes what a media server answers.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/log"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // sessions asks a media server how many clients are connected.
@@ -28,10 +28,10 @@ func scriptPace(o *observed) time.Duration {
 	return scriptEvery
 }
 
-// gatherScripts asks the media server for the errors of its scripts. One that does not
+// gatherScripts asks media servers for the errors of their scripts. One that does not
 // answer, or is older than scripts, says nothing.
 func (r *Reconciler) gatherScripts(ctx context.Context, o *observed) {
-	if o.instance.Spec.Script == nil || o.pod == nil || o.pod.Status.PodIP == "" || !podReady(o.pod) {
+	if o.instance.Spec.Script == nil {
 		return
 	}
 	if s := o.instance.Status.Script; s != nil && s.Errors > 0 && o.now.Sub(written(o.instance)) < scriptPace(o) {
@@ -41,11 +41,13 @@ func (r *Reconciler) gatherScripts(ctx context.Context, o *observed) {
 	if ask == nil {
 		ask = scriptErrors
 	}
-	if report, err := ask(ctx, o.pod.Status.PodIP); err == nil {
-		o.scripts = report
-	} else {
-		log.FromContext(ctx).V(1).Info("a media server does not tell of its scripts", "err", err.Error())
+	var pods []corev1.Pod
+	for _, s := range o.origins() {
+		if s.up() {
+			pods = append(pods, *s.pod)
+		}
 	}
+	o.scripts = askPods(ctx, pods, ask)
 }
 
 // scriptErrors asks a media server for the last error of its scripts.

@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,11 +18,13 @@ import (
 // the others by the gateway alone: no Service leads there, and no port is open but that of
 // links, since who came another way would have an instance started where it is not.
 
-// shard is an origin beside the first. What is not there is nil.
+// shard is an origin. What is not there is nil.
 type shard struct {
-	pod      *corev1.Pod
-	claim    *corev1.PersistentVolumeClaim
-	standing standing // of the claim
+	name      string // of its pod
+	claimName string
+	pod       *corev1.Pod
+	claim     *corev1.PersistentVolumeClaim
+	standing  standing // of the claim
 }
 
 // Names of a shard's pod and its claim; 0 is the first origin.
@@ -34,6 +38,25 @@ func shardClaim(a *v1alpha1.AppInstance, n int) string {
 
 // sharded says whether an instance has several origins.
 func sharded(a *v1alpha1.AppInstance) bool { return a.Spec.Origins() > 1 }
+
+// origins are all of them, the first one, too.
+func (o *observed) origins() []shard {
+	all := append([]shard{{pod: o.pod, claim: o.claim, standing: o.standing.claim}}, o.shards...)
+	for n := range all {
+		all[n].name, all[n].claimName = shardPod(o.instance, n), shardClaim(o.instance, n)
+	}
+	return all
+}
+
+// originPods are those that there are.
+func (o *observed) originPods() (all []*corev1.Pod) {
+	for _, s := range o.origins() {
+		if s.pod != nil {
+			all = append(all, s.pod)
+		}
+	}
+	return all
+}
 
 // gatherShards reads what there is of the origins beside the first.
 func (r *Reconciler) gatherShards(o *observed, read func(string, client.Object, ...client.Reader) bool) {
@@ -50,19 +73,9 @@ func (r *Reconciler) gatherShards(o *observed, read func(string, client.Object, 
 func (o *observed) judgeShards() {
 	for i := range o.shards {
 		s := &o.shards[i]
-		s.standing = standingOfClaimAs(o, s.claim)
+		s.standing = standingOfClaim(o, s.claim)
 		if o.standing.statefulSet != ours {
 			s.pod = nil // of another StatefulSet
-		}
-	}
-}
-
-// shardVolumes plans the claims of the origins beside the first. One that somebody else
-// has made, or restored, is mounted as it is.
-func (p *plan) shardVolumes(o *observed) {
-	for i, s := range o.shards {
-		if s.standing != foreign {
-			p.child(claimChild(claimAs(o.instance, shardClaim(o.instance, i+1), s.claim), s.claim), s.standing)
 		}
 	}
 }
@@ -72,28 +85,64 @@ func (s shard) up() bool {
 	return s.pod != nil && s.pod.DeletionTimestamp == nil && podReady(s.pod)
 }
 
-// shardsVerdict is about the origins beside the first, which serves.
-func shardsVerdict(o *observed) verdict {
-	if len(o.shards) == 0 {
-		return good("Ready", "the media server takes connections")
-	}
-	for i, s := range o.shards {
-		name := shardPod(o.instance, i+1)
-		switch {
-		case s.up():
+// originsVerdict is about all origins: of those that do not take connections as they are to
+// be, one that needs a user, or else the first, is described, and the others are named.
+func originsVerdict(o *observed) verdict {
+	var behind []string
+	var worst verdict
+	var at string
+	all := o.origins()
+	for _, s := range all {
+		v := shardVerdict(o, s)
+		if v.ok() {
 			continue
-		case s.claim == nil || s.claim.Status.Phase != corev1.ClaimBound:
-			return coming("ShardStarting", fmt.Sprintf("claim %s, of pod %s, has no volume yet", shardClaim(o.instance, i+1), name))
-		case s.pod == nil:
-			return coming("ShardStarting", fmt.Sprintf("pod %s is not there yet", name))
-		case s.pod.DeletionTimestamp != nil:
-			return coming("ShardRestarting", fmt.Sprintf("pod %s goes, and another comes", name))
 		}
-		of := *o
-		of.pod, of.claim = s.pod, s.claim
-		return podVerdict(&of)
+		behind = append(behind, s.name)
+		if worst.none() || v.stalled && !worst.stalled {
+			worst, at = v, s.name
+		}
 	}
-	return good("Ready", fmt.Sprintf("all %d media servers take connections", len(o.shards)+1))
+	switch {
+	case len(all) == 1 && len(behind) == 0:
+		return good("Ready", "the media server takes connections")
+	case len(behind) == 0:
+		return good("Ready", fmt.Sprintf("all %d media servers take connections", len(all)))
+	case len(behind) > 1:
+		others := slices.DeleteFunc(behind, func(name string) bool { return name == at })
+		worst.message = short(worst.message, maxMessage/2) + "; nor do these take connections: " + strings.Join(others, ", ")
+	}
+	return worst
+}
+
+// shardVerdict is about one origin.
+func shardVerdict(o *observed, s shard) verdict {
+	pod := s.pod
+	switch {
+	case o.standing.statefulSet != ours:
+		return coming("Starting", "the media server is being made")
+	case servesAs(o, pod):
+		return good("Ready", fmt.Sprintf("pod %s takes connections", s.name))
+	case pod == nil && o.refused != "":
+		return stalled("PodRefused", fmt.Sprintf("the API server lets no pod in: %s", o.refused))
+	case pod == nil:
+		return coming("Starting", fmt.Sprintf("pod %s is not there yet", s.name))
+	case pod.DeletionTimestamp != nil:
+		return coming("Restarting", fmt.Sprintf("pod %s goes, and another comes", pod.Name))
+	case podReady(pod):
+		return coming("Restarting", fmt.Sprintf("pod %s runs as it was before, and is replaced", pod.Name))
+	case o.statefulSet.Status.ObservedGeneration < o.statefulSet.Generation || revision(pod) != o.statefulSet.Status.UpdateRevision:
+		// What is wrong with it may have been mended since.
+		return coming("Restarting", fmt.Sprintf("pod %s is as it was before, and is replaced", pod.Name))
+	}
+	return podVerdict(o, s)
+}
+
+// named is a verdict about one of several origins, by its name.
+func (s shard) named(o *observed, v verdict, name string) verdict {
+	if sharded(o.instance) && !strings.Contains(v.message, name) {
+		v.message = name + ": " + v.message
+	}
+	return v
 }
 
 // shardsStatus is what is seen of each origin, where there are several. Once one has taken
@@ -107,25 +156,26 @@ func shardsStatus(o *observed) (all []v1alpha1.ShardStatus) {
 	for _, s := range o.instance.Status.Shards {
 		joined[s.Name] = s.Joined
 	}
-	first := shard{pod: o.pod}
 	before := true // one joins when those before it have
-	for n, s := range append([]shard{first}, o.shards...) {
-		name := shardPod(o.instance, n)
-		before = before && (joined[name] || s.up())
-		all = append(all, v1alpha1.ShardStatus{Name: name, Ready: s.up(), Joined: before})
+	for _, s := range o.origins() {
+		before = before && (joined[s.name] || s.up())
+		one := v1alpha1.ShardStatus{Name: s.name, Ready: s.up(), Joined: before, Script: scriptOf(o, s)}
+		if v := shardVerdict(o, s); !v.ok() && !o.rests() {
+			one.Reason, one.Message = v.reason, short(v.message, maxShardMessage)
+		}
+		all = append(all, one)
 	}
 	return all
 }
 
+// maxShardMessage is how many bytes status says of one of several origins.
+const maxShardMessage = 1024
+
 // allSessions is how many clients all origins have. One that is not there has none, and
 // ok false says that one does not tell.
 func (r *Reconciler) allSessions(ctx context.Context, o *observed) (sum int, ok bool) {
-	pods := []*corev1.Pod{o.pod}
-	for _, s := range o.shards {
-		pods = append(pods, s.pod)
-	}
-	for _, pod := range pods {
-		if pod == nil || pod.Status.PodIP == "" {
+	for _, pod := range o.originPods() {
+		if pod.Status.PodIP == "" {
 			continue
 		}
 		n, err := r.sessions(ctx, pod.Status.PodIP)

@@ -16,6 +16,18 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
+// gatewayServes has a gateway with an address.
+func (w *world) gatewayServes() {
+	w.t.Helper()
+	ctx := context.Background()
+	g := w.withGateway("*")
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: g.Namespace, Name: gatewayName},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Name: "rtmp", Port: 1935}}}}
+	w.must(w.Create(ctx, s))
+	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.9"}}
+	w.must(w.Client.Status().Update(ctx, s))
+}
+
 // serveShard plays the cluster's controllers for an origin beside the first.
 func (w *world) serveShard(n int) {
 	w.t.Helper()
@@ -37,12 +49,7 @@ func (w *world) serveShard(n int) {
 func TestShardsCome(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
-	g := w.withGateway("*")
-	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: g.Namespace, Name: gatewayName},
-		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, Ports: []corev1.ServicePort{{Name: "rtmp", Port: 1935}}}}
-	w.must(w.Create(ctx, s))
-	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.9"}}
-	w.must(w.Client.Status().Update(ctx, s))
+	w.gatewayServes()
 	w.add("{application: a, onDemandInstances: true, service: {type: Gateway}}")
 	w.serve()
 	w.settle()
@@ -54,7 +61,7 @@ func TestShardsCome(t *testing.T) {
 		if *w.writes != 0 {
 			t.Errorf("%d writes where nothing had changed", *w.writes)
 		}
-		if got := fmt.Sprint(w.instance().Status.Shards); got != shards {
+		if got := brief(w.instance().Status.Shards); got != shards {
 			t.Errorf("shards %s, want %s", got, shards)
 		}
 		if c := w.condition(v1alpha1.ConditionOriginReady); c.Reason != reason {
@@ -64,7 +71,7 @@ func TestShardsCome(t *testing.T) {
 	says("[]", "Ready")
 	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Shards = 2 })
 	w.rest()
-	says("[{lobby-0 true true} {lobby-1 false false}]", "ShardStarting")
+	says("[lobby-0 true true  lobby-1 false false Starting]", "Starting")
 	if set := read(w, "lobby", &appsv1.StatefulSet{}); *set.Spec.Replicas != 2 {
 		t.Errorf("%d replicas", *set.Spec.Replicas)
 	}
@@ -74,7 +81,7 @@ func TestShardsCome(t *testing.T) {
 	}
 	w.serveShard(1)
 	w.settle()
-	says("[{lobby-0 true true} {lobby-1 true true}]", "Ready")
+	says("[lobby-0 true true  lobby-1 true true ]", "Ready")
 	if url := w.instance().Status.URL; url != "rtmp://192.0.2.9/a/lobby" || !meta.IsStatusConditionTrue(w.instance().Status.Conditions, v1alpha1.ConditionReady) {
 		t.Errorf("%q, %+v", url, w.condition(v1alpha1.ConditionReady))
 	}
@@ -82,11 +89,11 @@ func TestShardsCome(t *testing.T) {
 	// One more, and one that goes: it has joined for good.
 	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Shards = 3 })
 	w.rest()
-	says("[{lobby-0 true true} {lobby-1 true true} {lobby-2 false false}]", "ShardStarting")
+	says("[lobby-0 true true  lobby-1 true true  lobby-2 false false Starting]", "Starting")
 	w.serveShard(2)
 	w.must(w.Client.Delete(ctx, read(w, "lobby-1", &corev1.Pod{})))
 	w.settle()
-	says("[{lobby-0 true true} {lobby-1 false true} {lobby-2 true true}]", "ShardStarting")
+	says("[lobby-0 true true  lobby-1 false true Starting lobby-2 true true ]", "Starting")
 	if now := read(w, "lobby-0", &corev1.Pod{}).UID; now != uid {
 		t.Error("the first origin was restarted")
 	}
@@ -94,5 +101,64 @@ func TestShardsCome(t *testing.T) {
 	fewer.Spec.Shards = 2
 	if err := w.Update(ctx, fewer); !apierrors.IsInvalid(err) {
 		t.Errorf("fewer are let through: %v", err)
+	}
+}
+
+// What is wrong at any origin is in status and an event, with its name: scripts, in a bounded
+// text, and pods. A claim of any of them that never had a volume gives way to one of another
+// class.
+func TestShardsSayWhatIsWrong(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	w.gatewayServes()
+	w.script(map[string]string{"main.asc": "x"})
+	w.add("{application: a, onDemandInstances: true, shards: 2, service: {type: Gateway}, script: {configMap: {name: chat}}, storage: {storageClassName: slow}}")
+	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Storage.StorageClassName = new("fast") })
+	w.settle()
+	for n := range 2 {
+		if c := read(w, fmt.Sprint("data-lobby-", n), &corev1.PersistentVolumeClaim{}); *c.Spec.StorageClassName != "fast" {
+			t.Errorf("claim %s is of class %s", c.Name, *c.Spec.StorageClassName)
+		}
+	}
+	w.serve()
+	w.serveShard(1)
+	addresses := map[string]string{"192.0.2.1": "lobby-0", "192.0.2.2": "lobby-1"}
+	for address, name := range addresses {
+		pod := read(w, name, &corev1.Pod{})
+		pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
+		w.must(w.Status().Update(ctx, pod))
+	}
+	reports := map[string]*scriptReport{"lobby-0": {}, "lobby-1": {}}
+	w.r.Scripts = func(_ context.Context, address string) (*scriptReport, error) {
+		return reports[addresses[address]], nil
+	}
+	w.settle()
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "Serving" {
+		t.Fatalf("it is %s: %s", c.Reason, c.Message)
+	}
+	if !w.told("lobby-1: pod lobby-1 takes connections") {
+		t.Error("no event says that the second origin serves")
+	}
+	reports["lobby-1"] = &scriptReport{Total: 3, Errors: []scriptError{{Message: "x is not defined"}}, Failed: &scriptError{Message: "no such file"}}
+	w.settle()
+	if s := w.instance().Status.Script; s == nil || s.Errors != 3 || s.LastError != "lobby-1: x is not defined" {
+		t.Errorf("status has %+v", s)
+	}
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "ScriptFailed" || c.Message != "lobby-1: the script does not run: no such file" {
+		t.Errorf("it is %s: %s", c.Reason, c.Message)
+	}
+	if !w.told("lobby-1: x is not defined (3 script errors") {
+		t.Error("no event names the origin of a script's error")
+	}
+	pod := read(w, "lobby-1", &corev1.Pod{})
+	pod.Status.Conditions[0].Status = corev1.ConditionFalse
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "media", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerError", Message: "no device"}}}}
+	w.must(w.Status().Update(ctx, pod))
+	w.settle()
+	if got := brief(w.instance().Status.Shards); got != "[lobby-0 true true  lobby-1 false true CreateContainerError]" {
+		t.Errorf("shards %s", got)
+	}
+	if !w.told("CreateContainerError lobby-1: pod lobby-1: no device") {
+		t.Error("no event says what keeps an origin from serving")
 	}
 }

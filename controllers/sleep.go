@@ -170,15 +170,11 @@ func (r *Reconciler) usageOf(ctx context.Context, o *observed) (u usage, err err
 	if ask == nil {
 		ask = askUsage
 	}
-	origins := []*corev1.Pod{o.pod}
-	for _, s := range o.shards {
+	for _, s := range o.origins() {
 		if !s.up() {
-			return u, fmt.Errorf("%w: of several, one is not ready", errSilent)
+			return u, fmt.Errorf("%w: pod %s is not ready", errSilent, s.name)
 		}
-		origins = append(origins, s.pod)
-	}
-	for _, pod := range origins {
-		one, err := ask(ctx, pod.Status.PodIP)
+		one, err := ask(ctx, s.pod.Status.PodIP)
 		if err != nil {
 			return u, fmt.Errorf("%w: %w", errSilent, err)
 		}

@@ -86,11 +86,8 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 func originStatus(o *observed) *v1alpha1.OriginStatus {
 	s := &v1alpha1.OriginStatus{}
 	if set := o.statefulSet; set != nil && o.standing.statefulSet == ours {
-		if o.pod != nil && o.pod.DeletionTimestamp == nil && podReady(o.pod) {
-			s.Ready = 1
-		}
-		for _, other := range o.shards {
-			if other.up() {
+		for _, one := range o.origins() {
+			if one.up() {
 				s.Ready++
 			}
 		}

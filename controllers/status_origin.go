@@ -13,7 +13,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 )
 
-// originVerdict is about the media server.
+// originVerdict is about the media server, or all of several.
 func originVerdict(o *observed, p *plan) verdict {
 	switch {
 	case o.instance.Spec.Suspend:
@@ -30,31 +30,16 @@ func originVerdict(o *observed, p *plan) verdict {
 			v.message += "; the server runs on as it was"
 		}
 		return v
-	case o.standing.statefulSet != ours:
-		return coming("Starting", "the media server is being made")
-	case serves(o):
-		return shardsVerdict(o)
-	case o.pod == nil && o.refused != "":
-		return stalled("PodRefused", fmt.Sprintf("the API server lets no pod in: %s", o.refused))
-	case o.pod == nil:
-		return coming("Starting", fmt.Sprintf("pod %s is not there yet", podName(o.instance)))
-	case o.pod.DeletionTimestamp != nil:
-		return coming("Restarting", fmt.Sprintf("pod %s goes, and another comes", o.pod.Name))
-	case podReady(o.pod):
-		return coming("Restarting", fmt.Sprintf("pod %s runs as it was before, and is replaced", o.pod.Name))
-	case o.statefulSet.Status.ObservedGeneration < o.statefulSet.Generation || revision(o.pod) != o.statefulSet.Status.UpdateRevision:
-		// What is wrong with it may have been mended since.
-		return coming("Restarting", fmt.Sprintf("pod %s is as it was before, and is replaced", o.pod.Name))
 	}
-	return podVerdict(o)
+	return originsVerdict(o)
 }
 
 // podVerdict says why a pod is not ready. Its words stay the same while kubelet
 // tries again and again, so that status is not written each time.
-func podVerdict(o *observed) verdict {
-	pod := o.pod
+func podVerdict(o *observed, s shard) verdict {
+	pod := s.pod
 	for _, c := range pod.Status.ContainerStatuses {
-		if v := waitingVerdict(o, c); !v.none() {
+		if v := waitingVerdict(o, pod, c); !v.none() {
 			return v
 		}
 		if last := ended(c, o.now); last != nil {
@@ -63,7 +48,7 @@ func podVerdict(o *observed) verdict {
 	}
 	for _, c := range pod.Status.Conditions {
 		// Without its volume no node takes it: see storageVerdict.
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && o.claim != nil && o.claim.Status.Phase == corev1.ClaimBound {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && s.claim != nil && s.claim.Status.Phase == corev1.ClaimBound {
 			return stalled("Unschedulable", fmt.Sprintf("no node takes pod %s: %s", pod.Name, c.Message))
 		}
 	}
@@ -71,7 +56,7 @@ func podVerdict(o *observed) verdict {
 }
 
 // waitingVerdict is about a container that does not begin.
-func waitingVerdict(o *observed, c corev1.ContainerStatus) verdict {
+func waitingVerdict(o *observed, pod *corev1.Pod, c corev1.ContainerStatus) verdict {
 	w := c.State.Waiting
 	if w == nil {
 		return verdict{}
@@ -80,16 +65,29 @@ func waitingVerdict(o *observed, c corev1.ContainerStatus) verdict {
 	case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError":
 		const reason = "ImagePullFailed"
 		// Kubelet tells the cause, and then for minutes only that it waits.
-		now := meta.FindStatusCondition(o.instance.Status.Conditions, v1alpha1.ConditionOriginReady)
-		prefix := fmt.Sprintf("pod %s: the node cannot pull image %s: ", o.pod.Name, c.Image)
-		if now != nil && now.Reason == reason && strings.HasPrefix(now.Message, prefix) {
-			return stalled(reason, now.Message)
+		prefix := fmt.Sprintf("pod %s: the node cannot pull image %s: ", pod.Name, c.Image)
+		if said := saidBefore(o, pod.Name, reason); strings.HasPrefix(said, prefix) {
+			return stalled(reason, said)
 		}
 		return stalled(reason, prefix+w.Message)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError":
-		return stalled(w.Reason, fmt.Sprintf("pod %s: %s", o.pod.Name, w.Message))
+		return stalled(w.Reason, fmt.Sprintf("pod %s: %s", pod.Name, w.Message))
 	}
 	return verdict{}
+}
+
+// saidBefore is what status says of an origin's pod now, for a reason; "": nothing.
+func saidBefore(o *observed, pod, reason string) string {
+	for _, s := range o.instance.Status.Shards {
+		if s.Name == pod && s.Reason == reason {
+			return s.Message
+		}
+	}
+	now := meta.FindStatusCondition(o.instance.Status.Conditions, v1alpha1.ConditionOriginReady)
+	if now == nil || now.Reason != reason || sharded(o.instance) {
+		return ""
+	}
+	return now.Message
 }
 
 // staysUp is how long a container runs that does not crash at its start.
@@ -129,8 +127,8 @@ func applyVerdict(o *observed) verdict {
 	switch {
 	case errors.As(err, &raced):
 		return coming("Applying", "what belongs to the instance is being written")
-	case errors.As(err, &refused) && refused.child.kind == "PersistentVolumeClaim" && o.claim != nil:
-		have := capacity(o.claim)
+	case errors.As(err, &refused) && refused.child.kind == "PersistentVolumeClaim" && o.claimCalled(refused.child.name) != nil:
+		have := capacity(o.claimCalled(refused.child.name))
 		return stalled("GrowthRefused", fmt.Sprintf("%v; spec.storage.size may go back to %s", err, have.String()))
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		return stalled("ApplyFailed", err.Error())

@@ -17,6 +17,15 @@ type ShardStatus struct {
 	// Joined says that it has taken connections once: from then on new instances are
 	// spread over it, too.
 	Joined bool `json:"joined"`
+	// Reason and Message say why it does not take connections as it is to; absent while it
+	// does.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// +optional
+	Message string `json:"message,omitempty"`
+	// Script is about errors of the script there; absent without spec.script.
+	// +optional
+	Script *ScriptStatus `json:"script,omitempty"`
 }
 
 func (s *AppInstanceSpec) validateShards(spec *field.Path) (errs field.ErrorList) {

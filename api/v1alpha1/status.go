@@ -117,13 +117,18 @@ type OriginStatus struct {
 // ScriptStatus is about errors of the server-side script, of the instance and of
 // those that started on demand.
 type ScriptStatus struct {
-	// Errors is how many there were since the media server started, as it was last
+	// Errors is how many there were since media servers started, as they were last
 	// asked: once in a while, not for each.
 	// +optional
 	Errors int64 `json:"errors,omitempty"`
-	// LastError is the last of them: file and line, what it was, and in which call.
+	// LastError is the last of them: file and line, what it was, and in which call; where
+	// there are several origins, with the pod of its.
 	// +optional
 	LastError string `json:"lastError,omitempty"`
+	// Failed is why a script does not run, or not as its files are; absent while all do.
+	// Where there are several origins, status.shards has it of each.
+	// +optional
+	Failed string `json:"failed,omitempty"`
 }
 
 // SleepStatus is about going to sleep while nobody is there.
