@@ -34,6 +34,7 @@ application and instance a client comes to which server, in YAML:
     shards:                        # instances are spread over several servers
     - {origin: "192.0.2.2:1935", linkKeyFile: a.key, instances: [kept]}
     - {origin: "192.0.2.3:1935", linkKeyFile: b.key}
+    - {origin: "192.0.2.4:1935", linkKeyFile: c.key, leaving: true} # nothing new comes there
 
 A host is what stands in the client's URL, and by RTMPS what it calls in the handshake
 of TLS. The most exact host that a route has counts alone: what is not found there is

@@ -80,6 +80,7 @@ type Edge struct {
 	links map[place]*uplink
 
 	reached atomic.Bool           // the origin has let it in, once
+	left    atomic.Bool           // see Left
 	why     atomic.Pointer[error] // the last connection failed
 
 	locator locator
@@ -119,6 +120,10 @@ func New(cfg Config) *Edge {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
+
+// Left says whether nobody is led to the origin any more: then a link to it that is lost is
+// not tried again, and its clients are told to connect again, as they come elsewhere.
+func (e *Edge) Left(is bool) { e.left.Store(is) }
 
 // Close ends all links. Sessions have ended before, or are told to.
 func (e *Edge) Close() {

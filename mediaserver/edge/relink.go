@@ -72,6 +72,8 @@ func (u *uplink) over(why error) bool {
 	switch {
 	case u.e.ctx.Err() != nil:
 		u.err = errClosed
+	case u.err == nil && u.e.left.Load():
+		u.err = errForsaken
 	case u.err == nil && len(u.clients)+len(u.stayers) > 0:
 		u.mu.Unlock()
 		return false

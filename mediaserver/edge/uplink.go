@@ -59,10 +59,12 @@ func newUplink(e *Edge, p place) *uplink {
 	return u
 }
 
-// errIdle says that a link is not needed any more, and errGoing that the origin ends.
+// errIdle says that a link is not needed any more, errForsaken that nobody is led to the origin
+// any more, and errGoing that it ends.
 var (
-	errIdle  = errors.New("nobody uses the link")
-	errGoing = errors.New("the origin is going")
+	errIdle     = errors.New("nobody uses the link")
+	errForsaken = errors.New("this origin is not used any more")
+	errGoing    = errors.New("the origin is going")
 )
 
 // serve links to the origin, and serves until the pipe ends.

@@ -5,12 +5,13 @@
 // when the first client comes.
 //
 // Several origins may share an application: which of them has an instance they are asked
-// when its first client comes, and one that none has falls to one of them by its name.
+// when its first client comes, and one that none has falls to one of them by its name, but to
+// none that is leaving.
 //
 // Routes are a file that others change while the gateway runs, as keys and certificates
 // are; one that is wrong leaves the one before in its place, and a key that is wrong costs its
-// own origin alone. Who is connected stays with
-// the origin that it has, wherever its route leads by then.
+// own origin alone. Who is connected stays with the origin that it has, wherever its route
+// leads by then, until that ends: then who comes elsewhere by now is told to connect again.
 //
 // A route may say that its instance is asleep. Who comes for that waits, with his handshake
 // done, while whoever wakes instances is asked (package waking): one goroutine asks for all

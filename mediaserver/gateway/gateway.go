@@ -319,7 +319,8 @@ func (g *Gateway) all() (all []*used) {
 	return all
 }
 
-// sweep closes edges that nobody uses, and to which no route leads.
+// sweep closes edges that nobody uses, and to which no route leads. Who is at another such one
+// stays as long as its origin is there.
 func (g *Gateway) sweep() {
 	led := map[origin]bool{}
 	if all := g.routes.Load(); all != nil {
@@ -332,6 +333,7 @@ func (g *Gateway) sweep() {
 	var idle []*used
 	g.mu.Lock()
 	for to, e := range g.edges {
+		e.Left(!led[to])
 		if !led[to] && e.asking == 0 && e.Links() == 0 {
 			idle = append(idle, e)
 			delete(g.edges, to)

@@ -139,7 +139,7 @@ func (s *Server) config(app, name string, store *recording.Store, rules instance
 	return instance.Config{
 		Application: app, Name: name, Fanout: s.fanout, Store: store, Rules: rules, Budgets: s.cfg.Budgets, Log: log, Script: makeScript,
 		Published: s.cutsAlways(rules.HLS),
-		Objects: sharedobject.OpenStore(filepath.Join(s.objectsOf(app), objectFolder.Replace(name)),
+		Objects: sharedobject.OpenStore(s.objectsIn(app, name),
 			sharedobject.StoreOptions{MinFree: recording.DefaultMinFree}),
 	}
 }
@@ -147,6 +147,14 @@ func (s *Server) config(app, name string, store *recording.Store, rules instance
 // objectFolder makes one folder's name of an instance's: what clients call their
 // objects, with slashes or without, is below it and nowhere in another instance's.
 var objectFolder = strings.NewReplacer("%", "%25", "/", "%2F")
+
+// instanceOfObjects is the way back.
+var instanceOfObjects = strings.NewReplacer("%25", "%", "%2F", "/")
+
+// objectsIn is the folder of an instance's persistent shared objects.
+func (s *Server) objectsIn(app, name string) string {
+	return filepath.Join(s.objectsOf(app), objectFolder.Replace(name))
+}
 
 // storeOptions are those of an instance's recordings.
 func (s *Server) storeOptions(doc *v1alpha1.AppInstance, others []string) recording.Options {

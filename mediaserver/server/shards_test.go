@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"flashpod.dev/flashpod/api/v1alpha1/routing"
 	"flashpod.dev/flashpod/mediaserver/servertest"
+	"flashpod.dev/flashpod/mediaserver/web"
 )
 
 // shards are two origins of one application.
@@ -17,20 +19,25 @@ type shards struct {
 	of    [2]*Server
 	stop  [2]func()
 	data  [2]string
-	route string // to both
+	ways  [2]string // to each
+	route string    // to both
+}
+
+// routes are those to shards, as ways say them.
+func routesTo(ways ...string) string {
+	return "routes: [{name: app, application: app, instance: index, onDemandInstances: true, shards: [" + strings.Join(ways, ", ") + "]}]"
 }
 
 func runShards(t *testing.T) *shards {
 	t.Helper()
 	s := &shards{}
-	var ways []string
 	for i := range s.of {
 		key := filepath.Join(t.TempDir(), "link.key")
 		s.data[i] = t.TempDir()
 		s.of[i], s.stop[i] = runWith(t, Config{LinkKeyFile: key, Data: s.data[i]}, "{application: app, instance: index, onDemandInstances: true, recording: {mode: All}, "+anyone+"}")
-		ways = append(ways, fmt.Sprintf("{origin: %q, linkKeyFile: %q}", s.of[i].RTMPAddr(), key))
+		s.ways[i] = fmt.Sprintf("{origin: %q, linkKeyFile: %q}", s.of[i].RTMPAddr(), key)
 	}
-	s.route = "routes: [{name: app, application: app, instance: index, onDemandInstances: true, shards: [" + strings.Join(ways, ", ") + "]}]"
+	s.route = routesTo(s.ways[:]...)
 	return s
 }
 
@@ -168,5 +175,77 @@ func TestAskersOfShards(t *testing.T) {
 	}
 	if status, body := servertest.Ask(t, http.MethodGet, "http://"+g.HTTPAddr().String()+"/metrics"); status != http.StatusOK || !strings.Contains(body, "flashpod_gateway_asked 64\n") {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// Nothing new comes to an origin that is leaving; what it has, in use or on its disk, stays
+// there. Once no route leads to it, who is there is served until it ends, and comes elsewhere
+// then: those that follow a ReconnectRequest are asked first.
+func TestShardThatLeaves(t *testing.T) {
+	t.Parallel()
+	s := runShards(t)
+	held, used, fresh := s.fallsTo(1, 0), s.fallsTo(1, 1), s.fallsTo(1, 2)
+	servertest.WriteFiles(t, s.data[1], filepath.Join("app", "sharedobjects", held, "of", "notes.fso"), "x")
+	g := runGateway(t, Config{}, s.route)
+	follows := connect(t, g.Server, "app/"+used, "capsEx", 1.0).hello()
+	stays := connect(t, g.Server, "app/"+used).hello()
+
+	leads := func(ways ...string) {
+		t.Helper()
+		before := g.log.Count("msg=routes")
+		g.write(t, routesTo(ways...))
+		servertest.Eventually(t, "the routes count", func() bool { return g.log.Count("msg=routes") > before })
+	}
+	comes := func(name string, first, second uint64) {
+		t.Helper()
+		connect(t, g.Server, "app/"+name).hello()
+		if a, b := total(s.of[0], name), total(s.of[1], name); a != first || b != second {
+			t.Errorf("%s has had %d connections at the first origin, and %d at the one that leaves", name, a, b)
+		}
+	}
+	leads(s.ways[0], strings.TrimSuffix(s.ways[1], "}")+", leaving: true}")
+	comes(fresh, 1, 0)
+	comes(used, 0, 3)
+	comes(held, 0, 1)
+
+	leads(s.ways[0])
+	comes(used, 1, 3)
+	for _, c := range []*client{follows, stays} {
+		c.on(1, "play", "nothing", 0) // what is recorded, of which there is none
+		c.Until("onStatus NetStream.Play.StreamNotFound")
+	}
+	s.stop[1]()
+	follows.expect("onStatus NetConnection.Connect.ReconnectRequest", "onStatus NetConnection.Connect.AppShutdown", "end")
+	stays.expect("onStatus NetConnection.Connect.AppShutdown", "end")
+	connect(t, g.Server, "app/"+used).hello()
+	if n := total(s.of[0], used); n != 2 {
+		t.Errorf("%d connections have come to the origin that is left", n)
+	}
+}
+
+// A server says which instances on demand have something on its disk: not those that a
+// manifest names, and not those whose folders are empty.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	s := runShards(t)
+	data := s.data[0]
+	servertest.WriteFiles(t, data, filepath.Join("app", "sharedobjects", "objects%2Fof", "deep", "notes.fso"), "x",
+		filepath.Join("app", "sharedobjects", "index", "notes.fso"), "x", filepath.Join("app", "sharedobjects", "gone", ".versions"), "x")
+	servertest.WriteFLV(t, filepath.Join(s.of[0].streamsOf("app"), "recorded", "film.flv"), servertest.Sound(2)...)
+	if err := os.MkdirAll(filepath.Join(s.of[0].streamsOf("app"), "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + s.of[0].HTTPAddr().String() + "/held"
+	servertest.Eventually(t, "it holds two", func() bool {
+		held := servertest.AskFor[web.Held](t, base)
+		return fmt.Sprint(held.Instances) == "[app/objects/of app/recorded]" && !held.More
+	})
+	if held := servertest.AskFor[web.Held](t, base+"?limit=1"); fmt.Sprint(held.Instances) != "[app/objects/of]" || !held.More {
+		t.Errorf("it says %+v", held)
+	}
+	for name, want := range map[string]bool{"objects/of": true, "recorded": true, "none": false} {
+		if is, known := s.of[0].holds("app", name); is != want || !known {
+			t.Errorf("%s is held: %v, %v", name, is, known)
+		}
 	}
 }

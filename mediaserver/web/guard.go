@@ -68,7 +68,7 @@ func withoutBody(h http.Handler) http.Handler {
 // refuse answers with an error, in JSON where all answers are.
 func refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
 	inJSON := func(prefix string) bool { return r.URL.Path == prefix || strings.HasPrefix(r.URL.Path, prefix+"/") }
-	if !inJSON("/recordings") && !inJSON("/instances") && !inJSON("/script-errors") && !inJSON(ConsolePath+"api") {
+	if !inJSON("/recordings") && !inJSON("/instances") && !inJSON("/script-errors") && !inJSON("/held") && !inJSON(ConsolePath+"api") {
 		http.Error(w, why, status)
 		return
 	}

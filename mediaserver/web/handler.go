@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -38,6 +39,8 @@ type Source interface {
 	Instances() []Running
 	// ScriptErrors are the last errors of scripts, so many at most.
 	ScriptErrors(limit int) ScriptReport
+	// Held is which instances on demand have something on the disk, so many at most.
+	Held(ctx context.Context, limit int) (Held, error)
 	// Origin is how the links of an edge to its origin are; false where it is none.
 	Origin() (Origin, bool)
 	// Certificate is what RTMPS clients are shown; false where there is no
@@ -99,6 +102,7 @@ const ConsolePath = "/-/console/"
 //	/recordings  recorded streams: as JSON
 //	/instances   instances that run, what is in them: as JSON
 //	/script-errors  the last errors of server-side scripts: as JSON
+//	/held        instances on demand that have something on the disk: as JSON
 //	/-/console/  the page on which people look at the server, and change it
 //	/            a list of the above and of what is served
 //
@@ -143,6 +147,7 @@ func Handler(src Source, opts Options) http.Handler {
 	mux.Handle("/recordings", recorded)
 	mux.Handle("/recordings/", recorded)
 	mux.HandleFunc("GET /script-errors", newDesk("script errors", nil, log).look(scriptErrors(src)))
+	mux.HandleFunc("GET /held", newDesk("what is on the disk", nil, log).look(held(src)))
 	run := instancesHandler(src, opts.Guesses, log)
 	mux.Handle("/instances", run)
 	mux.Handle("/instances/", run)

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -56,6 +57,8 @@ func (s *source) Recordings() []catalogue.Shelf {
 }
 
 func (s *source) ScriptErrors(int) web.ScriptReport { return web.ScriptReport{} }
+
+func (s *source) Held(context.Context, int) (web.Held, error) { return web.Held{}, nil }
 
 func (s *source) Instances() []web.Running { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,8 @@ type Shard struct {
 	// Instances are those on demand that have something on this origin's volume: they stay
 	// there. The one that the route names is the first shard's.
 	Instances []string `json:"instances,omitempty"`
+	// Leaving says that new instances do not come here any more: those that are here stay.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 // Parse reads a file, and fills in what it leaves out. Its errors name the route, and the
@@ -136,6 +139,9 @@ func (r *Route) complete() error {
 		return errors.New("shards: each has an origin and a key of its own: leave them out beside it")
 	}
 	r.Shard = Shard{}
+	if !slices.ContainsFunc(r.Shards, func(s Shard) bool { return !s.Leaving }) {
+		return errors.New("shards: all are leaving: instances need one that stays")
+	}
 	seen := map[string]bool{}
 	for _, s := range r.Shards {
 		if _, _, err := net.SplitHostPort(s.Origin); err != nil {
@@ -172,19 +178,20 @@ func (f *File) Claims() []Claim {
 	return all
 }
 
-// To is which of a parsed route's origins an instance is at.
+// To is which of a parsed route's origins an instance is at, or would be.
 func (r *Route) To(instance string) Shard {
 	if instance == r.Instance || len(r.Shards) == 1 {
 		return r.Shards[0]
 	}
-	names := make([]string, len(r.Shards))
-	for i, s := range r.Shards {
-		for _, held := range s.Instances {
-			if held == instance {
-				return s
-			}
+	var stay []Shard
+	var names []string
+	for _, s := range r.Shards {
+		if slices.Contains(s.Instances, instance) {
+			return s
 		}
-		names[i] = s.Origin
+		if !s.Leaving {
+			stay, names = append(stay, s), append(names, s.Origin)
+		}
 	}
-	return r.Shards[Choose(instance, names)]
+	return stay[Choose(instance, names)]
 }

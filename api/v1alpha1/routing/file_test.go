@@ -48,6 +48,12 @@ routes:
 	if !reached["k0"] || !reached["k1"] {
 		t.Errorf("new instances are not spread: %v", reached)
 	}
+	two.Shards[0].Leaving = true
+	for name := range reached {
+		if to := two.To("new" + name).Origin; to != "s1:1935" || two.To("kept").Origin != "s0:1935" {
+			t.Errorf("one that leaves gets a new instance: %s", to)
+		}
+	}
 }
 
 func TestParseSaysWhatIsWrong(t *testing.T) {
@@ -66,6 +72,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"routes: [{name: a, application: a, " + good + "}, {name: a, application: b, " + good + "}]":              "routes[1] a: another has this name",
 		`routes: [{name: a, application: a, origin: "h:1", linkKey: k, shards: [{origin: "h:1", linkKey: k}]}]`:   "leave them out beside it",
 		`routes: [{name: a, application: a, shards: [{origin: "h:1", linkKey: k}, {origin: "h:1", linkKey: k}]}]`: "two shards have it",
+		`routes: [{name: a, application: a, shards: [{origin: "h:1", linkKey: k, leaving: true}]}]`:               "all are leaving",
 		`routes: [{name: a, application: a, shards: [{origin: "h:1", linkKey: k}, {origin: "h:2", linkKey: k}]}]`: "they need onDemandInstances",
 		"hosts: [Live.example.com]":                                                                               "lower case",
 		"hosts: ['live.example.com:1935']":                                                                        "leave the port out",
