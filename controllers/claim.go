@@ -149,16 +149,16 @@ func (o *observed) takeClaim(name string, now *corev1.PersistentVolumeClaim) {
 	}
 }
 
-// leftover are the claims of replicas that the instance does not have: a user has
-// scaled its StatefulSet by hand.
+// leftover are the claims of replicas that the instance does not have: origins have left, or
+// a user has scaled its StatefulSet by hand.
 func leftover(o *observed) (names []string) {
 	prefix := volumeData + "-" + o.instance.Name + "-"
 	for _, c := range o.claims {
 		n, ok := strings.CutPrefix(c.Name, prefix)
-		if i, err := strconv.Atoi(n); ok && err == nil && i >= int(o.instance.Spec.Origins()) {
+		if i, err := strconv.Atoi(n); ok && err == nil && i >= len(o.origins()) {
 			names = append(names, c.Name)
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }

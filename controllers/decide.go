@@ -213,7 +213,7 @@ func (p *plan) replicas(o *observed, template *corev1ac.PodTemplateSpecApplyConf
 		return 0
 	}
 	if sharded(o.instance) { // letting one go would let all go
-		return o.instance.Spec.Origins()
+		return int32(len(o.origins())) //nolint:gosec // at most 16
 	}
 	set, pod := o.statefulSet, o.pod
 	if o.standing.statefulSet == ours && pod != nil && pod.DeletionTimestamp == nil && !podReady(pod) &&

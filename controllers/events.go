@@ -79,12 +79,12 @@ func sameSum(was, now v1alpha1.AppInstanceStatus) bool {
 // told are the conditions that tell the story.
 var told = []string{
 	v1alpha1.ConditionNameConflict, v1alpha1.ConditionStorageReady, v1alpha1.ConditionServiceReady, v1alpha1.ConditionPublishKeyReady,
-	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionWebCertificateReady, v1alpha1.ConditionWebRouteReady, v1alpha1.ConditionRouteReady, v1alpha1.ConditionWebRTCReady, v1alpha1.ConditionScriptReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
+	v1alpha1.ConditionCertificateReady, v1alpha1.ConditionWebCertificateReady, v1alpha1.ConditionWebRouteReady, v1alpha1.ConditionRouteReady, v1alpha1.ConditionWebRTCReady, v1alpha1.ConditionScriptReady, v1alpha1.ConditionOriginReady, v1alpha1.ConditionShardsLeaving, v1alpha1.ConditionUpgradePending, v1alpha1.ConditionUnmarkedReference,
 	v1alpha1.ConditionSleeping, v1alpha1.ConditionReady,
 }
 
 // warns are the reasons of good conditions that a user should look at.
-var warns = map[string]bool{"CertificateExpiring": true, "KeyShort": true, "RolloutStopped": true, "SecretNotMarked": true, "NameConflict": true, "OnDemandConflict": true, "ClaimsLeftOver": true, "ForeignClaim": true}
+var warns = map[string]bool{"CertificateExpiring": true, "KeyShort": true, "RolloutStopped": true, "SecretNotMarked": true, "NameConflict": true, "OnDemandConflict": true, "ClaimsLeftOver": true, "ShardsHoldInstances": true, "ShardsSilent": true, "ForeignClaim": true}
 
 // tell makes an event of each turn of these conditions.
 func (r *Reconciler) tell(a *v1alpha1.AppInstance, was v1alpha1.AppInstanceStatus) {

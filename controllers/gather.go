@@ -28,7 +28,7 @@ type observed struct {
 	statefulSet    *appsv1.StatefulSet
 	pod            *corev1.Pod
 	claim          *corev1.PersistentVolumeClaim
-	claims         []corev1.PersistentVolumeClaim // all that carry the instance's label
+	claims         []corev1.PersistentVolumeClaim // all that carry the instance's labels
 	storageClass   *storagev1.StorageClass        // that a claim without a volume asks for
 	service        *corev1.Service
 	headless       *corev1.Service
@@ -162,6 +162,7 @@ func (r *Reconciler) gather(ctx context.Context, a *v1alpha1.AppInstance) (*obse
 		return nil, err
 	}
 	o.judge()
+	r.gatherFewer(ctx, o)
 	if err := r.countQuiet(ctx, o); err != nil {
 		return nil, err
 	}
@@ -200,11 +201,13 @@ func (o *observed) judge() {
 // that serves.
 func (r *Reconciler) gatherCauses(ctx context.Context, o *observed) error {
 	a := o.instance
-	var claims corev1.PersistentVolumeClaimList
-	if err := r.List(ctx, &claims, client.InNamespace(a.Namespace), client.MatchingLabels{labelInstance: a.Name, labelName: appName}); err != nil {
-		return fmt.Errorf("list claims of %s/%s: %w", a.Namespace, a.Name, err)
+	for _, label := range []string{labelInstance, labelOutlives} {
+		var claims corev1.PersistentVolumeClaimList
+		if err := r.List(ctx, &claims, client.InNamespace(a.Namespace), client.MatchingLabels{label: a.Name, labelName: appName}); err != nil {
+			return fmt.Errorf("list claims of %s/%s: %w", a.Namespace, a.Name, err)
+		}
+		o.claims = append(o.claims, claims.Items...)
 	}
-	o.claims = claims.Items
 	if name := o.pendingClass(); name != "" {
 		class := &storagev1.StorageClass{}
 		err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, class)

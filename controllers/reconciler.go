@@ -36,6 +36,8 @@ type Reconciler struct {
 	Sessions func(ctx context.Context, address string) (int, error)
 	// Scripts asks a media server for the errors of its scripts. Nil: over HTTP.
 	Scripts func(ctx context.Context, address string) (*scriptReport, error)
+	// Holds asks a media server what it has. Nil: over HTTP.
+	Holds func(ctx context.Context, address string) (*holding, error)
 	// Edges asks a server how much it has to do. Nil: as its metrics say.
 	Edges func(ctx context.Context, address string) (edgeLoad, error)
 	// Clients asks a media server how many connections clients have to it. Nil: as its
@@ -285,6 +287,7 @@ func (r *Reconciler) next(o *observed, p *plan, wait time.Duration) (ctrl.Result
 	sooner(edgesPace(o, p))
 	sooner(sleepTurn(o))
 	sooner(leavingPace(o))
+	sooner(fewerPace(o))
 	var raced *racedError
 	switch {
 	case len(p.giveBack) > 0 && o.applyErr == nil || errors.As(o.applyErr, &raced):

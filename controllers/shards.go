@@ -24,7 +24,8 @@ type shard struct {
 	claimName string
 	pod       *corev1.Pod
 	claim     *corev1.PersistentVolumeClaim
-	standing  standing // of the claim
+	standing  standing               // of the claim
+	leaving   *v1alpha1.ShardLeaving // nil: it is to stay
 }
 
 // Names of a shard's pod and its claim; 0 is the first origin.
@@ -37,7 +38,7 @@ func shardClaim(a *v1alpha1.AppInstance, n int) string {
 }
 
 // sharded says whether an instance has several origins.
-func sharded(a *v1alpha1.AppInstance) bool { return a.Spec.Origins() > 1 }
+func sharded(a *v1alpha1.AppInstance) bool { return a.Origins() > 1 }
 
 // origins are all of them, the first one, too.
 func (o *observed) origins() []shard {
@@ -61,7 +62,7 @@ func (o *observed) originPods() (all []*corev1.Pod) {
 // gatherShards reads what there is of the origins beside the first.
 func (r *Reconciler) gatherShards(o *observed, read func(string, client.Object, ...client.Reader) bool) {
 	a := o.instance
-	for n := 1; n < int(a.Spec.Origins()); n++ {
+	for n := 1; n < int(a.Origins()); n++ {
 		o.shards = append(o.shards, shard{
 			pod:   found(read, shardPod(a, n), &corev1.Pod{}, r.Client),
 			claim: found(read, shardClaim(a, n), &corev1.PersistentVolumeClaim{}, r.Client, r.APIReader),
@@ -158,8 +159,8 @@ func shardsStatus(o *observed) (all []v1alpha1.ShardStatus) {
 	}
 	before := true // one joins when those before it have
 	for _, s := range o.origins() {
-		before = before && (joined[s.name] || s.up())
-		one := v1alpha1.ShardStatus{Name: s.name, Ready: s.up(), Joined: before, Script: scriptOf(o, s)}
+		before = before && (joined[s.name] || s.up()) && (s.leaving == nil || s.leaving.Left == nil)
+		one := v1alpha1.ShardStatus{Name: s.name, Ready: s.up(), Joined: before, Script: scriptOf(o, s), Leaving: s.leaving}
 		if v := shardVerdict(o, s); !v.ok() && !o.rests() {
 			one.Reason, one.Message = v.reason, short(v.message, maxShardMessage)
 		}

@@ -5,7 +5,9 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -97,11 +99,83 @@ func TestShardsCome(t *testing.T) {
 	if now := read(w, "lobby-0", &corev1.Pod{}).UID; now != uid {
 		t.Error("the first origin was restarted")
 	}
-	fewer := w.instance()
-	fewer.Spec.Shards = 2
-	if err := w.Update(ctx, fewer); !apierrors.IsInvalid(err) {
-		t.Errorf("fewer are let through: %v", err)
+}
+
+// Fewer origins: the last one serves what is on its volume, whoever has it restart, and ends
+// once that is empty and its clients have gone; its claim stays. With the last of them the
+// instance is one of one origin again. Until then nothing is let in that needs one.
+func TestShardsLeave(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	w.gatewayServes()
+	w.add("{application: a, onDemandInstances: true, shards: 3, service: {type: Gateway}, drain: {timeout: 60s}}")
+	w.serve()
+	w.serveShard(1)
+	w.serveShard(2)
+	addresses := map[string]string{"192.0.2.1": "lobby-1", "192.0.2.2": "lobby-2"}
+	for address, name := range addresses {
+		pod := read(w, name, &corev1.Pod{})
+		pod.Status.PodIP, pod.Status.PodIPs = address, []corev1.PodIP{{IP: address}}
+		w.must(w.Status().Update(ctx, pod))
 	}
+	has := map[string]*holding{"lobby-1": {}, "lobby-2": {Instances: []string{"a/kept"}}}
+	now := time.Now().Add(gatherFor)
+	again := func() {
+		t.Helper()
+		w.restart()
+		w.r.Holds = func(_ context.Context, address string) (*holding, error) { return has[addresses[address]], nil }
+		w.r.Now = func() time.Time { return now }
+		w.rest()
+	}
+	says := func(shards, reason, text string, replicas int32) {
+		t.Helper()
+		if got := brief(w.instance().Status.Shards); got != shards {
+			t.Errorf("shards %s, want %s", got, shards)
+		}
+		c := meta.FindStatusCondition(w.instance().Status.Conditions, v1alpha1.ConditionShardsLeaving)
+		if (c == nil) != (reason == "") || c != nil && (c.Reason != reason || !strings.Contains(c.Message, text)) {
+			t.Errorf("it says %+v, want %s: %s", c, reason, text)
+		}
+		if set := read(w, "lobby", &appsv1.StatefulSet{}); *set.Spec.Replicas != replicas {
+			t.Errorf("%d replicas, want %d", *set.Spec.Replicas, replicas)
+		}
+	}
+	again()
+	says("[lobby-0 true true  lobby-1 true true  lobby-2 true true ]", "", "", 3)
+	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Shards = 1 })
+	again()
+	says("[lobby-0 true true  lobby-1 true true  lobby-2 true true ]", "ShardsHoldInstances", "lobby-2 has something of a/kept on its volume", 3)
+	if !w.told("ShardsHoldInstances") {
+		t.Error("no event says so")
+	}
+	web := w.instance()
+	web.Spec.Web = &v1alpha1.Web{}
+	if err := w.Update(ctx, web); !apierrors.IsInvalid(err) {
+		t.Errorf("a web is let in beside origins that leave: %v", err)
+	}
+	now = now.Add(time.Hour) // nothing is given up with time
+	again()
+	says("[lobby-0 true true  lobby-1 true true  lobby-2 true true ]", "ShardsHoldInstances", "set spec.shards to 3", 3)
+
+	has["lobby-2"] = &holding{}
+	again()
+	says("[lobby-0 true true  lobby-1 true false  lobby-2 true false ]", "ShardsEnding", "lobby-2 ends", 3)
+	now = now.Add(leftSettles)
+	again()
+	says("[]", "", "", 1)
+	if c := w.condition(v1alpha1.ConditionStorageReady); c.Reason != "ClaimsLeftOver" || !strings.Contains(c.Message, "kubectl delete pvc data-lobby-1 data-lobby-2") {
+		t.Errorf("%s: %s", c.Reason, c.Message)
+	}
+	for _, name := range []string{"data-lobby-1", "data-lobby-2"} {
+		if c := read(w, name, &corev1.PersistentVolumeClaim{}); c.DeletionTimestamp != nil {
+			t.Errorf("%s is deleted", name)
+		}
+	}
+	w.rest()
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != "Serving" {
+		t.Errorf("it is %s: %s", c.Reason, c.Message)
+	}
+	w.edit(func(a *v1alpha1.AppInstance) { a.Spec.Web = &v1alpha1.Web{} })
 }
 
 // What is wrong at any origin is in status and an event, with its name: scripts, in a bounded

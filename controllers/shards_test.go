@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"flashpod.dev/flashpod/api/v1alpha1"
 	"flashpod.dev/flashpod/api/v1alpha1/routing"
 	"flashpod.dev/flashpod/controllers/gateway"
+	"flashpod.dev/flashpod/mediaserver/servertest"
 )
 
 const (
@@ -174,7 +176,9 @@ func TestRoutesToShards(t *testing.T) {
 		{someOrigins, nil, "lobby-0.lobby-origin.ns.svc:1937"},
 		{someOrigins, shards(true, true, false), "lobby-0.lobby-origin.ns.svc:1937 lobby-1.lobby-origin.ns.svc:1937"},
 		{someOrigins, shards(true, false, true), "lobby-0.lobby-origin.ns.svc:1937"},
-		{someOrigins, shards(true, true, true, true), "lobby-0.lobby-origin.ns.svc:1937 lobby-1.lobby-origin.ns.svc:1937 lobby-2.lobby-origin.ns.svc:1937"},
+		{someOrigins, shards(true, true, true, true), "lobby-0.lobby-origin.ns.svc:1937 lobby-1.lobby-origin.ns.svc:1937 lobby-2.lobby-origin.ns.svc:1937 lobby-3.lobby-origin.ns.svc:1937 leaves"},
+		{oneOrigin, shards(true, true), "lobby-0.lobby-origin.ns.svc:1937 lobby-1.lobby-origin.ns.svc:1937 leaves"},
+		{oneOrigin, shards(true, false), "lobby-0.lobby-origin.ns.svc:1937"},
 	} {
 		a := observe(t, c.spec).instance
 		a.Status.Shards = c.status
@@ -183,6 +187,9 @@ func TestRoutesToShards(t *testing.T) {
 		for _, s := range append([]routing.Shard{r.Shard}, r.Shards...) {
 			if s.Origin != "" {
 				got = append(got, s.Origin)
+			}
+			if s.Leaving {
+				got = append(got, "leaves")
 			}
 			if s.Origin != "" && s.LinkKey == "" {
 				t.Errorf("no key of %s", s.Origin)
@@ -275,4 +282,103 @@ func TestScriptsOfShards(t *testing.T) {
 	says("one answers", "8 lobby-2: c", "[lobby-0 0  lobby-1 2 a lobby-2 6 c]", "ScriptFailed", "lobby-1: ")
 	o.scripts, o.shards[0].pod = nil, nil
 	says("one has gone", "8 lobby-2: c", "[lobby-0 0  lobby-1 2 a lobby-2 6 c]", "ScriptPresent")
+}
+
+// How origins leave: those with something on their volumes never, those that are silent not
+// yet, those with clients when spec.drain.timeout is over, and each after those behind it.
+func TestShardsThatLeave(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	ago := func(d time.Duration) *metav1.Time { at := metav1.NewTime(now.Add(-d)); return &at }
+	since := func(d time.Duration) *v1alpha1.ShardLeaving { return &v1alpha1.ShardLeaving{Since: *ago(d)} }
+	left := func(d, left time.Duration) *v1alpha1.ShardLeaving {
+		return &v1alpha1.ShardLeaving{Since: *ago(d), Left: ago(left)}
+	}
+	empty, busy, full := &holding{}, &holding{clients: 1}, &holding{Instances: []string{"a/kept"}, More: true}
+	const joined, not = true, false
+	for _, c := range []struct {
+		name   string
+		was    [2]*v1alpha1.ShardLeaving // of lobby-1 and lobby-2
+		joined [2]bool
+		said   [2]*holding
+		want   string // names of those that leave, and what is known; what is not there has left
+		reason string
+	}{
+		{"at first they are asked", [2]*v1alpha1.ShardLeaving{}, [2]bool{joined, joined}, [2]*holding{full, full}, "lobby-1 holds, lobby-2 holds", "ShardsHoldInstances"},
+		{"one is silent", [2]*v1alpha1.ShardLeaving{}, [2]bool{joined, joined}, [2]*holding{full, nil}, "lobby-1 holds, lobby-2 stays", "ShardsHoldInstances"},
+		{"one has clients", [2]*v1alpha1.ShardLeaving{since(time.Second), since(time.Second)}, [2]bool{joined, joined}, [2]*holding{empty, busy}, "lobby-1 stays, lobby-2 stays", "ShardsDraining"},
+		{"one has had clients for long", [2]*v1alpha1.ShardLeaving{since(time.Hour), since(time.Hour)}, [2]bool{joined, joined}, [2]*holding{full, busy}, "lobby-1 holds, lobby-2 left", "ShardsHoldInstances"},
+		{"both are empty", [2]*v1alpha1.ShardLeaving{since(time.Second), since(time.Second)}, [2]bool{joined, joined}, [2]*holding{empty, empty}, "lobby-1 left, lobby-2 left", "ShardsEnding"},
+		{"gateways may not know yet", [2]*v1alpha1.ShardLeaving{since(time.Minute), left(time.Minute, time.Second)}, [2]bool{joined, not}, [2]*holding{full, empty}, "lobby-1 holds, lobby-2 left", "ShardsHoldInstances"},
+		{"gateways know", [2]*v1alpha1.ShardLeaving{since(time.Minute), left(time.Minute, leftSettles)}, [2]bool{joined, not}, [2]*holding{full, empty}, "lobby-1 holds", "ShardsHoldInstances"},
+		{"one has come at the last moment", [2]*v1alpha1.ShardLeaving{since(time.Minute), left(time.Minute, leftSettles)}, [2]bool{joined, not}, [2]*holding{full, busy}, "lobby-1 holds, lobby-2 left", "ShardsHoldInstances"},
+		{"and stays", [2]*v1alpha1.ShardLeaving{since(time.Hour), left(time.Hour, leftSettles)}, [2]bool{joined, not}, [2]*holding{full, busy}, "lobby-1 holds", "ShardsHoldInstances"},
+		{"something was recorded at the last moment", [2]*v1alpha1.ShardLeaving{since(time.Hour), left(time.Hour, time.Minute)}, [2]bool{joined, not}, [2]*holding{empty, full}, "lobby-1 stays, lobby-2 holds", "ShardsHoldInstances"},
+		{"both go at once", [2]*v1alpha1.ShardLeaving{left(time.Hour, time.Minute), left(time.Hour, time.Minute)}, [2]bool{not, not}, [2]*holding{empty, nil}, "", ""},
+		{"the one before waits", [2]*v1alpha1.ShardLeaving{left(time.Hour, time.Minute), left(time.Hour, 0)}, [2]bool{not, not}, [2]*holding{empty, empty}, "lobby-1 left, lobby-2 left", "ShardsEnding"},
+		{"one never served", [2]*v1alpha1.ShardLeaving{since(time.Minute), nil}, [2]bool{joined, not}, [2]*holding{full, nil}, "lobby-1 holds, lobby-2 left", "ShardsHoldInstances"},
+	} {
+		o := observe(t, oneOrigin)
+		o.gateway = &gatewayView{host: "a.example.com", port: 1935, key: "k"}
+		serving(o)
+		o.now, o.standing.statefulSet = now, ours
+		o.shards = []shard{shardUp(1), shardUp(2)}
+		o.instance.Status.Shards = []v1alpha1.ShardStatus{{Name: "lobby-0", Joined: true}}
+		said := map[string]*holding{}
+		for i := range 2 {
+			name := fmt.Sprint("lobby-", i+1)
+			o.instance.Status.Shards = append(o.instance.Status.Shards, v1alpha1.ShardStatus{Name: name, Joined: c.joined[i], Leaving: c.was[i]})
+			if c.said[i] != nil {
+				said[name] = c.said[i]
+			} else {
+				o.shards[i].pod = nil
+			}
+		}
+		retire(o, said)
+		var got []string
+		for _, s := range o.origins() {
+			switch is := s.leaving; {
+			case is == nil:
+			case len(is.Instances) > 0:
+				got = append(got, s.name+" holds")
+			case is.Left != nil:
+				got = append(got, s.name+" left")
+			default:
+				got = append(got, s.name+" stays")
+			}
+		}
+		if text := strings.Join(got, ", "); text != c.want {
+			t.Errorf("%s: %s; want %s", c.name, text, c.want)
+		}
+		v := fewerVerdict(o)
+		if v.reason != c.reason || strings.Contains(c.want, "lobby-1 holds") && !strings.Contains(v.message, "lobby-1 has something of a/kept and others on its volume") {
+			t.Errorf("%s: %s: %s", c.name, v.reason, v.message)
+		}
+		if sharded(o.instance) != (c.want != "") || len(o.instance.Status.Shards) > len(o.origins()) {
+			t.Errorf("%s: status has %d origins of %d", c.name, len(o.instance.Status.Shards), len(o.origins()))
+		}
+	}
+}
+
+// What a media server says that it has is read, and nothing else is taken for that.
+func TestWhatAnOriginHoldsIsRead(t *testing.T) {
+	t.Parallel()
+	s := serveDocument(t, documentOf(t, someOrigins), 10)
+	_, said := servertest.Ask(t, http.MethodGet, "http://"+s.HTTPAddr().String()+pathHeld)
+	if h, err := readHolding(strings.NewReader(said)); err != nil || h.More || len(h.Instances) > 0 {
+		t.Errorf("%s is %+v, %v", said, h, err)
+	}
+	for text, want := range map[string]string{
+		`{"instances": ["a/kept", "a/b\u001b[2J"], "more": true}`: "[a/kept a/b [2J] true",
+		`{}`:     "no instances",
+		`<html>`: "invalid character",
+	} {
+		h, err := readHolding(strings.NewReader(text))
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = fmt.Sprint(h.Instances, h.More)
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
 }

@@ -76,6 +76,7 @@ func statusOf(o *observed, p *plan) v1alpha1.AppInstanceStatus {
 		{v1alpha1.ConditionScriptReady, script},
 		{v1alpha1.ConditionSuspended, suspended},
 		{v1alpha1.ConditionSleeping, sleeping},
+		{v1alpha1.ConditionShardsLeaving, fewerVerdict(o)},
 		{v1alpha1.ConditionUpgradePending, p.upgrade.wait},
 		{v1alpha1.ConditionUnmarkedReference, unmarked(o)},
 	})

@@ -25,8 +25,8 @@ func storageVerdict(o *observed) verdict {
 	case is.reason != reasonBound:
 		return is
 	case len(left) > 0:
-		return good("ClaimsLeftOver", fmt.Sprintf("%s; somebody has scaled StatefulSet %s, and left %s behind: kubectl delete pvc %s --namespace %s",
-			boundMessage(o), o.instance.Name, strings.Join(left, ", "), strings.Join(left, " "), o.instance.Namespace))
+		return good("ClaimsLeftOver", fmt.Sprintf("%s; no server uses %s any more, since spec.shards was lowered, or somebody has scaled the StatefulSet: once you need nothing of it, kubectl delete pvc %s --namespace %s",
+			boundMessage(o), strings.Join(left, ", "), strings.Join(left, " "), o.instance.Namespace))
 	}
 	return good(reasonBound, boundMessage(o))
 }

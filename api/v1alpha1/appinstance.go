@@ -21,6 +21,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec.instance) ? self.spec.instance : self.metadata.name) == (has(oldSelf.spec.instance) ? oldSelf.spec.instance : oldSelf.metadata.name)",message="instance cannot be changed: its recordings are kept by that name; put it back, or make another AppInstance",fieldPath=".spec.instance"
 // +kubebuilder:validation:XValidation:rule="!isQuantity(string(self.spec.storage.size)) || quantity(string(self.spec.storage.size)).compareTo(quantity(string(oldSelf.spec.storage.size))) >= 0 || (has(self.status) && has(self.status.storage) && has(self.status.storage.capacity) && quantity(string(self.spec.storage.size)).compareTo(quantity(string(self.status.storage.capacity))) >= 0)",message="a volume can grow, but not shrink",messageExpression=`"a volume can grow, but not shrink: write %s or more".format([has(self.status) && has(self.status.storage) && has(self.status.storage.capacity) && quantity(string(self.status.storage.capacity)).isLessThan(quantity(string(oldSelf.spec.storage.size))) ? string(self.status.storage.capacity) : string(oldSelf.spec.storage.size)])`,fieldPath=".spec.storage.size"
 // +kubebuilder:validation:XValidation:rule="!has(self.status) || !has(self.status.storage) || !has(self.status.storage.capacity) || (has(self.spec.storage.storageClassName) == has(oldSelf.spec.storage.storageClassName) && (!has(self.spec.storage.storageClassName) || self.spec.storage.storageClassName == oldSelf.spec.storage.storageClassName))",message="the class of a volume that is there cannot be changed: put it back, or make another AppInstance",fieldPath=".spec.storage.storageClassName"
+// +kubebuilder:validation:XValidation:rule="!has(self.status) || !has(self.status.shards) || self.status.shards.size() < 2 || (has(self.spec.onDemandInstances) && self.spec.onDemandInstances && self.spec.service.type == 'Gateway' && !has(self.spec.edges) && !has(self.spec.web))",message="while there are several origins it needs onDemandInstances and service.type Gateway, and excludes edges and web: lower shards first, and change that when status.shards is gone",fieldPath=".spec.shards"
 type AppInstance struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -55,7 +56,6 @@ type AppInstanceList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || self.service.type == 'Gateway'",message="needs spec.service.type Gateway, since the gateway knows on which origin an instance is: set that, or leave shards out",fieldPath=".shards"
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.edges)",message="excludes spec.edges, which are linked to one origin: leave out one of them",fieldPath=".shards"
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.web)",message="excludes spec.web, which the gateway does not carry: leave out one of them",fieldPath=".shards"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.shards) || (has(self.shards) && self.shards >= oldSelf.shards)",message="cannot be lowered: what is on the volume of an origin is nowhere else",messageExpression="'cannot be lowered: what is on the volume of an origin is nowhere else, and a client may start an instance there at any moment; write %d or more, or make another AppInstance'.format([oldSelf.shards])",fieldPath=".shards"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance:
 	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be
@@ -87,8 +87,10 @@ type AppInstanceSpec struct {
 	// volume of its own: a new instance is on the one that its name falls to, and what one
 	// has, in use or on its volume, stays there. The instance that the manifest names is on
 	// the first. Clients come by the gateway alone (service.type Gateway), which knows where
-	// an instance is. It can be raised, which restarts nothing, and not be lowered: what is
-	// on a volume is nowhere else. Limits and storage.size are those of each. Default: 1.
+	// an instance is. Neither raising nor lowering it restarts anything. Where there are to be
+	// fewer, nothing new comes to the last ones; each ends when nothing is on its volume and
+	// its clients have gone, or drain.timeout is over, and its claim stays: see the condition
+	// ShardsLeaving. Limits and storage.size are those of each. Default: 1.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=16
 	// +optional

@@ -1,12 +1,19 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/util/validation/field"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
 
 // maxShards is how many origins an application may be spread over.
 const maxShards = 16
 
 // Origins is how many media servers own instances: spec.shards, or one.
 func (s *AppInstanceSpec) Origins() int32 { return max(s.Shards, 1) }
+
+// Origins is how many media servers own instances now: those of spec.shards, and those that
+// are leaving still.
+func (a *AppInstance) Origins() int32 { return max(a.Spec.Origins(), int32(len(a.Status.Shards))) } //nolint:gosec // at most maxShards
 
 // ShardStatus is about one of several origins.
 type ShardStatus struct {
@@ -15,17 +22,38 @@ type ShardStatus struct {
 	// Ready says whether it takes connections.
 	Ready bool `json:"ready"`
 	// Joined says that it has taken connections once: from then on new instances are
-	// spread over it, too.
+	// spread over it, too, unless it is leaving. False again when it ends.
 	Joined bool `json:"joined"`
-	// Reason and Message say why it does not take connections as it is to; absent while it
-	// does.
+	// Reason is why it does not take connections as it is to; absent while it does.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+	// Message is Reason in full.
 	// +optional
 	Message string `json:"message,omitempty"`
 	// Script is about errors of the script there; absent without spec.script.
 	// +optional
 	Script *ScriptStatus `json:"script,omitempty"`
+	// Leaving is about one that spec.shards does not ask for any more; absent otherwise.
+	// +optional
+	Leaving *ShardLeaving `json:"leaving,omitempty"`
+}
+
+// ShardLeaving is about an origin that spec.shards does not ask for any more.
+type ShardLeaving struct {
+	// Since is when that began: no client is cut off before spec.drain.timeout is over.
+	Since metav1.Time `json:"since"`
+	// Instances are those, on demand, that have something on its volume, as
+	// APPLICATION/INSTANCE: it serves them, and does not end.
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=atomic
+	// +optional
+	Instances []string `json:"instances,omitempty"`
+	// More says that there are others.
+	// +optional
+	More bool `json:"more,omitempty"`
+	// Left is since when no route leads to it: it ends in a moment.
+	// +optional
+	Left *metav1.Time `json:"left,omitempty"`
 }
 
 func (s *AppInstanceSpec) validateShards(spec *field.Path) (errs field.ErrorList) {

@@ -56,6 +56,9 @@ const (
 	// before this one made it, until its turn or its policy lets it restart;
 	// absent otherwise.
 	ConditionUpgradePending = "UpgradePending"
+	// ConditionShardsLeaving is True while there are more origins than spec.shards asks for:
+	// its message says what they have, and when they end; absent otherwise.
+	ConditionShardsLeaving = "ShardsLeaving"
 	// ConditionUnmarkedReference is True while a Secret is in use that has
 	// neither the type nor the label that new references need; absent otherwise.
 	ConditionUnmarkedReference = "UnmarkedReference"

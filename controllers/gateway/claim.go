@@ -64,11 +64,11 @@ func File(all []v1alpha1.AppInstance, grants *routing.Grants, master []byte) *ro
 			route.Wake = &routing.Wake{Asleep: a.Status.Sleep != nil && a.Status.Sleep.Since != nil, Timeout: *a.Spec.Wake.Timeout}
 		}
 		key := KeyFor(master, a)
-		if a.Spec.Origins() == 1 {
+		if a.Origins() == 1 {
 			route.Shard = routing.Shard{Origin: fmt.Sprintf("%s-origin.%s.svc:%d", a.Name, a.Namespace, LinkPort), LinkKey: key}
 		} else {
 			for n := range joined(a) {
-				route.Shards = append(route.Shards, routing.Shard{Origin: fmt.Sprintf("%s-%d.%s-origin.%s.svc:%d", a.Name, n, a.Name, a.Namespace, LinkPort), LinkKey: key})
+				route.Shards = append(route.Shards, routing.Shard{Origin: fmt.Sprintf("%s-%d.%s-origin.%s.svc:%d", a.Name, n, a.Name, a.Namespace, LinkPort), LinkKey: key, Leaving: n >= int(a.Spec.Origins())})
 			}
 		}
 		f.Routes = append(f.Routes, route)
@@ -76,13 +76,13 @@ func File(all []v1alpha1.AppInstance, grants *routing.Grants, master []byte) *ro
 	return f
 }
 
-// joined is over how many of its origins instances of an AppInstance are spread: those that
+// joined is how many of its origins instances of an AppInstance are at: those that
 // have taken connections once, and the first in any case. One that has never run has
-// nothing, and is not waited for.
+// nothing, and is not waited for; nor has one that was left.
 func joined(a *v1alpha1.AppInstance) int {
 	n := 1
 	for i, s := range a.Status.Shards {
-		if i == n && s.Joined && n < int(a.Spec.Origins()) {
+		if i == n && s.Joined && n < int(a.Origins()) {
 			n++
 		}
 	}

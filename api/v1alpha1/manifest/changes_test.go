@@ -17,15 +17,17 @@ type change struct {
 }
 
 const (
-	grown      = "{application: a, storage: {size: 20Gi}}"
-	bound      = "{storage: {capacity: 10Gi}}"
-	fast       = "{application: a, storage: {storageClassName: fast}}"
-	someShards = "{application: a, onDemandInstances: true, shards: 2, service: {type: Gateway}}"
-	noShrink   = "spec.storage.size: Invalid value: a volume can grow, but not shrink"
-	sameClass  = "spec.storage.storageClassName: Invalid value: the class of a volume that is there cannot be changed"
-	sameLB     = "spec.service.loadBalancerClass: Invalid value: cannot be changed, set or unset while type is LoadBalancer"
-	sameName   = "spec.instance: Invalid value: instance cannot be changed"
-	internal   = "{application: a, service: {loadBalancerClass: example.com/internal}}"
+	grown       = "{application: a, storage: {size: 20Gi}}"
+	bound       = "{storage: {capacity: 10Gi}}"
+	fast        = "{application: a, storage: {storageClassName: fast}}"
+	someShards  = "{application: a, onDemandInstances: true, shards: 2, service: {type: Gateway}}"
+	twoShards   = "{shards: [{name: lobby-0, ready: true, joined: true}, {name: lobby-1, ready: true, joined: true}]}"
+	whileShards = "spec.shards: Invalid value: while there are several origins it needs onDemandInstances and service.type Gateway, and excludes edges and web"
+	noShrink    = "spec.storage.size: Invalid value: a volume can grow, but not shrink"
+	sameClass   = "spec.storage.storageClassName: Invalid value: the class of a volume that is there cannot be changed"
+	sameLB      = "spec.service.loadBalancerClass: Invalid value: cannot be changed, set or unset while type is LoadBalancer"
+	sameName    = "spec.instance: Invalid value: instance cannot be changed"
+	internal    = "{application: a, service: {loadBalancerClass: example.com/internal}}"
 )
 
 var changes = []change{
@@ -41,8 +43,13 @@ var changes = []change{
 
 	{"more shards", someShards, "", "{spec: {shards: 3}}", ""},
 	{"shards of one that had none", "{application: a, onDemandInstances: true, service: {type: Gateway}}", "", "{spec: {shards: 2}}", ""},
-	{"fewer shards", someShards, "", "{spec: {shards: 1}}", "spec.shards: Invalid value: cannot be lowered: what is on the volume of an origin is nowhere else, and a client may start an instance there at any moment; write 2 or more"},
-	{"fewer shards, by leaving it out", someShards, "", "{spec: {shards: null}}", "spec.shards: Invalid value: cannot be lowered"},
+	{"fewer shards", someShards, twoShards, "{spec: {shards: 1}}", ""},
+	{"fewer shards, by leaving it out", someShards, twoShards, "{spec: {shards: null}}", ""},
+	{"fewer shards, and a web", someShards, twoShards, "{spec: {shards: null, web: {}}}", whileShards},
+	{"fewer shards, and edges", someShards, twoShards, "{spec: {shards: 1, edges: {}}}", whileShards},
+	{"fewer shards, and a load balancer", someShards, twoShards, "{spec: {shards: 1, service: {type: LoadBalancer}}}", whileShards},
+	{"fewer shards, and nothing on demand", someShards, twoShards, "{spec: {shards: 1, onDemandInstances: false}}", whileShards},
+	{"shards that have gone, and a web", someShards, "", "{spec: {shards: 1, web: {}}}", ""},
 	{"shards without the gateway", someShards, "", "{spec: {service: {type: ClusterIP}}}", "spec.shards: Invalid value: needs spec.service.type Gateway"},
 
 	{"larger storage", "{application: a}", "", "{spec: {storage: {size: 11Gi}}}", ""},
