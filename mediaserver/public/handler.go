@@ -148,10 +148,11 @@ func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
 	if o.keepOut(w, r) {
 		return
 	}
-	nc, c, err := accept(w, r)
+	nc, err := accept(w, r)
 	if err != nil {
 		return
 	}
 	o.RTMP(nc, r)
-	_ = c.CloseNow() // what was left to say is said
+	nc.Close()
+	<-nc.done
 }

@@ -215,6 +215,7 @@ func (c *Conn) CloseWithError(cause error) error {
 	c.closeOnce.Do(func() {
 		c.cause = cause
 		close(c.closed)
+		c.Farewell(cause)
 		err = c.socket.Close(c.nc.Close)
 		c.out.mu.Lock()
 		c.out.payBack()

@@ -30,6 +30,14 @@ var (
 	ErrEndless = errors.New("message does not end")
 	// ErrUsedUp says that a budget of the process is used up.
 	ErrUsedUp = errors.New("the server has no room for it now")
+	// ErrRefused says that the peer is not let in, or not any more, and ErrFull that others
+	// have all the room that there is for such as it.
+	ErrRefused = errors.New("it is not let in")
+	ErrFull    = errors.New("there is no room for it now")
+	// ErrDismissed says that somebody who may has sent the peer away, and ErrGoingAway
+	// that what it came for ends, or moves.
+	ErrDismissed = errors.New("it was sent away")
+	ErrGoingAway = errors.New("what it came for goes away")
 	// ErrSlow says that the peer takes less than it is sent.
 	ErrSlow = socket.ErrSlow
 )

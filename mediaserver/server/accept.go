@@ -157,6 +157,9 @@ const finishTime = 2 * time.Second
 // up.
 const sessionGrace = 3 * time.Second
 
+// drainReason is what clients are told that a server which ends lets go.
+const drainReason = "The server is shutting down."
+
 // drain ends everything in order. A client that does not go by the drain timeout
 // is cut off; publications and recordings end as their sessions do, and what a disk
 // has not taken soon after that is given up. Where all that clients have is elsewhere,
@@ -165,7 +168,7 @@ func (s *Server) drain() {
 	started := time.Now()
 	s.draining.Store(true)
 	s.stopListening()
-	const reason = "The server is shutting down."
+	const reason = drainReason
 	patience := s.cfg.DrainTimeout
 	if s.ownsNothing() {
 		s.letGo(reason)

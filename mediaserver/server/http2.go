@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/http2"
+	"flashpod.dev/flashpod/mediaserver/public"
 )
 
 // boundsHTTP2 is what a client may have of HTTP/2 [RFC 9113], beside what net/http does
@@ -128,6 +130,17 @@ type insideTLS struct {
 
 // ConnectionState is that of the request's connection.
 func (c *insideTLS) ConnectionState() tls.ConnectionState { return c.state }
+
+// Farewell is that of what is inside, which tells it in its own way.
+func (c *insideTLS) Farewell(why error) { public.Farewell(c.Conn, why) }
+
+// CloseWrite is likewise.
+func (c *insideTLS) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 // WhenSilent is that of what is inside, whose reads a deadline would end.
 func (c *insideTLS) WhenSilent(silent func() error) {

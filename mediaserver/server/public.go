@@ -14,6 +14,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/httpflv"
 	"flashpod.dev/flashpod/mediaserver/httpmp4"
 	"flashpod.dev/flashpod/mediaserver/public"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/session"
 	"flashpod.dev/flashpod/mediaserver/web/sdk"
 	"flashpod.dev/flashpod/mediaserver/web/studio"
@@ -198,6 +199,7 @@ func (s *Server) serveInside(nc net.Conn, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if late {
+		public.Farewell(nc, &rtmp.Farewell{Why: rtmp.ErrGoingAway, Words: drainReason})
 		nc.Close()
 		return
 	}

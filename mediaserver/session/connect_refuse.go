@@ -2,9 +2,16 @@ package session
 
 import (
 	"fmt"
+	"strings"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
+)
+
+// How FMS begins to say why it rejects, and what it says of a limit that is reached.
+const (
+	reject        = "[ Server.Reject ] : "
+	resourceLimit = reject + "Resource limit violation: "
 )
 
 // refused tells a client why the instance has not let it in.
@@ -16,7 +23,6 @@ func (s *Session) refused(cmd *rtmp.Command, to target, why *Refusal) error {
 // refusal is what a client is told that an instance does not let in, and how it is
 // counted.
 func (s *Session) refusal(to target, why *Refusal) (info *amf.Object, counted string) {
-	const reject = "[ Server.Reject ] : "
 	code, said, counted := "NetConnection.Connect.Failed", why.Error()+".", string(why.Code)
 	switch why.Code {
 	case RefusedNoApplication:
@@ -31,7 +37,7 @@ func (s *Session) refusal(to target, why *Refusal) (info *amf.Object, counted st
 		code, said = "NetConnection.Connect.Rejected", fmt.Sprintf(
 			reject+"(_defaultRoot_, _defaultVHost_) : Instance (%s) of application (%s) cannot start: %s.", Printable(to.Instance), to.Application, why.Error())
 	case RefusedLimit:
-		said, counted = reject+"Resource limit violation: "+why.Error()+".", "instance is full"
+		said, counted = resourceLimit+why.Error()+".", "instance is full"
 	case RefusedOrigin:
 		code, said = "NetConnection.Connect.Rejected", reject+why.Error()+"."
 	case RefusedByScript:
@@ -82,9 +88,28 @@ func reasonOf(info *amf.Object) string {
 	return property(info, "description", "")
 }
 
+// wordsOf is what a client that is refused is told for people: as reasonOf, as it is.
+func wordsOf(info *amf.Object) string {
+	if reason := rtmp.RejectionReason(info); reason != "" {
+		return reason
+	}
+	return property(info, "description", "")
+}
+
+// kindOf is what kind of refusal an information object is about.
+func kindOf(info *amf.Object) error {
+	switch code, said := property(info, "code", ""), property(info, "description", ""); {
+	case code == "NetConnection.Connect.AppShutdown":
+		return rtmp.ErrGoingAway
+	case strings.HasPrefix(said, resourceLimit):
+		return rtmp.ErrFull
+	}
+	return rtmp.ErrRefused
+}
+
 // refuseWith is refuse with an information object.
 func (s *Session) refuseWith(cmd *rtmp.Command, info *amf.Object, counted string) error {
-	defer s.dismiss(lingerFor)
+	defer s.dismiss(lingerFor, kindOf(info), wordsOf(info))
 	s.cfg.Refused(counted)
 	args, _ := cmd.Object.(*amf.Object)
 	if args == nil {

@@ -48,6 +48,7 @@ func (s *Session) Shutdown(reason string) {
 }
 
 func (s *Session) shutdown(reason string) {
+	s.conn.Farewell(&rtmp.Farewell{Why: rtmp.ErrGoingAway, Words: reason})
 	if s.leaving.Swap(true) {
 		time.AfterFunc(shutdownGrace, s.Close) // it was told to go, and may have more time than that
 		return
@@ -75,8 +76,9 @@ func (s *Session) stopAll() {
 }
 
 // dismiss lets a client go that was refused and told why.
-func (s *Session) dismiss(grace time.Duration) {
+func (s *Session) dismiss(grace time.Duration, why error, words string) {
 	if !s.leaving.Swap(true) {
+		s.conn.Farewell(&rtmp.Farewell{Why: why, Words: words})
 		s.hangUp(grace)
 	}
 }

@@ -1,5 +1,7 @@
 package session
 
+import "flashpod.dev/flashpod/mediaserver/rtmp"
+
 // maxWrongKeys is how many wrong keys a connection may show before it ends: an
 // encoder shows the one that it was given.
 const maxWrongKeys = 5
@@ -21,7 +23,7 @@ func (s *Session) guessed(why *Refusal) {
 	}
 	if s.wrongKeys++; s.wrongKeys >= maxWrongKeys {
 		s.log.Warn("closed: too many wrong keys", "tries", s.wrongKeys)
-		s.dismiss(lingerFor)
+		s.dismiss(lingerFor, rtmp.ErrRefused, "Too many wrong keys.")
 	}
 }
 

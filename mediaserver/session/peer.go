@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/amf"
+	"flashpod.dev/flashpod/mediaserver/rtmp"
 )
 
 // maxInvocation bounds what a client is sent by one call or result, in bytes: what
@@ -38,7 +39,7 @@ func (s *Session) Disconnect() {
 		if s.reconnects.Load() {
 			_ = s.conn.SendCommand(0, "close", 0, nil) // one that does not take it is closed in any case
 		}
-		s.dismiss(lingerFor)
+		s.dismiss(lingerFor, rtmp.ErrDismissed, "The application or its administrator has ended the connection.")
 	})
 }
 

@@ -288,7 +288,7 @@ func (p *publishing) takenOver(why error) {
 			return
 		}
 	}
-	s.dismiss(grace)
+	s.dismiss(grace, rtmp.ErrDismissed, "Another has the name that was published.")
 }
 
 // grace is how long a publisher that has lost its name may take to close: not long

@@ -52,7 +52,7 @@ func (r *reader) late(log *slog.Logger, times int) {
 	case r.came.Load() || s.closed():
 	case s.conn.Waits():
 		log.Warn("closed: no connect command came", "within", time.Duration(times)*s.cfg.ConnectTimeout)
-		s.Close()
+		_ = s.conn.CloseWithError(&rtmp.Farewell{Why: rtmp.ErrSilent, Words: "no connect came"})
 	case times < maxLate:
 		time.AfterFunc(s.cfg.ConnectTimeout, func() { r.late(log, times+1) })
 	default:
@@ -66,6 +66,7 @@ func (r *reader) late(log *slog.Logger, times int) {
 		info := amf.NewObject("level", "error", "code", "NetConnection.Connect.Failed", "description", why)
 		_ = s.conn.SendCommand(0, "_error", 1, nil, info)
 		_ = s.conn.SendCommand(0, "close", 0, nil)
+		s.conn.Farewell(&rtmp.Farewell{Why: rtmp.ErrFull, Words: why})
 		s.hangUp(lingerFor)
 	}
 }

@@ -28,5 +28,5 @@ func (s *Session) putOut(why *Refusal) {
 	if s.reconnects.Load() {
 		_ = s.conn.SendCommand(0, "close", 0, nil)
 	}
-	s.dismiss(lingerFor)
+	s.dismiss(lingerFor, kindOf(info), wordsOf(info))
 }

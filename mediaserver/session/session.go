@@ -209,6 +209,7 @@ func (s *Session) Serve() {
 			return
 		}
 		s.cfg.Refused("handshake failed")
+		s.conn.Farewell(err)
 		log.Warn("handshake failed", "err", err)
 		return
 	}
@@ -217,6 +218,7 @@ func (s *Session) Serve() {
 	r.unconnected = time.AfterFunc(s.cfg.ConnectTimeout, func() { r.late(log, 1) })
 	started := time.Now()
 	err := s.conn.Serve(r.handle)
+	s.conn.Farewell(err)
 	s.gone()
 	r.connects()
 	s.calls.Close()
