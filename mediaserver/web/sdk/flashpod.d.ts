@@ -308,6 +308,8 @@ declare class Emitter<Events extends {
     off<K extends keyof Events>(name: K, listener: (...args: Events[K]) => void): void;
     protected emit<K extends keyof Events>(name: K, ...args: Events[K]): void;
 }
+/** What an error says, for people. */
+declare const wordsOf: (error: unknown) => string;
 /** Tells the page of an error in its own code, as an uncaught one. */
 declare function report(error: unknown): void;
 /** Functions that the other side may call by name. */
@@ -318,28 +320,16 @@ type Handlers = Record<string, unknown>;
  */
 declare function findHandler(client: object, path: string): ((...args: unknown[]) => unknown) | undefined;
 
-/** What has gone out since publish, in the words of ActionScript's NetStreamInfo where it had any. */
-interface PublishInfo {
-    videoByteCount: number;
-    audioByteCount: number;
-    /** Pictures. */
-    videoFrameCount: number;
-    /** Pictures that were left out, because the encoder or the network is behind. */
-    droppedFrames: number;
-    /** Bytes that wait for the network. */
-    bufferByteLength: number;
-    /** What onMetaData says of it: width, height, framerate, videocodecid and the like. */
-    metaData: Record<string, unknown>;
-}
 /** What a NetStream encodes: sources, which are attached at any time, and their encoders, which run while it publishes. */
 declare class Encoders {
     private readonly owner;
     private readonly sources;
     private video;
     private audio;
-    private values;
-    private readonly bytes;
-    private frames;
+    /** What onMetaData says of it: width, height, framerate, videocodecid and the like. */
+    values: Record<string, unknown>;
+    /** Pictures that have gone out since publish. */
+    frames: number;
     /** Of publishers that others have taken the place of. */
     private left;
     /** When publishing began, by the page's clock; undefined: it has not. */
@@ -350,7 +340,6 @@ declare class Encoders {
     get now(): number;
     /** Pictures that were left out. */
     get dropped(): number;
-    get info(): PublishInfo;
     attachVideo(source: VideoSource | null, settings: VideoSettings): void;
     attachAudio(source: AudioSource | null, settings: AudioSettings): void;
     /** The server takes what comes: for the first time, or again on another connection, which knows nothing. */
@@ -361,6 +350,23 @@ declare class Encoders {
     private readonly hears;
     /** Says what is published, to those who come later as well; of what a page encodes by itself nothing is known. */
     private describe;
+}
+
+declare const kinds: readonly ["video", "audio", "data"];
+type Counted = (typeof kinds)[number];
+type Flows = Pick<NetStreamInfo, "byteCount" | `${Counted}ByteCount` | `${"current" | Counted | "max" | "playback"}BytesPerSecond`>;
+/** Counts the bytes of a stream by their kind, and how fast they come or go. */
+declare class Flow {
+    private readonly reached;
+    private readonly now;
+    private marks;
+    private next;
+    private most;
+    /** @param reached says where the stream is, in seconds */
+    constructor(reached: () => number);
+    add(kind: Counted, bytes: number): void;
+    private look;
+    get info(): Flows;
 }
 
 /** What a message of sound or pictures carries, in the form of Adobe's time or in that of Enhanced RTMP. */
@@ -419,7 +425,7 @@ declare class Link {
     readonly address: Address;
     private readonly owner;
     readonly encoding: 0 | 3;
-    private readonly wire;
+    readonly wire: Wire;
     private readonly waiting;
     private transaction;
     private readonly ready;
@@ -427,8 +433,8 @@ declare class Link {
     ended: string | undefined;
     /** The server has asked for the end: nobody comes back. */
     dismissed: boolean;
+    private leaving;
     constructor(address: Address, owner: LinkOwner, encoding: 0 | 3, transport: Transport);
-    get bufferedAmount(): number;
     /** Whether calls wait for an answer. */
     get busy(): boolean;
     send(chunkStream: number, m: Message): void;
@@ -605,6 +611,7 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     private sought;
     private values;
     private readonly viewer;
+    private flow;
     private over;
     constructor(nc: NetConnection);
     /**
@@ -671,10 +678,10 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     attachCamera(source: VideoSource | null, settings?: VideoSettings): void;
     /** Publishes sound, as attachCamera does pictures: a microphone (see getMicrophone), or any other track. */
     attachAudio(source: AudioSource | null, settings?: AudioSettings): void;
-    /** Pictures that were left out because the encoder or the network was too slow. */
+    /** Pictures that were left out because the encoder, the network or, where it plays, the browser was too slow. */
     get droppedFrames(): number;
-    /** What has gone out since publish. */
-    get info(): PublishInfo;
+    /** What has come or gone out since play or publish, how fast, and how it is now. */
+    get info(): NetStreamInfo;
     private readonly encoders;
     /** Has a function called when the publisher sends a name; it goes before client's method. undefined takes it back. */
     handle<A extends unknown[]>(name: string, handler: ((...args: A) => void) | undefined): void;
@@ -682,6 +689,8 @@ declare class NetStream extends Emitter<NetStreamEvents> implements Attached {
     close(): void;
     /** Ends it for good, and gives back all that it has. */
     dispose(): void;
+    /** Counts from now on. Where nothing is shown, a stream is where its newest message is. */
+    private count;
     private ready;
     private command;
     private wait;
@@ -740,6 +749,8 @@ declare class PictureOut {
     private described;
     private decoded;
     private flushed;
+    /** How many were over before they could be shown. */
+    dropped: number;
     constructor(failed: (error: unknown) => void);
     get empty(): boolean;
     /** Whether it takes another one. */
@@ -797,6 +808,7 @@ declare class CanvasPlayer implements Player {
     private since;
     private rate;
     private newest;
+    private readonly ends;
     private request;
     private readonly clock;
     private readonly context;
@@ -807,6 +819,8 @@ declare class CanvasPlayer implements Player {
     private get now();
     get time(): number;
     get bufferLength(): number;
+    get shown(): Shown;
+    private until;
     /** What a decoder does not take it says when it is asked. */
     takes(track: MediaTrack): boolean;
     know(): void;
@@ -856,6 +870,8 @@ declare class MSEPlayer implements Player {
     private stopped;
     /** It is ours to start: we have stopped it, or it has come to an end. What a person has stopped is not. */
     private halted;
+    /** It waits for more, and time stands, so that its controls still pause it; how fast it goes again then. */
+    private rate;
     private jumped;
     /** Where the element was when it was looked at last. */
     private at;
@@ -868,6 +884,8 @@ declare class MSEPlayer implements Player {
     constructor(video: HTMLVideoElement, owner: PlayerOwner);
     get time(): number;
     get bufferLength(): number;
+    get shown(): Shown;
+    private ahead;
     takes(track: MediaTrack): boolean;
     know(duration: number | undefined, video: boolean | undefined, audio: boolean | undefined): void;
     frame(track: MediaTrack, packet: MediaPacket, at: number): void;
@@ -909,11 +927,14 @@ declare class MSEPlayer implements Player {
     private length;
 }
 
+/** What is known of a player: how much it has of each kind, and how many pictures the browser has left out. */
+type Shown = Pick<NetStreamInfo, "videoBufferLength" | "audioBufferLength" | "droppedFrames">;
 /** What shows a stream: a video element by MSE, or a canvas by WebCodecs. Places are milliseconds of the stream's Timeline. */
 interface Player {
     /** Seconds: where it is, and how much it has from there on. */
     readonly time: number;
     readonly bufferLength: number;
+    readonly shown: Shown;
     /** Whether this browser shows a track in this way. */
     takes(track: MediaTrack): boolean;
     /** A frame of a track, which is another object when its configuration is another. */
@@ -1249,8 +1270,50 @@ declare class StatusError extends Error {
 }
 /** Makes a status of this side's own. */
 declare const status: (level: string, code: string, description: string) => StatusInfo;
+/** Makes an error of this side's own. */
+declare const failure: (code: string, description: string) => StatusError;
 /** Takes what came for a status, whatever it is. */
 declare function asStatus(value: unknown, code: string): StatusInfo;
+
+/**
+ * What is known of a NetStream that plays or publishes, in the words of ActionScript's NetStreamInfo: since play or publish, of what
+ * comes or of what goes out. What only one of them has is 0 in the other.
+ */
+interface NetStreamInfo {
+    /** tcUrl of the connection; undefined: there is none. */
+    uri: string | undefined;
+    /** The name that it plays or publishes, without its query; "": none. */
+    resourceName: string;
+    /** It is no recording. */
+    isLive: boolean;
+    /** Bytes of messages, headers not among them. */
+    byteCount: number;
+    videoByteCount: number;
+    audioByteCount: number;
+    dataByteCount: number;
+    /** Bytes a second, of the last two seconds. */
+    currentBytesPerSecond: number;
+    videoBytesPerSecond: number;
+    audioBytesPerSecond: number;
+    dataBytesPerSecond: number;
+    /** The most that it was. */
+    maxBytesPerSecond: number;
+    /** Bytes of sound and pictures in a second of the stream, whatever time they take to come. */
+    playbackBytesPerSecond: number;
+    /** Pictures that were left out: by a browser that does not decode them in time, or because the encoder or the network is behind. */
+    droppedFrames: number;
+    /** Pictures that have gone out. */
+    videoFrameCount: number;
+    /** Seconds of each that the display has from where it is. */
+    videoBufferLength: number;
+    audioBufferLength: number;
+    /** Bytes that wait for the network. */
+    bufferByteLength: number;
+    /** Milliseconds to the server and back, smoothed; it is measured while this is asked for. 0: not yet. */
+    SRTT: number;
+    /** What onMetaData says: width, height, framerate, videocodecid and the like. */
+    metaData: Record<string, unknown>;
+}
 
 /**
  * Where the timestamps of messages lie on one line that only goes on. They have 32 bits, and those of live streams begin anywhere, and
@@ -1306,6 +1369,9 @@ declare class TrackBuffer {
     private keyless;
     private started;
     private removing;
+    /** Of sound without times of its own: where the next frame lies if nothing is said, in its samples, of which a second has so many. */
+    private laid;
+    private rate;
     private over;
     /** What it was asked to begin with, in seconds. */
     private place;
@@ -1334,9 +1400,13 @@ declare class TrackBuffer {
     pump(): void;
     private begin;
     private append;
+    /** Frames without times of their own follow one another, from where the buffer is told to begin. */
+    private lay;
 }
 /** As addSourceBuffer has it. */
-declare const mimeType: (t: MediaTrack) => string;
+declare function mimeType({ kind, codec }: Pick<MediaTrack, "kind" | "codec">): string;
+/** MediaSource; Safari has another name for it on telephones. */
+declare function sourceOf(): typeof MediaSource | undefined;
 
 /** What carries the bytes of RTMP: a WebSocket, unless NetConnection is given something else. */
 interface Transport {
@@ -1370,13 +1440,14 @@ interface Address {
     socket: string;
     /** tcUrl of the connect command. */
     tcUrl: string;
-    /** app of the connect command: application/instance, with the query. */
+    /** app of the connect command: application/instance, with the query; behind the origin that is named to an edge. */
     app: string;
 }
 /**
  * Takes the URL of an application apart. `ws://host:port/chat/lobby`, and the same with wss, http, https, rtmp and rtmps, is the
  * instance lobby of chat; `/chat/lobby` or `rtmp:/chat/lobby` is on the host that the page came from, as in Flash. The WebSocket is
- * that host's `/-/rtmp`. rtmp means ws there and rtmps wss; a port is the web port, which need not be that of RTMP.
+ * that host's `/-/rtmp`. rtmp means ws there and rtmps wss; a port is the web port, which need not be that of RTMP. To an edge that is to
+ * reach an origin which its client names, it is `ws://edge/?rtmp://origin/chat/lobby`: the port behind origin is that of RTMP.
  */
 declare function parseURL(url: string): Address;
 
@@ -1466,6 +1537,7 @@ declare class Viewer {
     /** Seconds that have come, shown or not. */
     get reached(): number;
     get bufferLength(): number;
+    get shown(): Shown;
     /** Takes another player, or none. Where a stream plays, it goes on there with its next key. */
     show(player: Player | undefined): void;
     /** What comes next has nothing to do with what came before. */
@@ -1509,6 +1581,8 @@ declare class Wire {
     private received;
     private acknowledged;
     private ended;
+    private asked;
+    private trip;
     constructor(transport: Transport, handler: WireHandler);
     /** Bytes that wait for the network. */
     get bufferedAmount(): number;
@@ -1525,6 +1599,8 @@ declare class Wire {
     /** S0, S1 and S2 [RTMP 1.0 §5.2]. The echo in S2 proves nothing, and is not looked at. */
     private shake;
     private take;
+    /** Milliseconds to the peer and back, smoothed [RFC 6298 §2]; 0: not known yet. Who asks has it measured, once a second. */
+    get roundTrip(): number;
     private userControl;
 }
 

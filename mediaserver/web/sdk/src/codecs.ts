@@ -2,9 +2,11 @@
 const video: Record<string, string> = { avc1: "avc1.64001f", hvc1: "hvc1.1.6.L93.B0", av01: "av01.0.04M.08", vp09: "vp09.00.10.08" };
 const audio: Record<string, string> = { mp4a: "mp4a.40.2", Opus: "opus", ".mp3": "mp3" };
 
+import { mimeType, sourceOf } from "./trackbuffer.ts";
+
 /** Whether MSE plays a codec string. */
 export function plays(kind: "video" | "audio", codec: string): boolean {
-  return typeof MediaSource !== "undefined" && MediaSource.isTypeSupported(`${kind}/mp4; codecs="${codec}"`);
+  return !!sourceOf()?.isTypeSupported(mimeType({ kind, codec }));
 }
 
 /**
@@ -12,7 +14,7 @@ export function plays(kind: "video" | "audio", codec: string): boolean {
  * we know, where nothing decodes any (Node.js).
  */
 export function playable(): object {
-  const ask = typeof MediaSource !== "undefined";
+  const ask = sourceOf() !== undefined;
   const of = (kind: "video" | "audio", all: Record<string, string>) => {
     const some = Object.keys(all).filter((k) => !ask || plays(kind, all[k]!));
     return Object.fromEntries(some.map((k) => [k, 1 /* CanDecode */]));

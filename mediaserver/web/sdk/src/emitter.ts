@@ -36,6 +36,9 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
   }
 }
 
+/** What an error says, for people. */
+export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Tells the page of an error in its own code, as an uncaught one. */
 export function report(error: unknown): void {
   queueMicrotask(() => {

@@ -11,28 +11,15 @@ const words = {
   audio: ["audiosamplerate", "audiochannels", "audiodatarate", "audiocodecid"],
 };
 
-/** What has gone out since publish, in the words of ActionScript's NetStreamInfo where it had any. */
-export interface PublishInfo {
-  videoByteCount: number;
-  audioByteCount: number;
-  /** Pictures. */
-  videoFrameCount: number;
-  /** Pictures that were left out, because the encoder or the network is behind. */
-  droppedFrames: number;
-  /** Bytes that wait for the network. */
-  bufferByteLength: number;
-  /** What onMetaData says of it: width, height, framerate, videocodecid and the like. */
-  metaData: Record<string, unknown>;
-}
-
 /** What a NetStream encodes: sources, which are attached at any time, and their encoders, which run while it publishes. */
 export class Encoders {
   private readonly sources: { video?: Attached<VideoSource, VideoSettings> | undefined; audio?: Attached<AudioSource, AudioSettings> | undefined } = {};
   private video: VideoPublisher | undefined;
   private audio: AudioPublisher | undefined;
-  private values: Record<string, unknown> = {};
-  private readonly bytes = { video: 0, audio: 0 };
-  private frames = 0;
+  /** What onMetaData says of it: width, height, framerate, videocodecid and the like. */
+  values: Record<string, unknown> = {};
+  /** Pictures that have gone out since publish. */
+  frames = 0;
   /** Of publishers that others have taken the place of. */
   private left = 0;
   /** When publishing began, by the page's clock; undefined: it has not. */
@@ -49,11 +36,6 @@ export class Encoders {
   get dropped(): number {
     return this.left + (this.video?.dropped ?? 0);
   }
-  get info(): PublishInfo {
-    const { bytes, frames, dropped, values } = this;
-    return { videoByteCount: bytes.video, audioByteCount: bytes.audio, videoFrameCount: frames, droppedFrames: dropped, bufferByteLength: this.owner.waiting(), metaData: { ...values } };
-  }
-
   attachVideo(source: VideoSource | null, settings: VideoSettings): void {
     this.sources.video = source ? { source, settings } : undefined;
     this.start("video");
@@ -67,7 +49,7 @@ export class Encoders {
   begin(): void {
     if (this.began === undefined) {
       this.began = performance.now();
-      this.bytes.video = this.bytes.audio = this.frames = this.left = 0;
+      this.frames = this.left = 0;
       this.start("video", "audio");
       return;
     }
@@ -104,7 +86,6 @@ export class Encoders {
   private readonly hears: PublisherOwner = {
     send: (kind, time, payload) => {
       if (!this.owner.send(kind, time, payload)) return false;
-      this.bytes[kind] += payload.length;
       if (kind === "video" && (payload[0]! & 15) !== 0) this.frames++; // 0: it configures a decoder
       return true;
     },

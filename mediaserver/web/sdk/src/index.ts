@@ -7,7 +7,7 @@ export { decodeAMF0, decodeAMF3, encodeAMF0, encodeAMF3 } from "./amf0.ts";
 export { Dictionary, getClassByAlias, getClassName, registerClassAlias, setClassName, Vector, XML } from "./values.ts";
 export { WireError } from "./bytes.ts";
 export { NetStream, type MediaMessage, type NetStreamEvents, type PublishType } from "./netstream.ts";
-export type { PublishInfo } from "./encoders.ts";
+export type { NetStreamInfo } from "./streaminfo.ts";
 export type { AudioSettings, AudioSource, VideoSettings, VideoSource } from "./publisher.ts";
 export { getEncoders } from "./publisher.ts";
 export { getCamera, getMicrophone } from "./capture.ts";

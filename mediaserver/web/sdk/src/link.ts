@@ -1,7 +1,7 @@
 import { AMF0Decoder, AMF0Encoder } from "./amf0.ts";
 import { Reader, WireError, Writer } from "./bytes.ts";
 import { Type, type Message } from "./chunks.ts";
-import { asStatus, status, StatusError, type StatusInfo } from "./status.ts";
+import { asStatus, failure, status, StatusError, type StatusInfo } from "./status.ts";
 import type { Address, Transport } from "./transport.ts";
 import { Wire } from "./wire.ts";
 
@@ -24,9 +24,12 @@ interface Waiting {
   reject(error: StatusError): void;
 }
 
+/** Milliseconds in which a server that has said that it closes the connection is to do so. */
+const patience = 2000;
+
 /** One connection from its socket to its end: commands, and answers by transaction. */
 export class Link {
-  private readonly wire: Wire;
+  readonly wire: Wire;
   private readonly waiting = new Map<number, Waiting>();
   private transaction = 0;
   private readonly ready: Promise<void>;
@@ -34,6 +37,7 @@ export class Link {
   ended: string | undefined;
   /** The server has asked for the end: nobody comes back. */
   dismissed = false;
+  private leaving: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly address: Address,
@@ -49,10 +53,6 @@ export class Link {
       control: (event, stream) => owner.control(event, stream),
       closed: (reason) => this.end(reason),
     });
-  }
-
-  get bufferedAmount(): number {
-    return this.wire.bufferedAmount;
   }
 
   /** Whether calls wait for an answer. */
@@ -71,8 +71,9 @@ export class Link {
   }
 
   private end(reason: string): void {
+    clearTimeout(this.leaving);
     this.ended = reason;
-    for (const w of this.waiting.values()) w.reject(new StatusError(status("error", "NetConnection.Call.Failed", reason)));
+    for (const w of this.waiting.values()) w.reject(failure("NetConnection.Call.Failed", reason));
     this.waiting.clear();
     this.owner.closed(this, reason);
   }
@@ -80,7 +81,7 @@ export class Link {
   /** Says connect, and returns what answers it: properties and information. */
   async connect(properties: object, args: unknown[], timeout: number): Promise<StatusInfo> {
     const answer = new Promise<unknown[]>((resolve, reject) => {
-      const failed = (text: string) => new StatusError(status("error", "NetConnection.Connect.Failed", text));
+      const failed = (text: string) => failure("NetConnection.Connect.Failed", text);
       const timer = setTimeout(() => {
         reject(failed(`no answer within ${timeout / 1000} s`));
         this.close("no answer to connect");
@@ -101,7 +102,7 @@ export class Link {
   /** Calls a method of the server's, and returns all that answers it. */
   request(name: string, args: unknown[], object: unknown = null): Promise<unknown[]> {
     if (this.ended !== undefined) {
-      return Promise.reject(new StatusError(status("error", "NetConnection.Call.Failed", `${name}: ${this.ended}`)));
+      return Promise.reject(failure("NetConnection.Call.Failed", `${name}: ${this.ended}`));
     }
     const n = ++this.transaction;
     const answer = new Promise<unknown[]>((resolve, reject) => this.waiting.set(n, { resolve, reject }));
@@ -152,7 +153,8 @@ export class Link {
         return;
       case "close":
         this.dismissed = true;
-        this.close("the server closed the connection");
+        // The server ends the connection itself, and may have a reason to tell with it.
+        this.leaving = setTimeout(() => this.close("the server closed the connection"), patience);
         return;
     }
     void this.answer(name, transaction, args);

@@ -3,7 +3,7 @@ import { Type, type Message } from "./chunks.ts";
 import { playable } from "./codecs.ts";
 import { Emitter, findHandler, report, type Handlers } from "./emitter.ts";
 import { Link, type LinkOwner } from "./link.ts";
-import { status, StatusError, type StatusInfo } from "./status.ts";
+import { failure, status, StatusError, type StatusInfo } from "./status.ts";
 import { parseURL, WebSocketTransport, type Address, type Transport } from "./transport.ts";
 
 /** How a lost connection is made again. Delays are milliseconds; each is drawn between half of itself and all. */
@@ -145,7 +145,7 @@ export class NetConnection extends Emitter<NetConnectionEvents> {
   }
 
   private mustLink(name: string): Link {
-    if (!this.link) throw new StatusError(status("error", "NetConnection.Call.Failed", `${name}: not connected`));
+    if (!this.link) throw failure("NetConnection.Call.Failed", `${name}: not connected`);
     return this.link;
   }
 
@@ -157,7 +157,7 @@ export class NetConnection extends Emitter<NetConnectionEvents> {
     const link = new Link(address, this.owner, this.objectEncoding, transport(address));
     try {
       const info = await link.connect(connectProperties(address, this.objectEncoding), args, this.options.timeout ?? 45_000);
-      if (era !== this.era) throw new StatusError(status("error", "NetConnection.Connect.Failed", "closed meanwhile"));
+      if (era !== this.era) throw failure("NetConnection.Connect.Failed", "closed meanwhile");
       this.use(link, info);
       return info;
     } catch (error) {
@@ -223,7 +223,7 @@ export class NetConnection extends Emitter<NetConnectionEvents> {
     if (handler) return handler(...args);
     // Bandwidth detection wants an answer, whatever it is; onBWDone is said to everyone.
     if (/^(onBWCheck|_onbwcheck|onBWDone|_onbwdone)$/.test(name)) return null;
-    throw new StatusError(status("error", "NetConnection.Call.Failed", `Method not found (${name}).`));
+    throw failure("NetConnection.Call.Failed", `Method not found (${name}).`);
   }
 
   /** Tries again, after a while that grows. */

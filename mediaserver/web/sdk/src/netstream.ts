@@ -2,15 +2,17 @@ import { AMF0Decoder, AMF0Encoder } from "./amf0.ts";
 import { Answers, type Asked } from "./answers.ts";
 import { Reader, WireError, Writer } from "./bytes.ts";
 import { Type, type Message } from "./chunks.ts";
-import { Emitter, findHandler, report, type Handlers } from "./emitter.ts";
-import { Encoders, type PublishInfo } from "./encoders.ts";
+import { Emitter, findHandler, report, wordsOf, type Handlers } from "./emitter.ts";
+import { Encoders } from "./encoders.ts";
+import { Flow } from "./flow.ts";
 import { chunkStreamOf, type Link } from "./link.ts";
 import type { Attached, NetConnection, StreamListener } from "./netconnection.ts";
 import type { PlayerOwner } from "./player.ts";
 import { CanvasPlayer } from "./player-canvas.ts";
 import { MSEPlayer } from "./player-mse.ts";
 import { mustEncode, type AudioSettings, type AudioSource, type VideoSettings, type VideoSource } from "./publisher.ts";
-import { asStatus, status, StatusError, type StatusInfo } from "./status.ts";
+import { asStatus, failure, status, type StatusInfo } from "./status.ts";
+import type { NetStreamInfo } from "./streaminfo.ts";
 import { Viewer } from "./viewer.ts";
 
 /** A message of a stream as it is on the wire: the payload of an FLV tag, and its time in milliseconds. */
@@ -79,6 +81,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   private sought: number | undefined;
   private values: Record<string, unknown> = {};
   private readonly viewer: Viewer;
+  private flow = this.count();
   private over = false;
 
   constructor(private readonly nc: NetConnection) {
@@ -110,6 +113,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     if (!queued) {
       this.encoders.stop();
       this.task = { what: "play", name, start, length, begun: false };
+      this.flow = this.count();
       this.isPaused = false;
     }
     const answer = queued ? Promise.resolve(status("status", "NetStream.Play.Start", `${bare(name)} is queued`)) : this.wait("play", bare(name));
@@ -247,6 +251,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     this.encoders.stop();
     this.viewer.restart(true, undefined);
     this.task = { what: "publish", name, type, begun: false };
+    this.flow = this.count();
     const answer = this.wait("publish", bare(name));
     this.command(id, "publish", name, type);
     return answer;
@@ -258,7 +263,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
    */
   send(handler: string, ...args: unknown[]): void {
     const { link } = this;
-    if (!link || this.task.what !== "publish") throw new StatusError(status("error", "NetStream.Failed", `send ${handler}: nothing is published`));
+    if (!link || this.task.what !== "publish") throw failure("NetStream.Failed", `send ${handler}: nothing is published`);
     const to = new Writer();
     if (link.encoding === 3) to.u8(0);
     const encoder = new AMF0Encoder(to);
@@ -269,13 +274,14 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
 
   /** Publishes a message that is made already: the payload of an FLV tag, of whatever codec. */
   sendMedia({ kind, time, payload }: MediaMessage): void {
-    if (this.task.what !== "publish") throw new StatusError(status("error", "NetStream.Failed", "sendMedia: nothing is published"));
+    if (this.task.what !== "publish") throw failure("NetStream.Failed", "sendMedia: nothing is published");
     this.write(kind === "audio" ? Type.Audio : kind === "video" ? Type.Video : Type.Data0, time, payload);
   }
 
   /** Returns whether there is a connection. */
   private write(type: number, time: number, body: Uint8Array): boolean {
     if (this.id === 0 || !this.link) return false;
+    this.flow.add(types[type]!, body.length);
     this.link.send(chunkStreamOf(this.id, type), { type, stream: this.id, time, body });
     return true;
   }
@@ -295,14 +301,27 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     this.encoders.attachAudio(source, settings);
   }
 
-  /** Pictures that were left out because the encoder or the network was too slow. */
+  /** Pictures that were left out because the encoder, the network or, where it plays, the browser was too slow. */
   get droppedFrames(): number {
-    return this.encoders.dropped;
+    return this.encoders.dropped + this.viewer.shown.droppedFrames;
   }
 
-  /** What has gone out since publish. */
-  get info(): PublishInfo {
-    return this.encoders.info;
+  /** What has come or gone out since play or publish, how fast, and how it is now. */
+  get info(): NetStreamInfo {
+    const { task, encoders, link } = this;
+    const plays = task.what === "play";
+    return {
+      ...this.flow.info,
+      ...this.viewer.shown,
+      uri: this.nc.uri,
+      resourceName: task.what === "nothing" ? "" : bare(task.name),
+      isLive: !(plays && this.recorded),
+      droppedFrames: this.droppedFrames,
+      videoFrameCount: encoders.frames,
+      bufferByteLength: link?.wire.bufferedAmount ?? 0,
+      SRTT: link?.wire.roundTrip ?? 0,
+      metaData: { ...(plays ? this.values : encoders.values) },
+    };
   }
 
   private readonly encoders = new Encoders({
@@ -310,8 +329,8 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     describe: (values) => {
       if (this.task.what === "publish" && this.task.begun && this.link) this.send("@setDataFrame", "onMetaData", values);
     },
-    waiting: () => this.link?.bufferedAmount ?? 0,
-    failed: (error) => this.said(status("error", "NetStream.Failed", `encoding: ${error instanceof Error ? error.message : String(error)}`)),
+    waiting: () => this.link?.wire.bufferedAmount ?? 0,
+    failed: (error) => this.said(status("error", "NetStream.Failed", `encoding: ${wordsOf(error)}`)),
   });
 
   // Both.
@@ -343,9 +362,14 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
     this.detached("disposed");
   }
 
+  /** Counts from now on. Where nothing is shown, a stream is where its newest message is. */
+  private count(): Flow {
+    return new Flow(() => (this.task.what === "play" ? this.viewer.reached : this.encoders.now / 1000));
+  }
+
   private ready(what: string): Promise<number> {
-    if (this.over) return Promise.reject(new StatusError(status("error", "NetStream.Failed", `${what}: the NetStream was disposed of`)));
-    return this.opened ?? Promise.reject(new StatusError(status("error", "NetStream.Failed", `${what}: not connected`)));
+    if (this.over) return Promise.reject(failure("NetStream.Failed", `${what}: the NetStream was disposed of`));
+    return this.opened ?? Promise.reject(failure("NetStream.Failed", `${what}: not connected`));
   }
 
   private command(id: number, name: string, ...args: unknown[]): void {
@@ -353,7 +377,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   }
 
   private wait(what: Asked, name?: string): Promise<StatusInfo> {
-    if (this.id === 0) return Promise.reject(new StatusError(status("error", "NetStream.Failed", `${what}: the connection was lost`)));
+    if (this.id === 0) return Promise.reject(failure("NetStream.Failed", `${what}: the connection was lost`));
     return this.answers.wait(what, name);
   }
 
@@ -361,8 +385,8 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   attached(link: Link): void {
     this.link = link;
     const opened = link.request("createStream", []).then(([, id]) => {
-      if (this.link !== link) throw new StatusError(status("error", "NetStream.Failed", "the connection was lost"));
-      if (typeof id !== "number" || id < 1 || id > 0xffffffff) throw new StatusError(status("error", "NetStream.Failed", "createStream: the server's answer has no number"));
+      if (this.link !== link) throw failure("NetStream.Failed", "the connection was lost");
+      if (typeof id !== "number" || id < 1 || id > 0xffffffff) throw failure("NetStream.Failed", "createStream: the server's answer has no number");
       this.id = id;
       this.nc.listenStream(id, this.listener);
       return id;
@@ -471,6 +495,7 @@ export class NetStream extends Emitter<NetStreamEvents> implements Attached {
   private received(m: Message): void {
     const kind = types[m.type];
     if (!kind) return;
+    this.flow.add(kind, m.body.length);
     this.emit("media", { kind, time: m.time, payload: m.body });
     if (kind === "data") this.data(m);
     else if (this.task.what === "play") this.viewer.media(m);

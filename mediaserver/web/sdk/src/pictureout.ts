@@ -10,6 +10,8 @@ export class PictureOut {
   private described: MediaTrack | undefined;
   private decoded: VideoFrame[] = [];
   private flushed = false;
+  /** How many were over before they could be shown. */
+  dropped = 0;
 
   constructor(private readonly failed: (error: unknown) => void) {}
 
@@ -71,6 +73,7 @@ export class PictureOut {
   take(at: number, any: boolean): VideoFrame | undefined {
     let due: VideoFrame | undefined;
     while (this.decoded[0] && (this.decoded[0].timestamp / 1000 <= at || (any && !due))) {
+      if (due) this.dropped++;
       due?.close();
       due = this.decoded.shift();
     }

@@ -1,8 +1,9 @@
+import { wordsOf } from "./emitter.ts";
 import { missing } from "./capture.ts";
 import type { MediaTrack } from "./codecstrings.ts";
 import type { MediaPacket } from "./flvtags.ts";
 import { PictureOut } from "./pictureout.ts";
-import { maxWaiting, type Player, type PlayerOwner } from "./player.ts";
+import { maxWaiting, type Player, type PlayerOwner, type Shown } from "./player.ts";
 import { SoundOut } from "./soundout.ts";
 
 type Frame = [track: MediaTrack, packet: MediaPacket, at: number];
@@ -34,6 +35,7 @@ export class CanvasPlayer implements Player {
   private since = 0;
   private rate = 1;
   private newest = 0;
+  private readonly ends = { video: 0, audio: 0 };
   private request = 0;
   private readonly clock: ReturnType<typeof setInterval>;
   private readonly context: CanvasRenderingContext2D;
@@ -71,7 +73,14 @@ export class CanvasPlayer implements Player {
     return this.now / 1000;
   }
   get bufferLength(): number {
-    return this.place === undefined ? 0 : Math.max(0, this.newest - this.now) / 1000;
+    return this.until(this.newest);
+  }
+
+  get shown(): Shown {
+    return { videoBufferLength: this.until(this.ends.video), audioBufferLength: this.until(this.ends.audio), droppedFrames: this.picture.dropped };
+  }
+  private until(end: number): number {
+    return this.place === undefined ? 0 : Math.max(0, end - this.now) / 1000;
   }
 
   /** What a decoder does not take it says when it is asked. */
@@ -96,6 +105,7 @@ export class CanvasPlayer implements Player {
     }
     this.place ??= at;
     this.newest = Math.max(this.newest, at);
+    this.ends[track.kind] = at;
     (track.kind === "video" ? this.pictures : this.sounds).push(of);
     this.bytes += packet.body.length;
   }
@@ -143,7 +153,7 @@ export class CanvasPlayer implements Player {
     this.started = false;
     this.begins = Infinity;
     this.pictures = [];
-    if (++this.failures <= maxFailures) this.owner.say("error", "NetStream.Play.Failed", error instanceof Error ? error.message : String(error));
+    if (++this.failures <= maxFailures) this.owner.say("error", "NetStream.Play.Failed", wordsOf(error));
   }
 
   /** Sets the clock. */

@@ -1,7 +1,8 @@
+import { wordsOf } from "./emitter.ts";
 import type { MediaTrack } from "./codecstrings.ts";
 import type { MediaPacket } from "./flvtags.ts";
-import { maxWaiting, type Player, type PlayerOwner } from "./player.ts";
-import { mimeType, TrackBuffer } from "./trackbuffer.ts";
+import { maxWaiting, type Player, type PlayerOwner, type Shown } from "./player.ts";
+import { mimeType, sourceOf, TrackBuffer } from "./trackbuffer.ts";
 
 type Kind = "video" | "audio";
 type Frame = [track: MediaTrack, packet: MediaPacket, at: number];
@@ -19,12 +20,6 @@ const faster = 1.1;
 const leap = 3;
 /** How often a browser's decoder may fail in half a minute. */
 const maxFailures = 3;
-
-/** Safari's name for it on telephones. */
-const Source = (): typeof MediaSource | undefined => {
-  const all = globalThis as { MediaSource?: typeof MediaSource; ManagedMediaSource?: typeof MediaSource };
-  return all.MediaSource ?? all.ManagedMediaSource;
-};
 
 /** Shows a stream in a video element by Media Source Extensions. */
 export class MSEPlayer implements Player {
@@ -49,6 +44,8 @@ export class MSEPlayer implements Player {
   private stopped = false;
   /** It is ours to start: we have stopped it, or it has come to an end. What a person has stopped is not. */
   private halted = true;
+  /** It waits for more, and time stands, so that its controls still pause it; how fast it goes again then. */
+  private rate: number | undefined;
   private jumped = -1;
   /** Where the element was when it was looked at last. */
   private at = -1;
@@ -71,7 +68,7 @@ export class MSEPlayer implements Player {
     private readonly video: HTMLVideoElement,
     private readonly owner: PlayerOwner,
   ) {
-    if (!Source()) throw new TypeError("this browser has no MediaSource: play to a canvas instead");
+    if (!sourceOf()) throw new TypeError("this browser has no MediaSource: play to a canvas instead");
     for (const [name, ear] of this.ears) video.addEventListener(name, ear);
     this.clock = setInterval(() => this.tick(), 100);
   }
@@ -80,12 +77,24 @@ export class MSEPlayer implements Player {
     return this.video.currentTime;
   }
   get bufferLength(): number {
-    const r = this.rangeAt(this.video.currentTime);
-    return r ? r.end - this.video.currentTime : 0;
+    return this.ahead(this.video.buffered);
+  }
+
+  get shown(): Shown {
+    const { video, buffers } = this;
+    return {
+      videoBufferLength: this.ahead(buffers.get("video")?.buffered),
+      audioBufferLength: this.ahead(buffers.get("audio")?.buffered),
+      droppedFrames: video.getVideoPlaybackQuality().droppedVideoFrames,
+    };
+  }
+  private ahead(of: TimeRanges | undefined): number {
+    const t = this.video.currentTime;
+    return ((of && this.rangeAt(t, of)?.end) ?? t) - t;
   }
 
   takes(track: MediaTrack): boolean {
-    return Source()!.isTypeSupported(mimeType(track));
+    return sourceOf()!.isTypeSupported(mimeType(track));
   }
 
   know(duration: number | undefined, video: boolean | undefined, audio: boolean | undefined): void {
@@ -128,13 +137,15 @@ export class MSEPlayer implements Player {
     clearTimeout(this.gathering);
     this.gathering = undefined;
     if (this.source || !this.pending) return;
-    const source = new (Source()!)();
+    if (!this.halted) this.stood(); // a pause of which it has not told yet would be forgotten
+    const source = new (sourceOf()!)();
     this.source = source;
     source.addEventListener("sourceopen", () => this.opened(source), { once: true });
     this.url = URL.createObjectURL(source);
     this.jumped = 0;
     this.stopped = false; // what the element had to say it says no more
     this.halted = true;
+    this.rate = undefined; // another source goes as fast as any
     this.video.disableRemotePlayback = true; // Safari's condition
     this.video.src = this.url;
   }
@@ -196,7 +207,7 @@ export class MSEPlayer implements Player {
   private failed(error: unknown): void {
     const now = Date.now();
     this.failures = [...this.failures.filter((t) => now - t < 30_000), now];
-    this.owner.say("error", "NetStream.Play.Failed", error instanceof Error ? error.message : String(error));
+    this.owner.say("error", "NetStream.Play.Failed", wordsOf(error));
     this.teardown();
     this.over = this.failures.length > maxFailures;
     if (!this.over) this.owner.again();
@@ -255,8 +266,7 @@ export class MSEPlayer implements Player {
   }
 
   /** The buffered range around a time; one that begins right behind it counts. */
-  private rangeAt(t: number): { start: number; end: number } | undefined {
-    const b = this.video.buffered;
+  private rangeAt(t: number, b = this.video.buffered): { start: number; end: number } | undefined {
     for (let i = 0; i < b.length; i++) if (t >= b.start(i) - 0.05 && t < b.end(i)) return { start: b.start(i), end: b.end(i) };
     return undefined;
   }
@@ -274,10 +284,10 @@ export class MSEPlayer implements Player {
   }
 
   private stood(): void {
-    const { video, source, pending, stopped } = this;
+    const { video, stopped } = this;
     this.stopped = false;
-    // It stands as well where it has come to an end, cannot decode, or is given another source.
-    if (!stopped && this.wanted && video.paused && !video.ended && !video.error && source && !pending) this.owner.pausedByHand();
+    // It stands as well where it has come to an end, or cannot decode.
+    if (!stopped && this.wanted && video.paused && !video.ended && !video.error) this.owner.pausedByHand();
   }
 
   private sought(): void {
@@ -325,10 +335,13 @@ export class MSEPlayer implements Player {
     const ended = source.readyState === "ended";
     if (this.filled && !video.seeking && (ahead < 0.05 || stands) && video.readyState < 3 && !ended) {
       this.dry();
-      this.stop(); // until there is enough again
+      this.rate ??= video.playbackRate;
+      video.playbackRate = 0; // until there is enough again
     } else if (!this.filled && range && (ahead >= this.owner.bufferTime || ended) && ahead > 0) {
       this.filled = true;
       this.owner.say("status", "NetStream.Buffer.Full", `${ahead.toFixed(2)} s are there`);
+      if (this.rate !== undefined && video.playbackRate === 0) video.playbackRate = this.rate;
+      this.rate = undefined;
       if (this.wanted && this.halted) this.start();
       // Nobody has seen anything yet that a leap would interrupt.
       if (this.live) this.chase(t, ahead, 0);
@@ -366,7 +379,7 @@ export class MSEPlayer implements Player {
       b.remove(0, to);
     }
     if (now && !some && this.live) {
-      this.owner.say("warning", "NetStream.Play.InsufficientBW", "the browser has no room for what comes, and nothing is watched: the stream goes on with its present");
+      this.owner.say("warning", "NetStream.Play.InsufficientBW", "the browser has no room for what comes: the stream goes on with its present");
       this.restart(true, undefined);
     }
   }

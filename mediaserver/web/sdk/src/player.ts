@@ -1,11 +1,16 @@
 import type { MediaTrack } from "./codecstrings.ts";
 import type { MediaPacket } from "./flvtags.ts";
+import type { NetStreamInfo } from "./streaminfo.ts";
+
+/** What is known of a player: how much it has of each kind, and how many pictures the browser has left out. */
+export type Shown = Pick<NetStreamInfo, "videoBufferLength" | "audioBufferLength" | "droppedFrames">;
 
 /** What shows a stream: a video element by MSE, or a canvas by WebCodecs. Places are milliseconds of the stream's Timeline. */
 export interface Player {
   /** Seconds: where it is, and how much it has from there on. */
   readonly time: number;
   readonly bufferLength: number;
+  readonly shown: Shown;
   /** Whether this browser shows a track in this way. */
   takes(track: MediaTrack): boolean;
   /** A frame of a track, which is another object when its configuration is another. */

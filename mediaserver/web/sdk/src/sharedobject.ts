@@ -3,7 +3,7 @@ import { Emitter, findHandler, report, type Handlers } from "./emitter.ts";
 import type { Link } from "./link.ts";
 import type { Attached, NetConnection } from "./netconnection.ts";
 import { Event, ObjectWriter, readObject, type ObjectEvent } from "./objectwire.ts";
-import { status, StatusError, type StatusInfo } from "./status.ts";
+import { failure, status, StatusError, type StatusInfo } from "./status.ts";
 import type { Message } from "./chunks.ts";
 
 /** One entry of a sync event, as onSync of ActionScript had them. */
@@ -193,7 +193,7 @@ export class SharedObject extends Emitter<SharedObjectEvents> implements Attache
   }
 
   private mustLink(what: string): Link {
-    if (!this.link) throw new StatusError(status("error", "NetConnection.Call.Failed", `${what} of ${this.name}: not connected`));
+    if (!this.link) throw failure("NetConnection.Call.Failed", `${what} of ${this.name}: not connected`);
     return this.link;
   }
 

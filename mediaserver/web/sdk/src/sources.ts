@@ -71,7 +71,7 @@ export function readSound(track: MediaStreamTrack, each: (sound: AudioData) => v
   const url = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
   let samples = 0;
   // It says nothing by itself, and may begin later.
-  const late = setTimeout(() => context.state !== "running" && failed(new Error("the browser does not begin to process sound: perhaps nobody has touched the page yet, or there is no device that could play any. Pictures go out without it")), soundless);
+  const late = setTimeout(() => context.state !== "running" && failed(new Error("the browser does not begin to process sound: nobody has touched the page, or no device plays any; pictures go out without it")), soundless);
   const begin = async (): Promise<void> => {
     await context.audioWorklet.addModule(url);
     const node = new AudioWorkletNode(context, "flashpod-sound", { numberOfOutputs: 0 });

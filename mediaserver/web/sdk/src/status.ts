@@ -38,6 +38,9 @@ function saidByScript({ application }: StatusInfo): string {
 /** Makes a status of this side's own. */
 export const status = (level: string, code: string, description: string): StatusInfo => ({ level, code, description });
 
+/** Makes an error of this side's own. */
+export const failure = (code: string, description: string): StatusError => new StatusError(status("error", code, description));
+
 /** Takes what came for a status, whatever it is. */
 export function asStatus(value: unknown, code: string): StatusInfo {
   const given = (typeof value === "object" && value !== null ? value : {}) as Partial<StatusInfo>;

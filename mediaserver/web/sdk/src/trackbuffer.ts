@@ -1,5 +1,6 @@
 import type { MediaTrack } from "./codecstrings.ts";
 import type { MediaPacket } from "./flvtags.ts";
+import { Writer } from "./bytes.ts";
 import { fragment, initSegment, type Sample } from "./fmp4.ts";
 import { maxWaiting } from "./player.ts";
 
@@ -42,6 +43,9 @@ export class TrackBuffer {
   private keyless: number | undefined;
   private started = false;
   private removing = false;
+  /** Of sound without times of its own: where the next frame lies if nothing is said, in its samples, of which a second has so many. */
+  private laid: number | undefined;
+  private rate = 0;
   private over = false;
   /** What it was asked to begin with, in seconds. */
   private place = 0;
@@ -151,7 +155,7 @@ export class TrackBuffer {
     this.jobs = place === undefined ? [] : [{ from: 0, to: Infinity }];
     this.place = place ?? 0;
     this.bytes = 0;
-    this.held = this.next = this.described = this.keyless = undefined;
+    this.held = this.next = this.laid = this.described = this.keyless = undefined;
     this.started = false;
     this.last = -1;
     if (this.buffer.updating && !this.removing && !this.over) this.buffer.abort();
@@ -200,7 +204,9 @@ export class TrackBuffer {
     const type = mimeType(track);
     if (type !== this.type) this.buffer.changeType(type);
     this.type = type;
-    this.buffer.appendBuffer(initSegment(track) as Uint8Array<ArrayBuffer>);
+    this.laid = undefined;
+    this.rate = track.timescale;
+    if (type !== frames) this.buffer.appendBuffer(initSegment(track) as Uint8Array<ArrayBuffer>);
   }
 
   private append(): number {
@@ -214,10 +220,38 @@ export class TrackBuffer {
       samples.push(job.sample);
       bytes += job.sample.data.length;
     }
-    this.buffer.appendBuffer(fragment(++this.number, samples) as Uint8Array<ArrayBuffer>);
+    if (this.type === frames) this.lay(samples);
+    else this.buffer.appendBuffer(fragment(++this.number, samples) as Uint8Array<ArrayBuffer>);
     return samples.length;
+  }
+
+  /** Frames without times of their own follow one another, from where the buffer is told to begin. */
+  private lay(samples: Sample[]): void {
+    const { buffer, rate } = this;
+    const { time } = samples[0]!;
+    if (time !== this.laid) {
+      buffer.abort(); // a frame that is looked for would keep the offset as it is
+      buffer.timestampOffset = time / rate;
+    }
+    const last = samples.at(-1)!;
+    this.laid = last.time + last.duration;
+    const all = new Writer();
+    for (const s of samples) all.put(s.data);
+    buffer.appendBuffer(all.done() as Uint8Array<ArrayBuffer>);
   }
 }
 
+/** MP3 as it is, for browsers that do not take it in MP4. */
+const frames = "audio/mpeg";
+
 /** As addSourceBuffer has it. */
-export const mimeType = (t: MediaTrack): string => `${t.kind}/mp4; codecs="${t.codec}"`;
+export function mimeType({ kind, codec }: Pick<MediaTrack, "kind" | "codec">): string {
+  const type = `${kind}/mp4; codecs="${codec}"`;
+  return codec === "mp3" && !sourceOf()?.isTypeSupported(type) ? frames : type;
+}
+
+/** MediaSource; Safari has another name for it on telephones. */
+export function sourceOf(): typeof MediaSource | undefined {
+  const all = globalThis as { MediaSource?: typeof MediaSource; ManagedMediaSource?: typeof MediaSource };
+  return all.MediaSource ?? all.ManagedMediaSource;
+}

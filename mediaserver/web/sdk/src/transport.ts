@@ -55,30 +55,33 @@ export interface Address {
   socket: string;
   /** tcUrl of the connect command. */
   tcUrl: string;
-  /** app of the connect command: application/instance, with the query. */
+  /** app of the connect command: application/instance, with the query; behind the origin that is named to an edge. */
   app: string;
 }
 
 /**
  * Takes the URL of an application apart. `ws://host:port/chat/lobby`, and the same with wss, http, https, rtmp and rtmps, is the
  * instance lobby of chat; `/chat/lobby` or `rtmp:/chat/lobby` is on the host that the page came from, as in Flash. The WebSocket is
- * that host's `/-/rtmp`. rtmp means ws there and rtmps wss; a port is the web port, which need not be that of RTMP.
+ * that host's `/-/rtmp`. rtmp means ws there and rtmps wss; a port is the web port, which need not be that of RTMP. To an edge that is to
+ * reach an origin which its client names, it is `ws://edge/?rtmp://origin/chat/lobby`: the port behind origin is that of RTMP.
  */
 export function parseURL(url: string): Address {
   const page = (globalThis as { location?: { href: string } }).location?.href;
   const relative = /^(?:rtmps?:)?(\/(?!\/).*)$/.exec(url);
-  if (relative && !page) throw new TypeError(`connect ${url}: there is no page whose host could be meant; name one`);
+  if (relative && !page) throw new TypeError(`connect ${url}: name a host: there is no page that has one`);
   const [, scheme, rest] = relative
     ? [undefined, new URL(page!).protocol.slice(0, -1), `//${new URL(page!).host}${relative[1]}`]
     : (/^(\w+):(\/\/.+)$/.exec(url) ?? [undefined, "", ""]);
-  if (!/^(wss?|https?|rtmps?)$/.test(scheme!)) throw new TypeError(`connect ${url}: not a URL like ws://host/application/instance`);
-  const secure = /^(wss|https|rtmps)$/.test(scheme!);
-  const at = new URL(`http${secure ? "s" : ""}:${rest}`);
-  const app = decodeURIComponent(at.pathname).replace(/^\/+|\/+$/g, "");
-  if (app === "") throw new TypeError(`connect ${url}: no application; the path begins with its name`);
+  const [, s] = /^(?:ws|http|rtmp)(s?)$/.exec(scheme!) ?? [];
+  if (s === undefined) throw new TypeError(`connect ${url}: not a URL like ws://host/application/instance`);
+  const at = new URL(`http${s}:${rest}`);
+  const [, origin = "", path, query = ""] = /^\/(\?rtmp:\/\/[^/?@]+\/)?([^?]*)(.*)$/.exec(at.pathname + at.search)!;
+  const name = decodeURIComponent(path!).replace(/^\/+|\/+$/g, "");
+  if (name === "") throw new TypeError(`connect ${url}: no application; the path begins with its name`);
+  const app = origin + name + query;
   return {
-    socket: `ws${secure ? "s" : ""}://${at.host}/-/rtmp`,
-    tcUrl: `rtmp${secure ? "s" : ""}://${at.host}/${app}${at.search}`,
-    app: app + at.search,
+    socket: `ws${s}://${at.host}/-/rtmp`,
+    tcUrl: `rtmp${s}://${at.host}/${app}`,
+    app,
   };
 }

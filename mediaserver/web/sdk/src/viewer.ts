@@ -3,7 +3,7 @@ import { Type, type Message } from "./chunks.ts";
 import { describeTrack, type MediaTrack } from "./codecstrings.ts";
 import { report } from "./emitter.ts";
 import { parseAudio, parseVideo, type MediaPacket } from "./flvtags.ts";
-import type { Player, PlayerOwner } from "./player.ts";
+import type { Player, PlayerOwner, Shown } from "./player.ts";
 import { Timeline } from "./timeline.ts";
 
 /** What waits until its time has come: how many, and their bytes. More is not waited for. */
@@ -42,6 +42,10 @@ export class Viewer {
   }
   get bufferLength(): number {
     return this.player?.bufferLength ?? 0;
+  }
+
+  get shown(): Shown {
+    return this.player?.shown ?? { videoBufferLength: 0, audioBufferLength: 0, droppedFrames: 0 };
   }
 
   /** Takes another player, or none. Where a stream plays, it goes on there with its next key. */

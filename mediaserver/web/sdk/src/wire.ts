@@ -1,3 +1,4 @@
+import { wordsOf } from "./emitter.ts";
 import { Reader, WireError, Writer } from "./bytes.ts";
 import { ChunkReader, ChunkWriter, split, Type, type Message } from "./chunks.ts";
 import type { Transport } from "./transport.ts";
@@ -27,6 +28,8 @@ export class Wire {
   private received = 0;
   private acknowledged = 0;
   private ended = false;
+  private asked = -1000;
+  private trip = 0;
 
   constructor(
     private readonly transport: Transport,
@@ -91,7 +94,7 @@ export class Wire {
         this.number(Type.Acknowledgement, this.received % 2 ** 32);
       }
     } catch (error) {
-      this.close(`the server sent what cannot be understood: ${error instanceof Error ? error.message : String(error)}`);
+      this.close(`the server sent what cannot be understood: ${wordsOf(error)}`);
       if (!(error instanceof WireError || error instanceof RangeError)) throw error;
     }
   }
@@ -139,9 +142,19 @@ export class Wire {
     this.handler.message(m);
   }
 
+  /** Milliseconds to the peer and back, smoothed [RFC 6298 §2]; 0: not known yet. Who asks has it measured, once a second. */
+  get roundTrip(): number {
+    const now = performance.now();
+    if (now - this.asked > 1000) this.sendControl(6, (this.asked = Math.trunc(now)));
+    return this.trip;
+  }
+
   private userControl(body: Reader): void {
     const event = body.u16();
     if (event === 6) this.sendControl(7, body.u32());
-    else if (body.left >= 4) this.handler.control(event, body.u32());
+    else if (event === 7) {
+      const took = performance.now() - body.u32();
+      if (took >= 0) this.trip = this.trip === 0 ? took : (7 * this.trip + took) / 8;
+    } else if (body.left >= 4) this.handler.control(event, body.u32());
   }
 }

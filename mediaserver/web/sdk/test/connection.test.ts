@@ -43,7 +43,12 @@ test("addresses", () => {
   });
   assert.equal(parseURL("http://h:8090/a/b/c/").socket, "ws://h:8090/-/rtmp");
   assert.deepEqual(parseURL("rtmp://[::1]:7/a%20b").app, "a b");
-  for (const bad of ["", "chat", "ftp://h/a", "ws://h", "ws://h/", "/chat"]) assert.throws(() => parseURL(bad), TypeError, bad);
+  assert.deepEqual(parseURL("wss://edge/?rtmp://origin:1936/chat/a%20b/?key=k"), {
+    socket: "wss://edge/-/rtmp",
+    tcUrl: "rtmps://edge/?rtmp://origin:1936/chat/a b?key=k",
+    app: "?rtmp://origin:1936/chat/a b?key=k",
+  });
+  for (const bad of ["", "chat", "ftp://h/a", "ws://h", "ws://h/", "/chat", "ws://h/?key=k", "ws://h/?rtmp://o", "ws://h/?rtmp://o/", "ws://h/?rtmps://o/a", "ws://h/?rtmp://u@o/a", "ws://h/?rtmp://o/?rtmp://p/a"]) assert.throws(() => parseURL(bad), TypeError, bad);
 });
 
 for (const objectEncoding of [0, 3] as const) {

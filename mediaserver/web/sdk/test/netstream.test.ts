@@ -44,6 +44,38 @@ function fill(ns: NetStream, from: number, to: number): void {
 /** Which pictures have come, of the frames. */
 const picture = (m: MediaMessage): number | undefined => (m.kind === "video" && (m.payload[0]! & 15) !== 0 ? m.payload.at(-1) : undefined);
 
+test("info counts what comes and what goes out", async () => {
+  const [a, b] = [await connect(server, "tv/info"), await connect(server, "tv/info")];
+  const [p, v] = [new NetStream(a), new NetStream(b)];
+  await v.play("cam");
+  await p.publish("cam");
+  const last = until<void>("the last sound", (done) => {
+    let n = 0;
+    v.on("media", (m) => m.kind === "audio" && ++n === 26 && done());
+  });
+  const word = until<void>("data", (done) => v.handle("onText", done));
+  p.send("onText");
+  fill(p, 0, 25);
+  await last;
+  await word;
+  const [out, come] = [p.info, v.info];
+  for (const info of [out, come]) {
+    assert.equal(info.videoByteCount, 5 + avcc.length + 25 * 11);
+    assert.equal(info.audioByteCount, 5 + opusHead(1).length + 25 * 8);
+    assert(info.dataByteCount > 0 && info.byteCount === info.videoByteCount + info.audioByteCount + info.dataByteCount, JSON.stringify(info));
+    assert(info.currentBytesPerSecond > 0 && info.maxBytesPerSecond >= info.currentBytesPerSecond, JSON.stringify(info));
+    assert.equal(info.resourceName, "cam");
+    assert.equal(info.isLive, true);
+    assert.match(info.uri!, /\/tv\/info$/);
+  }
+  for (const end = Date.now() + 120_000; v.info.SRTT === 0 && Date.now() < end; ) await new Promise((next) => setTimeout(next, 20));
+  assert(v.info.SRTT > 0);
+  await v.play("another");
+  assert.equal(v.info.videoByteCount, 0);
+  a.close();
+  b.close();
+});
+
 for (const objectEncoding of [0, 3] as const) {
   test(`what is published is played as it was, with data and metadata (objectEncoding ${objectEncoding})`, async () => {
     const [a, b] = [await connect(server, "tv/live", { objectEncoding }), await connect(server, "tv/live", { objectEncoding })];

@@ -40,6 +40,13 @@ class Buffer_ extends EventTarget {
     this.orders.push("abort");
     this.updating = false;
   }
+  get timestampOffset(): number {
+    return NaN;
+  }
+  set timestampOffset(seconds: number) {
+    assert(!this.updating, "an offset while it is busy");
+    this.orders.push(`from ${seconds.toFixed(3)}`);
+  }
   private order(what: string): void {
     assert(!this.updating, `${what} while it is busy`);
     this.updating = true;
@@ -142,6 +149,24 @@ test("a restart takes back what waits and what is there, and says again what com
   assert.deepEqual(buffer.orders, ["init", "abort", "remove 0 Infinity", "init", "frames 1"]);
   // The picture covers the place, though it is from before.
   assert.deepEqual(buffer.frames, [[540000, 99000, 0, true]]);
+  of.close();
+});
+
+test("MP3 goes in as it is, and is told its place where it does not follow what was before", () => {
+  const frame = (at: number): [MediaPacket, number] => [{ kind: "audio", codec: ".mp3", type: "frames", key: true, offset: 0, body: bytes("fffb9000") }, at];
+  const track = describeTrack("audio", ".mp3", new Uint8Array(0), bytes("fffb9000"))!;
+  const { buffer, of, all } = make(track);
+  buffer.appendBuffer = (b: Uint8Array) => {
+    buffer.orders.push(`${b.length / 4} frames`);
+    buffer.updating = true;
+  };
+  for (const at of [1000, 1026, 1052, 3000, 3026]) of.frame(track, ...frame(at));
+  all();
+  of.restart(7);
+  all();
+  of.frame(track, ...frame(7000));
+  all();
+  assert.deepEqual(buffer.orders, ["abort", "from 1.000", "1 frames", "2 frames", "abort", "from 3.000", "2 frames", "remove 0 Infinity", "abort", "from 7.000", "1 frames"]);
   of.close();
 });
 
