@@ -1,16 +1,15 @@
 /** The page of one stream: it plays by WebRTC, by RTMP in a WebSocket where that cannot be, or else by HLS, and says what it does. */
-import { addressOf, application, instance, of, path, stream } from "./base.js";
+import { addressOf, application, askedWithout, instance, of, path, stream } from "./base.js";
 import { byHLS } from "./hls.js";
 import { byRTMP } from "./rtmp.js";
 import { playBy } from "./ways.js";
 import { byWHEP } from "./whep.js";
 
 const query = new URLSearchParams(location.search);
-const said = new URLSearchParams([...query].filter(([name]) => name === "track" || name === "key")).toString();
-const asked = said === "" ? "" : `?${said}`;
+const asked = askedWithout("way", "embed");
 /**
- * What is played. The name is what it has in its instance, with ?track= and ?key= as the page has them; alone: the way is the only
- * one that is wanted, and what it cannot show is not shown.
+ * What is played. The name is what it has in its instance, with ?track=, ?key= and whatever a script may want to see, as the page has
+ * them; alone: the way is the only one that is wanted, and what it cannot show is not shown.
  */
 const wanted = { path, application, instance, name: stream + asked, alone: query.has("way"), address: (form) => addressOf("/") + form + asked };
 const video = of("video");

@@ -8,11 +8,19 @@ import { serve, type Server } from "./server.ts";
 
 const blue = [32, 96, 192];
 
+/** Lets in encoders, and who shows a ticket. */
+const club = `
+  application.onConnect = function (c) {
+    if (c.agent.indexOf("Lavf") < 0 && c.uri.indexOf("?ticket=gold") < 0) { this.rejectConnection(c, "gold is wanted to connect"); return; }
+    return true;
+  };
+  application.onPlay = function (r) { return r.query.ticket == "gold" || "gold is wanted to watch"; };`;
+
 let browser: Browser;
 let server: Server;
 before(async () => {
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
-  server = await serve({ "tv/notes.txt": "" });
+  server = await serve({ "tv/notes.txt": "", "club/main.asc": club });
 });
 after(async () => {
   await browser.close();
@@ -20,15 +28,15 @@ after(async () => {
 });
 
 /** Publishes blue pictures and a tone until it is killed. */
-function publish(name: string): ChildProcess {
+function publish(name: string, instance = "tv/studio"): ChildProcess {
   const args = ["-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", "color=c=0x2060c0:s=320x180:r=25", "-f", "lavfi", "-i", "sine=r=44100"];
   args.push("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", "300");
-  return spawn("ffmpeg", [...args, "-f", "flv", server.url(`tv/studio/${name}`)], { stdio: "inherit" });
+  return spawn("ffmpeg", [...args, "-f", "flv", server.url(`${instance}/${name}`)], { stdio: "inherit" });
 }
 
-async function open(name: string, query = ""): Promise<Page> {
+async function open(name: string, query = "", instance = "tv/studio"): Promise<Page> {
   const page = await browser.newPage();
-  await page.goto(`http://${server.web}/-/watch/tv/studio/${name}${query}`);
+  await page.goto(`http://${server.web}/-/watch/${instance}/${name}${query}`);
   return page;
 }
 
@@ -70,4 +78,17 @@ test("nobody is waited for in an application that there is not", async () => {
 
 test("a way that there is not is named", async () => {
   await says(await open("cam", "?way=smoke"), "message", "the ways are whep, rtmp, hls");
+});
+
+test("what the page is asked with goes to the script that decides, by every way", async () => {
+  const publisher = publish("cam", "club/door");
+  const refused = await open("cam", "?ticket=lead", "club/door");
+  await says(refused, "message", "gold is wanted to connect");
+  for (const [way, title] of [["rtmp", "RTMP"], ["hls", "HLS"], ["whep", "WebRTC"]]) {
+    const page = await open("cam", `?embed&ticket=gold&way=${way}`, "club/door");
+    await says(page, "facts", `by ${title}`);
+    await page.close();
+  }
+  await refused.close();
+  publisher.kill("SIGTERM");
 });
