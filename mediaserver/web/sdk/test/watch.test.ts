@@ -11,7 +11,7 @@ const blue = [32, 96, 192];
 /** Lets in encoders, and who shows a ticket. */
 const club = `
   application.onConnect = function (c) {
-    if (c.agent.indexOf("Lavf") < 0 && c.uri.indexOf("?ticket=gold") < 0) { this.rejectConnection(c, "gold is wanted to connect"); return; }
+    if (c.agent.indexOf("Lavf") < 0 && c.uri.indexOf("?ticket=gold") < 0) { this.rejectConnection(c, "gold is wanted to connect, ${"and nothing but gold, ".repeat(8)}as ever"); return; }
     return true;
   };
   application.onPlay = function (r) { return r.query.ticket == "gold" || "gold is wanted to watch"; };`;
@@ -83,7 +83,18 @@ test("a way that there is not is named", async () => {
 test("what the page is asked with goes to the script that decides, by every way", async () => {
   const publisher = publish("cam", "club/door");
   const refused = await open("cam", "?ticket=lead", "club/door");
+  await refused.setViewportSize({ width: 320, height: 400 });
   await says(refused, "message", "gold is wanted to connect");
+  await refused.waitForFunction(
+    () => {
+      const [screen, words] = [document.querySelector(".screen")!.getBoundingClientRect(), document.createRange()];
+      words.selectNodeContents(document.getElementById("message")!);
+      const { top, bottom, height } = words.getBoundingClientRect();
+      return height > 9 / 16 * screen.width && screen.top <= top && bottom <= screen.bottom;
+    },
+    undefined,
+    { timeout: 120_000 },
+  ); // the picture makes room for what is said
   for (const [way, title] of [["rtmp", "RTMP"], ["hls", "HLS"], ["whep", "WebRTC"]]) {
     const page = await open("cam", `?embed&ticket=gold&way=${way}`, "club/door");
     await says(page, "facts", `by ${title}`);
