@@ -96,6 +96,9 @@ func TestViewersByHTTP(t *testing.T) {
 			t.Errorf("%s: one more is told %d %s", path, status, said)
 		}
 	}
+	if !metric(t, s, `flashpod_refused_connections_total{reason="instance is full"} 3`) {
+		t.Error("who found no place is not counted")
+	}
 	if status, _, said := page(t, s, "/app/one/film/index.m3u8", ""); status != http.StatusOK {
 		t.Errorf("the same viewer is told %d %s", status, said)
 	}

@@ -44,10 +44,13 @@ type usher interface {
 type here struct{ *instance.Instance }
 
 // enter implements usher.
-func (h here) enter(_ *webRequest, one *webViewer) error {
+func (h here) enter(v *webRequest, one *webViewer) error {
 	answers := make(chan *session.Refusal, 1)
 	h.Watch(&one.Viewer, func(why *session.Refusal) { answers <- why })
 	if why := <-answers; why != nil {
+		if why.Code == session.RefusedLimit {
+			v.server.count("instance is full") // as clients by RTMP are counted
+		}
 		return watchRefusal(why)
 	}
 	return nil

@@ -73,7 +73,7 @@ func newCollector(src Source, version string) *collector {
 		viewers: prometheus.NewDesc("flashpod_viewers",
 			"Who plays and watches now, live and recorded, by way: rtmp, and flv, ws-flv, hls and others by HTTP. A way that nobody comes by is absent.", []string{"application", "instance", "way"}, nil),
 		refused: prometheus.NewDesc("flashpod_refused_connections_total",
-			"Connections that never became clients, by reason.", []string{"reason"}, nil),
+			"Connections that never became clients, and viewers by HTTP for whom there was no place, by reason.", []string{"reason"}, nil),
 		refusedPublications: prometheus.NewDesc("flashpod_refused_publications_total",
 			"Publications that were refused, by reason.", []string{"application", "instance", "reason"}, nil),
 		leftOut: prometheus.NewDesc("flashpod_log_lines_dropped_total",
