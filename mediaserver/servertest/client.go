@@ -33,14 +33,15 @@ type heard struct {
 	info *amf.Object // of a command; nil: it has none
 }
 
-// Dial connects to an address and shakes hands. Who serves the connection
-// closes it.
+// Dial connects to an address and shakes hands. The connection is closed when the test ends,
+// and kept until then: one that nobody holds the garbage collector would close.
 func Dial(t testing.TB, to net.Addr) *rtmp.Conn {
 	t.Helper()
 	conn, _, err := rtmp.Dial(context.Background(), "rtmp://"+to.String()+"/x", rtmp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { conn.Close() })
 	return conn
 }
 
@@ -56,6 +57,7 @@ func DialNarrow(t testing.TB, to net.Addr) *rtmp.Conn {
 		t.Fatal(err)
 	}
 	conn := rtmp.NewClientConn(nc, rtmp.Config{})
+	t.Cleanup(func() { conn.Close() })
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
 	}
