@@ -123,7 +123,7 @@ func TestGatewayWithAKeyOfItsOwn(t *testing.T) {
 	if n := of.Stats()[0].Connections; n != 1 {
 		t.Errorf("the origin has %d connections", n)
 	}
-	other := runGateway(t, Config{}, "routes: [{name: a/one, linkKey: the-key-of-somebody-else, "+way+"}]")
+	other := runGateway(t, Config{linkWaits: time.Second}, "routes: [{name: a/one, linkKey: the-key-of-somebody-else, "+way+"}]")
 	connect(t, other.Server, "app/one").expect("_error NetConnection.Connect.Failed", "close []", "end")
 }
 

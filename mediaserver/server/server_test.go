@@ -58,7 +58,7 @@ func runWith(t *testing.T, cfg Config, specs ...string) (s *Server, stop func())
 	}
 	// On a machine that is busy nobody is silent or slow by intention.
 	cfg.PublisherIdle, cfg.PublisherTimeout = cmp.Or(cfg.PublisherIdle, 10*time.Minute), cmp.Or(cfg.PublisherTimeout, 10*time.Minute)
-	cfg.callTime = cmp.Or(cfg.callTime, time.Minute)
+	cfg.callTime, cfg.linkWaits = cmp.Or(cfg.callTime, time.Minute), cmp.Or(cfg.linkWaits, time.Minute)
 	cfg.RTMPAddress, cfg.HTTPAddress = "127.0.0.1:0", "127.0.0.1:0"
 	s, err := New(cfg, docs(t, specs...))
 	if err != nil {
