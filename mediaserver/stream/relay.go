@@ -28,12 +28,13 @@ func (s *Stream) NewRelay(cuts bool) *Reader {
 	r := s.newReader()
 	r.relay = true
 	from := r.at
-	if r.joins = from.offset(); cuts {
-		r.toCut()
-	}
-	if r.caught = r.at == from; !r.caught && s.key.Load() != nil {
+	if r.joins = from.offset(); s.key.Load() != nil {
 		r.joins++ // the keyframe itself
 	}
+	if cuts {
+		r.toCut()
+	}
+	r.caught = r.at.offset() >= r.joins
 	r.preamble = slices.DeleteFunc(r.preamble, func(m rtmp.Message) bool { return m.Type == rtmp.TypeData })
 	return r
 }

@@ -53,8 +53,22 @@ func TestRelayIsCutAlike(t *testing.T) {
 	defer there.Close()
 	r := s.NewRelay(true)
 	defer r.Close()
-	if r.Caught() || s.NewRelay(false).Caught() != true {
-		t.Error("a relay begins elsewhere than it says")
+	plain := s.NewRelay(false)
+	defer plain.Close()
+	if r.Caught() || plain.Caught() {
+		t.Error("a player elsewhere could begin with nothing")
+	}
+	for plain.Pending() && !plain.Caught() {
+		m, err := plain.Next(t.Context())
+		if err != nil || m.Type == rtmp.TypeVideo && (!plain.Caught() || m.Timestamp != 5000) {
+			t.Errorf("the picture of %d, %v: a player could begin with it: %v", m.Timestamp, err, plain.Caught())
+		}
+	}
+	empty, _ := publish(t, newFanout(t), "b")
+	none := empty.NewRelay(true)
+	defer none.Close()
+	if !plain.Caught() || !none.Caught() {
+		t.Error("a player elsewhere waits for what is there, or for nothing")
 	}
 	// From the cut at 4000 to the newest keyframe, which is at 5000.
 	if n := relay(t, r, to); n != 51 {
