@@ -66,12 +66,13 @@ func (c *remote) Publish(r session.PublishRequest, answer func(session.PublishAn
 
 // publication is a name that a client of this edge publishes at the origin, over however
 // many connections one after another: what is written while there is none is dropped. It
-// implements session.Publication.
+// implements session.Publication and session.Travels.
 type publication struct {
 	c     *remote
 	asked session.PublishRequest
 
 	wrote   atomic.Int64             // when the last message came, in ns since 1970
+	arrived atomic.Uint64            // how often the origin has said that more has come
 	out     atomic.Pointer[outgoing] // nil: there is none; it is set under mu
 	opening stream.Opening           // of who writes
 	gap     gap                      // of who writes
@@ -188,6 +189,8 @@ func (p *publication) read(o *outgoing) {
 				return
 			}
 			o.cleared <- said.Cleared
+		case link.KindTaken:
+			p.arrived.Add(1)
 		case link.KindEnd:
 			var said link.EndBody
 			err := link.Unmarshal(b, &said)
@@ -284,6 +287,9 @@ func (p *publication) Clear(handler string) bool {
 
 // LastWrite implements session.Publication.
 func (p *publication) LastWrite() time.Time { return time.Unix(0, p.wrote.Load()) }
+
+// Arrived implements session.Travels.
+func (p *publication) Arrived() uint64 { return p.arrived.Load() }
 
 // Close implements session.Publication.
 func (p *publication) Close(how session.Ending, ended func(error)) {

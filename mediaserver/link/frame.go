@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -26,6 +27,9 @@ const (
 	KindClear = 'c'
 	// KindEnd says that a stream has ended, and how.
 	KindEnd = 'e'
+	// KindTaken says, of a stream that an edge publishes, that more of it has come since it was
+	// said last. It has no payload, and an edge that does not know it passes over it.
+	KindTaken = 't'
 	// KindAsk and KindPiece are a place of a file, and what stands there.
 	KindAsk   = 'q'
 	KindPiece = 'p'
@@ -63,6 +67,7 @@ type Conn struct {
 	head    [headSize]byte // of the frame that is read
 	closed  chan struct{}
 	close   func()
+	also    atomic.Pointer[func() uint64] // see SayTaken
 
 	mu    sync.Mutex // nothing else is taken while it is held, but for the socket
 	out   *bufio.Writer
@@ -83,7 +88,8 @@ func newConn(t *tls.Conn) *Conn {
 // is known. It is used by the goroutine that reads.
 type heard struct {
 	t     *tls.Conn
-	known bool // before that, what is read has a time in all
+	known bool          // before that, what is read has a time in all
+	bytes atomic.Uint64 // that have come; any goroutine may look
 }
 
 // Read implements io.Reader.
@@ -91,7 +97,9 @@ func (h *heard) Read(b []byte) (int, error) {
 	if h.known {
 		_ = h.t.SetReadDeadline(time.Now().Add(silence))
 	}
-	return h.t.Read(b)
+	n, err := h.t.Read(b)
+	h.bytes.Add(uint64(n)) //nolint:gosec // not below 0
+	return n, err
 }
 
 // taken is a connection whose other end may take nothing for a while, and no longer: who
@@ -120,6 +128,7 @@ func (c *Conn) begin(version int) {
 func (c *Conn) live() {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
+	said := uint64(0)
 	for {
 		select {
 		case <-c.closed:
@@ -130,12 +139,22 @@ func (c *Conn) live() {
 		quiet := c.quiet
 		c.quiet = true
 		c.mu.Unlock()
-		if quiet && (c.WriteFrame(kindAlive) != nil || c.Flush() != nil) {
+		kind := byte(kindAlive)
+		if also := c.also.Load(); also != nil {
+			if now := c.heard.bytes.Load() + (*also)(); now != said {
+				kind, quiet, said = KindTaken, true, now
+			}
+		}
+		if quiet && (c.WriteFrame(kind) != nil || c.Flush() != nil) {
 			c.close()
 			return
 		}
 	}
 }
+
+// SayTaken has the connection say every few seconds whether more has come: bytes of more than
+// signs of life, or what also counts, which is called by another goroutine and does not wait.
+func (c *Conn) SayTaken(also func() uint64) { c.also.Store(&also) }
 
 // Version is that of the protocol, which both ends speak: see Viewings.
 func (c *Conn) Version() int { return c.version }
@@ -209,6 +228,7 @@ func (c *Conn) ReadFrame() (kind byte, payload []byte, err error) {
 			return 0, nil, err
 		}
 		if kind == kindAlive && size == 0 {
+			c.heard.bytes.Add(^uint64(headSize - 1)) // less: it is nothing that has come
 			continue
 		}
 		if size > MaxFrame {

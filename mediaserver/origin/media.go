@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -109,7 +110,15 @@ func (o *Origin) publish(c *link.Conn, token string) error {
 	if g == nil || g.publication == nil {
 		return errGone
 	}
-	how, taken, err := o.written(c, g.publication)
+	var written atomic.Uint64
+	c.SayTaken(func() uint64 { // its edge waits for its end as long as more comes, here or further up
+		n := written.Load()
+		if goes, ok := g.publication.(session.Travels); ok {
+			n += goes.Arrived()
+		}
+		return n
+	})
+	how, taken, err := o.written(c, g.publication, &written)
 	if !o.ends(g) {
 		return err // its client has gone
 	}
@@ -126,8 +135,9 @@ func (o *Origin) publish(c *link.Conn, token string) error {
 	return c.WriteValue(link.KindEnd, said)
 }
 
-// written writes until the publication is to end, or another publisher has taken it over.
-func (o *Origin) written(c *link.Conn, p session.Publication) (how session.Ending, taken *session.Refusal, err error) {
+// written writes until the publication is to end, or another publisher has taken it over,
+// and counts the messages.
+func (o *Origin) written(c *link.Conn, p session.Publication, messages *atomic.Uint64) (how session.Ending, taken *session.Refusal, err error) {
 	for {
 		kind, b, err := c.ReadFrame()
 		if err != nil {
@@ -143,6 +153,7 @@ func (o *Origin) written(c *link.Conn, p session.Publication) (how session.Endin
 				_ = errors.As(err, &taken)
 				return session.EndedLost, taken, nil
 			}
+			messages.Add(1)
 		case link.KindClear:
 			said := link.ClearedBody{Cleared: p.Clear(string(b))}
 			if err := c.WriteValue(link.KindClear, said); err != nil {

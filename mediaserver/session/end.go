@@ -108,6 +108,7 @@ func (s *Session) end(err error, d time.Duration) {
 	for _, f := range finish { // all of them have begun: a disk that hangs costs its time once
 		f(false)
 	}
+	s.finish()
 	clear(s.streams)
 	s.early.end()
 	if s.inst != nil {

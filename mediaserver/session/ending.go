@@ -37,7 +37,7 @@ func AwaitEnd(p Publication, ended <-chan error, cutOff func() bool) error {
 			if cutOff != nil && cutOff() {
 				last = began
 			}
-			if now.Sub(last) > closeTimeout || now.Sub(began) > closeMost {
+			if now.Sub(last) >= closeTimeout || now.Sub(began) >= closeMost {
 				return errUnfinished
 			}
 		}

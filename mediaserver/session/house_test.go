@@ -41,10 +41,21 @@ const (
 	// whose first connection is for control, and whose third, for what is published second,
 	// is slower than all others.
 	overUnevenLink way = "over an uneven link"
+	// over which media takes a second for 16 KiB.
+	overSlowLink way = "over a slow link"
 )
 
 // linkVersion is the newest version that is spoken on a link; 0: any.
-var linkVersion = map[way]int{overLink: 0, overUnevenLink: 0, overOldLink: 1}
+var linkVersion = map[way]int{overLink: 0, overUnevenLink: 0, overSlowLink: 0, overOldLink: 1}
+
+// lateBy is how long so many bytes take that an edge sends over its nth connection, of which
+// the first is for control.
+var lateBy = map[way]func(n, bytes int) time.Duration{
+	overUnevenLink: func(n, _ int) time.Duration { return map[int]time.Duration{3: time.Second}[n] },
+	overSlowLink: func(n, bytes int) time.Duration {
+		return time.Duration(min(n-1, 1)*bytes) * time.Second / (16 << 10)
+	},
+}
 
 // everyWay runs a test in each way, side by side with all others.
 func everyWay(t *testing.T, test func(*testing.T, way)) {
@@ -127,7 +138,9 @@ func runWith(t testing.TB, w way, cfg session.Config, places ...place) (h *house
 	}
 	if version, ok := linkVersion[w]; ok {
 		h.link = newLink(t, h, version)
-		h.link.uneven.Store(w == overUnevenLink)
+		if late, ok := lateBy[w]; ok {
+			h.link.late.Store(&late)
+		}
 		h.dir = h.link
 	}
 	for _, p := range places {

@@ -307,6 +307,13 @@ type Publication interface {
 	Close(how Ending, ended func(error))
 }
 
+// Travels is a Publication whose instance is elsewhere: what was written is on its way there
+// for a while, and so is its end behind it.
+type Travels interface {
+	// Arrived grows, every few seconds, as long as more of it arrives.
+	Arrived() uint64
+}
+
 // Ending is how a publication ends.
 type Ending int
 

@@ -23,21 +23,23 @@ type linked struct {
 	tcp    net.Listener
 	runs   sync.WaitGroup
 	cfg    edge.Config
-	others []*edge.Edge // of the same origin
-	sent   atomic.Int64 // bytes that the origin has sent its edges
-	uneven atomic.Bool  // see overUnevenLink
+	others []*edge.Edge                                     // of the same origin
+	sent   atomic.Int64                                     // bytes that the origin has sent its edges
+	late   atomic.Pointer[func(n, bytes int) time.Duration] // see lateBy
 }
 
 // counted is an edge's connection, at the origin.
 type counted struct {
 	net.Conn
 	sent *atomic.Int64
-	late time.Duration // how long what comes is on its way
+	late func(bytes int) time.Duration // how long what comes is on its way; nil: not at all
 }
 
 func (c counted) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	time.Sleep(c.late)
+	if c.late != nil {
+		time.Sleep(c.late(n))
+	}
 	return n, err
 }
 
@@ -68,13 +70,13 @@ func newLink(t testing.TB, far *house, version int) *linked {
 			if err != nil {
 				return
 			}
-			late := time.Duration(0)
-			if n == 3 && l.uneven.Load() {
-				late = time.Second
+			one := counted{Conn: nc, sent: &l.sent}
+			if by := l.late.Load(); by != nil {
+				one.late = func(bytes int) time.Duration { return (*by)(n, bytes) }
 			}
 			l.runs.Go(func() {
 				if _, err := io.ReadFull(nc, make([]byte, len(link.Preface))); err == nil {
-					_ = o.Serve(counted{nc, &l.sent, late}) // how it ends is the edge's business
+					_ = o.Serve(one) // how it ends is the edge's business
 				}
 				nc.Close()
 			})

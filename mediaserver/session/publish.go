@@ -195,12 +195,7 @@ func (ns *netStream) leaveName(how Ending) (finish func(tell bool)) {
 	ended := make(chan error, 1)
 	p.Close(how, func(err error) { ended <- err })
 	return func(tell bool) {
-		var err error
-		select {
-		case err = <-ended:
-		case <-time.After(closeTimeout):
-			err = errPending
-		}
+		err := s.awaitEnd(p.Publication, ended)
 		if err != nil {
 			s.log.Error("recording not finished cleanly", "stream", p.name, "err", err)
 		}
@@ -227,7 +222,7 @@ func (p *publishing) tellEnd(err error) {
 			hole = ", which lacks what was lost on its way here (" + seconds(p.lacks) + " at least)"
 		}
 		said = append(said, ns.status(codeRecordStop, p.name, "Stopped recording %s%s.", p.name, hole))
-	case errors.Is(err, errPending):
+	case errors.Is(err, errUnfinished):
 		left = ", and its recording not finished yet"
 	default: // the instance is lost, else it had said so
 		said = append(said, ns.failure(codeRecordFailed, p.name, "Recording ended: it could not be finished."))

@@ -62,9 +62,6 @@ const (
 	// a client that has gone may still be let in.
 	defaultLastWords = 10 * time.Second
 	lastConnect      = 2 * time.Second
-	// closeTimeout is how long a publication may take to end: more than an
-	// instance waits for its disk.
-	closeTimeout = 15 * time.Second
 	// maxNetStreams bounds what createStream hands out on one connection.
 	maxNetStreams = 256
 	// defaultConnect is as much as clients take at most: what they have to say
@@ -110,6 +107,7 @@ type Session struct {
 	calling places
 
 	leaving    atomic.Bool  // the client was told to go, or refused: it is not heard any more
+	cut        atomic.Bool  // nobody waits for it: see Cut
 	largest    atomic.Int64 // message of the client, since it was let in; 0 before
 	connected  atomic.Bool  // an instance has let the client in
 	reconnects atomic.Bool  // the client follows a ReconnectRequest
@@ -127,11 +125,12 @@ type Session struct {
 	query      url.Values   // of app and tcUrl
 	takes      tracks.Takes // of what it plays
 	streams    map[uint32]*netStream
-	amf3       bool  // the client understands it
-	measuring  bool  // bandwidth, now
-	maxMessage int   // bytes of a command
-	wrongKeys  int   // that the client has shown, one after another
-	answerSize int64 // bytes of the answer that is handed on
+	unfinished []unfinished // publications that take long to end; used in turns
+	amf3       bool         // the client understands it
+	measuring  bool         // bandwidth, now
+	maxMessage int          // bytes of a command
+	wrongKeys  int          // that the client has shown, one after another
+	answerSize int64        // bytes of the answer that is handed on
 }
 
 // New makes a session of a fresh connection. Serve runs it.
@@ -234,12 +233,18 @@ func (s *Session) lastWords(ended <-chan struct{}) {
 		return
 	case <-time.After(lastConnect):
 	}
-	if s.connected.Load() && !s.leaving.Load() {
+	for began, before := time.Now(), s.arrived(); s.connected.Load() && !s.leaving.Load() && time.Since(began) < closeMost; {
 		select {
 		case <-ended:
 			return
+		case <-s.ctx.Done():
 		case <-time.After(s.cfg.LastWords):
 		}
+		arrived := s.arrived()
+		if arrived == before {
+			break // nothing that it has published gets on
+		}
+		before = arrived
 	}
 	s.cancel()
 	<-ended
@@ -251,6 +256,7 @@ func (s *Session) Close() { s.conn.Close() }
 // Cut is Close where nobody waits for the client's last words either: the server ends. It
 // may be called from any goroutine.
 func (s *Session) Cut() {
+	s.cut.Store(true)
 	s.Close()
 	s.cancel()
 }

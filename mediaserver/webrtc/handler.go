@@ -149,6 +149,13 @@ func (h *Handler) close() (all []*peer) {
 	return all
 }
 
+// isClosed says whether the server ends.
+func (h *Handler) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed
+}
+
 // Sessions is how many there are, of both kinds.
 func (h *Handler) Sessions() int {
 	h.mu.Lock()

@@ -28,9 +28,6 @@ const (
 	// lookEvery is how often it is looked whether one is due, and whether the publisher
 	// is still there.
 	lookEvery = 100 * time.Millisecond
-	// closeTime is how long a publication may take to end: more than an instance waits
-	// for its disk.
-	closeTime = 15 * time.Second
 )
 
 // publisher is who publishes: a client of an instance. It implements session.Peer: see
@@ -100,13 +97,7 @@ func (p *publisher) finish() {
 		}
 		ended := make(chan error, 1)
 		p.publication.Close(how, func(err error) { ended <- err })
-		var err error
-		select {
-		case err = <-ended:
-		case <-time.After(closeTime):
-			err = fmt.Errorf("it has not ended within %v", closeTime)
-		}
-		if err != nil {
+		if err := session.AwaitEnd(p.publication, ended, p.h.isClosed); err != nil {
 			p.log.Error("recording not finished cleanly", "err", err)
 		}
 	}
