@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,10 @@ const (
 	// A peer of version 1 may be quiet for 10 s.
 	aliveEvery = 3 * time.Second
 	silence    = 15 * time.Second
+	// lastLook is the end of silence, in which it is looked once more whether something has
+	// come: where this process was stopped for a while, its time is over before it has read
+	// what has come meanwhile.
+	lastLook = 2 * time.Second
 	// writeTime is how long the other end may take nothing of so many bytes: what there is
 	// more takes longer, over a link that is slow.
 	writeTime  = silence
@@ -94,11 +99,21 @@ type heard struct {
 
 // Read implements io.Reader.
 func (h *heard) Read(b []byte) (int, error) {
-	if h.known {
-		_ = h.t.SetReadDeadline(time.Now().Add(silence))
-	}
-	n, err := h.t.Read(b)
+	n, err := h.read(b)
 	h.bytes.Add(uint64(n)) //nolint:gosec // not below 0
+	return n, err
+}
+
+func (h *heard) read(b []byte) (int, error) {
+	if !h.known {
+		return h.t.Read(b)
+	}
+	_ = h.t.SetReadDeadline(time.Now().Add(silence - lastLook))
+	n, err := h.t.Read(b)
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = h.t.SetReadDeadline(time.Now().Add(lastLook))
+		n, err = h.t.Read(b)
+	}
 	return n, err
 }
 

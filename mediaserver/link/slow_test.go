@@ -1,9 +1,12 @@
 package link
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -94,5 +97,56 @@ func TestSlowIsNotLost(t *testing.T) {
 	edge.Close()
 	if err := <-ended; err == nil {
 		t.Error("the pipe has ended without a reason")
+	}
+}
+
+// stopped is a connection of a process that was stopped: so often the time for what it reads
+// is over before it has looked whether something has come.
+type stopped struct {
+	net.Conn
+	times atomic.Int64
+}
+
+func (c *stopped) Read(b []byte) (int, error) {
+	if c.times.Add(-1) >= 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return c.Conn.Read(b)
+}
+
+// A process that was stopped for a while has its links when it goes on: what has come
+// meanwhile counts, and nothing at all does not.
+func TestWhoWasStoppedLooksOnceMore(t *testing.T) {
+	t.Parallel()
+	cert, err := Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	ours := &stopped{Conn: near}
+	taken := make(chan *Conn, 1)
+	go func() {
+		_, _ = io.ReadFull(far, make([]byte, len(Preface)))
+		c, _, err := Accept(far, cert, FixedKeys("k"), 0, anybody)
+		if err != nil {
+			t.Error(err)
+		}
+		taken <- c
+	}()
+	edge, err := Dial(t.Context(), ours, FixedKeys("k"), Hello{Purpose: Publish, Edge: "e"})
+	origin := <-taken
+	if err != nil || origin == nil {
+		t.Fatal(err)
+	}
+	defer edge.Close()
+	defer origin.Close()
+	ours.times.Store(1)
+	go func() { _ = origin.WriteValue(KindEnd, EndBody{}) }()
+	if kind, _, err := edge.ReadFrame(); err != nil || kind != KindEnd {
+		t.Errorf("%q, %v", kind, err)
+	}
+	ours.times.Store(2)
+	if _, _, err := edge.ReadFrame(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("nothing has come, and it says %v", err)
 	}
 }
