@@ -19,6 +19,9 @@
 // so. A publisher is a client of its instance as one that comes by RTMP, and its frames
 // are written as RTMP has them, so that every other way out has the stream as well.
 //
+// Where the instance is lost for a while, as by the link of an edge, viewers and publishers stay
+// for it: see viewer.play and way.
+//
 // It decides neither who may watch and publish nor where a stream is: an outlet.House
 // and a session.Directory do. What RTP and SDP mean is pion's business.
 package webrtc
