@@ -23,8 +23,10 @@ import (
 
 const (
 	// linkGateway is the entry with the key that the gateway shows, of the Secret with
-	// those that an origin takes.
-	linkGateway = "gateway"
+	// those that an origin takes. It comes behind linkEntry, as files are read in the order
+	// of their names: what the origin shows itself, as in names of sessions of WebRTC, is the
+	// first key, which its edges have.
+	linkGateway = "of-gateway"
 	// gatewayName is what the gateway's pods are called by their label, and its Service.
 	gatewayName = "flashpod-gateway"
 )

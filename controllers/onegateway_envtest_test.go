@@ -5,6 +5,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,8 +81,11 @@ func TestBehindTheGateway(t *testing.T) {
 	master, err := w.r.Options.Gateway.Master(ctx, w.Client, w.Client)
 	w.must(err)
 	secret := read(w, "lobby-link", &corev1.Secret{})
-	if got := string(secret.Data["gateway"]); got != gateway.KeyFor(master, w.instance()) || !metav1.IsControlledBy(secret, w.instance()) {
+	if got := string(secret.Data["of-gateway"]); got != gateway.KeyFor(master, w.instance()) || !metav1.IsControlledBy(secret, w.instance()) {
 		t.Errorf("the key is %q of %v", got, secret.OwnerReferences)
+	}
+	if entries := slices.Sorted(maps.Keys(secret.Data)); entries[0] != linkEntry {
+		t.Errorf("the first keys are not those of edges: %v", entries)
 	}
 	pod := read(w, "lobby-0", &corev1.Pod{})
 	if args := strings.Join(pod.Spec.Containers[0].Args, " "); !strings.Contains(args, "--link-address :1937 --link-key-file /run/secrets/link") {

@@ -244,6 +244,30 @@ func (s *sharedEdges) sessions(p *rtcPublisher, v *rtcViewer) {
 	servertest.Eventually(t, "the stream is over", func() bool { return !live.Live() })
 }
 
+// An origin that the gateway is linked to as well has its sessions known by its edges: the keys
+// that those have come first.
+func TestOriginBehindTheAddressOfItsEdges(t *testing.T) {
+	t.Parallel()
+	keys := servertest.WriteFiles(t, t.TempDir(), "keys", "of the edges, 123456", "of-gateway", "of the gateway, 1234")
+	advertise := filepath.Join(t.TempDir(), "addresses")
+	common := Config{LinkKeyFile: keys, WebRTCAdvertise: advertise, NoWebRTCTCP: true, rtcConnect: servertest.Patience, rtcSilence: servertest.Patience}
+	common.WebAddress, common.WebRTCRelay = "127.0.0.5:0", "127.0.0.5"
+	of, _ := runWith(t, common, open)
+	common.WebAddress, common.WebRTCRelay = "127.0.0.6:0", "127.0.0.6"
+	common.LinkKeyFile, common.EdgeOf = filepath.Join(keys, "keys"), of.RTMPAddr().String()
+	edge, _ := runWith(t, common)
+	s := &sharedEdges{t: t, of: of, advertise: advertise}
+	s.by(newBalancer(t, false), edge) // the first edge has come
+	p, status, said := publishRTC(t, of, "/-/whip/app/one/cam", "", patient)
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, said)
+	}
+	p.connected()
+	if status := p.end(edge); status != http.StatusOK {
+		t.Errorf("DELETE at the edge: %d", status)
+	}
+}
+
 // An address that is none of a server's own is refused, and so is one without a key.
 func TestRelayAddress(t *testing.T) {
 	t.Parallel()
