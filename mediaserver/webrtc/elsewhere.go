@@ -25,9 +25,13 @@ func (h *Handler) elsewhere(at string) (netip.AddrPort, bool) {
 	return among.SessionOf(path.Base(at))
 }
 
+// betweenMost is how many questions another server is asked at once; more wait. There their
+// connections count as one client's address does: this server's.
+const betweenMost = 4
+
 // between asks other servers, on a connection for each question: they are few and rare.
 var between = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: requestTime + 5*time.Second, MaxResponseHeaderBytes: maxAnswer},
+	Transport:     &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: betweenMost, ResponseHeaderTimeout: requestTime + 5*time.Second, MaxResponseHeaderBytes: maxAnswer},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
