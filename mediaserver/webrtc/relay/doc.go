@@ -8,12 +8,14 @@
 // the check came, so that the answer leaves from where the client has sent to. From then on
 // everything of that client goes the same way. When the load balancer moves the client to
 // another server, its next check, which comes every few seconds (RFC 7675 §5.1), moves the
-// way. What an owner hands to its ICE agent looks as if nothing was in between ([Relay.In],
+// way; until then the server that gets its media asks those that it has heard of, and the owner
+// sends by both. What an owner hands to its ICE agent looks as if nothing was in between ([Relay.In],
 // [Relay.Write]).
 //
 // Nobody is believed: names and wrappers are authenticated by keys that the servers have in
 // common, each wrapper counts once, and a way is made or moved only by a check that shows the
-// session's password. A server keeps what it passes on only for clients to whom an owner has
+// session's password: who forges an address has a session's media, which only its client can
+// read, sent twice for a few seconds. A server keeps what it passes on only for clients to whom an owner has
 // answered, and sends one packet for one that has come.
 //
 // It opens no port and knows no media: package webrtc hands it packets, and a function that

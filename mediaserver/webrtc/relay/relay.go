@@ -37,6 +37,7 @@ type Relay struct {
 	wrappers sums
 	count    atomic.Uint64 // of wrappers that were made
 	windows
+	asked asked
 
 	passed, answered, refused atomic.Uint64
 
@@ -96,6 +97,11 @@ func (r *Relay) In(b []byte, from netip.AddrPort) (packet []byte, as netip.AddrP
 		r.passOn(b, from, to)
 		return nil, netip.AddrPort{}, false
 	}
+	if isMedia(b) {
+		if as, mine = r.lookFor(from); mine {
+			return b, as, true
+		}
+	}
 	r.refused.Add(1)
 	return nil, netip.AddrPort{}, false
 }
@@ -111,10 +117,23 @@ func (r *Relay) wrapped(b []byte) (packet []byte, as netip.AddrPort, mine bool) 
 			r.answered.Add(1)
 		}
 		return nil, as, false
+	case w.kind == asks:
+		r.tells(w.sender, w.client)
+		return nil, as, false
+	case w.kind == has:
+		if _, here := r.known(path{client: w.client}); !here { // it has not come with a check since
+			r.pass(w.client, w.sender)
+		}
+		return nil, as, false
 	case isRequest(w.packet):
 		return r.request(path{via: w.sender, client: w.client}, w.packet)
 	default:
-		if as, ok := r.known(path{via: w.sender, client: w.client}); ok {
+		from := path{via: w.sender, client: w.client}
+		as, mine = r.known(from)
+		if !mine && isMedia(w.packet) { // it was passed on before, and is again
+			as, mine = r.both(from)
+		}
+		if mine {
 			return w.packet, as, true
 		}
 	}
@@ -155,17 +174,23 @@ func (r *Relay) request(p path, b []byte) (packet []byte, as netip.AddrPort, min
 
 // known is the alias of a client whose packet, which is no request, has come by a way.
 func (r *Relay) known(p path) (as netip.AddrPort, ok bool) {
+	now := r.opts.Now()
 	r.mu.RLock()
 	w := r.byPath[p]
+	proved := w != nil
+	if !proved {
+		if w = r.byAlias[p.client]; w != nil && !w.takes(p, now) {
+			w = nil
+		}
+	}
 	if w != nil {
 		as = w.as
 	}
 	r.mu.RUnlock()
-	if w == nil {
-		return as, false
+	if proved {
+		w.heard.Store(now.UnixNano())
 	}
-	w.heard.Store(r.opts.Now().UnixNano())
-	return as, true
+	return as, w != nil
 }
 
 // Write sends a packet of the ICE agent to a client, by its alias, on the way that its last
@@ -173,24 +198,33 @@ func (r *Relay) known(p path) (as netip.AddrPort, ok bool) {
 func (r *Relay) Write(b []byte, to netip.AddrPort) (int, error) {
 	r.mu.RLock()
 	w := r.byAlias[plain(to)]
-	var p path
+	var p, also path
 	if w != nil {
 		p = w.path
+		if w.also.client.IsValid() && w.takes(w.also, r.opts.Now()) {
+			also = w.also
+		}
 	}
 	r.mu.RUnlock()
-	if w != nil && len(b) > 0 && b[0] > 3 && w.of.used.Load() != w { // no STUN
+	if w == nil {
+		return len(b), nil
+	}
+	if len(b) > 0 && b[0] > 3 && w.of.used.Load() != w { // no STUN
 		w.of.used.Store(w)
 	}
-	var err error
-	switch {
-	case w == nil:
-	case p.via.IsValid():
-		err = r.wrap(toClient, p.client, b, p.via)
-	default:
-		err = r.opts.Send(b, p.client)
+	if also.client.IsValid() {
+		_ = r.sendBy(also, b) // nobody has proved that the client is there
 	}
-	if err != nil {
+	if err := r.sendBy(p, b); err != nil {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// sendBy sends a packet to the client of a path.
+func (r *Relay) sendBy(p path, b []byte) error {
+	if p.via.IsValid() {
+		return r.wrap(toClient, p.client, b, p.via)
+	}
+	return r.opts.Send(b, p.client)
 }

@@ -30,6 +30,10 @@ type way struct {
 	path                // guarded by Relay.mu
 	as   netip.AddrPort // what the ICE agent has for the client's address: it stays when the path changes
 	of   *session
+	// also is where the client seems to have been moved to, since when: see Relay.both. Guarded
+	// by Relay.mu.
+	also  path
+	since time.Time
 	// heard is when the last packet came, in nanoseconds since 1970.
 	heard atomic.Int64
 }
@@ -111,7 +115,7 @@ func (r *Relay) adopt(s *session, p path) (*way, netip.AddrPort) {
 // move has a way's packets go by another path.
 func (r *Relay) move(w *way, p path) (*way, netip.AddrPort) {
 	delete(r.byPath, w.path)
-	w.path = p
+	w.path, w.also, w.since = p, path{}, time.Time{}
 	r.byPath[p] = w
 	return w, w.as
 }

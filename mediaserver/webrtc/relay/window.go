@@ -23,6 +23,7 @@ type windows struct {
 // window is a sender's [RFC 4303 §3.4.3 has the idea].
 type window struct {
 	newest uint64
+	at     time.Time               // when the last one has come
 	seen   [windowSize / 64]uint64 // by the counts' last bits
 }
 
@@ -31,7 +32,7 @@ type window struct {
 func firstCount(now time.Time) uint64 { return uint64(now.UnixMicro()) }
 
 // fresh says whether a sender's wrapper of this count has not come yet, and remembers it.
-func (w *windows) fresh(sender netip.AddrPort, count uint64) bool {
+func (w *windows) fresh(sender netip.AddrPort, count uint64, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	one := w.of[sender]
@@ -60,6 +61,7 @@ func (w *windows) fresh(sender netip.AddrPort, count uint64) bool {
 		return false
 	}
 	one.set(count, true)
+	one.at = now
 	return true
 }
 

@@ -10,7 +10,7 @@ import (
 // authenticate both and the server that it is for.
 //
 //	0      'F', which begins no packet of WebRTC's [RFC 7983 §7]
-//	1      what it is: toOwner or toClient
+//	1      what it is: toOwner, toClient, asks or has
 //	2..9   the sender's count of wrappers, big-endian
 //	10..27 the sender: an address of IPv6, or of IPv4 in one, and a port
 //	28..45 the client, the same way
@@ -18,6 +18,8 @@ const (
 	first    = 'F'
 	toOwner  = 1 // a client's packet, for the server whose session it is
 	toClient = 2 // an owner's, for its client
+	asks     = 3 // has no packet: who has a session of this client?
+	has      = 4 // has none, either: the sender
 
 	ofSender   = 10
 	ofClient   = 28
@@ -66,7 +68,7 @@ func (r *Relay) wrap(kind byte, client netip.AddrPort, packet []byte, to netip.A
 
 // open opens a wrapper; false: it is none, or not for this server, or has come before.
 func (r *Relay) open(b []byte) (w wrapper, ok bool) {
-	if len(b) < head+tag || b[0] != first || b[1] != toOwner && b[1] != toClient {
+	if len(b) < head+tag || b[0] != first || b[1] < toOwner || b[1] > has {
 		return w, false
 	}
 	text := b[:len(b)-tag]
@@ -74,7 +76,7 @@ func (r *Relay) open(b []byte) (w wrapper, ok bool) {
 		return w, false
 	}
 	w = wrapper{kind: b[1], sender: addressAt(b[ofSender:]), client: addressAt(b[ofClient:]), packet: text[head:]}
-	return w, r.fresh(w.sender, binary.BigEndian.Uint64(b[2:]))
+	return w, r.fresh(w.sender, binary.BigEndian.Uint64(b[2:]), r.opts.Now())
 }
 
 func appendAddress(dst []byte, a netip.AddrPort) []byte {
