@@ -101,7 +101,7 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return "the origin refuses the link: " + e.Reason }
 
 // Is says that it is an ErrKey where the key is why.
-func (e *RefusedError) Is(err error) bool { return e.key && err == ErrKey } //nolint:errorlint // what Is is for
+func (e *RefusedError) Is(err error) bool { return e.key && err == ErrKey }
 
 // Certificate makes the certificate that an origin shows. It says nothing of anybody.
 func Certificate() (tls.Certificate, error) {
