@@ -50,6 +50,13 @@ func (l *live) isEmpty() bool {
 	return len(l.segments) == 0
 }
 
+// isLost says whether the stream is, and nothing has followed yet.
+func (l *live) isLost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
 // isOver says whether nothing more comes.
 func (l *live) isOver() bool {
 	l.mu.Lock()

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/outlet"
 )
 
 // ready says whether there is something to play.
@@ -22,11 +25,13 @@ func (l *live) await(ctx context.Context, is func() bool) error {
 		if is() {
 			return nil
 		}
-		changed, ended, err := l.changed, l.ended, l.err
+		changed, ended, lost, err := l.changed, l.ended, l.lost, l.err
 		l.mu.Unlock()
 		switch {
 		case err != nil:
 			return err
+		case ended && lost:
+			return errLost
 		case ended:
 			return errGone
 		}
@@ -40,6 +45,9 @@ func (l *live) await(ctx context.Context, is func() bool) error {
 
 // errGone says that what was asked for will not come.
 var errGone = errors.New("there is no such segment, or not any more")
+
+// errLost says that it may come, elsewhere or later: a player that is told errGone ends.
+var errLost = outlet.Refuse(http.StatusServiceUnavailable, "the stream was lost here, and may be published on: try again")
 
 // ids are the variants of the newest segment that has ended, in their order. The
 // caller holds l.mu.

@@ -51,7 +51,9 @@ type live struct {
 	target    time.Duration
 	parts     bool // they are listed: pictures are near enough to one another
 	ended     bool
-	err       error // why nothing more comes, where the publication is not over
+	lost      bool          // the stream is: what is here is kept until what follows begins
+	lostTime  time.Duration // see lostTime
+	err       error         // why nothing more comes, where the publication is not over
 	failedAt  time.Time
 	asked     time.Time
 	playlists map[playlistOf]string // as they are now
@@ -63,7 +65,7 @@ func newLive(opts Options, rules outlet.HLSRules) *live {
 	}
 	return &live{
 		rules: rules, needed: opts.Budget, windows: opts.Windows, idleAfter: opts.IdleAfter,
-		changed: make(chan struct{}), asked: time.Now(), playlists: map[playlistOf]string{},
+		lostTime: lostTime, changed: make(chan struct{}), asked: time.Now(), playlists: map[playlistOf]string{},
 	}
 }
 
@@ -88,7 +90,7 @@ func (l *live) payer() *budget.Budget {
 func (l *live) run(ctx context.Context, s *stream.Stream, r *stream.Reader) {
 	err := l.read(ctx, r)
 	for errors.Is(err, stream.ErrLagged) || errors.Is(err, stream.ErrLost) {
-		l.restart()
+		l.restart(errors.Is(err, stream.ErrLost))
 		r = s.NewCutReader()
 		switch {
 		case s.Live():
@@ -111,21 +113,27 @@ func (l *live) run(ctx context.Context, s *stream.Stream, r *stream.Reader) {
 }
 
 // lostTime is how long a stream is waited for that was lost here, and may be published
-// elsewhere.
+// elsewhere. Viewers have until then what there is of it.
 const lostTime = 15 * time.Second
 
 // readAgain is read of a stream that was lost, if it comes back.
 func (l *live) readAgain(ctx context.Context, r *stream.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	late := time.AfterFunc(lostTime, func() {
-		if l.isEmpty() {
+	l.mu.Lock()
+	wait := l.lostTime
+	l.mu.Unlock()
+	late := time.AfterFunc(wait, func() {
+		if l.isLost() {
 			cancel()
 		}
 	})
 	defer late.Stop()
 	err := l.read(ctx, r)
-	if errors.Is(err, context.Canceled) && l.isEmpty() {
+	if errors.Is(err, context.Canceled) && l.isLost() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.dropAll()
 		return io.EOF
 	}
 	return err
@@ -167,11 +175,15 @@ func (l *live) failed() error {
 	return l.err
 }
 
-// restart forgets all segments: what comes does not follow them.
-func (l *live) restart() {
+// restart forgets all segments: what comes does not follow them. Where the stream is lost,
+// they are kept until something comes, and the one that has not ended with them: players
+// have its parts.
+func (l *live) restart(lost bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dropAll()
+	if l.lost = lost; !lost {
+		l.dropAll()
+	}
 	l.tell()
 }
 
@@ -186,6 +198,10 @@ func (l *live) tell() {
 func (l *live) begin(cut stream.Cut) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.lost {
+		l.dropAll()
+		l.lost = false
+	}
 	l.dropOpen()
 	l.open = &segment{cut: cut, paidBy: l.payer(), variants: map[int]*piece{}}
 	if cut.Target > 0 {

@@ -1,7 +1,10 @@
 package hls
 
 import (
+	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/servertest"
@@ -57,10 +60,10 @@ func TestNamesOfACopy(t *testing.T) {
 			r.Close()
 			lost, rest := split(rest, 6800)
 			s.publish(t, lost)
-			servertest.Eventually(t, "nothing is made of what was lost", func() bool { return !l.begun() })
+			servertest.Eventually(t, "it is known to be lost", l.isLost)
 			r, p = link()
 			pass(t, r, p)
-			servertest.Eventually(t, "it goes on", func() bool { return l.begun() })
+			servertest.Eventually(t, "it goes on", func() bool { return l.begun() && !l.isLost() })
 			s.publish(t, rest)
 			pass(t, r, p)
 			s.publisher.Close()
@@ -87,9 +90,67 @@ func TestNamesOfACopy(t *testing.T) {
 	}
 }
 
-// begun says whether there is a segment, or some of one.
+// begun says whether there is some of a segment that has not ended.
 func (l *live) begun() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open != nil || len(l.segments) > 0
+	return l.open != nil
+}
+
+// While a stream is lost, viewers have what there is of it, and no player is told anything by
+// which it ends; what follows takes the place of that. When nothing has come for long, who
+// waits is told to try again.
+func TestWhatThereIsOfALostStream(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Options{})
+	l := s.watch(t)
+	l.mu.Lock()
+	l.lostTime = time.Hour
+	l.mu.Unlock()
+	all := long(t, 40)
+	before, rest := split(all, 13000)
+	s.publish(t, before)
+	servertest.Eventually(t, "some segments are there", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.segments) >= 4
+	})
+	p := checkMedia(t, s.must(t, "v0.m3u8"))
+	had := map[string]string{}
+	for _, seg := range p.segments {
+		had[seg.uri] = s.must(t, seg.uri)
+	}
+	s.publisher.Lose()
+	servertest.Eventually(t, "it is lost", l.isLost)
+	if now := checkMedia(t, s.must(t, "v0.m3u8")); now.ended || len(now.segments) != len(p.segments) || now.sequence != p.sequence {
+		t.Errorf("the playlist is now %+v", now)
+	}
+	for name, was := range had {
+		if s.must(t, name) != was {
+			t.Errorf("%s is another", name)
+		}
+	}
+	var err error
+	if s.publisher, err = s.live.Publish(); err != nil {
+		t.Fatal(err)
+	}
+	headers := slices.DeleteFunc(slices.Clone(before), func(m *rtmp.Message) bool { return !isHeader(m) })
+	again, _ := split(rest, 26000)
+	s.publish(t, append(headers, again...))
+	servertest.Eventually(t, "it goes on", func() bool { return !l.isLost() })
+	now := checkMedia(t, s.must(t, "v0.m3u8"))
+	for _, seg := range now.segments {
+		if _, ok := had[seg.uri]; ok || now.ended {
+			t.Errorf("%s is listed still, ended: %v", seg.uri, now.ended)
+		}
+	}
+
+	l.mu.Lock()
+	l.lostTime = time.Millisecond
+	l.mu.Unlock()
+	s.publisher.Lose()
+	s.handler.runs.Wait()
+	if err := l.await(t.Context(), l.ready); !errors.Is(err, errLost) {
+		t.Errorf("who waits is told %v", err)
+	}
 }
