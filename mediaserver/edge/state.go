@@ -56,6 +56,9 @@ func (e *Edge) Reach() {
 			switch c, err := e.dial(link.Hello{Purpose: link.Control}); {
 			case err == nil:
 				c.Close()
+				if said != "" {
+					e.log.Info("the origin is reached", "origin", e.cfg.Origin)
+				}
 			case e.ctx.Err() == nil && said.another(err):
 				e.log.Warn("the origin cannot be reached", "origin", e.cfg.Origin, "reason", err)
 			}
