@@ -110,10 +110,10 @@ func TestWhatThereIsOfALostStream(t *testing.T) {
 	all := long(t, 40)
 	before, rest := split(all, 13000)
 	s.publish(t, before)
-	servertest.Eventually(t, "some segments are there", func() bool {
+	servertest.Eventually(t, "all whole segments are there", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return len(l.segments) >= 4
+		return len(l.segments) == 6 && l.open != nil
 	})
 	p := checkMedia(t, s.must(t, "v0.m3u8"))
 	had := map[string]string{}
@@ -137,7 +137,11 @@ func TestWhatThereIsOfALostStream(t *testing.T) {
 	headers := slices.DeleteFunc(slices.Clone(before), func(m *rtmp.Message) bool { return !isHeader(m) })
 	again, _ := split(rest, 26000)
 	s.publish(t, append(headers, again...))
-	servertest.Eventually(t, "it goes on", func() bool { return !l.isLost() })
+	servertest.Eventually(t, "it goes on", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return !l.lost && len(l.segments) >= 4
+	})
 	now := checkMedia(t, s.must(t, "v0.m3u8"))
 	for _, seg := range now.segments {
 		if _, ok := had[seg.uri]; ok || now.ended {
