@@ -102,12 +102,12 @@ func (l *live) begun() bool {
 // waits is told to try again.
 func TestWhatThereIsOfALostStream(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, Options{})
+	all := long(t, 40)
+	s := newSite(t, Options{IdleAfter: time.Hour})
 	l := s.watch(t)
 	l.mu.Lock()
 	l.lostTime = time.Hour
 	l.mu.Unlock()
-	all := long(t, 40)
 	before, rest := split(all, 13000)
 	s.publish(t, before)
 	servertest.Eventually(t, "all whole segments are there", func() bool {
