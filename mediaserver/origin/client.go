@@ -21,6 +21,12 @@ type client struct {
 	seen   atomic.Pointer[session.Traffic]
 	looked atomic.Int64 // when its edge was last told that it is looked at, in ns since 1970
 
+	// Of what the log says of it: whether it has come before, when it was let in, in ns since
+	// 1970 (0: it was not), and why it was told to go (nil: it was not).
+	again bool
+	since atomic.Int64
+	told  atomic.Pointer[string]
+
 	mu    sync.Mutex // nothing else is taken, and nobody called, while it is held
 	inst  session.Instance
 	gone  bool
@@ -166,10 +172,14 @@ func (c *client) SetBandwidth(toClient, toServer int64) {
 }
 
 // Disconnect implements session.Peer.
-func (c *client) Disconnect() { c.e.pipe.Send(link.Disconnect, c.n, 0, nil) }
+func (c *client) Disconnect() {
+	c.toldToGo("it was told to go")
+	c.e.pipe.Send(link.Disconnect, c.n, 0, nil)
+}
 
 // Fail implements session.Peer.
 func (c *client) Fail(why error) {
+	c.toldToGo(why.Error())
 	c.e.pipe.Send(link.Fail, c.n, 0, link.ReasonBody{Reason: why.Error()})
 }
 
@@ -179,6 +189,7 @@ func (c *client) Shutdown(reason string) {
 	if c.e.keeps && c.e.o.isGoing() {
 		return
 	}
+	c.toldToGo(reason)
 	c.e.pipe.Send(link.Shutdown, c.n, 0, link.ReasonBody{Reason: reason})
 }
 

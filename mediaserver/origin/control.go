@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"flashpod.dev/flashpod/mediaserver/link"
@@ -19,7 +20,8 @@ const maxClients = 1 << 20
 type edge struct {
 	o    *Origin
 	pipe *link.Pipe
-	name string
+	// name is the edge's, and address where it comes from, for the log.
+	name, address string
 	// shared says that what many clients hear is said once.
 	shared bool
 	// keeps says that the edge keeps its clients when it hears that the origin goes.
@@ -40,7 +42,7 @@ type edge struct {
 // control serves a pipe until it ends, and has its clients leave then.
 func (o *Origin) control(c *link.Conn, h link.Hello) error {
 	e := &edge{
-		o: o, pipe: link.NewPipe(c, maxQueued).PaidBy(o.cfg.Memory), name: h.Edge, shared: c.Shared(), keeps: c.Version() >= keepsClients, returns: c.Version() >= returnsClients,
+		o: o, pipe: link.NewPipe(c, maxQueued).PaidBy(o.cfg.Memory), name: h.Edge, address: c.RemoteAddr(), shared: c.Shared(), keeps: c.Version() >= keepsClients, returns: c.Version() >= returnsClients,
 		ended: make(chan struct{}), clients: map[uint64]*client{}, viewers: map[uint64]*viewer{},
 	}
 	e.window.Size, e.window.Free = edgeWindow, edgeFree
@@ -147,7 +149,7 @@ func (e *edge) connect(r link.Record) error {
 	if err != nil {
 		return err
 	}
-	c := &client{e: e, n: r.Client, self: request.Client}
+	c := &client{e: e, n: r.Client, self: request.Client, again: request.Again}
 	e.mu.Lock()
 	_, twice := e.clients[r.Client]
 	switch {
@@ -167,7 +169,12 @@ func (e *edge) connect(r link.Record) error {
 	if e.returns {
 		peer = returner{c}
 	}
-	e.o.cfg.Directory.Connect(request, peer, func(a session.ConnectAnswer) { c.entered(r.ID, a) })
+	e.o.cfg.Directory.Connect(request, peer, func(a session.ConnectAnswer) {
+		if a.Refusal != nil {
+			c.notLetIn(a.Refusal, "application", session.Printable(request.Application), "instance", session.Printable(request.Instance))
+		}
+		c.entered(r.ID, a)
+	})
 	return nil
 }
 
@@ -186,6 +193,9 @@ func (c *client) entered(id uint64, a session.ConnectAnswer) {
 	if gone { // the link has ended meanwhile
 		a.Instance.Leave(c.self)
 		return
+	}
+	if !a.Pending {
+		c.letIn()
 	}
 	c.answer(id, answer)
 }
@@ -235,7 +245,14 @@ func (c *client) handle(r link.Record) error {
 	}
 	switch r.Kind {
 	case link.Admit:
-		inst.Admit(c.self, func(why *session.Refusal) { c.answer(r.ID, link.ConnectAnswer{Refusal: link.FromRefusal(why)}) })
+		inst.Admit(c.self, func(why *session.Refusal) {
+			if why == nil {
+				c.letIn()
+			} else {
+				c.notLetIn(why)
+			}
+			c.answer(r.ID, link.ConnectAnswer{Refusal: link.FromRefusal(why)})
+		})
 	case link.Call:
 		var b link.CallBody
 		if err := r.Decode(&b); err != nil {
@@ -292,6 +309,7 @@ func (c *client) handle(r link.Record) error {
 		c.window.Taken(b.Bytes)
 	case link.Leave:
 		c.lost()
+		c.left()
 		c.e.forget(c)
 	case link.Answered:
 		return c.answered(r)
@@ -346,8 +364,12 @@ func (c *client) publish(inst session.Instance, r link.Record) error {
 			Refusal: link.FromRefusal(a.Refusal), Proved: a.Proved, Recorded: a.Recorded, NotRecorded: link.FromRefusal(a.NotRecorded),
 		}
 		if a.Publication != nil {
-			lost := func() { a.Publication.Close(session.EndedLost, func(error) {}) }
-			if answer.Token = c.grant(&grant{publication: a.Publication, back: lost}); answer.Token == "" {
+			lost := func() {
+				a.Publication.Close(session.EndedLost, func(error) {})
+				c.unpublished(b.Name)
+			}
+			c.say(slog.LevelInfo, "publishing", "stream", session.Printable(b.Name), "mode", string(request.Mode), "recorded", a.Recorded)
+			if answer.Token = c.grant(&grant{publication: a.Publication, name: b.Name, back: lost}); answer.Token == "" {
 				return
 			}
 		}
@@ -373,6 +395,7 @@ func (c *client) play(inst session.Instance, r link.Record) error {
 	}
 	request.Interrupted, request.Resumed = happened(link.Interrupted), happened(link.Resumed)
 	inst.Play(request, func(a session.PlayAnswer) {
+		c.plays(b.Name, &a)
 		answer := link.PlayAnswer{Refusal: link.FromRefusal(a.Refusal), Audio: a.SampleAccess.Audio, Video: a.SampleAccess.Video}
 		switch {
 		case a.Live != nil:

@@ -125,6 +125,7 @@ func (o *Origin) publish(c *link.Conn, token string) error {
 	g.to.drop(g)
 	ended := make(chan error, 1)
 	g.publication.Close(how, func(err error) { ended <- err })
+	g.to.unpublished(g.name)
 	if err != nil {
 		return err
 	}

@@ -219,6 +219,7 @@ type grant struct {
 	token       string
 	to          *client
 	publication session.Publication
+	name        string // of what is published
 	live        *stream.Stream
 	file        *file
 	left        func() // is called when its client has it no more, before back; nil: nothing is
