@@ -186,6 +186,9 @@ func gatewayVerdict(o *observed) verdict {
 	case v.host == "":
 		return coming("AddressPending", "the gateway has no address yet: does this cluster give LoadBalancer Services one?")
 	}
+	if web := o.instance.Spec.Web; web != nil && web.Hostname == "" {
+		return good("GatewayWithoutWeb", "clients come by the gateway, at "+v.host+", which carries RTMP alone: web pages and players of HTTP reach this instance inside the cluster only, at status.webURL; set spec.web.hostname, for an Ingress or an HTTPRoute of its own")
+	}
 	return good("Gateway", "clients come by the gateway, at "+v.host)
 }
 

@@ -221,3 +221,18 @@ func TestStatusStaysWhileKubeletTriesAgain(t *testing.T) {
 		t.Errorf("%q became %q", first, again)
 	}
 }
+
+// The gateway carries RTMP alone: where no host name leads to the web, status says so.
+func TestWebBehindTheGateway(t *testing.T) {
+	for spec, want := range map[string]string{
+		"{application: a, service: {type: Gateway}}":                                       "Gateway",
+		"{application: a, service: {type: Gateway}, web: {hostname: live.example.com}}":    "Gateway",
+		"{application: a, service: {type: Gateway}, web: {allowedOrigins: ['https://a']}}": "GatewayWithoutWeb",
+	} {
+		o := observe(t, spec)
+		o.gateway = &gatewayView{host: "a.example.com", port: 1935, key: "k"}
+		if v := gatewayVerdict(o); !v.ok() || v.reason != want || (want != "Gateway") != strings.Contains(v.message, "set spec.web.hostname") {
+			t.Errorf("%s: %+v", spec, v)
+		}
+	}
+}
