@@ -26,6 +26,7 @@ type shard struct {
 	claim     *corev1.PersistentVolumeClaim
 	standing  standing               // of the claim
 	leaving   *v1alpha1.ShardLeaving // nil: it is to stay
+	silent    bool                   // it has not said what it has, now that it is to leave
 }
 
 // Names of a shard's pod and its claim; 0 is the first origin.

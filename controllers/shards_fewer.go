@@ -112,7 +112,7 @@ func retire(o *observed, said map[string]*holding) {
 			o.forgetShard(n)
 			continue
 		}
-		s.leaving = is
+		s.leaving, s.silent = is, says == nil
 	}
 }
 
@@ -178,13 +178,13 @@ func fewerVerdict(o *observed) verdict {
 			all = append(all, fmt.Sprintf("%s has something of %s on its volume, and serves that until it is deleted, or its folders are moved", s.name, names))
 		case is.Left != nil:
 			all = append(all, fmt.Sprintf("%s ends", s.name))
-		case s.up():
+		case s.silent:
+			turn("ShardsSilent")
+			all = append(all, fmt.Sprintf("%s does not say what is on its volume: it does not run, is busy, or has an image of before", s.name))
+		default:
 			turn("ShardsDraining")
 			all = append(all, fmt.Sprintf("%s has nothing on its volume, and ends when its clients have gone and those behind it have ended, or asks them at %s to connect again",
 				s.name, drainedAt(o, is).UTC().Format(time.RFC3339)))
-		default:
-			turn("ShardsSilent")
-			all = append(all, fmt.Sprintf("%s does not run, so that it is not known what is on its volume", s.name))
 		}
 	}
 	if len(all) == 0 {

@@ -305,6 +305,7 @@ func TestShardsThatLeave(t *testing.T) {
 	}{
 		{"at first they are asked", [2]*v1alpha1.ShardLeaving{}, [2]bool{joined, joined}, [2]*holding{full, full}, "lobby-1 holds, lobby-2 holds", "ShardsHoldInstances"},
 		{"one is silent", [2]*v1alpha1.ShardLeaving{}, [2]bool{joined, joined}, [2]*holding{full, nil}, "lobby-1 holds, lobby-2 stays", "ShardsHoldInstances"},
+		{"both are silent", [2]*v1alpha1.ShardLeaving{since(time.Hour), since(time.Hour)}, [2]bool{joined, joined}, [2]*holding{nil, nil}, "lobby-1 stays, lobby-2 stays", "ShardsSilent"},
 		{"one has clients", [2]*v1alpha1.ShardLeaving{since(time.Second), since(time.Second)}, [2]bool{joined, joined}, [2]*holding{empty, busy}, "lobby-1 stays, lobby-2 stays", "ShardsDraining"},
 		{"one has had clients for long", [2]*v1alpha1.ShardLeaving{since(time.Hour), since(time.Hour)}, [2]bool{joined, joined}, [2]*holding{full, busy}, "lobby-1 holds, lobby-2 left", "ShardsHoldInstances"},
 		{"both are empty", [2]*v1alpha1.ShardLeaving{since(time.Second), since(time.Second)}, [2]bool{joined, joined}, [2]*holding{empty, empty}, "lobby-1 left, lobby-2 left", "ShardsEnding"},
@@ -329,8 +330,6 @@ func TestShardsThatLeave(t *testing.T) {
 			o.instance.Status.Shards = append(o.instance.Status.Shards, v1alpha1.ShardStatus{Name: name, Joined: c.joined[i], Leaving: c.was[i]})
 			if c.said[i] != nil {
 				said[name] = c.said[i]
-			} else {
-				o.shards[i].pod = nil
 			}
 		}
 		retire(o, said)
