@@ -54,8 +54,8 @@ type AppInstanceList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.idle) || !has(self.idle.suspendAfter) || self.service.type == 'Gateway'",message="needs service.type Gateway: clients wake it by the gateway, and by any other address nobody would; set that, or leave suspendAfter out",fieldPath=".idle.suspendAfter"
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || (has(self.onDemandInstances) && self.onDemandInstances)",message="needs onDemandInstances: the instance that the manifest names is on one origin; set that, or leave shards out",fieldPath=".shards"
 // +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || self.service.type == 'Gateway'",message="needs spec.service.type Gateway, since the gateway knows on which origin an instance is: set that, or leave shards out",fieldPath=".shards"
-// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.edges)",message="excludes spec.edges, which are linked to one origin: leave out one of them",fieldPath=".shards"
-// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.web)",message="excludes spec.web, which the gateway does not carry: leave out one of them",fieldPath=".shards"
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.edges)",message="excludes spec.edges, which are linked to one origin: leave those out, since the gateway's own pods serve viewers as edges do, and there are as many as they need",fieldPath=".shards"
+// +kubebuilder:validation:XValidation:rule="!has(self.shards) || self.shards < 2 || !has(self.web)",message="excludes spec.web, which the gateway does not carry: leave out one of them, or give what is to be seen by HTTP an AppInstance of its own",fieldPath=".shards"
 type AppInstanceSpec struct {
 	// Application is the first part of the path in rtmp://host/application/instance:
 	// letters, digits, '_', '-' and '.', not beginning with a dot. It cannot be

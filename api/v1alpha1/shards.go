@@ -71,10 +71,10 @@ func (s *AppInstanceSpec) validateShards(spec *field.Path) (errs field.ErrorList
 		errs = append(errs, field.Forbidden(path, "needs spec.service.type Gateway, since the gateway knows on which origin an instance is: set that, or leave shards out"))
 	}
 	if s.Edges != nil {
-		errs = append(errs, field.Forbidden(path, "excludes spec.edges, which are linked to one origin: leave out one of them"))
+		errs = append(errs, field.Forbidden(path, "excludes spec.edges, which are linked to one origin: leave those out, since the gateway's own pods serve viewers as edges do, and there are as many as they need"))
 	}
 	if s.Web != nil {
-		errs = append(errs, field.Forbidden(path, "excludes spec.web, which the gateway does not carry: leave out one of them"))
+		errs = append(errs, field.Forbidden(path, "excludes spec.web, which the gateway does not carry: leave out one of them, or give what is to be seen by HTTP an AppInstance of its own"))
 	}
 	return errs
 }
