@@ -15,6 +15,9 @@ func Answer(w http.ResponseWriter, err error, notFound string, of ...Status) {
 	switch {
 	case errors.As(err, &no):
 		status = no.Status
+		if no.Code != "" {
+			w.Header().Set("Flashpod-Refused", no.Code)
+		}
 	case errors.Is(err, ErrNotFound):
 		status, reason = http.StatusNotFound, notFound
 	case errors.Is(err, context.Canceled):

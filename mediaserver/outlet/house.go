@@ -80,7 +80,9 @@ type Recording struct {
 // NotDefined refuses what is in an application that there is not, so that nobody waits for
 // a publisher there.
 func NotDefined(application string) *Refusal {
-	return Refuse(http.StatusNotFound, fmt.Sprintf("application %.100q is not defined", application))
+	no := Refuse(http.StatusNotFound, fmt.Sprintf("application %.100q is not defined", application))
+	no.Code = CodeNotDefined
+	return no
 }
 
 // ErrNotFound says that there is no such stream.
@@ -90,7 +92,12 @@ var ErrNotFound = errors.New("no such stream")
 type Refusal struct {
 	Status int // of HTTP
 	Reason string
+	// Code says the reason to programs, in the header Flashpod-Refused; "": the status does.
+	Code string
 }
+
+// CodeNotDefined is that there is no such application.
+const CodeNotDefined = "no-application"
 
 // Error implements error.
 func (r *Refusal) Error() string { return r.Reason }

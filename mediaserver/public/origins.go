@@ -78,7 +78,7 @@ func (o Origins) share(w http.ResponseWriter, r *http.Request) (asked bool) {
 	h.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); origin != "" && o.Allow(r) {
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Length, Content-Range, Date, Flashpod-Left-Out")
+		h.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Length, Content-Range, Date, Flashpod-Left-Out, Flashpod-Refused")
 	}
 	if r.Method != http.MethodOptions {
 		return false

@@ -13,7 +13,7 @@ func (o *Options) webrtc(prefix string, serve func(w http.ResponseWriter, r *htt
 		h.Add("Vary", "Origin")
 		if origin := r.Header.Get("Origin"); origin != "" && origins.Allow(r) {
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "Location, Link, ETag, Accept-Post, Accept-Patch, Flashpod-Left-Out")
+			h.Set("Access-Control-Expose-Headers", "Location, Link, ETag, Accept-Post, Accept-Patch, Flashpod-Left-Out, Flashpod-Refused")
 		}
 		switch {
 		case r.Method == http.MethodOptions:

@@ -126,7 +126,11 @@ func TestNothingThere(t *testing.T) {
 		"/none/one/cam.flv":        `application "none" is not defined`,
 		"/app/none/cam/index.m3u8": "no such stream",
 	} {
-		if status, _, said := page(t, s, at, ""); status != http.StatusNotFound || !strings.Contains(said, want) {
+		status, header, said := page(t, s, at, "")
+		if code := header.Get("Flashpod-Refused"); (code == "no-application") != strings.Contains(said, "is not defined") {
+			t.Errorf("%s: Flashpod-Refused %q, and %s", at, code, said)
+		}
+		if status != http.StatusNotFound || !strings.Contains(said, want) {
 			t.Errorf("%s: %d %s, want %s", at, status, said, want)
 		}
 	}

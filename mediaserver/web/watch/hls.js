@@ -39,7 +39,7 @@ export const byHLS = {
           video.src = url;
           return;
         }
-        if (answer.status === 403 || answer.status === 415 || notDefined(answer, said)) {
+        if (answer.status === 403 || answer.status === 415 || notDefined(answer)) {
           say.failed(said);
           return;
         }

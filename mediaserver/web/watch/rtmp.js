@@ -1,11 +1,11 @@
 /** RTMP in a WebSocket, shown by Media Source Extensions: what the SDK does. */
 import { instanceURL } from "./base.js";
 import { NetConnection, NetStream } from "../sdk/flashpod.js";
+import { patience } from "./ways.js";
 
 /** Milliseconds without pictures or sound after which a stream counts as one that nobody publishes. */
 const silence = 2500;
-/** Milliseconds in which the browser is to show something of what comes; where no other way is wanted, a slow one has longer. */
-const patience = 8000;
+/** As patience, where no other way is wanted. */
 const longPatience = 30_000;
 
 /** @type {import("./ways.js").Way} */

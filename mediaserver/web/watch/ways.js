@@ -37,8 +37,14 @@
 /** How long, in milliseconds, until something is tried anew: pages that were opened together do not come together. */
 export const between = () => 2000 + Math.random() * 2000;
 
+/**
+ * Milliseconds in which a browser is to show something of the FLV that comes, as it is or by RTMP: one that shows nothing of it plays by
+ * another way, as one whose machine is busy may, too.
+ */
+export const patience = 8000;
+
 /** Whether a server has no application of a stream's name: there is no publisher to be waited for then. */
-export const notDefined = (answer, reason) => answer.status === 404 && reason.includes("is not defined");
+export const notDefined = (answer) => answer.headers.get("Flashpod-Refused") === "no-application";
 
 /**
  * Plays a stream by one way after another, until one does.

@@ -95,7 +95,7 @@ export const byWHEP = {
           return;
         }
         if (!answer.ok) {
-          if (answer.status === 404 && stream.alone && !notDefined(answer, text)) later();
+          if (answer.status === 404 && stream.alone && !notDefined(answer)) later();
           else fails(answer.status === 404 && !stream.alone ? "" : text.trim());
           return;
         }

@@ -1,7 +1,7 @@
 /** FLV by HTTP, shown by Media Source Extensions as the SDK does it: half a second behind. */
 import { MSEPlayer } from "../../sdk/src/player-mse.ts";
 import { Viewer } from "../../sdk/src/viewer.ts";
-import { between, refusal, type Way } from "../../watch/ways.js";
+import { between, patience, refusal, type Way } from "../../watch/ways.js";
 
 /** Bytes: before the first tag; before and behind what is in a tag; and of the largest that is taken, which is more than a publisher may send. */
 const front = 13;
@@ -11,8 +11,6 @@ const maxTag = 16 << 20;
 /** Types of tags, the same as of messages of RTMP [FLV §E.4.1]. */
 const sound = 8;
 const pictures = 9;
-/** Milliseconds in which the browser is to show something of what comes. */
-const patience = 8000;
 
 interface Tag {
   type: number;
