@@ -119,9 +119,10 @@ export function Recordings({ place, writing }: { place?: Place; writing: number 
 
 const whole = (r: Recording): string => `${key(r)}/${r.name}`;
 
-/** Plays a recording: as MP4, or by HLS where that cannot be. */
+/** Plays a recording: as MP4, or by HLS where that cannot be. What neither can hold is not shown, and said. */
 function Player({ recording, close }: { recording: Recording; close: () => void }) {
   const [error, setError] = useState<string>();
+  const [left, setLeft] = useState("");
   const ways = ([".mp4", "/index.m3u8"] as const).map((how) => api.media(recording, recording.name, how));
   const failed = async (): Promise<void> => {
     try {
@@ -131,15 +132,22 @@ function Player({ recording, close }: { recording: Recording; close: () => void 
       setError("The server cannot be reached.");
     }
   };
+  const begins = async (url: string): Promise<void> => {
+    const answer = await fetch(url, { method: "HEAD" }).catch(() => undefined);
+    setLeft(answer?.headers.get("Flashpod-Left-Out") ?? "");
+  };
   return (
     <Dialog title={recording.name} close={close} wide>
       <div class="screen">
-        <video controls autoplay playsInline aria-label={`The recording ${recording.name}`}>
+        <video controls autoplay playsInline aria-label={`The recording ${recording.name}`} onLoadedMetadata={(e) => void begins(e.currentTarget.currentSrc)}>
           <source src={ways[0]} type="video/mp4" />
           <source src={ways[1]} type="application/vnd.apple.mpegurl" onError={() => void failed()} />
         </video>
         <p role="status">{error}</p>
       </div>
+      <p class="quiet" role="status">
+        {left && `Not shown here: ${left}. The FLV has it.`}
+      </p>
       <div class="buttons">
         <button type="button" onClick={close}>
           Close
