@@ -6,6 +6,9 @@ export const of = (id) => document.getElementById(id);
 /** Where the stream is: its address below the page's kind, and what a client connects to and asks for. */
 export const { name: path, application, instance, stream } = document.body.dataset;
 
+/** What people are told of a refusal: without what a client of Flash Media Server expects in front of it. */
+export const plain = (reason) => reason.replace(/^\[ Server\.Reject \] : (\([^)]*\) : )?/, "");
+
 const escaped = (name) => name.split("/").map(encodeURIComponent).join("/");
 
 /** What the page is asked with but for those names, with its question mark; "": nothing. */

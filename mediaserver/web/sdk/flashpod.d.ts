@@ -479,7 +479,10 @@ interface NetConnectionOptions {
 }
 /** Events of a NetConnection, with what listeners are given. */
 interface NetConnectionEvents {
-    /** As onStatus of ActionScript: NetConnection.Connect.Success, .Closed, .Failed, .Rejected, .AppShutdown, and what the server says. */
+    /**
+     * As onStatus of ActionScript: NetConnection.Connect.Success, .Closed, .Failed, .Rejected, .AppShutdown, and what the server says. Of
+     * .Closed, `info.dismissed` is that the server has sent the page away: the connection is not made again.
+     */
     netStatus: [info: StatusInfo];
     /** A lost connection will be tried again: which attempt, counted from 1, and in how many milliseconds. */
     reconnecting: [attempt: number, delay: number];

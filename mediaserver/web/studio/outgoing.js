@@ -1,5 +1,5 @@
 /** What goes out: a stream of the SDK's, published until it is told to end, however often the connection is lost. */
-import { instanceURL, stream } from "./base.js";
+import { instanceURL, plain, stream } from "./base.js";
 import { NetConnection, NetStream } from "../sdk/flashpod.js";
 
 /** Milliseconds after which a name is asked for again that the connection before still has, and how often. */
@@ -67,13 +67,17 @@ export class Outgoing {
     this.state = "over";
     clearTimeout(this.timer);
     this.#drop();
-    this.say.over(reason, code);
+    this.say.over(plain(reason), code);
   }
 
-  #connection({ code, description }) {
+  #connection({ code, description, dismissed }) {
     switch (code) {
       case "NetConnection.Connect.Closed":
         if (this.state !== "live" && this.state !== "lost") return;
+        if (dismissed) {
+          this.#over(description, code);
+          return;
+        }
         this.state = "lost";
         this.say.lost();
         break;

@@ -1,5 +1,5 @@
 /** RTMP in a WebSocket, shown by Media Source Extensions: what the SDK does. */
-import { instanceURL } from "./base.js";
+import { application, instanceURL, plain } from "./base.js";
 import { NetConnection, NetStream } from "../sdk/flashpod.js";
 import { patience } from "./ways.js";
 
@@ -7,6 +7,9 @@ import { patience } from "./ways.js";
 const silence = 2500;
 /** As patience, where no other way is wanted. */
 const longPatience = 30_000;
+
+/** One reason in the same words by all ways: it is said once. */
+const words = (reason) => (/^Application \(.*\) is not defined\.$/.test(reason) ? `application "${application}" is not defined` : reason);
 
 /** @type {import("./ways.js").Way} */
 export const byRTMP = {
@@ -30,7 +33,7 @@ export const byRTMP = {
     nc.on("netStatus", (info) => {
       if (info.code !== "NetConnection.Connect.Closed") return;
       heard = 0; // what there is to wait for is found out anew
-      if (!over) say.waiting("The connection was lost.\nThis page connects again.");
+      if (!over) say.waiting(info.dismissed ? info.description : "The connection was lost.\nThis page connects again.");
     });
     ns.on("media", ({ kind }) => {
       if (kind === "data") return;
@@ -59,7 +62,7 @@ export const byRTMP = {
     ns.attachDisplay(video);
     nc.connect(instanceURL)
       .then(() => ns.play(stream.name))
-      .catch((e) => fails(e.reason ?? e.message));
+      .catch((e) => fails(words(plain(e.reason ?? e.message))));
 
     return {
       stop() {

@@ -16,7 +16,7 @@ export class Answers {
 
   /** Waits; what was asked before and is not answered yet is given up. */
   wait(what: Asked, name?: string): Promise<StatusInfo> {
-    this.reject(what, status("error", "NetStream.Failed", "asked again before there was an answer"));
+    this.reject(what, status("error", "NetStream.Failed", "asked again"));
     return new Promise((resolve, reject) => this.waiting.set(what, { name, resolve, reject }));
   }
 

@@ -30,7 +30,10 @@ export interface NetConnectionOptions {
 
 /** Events of a NetConnection, with what listeners are given. */
 export interface NetConnectionEvents {
-  /** As onStatus of ActionScript: NetConnection.Connect.Success, .Closed, .Failed, .Rejected, .AppShutdown, and what the server says. */
+  /**
+   * As onStatus of ActionScript: NetConnection.Connect.Success, .Closed, .Failed, .Rejected, .AppShutdown, and what the server says. Of
+   * .Closed, `info.dismissed` is that the server has sent the page away: the connection is not made again.
+   */
   netStatus: [info: StatusInfo];
   /** A lost connection will be tried again: which attempt, counted from 1, and in how many milliseconds. */
   reconnecting: [attempt: number, delay: number];
@@ -204,8 +207,9 @@ export class NetConnection extends Emitter<NetConnectionEvents> {
       this.link = undefined;
       for (const a of [...this.attachments]) a.detached(reason);
       const era = this.era;
-      this.emit("netStatus", status("status", "NetConnection.Connect.Closed", reason));
-      if (!link.dismissed && era === this.era && !this.opening) this.again(1);
+      const { dismissed } = link;
+      this.emit("netStatus", { ...status("status", "NetConnection.Connect.Closed", reason), dismissed });
+      if (!dismissed && era === this.era && !this.opening) this.again(1);
     },
   };
 

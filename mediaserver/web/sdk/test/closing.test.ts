@@ -2,17 +2,45 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { pages, type Pages } from "./browser.ts";
-import { serve, type Server } from "./server.ts";
+import { says } from "./looks.ts";
+import { connect, serve, type Server } from "./server.ts";
 
+const script = `
+application.onConnect = function (c) {
+	c.leave = function () { application.disconnect(c); };
+	c.sendAway = function () {
+		for (var i = application.clients.length; i-- > 0; ) if (application.clients[i] != c) application.disconnect(application.clients[i]);
+	};
+	return true;
+};
+`;
 let all: Pages;
 let server: Server;
 before(async () => {
   all = await pages();
-  server = await serve({ "chat/main.asc": "application.onConnect = function (c) { c.leave = function () { application.disconnect(c); }; return true; };" }, 0, ["--web-origin", all.origin]);
+  server = await serve({ "chat/main.asc": script }, 0, ["--web-origin", all.origin]);
 });
 after(async () => {
   await all?.close();
   await server?.stop();
+});
+
+test("the pages of a stream say that they were sent away, and why, and do not come back", async () => {
+  const nc = await connect(server, "chat/hall");
+  const watch = await all.blank();
+  await watch.goto(`http://${server.web}/-/watch/chat/hall/cam?way=rtmp`);
+  await says(watch, "message", "Nobody publishes this stream yet");
+  const studio = await all.blank();
+  await studio.goto(`http://${server.web}/-/studio/chat/hall/cam`);
+  await studio.getByRole("button", { name: "Turn the camera on" }).click();
+  await studio.getByRole("button", { name: "Publish" }).click();
+  await says(studio, "state", "Live");
+  await nc.call("sendAway");
+  await says(studio, "state", "Not published: The application or its administrator has ended the connection.");
+  await says(watch, "message", "The application or its administrator has ended the connection.");
+  nc.close();
+  await watch.close();
+  await studio.close();
 });
 
 for (const [what, want] of [

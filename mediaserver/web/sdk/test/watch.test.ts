@@ -1,4 +1,5 @@
 /** The page of a stream (mediaserver/web/watch) in Chromium: it waits for a publisher, plays in each of its ways, and says what it does. */
+import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
@@ -72,6 +73,9 @@ test("nobody is waited for in an application that there is not", async () => {
     const page = await browser.newPage();
     await page.goto(`http://${server.web}/-/watch/none/studio/cam${query}`);
     await says(page, "message", "is not defined");
+    const said = await page.evaluate(() => document.getElementById("message")!.textContent!);
+    assert.equal(said.split("is not defined").length, 2, `it is said once, and for people: ${said}`);
+    assert.doesNotMatch(said, /Server\.Reject/);
     await page.close();
   }
 });
