@@ -93,6 +93,9 @@ func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request, live *outlet
 		defer h.leave(v)
 		defer live.Close()
 		v.watch(s, q.takes)
+		if v.slow() {
+			live.GiveUp(outlet.ErrStalled)
+		}
 	}
 	if r.ProtoMajor == 1 {
 		go watch()

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"flashpod.dev/flashpod/mediaserver/socket"
 )
 
 const (
@@ -60,6 +62,13 @@ func (v *viewer) why() *closeError {
 
 // errGone says that the viewer has gone, or was cut off.
 var errGone = errors.New("the viewer has gone")
+
+// slow says whether the viewer was cut off since it took nothing.
+func (v *viewer) slow() bool {
+	v.conn.mu.Lock()
+	defer v.conn.mu.Unlock()
+	return errors.Is(v.conn.cause, socket.ErrSlow)
+}
 
 // read hears what the viewer says until it goes, or nothing more is to come: then it
 // returns what is to be said of it, or errGone.

@@ -2,8 +2,10 @@ package outlet
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +23,16 @@ type Viewing struct {
 	Sent *atomic.Uint64
 	// Token is what requests of this viewer have in their query as TokenName; "": nothing.
 	Token string
+	// Cut ends Context for a reason of the way's own, which the log says; nil: other
+	// requests of the viewer go on.
+	Cut context.CancelCauseFunc
 
 	close func()
 }
+
+// ErrStalled says that a viewer has not taken what it was sent for so long that the
+// server does not wait any more.
+var ErrStalled = errors.New("the viewer takes too little of what it is sent")
 
 // TokenName is the parameter of a URL's query by which requests of a viewer are known to
 // be of the same.
@@ -32,6 +41,13 @@ const TokenName = "viewer"
 // NewViewing makes what a request is given. done is called when it is closed, once.
 func NewViewing(ctx context.Context, sent *atomic.Uint64, token string, done func()) *Viewing {
 	return &Viewing{Context: ctx, Asked: ctx, Sent: sent, Token: token, close: sync.OnceFunc(done)}
+}
+
+// GiveUp says why a viewer that has not gone by itself is sent no more. Close follows.
+func (v *Viewing) GiveUp(why error) {
+	if v.Cut != nil {
+		v.Cut(why)
+	}
 }
 
 // Close says that the viewer has what it asked for, or has gone.
@@ -59,6 +75,9 @@ func (c *counted) Write(b []byte) (n int, err error) {
 	}
 	n, err = c.ResponseWriter.Write(b)
 	c.v.Sent.Add(uint64(n))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.v.GiveUp(ErrStalled) // one that was to go has been told so before, and the first reason counts
+	}
 	return n, err
 }
 

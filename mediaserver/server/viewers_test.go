@@ -376,3 +376,27 @@ func TestViewersMadeUp(t *testing.T) {
 		t.Errorf("who begins anew: %d %s", status, said)
 	}
 }
+
+// The log says of a viewer that is cut off since it takes nothing that this is why.
+func TestStalledViewer(t *testing.T) {
+	t.Parallel()
+	var log servertest.Log
+	s, _ := runWith(t, Config{WebAddress: anyAddress, Log: log.Logger(slog.LevelInfo)}, open)
+	_, show := camera(t, &visitor{t: t, nc: insideWeb(t, s, "app/one")}, "cam")
+	show("begin")
+	nc, err := net.Dial("tcp", s.WebAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := io.WriteString(nc, "GET /app/one/cam.flv HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	servertest.Eventually(t, "the viewer is there", func() bool { return log.Count("msg=watching ") == 1 })
+	for range 200 { // more than sockets hold
+		show(strings.Repeat("picture", 10_000))
+	}
+	servertest.Eventually(t, "the viewer is cut off, and the log says why", func() bool {
+		return log.Count(`because="the viewer takes too little of what it is sent"`) == 1
+	})
+}

@@ -121,10 +121,12 @@ func (v *webRequest) watch(live bool, file func()) (*outlet.Viewing, error) {
 	if err := v.enter(one); err != nil {
 		return nil, v.refused(err)
 	}
-	return outlet.NewViewing(one.ctx, &one.sent, "", func() {
+	viewing := outlet.NewViewing(one.ctx, &one.sent, "", func() {
 		file()
 		one.gone()
-	}), nil
+	})
+	viewing.Cut = one.cancel
+	return viewing, nil
 }
 
 // webViewer is a viewer by HTTP that its instance counts.
