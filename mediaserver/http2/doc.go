@@ -15,6 +15,9 @@
 // first. So a viewer who does not read holds up no other answer, and no large answer a
 // viewer.
 //
+// A frame has a record of TLS to itself, its header and all. What many viewers are given is
+// laid out in frames once for all whose streams have the same number: see [Laid].
+//
 // The number of its stream, which net/http does not tell a handler, comes to it in a
 // field of its own behind those of the request, whose name the client cannot know.
 //

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"flashpod.dev/flashpod/mediaserver/socket"
@@ -73,30 +72,14 @@ func (s *Stream) Attach(wake func()) {
 	s.woken = wake
 }
 
-const (
-	headerSize = 9 // of a frame [RFC 9113 §4.1]
-	// framePayload is what a DATA frame has at most: as much as a record of TLS, so that
-	// it is encrypted from where it lies, behind a small record that has its header.
-	// Clients take 16 KiB [§6.5.2], and browsers no more.
-	framePayload = 16 << 10
-	framesAtOnce = socket.SealAtOnce / framePayload
-	// bytesAtOnce is what they have together, with which and their headers one write is
-	// all or nothing.
-	bytesAtOnce = socket.SealAtOnce - framesAtOnce*headerSize
-)
-
-// layout is room for one write.
-type layout struct {
-	heads [framesAtOnce][headerSize]byte
-	bufs  [][]byte
-}
-
-var layouts = sync.Pool{New: func() any { return new(layout) }}
-
 // TryWritev writes as much of bufs, one after another, as windows and the socket take
 // at once: n bytes. It neither waits nor keeps bufs. Where n is less than all of them,
 // wake is called when there is more room, or there is some anyway.
-func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) {
+func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) { return s.TryWriteLaid(bufs, nil) }
+
+// TryWriteLaid is TryWritev of bufs that others may be given as well, in which nothing
+// changes until laid, which keeps them, is emptied.
+func (s *Stream) TryWriteLaid(bufs [][]byte, laid *Laid) (n int, err error) {
 	total := 0
 	for _, b := range bufs {
 		total += len(b)
@@ -106,12 +89,14 @@ func (s *Stream) TryWritev(bufs [][]byte) (n int, err error) {
 		return 0, err
 	}
 	c := s.conn
-	l, _ := layouts.Get().(*layout)
-	defer layouts.Put(l)
-	for from := (pieces{bufs: bufs}); k > 0; k = s.more(min(total-n, bytesAtOnce)) {
-		l.lay(s.id, &from, k)
-		m, full, err := c.sealed.Writev(l.bufs) // all of it or nothing
-		clear(l.bufs)                           // no memory of a log is held because it was written once
+	from := pieces{bufs: bufs}
+	for ; k > 0; k = s.more(min(total-n, bytesAtOnce)) {
+		frames := laid.frames(s.id, &from, k)
+		m, full, err := c.sealed.Writev(frames.bytes[:]) // all of it or nothing
+		if laid == nil {
+			frames.giveBack()
+		}
+		laid = nil // what comes behind a full write is hardly ever the same
 		if m > 0 && err == nil {
 			n += k
 			k = 0
@@ -151,40 +136,6 @@ func (s *Stream) begin(n int) (k int, err error) {
 		}
 	}
 	return k, nil
-}
-
-// lay lays out n bytes in frames.
-func (l *layout) lay(id uint32, from *pieces, n int) {
-	l.bufs = l.bufs[:0]
-	for i := 0; n > 0; i++ {
-		size := min(n, framePayload)
-		n -= size
-		head := &l.heads[i]
-		*head = header{kind: frameData, size: size, stream: id}.bytes()
-		l.bufs = append(l.bufs, head[:])
-		for size > 0 {
-			b := from.next(size)
-			size -= len(b)
-			l.bufs = append(l.bufs, b)
-		}
-	}
-}
-
-// pieces walks over buffers.
-type pieces struct {
-	bufs [][]byte
-	at   int // in the first
-}
-
-// next is what comes next, in one piece of up to n bytes. There is some.
-func (p *pieces) next(n int) []byte {
-	for p.at == len(p.bufs[0]) {
-		p.bufs, p.at = p.bufs[1:], 0
-	}
-	b := p.bufs[0][p.at:]
-	b = b[:min(len(b), n)]
-	p.at += len(b)
-	return b
 }
 
 // more takes up to n bytes of both windows.

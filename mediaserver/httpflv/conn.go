@@ -11,6 +11,7 @@ import (
 	"flashpod.dev/flashpod/mediaserver/http2"
 	"flashpod.dev/flashpod/mediaserver/rtmp"
 	"flashpod.dev/flashpod/mediaserver/socket"
+	"flashpod.dev/flashpod/mediaserver/stream"
 )
 
 // conn is the connection of a viewer of a live stream, as a fan-out loop uses it: a
@@ -120,6 +121,21 @@ func (c *conn) TryWritev(bufs [][]byte) (n int, err error) {
 	default:
 		n, err = c.fill(bufs)
 	}
+	c.sent.Add(uint64(n))
+	return n, err
+}
+
+// TryWriteShared implements stream.Sharer: by HTTP/2, frames are laid out once for all
+// viewers whose streams have the same number.
+func (c *conn) TryWriteShared(bufs [][]byte, shared *stream.Shared) (n int, err error) {
+	if c.stream == nil {
+		return c.TryWritev(bufs)
+	}
+	if shared.Made == nil {
+		shared.Made = new(http2.Laid)
+	}
+	laid, _ := shared.Made.(*http2.Laid) // nil: others have theirs
+	n, err = c.stream.TryWriteLaid(bufs, laid)
 	c.sent.Add(uint64(n))
 	return n, err
 }

@@ -33,7 +33,9 @@
 // the first, and the log lies in RTMP's chunks; another encoding is made beside it,
 // once for all players, as long as there are some: small packets whole, so that a
 // write of many is one piece of memory, and of large ones what goes before and behind
-// a payload, which is the log's.
+// a payload, which is the log's. What a kind of connection makes of many packets at
+// once, such as frames, it may make once for all that get the same in a round: see
+// [Sharer].
 //
 // What players tell their sessions are events: see [Until] and [SwitchOptions].
 //

@@ -31,6 +31,7 @@ type attachedConn struct {
 	dead      bool
 	again     bool  // there is more to lay out, once what was laid out is written
 	media     bool  // is next: what was cut last was the session's
+	shares    bool  // it is a Sharer
 	switching int32 // players that wait to go over to another stream
 
 	// Held by the loop, as all but queued, loop and uses.
@@ -89,6 +90,7 @@ func (f *Fanout) attach(conn Conn) *attachedConn {
 	if !ok {
 		a = &attachedConn{Conn: conn, loop: f.loops[f.next%len(f.loops)]}
 		a.players = a.one[:0]
+		_, a.shares = conn.(Sharer)
 		a.counts, _ = conn.(counter)
 		a.lagged, _ = conn.(lagCounter)
 		f.next++

@@ -167,7 +167,7 @@ func (c *scratch) rewritten(p *Player) {
 	cu := p.rewriter
 	st := cu.state
 	if len(p.preamble) > 0 {
-		c.add(p.laidPreamble())
+		c.preamble(p)
 		st.start(p.begins)
 		c.marks = append(c.marks, mark{p: p, end: c.total, rewritten: true})
 	}

@@ -23,6 +23,7 @@ type scratch struct {
 	marks   []mark
 	control []byte
 	headers []byte // made for one player
+	own     bool   // there is more that was
 	joint   joint
 	total   int
 }
@@ -61,7 +62,7 @@ func (l *loop) write(a *attachedConn) {
 			a.caughtUp()
 			return
 		}
-		n, err := a.TryWritev(c.bufs)
+		n, err := l.put(a, lead)
 		if err != nil {
 			a.dead = true
 			_ = a.CloseWithError(err) // its session ends, and closes the players
@@ -155,7 +156,7 @@ func (c *scratch) reset() {
 	clear(c.bufs)
 	clear(c.marks)
 	c.bufs, c.marks, c.control, c.headers = c.bufs[:0], c.marks[:0], c.control[:0], c.headers[:0]
-	c.joint, c.total = joint{}, 0
+	c.joint, c.total, c.own = joint{}, 0, false
 }
 
 func (c *scratch) add(b []byte) {
@@ -172,7 +173,7 @@ func (c *scratch) full() bool {
 // player adds what a player has not been sent yet.
 func (c *scratch) player(p *Player) {
 	if len(p.preamble) > 0 {
-		c.add(p.laidPreamble())
+		c.preamble(p)
 		c.marks = append(c.marks, mark{p: p, end: c.total})
 	}
 	for at := p.at; !c.full(); {
@@ -222,6 +223,12 @@ func (c *scratch) packet(p *Player, seg *segment, i int32, at media.Timestamp) {
 		c.add(c.headers[begin:])
 		c.add(follows)
 	}
+}
+
+// preamble adds what goes before a player's first packet.
+func (c *scratch) preamble(p *Player) {
+	c.add(p.laidPreamble())
+	c.own = true
 }
 
 // laidPreamble is the preamble as the player gets it. Preambles are rare: a copy
