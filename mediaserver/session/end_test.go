@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -42,24 +43,32 @@ func testWhatWasSaidBeforeTheEndIsDone(t *testing.T, w way) {
 // as long as one may take to end that does not get on.
 func TestWhatWasPublishedComesOverASlowLink(t *testing.T) {
 	t.Parallel()
-	s, _ := run(t, overSlowLink, open)
-	c := connectStreams(t, s, 1)
-	c.on(1, "publish", "slow", "record")
-	c.expect("1 Publish.Start", "1 Record.Start")
-	for n := range media.Timestamp(21) {
-		sound := append([]byte{0xaf, 1}, make([]byte, 24<<10)...) // which sockets take all of
-		if err := c.conn.SendWait(t.Context(), &rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: n * 100, Payload: sound}); err != nil {
-			t.Fatal(err)
-		}
+	for _, says := range []string{"", "that it ends"} {
+		t.Run("who leaves says "+cmp.Or(says, "nothing"), func(t *testing.T) {
+			t.Parallel()
+			s, _ := run(t, overSlowLink, open)
+			c := connectStreams(t, s, 1)
+			c.on(1, "publish", "slow", "record")
+			c.expect("1 Publish.Start", "1 Record.Start")
+			for n := range media.Timestamp(21) {
+				sound := append([]byte{0xaf, 1}, make([]byte, 24<<10)...) // which sockets take all of
+				if err := c.conn.SendWait(t.Context(), &rtmp.Message{Type: rtmp.TypeAudio, StreamID: 1, Timestamp: n * 100, Payload: sound}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if says != "" {
+				c.on(1, "publish", false)
+			}
+			if err := c.conn.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "2 s are recorded", func() bool {
+				d, err := s.stores[0].Length(context.Background(), "slow")
+				return err == nil && d == 2*time.Second
+			})
+			eventually(t, "its client has gone at the origin, too", func() bool { return s.Stats()[0].Connections == 0 })
+		})
 	}
-	if err := c.conn.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "2 s are recorded", func() bool {
-		d, err := s.stores[0].Length(context.Background(), "slow")
-		return err == nil && d == 2*time.Second
-	})
-	eventually(t, "its client has gone at the origin, too", func() bool { return s.Stats()[0].Connections == 0 })
 }
 
 func TestWrongKeyEndsNothing(t *testing.T) { everyWay(t, testWrongKeyEndsNothing) }

@@ -38,7 +38,7 @@ type counted struct {
 func (c counted) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.late != nil {
-		time.Sleep(c.late(n))
+		<-time.After(c.late(n))
 	}
 	return n, err
 }
