@@ -102,11 +102,16 @@ type tag struct {
 // tags waits until so many whole tags have come.
 func (p *pipe) tags(t testing.TB, count int) (list []tag) {
 	t.Helper()
-	late := time.After(patience)
-	for {
+	late := time.NewTimer(patience) // since something has come
+	defer late.Stop()
+	for seen := -1; ; {
 		p.mu.Lock()
-		b := slices.Clone(p.got)
+		b := p.got[:len(p.got):len(p.got)] // what is there stays as it is
 		p.mu.Unlock()
+		if len(b) != seen {
+			seen = len(b)
+			late.Reset(patience)
+		}
 		list = nil
 		for len(b) >= 11 {
 			size := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
@@ -124,9 +129,9 @@ func (p *pipe) tags(t testing.TB, count int) (list []tag) {
 			return list
 		}
 		select {
-		case <-late:
+		case <-late.C:
 			t.Fatalf("%d tags and %d bytes came, want %d", len(list), len(b), count)
-		case <-time.After(time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
