@@ -34,6 +34,8 @@ var config *rest.Config
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	env := &envtest.Environment{CRDDirectoryPaths: []string{"../config/crd"}, ErrorIfCRDPathMissing: true}
+	// Nothing collects what a test has made: all Services of all tests need addresses.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	cfg, err := env.Start()
 	if err != nil {
 		panic(err)
