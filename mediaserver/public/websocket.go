@@ -53,17 +53,19 @@ func (b *below) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // connection's end: that its time is over it is told only where nobody wants to wait on.
 type patient struct {
 	net.Conn
-	silent func() error
+	silent atomic.Pointer[func() error] // of who reads, until bye
+	bye    atomic.Bool                  // what is read is no concern of theirs any more
 }
 
 // Read implements net.Conn. One goroutine at a time reads.
 func (p *patient) Read(b []byte) (int, error) {
 	for {
 		n, err := p.Conn.Read(b)
-		if n > 0 || p.silent == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+		silent := p.silent.Load()
+		if n > 0 || silent == nil || p.bye.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		if err := p.silent(); err != nil {
+		if err := (*silent)(); err != nil {
 			return 0, err
 		}
 	}
@@ -140,6 +142,7 @@ func (f *framed) Close() error {
 // does any more.
 func (f *framed) bye(alone bool) {
 	defer close(f.done)
+	f.below.bye.Store(true)
 	if alone {
 		_ = f.below.SetWriteDeadline(time.Now().Add(lastTime))
 		defer time.AfterFunc(lastTime, func() { f.below.Close() }).Stop()
@@ -155,7 +158,13 @@ func (f *framed) bye(alone bool) {
 // WhenSilent has a function called when a read's deadline has passed, by whoever reads. It
 // sets another and returns nil, and the read goes on; or an error, which ends it. It is to
 // be called before the reads; nil: the deadline ends the connection.
-func (f *framed) WhenSilent(silent func() error) { f.below.silent = silent }
+func (f *framed) WhenSilent(silent func() error) {
+	if silent == nil {
+		f.below.silent.Store(nil)
+		return
+	}
+	f.below.silent.Store(&silent)
+}
 
 // SetReadDeadline implements net.Conn.
 func (f *framed) SetReadDeadline(t time.Time) error { return f.below.Conn.SetReadDeadline(t) }
