@@ -38,8 +38,8 @@ type loop struct {
 	due     []*group // grown, waiting for their time
 	blocked []*attachedConn
 	scratch scratch
-	rounds  bool   // one is under way
-	shared  Shared // in that
+	inRound bool   // one is under way
+	shared  Shared // in it
 	load    load
 	slowest slowest
 	events  events
@@ -165,7 +165,7 @@ func (l *loop) round(g *group) {
 	// Before the log is read: what comes now wakes again.
 	g.urgent.Store(false)
 	g.dirty.Store(false)
-	l.rounds = true
+	l.inRound = true
 	// Backwards: a player that goes over to another stream meanwhile leaves its
 	// place to the last one, which has had its turn.
 	for i := len(g.players) - 1; i >= 0; i-- {
@@ -173,7 +173,7 @@ func (l *loop) round(g *group) {
 			l.write(g.players[i].conn)
 		}
 	}
-	l.rounds = false
+	l.inRound = false
 	l.shared.forget()
 	cost := time.Since(started)
 	g.cost += (cost - g.cost) / 4

@@ -31,7 +31,7 @@ func (s *Shared) forget() {
 // put has the connection write what is laid out, behind a part that is not media.
 func (l *loop) put(a *attachedConn, lead int) (n int, err error) {
 	c := &l.scratch
-	if a.shares && l.rounds && lead == 0 && len(c.headers) == 0 && !c.own {
+	if a.shares && l.inRound && lead == 0 && len(c.headers) == 0 && !c.own {
 		if s, ok := a.Conn.(Sharer); ok {
 			return s.TryWriteShared(c.bufs, &l.shared)
 		}
