@@ -22,6 +22,12 @@ import (
 // tlsPairs is how often plain and TLS players take turns.
 const tlsPairs = 3
 
+// tidied is how long an audience plays here before it is measured. What connecting by TLS
+// leaves behind is collected when the server has seen twice, every two seconds, that nobody
+// comes any more (mediaserver/server/tidy.go); of viewers by HTTP/2 that costs as
+// much as to serve them for a second or two.
+const tidied = 5 * time.Second
+
 // sealedWays are the ways by TLS. What is plain is RTMP.
 var sealedWays = []struct {
 	name string
@@ -94,7 +100,7 @@ func (b *bench) audienceBy(latency string, n, way int) (us float64, rss int64, e
 	} else if err := a.load.open(n, same(words)); err != nil {
 		return 0, 0, err
 	}
-	a.load.run(settle)
+	a.load.run(tidied)
 	if us, err = a.cost(b.window); err != nil {
 		return 0, 0, err
 	}
