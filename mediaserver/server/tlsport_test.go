@@ -161,6 +161,16 @@ func TestWaysByTLS(t *testing.T) {
 		return c
 	}
 	ws := dial("/app/one/cam.flv")
+	ws.SetReadLimit(1 << 20)
+	cut := make(chan error, 1)
+	go func() { // all the time: who answers no ping has gone
+		for {
+			if _, _, err := ws.Read(t.Context()); err != nil {
+				cut <- err
+				return
+			}
+		}
+	}()
 	conn := rtmp.NewClientConn(websocket.NetConn(t.Context(), dial(public.RTMPPath), websocket.MessageBinary), rtmp.Config{})
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
@@ -192,10 +202,7 @@ func TestWaysByTLS(t *testing.T) {
 			t.Errorf("%s: the answer ends with %v", v.answer.Proto, err)
 		}
 	}
-	ws.SetReadLimit(1 << 20)
-	for err = nil; err == nil; {
-		_, _, err = ws.Read(t.Context())
-	}
+	err = <-cut
 	if websocket.CloseStatus(err) != websocket.StatusGoingAway {
 		t.Errorf("the WebSocket ends with %v", err)
 	}
