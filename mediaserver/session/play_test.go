@@ -95,6 +95,23 @@ func (v *viewer) play(args ...amf.Value) {
 	v.on(1, "play", args...)
 }
 
+// list plays several, one after another, whose commands come at once: a list has come before
+// its first item can be over.
+func (v *viewer) list(items ...[]amf.Value) {
+	v.t.Helper()
+	var all []*rtmp.Message
+	for _, args := range items {
+		m, err := rtmp.NewCommand(1, "play", 0, nil, args...)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	if err := v.conn.Send(all...); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
 // play2 takes pairs of names and values.
 func (v *viewer) play2(options ...any) {
 	v.t.Helper()
@@ -488,30 +505,36 @@ func testPlaylists(t *testing.T, w way) {
 		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
-		v.play("a", 0.0, 1500.0)
-		v.play("b", 1000.0, -1.0, false)
-		v.play("a", 2000.0, 0.0, false)
+		v.list(
+			[]amf.Value{"a", 0.0, 1500.0},
+			[]amf.Value{"b", 1000.0, -1.0, false},
+			[]amf.Value{"a", 2000.0, 0.0, false},
+		)
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), switches, clip("b", 1000, 3000, 500), switches, "key a 3500", completes)...)
 	})
 	t.Run("missing and damaged", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
-		v.play("a", 0.0, 1500.0)
-		v.play("none", 0.0, -1.0, false)
-		v.play("damaged", 0.0, -1.0, false)
-		v.play("b", 0.0, 500.0, false)
+		v.list(
+			[]amf.Value{"a", 0.0, 1500.0},
+			[]amf.Value{"none", 0.0, -1.0, false},
+			[]amf.Value{"damaged", 0.0, -1.0, false},
+			[]amf.Value{"b", 0.0, 500.0, false},
+		)
 		v.expect(words(opensRecorded, clip("a", 0, 1500, 0), "Play.FileStructureInvalid", switches, clip("b", 0, 500, 1500), completes)...)
 	})
 	t.Run("nothing can be sent of one", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
 		v.buffer(10000)
-		v.play("a?track=5", 0.0)
-		v.play("a", 0.0, 1500.0, false)
-		v.play("b?track=5", 0.0, -1.0, false)
-		v.play("b", 0.0, 500.0, false)
-		v.play("a?track=5", 0.0, -1.0, false)
+		v.list(
+			[]amf.Value{"a?track=5", 0.0},
+			[]amf.Value{"a", 0.0, 1500.0, false},
+			[]amf.Value{"b?track=5", 0.0, -1.0, false},
+			[]amf.Value{"b", 0.0, 500.0, false},
+			[]amf.Value{"a?track=5", 0.0, -1.0, false},
+		)
 		const none = "Play.NoSupportedTrackFound"
 		// The clock goes on over what was looked through to know that, which is a second.
 		v.expect(words(opensRecorded[:len(opensRecorded)-1], none, switches, clip("a", 0, 1500, 1000))...)
@@ -524,8 +547,10 @@ func testPlaylists(t *testing.T, w way) {
 	t.Run("missing at the end", func(t *testing.T) {
 		t.Parallel()
 		v := view(t, s)
-		v.play("a", 0.0, 0.0)
-		v.play("none", 0.0, -1.0, false)
+		v.list(
+			[]amf.Value{"a", 0.0, 0.0},
+			[]amf.Value{"none", 0.0, -1.0, false},
+		)
 		v.expect(words(opensRecorded, "key a 0", "Play.StreamNotFound", "Play.Stop", "eof")...)
 	})
 }
