@@ -153,6 +153,6 @@ func (o *Options) rtmp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o.RTMP(nc, r)
-	nc.Close()
+	_ = nc.Close() // it is over in any case
 	<-nc.done
 }
