@@ -94,14 +94,18 @@ func edgeLatency(b *bench) ([]result, error) {
 	}}, nil
 }
 
-// edgePairs is how often an edge and a server that has its own stream take turns.
-const edgePairs = 5
+// edgePairs is how often edges and what they are held against take turns, and audiencePairs
+// how often where two of the same differ by a tenth and more.
+const (
+	edgePairs     = 5
+	audiencePairs = 9
+)
 
 // edgeFanout holds an edge's audience against that of a server whose own stream it is.
 func edgeFanout(b *bench) ([]result, error) {
 	n := b.players(3000)
 	var costs, own, ratios []float64
-	for range edgePairs {
+	for range audiencePairs {
 		plain, _, err := b.throughput(n, sleeping)
 		if err != nil {
 			return nil, err
