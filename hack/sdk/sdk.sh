@@ -79,7 +79,7 @@ same() {
 tests() {
 	esbuild "$@" --bundle --platform=node --target=node18 --format=cjs --external:playwright-core --external:axe-core --sourcemap=inline \
 		--log-level=warning --out-extension:.js=.cjs --outbase="$web" --outdir="$out/test"
-	WEB=$web SDK=$sdk ROOT=$root node --enable-source-maps --test --test-concurrency 2 --test-reporter "${REPORTER:-spec}" "$out"/test/*/test/*.cjs
+	WEB=$web SDK=$sdk ROOT=$root node --enable-source-maps --test --test-force-exit --test-concurrency 2 --test-reporter "${REPORTER:-spec}" "$out"/test/*/test/*.cjs
 }
 
 case ${1:-} in

@@ -85,6 +85,7 @@ for (const objectEncoding of [0, 3] as const) {
     const playing = await v.play(name);
     assert.equal(playing.code, "NetStream.Play.Start");
     assert.equal(playing.details, name);
+    await b.call("getStreamLength", name); // which is answered when the player is there, as Play.Start is not
     const media: MediaMessage[] = [];
     v.on("media", (m) => m.kind !== "data" && media.push({ ...m, payload: m.payload.slice() }));
     const meta = until<object>("metadata", (done) => v.on("metaData", done));
@@ -240,6 +241,7 @@ test("what plays and publishes goes on when a lost connection comes back", async
   // A recording is gone on with, on both sides.
   await p.publish("film", "record");
   fill(p, 0, 50);
+  await a.nc.call("getStreamLength", "film"); // which is answered when the server has them
   again = code(p, "Publish.Start");
   a.lose();
   await again;

@@ -153,9 +153,19 @@ export async function watchHLS(all: Pages, room: Room, name: string, recorded: b
       if (!recorded) await until("another picture", () => (none(), (look(video) ?? 0) > first! + 10));
       else
         for (const at of [4.2, 1.2]) {
-          video.pause();
-          video.currentTime = at;
-          await until(`${at} s`, () => (none(), !video.seeking && Math.abs((look(video) ?? Infinity) / 10 - at) < 2 * off));
+          // It plays: hls.js leaps over what a busy machine has not sent while it does, and else waits there. Whoever looks too late seeks again.
+          const near = () => !video.seeking && Math.abs((look(video) ?? Infinity) / 10 - at) < 2 * off;
+          const seek = () => {
+            video.currentTime = at;
+            void video.play().catch(() => {});
+          };
+          seek();
+          await until(`${at} s`, () => {
+            none();
+            if (near()) return true;
+            if (!video.seeking && video.currentTime > at + 2 * off) seek();
+            return undefined;
+          });
         }
       hls.destroy();
     },
