@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"flashpod.dev/flashpod/api/v1alpha1/routing"
 	"flashpod.dev/flashpod/mediaserver/edge"
 	"flashpod.dev/flashpod/mediaserver/session"
 )
@@ -51,28 +52,20 @@ func (e *reached) show(keys string) {
 // newReach reads what an edge may reach beside its own origin: HOST[:PORT], or
 // HOST[:PORT]=LINKS where the origin takes links elsewhere than clients connect.
 func newReach(own string, others []string, make func(origin string, keys func() [][]byte) *edge.Edge) (*reach, error) {
-	r := &reach{own: withPort(own), ownWay: way{origin: strings.ToLower(own)}, fixed: map[string]way{}, edge: make, edges: map[string]*reached{}}
+	r := &reach{own: routing.WithPort(own), ownWay: way{origin: strings.ToLower(own)}, fixed: map[string]way{}, edge: make, edges: map[string]*reached{}}
 	for _, one := range others {
 		name, links, apart := strings.Cut(one, "=")
 		if !apart {
 			links = name
 		}
 		for _, address := range []string{name, links} {
-			if host, _, err := net.SplitHostPort(withPort(address)); err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
+			if host, _, err := net.SplitHostPort(routing.WithPort(address)); err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
 				return nil, fmt.Errorf("--edge-may-reach %q: it is HOST[:PORT] as clients name it, and behind = where it takes links, if elsewhere", one)
 			}
 		}
-		r.fixed[withPort(name)] = way{origin: withPort(links)}
+		r.fixed[routing.WithPort(name)] = way{origin: routing.WithPort(links)}
 	}
 	return r, nil
-}
-
-// withPort is an address as clients' are compared.
-func withPort(address string) string {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		address = net.JoinHostPort(strings.Trim(address, "[]"), "1935")
-	}
-	return strings.ToLower(address)
 }
 
 // lookUp is how the origin is reached that a client names.

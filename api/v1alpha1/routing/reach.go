@@ -64,17 +64,23 @@ func ParseReach(text []byte) (*Reach, error) {
 	return &r, nil
 }
 
-// ReachedAs is what a client calls an origin, HOST or HOST:PORT, as it is compared: in lower
-// case, and with the port of RTMP where there is none.
+// ReachedAs is what a client calls an origin, HOST or HOST:PORT, as it is compared: see
+// WithPort.
 func ReachedAs(name string) (string, error) {
-	host, port, err := net.SplitHostPort(name)
-	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"), rtmpPort
-	}
-	if !plainHost(host) || port == "" || strings.Contains(host, ":") && net.ParseIP(host) == nil {
+	named := WithPort(name)
+	host, port, err := net.SplitHostPort(named)
+	if err != nil || !plainHost(host) || port == "" || strings.Contains(host, ":") && net.ParseIP(host) == nil {
 		return "", fmt.Errorf("host %q: it is HOST or HOST:PORT, as in the client's URL", name)
 	}
-	return strings.ToLower(net.JoinHostPort(host, port)), nil
+	return named, nil
+}
+
+// WithPort is HOST or HOST:PORT in lower case, and with the port of RTMP where there is none.
+func WithPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), rtmpPort)
+	}
+	return strings.ToLower(address)
 }
 
 func plainHost(host string) bool { return host != "" && !strings.ContainsAny(host, "/@ \t\n=,") }
